@@ -1,0 +1,1 @@
+"""Datasets, manifests, deterministic splits and the image store."""

@@ -1,0 +1,102 @@
+"""What is known of each dataset: published counts, where to get it, how to prepare it.
+
+One file of this package describes a dataset or a family in a mapping `DATASETS`; others come by the entry point group
+`swanbench.datasets`, whose value `module:NAME` names such a mapping.
+"""
+
+import importlib
+import pkgutil
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from protocols.manifest import Row
+from protocols.naming import base_id
+
+ENTRY_POINTS = "swanbench.datasets"
+
+Prepare = Callable[[Path | None, Path, int], list[Row]]
+
+
+@dataclass(frozen=True)
+class Published:
+    """The counts that DRA's Table 5 prints."""
+
+    train_normal: int
+    test_normal: int
+    anomalies: int
+    classes: int
+
+
+@dataclass(frozen=True)
+class DatasetInfo:
+    """Facts of a dataset that need none of its images.
+
+    image_size: pixels, 224 or 448 (spec 10.0). known_classes: those of the hard setting (spec 11.4).
+    source: where a person gets it. label_aliases: the published id of a raw class folder. label_order: the sort key
+    that puts ids into the order of the release's label file, where that is known. leak_guard: the default of the
+    split option of that name. embedded: an installed package holds the images, so that it prepares itself.
+    prepare(source or None, folder, jobs) puts images into `folder` and returns their rows; None: adopt it instead.
+    """
+
+    id: str
+    title: str
+    kind: Literal["industrial", "planetary", "medical"]
+    image_size: int
+    published: Published
+    licence: str
+    citation: str
+    source: str
+    known_classes: tuple[str, ...] = ()
+    label_aliases: Mapping[str, str] = field(default_factory=dict)
+    label_order: Callable[[str], str] | None = None
+    leak_guard: bool = False
+    embedded: bool = False
+    prepare: Prepare | None = None
+
+
+def infos() -> dict[str, DatasetInfo]:
+    """Every known dataset by id: those of this package, then the plug-ins'."""
+    return discover()[0]
+
+
+def find(name: str) -> DatasetInfo | None:
+    """The facts of a dataset or of the one that it is a variant of, or None where nothing is known."""
+    known = base_id(name)
+    return _own().get(known) or infos().get(known)
+
+
+def leak_guard(name: str) -> bool:
+    """The default of the split option `leak_guard` for a dataset: on for Mastcam, whose frames repeat."""
+    info = find(name)
+    return info is not None and info.leak_guard
+
+
+def discover() -> tuple[dict[str, DatasetInfo], dict[str, str]]:
+    """Known datasets by id, and the entry points that could not be used with the reason."""
+    import importlib.metadata
+
+    known, problems = _own(), {}
+    for point in importlib.metadata.entry_points(group=ENTRY_POINTS):
+        try:
+            offered = dict(point.load())
+            wrong = [id_ for id_, info in offered.items() if not isinstance(info, DatasetInfo) or info.id != id_]
+        except Exception as error:  # noqa: BLE001 - whatever a plug-in does wrong, the others stay usable
+            problems[point.name] = f"cannot load {point.value} ({type(error).__name__}: {error})"
+            continue
+        taken = sorted(offered.keys() & known.keys())
+        if wrong or taken:
+            problems[point.name] = (
+                f"{point.value} is no DatasetInfo under its own id, or takes a known id: {wrong or taken}"
+            )
+            continue
+        known |= offered
+    return known, problems
+
+
+def _own() -> dict[str, DatasetInfo]:
+    known: dict[str, DatasetInfo] = {}
+    for module in sorted(found.name for found in pkgutil.iter_modules(__path__)):
+        known |= importlib.import_module(f"{__name__}.{module}").DATASETS
+    return known

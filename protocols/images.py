@@ -1,0 +1,175 @@
+"""Images as arrays: decoded and resized once, kept in a memory-mapped file that all processes share."""
+
+from collections.abc import Callable, Iterable
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from protocols import decode
+from protocols.arrayfile import ARRAY, array_folder
+from protocols.decode import Pixels
+from protocols.errors import DataError
+from protocols.manifest import Dataset
+from protocols.naming import near_miss
+
+Index = npt.NDArray[Any]
+
+
+class Images(Protocol):
+    """Images without labels, read-only, in a fixed order. `channels` is 1 (grey) or 3; `size` is the side S, or 0 where
+    the images keep their own sizes.
+    """
+
+    @property
+    def ids(self) -> tuple[str, ...]: ...
+
+    @property
+    def channels(self) -> int: ...
+
+    @property
+    def size(self) -> int: ...
+
+    def __len__(self) -> int: ...
+
+    def take(self, index: Index) -> Pixels:
+        """The images at positions `index` (k,) as uint8 (k, S, S, C), a new contiguous array."""
+        ...
+
+    def one(self, i: int) -> Pixels:
+        """One image as uint8 (h, w, C)."""
+        ...
+
+    def select(self, index: Index) -> "Images":
+        """The images at positions `index` (k,), in that order."""
+        ...
+
+
+class StoredImages:
+    """Images of one size in a memory-mapped array. A pickle holds the file's path and reopens it."""
+
+    def __init__(self, path: Path, ids: tuple[str, ...], rows: npt.NDArray[np.intp]) -> None:
+        self.ids = ids
+        self._path = path
+        self._rows = rows
+
+    @cached_property
+    def _array(self) -> Pixels:
+        return np.asarray(np.load(self._path, mmap_mode="r"), dtype=np.uint8)
+
+    @property
+    def channels(self) -> int:
+        return int(self._array.shape[3])
+
+    @property
+    def size(self) -> int:
+        return int(self._array.shape[1])
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in self.__dict__.items() if name != "_array"}
+
+    def take(self, index: Index) -> Pixels:
+        taken: Pixels = self._array[self._rows[_positions(index)]]
+        return taken
+
+    def one(self, i: int) -> Pixels:
+        image: Pixels = self._array[self._rows[i]].copy()
+        return image
+
+    def select(self, index: Index) -> "StoredImages":
+        positions = _positions(index)
+        return StoredImages(self._path, tuple(self.ids[i] for i in positions), self._rows[positions])
+
+
+class FileImages:
+    """Images of their own sizes, decoded from their files at each use."""
+
+    size = 0
+
+    def __init__(self, dataset: Dataset, ids: tuple[str, ...], channels: int) -> None:
+        self.ids = ids
+        self.channels = channels
+        self._dataset = dataset
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def take(self, index: Index) -> Pixels:
+        ids = [self.ids[i] for i in _positions(index)]
+        sizes = {(row.height, row.width) for row in map(self._dataset.row, self.ids)}
+        if len(sizes) > 1:
+            raise DataError(
+                f"images of {self._dataset.name} differ in size and cannot be stacked: give a size to resize to"
+            )
+        return np.stack([self._decoded(id_) for id_ in ids])
+
+    def one(self, i: int) -> Pixels:
+        return self._decoded(self.ids[i])
+
+    def select(self, index: Index) -> "FileImages":
+        return FileImages(self._dataset, tuple(self.ids[i] for i in _positions(index)), self.channels)
+
+    def _decoded(self, id_: str) -> Pixels:
+        return decode.pixels(decode.load(self._dataset, self._dataset.row(id_))).copy()
+
+
+class ImageStore:
+    """All images of a dataset at one size."""
+
+    def __init__(self, dataset: Dataset, folder: Path | None) -> None:
+        self._dataset = dataset
+        self._folder = folder
+
+    @classmethod
+    def open(
+        cls,
+        dataset: Dataset,
+        *,
+        size: int,
+        resize: str = "squash",
+        cache_dir: Path,
+        jobs: int = 1,
+        progress: Callable[[int, int], None] | None = None,
+    ) -> "ImageStore":
+        """The store of `dataset` under `cache_dir/images`, built by `jobs` threads where it is not there yet.
+
+        `resize` is `squash`, `shorter_side` (see `protocols.decode`) or `none`, which ignores `size` and keeps the
+        images in their files.
+
+        Raises:
+            DataError: an image that cannot be read, too little space, or a wrong size or resize.
+        """
+        if resize not in decode.RESIZES:
+            raise DataError(f"there is no resize '{resize}': {near_miss(resize, decode.RESIZES)}")
+        if resize == "none":
+            return cls(dataset, None)
+        if size < 1:
+            raise DataError(f"the image size cannot be {size}: give the side in pixels, such as 224")
+        return cls(dataset, array_folder(dataset, size, resize, (cache_dir / "images").absolute(), jobs, progress))
+
+    @cached_property
+    def _position(self) -> dict[str, int]:
+        return {row.id: position for position, row in enumerate(self._dataset.rows)}
+
+    def images(self, ids: Iterable[str]) -> Images:
+        """The images of these ids in their order.
+
+        Raises:
+            DataError: the dataset has no image of an id.
+        """
+        listed = tuple(ids)
+        for id_ in listed:
+            self._dataset.row(id_)
+        if self._folder is None:
+            return FileImages(self._dataset, listed, self._dataset.channels)
+        rows = np.array([self._position[id_] for id_ in listed], dtype=np.intp)
+        return StoredImages(self._folder / ARRAY, listed, rows)
+
+
+def _positions(index: Index) -> npt.NDArray[np.intp]:
+    return np.asarray(index).astype(np.intp, casting="same_kind") if len(index) else np.zeros(0, dtype=np.intp)

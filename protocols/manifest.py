@@ -1,0 +1,146 @@
+"""The manifest of a prepared dataset: one row an image, kept as `manifest.csv` beside the images."""
+
+import csv
+import functools
+import hashlib
+import io
+import itertools
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, fields
+from pathlib import Path, PurePosixPath
+
+from protocols.errors import DataError
+from protocols.naming import NORMAL
+
+MANIFEST = "manifest.csv"
+
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One image. `file` is relative to the dataset's folder; `split` is `train` or `test` where the release fixes it,
+    else empty; `group` is the photograph that a crop came from.
+    """
+
+    id: str
+    file: str
+    label: str
+    split: str
+    sha256: str
+    width: int
+    height: int
+    channels: int
+    group: str = ""
+    subclass: str = ""
+
+
+COLUMNS = tuple(field.name for field in fields(Row))
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """A prepared dataset: its id, its folder and its rows, sorted by id."""
+
+    name: str
+    folder: Path
+    rows: tuple[Row, ...]
+
+    @functools.cached_property
+    def fingerprint(self) -> str:
+        """SHA-256 over the sorted lines `id TAB label TAB split TAB sha256 LF` (design section 4)."""
+        lines = sorted(f"{row.id}\t{row.label}\t{row.split}\t{row.sha256}\n" for row in self.rows)
+        return hashlib.sha256("".join(lines).encode()).hexdigest()
+
+    @functools.cached_property
+    def labels(self) -> tuple[str, ...]:
+        """The anomaly classes, sorted."""
+        return tuple(sorted({row.label for row in self.rows} - {NORMAL}))
+
+    @functools.cached_property
+    def channels(self) -> int:
+        """1 where every image is grey, else 3."""
+        return 1 if all(row.channels == 1 for row in self.rows) else 3
+
+    @functools.cached_property
+    def _by_id(self) -> dict[str, Row]:
+        return {row.id: row for row in self.rows}
+
+    def row(self, id: str) -> Row:  # noqa: A002 - the column's name
+        """The row of an image.
+
+        Raises:
+            DataError: the dataset has no image of that id.
+        """
+        try:
+            return self._by_id[id]
+        except KeyError:
+            raise DataError(
+                f"{self.name} has no image '{id}': list its ids with 'bench data show {self.name}'"
+            ) from None
+
+    def path(self, row: Row) -> Path:
+        """Where the image of a row lies."""
+        return self.folder / row.file
+
+
+def build(name: str, folder: Path, rows: Iterable[Row]) -> Dataset:
+    """A dataset of `rows` in any order.
+
+    Raises:
+        DataError: no row at all, or an id twice.
+    """
+    ordered = tuple(sorted(rows, key=lambda row: row.id))
+    if not ordered:
+        raise DataError(f"{name} has no images: prepare it again from a complete source")
+    for one, other in itertools.pairwise(ordered):
+        if one.id == other.id:
+            raise DataError(f"{name} has two images of the id '{one.id}': rename one of them in the source")
+    return Dataset(name, folder, ordered)
+
+
+def write(dataset: Dataset, folder: Path) -> None:
+    """Write the manifest of `dataset` into `folder`: UTF-8, LF, rows sorted by id."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(COLUMNS)
+    writer.writerows([getattr(row, column) for column in COLUMNS] for row in dataset.rows)
+    (folder / MANIFEST).write_bytes(text.getvalue().encode())
+
+
+def read(folder: Path, name: str) -> Dataset:
+    """The dataset in `folder`.
+
+    Raises:
+        DataError: there is no manifest, or a line of it is not what section 4 of the design says.
+    """
+    path = folder / MANIFEST
+    try:
+        with path.open(encoding="utf-8", newline="") as file:
+            lines = csv.reader(file, strict=True)
+            if tuple(next(lines, ())) != COLUMNS:
+                raise DataError(f"{path} does not start with the columns {','.join(COLUMNS)}: {_again(name)}")
+            rows = [_row(line, f"{path} line {lines.line_num}", name) for line in lines]
+    except FileNotFoundError:
+        raise DataError(f"{folder} has no {MANIFEST}: prepare or adopt {name} first") from None
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise DataError(f"cannot read {path} ({error}): {_again(name)}") from error
+    return build(name, folder, rows)
+
+
+def _row(line: list[str], where: str, name: str) -> Row:
+    try:
+        id_, file, label, split, sha256, width, height, channels, group, subclass = line
+        row = Row(id_, file, label, split, sha256, int(width), int(height), int(channels), group, subclass)
+    except ValueError:
+        raise DataError(f"{where} is damaged: {_again(name)}") from None
+    inside = not file.startswith("/") and ".." not in PurePosixPath(file).parts
+    sound = id_ and file and label and inside and split in {"", "train", "test"} and _SHA256.fullmatch(sha256)
+    if not sound or row.width < 1 or row.height < 1 or row.channels not in {1, 3}:
+        raise DataError(f"{where} has a value out of range: {_again(name)}")
+    return row
+
+
+def _again(name: str) -> str:
+    return f"remove the folder and prepare or adopt {name} again"

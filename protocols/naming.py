@@ -1,0 +1,48 @@
+"""Names: what an id may look like, class names from folder names, and near misses for error messages."""
+
+import difflib
+import re
+import unicodedata
+from collections.abc import Iterable
+
+from protocols.errors import DataError
+
+NORMAL = "normal"
+
+_DATASET_ID = re.compile(r"[a-z0-9_]+(@[a-z0-9_]+)?")
+
+
+def near_miss(name: str, choices: Iterable[str]) -> str:
+    """The end of an error sentence: a near miss to `name` where there is one, else every choice."""
+    known = sorted(choices)
+    close = difflib.get_close_matches(name.lower(), known, n=1)
+    if close:
+        return f"did you mean '{close[0]}'?"
+    return f"choose one of {', '.join(known)}" if known else "there is none to choose"
+
+
+def base_id(dataset: str) -> str:
+    """The id before the `@` of a prepared variant: what ranks and facts go by."""
+    return dataset.partition("@")[0]
+
+
+def check_dataset_id(name: str) -> None:
+    """Refuse what cannot be a dataset's id: lower snake case, perhaps followed by `@variant`."""
+    if not _DATASET_ID.fullmatch(name):
+        raise DataError(f"'{name}' cannot be a dataset's name: use lower-case letters, digits and underscores")
+
+
+def snake_case(folder: str) -> str:
+    """A raw folder's name in lower snake case: `Broken_end` gives `broken_end`, `drill-hole` gives `drill_hole`."""
+    return re.sub(r"\W+", "_", unicodedata.normalize("NFC", folder)).strip("_").lower()
+
+
+def canonical_id(path: str) -> str:
+    """The id of a release file's POSIX path: normal form NFC, case kept.
+
+    Raises:
+        DataError: the path holds control characters (TAB, line breaks) or bytes that are not UTF-8.
+    """
+    if any(unicodedata.category(character) in {"Cc", "Cs"} for character in path):
+        raise DataError(f"{path!r} has control characters or broken UTF-8 in its name: rename the file")
+    return unicodedata.normalize("NFC", path)

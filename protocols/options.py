@@ -1,0 +1,74 @@
+"""Options of a split and their checks (design section 4)."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+
+from protocols.errors import DataError
+from protocols.naming import near_miss
+
+OptionValue = str | int | float | bool
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """Every option of a split with its default.
+
+    normal_split: `ranked`, or `released` for the authors' own draw of normals where the label file's order is known.
+    deduplicate: before any draw only the first id of equal sha256 stays (spec D31).
+    leak_guard: a test image with the sha256 of a drawn anomaly leaves the test set (spec D32b); on for Mastcam.
+    contamination: share of unlabelled anomalies among the training normals (spec D37).
+    one_shot_test: `ten_shot_set` (every draw of up to ten leaves the same test set) or `own` (spec D26).
+    limit_train, limit_test: keep the first n images by rank.
+    """
+
+    normal_split: str = "ranked"
+    deduplicate: bool = False
+    leak_guard: bool = False
+    contamination: float = 0.0
+    one_shot_test: str = "ten_shot_set"
+    limit_train: int | None = None
+    limit_test: int | None = None
+
+    def without(self, defaults: "Options") -> dict[str, OptionValue]:
+        """The options that differ from `defaults`, by name."""
+        names = sorted(field.name for field in fields(self))
+        return {name: getattr(self, name) for name in names if getattr(self, name) != getattr(defaults, name)}
+
+
+_CHOICES = {"normal_split": ("ranked", "released"), "one_shot_test": ("ten_shot_set", "own")}
+_SWITCHES = {"deduplicate", "leak_guard"}
+_LIMITS = {"limit_train", "limit_test"}
+
+
+def parse(given: Mapping[str, object], allowed: tuple[str, ...], rule: str, defaults: Options) -> Options:
+    """`given` over `defaults`, each value checked; None stands for the default.
+
+    Raises:
+        DataError: an option that the rule does not have, or a value that it cannot take.
+    """
+    values: dict[str, OptionValue | None] = {field.name: getattr(defaults, field.name) for field in fields(Options)}
+    for name, value in given.items():
+        if name not in allowed:
+            raise DataError(f"the rule {rule} has no split option '{name}': {near_miss(name, allowed)}")
+        if value is not None:
+            values[name] = _checked(name, value)
+    return Options(**values)  # type: ignore[arg-type]  # each value was checked against its field
+
+
+def _checked(name: str, value: object) -> OptionValue:
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    if name in _CHOICES:
+        if isinstance(value, str) and value in _CHOICES[name]:
+            return value
+        raise DataError(f"split option {name} cannot be '{value}': {near_miss(str(value), _CHOICES[name])}")
+    if name in _SWITCHES:
+        if isinstance(value, bool):
+            return value
+        raise DataError(f"split option {name} cannot be '{value}': give true or false")
+    if name in _LIMITS:
+        if isinstance(value, int) and number and value >= 1:
+            return value
+        raise DataError(f"split option {name} cannot be '{value}': give a whole number from 1")
+    if number and 0 <= value < 1:  # type: ignore[operator]  # a number, by the line above
+        return float(value)  # type: ignore[arg-type]
+    raise DataError(f"split option {name} cannot be '{value}': give a share from 0 up to, not including, 1")

@@ -1,0 +1,51 @@
+"""General setting: the labelled anomalies are drawn over all classes and leave the test set (spec 11.1)."""
+
+from protocols import steps
+from protocols.errors import DataError
+from protocols.naming import NORMAL
+from protocols.steps import Ids, Lists, Request
+
+COORDINATES = ("shots",)
+OPTIONS = ("normal_split", "deduplicate", "leak_guard", "contamination", "one_shot_test", "limit_train", "limit_test")
+
+
+def lists(request: Request) -> Lists:
+    """Draw the four lists.
+
+    Under `contamination` the unlabelled anomalies are the next by rank after those that leave the test set anyway, so
+    that one shot and ten shots keep one test set; they leave it too and join the training normals.
+    """
+    train_normal, test_normal = steps.normals(request)
+    train_normal = steps.limit_train(request, train_normal)
+    order = request.ranked("anomaly", tuple(row.id for row in request.rows if row.label != NORMAL))
+    n_labelled, n_leaving = steps.shots(request), steps.n_leaving(request)
+    n_extra = _n_extra(len(train_normal), request.options.contamination)
+    n_gone = n_leaving + n_extra
+    if n_gone >= len(order):
+        raise DataError(_too_few(request, len(order), n_gone, n_extra))
+    extra: Ids = tuple(order[n_leaving:n_gone])
+    drawn = Lists(
+        train_normal=tuple(sorted((*train_normal, *extra))),
+        train_anomaly=tuple(order[:n_labelled]),
+        test_normal=test_normal,
+        test_anomaly=tuple(sorted(order[n_gone:])),
+    )
+    return steps.limit_test(request, steps.unleaked(request, tuple(order[:n_gone]), drawn))
+
+
+def _n_extra(n_normal: int, share: float) -> int:
+    return int(n_normal / (1 - share) * share)
+
+
+def _too_few(request: Request, n_anomalies: int, n_gone: int, n_extra: int) -> str:
+    options = request.options
+    if n_extra:
+        step = "lower the contamination"
+    elif options.one_shot_test != "own" and n_anomalies > steps.shots(request):
+        step = "set the split option one_shot_test to own"
+    else:
+        step = "ask for fewer shots"
+    return (
+        f"{request.dataset.name} has {n_anomalies} anomalies and the general rule takes {n_gone} out of the test set, "
+        f"so none is left: {step}"
+    )

@@ -1,0 +1,32 @@
+"""Hard setting: the labelled anomalies come from one class, and that whole class leaves the test set (spec 11.1)."""
+
+from protocols import steps
+from protocols.errors import DataError
+from protocols.naming import NORMAL, near_miss
+from protocols.steps import Lists, Request
+
+COORDINATES = ("known_class", "shots")
+OPTIONS = ("normal_split", "deduplicate", "leak_guard", "one_shot_test", "limit_train", "limit_test")
+
+
+def lists(request: Request) -> Lists:
+    """Draw the four lists. A class smaller than the shots gives all that it has."""
+    dataset, known = request.dataset, request.known_class
+    if known is None or known not in dataset.labels:
+        raise DataError(f"{dataset.name} has no anomaly class '{known}': {near_miss(str(known), dataset.labels)}")
+    train_normal, test_normal = steps.normals(request)
+    unknown = tuple(row.id for row in request.rows if row.label not in {NORMAL, known})
+    if not unknown:
+        raise DataError(
+            f"{dataset.name} has no anomaly class but '{known}', so none is left to test: use the rule general"
+        )
+    order = request.ranked("anomaly", tuple(row.id for row in request.rows if row.label == known))
+    if not order:
+        raise DataError(f"every image of '{known}' in {dataset.name} repeats another's: do not set deduplicate")
+    drawn = Lists(
+        train_normal=steps.limit_train(request, train_normal),
+        train_anomaly=tuple(order[: steps.shots(request)]),
+        test_normal=test_normal,
+        test_anomaly=unknown,
+    )
+    return steps.limit_test(request, steps.unleaked(request, tuple(order[: steps.n_leaving(request)]), drawn))

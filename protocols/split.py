@@ -1,0 +1,160 @@
+"""Splits: four lists of image ids, drawn by a rule and known by their fingerprints."""
+
+import functools
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from protocols import datasets, rules
+from protocols.draw import list_fingerprint
+from protocols.errors import DataError
+from protocols.manifest import Dataset
+from protocols.naming import near_miss
+from protocols.options import Options, OptionValue, parse
+from protocols.steps import Ids, Lists, Request
+
+_LISTS = ("train_normal", "train_anomaly", "test_normal", "test_anomaly")
+
+
+@dataclass(frozen=True)
+class Split:
+    """Four lists of ids and what they were drawn by. `options` holds only what differs from the default.
+
+    Drawn anomalies keep rank order, the other lists are sorted by id.
+    """
+
+    dataset: str
+    dataset_fingerprint: str
+    rule: str
+    options: Mapping[str, OptionValue]
+    known_class: str | None
+    normal_class: str | None
+    shots: int | None
+    gamma: str | None
+    split_seed: int
+    train_normal: Ids
+    train_anomaly: Ids
+    test_normal: Ids
+    test_anomaly: Ids
+
+    @functools.cached_property
+    def fingerprints(self) -> dict[str, str]:
+        """The SHA-256 of each list, by the list's name."""
+        return {name: list_fingerprint(getattr(self, name)) for name in _LISTS}
+
+    @functools.cached_property
+    def fingerprint(self) -> str:
+        """SHA-256 over the four lists' fingerprints."""
+        return list_fingerprint(self.fingerprints.values())
+
+    @functools.cached_property
+    def test_fingerprint(self) -> str:
+        """SHA-256 over the fingerprints of the two test lists."""
+        return list_fingerprint([self.fingerprints["test_normal"], self.fingerprints["test_anomaly"]])
+
+
+def draw(
+    dataset: Dataset,
+    rule: str,
+    *,
+    split_seed: int,
+    known_class: str | None = None,
+    normal_class: str | None = None,
+    shots: int | None = None,
+    gamma: str | None = None,
+    options: Mapping[str, object] | None = None,
+) -> Split:
+    """Draw the split of a rule at its coordinates.
+
+    Raises:
+        DataError: an unknown rule, coordinate, class or option, or a split that leaves a list empty.
+    """
+    if not isinstance(split_seed, int) or isinstance(split_seed, bool) or split_seed < 0:
+        raise DataError(f"the split seed cannot be '{split_seed}': give a whole number from 0")
+    module = rules.get(rule)
+    coordinates = {"known_class": known_class, "normal_class": normal_class, "shots": shots, "gamma": gamma}
+    for name, value in coordinates.items():
+        if (value is not None) != (name in module.COORDINATES):
+            problem = "takes no" if value is not None else "needs a value for"
+            raise DataError(f"the rule {rule} {problem} {name}: its coordinates are {', '.join(module.COORDINATES)}")
+    defaults = Options(leak_guard=datasets.leak_guard(dataset.name))
+    chosen = parse(options or {}, module.OPTIONS, rule, defaults)
+    request = Request(dataset, split_seed, chosen, known_class, normal_class, shots, gamma)
+    lists = module.lists(request)
+    _refuse_empty(dataset, rule, lists)
+    return Split(
+        dataset=dataset.name,
+        dataset_fingerprint=dataset.fingerprint,
+        rule=rule,
+        options=chosen.without(defaults),
+        known_class=known_class,
+        normal_class=normal_class,
+        shots=shots,
+        gamma=gamma,
+        split_seed=split_seed,
+        train_normal=lists.train_normal,
+        train_anomaly=lists.train_anomaly,
+        test_normal=lists.test_normal,
+        test_anomaly=lists.test_anomaly,
+    )
+
+
+def validate(split: Split, dataset: Dataset) -> None:
+    """Check that a split is the one which its rule draws from `dataset`.
+
+    Raises:
+        DataError: it was drawn from other data, its lists share images or hold unknown ones, or they are not the
+            lists that its rule draws.
+    """
+    if split.dataset_fingerprint != dataset.fingerprint:
+        raise DataError(
+            f"the split was drawn from {split.dataset} {split.dataset_fingerprint[:12]}, this data is {dataset.name} "
+            f"{dataset.fingerprint[:12]}: prepare the same release, or draw the split again"
+        )
+    seen: dict[str, str] = {}
+    for name in _LISTS:
+        for id_ in getattr(split, name):
+            dataset.row(id_)
+            if id_ in seen:
+                raise DataError(f"'{id_}' is in {seen[id_]} and again in {name} of the split: draw the split again")
+            seen[id_] = name
+    drawn = draw(
+        dataset,
+        split.rule,
+        split_seed=split.split_seed,
+        known_class=split.known_class,
+        normal_class=split.normal_class,
+        shots=split.shots,
+        gamma=split.gamma,
+        options=split.options,
+    )
+    differing = [name for name in _LISTS if getattr(split, name) != getattr(drawn, name)]
+    if differing:
+        raise DataError(
+            f"{', '.join(differing)} of the split differ from what the rule {split.rule} draws: draw it again"
+        )
+
+
+def test_ids(split: Split, dataset: Dataset, order: str) -> Ids:
+    """The test images in the order in which they are scored.
+
+    `listing`: normals by id, then anomalies by class and id. `ranked`: by the hexadecimal SHA-256 of the id alone.
+    """
+    if order == "listing":
+        return split.test_normal + tuple(sorted(split.test_anomaly, key=lambda id_: (dataset.row(id_).label, id_)))
+    if order == "ranked":
+        return tuple(sorted(split.test_normal + split.test_anomaly, key=_hash_of))
+    raise DataError(f"there is no order of test images '{order}': {near_miss(order, ('listing', 'ranked'))}")
+
+
+def _hash_of(id_: str) -> str:
+    return hashlib.sha256(id_.encode()).hexdigest()
+
+
+def _refuse_empty(dataset: Dataset, rule: str, lists: Lists) -> None:
+    for name in ("train_normal", "test_normal", "test_anomaly"):
+        if not getattr(lists, name):
+            raise DataError(
+                f"the rule {rule} leaves no {name.replace('_', ' ')} images of {dataset.name}: raise limit_test, or "
+                "drop the options that take images out"
+            )

@@ -1,0 +1,144 @@
+"""Steps that the rules share: from a request for a split to lists of ids."""
+
+import math
+from dataclasses import dataclass, field, replace
+
+from protocols import datasets
+from protocols.draw import ranked
+from protocols.errors import DataError
+from protocols.manifest import Dataset, Row
+from protocols.naming import NORMAL
+from protocols.options import Options
+
+Ids = tuple[str, ...]
+
+TEN = 10
+
+
+@dataclass(frozen=True)
+class Lists:
+    """The four lists of a split."""
+
+    train_normal: Ids
+    train_anomaly: Ids
+    test_normal: Ids
+    test_anomaly: Ids
+
+
+@dataclass(frozen=True)
+class Request:
+    """What a rule is asked: a dataset, the coordinates that the rule names, and the options.
+
+    `rows` are the dataset's rows that may be drawn: all, or after `deduplicate` the first of equal content.
+    """
+
+    dataset: Dataset
+    split_seed: int
+    options: Options
+    known_class: str | None = None
+    normal_class: str | None = None
+    shots: int | None = None
+    gamma: str | None = None
+    rows: tuple[Row, ...] = field(init=False)
+
+    def __post_init__(self) -> None:
+        rows = self.dataset.rows
+        object.__setattr__(self, "rows", _distinct(rows) if self.options.deduplicate else rows)
+
+    def ranked(self, purpose: str, ids: Ids) -> list[str]:
+        """The ids by rank with this request's split seed."""
+        return ranked(self.dataset.name, purpose, str(self.split_seed), ids)
+
+
+def normals(request: Request) -> tuple[Ids, Ids]:
+    """Training and test normals: the release's own split where it has one, else three to one by rank, seedless."""
+    name = request.dataset.name
+    rows = [row for row in request.rows if row.label == NORMAL]
+    if not rows:
+        raise DataError(f"{name} has no normal images: its manifest needs rows of the label '{NORMAL}'")
+    parts = {row.split for row in rows}
+    if request.options.normal_split == "released":
+        train, test = _released(request.dataset.name, parts, tuple(row.id for row in rows))
+    elif parts == {""}:
+        order = ranked(name, NORMAL, "", [row.id for row in rows])
+        n_train = 3 * len(order) // 4
+        train, test = tuple(sorted(order[:n_train])), tuple(sorted(order[n_train:]))
+    elif "" in parts:
+        raise DataError(
+            f"{name} fixes train or test for some normal images only: fill the column 'split' of its manifest"
+        )
+    else:
+        train = tuple(row.id for row in rows if row.split == "train")
+        test = tuple(row.id for row in rows if row.split == "test")
+    if not train or not test:
+        missing = "test" if train else "training"
+        raise DataError(f"{name} has no {missing} normals: prepare it from a source that has more normal images")
+    return train, test
+
+
+def shots(request: Request) -> int:
+    """The number of labelled anomalies asked for, at least one."""
+    if not isinstance(request.shots, int) or isinstance(request.shots, bool) or request.shots < 1:
+        raise DataError(f"shots cannot be '{request.shots}': give a whole number from 1, such as 1 or 10")
+    return request.shots
+
+
+def n_leaving(request: Request) -> int:
+    """How many drawn anomalies leave the test set: max(10, n) with n shots, or n under `one_shot_test` = `own`."""
+    n = shots(request)
+    return n if request.options.one_shot_test == "own" else max(TEN, n)
+
+
+def unleaked(request: Request, drawn: Ids, lists: Lists) -> Lists:
+    """`lists` without the test images that have the content of one of the `drawn` anomalies, if `leak_guard` is on."""
+    if not request.options.leak_guard:
+        return lists
+    row = request.dataset.row
+    seen = {row(id_).sha256 for id_ in drawn}
+    normal = tuple(id_ for id_ in lists.test_normal if row(id_).sha256 not in seen)
+    anomaly = tuple(id_ for id_ in lists.test_anomaly if row(id_).sha256 not in seen)
+    return replace(lists, test_normal=normal, test_anomaly=anomaly)
+
+
+def limit_train(request: Request, train_normal: Ids) -> Ids:
+    """The first `limit_train` training normals by rank, sorted by id."""
+    return _first(request, train_normal, request.options.limit_train)
+
+
+def limit_test(request: Request, lists: Lists) -> Lists:
+    """`lists` with the first `limit_test` test images by rank, both test lists taken together."""
+    kept = set(_first(request, lists.test_normal + lists.test_anomaly, request.options.limit_test))
+    normal = tuple(id_ for id_ in lists.test_normal if id_ in kept)
+    anomaly = tuple(id_ for id_ in lists.test_anomaly if id_ in kept)
+    return replace(lists, test_normal=normal, test_anomaly=anomaly)
+
+
+def _first(request: Request, ids: Ids, limit: int | None) -> Ids:
+    if limit is None or limit >= len(ids):
+        return ids
+    return tuple(sorted(request.ranked("limit", ids)[:limit]))
+
+
+def _distinct(rows: tuple[Row, ...]) -> tuple[Row, ...]:
+    first: dict[str, Row] = {}
+    for row in rows:
+        first.setdefault(row.sha256, row)
+    return tuple(first.values())
+
+
+def _released(name: str, parts: set[str], ids: Ids) -> tuple[Ids, Ids]:
+    """The authors' draw: scikit-learn's `train_test_split(test_size=0.25, random_state=42)` (spec 10.0).
+
+    It permutes the positions with NumPy's legacy generator; the first ceil(n / 4) are test, the rest train.
+    """
+    info = datasets.find(name)
+    if parts != {""} or info is None or info.label_order is None:
+        raise DataError(
+            f"normal_split cannot be 'released' for {name}: the label file's order is not known; use 'ranked'"
+        )
+    import numpy as np
+
+    order = sorted(ids, key=info.label_order)
+    permuted = [order[position] for position in np.random.RandomState(42).permutation(len(order))]
+    n_test = math.ceil(len(order) * 0.25)
+    return tuple(sorted(permuted[n_test:])), tuple(sorted(permuted[:n_test]))
