@@ -1,0 +1,1 @@
+"""The papers' tables: published and measured values side by side, verdicts, the gate."""

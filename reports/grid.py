@@ -1,0 +1,284 @@
+"""A table as it is printed: blocks of rows and columns, marks, numbered notes. What all page templates read."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from reports.measured import Measured
+from reports.published import Erratum, Value
+from reports.table import Cell, Table
+from reports.verdict import Agreement, Verdict
+
+MARKS: Mapping[Agreement, str] = {
+    "reproduced": "=",
+    "close": "≈",
+    "better": "↑",
+    "worse": "↓",
+    "inconclusive": "?",
+}
+MEANINGS: Mapping[Agreement, str] = {
+    "reproduced": "reproduced: the 90 % interval of the difference lies within the margin",
+    "close": "close: different, but within the margin",
+    "better": "better than published by more than the margin",
+    "worse": "worse than published by more than the margin",
+    "inconclusive": "inconclusive: too few seeds to tell",
+}
+BRACKETS = "not comparable with the paper; in brackets the verdict that it would have"
+
+
+@dataclass(frozen=True, slots=True)
+class GridCell:
+    """Texts of one printed cell; `published` or `measured` is empty where there is none, `mark` says the verdict."""
+
+    published: str = ""
+    measured: str = ""
+    mark: str = ""
+    notes: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    labels: tuple[str, ...]
+    cells: tuple[GridCell, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """One printed block: `title` is empty where a table has one block only."""
+
+    title: str
+    row_headings: tuple[str, ...]
+    columns: tuple[str, ...]
+    rows: tuple[Row, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Detail:
+    """One measured cell in words and numbers; texts are empty where nothing can be said."""
+
+    cell: str
+    n: int
+    seed_std: str
+    difference: str
+    interval: str
+    test_std: str
+    verdict: str
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Everything that a page prints, as text; `notes` are numbered from 1."""
+
+    title: str
+    caption: str
+    citation: str
+    blocks: tuple[Block, ...]
+    legend: tuple[str, ...]
+    notes: tuple[str, ...]
+    details: tuple[Detail, ...]
+    remarks: tuple[str, ...]
+    errata: tuple[str, ...]
+    show_published: bool
+    show_measured: bool
+
+
+def page(table: Table) -> Page:
+    """The printed form of a table, as its `show` asks."""
+    notes = _Notes()
+    blocks = tuple(_blocks(table, notes))
+    show_published, show_measured = table.show != "measured", table.show != "published"
+    paper = table.layout.paper
+    return Page(
+        title=table.layout.title,
+        caption=_caption(table),
+        citation=paper.citation,
+        blocks=blocks,
+        legend=tuple(_legend(table)) if show_measured else (),
+        notes=tuple(notes.texts),
+        details=tuple(_detail(table, cell) for cell in table.cells if cell.measured) if show_measured else (),
+        remarks=tuple(table.layout.notes),
+        errata=tuple(_erratum(one) for one in table.layout.errata if _concerns(one, table)) if show_published else (),
+        show_published=show_published,
+        show_measured=show_measured,
+    )
+
+
+def measured_texts(table: Table, measured: Measured) -> tuple[str, str]:
+    """Mean and std with as many decimals as the table prints; the std is empty for one seed."""
+    paper = table.layout.paper
+    std_decimals = paper.decimals if paper.std_decimals is None else paper.std_decimals
+    std = "" if measured.std is None else f"{measured.std:.{std_decimals}f}"
+    return f"{measured.mean:.{paper.decimals}f}", std
+
+
+def reading(measured: Measured) -> str:
+    """How a cell was measured: seeds, recipe, weights, precision, what makes it not comparable, and remarks."""
+    seeds = ", ".join(str(run) for run in measured.per_seed)
+    made = [f"{'seed' if measured.n == 1 else 'seeds'} {seeds}", f"recipe {measured.recipe}"]
+    made += [f"weights {measured.weights}"] if measured.weights else []
+    made += [f"precision {measured.precision}", *measured.notes]
+    text = "; ".join(made)
+    return f"{text}. Not comparable: {'; '.join(measured.reasons)}" if measured.reasons else text
+
+
+@dataclass
+class _Notes:
+    """Numbers the notes of a page; equal texts share a number."""
+
+    texts: list[str] = field(default_factory=list)
+
+    def number(self, text: str) -> int:
+        if text not in self.texts:
+            self.texts.append(text)
+        return self.texts.index(text) + 1
+
+
+def _blocks(table: Table, notes: _Notes) -> Iterable[Block]:
+    entry = table.layout.entry
+    by_block: dict[tuple[str, ...], list[Cell]] = {}
+    for cell in table.cells:
+        by_block.setdefault(_at(cell, entry.blocks), []).append(cell)
+    # A method without shots stands beside the others in every block, as in the papers.
+    common = by_block.pop(("",), []) if len(by_block) > 1 else []
+    for values, cells in by_block.items():
+        title = ", ".join(table.layout.label(*pair) for pair in zip(entry.blocks, values, strict=True) if pair[1])
+        yield _block(table, title, [*common, *cells], notes)
+
+
+def _block(table: Table, title: str, cells: Sequence[Cell], notes: _Notes) -> Block:
+    layout, entry = table.layout, table.layout.entry
+    columns = _ordered(table, entry.columns, cells)
+    rows = _ordered(table, entry.rows, cells)
+    found = {(_at(cell, entry.rows), _at(cell, entry.columns)): cell for cell in cells}
+    return Block(
+        title=title,
+        row_headings=tuple(layout.heading(name) for name in entry.rows),
+        columns=tuple(
+            ", ".join(layout.label(*pair) for pair in zip(entry.columns, column, strict=True)) for column in columns
+        ),
+        rows=tuple(
+            Row(
+                labels=tuple(layout.label(*pair) for pair in zip(entry.rows, row, strict=True)),
+                cells=tuple(_grid_cell(table, found.get((row, column)), notes) for column in columns),
+            )
+            for row in rows
+        ),
+    )
+
+
+def _ordered(table: Table, names: Sequence[str], cells: Sequence[Cell]) -> list[tuple[str, ...]]:
+    """The distinct values of these coordinates among the cells, in the order of the published file, others last."""
+    printed = [tuple(dict(place.coordinates)[name] for name in names) for place in table.layout.places]
+    here = dict.fromkeys(_at(cell, names) for cell in cells)
+    return [at for at in dict.fromkeys([*printed, *here]) if at in here]
+
+
+def _grid_cell(table: Table, cell: Cell | None, notes: _Notes) -> GridCell:
+    if cell is None:
+        return GridCell()
+    texts: list[str] = []
+    published, measured, mark = "", "", ""
+    if cell.published and table.show != "measured":
+        published = _with_std(cell.published.mean_text, cell.published.std_text)
+        texts += _source(cell.published)
+    if table.show != "published":
+        mark = _mark(cell.verdict)
+        if cell.measured:
+            measured = _with_std(*measured_texts(table, cell.measured))
+            texts.append(reading(cell.measured))
+        if cell.verdict.name in {"failed", "stale", "missing"}:
+            texts += ["; ".join(cell.verdict.reasons)] if cell.verdict.reasons else []
+    return GridCell(published, measured, mark, tuple(notes.number(text) for text in texts))
+
+
+def _source(value: Value) -> list[str]:
+    return [] if value.transcription == "exact" else [f"Published value {value.transcription}: {value.note}"]
+
+
+def _mark(verdict: Verdict) -> str:
+    if verdict.name in {"failed", "stale"}:
+        return verdict.name
+    if verdict.comparison is None:
+        return ""
+    mark = MARKS[verdict.comparison.agreement]
+    return f"({mark})" if verdict.name == "not_comparable" else mark
+
+
+def _with_std(mean: str, std: str) -> str:
+    return f"{mean}±{std}" if std else mean
+
+
+def _legend(table: Table) -> Iterable[str]:
+    used = {cell.verdict.comparison.agreement for cell in table.cells if cell.verdict.comparison}
+    for agreement, mark in MARKS.items():
+        if agreement in used:
+            yield f"{mark} {MEANINGS[agreement]}"
+    if any(cell.verdict.name == "not_comparable" for cell in table.cells):
+        yield f"( ) {BRACKETS}"
+
+
+def _detail(table: Table, cell: Cell) -> Detail:
+    if cell.measured is None:
+        raise ValueError("a detail needs a measured cell")
+    decimals = table.layout.paper.decimals
+    measured, comparison = cell.measured, cell.verdict.comparison
+    place = [table.layout.label(name, value) for name, value in cell.coordinates.items() if value]
+    difference, interval = "", ""
+    if comparison:
+        difference = f"{comparison.difference:+z.{decimals}f}"
+        if comparison.low is not None and comparison.high is not None:
+            interval = f"{comparison.low:+z.{decimals}f} to {comparison.high:+z.{decimals}f}"
+    return Detail(
+        cell=", ".join(place),
+        n=measured.n,
+        seed_std="" if measured.seed_std is None else f"{measured.seed_std:.{decimals}f}",
+        difference=difference,
+        interval=interval,
+        test_std="" if measured.test_std is None else f"{measured.test_std:.{decimals}f}",
+        verdict=_in_words(cell),
+    )
+
+
+def _in_words(cell: Cell) -> str:
+    verdict = cell.verdict
+    if cell.published is None:
+        return ""
+    words = verdict.name.replace("_", " ")
+    if verdict.would_be:
+        words += f" ({verdict.would_be})"
+    if verdict.comparison and verdict.comparison.advice:
+        words += f": {verdict.comparison.advice}"
+    return words
+
+
+def _caption(table: Table) -> str:
+    paper = table.layout.paper
+    over = {
+        "runs": f"mean±std over {paper.runs} runs",
+        "classes": "mean±std over classes",
+        "none": "mean",
+    }[table.layout.std]
+    if table.show == "published":
+        return f"{paper.metric}. Published {over}."
+    ours = "mean±std over classes" if table.layout.std == "classes" else "mean±std over seeds"
+    margin = f"{table.margin * table.layout.scale:.{paper.decimals}f}"
+    if table.show == "measured":
+        return f"{paper.metric}. Measured {ours}; verdicts at a margin of {margin}."
+    return f"{paper.metric}. Published {over} / measured {ours}; verdicts at a margin of {margin}."
+
+
+def _erratum(one: Erratum) -> str:
+    where = ", ".join(value for name, value in one.coordinates.items() if name != "protocol") or "whole table"
+    expected = f", expected {one.expected}" if one.expected else ""
+    printed = f" printed {one.printed}{expected}" if one.printed else ""
+    return f"{where}:{printed} ({one.kind}). {one.explanation}"
+
+
+def _concerns(one: Erratum, table: Table) -> bool:
+    return any(
+        all(cell.coordinates.get(name, value) == value for name, value in one.coordinates.items())
+        for cell in table.cells
+    )
+
+
+def _at(cell: Cell, names: Sequence[str]) -> tuple[str, ...]:
+    return tuple(cell.coordinates[name] for name in names)

@@ -1,0 +1,170 @@
+"""Tables as text: Markdown, LaTeX and HTML by template, CSV and JSON for programs. LF line ends, ready for stdout."""
+
+import csv
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+from io import StringIO
+from typing import TYPE_CHECKING, Any
+
+from reports.errors import ReportError, did_you_mean
+from reports.grid import measured_texts, page
+from reports.measured import Measured
+from reports.published import Value
+from reports.table import Cell, Table
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
+
+FORMATS = ("md", "latex", "html", "csv", "json")
+VALUE_COLUMNS = ("published_mean", "published_std", "measured_mean", "measured_std", "n", "verdict")
+
+LATEX = {
+    "\\": r"\textbackslash{}",
+    "&": r"\&",
+    "%": r"\%",
+    "$": r"\$",
+    "#": r"\#",
+    "_": r"\_",
+    "{": r"\{",
+    "}": r"\}",
+    "~": r"\textasciitilde{}",
+    "^": r"\textasciicircum{}",
+    "<": r"\textless{}",
+    ">": r"\textgreater{}",
+    "|": r"\textbar{}",
+    '"': r"\char34{}",
+    "[": "{[}",  # a row that starts with a bracket would be read as an option of the line before
+    "]": "{]}",
+    "±": r"$\pm$",
+    "≈": r"$\approx$",
+    "↑": r"$\uparrow$",
+    "↓": r"$\downarrow$",
+    "–": "--",
+    "\n": " ",
+}
+MARKDOWN = {"\\": "\\\\", "|": "\\|", "*": "\\*", "`": "\\`", "<": "&lt;", "\n": " "}
+
+
+def render(table: Table, form: str) -> str:
+    """A table as text in one of `FORMATS`, with a line end at the end.
+
+    Raises:
+        ReportError: there is no such format.
+    """
+    if form == "csv":
+        return _csv(table)
+    if form == "json":
+        return json.dumps(_json(table), ensure_ascii=False, indent=2, allow_nan=False) + "\n"
+    if form in FORMATS:
+        return _environment(form).get_template(f"table.{form}.j2").render(page=page(table))
+    raise ReportError(f"no format {form!r}{did_you_mean(form, FORMATS) or ': choose ' + ', '.join(FORMATS)}")
+
+
+def escape_latex(text: str) -> str:
+    """Text that LaTeX prints as it stands."""
+    return "".join(LATEX.get(character, character) for character in text)
+
+
+def escape_markdown(text: str) -> str:
+    """Text that stands in a cell of a Markdown table as it is."""
+    return "".join(MARKDOWN.get(character, character) for character in text)
+
+
+def pipe_table(heading: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A Markdown table padded so that it can be read in a terminal."""
+    widths = [max(len(row[at]) for row in [heading, *rows]) for at in range(len(heading))]
+    lines = [heading, ["-" * max(3, width) for width in widths], *rows]
+    padded = [" | ".join(text.ljust(max(3, width)) for text, width in zip(line, widths, strict=True)) for line in lines]
+    return "\n".join(f"| {line} |" for line in padded)
+
+
+def _environment(form: str) -> "Environment":
+    from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
+
+    environment = Environment(
+        loader=PackageLoader("reports", "templates"),
+        autoescape=select_autoescape(["html.j2"]),
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+        undefined=StrictUndefined,
+    )
+    if form == "latex":  # braces and per cent signs are LaTeX's own
+        environment = environment.overlay(
+            variable_start_string="<<", variable_end_string=">>", block_start_string="<%", block_end_string="%>"
+        )
+    environment.globals["pipe_table"] = pipe_table
+    environment.filters["md"] = escape_markdown
+    environment.filters["tex"] = escape_latex
+    return environment
+
+
+def _csv(table: Table) -> str:
+    text = StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow([*table.layout.entry.coordinates, *VALUE_COLUMNS])
+    for cell in table.cells:
+        published = ("", "")
+        if cell.published and table.show != "measured":
+            published = (cell.published.mean_text, cell.published.std_text)
+        writer.writerow([*cell.coordinates.values(), *published, *_csv_measured(table, cell)])
+    return text.getvalue()
+
+
+def _csv_measured(table: Table, cell: Cell) -> tuple[str, str, str, str]:
+    if table.show == "published":
+        return "", "", "", ""
+    verdict = cell.verdict.name if cell.published else ""
+    if cell.measured is None:
+        return "", "", "", verdict
+    mean, std = measured_texts(table, cell.measured)
+    return mean, std, str(cell.measured.n), verdict
+
+
+def _json(table: Table) -> dict[str, Any]:
+    layout = table.layout
+    return {
+        "table": layout.id,
+        "title": layout.title,
+        "citation": layout.paper.citation,
+        "metric": layout.paper.metric,
+        "unit": layout.paper.unit,
+        "margin": table.margin * layout.scale,
+        "show": table.show,
+        "cells": [_json_cell(table, cell) for cell in table.cells],
+        "notes": layout.notes,
+        "errata": [asdict(one) for one in layout.errata] if table.show != "measured" else [],
+    }
+
+
+def _json_cell(table: Table, cell: Cell) -> dict[str, Any]:
+    shown: dict[str, Any] = {"coordinates": dict(cell.coordinates)}
+    shown["published"] = _json_published(cell.published) if cell.published and table.show != "measured" else None
+    if table.show == "published":
+        return shown | {"measured": None, "verdict": None}
+    comparison = cell.verdict.comparison
+    return shown | {
+        "measured": _json_measured(cell.measured) if cell.measured else None,
+        "verdict": cell.verdict.name if cell.published else None,
+        "would_be": cell.verdict.would_be,
+        "reasons": list(cell.verdict.reasons),
+        "comparison": asdict(comparison) if comparison else None,
+    }
+
+
+def _json_published(value: Value) -> dict[str, Any]:
+    return {
+        "mean": value.mean,
+        "std": value.std,
+        "printed_mean": value.mean_text,
+        "printed_std": value.std_text or None,
+        "transcription": value.transcription,
+        "note": value.note or None,
+    }
+
+
+def _json_measured(measured: Measured) -> dict[str, Any]:
+    seeds = [{**run._asdict(), "value": value} for run, value in measured.per_seed.items()]
+    kept = {name: value for name, value in asdict(measured).items() if name not in {"per_seed", "reasons"}}
+    return kept | {"n": measured.n, "seeds": seeds}

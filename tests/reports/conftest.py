@@ -1,0 +1,97 @@
+import pytest
+
+from results.record import Counts, Metrics, Provenance, Record
+from results.spec import FitSpec, RunSpec, SplitDefinition
+
+GENUINE = "genuine:resnet18-f37072fd.pth"
+
+
+def make_record(
+    auroc=0.75,
+    *,
+    method="dra",
+    dataset="elpv",
+    rule="hard",
+    known_class="mono",
+    normal_class=None,
+    shots=10,
+    gamma=None,
+    seed=0,
+    split_seed=None,
+    recipe="official",
+    weights=GENUINE,
+    version=1,
+    params=None,
+    deviations=(),
+    failed=None,
+    code="c0de",
+    numerics="cpu avx2 torch 2.14",
+    started="2026-01-01T00:00:00Z",
+    notes=(),
+):
+    """A record of a run as the harness leaves it; `failed` is the error of a failed one."""
+    split_seed = seed if split_seed is None else split_seed
+    lists = f"{split_seed}/{known_class}/{normal_class}/{shots}"
+    fit = FitSpec(
+        detector=method,
+        version=version,
+        params={"optim.lr": 2e-4, "recipe_like": recipe, **(params or {})},
+        dataset_fingerprint=f"manifest of {dataset}",
+        train_normal=f"normals of {dataset} {split_seed}",
+        train_anomaly=f"anomalies {lists}",
+        size=224,
+        resize="squash",
+        pools={},
+        weights={"resnet18": f"digest of {weights}"},
+        precision="bf16",
+        seed=seed,
+    )
+    split = SplitDefinition(
+        dataset=dataset,
+        dataset_fingerprint=f"manifest of {dataset}",
+        rule=rule,
+        known_class=known_class,
+        normal_class=normal_class,
+        shots=shots,
+        gamma=gamma,
+    )
+    spec = RunSpec(
+        fit=fit,
+        test=f"test {lists}",
+        evaluation=None,
+        method=method,
+        recipe=recipe,
+        split=split,
+        split_seed=split_seed,
+        deviations=list(deviations),
+    )
+    return Record(
+        key=spec.key,
+        fit_key=fit.fit_key,
+        series=spec.series,
+        spec=spec,
+        status="failed" if failed else "done",
+        error=failed,
+        metrics=None if failed else Metrics(auroc=auroc, average_precision=auroc),
+        counts=Counts(train_normal=1131, train_anomaly=10, test_normal=377, test_anomaly=402),
+        provenance=Provenance(
+            package_version="0.1.0",
+            git_commit=None,
+            git_dirty=None,
+            code_digest=code,
+            numerics_class=numerics,
+            weights={"resnet18": weights},
+            device="cpu",
+            cpu="test",
+            libraries={},
+            threads=1,
+            started=started,
+            test_evaluations=1,
+        ),
+        notes=list(notes),
+    )
+
+
+@pytest.fixture
+def record():
+    return make_record

@@ -1,0 +1,141 @@
+from xml.etree import ElementTree as ET
+
+import pytest
+
+from reports import gate, gate_output, layout, table
+from reports.errors import ReportError
+
+
+def build(records, name="2"):
+    return table.build(layout.resolve(name), records, measures=lambda record: {record.spec.method}, versions={"dra": 1})
+
+
+def seeds(record, *values, **options):
+    return [record(value, seed=seed, **options) for seed, value in enumerate(values)]
+
+
+def test_nothing_measured_is_status_4():
+    found = gate.check([build([])])
+    assert (found.status, found.skipped) == (4, {"missing": 396})
+    assert gate_output.lines(found) == ["not tested: 396 missing", "nothing to compare with the published values"]
+
+
+def test_good_values_are_status_0(record):
+    found = gate.check([build(seeds(record, 0.72, 0.73, 0.74))])
+    assert (found.status, len(found.checks)) == (0, 1)
+    assert gate_output.lines(found)[-1] == "1 cell tested (alpha 0.1, Holm): none below published - margin"
+
+
+def test_values_that_fell_are_status_3(record):
+    found = gate.check([build(seeds(record, 0.60, 0.61, 0.62))])
+    assert found.status == 3
+    assert gate_output.lines(found)[0].startswith("REGRESSION: dra:2 elpv mono dra 10: measured 0.610 (n = 3)")
+
+
+def test_better_values_are_no_regression(record):
+    assert gate.check([build(seeds(record, 0.90, 0.91, 0.92))]).status == 0
+
+
+def test_not_comparable_cells_are_tested_only_on_request(record):
+    tables = [build(seeds(record, 0.50, 0.51, 0.52, recipe="quick"))]
+    shut = gate.check(tables)
+    assert (shut.status, shut.skipped) == (4, {"missing": 395, "not_comparable": 1})
+    assert "--include-not-comparable" in gate_output.lines(shut)[-1]
+    opened = gate.check(tables, include_not_comparable=True)
+    assert opened.status == 3
+    said = gate_output.lines(opened)
+    assert said[0] == gate_output.NOT_COMPARABLE
+    assert "(not comparable: recipe quick)" in said[1]
+
+
+def test_stale_and_failed_cells_are_not_tested(record):
+    found = gate.check([build([record(version=0), record(known_class="poly", failed="boom")])])
+    assert found.status == 4
+    assert found.skipped == {"failed": 2, "missing": 393, "stale": 1}
+
+
+def test_one_seed_is_tested_with_the_published_std_by_hand(record):
+    """Published 0.731 +- 0.021 (3 runs), ours 0.600 once.
+
+    Error 0.021 * sqrt(1 + 1/3) = 0.0242487; t = (0.600 - 0.731 + 0.02) / 0.0242487 = -4.57757 with 2 degrees of freedom.
+    The distribution function of t with 2 degrees of freedom is 1/2 + t / (2 sqrt(2 + t^2)) = 0.022279.
+    Smallest drop to be seen at 0.10: 0.02 + 1.885618 * 0.0242487 = 0.065724.
+    """
+    found = gate.check([build([record(0.600)])])
+    (check,) = found.checks
+    assert check.p_value == pytest.approx(0.022279, abs=1e-6)
+    assert check.smallest_drop == pytest.approx(0.065724, abs=1e-6)
+    assert check.drop == pytest.approx(0.131)
+    assert found.status == 3
+    assert gate_output.ONE_SEED_RULE in gate_output.lines(found)
+    assert gate.check([build([record(0.731 - 0.0658)])]).status == 3
+    assert gate.check([build([record(0.731 - 0.0656)])]).status == 0
+
+
+def test_welch_test_by_hand(record):
+    """Ours 0.65, 0.67, 0.69 (mean 0.67, std 0.02) against 0.731 +- 0.021: error 0.0167432, 3.9905 degrees of freedom.
+
+    t = (0.67 - 0.731 + 0.02) / 0.0167432 = -2.44876; p = 0.0354 (between 0.025 at -2.78 and 0.05 at -2.13).
+    """
+    (check,) = gate.check([build(seeds(record, 0.65, 0.67, 0.69))]).checks
+    assert check.p_value == pytest.approx(0.0354, abs=2e-4)
+
+
+def test_one_seed_against_a_value_without_seed_spread_cannot_be_tested(record):
+    options = {"dataset": "fashion_mnist", "rule": "labelled_share", "known_class": None, "shots": None}
+    records = [record(0.5, normal_class=str(index), gamma="0.05", method="agad_unet", **options) for index in range(10)]
+    found = gate.check([build(records, "5")])
+    assert found.status == 4
+    assert found.skipped == {"missing": 53, gate.ONE_SEED: 1}
+
+
+def test_holm_steps_down_over_all_cells():
+    """At 0.10 over three: 0.02 <= 0.0333 falls, 0.04 <= 0.05 falls, 0.11 > 0.10 stays; 0.04 first stops at 0.0333."""
+    assert gate._holm([0.11, 0.02, 0.04], 0.10) == {1, 2}
+    assert gate._holm([0.04, 0.04, 0.04], 0.10) == set()
+    assert gate._holm([], 0.10) == set()
+
+
+def test_the_more_cells_the_larger_the_smallest_drop(record):
+    mono = seeds(record, 0.72, 0.73, 0.74)
+    one = gate.check([build(mono)])
+    more = gate.check([build([*mono, *seeds(record, 0.8, 0.8, 0.8, known_class="poly")])])
+    first = {check.name: check.smallest_drop for check in one.checks}["elpv mono dra 10"]
+    second = {check.name: check.smallest_drop for check in more.checks}["elpv mono dra 10"]
+    assert second > first > 0.02
+    assert len(more.checks) == 3  # mono, poly and their mean row
+    assert "smallest drop that could have been seen:" in gate_output.lines(more)[-2]
+
+
+def test_a_cell_too_uncertain_for_any_drop_says_none(record):
+    values = seeds(record, 0.2, 0.8, dataset="carpet", known_class="hole", method="flos", shots=1)
+    assert gate_output.lines(gate.check([build(values)]))[0].endswith("smallest drop to be seen none")
+
+
+@pytest.mark.parametrize("alpha", [0, 0.5, -1])
+def test_alpha_is_checked(alpha):
+    with pytest.raises(ReportError, match="alpha"):
+        gate.check([], alpha=alpha)
+
+
+def test_junit_is_well_formed_whatever_the_texts_hold(record):
+    records = seeds(record, 0.5, 0.5, 0.5, deviations=['dra.x = "<&>\x00\x1b\uffff"'])
+    found = gate.check([build(records)], include_not_comparable=True)
+    root = ET.fromstring(gate_output.junit(found).encode())
+    assert root.attrib == {"tests": "2", "failures": "1", "errors": "0", "skipped": "1"}
+    (failure,) = root.iter("failure")
+    assert 'dra.x = "<&>"' in failure.text
+    assert [case.get("name") for case in root.iter("testcase")] == ["elpv mono dra 10", "missing"]
+
+
+def test_junit_of_nothing_is_not_green():
+    root = ET.fromstring(gate_output.junit(gate.check([build([])])).encode())
+    assert root.get("errors") == "1"
+    assert [error.get("message") for error in root.iter("error")] == ["nothing to compare with the published values"]
+
+
+def test_summary_is_markdown_with_the_result_first(record):
+    text = gate_output.summary(gate.check([build(seeds(record, 0.60, 0.61, 0.62))]))
+    assert text.startswith("# Check against the published values: 1 cell tested (alpha 0.1, Holm): 1 below")
+    assert "| dra:2 elpv mono dra 10 | 0.731     | 0.610    | 3     |" in text
+    assert text.endswith("\n")

@@ -1,0 +1,227 @@
+import csv
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from html.parser import HTMLParser
+from io import StringIO
+from pathlib import Path
+
+import pytest
+
+import reports
+from reports import layout, render, table
+from reports.errors import ReportError
+
+SHARED = Path(__file__).parents[2].parent / "shared" / "published"
+TAIL = ["published_mean", "published_std", "measured_mean", "measured_std", "n", "verdict"]
+NASTY = "x_y & 5 % # ~ ^ \\ {z} $ <b> | * `"
+
+
+def build(records, name="2", **options):
+    options = {"measures": lambda record: {record.spec.method}, "versions": {"dra": 1}} | options
+    return table.build(layout.resolve(name), records, **options)
+
+
+def rows(text):
+    return list(csv.reader(StringIO(text)))
+
+
+@pytest.mark.parametrize(
+    ("name", "lines"), [("1", 264), ("2", 396), ("3", 150), ("4", 105), ("5", 54), ("7", 72), ("8", 108)]
+)
+def test_csv_of_published_values_has_one_line_a_cell(name, lines):
+    found = rows(render.render(build([], name, show="published"), "csv"))
+    assert len(found) == lines + 1
+    assert found[0][-6:] == TAIL
+    assert all(line[-4:] == ["", "", "", ""] and line[-6] for line in found[1:])
+
+
+def test_csv_headers():
+    assert rows(render.render(build([], "2"), "csv"))[0] == ["dataset", "known_class", "method", "shots", *TAIL]
+    assert rows(render.render(build([], "5"), "csv"))[0] == ["dataset", "adv_prop", "freeze_bn", "gamma", *TAIL]
+
+
+@pytest.mark.skipif(not SHARED.is_dir(), reason="the audited transcription is not beside this checkout")
+@pytest.mark.parametrize(("name", "file"), [("1", "dra_table1"), ("2", "dra_table2"), ("5", "agad_table5")])
+def test_csv_repeats_the_audited_values_verbatim(name, file):
+    built = build([], name, show="published")
+    coordinates = built.layout.entry.coordinates
+    with (SHARED / f"{file}.csv").open(newline="") as handle:
+        wanted = [
+            [line[column] for column in coordinates] + [line["mean"], line["std"]]
+            for line in csv.DictReader(handle)
+            if line["mean"]
+        ]
+    assert [line[:-4] for line in rows(render.render(built, "csv"))[1:]] == wanted
+
+
+def test_csv_of_measured_values(record):
+    records = [record(value, seed=seed) for seed, value in enumerate([0.7, 0.72, 0.77])]
+    both = rows(render.render(build(records), "csv"))
+    line = ["elpv", "mono", "dra", "10", "0.731", "0.021", "0.730", "0.036", "3", "inconclusive"]
+    assert line in both
+    assert ["elpv", "poly", "dra", "10", "0.800", "0.064", "", "", "", "missing"] in both
+    measured = rows(render.render(build(records, show="measured"), "csv"))
+    assert [*line[:4], "", "", *line[6:]] in measured
+    assert "\r" not in render.render(build(records), "csv")
+
+
+def test_json_is_complete(record):
+    found = json.loads(render.render(build([record(0.7123456789, weights="random")]), "json"))
+    cells = {tuple(cell["coordinates"].values()): cell for cell in found["cells"]}
+    assert len(cells) == 396
+    cell = cells["elpv", "mono", "dra", "10"]
+    assert cell["published"]["mean"] == 0.731
+    assert cell["published"]["printed_mean"] == "0.731"
+    assert cell["measured"]["mean"] == 0.7123456789
+    assert cell["measured"]["seeds"] == [{"split_seed": 0, "seed": 0, "value": 0.7123456789}]
+    assert (cell["verdict"], cell["would_be"]) == ("not_comparable", "inconclusive")
+    assert cell["reasons"] == ["weights resnet18 random"]
+    assert cells["elpv", "poly", "saoe", "1"]["published"]["transcription"] == "restored"
+    assert found["errata"]
+
+
+def test_json_of_published_values_holds_nothing_measured(record):
+    found = json.loads(render.render(build([record()], show="published"), "json"))
+    assert all(cell["measured"] is None and cell["verdict"] is None for cell in found["cells"])
+
+
+def test_markdown_of_the_whole_table(record):
+    text = render.render(build([record(0.72, recipe="quick")]), "md")
+    assert text.startswith("# Table 2 of DRA: AUC in the hard setting, by known class\n")
+    assert re.search(r"\| 0\.731±0\.021 / \*\*0\.720\*\* \(\?\) \[\d+\] \|", text)
+    assert "| 0.787±0.005 / –" in text
+    assert (
+        "- [4] seed 0; recipe quick; weights resnet18 genuine:resnet18-f37072fd.pth; precision bf16. Not comparable"
+        in text
+    )
+    assert "- ( ) not comparable with the paper; in brackets the verdict that it would have" in text
+    assert "- metal_nut, scratch, dra, 1: printed second best" in text
+    assert text.endswith("\n")
+    assert not text.endswith("\n\n")
+
+
+def test_markdown_tables_are_rectangular_and_have_every_row():
+    text = render.render(build([], "2"), "md")
+    tables = re.findall(r"(?:^\|.*\|\n)+", text, re.MULTILINE)
+    assert len(tables) == 2  # one-shot and ten-shot
+    for found in tables:
+        lines = found.splitlines()
+        assert len(lines) == 2 + 36
+        assert len({len(line) for line in lines}) == 1
+        assert {line.count("|") for line in lines} == {9}  # two labels, KDAD and five methods
+
+
+def test_markdown_of_the_measured_part_is_short(record):
+    text = render.render(build([record()]).measured_part(), "md")
+    assert "carpet" not in text.lower()
+    assert "one-shot" not in text
+    assert "| ELPV    | Mono        | 0.731±0.021 / **0.750** ? [1] |" in text
+    assert "No cell is measured." in render.render(build([]).measured_part(), "md")
+
+
+def test_columns_stand_in_the_order_of_the_paper():
+    text = render.render(build([], "5"), "md")
+    assert re.search(r"\| 0\.00 +\| 0\.01 +\| 0\.03 +\| 0\.05 +\| 0\.10 +\|\n", text)
+    assert re.search(r"\| Fashion-MNIST \| on +\| on +\| – / – +\| 100\.0±0\.00 / –", text)
+
+
+def test_words_for_failed_and_stale(record):
+    failed = render.render(build([record(failed="boom")]), "md")
+    assert re.search(r"0\.731±0\.021 / failed \[\d+\]", failed)
+    assert "seed 0 failed: boom" in failed
+    stale = render.render(build([record()], versions={"dra": 2}), "md")
+    assert re.search(r"0\.731±0\.021 / \*\*0\.750\*\* stale \[\d+,\d+\]", stale)
+
+
+def test_markdown_escapes_what_people_wrote(record):
+    text = render.render(build([record(deviations=[NASTY])]), "md")
+    assert "x_y & 5 % # ~ ^ \\\\ {z} $ &lt;b> \\| \\* \\`" in text
+
+
+def test_latex_escapes_every_special_character():
+    assert render.escape_latex(NASTY) == (
+        r"x\_y \& 5 \% \# \textasciitilde{} \textasciicircum{} \textbackslash{} \{z\} \$ "
+        r"\textless{}b\textgreater{} \textbar{} * `"
+    )
+
+
+@pytest.mark.parametrize("show", ["published", "measured", "both"])
+def test_latex_is_booktabs_with_balanced_braces_and_columns(record, show):
+    text = render.render(build([record(deviations=[NASTY])], show=show), "latex")
+    plain = re.sub(r"\\[{}\\&%]", lambda found: "\n" if found[0] == r"\\" else "", text)
+    assert plain.count("{") == plain.count("}")
+    assert text.count(r"\toprule") == text.count(r"\bottomrule") == 2
+    body = re.findall(r"^(?:Dataset|ELPV) & .*", plain, re.MULTILINE)
+    assert {line.count("&") for line in body} == {7}
+    assert text.isascii()
+    for line in text.splitlines():
+        assert "%" not in re.sub(r"\\%", "", line) or line.startswith("%") or line.endswith("{%")
+
+
+@pytest.mark.skipif(shutil.which("pdflatex") is None, reason="no TeX on this machine")
+def test_latex_compiles(record, tmp_path):
+    body = render.render(build([record(deviations=[NASTY])]), "latex")
+    document = (
+        f"\\documentclass{{article}}\n\\usepackage{{booktabs,graphicx}}\n\\begin{{document}}\n{body}\\end{{document}}\n"
+    )
+    (tmp_path / "table.tex").write_text(document, encoding="utf-8")
+    command = ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "table.tex"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout[-2000:]
+
+
+def test_html_escapes_and_nests_properly(record):
+    text = render.render(build([record(deviations=["<script>alert(1)</script>"])]), "html")
+    assert "<script>" not in text
+    assert "&lt;script&gt;" in text
+    _Nesting().check(text)
+
+
+class _Nesting(HTMLParser):
+    def __init__(self):
+        super().__init__()
+        self.open = []
+
+    def handle_starttag(self, tag, attrs):
+        if tag != "meta":
+            self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def check(self, text):
+        self.feed(text)
+        assert self.open == []
+
+
+def test_added_method_is_printed_last(record):
+    built = build([record(), record(0.6, method="mine")], added_methods=["mine"])
+    assert rows(render.render(built, "csv"))[-1] == ["elpv", "mono", "mine", "10", "", "", "0.600", "", "1", ""]
+    assert "| mine " in render.render(built, "md")
+
+
+def test_unknown_format_is_told():
+    with pytest.raises(ReportError, match="no format 'latx': did you mean 'latex'"):
+        render.render(build([]), "latx")
+
+
+def test_reports_load_nothing_heavy():
+    """Importing all of reports loads no template engine and no numbers library; a whole report loads no scipy.stats."""
+    program = """
+import sys
+from reports import gate, gate_output, grid, layout, measured, published, render, table, verdict
+print(sorted({"jinja2", "numpy", "scipy", "torch", "sklearn", "pandas"} & set(sys.modules)))
+built = table.build(layout.resolve("2"), [], measures=lambda record: (), versions={})
+for form in render.FORMATS:
+    render.render(built, form)
+verdict.compare(verdict.Sample(0.7, 0.1, 3), verdict.Sample(0.7, 0.1, 3), 0.02)
+print(sorted({"scipy.stats", "torch", "sklearn", "pandas"} & set(sys.modules)))
+"""
+    environment = os.environ | {"PYTHONPATH": str(Path(reports.__file__).parents[1])}
+    command = [sys.executable, "-c", program]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines() == ["[]", "[]"]

@@ -1,0 +1,271 @@
+import pytest
+
+from reports import layout, measured, table
+from reports.errors import ReportError
+
+VERSIONS = {"dra": 1, "kdad": 1, "devnet": 1}
+
+
+def build(records, name="2", **options):
+    options = {"measures": lambda record: {record.spec.method}, "versions": VERSIONS} | options
+    return table.build(layout.resolve(name), records, **options)
+
+
+def cell(built, *coordinates):
+    found = [one for one in built.cells if tuple(one.coordinates.values()) == coordinates]
+    assert len(found) == 1
+    return found[0]
+
+
+def test_published_beside_the_mean_over_seeds(record):
+    built = build([record(0.70, seed=0), record(0.72, seed=1), record(0.77, seed=2)])
+    found = cell(built, "elpv", "mono", "dra", "10")
+    assert (found.published.mean_text, found.published.std_text) == ("0.731", "0.021")
+    # mean (0.70 + 0.72 + 0.77) / 3 = 0.73; sample std sqrt((0.03^2 + 0.01^2 + 0.04^2) / 2) = sqrt(0.0013)
+    assert found.measured.mean == pytest.approx(0.73)
+    assert found.measured.std == pytest.approx(0.0013**0.5)
+    assert found.measured.n == 3
+    assert found.verdict.name == "inconclusive"
+    assert len(built.cells) == 396
+
+
+def test_one_seed_has_no_std(record):
+    found = cell(build([record()]), "elpv", "mono", "dra", "10")
+    assert (found.measured.std, found.measured.n, found.verdict.name) == (None, 1, "inconclusive")
+
+
+def test_cells_without_records_are_missing(record):
+    found = cell(build([record()]), "elpv", "mono", "dra", "1")
+    assert (found.measured, found.verdict.name) == (None, "missing")
+
+
+def test_shots_less_method_fills_its_column(record):
+    found = cell(build([record(method="kdad", shots=None)]), "elpv", "mono", "kdad", "")
+    assert found.measured.mean == 0.75
+
+
+def test_a_prepared_variant_of_a_dataset_stands_in_its_row(record):
+    built = build([record(dataset="elpv@released")])
+    assert cell(built, "elpv", "mono", "dra", "10").measured
+
+
+def test_other_rules_are_passed_over(record):
+    built = build([record(rule="general")])
+    assert not built.has_measured
+
+
+def test_runs_that_differ_in_the_split_seed_only_are_two_runs(record):
+    found = cell(build([record(0.7, seed=0), record(0.8, seed=0, split_seed=5)]), "elpv", "mono", "dra", "10")
+    assert dict(found.measured.per_seed) == {measured.Run(0, 0): 0.7, measured.Run(5, 0): 0.8}
+
+
+def test_of_two_copies_of_a_run_the_later_one_counts(record):
+    old = record(0.6, started="2026-01-01T00:00:00Z")
+    new = record(0.8, started="2026-02-01T00:00:00Z")
+    for order in ([old, new], [new, old]):
+        assert cell(build(order), "elpv", "mono", "dra", "10").measured.mean == 0.8
+
+
+@pytest.mark.parametrize(
+    ("options", "reason"),
+    [
+        ({"recipe": "quick"}, "recipe quick"),
+        ({"weights": "custom:9400829f"}, "weights resnet18 custom:9400829f"),
+        ({"weights": "random"}, "weights resnet18 random"),
+        ({"deviations": ["SAOE is an assumed method"]}, "SAOE is an assumed method"),
+    ],
+)
+def test_what_is_not_the_paper_s_is_not_comparable(record, options, reason):
+    found = cell(build([record(0.5, seed=seed, **options) for seed in range(3)]), "elpv", "mono", "dra", "10")
+    assert found.verdict.name == "not_comparable"
+    assert found.verdict.reasons == (reason,)
+    assert found.verdict.would_be == "worse"
+
+
+def test_recipe_paper_is_comparable(record):
+    assert cell(build([record(recipe="paper")]), "elpv", "mono", "dra", "10").verdict.name == "inconclusive"
+
+
+def test_equal_runs_under_two_recipes_are_one_series_of_the_better_recipe(record):
+    same = {"params": {"recipe_like": ""}}
+    built = build([record(seed=0, recipe="quick", **same), record(seed=1, recipe="official", **same)])
+    found = cell(built, "elpv", "mono", "dra", "10")
+    assert (found.measured.n, found.measured.recipe, found.measured.reasons) == (2, "official", ())
+
+
+class TestBestSeries:
+    """Comparable first, then official, paper, quick, then most seeds; the others are counted in a note."""
+
+    def shown(self, records):
+        return cell(build(records), "elpv", "mono", "dra", "10").measured
+
+    def test_comparable_before_more_seeds(self, record):
+        others = [record(0.1, seed=seed, weights="custom:9400829f") for seed in range(5)]
+        found = self.shown([*others, record(0.9, recipe="paper")])
+        assert found.mean == 0.9
+        assert "1 other series not shown" in found.notes
+
+    def test_official_before_paper(self, record):
+        papers = [record(0.1, seed=seed, recipe="paper") for seed in range(5)]
+        assert self.shown([*papers, record(0.9)]).mean == 0.9
+
+    def test_paper_before_quick_among_those_that_are_not_comparable(self, record):
+        quick = [record(0.1, seed=seed, recipe="quick") for seed in range(5)]
+        assert self.shown([*quick, record(0.9, recipe="paper", weights="random")]).mean == 0.9
+
+    def test_most_seeds_among_equals(self, record):
+        few = [record(0.1, seed=0, params={"optim.lr": 0.1})]
+        many = [record(0.9, seed=seed) for seed in range(2)]
+        assert self.shown([*few, *many]).mean == 0.9
+
+    def test_current_before_stale(self, record):
+        stale = [record(0.1, seed=seed, version=0) for seed in range(3)]
+        assert self.shown([*stale, record(0.9, recipe="quick")]).mean == 0.9
+
+
+def test_recipe_and_where_choose(record):
+    records = [record(0.9), record(0.6, recipe="quick"), record(0.4, params={"optim.lr": 0.1})]
+    assert cell(build(records, recipe="quick"), "elpv", "mono", "dra", "10").measured.mean == 0.6
+    assert cell(build(records, where={"optim.lr": 0.1}), "elpv", "mono", "dra", "10").measured.mean == 0.4
+    assert not build([record(params={"flag": 1})], where={"flag": True}).has_measured
+
+
+def test_wrong_choices_are_told(record):
+    with pytest.raises(ReportError, match="no recipe 'offical': did you mean 'official'"):
+        build([record()], recipe="offical")
+    with pytest.raises(ReportError, match=r"hyper-parameter 'optim.lt': did you mean 'optim.lr'"):
+        build([record()], where={"optim.lt": 1})
+    for margin in (-0.1, 2.0, float("nan")):
+        with pytest.raises(ReportError, match="margin"):
+            build([record()], margin=margin)
+
+
+def test_mean_row_uses_only_seeds_that_every_subset_has(record):
+    mono = [record(value, seed=seed) for seed, value in enumerate([0.7, 0.8])]
+    poly = [record(value, seed=seed, known_class="poly") for seed, value in enumerate([0.6, 0.5, 0.9])]
+    found = cell(build([*mono, *poly]), "elpv", "mean", "dra", "10").measured
+    # seed 0: (0.7 + 0.6) / 2, seed 1: (0.8 + 0.5) / 2; seed 2 lacks mono
+    assert list(found.per_seed.values()) == pytest.approx([0.65, 0.65])
+    assert found.std == pytest.approx(0.0)
+    assert found.n == 2
+
+
+def test_mean_row_lacking_a_subset_or_a_seed_says_so(record):
+    found = cell(build([record()]), "elpv", "mean", "dra", "10")
+    assert (found.verdict.name, found.verdict.reasons) == ("missing", ("1 of 2 subsets measured",))
+    found = cell(build([record(seed=0), record(seed=1, known_class="poly")]), "elpv", "mean", "dra", "10")
+    assert (found.verdict.name, found.verdict.reasons) == ("missing", ("no seed that every subset has",))
+
+
+def test_mean_row_of_unlike_recipes_says_so(record):
+    found = cell(build([record(), record(known_class="poly", recipe="quick")]), "elpv", "mean", "dra", "10")
+    assert "mixes recipes official and quick" in found.measured.notes
+    assert found.verdict.name == "not_comparable"
+
+
+def test_mvtec_row_of_table_1_is_the_mean_of_its_categories(record):
+    categories = layout.resolve("1").paper.groups["mvtec_ad"]
+    records = [
+        record(0.5 + index / 100, dataset=name, rule="general", known_class=None)
+        for index, name in enumerate(categories)
+    ]
+    found = cell(build(records, "1"), "mvtec_ad", "", "dra", "10").measured
+    assert found.mean == pytest.approx(0.57)  # 0.5 + (0 + ... + 14) / 15 / 100
+    assert len(found.series) == 15
+
+
+def test_failed_runs(record):
+    found = cell(build([record(failed="out of luck\nline 2")]), "elpv", "mono", "dra", "10")
+    assert (found.verdict.name, found.verdict.reasons) == ("failed", ("seed 0 failed: out of luck",))
+    assert found.measured is None
+    beside = cell(build([record(seed=0), record(seed=1, failed="boom")]), "elpv", "mono", "dra", "10")
+    assert beside.verdict.name == "inconclusive"
+    assert "seed 1 failed: boom" in beside.measured.notes
+    whole = build([record(), record(known_class="poly", failed="boom")])
+    assert cell(whole, "elpv", "mean", "dra", "10").verdict.name == "failed"
+
+
+def test_older_method_version_is_stale_and_shown(record):
+    found = cell(build([record(0.7)], versions={"dra": 2}), "elpv", "mono", "dra", "10")
+    assert found.verdict.name == "stale"
+    assert found.verdict.reasons == ("measured by version 1 of dra, now 2",)
+    assert found.measured.mean == 0.7
+
+
+def test_a_failed_run_of_today_beats_a_stale_result(record):
+    built = build([record(version=1), record(version=2, failed="boom")], versions={"dra": 2})
+    assert cell(built, "elpv", "mono", "dra", "10").verdict.name == "failed"
+
+
+def test_detector_that_is_not_installed_is_not_stale(record):
+    assert cell(build([record()], versions={}), "elpv", "mono", "dra", "10").verdict.name == "inconclusive"
+
+
+def test_mixed_code_and_numerics_are_noted(record):
+    built = build([record(seed=0), record(seed=1, code="beef", numerics="cpu amx torch 2.14")])
+    notes = cell(built, "elpv", "mono", "dra", "10").measured.notes
+    assert notes == (
+        "mixes 2 code versions (c0de; beef)",
+        "mixes 2 numerics classes (cpu avx2 torch 2.14; cpu amx torch 2.14)",
+    )
+
+
+def test_auc_below_one_half_is_marked(record):
+    assert "a run has an AUC below 0.5" in cell(build([record(0.4)]), "elpv", "mono", "dra", "10").measured.notes
+
+
+def test_standard_error_of_the_test_set_stands_beside(record):
+    found = cell(build([record(0.731)]), "elpv", "mono", "dra", "10").measured
+    assert (found.test_normal, found.test_anomaly) == (377, 402)
+    assert found.test_std == pytest.approx(0.0178, abs=1e-4)
+
+
+def test_a_record_may_measure_several_printed_methods(record):
+    built = build([record(dataset="carpet", known_class="cut")], "4", measures=lambda _: {"dra", "dra_cutmix"})
+    assert cell(built, "carpet", "cut", "dra_cutmix", "10").measured
+
+
+def test_agad_prints_the_population_std_over_classes_and_keeps_that_over_seeds(record):
+    """Spec: classes with runs 90, 92, 94 and 80, 80, 83 give 86.5 +- 5.5 (sample std would be 7.778)."""
+    first = measured.series_of([record(value, seed=seed) for seed, value in enumerate([0.90, 0.92, 0.94])], {})
+    other = [record(value, seed=seed, known_class="poly") for seed, value in enumerate([0.80, 0.80, 0.83])]
+    both = [first[0], measured.series_of(other, {})[0]]
+    found = measured.average(both, scale=100.0, spread_over="classes", notes=())
+    assert (found.mean, found.std) == (pytest.approx(86.5), pytest.approx(5.5))
+    # per seed 85, 86, 88.5: sample std sqrt((1.5^2 + 0.5^2 + 2^2) / 2)
+    assert found.seed_std == pytest.approx(3.25**0.5)
+
+
+def test_agad_cell_is_in_percent_and_compared_with_a_constant(record):
+    records = [
+        record(0.9 + index / 100, seed=seed, dataset="fashion_mnist", rule="labelled_share", known_class=None,
+               normal_class=str(index), shots=None, gamma="0.05", method="agad_unet")
+        for index in range(10)
+        for seed in range(2)
+    ]  # fmt: skip
+    found = cell(build(records, "5"), "fashion_mnist", "off", "off", "0.05")
+    assert found.measured.mean == pytest.approx(94.5)
+    assert found.verdict.comparison.margin == 2.0
+    assert found.verdict.name == "worse"  # no seed spread of ours, 5.5 below 100
+    assert found.measured.test_std is None
+
+
+def test_published_only_leaves_measured_values_out(record):
+    built = build([record()], show="published")
+    assert not built.has_measured
+    assert len(built.cells) == 396
+
+
+def test_measured_part_keeps_rows_and_columns_with_values(record):
+    part = build([record(), record(method="kdad", shots=None, known_class="poly")]).measured_part()
+    assert {tuple(one.coordinates.values()) for one in part.cells} == {
+        ("elpv", known, method, shots) for known in ("mono", "poly") for method, shots in (("kdad", ""), ("dra", "10"))
+    }
+
+
+def test_a_method_that_the_paper_lacks_gets_cells_of_its_own(record):
+    built = build([record(), record(0.6, method="mine")], added_methods=["mine", "dra"])
+    assert len(built.cells) == 397
+    added = built.cells[-1]
+    assert tuple(added.coordinates.values()) == ("elpv", "mono", "mine", "10")
+    assert (added.published, added.measured.mean, added.verdict.comparison) == (None, 0.6, None)
