@@ -1,0 +1,1 @@
+"""What a run is, what it left, and where that is kept: specs, keys, records, the store."""

@@ -1,0 +1,22 @@
+"""Canonical JSON and its SHA-256: the one way in which this project hashes a description."""
+
+import hashlib
+import json
+from typing import Any
+
+import msgspec
+
+
+def canonical(value: Any) -> bytes:
+    """UTF-8 JSON with sorted keys, no spaces and the shortest float text.
+
+    Raises:
+        ValueError: a float is NaN or infinite.
+    """
+    plain = msgspec.to_builtins(value)
+    return json.dumps(plain, sort_keys=True, separators=(",", ":"), allow_nan=False, ensure_ascii=False).encode()
+
+
+def digest(value: Any) -> str:
+    """Hexadecimal SHA-256 of the canonical JSON of `value` (a struct, or what JSON can hold)."""
+    return hashlib.sha256(canonical(value)).hexdigest()

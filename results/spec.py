@@ -1,0 +1,101 @@
+"""What a fit and a run are made of. A fit is one training; a run is a fit scored on one test list: one AUC."""
+
+import msgspec
+
+from results.key import digest
+
+ParamValue = str | int | float | bool | None
+
+
+class FitSpec(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything that `fit` is given; its canonical JSON is hashed into `fit_key` (design section 6).
+
+    `params` are the detector's resolved hyper-parameters, `pools` maps the id of an external pool to its manifest
+    fingerprint, `weights` an architecture to the digest of its file, `source` is the fit_key of a fit whose state
+    this one starts from. `train_anomaly` is the fingerprint of the empty list for a detector that is given none.
+    """
+
+    detector: str
+    version: int
+    params: dict[str, ParamValue]
+    dataset_fingerprint: str
+    train_normal: str
+    train_anomaly: str
+    size: int
+    resize: str
+    pools: dict[str, str]
+    weights: dict[str, str]
+    precision: str
+    seed: int
+    source: str | None = None
+
+    @property
+    def fit_key(self) -> str:
+        return digest(self)
+
+
+class Evaluation(msgspec.Struct, frozen=True, kw_only=True):
+    """Order (`listing` or `ranked`) and batching of the test images where scores depend on them."""
+
+    order: str
+    batch: int
+
+
+class SplitDefinition(msgspec.Struct, frozen=True, kw_only=True):
+    """What defines a split but its seed: the part of a series that no list fingerprint tells."""
+
+    dataset: str
+    dataset_fingerprint: str
+    rule: str
+    known_class: str | None = None
+    normal_class: str | None = None
+    shots: int | None = None
+    gamma: str | None = None
+    options: dict[str, ParamValue] = {}
+
+
+class RunSpec(msgspec.Struct, frozen=True, kw_only=True):
+    """A fit and the test list it is scored on.
+
+    Only `fit`, `test` (fingerprint of the test list) and `evaluation` (None where scores are independent of their
+    batch) are hashed into `key`; the rest says how a person would name the run. `deviations` are the reasons why this
+    run is not the paper's beyond recipe and weights: overridden parameters, other data or size, an assumed method.
+    """
+
+    fit: FitSpec
+    test: str
+    evaluation: Evaluation | None
+    method: str
+    recipe: str
+    split: SplitDefinition
+    split_seed: int
+    deviations: list[str] = []
+
+    @property
+    def key(self) -> str:
+        return digest({"fit": self.fit.fit_key, "test": self.test, "evaluation": self.evaluation})
+
+    @property
+    def series(self) -> str:
+        """Hash of what runs must share to be averaged: the key without seeds and lists, and the split's definition."""
+        fit = msgspec.to_builtins(self.fit)
+        for seeded in ("seed", "train_normal", "train_anomaly"):
+            del fit[seeded]
+        return digest({"fit": fit, "evaluation": self.evaluation, "split": self.split})
+
+    @property
+    def name(self) -> str:
+        """Readable name, such as `hard-elpv-mono-dra-10-s0-1a2b3c4d`."""
+        split = self.split
+        shots = None if split.shots is None else str(split.shots)
+        parts = [
+            split.rule,
+            split.dataset,
+            split.known_class,
+            split.normal_class,
+            self.method,
+            shots,
+            split.gamma,
+        ]
+        seeds = f"s{self.fit.seed}" if self.split_seed == self.fit.seed else f"s{self.fit.seed}.{self.split_seed}"
+        return "-".join([part for part in parts if part is not None] + [seeds, self.key[:8]])

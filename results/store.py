@@ -1,0 +1,133 @@
+"""A results folder: one JSON file a run, written atomically, and the claims of those who are at work in it.
+
+records/<2 hex>/<key>.json    scores/<2 hex>/<key>.npz    checkpoints/<fit_key>.pt
+locks/<fit_key>.lock, .json (progress)    tracebacks/<key>.txt    set_aside/ (records that could not be read)
+"""
+
+import contextlib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from results.errors import ResultsError
+from results.files import write_atomic
+from results.record import DamagedRecordError, Record, decode, encode
+
+if TYPE_CHECKING:
+    from results.scores import Scores
+
+
+class Store:
+    """Records under one folder. `warn` is told, in one sentence, of each record that had to be set aside.
+
+    Raises:
+        ResultsError: the folder is a file.
+    """
+
+    def __init__(self, root: Path, warn: Callable[[str], None] = lambda _: None) -> None:
+        if root.exists() and not root.is_dir():
+            raise ResultsError(f"the results folder {root} is a file: choose another with --results or BENCH_RESULTS")
+        self.root = root
+        self._warn = warn
+
+    def record_path(self, key: str) -> Path:
+        return self.root / "records" / key[:2] / f"{key}.json"
+
+    def scores_path(self, key: str) -> Path:
+        return self.root / "scores" / key[:2] / f"{key}.npz"
+
+    def checkpoint_path(self, fit_key: str) -> Path:
+        return self.root / "checkpoints" / f"{fit_key}.pt"
+
+    def progress_path(self, fit_key: str) -> Path:
+        return self.root / "locks" / f"{fit_key}.json"
+
+    def traceback_path(self, key: str) -> Path:
+        return self.root / "tracebacks" / f"{key}.txt"
+
+    def get(self, key: str) -> Record | None:
+        """The record of `key`, or None where there is none that can be read."""
+        return self._read(self.record_path(key))
+
+    def records(self) -> Iterator[Record]:
+        """All readable records, sorted by key."""
+        for path in sorted((self.root / "records").glob("??/*.json")):
+            record = self._read(path)
+            if record is not None:
+                yield record
+
+    def put(self, record: Record, scores: "Scores | None" = None) -> None:
+        """Keep a record and its scores; the record comes last, so that it never stands without them."""
+        if scores is not None:
+            write_atomic(self.scores_path(record.key), scores.encode())
+        write_atomic(self.record_path(record.key), encode(record))
+
+    def scores(self, key: str) -> "Scores":
+        from results.scores import Scores
+
+        try:
+            return Scores.decode(self.scores_path(key).read_bytes())
+        except (OSError, ValueError, KeyError) as error:
+            raise ResultsError(
+                f"no readable scores of run {key[:8]} in {self.root}: run it again with --force"
+            ) from error
+
+    def check_writable(self) -> None:
+        """Write and remove a file, so that a folder which cannot be written is found before hours of training.
+
+        Raises:
+            ResultsError: it cannot.
+        """
+        probe = self.root / "locks" / "probe"
+        write_atomic(probe, b"swanbench\n" * 512)
+        probe.unlink(missing_ok=True)
+
+    @contextlib.contextmanager
+    def claim(self, fit_key: str) -> Iterator[bool]:
+        """Hold the lock of a fit; yields False at once where a living process holds it. It dies with its holder."""
+        from filelock import FileLock, Timeout
+
+        lock = FileLock(self.root / "locks" / f"{fit_key}.lock")
+        try:
+            Path(lock.lock_file).parent.mkdir(parents=True, exist_ok=True)
+            lock.acquire(blocking=False)
+        except Timeout:
+            yield False
+            return
+        except OSError as error:
+            raise ResultsError(
+                f"cannot lock {lock.lock_file}: {error.strerror or error}; choose another folder with --results"
+            ) from error
+        try:
+            yield True
+        finally:
+            self.progress_path(fit_key).unlink(missing_ok=True)
+            lock.release()
+
+    def _read(self, path: Path) -> Record | None:
+        try:
+            data = path.read_bytes()
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise ResultsError(f"cannot read {path}: {error.strerror or error}") from error
+        try:
+            record = decode(data)
+            if record.key != path.stem:
+                raise DamagedRecordError("lies under another key")
+        except DamagedRecordError as error:
+            self._set_aside(path, str(error))
+            return None
+        except ResultsError as error:
+            raise ResultsError(f"{path} {error}") from error
+        return record
+
+    def _set_aside(self, path: Path, reason: str) -> None:
+        target = self.root / "set_aside" / path.name
+        try:
+            target.parent.mkdir(exist_ok=True)
+            path.replace(target)
+        except OSError:
+            self._warn(f"record {path} {reason}; it is not counted: remove it or run it again with --force")
+        else:
+            self._warn(f"record {path} {reason}; set aside as {target}, its run counts as missing")
