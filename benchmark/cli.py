@@ -1,0 +1,79 @@
+"""The command line: one verb, one file under `benchmark/commands`; trouble is one line and an exit status."""
+
+import os
+import pkgutil
+import sys
+from importlib import import_module
+
+import click
+
+import benchmark.commands
+from benchmark.errors import BenchError
+from benchmark.names import near
+from methods.errors import MethodError
+from protocols.errors import DataError
+from reports.errors import ReportError
+from results.errors import ResultsError
+
+KNOWN_TROUBLE = (BenchError, DataError, MethodError, ReportError, ResultsError)
+WRONG_INPUT = 2
+INTERRUPTED = 130
+
+
+class Verbs(click.Group):
+    """Finds the verbs by listing the package and imports only the one that was typed."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - the signature is click's
+        return sorted(module.name for module in pkgutil.iter_modules(benchmark.commands.__path__))
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in self.list_commands(ctx):
+            return None
+        command: click.Command = import_module(f"benchmark.commands.{cmd_name}").command
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args and not args[0].startswith("-") and args[0] not in self.list_commands(ctx):
+            raise click.UsageError(
+                f"unknown verb '{args[0]}'{near(args[0], self.list_commands(ctx))}: see bench --help", ctx
+            )
+        return super().resolve_command(ctx, args)
+
+
+@click.command(cls=Verbs, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(benchmark.__version__, prog_name="swanbench")
+def bench() -> None:
+    """Reproduce the tables of DRA, AGAD and CSI-GAN: published and measured AUCs side by side."""
+
+
+def main(args: list[str] | None = None) -> None:
+    """Run the command line and leave with its exit status; no traceback for anything a person can type."""
+    sys.exit(status(args))
+
+
+def status(args: list[str] | None = None) -> int:
+    """The exit status of one call: 0 good, 1 some runs failed, 2 wrong input, 3 and 4 the gate's, 130 interrupted."""
+    try:
+        outcome = bench.main(args, prog_name="bench", standalone_mode=False)
+        sys.stdout.flush()
+    except click.exceptions.Exit as leave:
+        return leave.exit_code
+    except click.ClickException as error:
+        _say(error.format_message())
+        return WRONG_INPUT
+    except KNOWN_TROUBLE as error:
+        _say(str(error))
+        return WRONG_INPUT
+    except (KeyboardInterrupt, click.Abort):
+        _say("interrupted; finished runs are kept, the same command goes on from there")
+        return INTERRUPTED
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    return outcome if isinstance(outcome, int) else 0
+
+
+def _say(text: str) -> None:
+    click.echo("bench: " + " ".join(text.split()), err=True)

@@ -1,0 +1,1 @@
+"""The verbs of `bench`, one module each; a module's `command` is found by its name."""

@@ -1,0 +1,83 @@
+"""`bench methods`: detectors, their recipes and hyper-parameters."""
+
+import click
+
+from benchmark.options import echo_json, json_option, note
+
+
+@click.group("methods", short_help="List detectors; show their hyper-parameters and sources.")
+def command() -> None:
+    """Detectors and variants, with every hyper-parameter, its value in each recipe, and where that comes from."""
+
+
+@command.command("list")
+@json_option
+def list_(as_json: bool) -> None:
+    """One line a method."""
+    from methods import registry
+
+    found = registry.methods()
+    for name, reason in registry.broken().items():
+        note(f"plug-in {name} is left out: {reason}")
+    if as_json:
+        echo_json(
+            [
+                {
+                    "id": info.id,
+                    "title": info.title,
+                    "version": info.version,
+                    "variant_of": info.variant_of,
+                    "rules": list(info.rules),
+                    "assumed": info.assumed,
+                    "summary": info.summary,
+                }
+                for info in found.values()
+            ]
+        )
+        return
+    for info in found.values():
+        kind = f"variant of {info.variant_of}" if info.variant_of else f"version {info.version}"
+        click.echo(f"{info.id:12} {kind:18} {', '.join(info.rules)}\n             {info.summary}")
+
+
+@command.command("show")
+@click.argument("method")
+@json_option
+def show(method: str, as_json: bool) -> None:
+    """Hyper-parameters of METHOD: official, paper, quick, then source, difference and note."""
+    from methods import registry
+    from methods.params import RECIPES, shown
+
+    info = registry.get(method)
+    if as_json:
+        echo_json(
+            {
+                "id": info.id,
+                "version": info.version,
+                "citation": info.citation,
+                "overrides": dict(info.overrides),
+                "params": {
+                    name: {
+                        **{recipe: param.value(recipe) for recipe in RECIPES},
+                        "allowed": param.expected,
+                        "source": param.source,
+                        "diff": param.diff,
+                        "assumption": param.assumption,
+                        "note": param.note,
+                    }
+                    for name, param in info.params.items()
+                },
+            }
+        )
+        return
+    click.echo(f"{info.title}, version {info.version}: {info.summary}\n{info.citation}\n")
+    for name, value in info.overrides.items():
+        click.echo(f"this variant sets {name} = {shown(value)}")
+    for name, param in info.params.items():
+        values = ", ".join(f"{recipe} {shown(param.value(recipe))}" for recipe in RECIPES)
+        if len({param.value(recipe) for recipe in RECIPES}) == 1:
+            values = shown(param.value("official"))
+        tags = "; ".join(filter(None, [param.source, param.diff, "assumption" if param.assumption else None]))
+        click.echo(f"{name}: {values}\n    {param.expected} [{tags}]" + (f"\n    {param.note}" if param.note else ""))
+    for dataset, block in info.datasets.items():
+        click.echo(f"on {dataset}: " + ", ".join(f"{name} = {shown(value)}" for name, value in block.items()))

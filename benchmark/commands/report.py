@@ -1,0 +1,65 @@
+"""`bench report`: a table of the papers, published and measured values side by side."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from reports.table import Show
+
+from benchmark.options import note, write_output
+
+
+@click.command("report", short_help="Print a table of the papers: published and measured values.")
+@click.option("--table", "name", required=True, metavar="TABLE", help="1, 2 (DRA), 5 (AGAD), or PAPER:TABLE.")
+@click.option("--show", type=click.Choice(["published", "measured", "both"]), default="both", show_default=True)
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["md", "latex", "html", "csv", "json"]),
+    default="md",
+    show_default=True,
+)
+@click.option("--output", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE", help="Write to FILE.")
+@click.option(
+    "--results",
+    type=click.Path(path_type=Path),
+    multiple=True,
+    metavar="DIR",
+    help="Results folder; repeatable; 'reference' is the packaged index.",
+)
+@click.option("--recipe", help="Only records of this recipe.")
+@click.option("--where", "wheres", multiple=True, metavar="PARAM=VALUE", help="Only records with this hyper-parameter.")
+@click.option("--margin", type=click.FloatRange(0, 1, max_open=True), default=0.02, show_default=True, help="In AUC.")
+def command(
+    name: str,
+    show: "Show",
+    form: str,
+    output: Path | None,
+    results: tuple[Path, ...],
+    recipe: str | None,
+    wheres: tuple[str, ...],
+    margin: float,
+) -> None:
+    """Print one table; a cell that was not measured stays empty."""
+    from benchmark.gather import conditions, gather
+    from benchmark.measures import measures, versions
+    from reports import layout, render, table
+
+    chosen = layout.resolve(name)
+    built = table.build(
+        chosen,
+        gather(results, note) if show != "published" else (),
+        measures=measures(),
+        versions=versions(),
+        margin=margin,
+        recipe=recipe,
+        where=conditions(wheres),
+        show=show,
+    )
+    text = render.render(built, form)
+    if output is None:
+        click.echo(text, nl=False)
+    else:
+        write_output(output, text)

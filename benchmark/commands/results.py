@@ -1,0 +1,146 @@
+"""`bench results`: what was measured, and what made each number."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from benchmark.errors import BenchError
+from benchmark.names import near
+from benchmark.options import echo_json, json_option, note, results_option, write_output
+
+
+@click.group("results", short_help="List, show and explain records; export them as a table.")
+def command() -> None:
+    """Records of a results folder."""
+
+
+@command.command("list")
+@results_option
+@json_option
+def list_(results: Path | None, as_json: bool) -> None:
+    """One line a run."""
+    rows = [_row(record) for record in _store(results).records()]
+    rows.sort(key=lambda row: row["name"])
+    if as_json:
+        echo_json(rows)
+        return
+    if not rows:
+        note("no records yet: bench run --suite quick makes the first")
+    for row in rows:
+        auroc = "" if row["auroc"] is None else f"{row['auroc']:.4f}"
+        click.echo(f"{row['name']:56} {row['recipe']:9} {row['status']:7} {auroc}")
+
+
+@command.command("show")
+@click.argument("run")
+@results_option
+def show(run: str, results: Path | None) -> None:
+    """The record of RUN: a name, or the beginning of a key."""
+    from results.record import encode
+
+    click.echo(encode(_find(_store(results), run)).decode(), nl=False)
+
+
+@command.command("why")
+@click.argument("run")
+@results_option
+def why(run: str, results: Path | None) -> None:
+    """What made the number of RUN: parameters, data, weights, code, machine."""
+    store = _store(results)
+    record = _find(store, run)
+    for line in _explanation(store, record):
+        click.echo(line)
+
+
+@command.command("export")
+@click.option("--output", type=click.Path(path_type=Path, dir_okay=False), help="CSV file (default: stdout).")
+@results_option
+def export(output: Path | None, results: Path | None) -> None:
+    """All records as one CSV table, a line a run."""
+    from results.export import frame
+
+    text = frame(_store(results).records()).to_csv(index=False, lineterminator="\n")
+    if output is None:
+        click.echo(text, nl=False)
+    else:
+        write_output(output, text)
+
+
+def _store(results: Path | None) -> Any:
+    from benchmark.settings import folders
+    from results.store import Store
+
+    root = folders(results).results
+    if results is not None and not root.exists():
+        raise BenchError(f"--results {results}: there is no such folder")
+    return Store(root, warn=note)
+
+
+def _row(record: Any) -> dict[str, Any]:
+    spec = record.spec
+    return {
+        "key": record.key,
+        "fit_key": record.fit_key,
+        "name": spec.name,
+        "method": spec.method,
+        "recipe": spec.recipe,
+        "dataset": spec.split.dataset,
+        "protocol": spec.split.rule,
+        "known_class": spec.split.known_class,
+        "shots": spec.split.shots,
+        "seed": spec.fit.seed,
+        "status": record.status,
+        "auroc": record.metrics.auroc if record.metrics else None,
+    }
+
+
+def _find(store: Any, run: str) -> Any:
+    records = list(store.records())
+    found = [record for record in records if record.key.startswith(run) or record.spec.name == run]
+    if len(found) == 1:
+        return found[0]
+    if found:
+        raise BenchError(f"'{run}' fits {len(found)} runs: give more digits of the key (bench results list --json)")
+    raise BenchError(f"no run '{run}' in {store.root}{near(run, [record.spec.name for record in records][:20])}")
+
+
+def _explanation(store: Any, record: Any) -> list[str]:
+    spec, fit = record.spec, record.spec.fit
+    head = f"AUC {record.metrics.auroc!r}" if record.metrics else f"{record.status}: {record.error}"
+    lines = [
+        f"{spec.name}: {head}",
+        f"key {record.key} = SHA-256 of fit, test list and evaluation",
+        f"fit {record.fit_key}",
+        f"  detector {fit.detector} version {fit.version}, recipe {spec.recipe}, seed {fit.seed}",
+        f"  {fit.precision}, {fit.size} px ({fit.resize})",
+        *(f"  {name} = {value}" for name, value in sorted(fit.params.items())),
+        f"data {spec.split.dataset} {spec.split.dataset_fingerprint}",
+        f"  split {spec.split.rule}, seed {spec.split_seed}, options {spec.split.options or 'none'}",
+        f"  training normals {fit.train_normal}",
+        f"  training anomalies {fit.train_anomaly}",
+        f"  test list {spec.test}",
+        "evaluation "
+        + (
+            f"{spec.evaluation.order} order, batches of {spec.evaluation.batch}"
+            if spec.evaluation
+            else "independent of batch and order"
+        ),
+        *(f"weights {arch} {digest}" for arch, digest in fit.weights.items()),
+        *(f"deviation {text}" for text in spec.deviations),
+        *(f"note {text}" for text in record.notes),
+    ]
+    made = record.provenance
+    if made:
+        lines += [
+            f"made by swanbench {made.package_version}, commit {made.git_commit or 'unknown'}"
+            + (" (changed since)" if made.git_dirty else ""),
+            f"  code digest {made.code_digest}",
+            f"  numerics class {made.numerics_class}, {made.cpu}, started {made.started}",
+            "  " + ", ".join(f"{name} {version}" for name, version in made.libraries.items()),
+            *(f"  weights {arch}: {label}" for arch, label in made.weights.items()),
+        ]
+    lines += [f"time {name} {seconds:.1f}" for name, seconds in record.timings.items()]
+    if record.status == "failed":
+        lines.append(f"traceback {store.traceback_path(record.key)}; bench run ... --retry-failed tries again")
+    return lines

@@ -1,0 +1,170 @@
+"""`bench run`: plan a suite, run what is missing, print its table."""
+
+import re
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from benchmark.errors import BenchError
+from benchmark.options import CommaList, note, results_option
+
+if TYPE_CHECKING:
+    from benchmark.plan import Plan
+    from benchmark.settings import Folders
+    from results.store import Store
+
+
+class Duration(click.ParamType[float]):
+    """`90`, `90s`, `15m` or `2h`, in seconds."""
+
+    name = "TIME"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        found = re.fullmatch(r"(\d+(?:\.\d+)?)([smh]?)", str(value))
+        if not found or float(found[1]) == 0:
+            self.fail(f"'{value}' is not a time such as 90s, 15m or 2h", param, ctx)
+        return float(found[1]) * {"": 1, "s": 1, "m": 60, "h": 3600}[found[2]]
+
+
+@click.command("run", short_help="Run a suite: what is stored is not run again.")
+@click.option("--suite", required=True, help="quick, general, hard, or the path of a suite file.")
+@click.option("--method", "methods", type=CommaList(), help="Only these methods, or others than the suite's.")
+@click.option("--dataset", "datasets", type=CommaList(), help="Only these datasets, or others than the suite's.")
+@click.option("--known-class", "known_classes", type=CommaList(), help="Only these known classes.")
+@click.option("--shots", type=CommaList(int, least=1), help="Numbers of labelled anomalies.")
+@click.option("--seed", "seeds", type=CommaList(int), help="Seeds, each of a split and a training.")
+@click.option("--recipe", help="official, paper or quick (default: the suite's).")
+@click.option(
+    "--set", "sets", multiple=True, metavar="METHOD.PARAM=VALUE", help="Override a hyper-parameter; repeatable."
+)
+@click.option("--split", "options", multiple=True, metavar="OPTION=VALUE", help="A split option; repeatable.")
+@click.option("--deduplicate", is_flag=True, help="Short for --split deduplicate=true.")
+@click.option("--weights", multiple=True, metavar="[ARCH=]FILE", help="ImageNet weights; or random, auto. Repeatable.")
+@click.option("--precision", type=click.Choice(["fp32", "bf16"]), help="Of the trunk (default: bf16 where native).")
+@click.option("--device", default="cpu", show_default=True, help="cpu or cuda.")
+@click.option("--plan", "plan_only", is_flag=True, help="Say what would run, and how long; run nothing.")
+@click.option("--jobs", type=click.IntRange(min=1), default=1, show_default=True, help="Fits at the same time.")
+@click.option("--threads", type=click.IntRange(min=1), help="Threads a fit (default: cores / jobs).")
+@click.option("--retry-failed", is_flag=True, help="Run again what failed.")
+@click.option("--force", is_flag=True, help="Run again what is stored.")
+@click.option("--max-time", type=Duration(), help="Stop fits after this time and keep checkpoints.")
+@results_option
+def command(**options: Any) -> int:
+    """Run what is missing of a suite, store it, and print the suite's table."""
+    from benchmark import overview, suite
+    from benchmark import plan as planning
+    from benchmark.commands.splits import parse_options
+    from benchmark.settings import folders
+    from results.store import Store
+
+    where = folders(options["results"])
+    store = Store(where.results, warn=note)
+    planned = planning.plan(
+        suite.load(options["suite"]),
+        suite.Selection(
+            methods=options["methods"],
+            datasets=options["datasets"],
+            known_classes=options["known_classes"],
+            shots=options["shots"],
+            seeds=options["seeds"],
+        ),
+        planning.Request(
+            recipe=options["recipe"],
+            sets=_assignments(options["sets"]),
+            split_options=parse_options(options["options"], deduplicate=options["deduplicate"]),
+            weights=options["weights"],
+            precision=options["precision"],
+            device=_device(options["device"]),
+        ),
+        folders=where,
+        store=store,
+        notify=note,
+    )
+    overview.say_blocked(planned, note)
+    if options["plan_only"]:
+        for line in overview.lines(planned, store):
+            click.echo(line)
+        return 0
+    if planned.count("blocked") == len(planned.runs):
+        raise BenchError(overview.all_blocked(planned))
+    return _run(planned, where, store, options)
+
+
+def _run(planned: "Plan", where: "Folders", store: "Store", options: dict[str, Any]) -> int:
+    states: set[State] = {"missing"}
+    if options["retry_failed"] or options["force"]:
+        states.add("failed")
+    if options["force"]:
+        states.add("cached")
+    tasks = planned.tasks(states)
+    to_do = sum(len(task.runs) for task in tasks)
+    total, cached, blocked = len(planned.runs), planned.count("cached"), planned.count("blocked")
+    note(f"{total} runs: {'all' if cached == total else cached} cached, {to_do} to run, {blocked} blocked")
+    skipped = planned.count("failed") if "failed" not in states else 0
+    if skipped:
+        note(f"{skipped} failed before and are skipped: --retry-failed runs them again, bench results list names them")
+    troubles = _engine(tasks, where, store, options) if tasks else 0
+    _print_table(planned, store)
+    return 1 if troubles or skipped else 0
+
+
+def _engine(tasks: list[Any], where: "Folders", store: "Store", options: dict[str, Any]) -> int:
+    """Run the tasks; returns how many came to nothing."""
+    import time
+
+    import benchmark
+    from benchmark import engine, machine, provenance
+    from benchmark.execute import Machine
+    from benchmark.progress import shown
+
+    store.check_writable()
+    head, dirty = provenance.commit()
+    place = Machine(
+        data=where.data,
+        cache=where.cache,
+        store=where.results.absolute(),
+        threads=options["threads"] or max(1, machine.cores() // options["jobs"]),
+        device=options["device"],
+        deadline=time.time() + options["max_time"] if options["max_time"] else None,
+        package_version=benchmark.__version__,
+        git_commit=head,
+        git_dirty=dirty,
+    )
+    with shown(store, tasks) as progress:
+        engine.run_all(
+            tasks, place, jobs=options["jobs"], force=options["force"], finished=progress.finished, tick=progress.tick
+        )
+    return progress.troubles
+
+
+def _print_table(planned: "Plan", store: "Store") -> None:
+    from benchmark.measures import measures, versions
+    from reports import layout, render, table
+
+    records = [record for run in planned.runs if run.spec and (record := store.get(run.spec.key))]
+    if not any(record.status == "done" for record in records):
+        return
+    built = table.build(
+        layout.resolve(planned.suite.table),
+        records,
+        measures=measures(),
+        versions=versions(),
+        added_methods=sorted({run.wanted.method for run in planned.runs}),
+    )
+    click.echo(render.render(built.measured_part(), "md"), nl=False)
+
+
+def _assignments(texts: tuple[str, ...]) -> dict[str, dict[str, Any]]:
+    from methods.recipe import parse_assignment
+
+    sets: dict[str, dict[str, Any]] = {}
+    for text in texts:
+        method, name, value = parse_assignment(text)
+        sets.setdefault(method, {})[name] = value
+    return sets
+
+
+def _device(name: str) -> str:
+    if name != "cpu" and not re.fullmatch(r"cuda(:\d+)?", name):
+        raise BenchError(f"unknown device '{name}': give cpu or cuda")
+    return name

@@ -1,0 +1,52 @@
+"""`bench weights`: which ImageNet weights are found, and where."""
+
+import click
+
+from benchmark.options import echo_json, json_option
+
+
+@click.group("weights", short_help="List the ImageNet weights that are found; fetch the genuine ones.")
+def command() -> None:
+    """Weights come from BENCH_WEIGHTS (a file or folder) or the torch hub cache; nothing downloads by itself."""
+
+
+@command.command("list")
+@json_option
+def list_(as_json: bool) -> None:
+    """Every file that was found: what it is, or why it cannot be used."""
+    from benchmark.settings import folders
+    from methods import weights
+
+    places = folders()
+    found = weights.listing(env=places.weights, hub_dir=places.hub, cache_dir=places.cache)
+    if as_json:
+        echo_json(
+            [
+                {
+                    "arch": item.weights.arch if item.weights else None,
+                    "label": item.weights.label if item.weights else None,
+                    "digest": item.weights.digest if item.weights else None,
+                    "path": str(item.path),
+                    "source": item.source,
+                    "problem": item.problem,
+                }
+                for item in found
+            ]
+        )
+        return
+    for item in found:
+        what = f"{item.weights.arch} {item.weights.label}" if item.weights else f"not usable: {item.problem}"
+        click.echo(f"{item.source}: {item.path}: {what}")
+    for arch in weights.ARCHITECTURES:
+        if not any(item.weights and item.weights.arch == arch for item in found):
+            click.echo(f"{arch}: none; bench weights fetch {arch} downloads the genuine file")
+
+
+@command.command("fetch")
+@click.argument("arch")
+def fetch(arch: str) -> None:
+    """Download the genuine file of ARCH into the torch hub cache and check its digest."""
+    from benchmark.settings import folders
+    from methods.weights_fetch import fetch as download
+
+    click.echo(download(arch, folders().hub))

@@ -1,0 +1,51 @@
+"""Records for reports and the gate: from one or several results folders, or the index that is packaged."""
+
+import tomllib
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from benchmark.errors import BenchError
+from benchmark.settings import folders
+from methods.params import ParamValue
+from results import reference
+from results.record import Record
+from results.store import Store
+
+REFERENCE = "reference"
+
+
+def gather(places: Sequence[Path], warn: Callable[[str], None]) -> list[Record]:
+    """All readable records of the folders in `places`; none given: those of the default results folder.
+
+    Raises:
+        BenchError: a folder that was named is not there.
+    """
+    if not places:
+        return list(Store(folders().results, warn=warn).records())
+    found: list[Record] = []
+    for place in places:
+        if str(place) == REFERENCE:
+            found.extend(reference.records())
+        elif not place.exists():
+            raise BenchError(f"--results {place}: there is no such folder")
+        else:
+            found.extend(Store(place, warn=warn).records())
+    return found
+
+
+def conditions(texts: Sequence[str]) -> dict[str, ParamValue]:
+    """`PARAM=VALUE` texts as a mapping; the value is TOML, a bare word is a text, `none` is None.
+
+    Raises:
+        BenchError: a text has another form.
+    """
+    found: dict[str, ParamValue] = {}
+    for text in texts:
+        name, equals, value = (part.strip() for part in text.partition("="))
+        if not (equals and name and value):
+            raise BenchError(f"--where {text}: give it as PARAM=VALUE, such as --where optim.lr=1e-3")
+        try:
+            found[name] = tomllib.loads(f"value = {value}")["value"]
+        except tomllib.TOMLDecodeError:
+            found[name] = None if value == "none" else value
+    return found

@@ -1,0 +1,57 @@
+"""What the machine is: processor, default precision, threads, and the class of its numerics."""
+
+import os
+from functools import cache
+from pathlib import Path
+
+PRECISIONS = ("fp32", "bf16")
+
+
+@cache
+def cpu_flags() -> frozenset[str]:
+    """Feature flags of the processor as Linux lists them; empty elsewhere."""
+    return frozenset(_cpu_info("flags").split())
+
+
+def cpu_name() -> str:
+    return _cpu_info("model name") or os.uname().machine
+
+
+def default_precision(device: str) -> str:
+    """`bf16` where the processor multiplies it in hardware (AMX, AVX-512 BF16), else `fp32`."""
+    native = cpu_flags() & {"amx_bf16", "avx512_bf16"}
+    return "bf16" if device == "cpu" and native else "fp32"
+
+
+def cores() -> int:
+    """Processors that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def numerics_class(*, device: str, precision: str, threads: int) -> str:
+    """What must be equal for the same key to give the same numbers, bit for bit on the CPU (design section 6)."""
+    import PIL
+    import torch
+
+    if device == "cpu":
+        capability = torch.backends.cpu.get_cpu_capability().lower()
+        kernels = "amx" if precision == "bf16" and "amx_bf16" in cpu_flags() else capability
+    else:
+        kernels = torch.cuda.get_device_name(device).lower().replace(" ", "_")
+    kind = device.partition(":")[0]
+    versions = f"torch{_minor(torch.__version__)}-threads{threads}-pillow{_minor(PIL.__version__)}"
+    return f"{kind}-{kernels}-{versions}"
+
+
+def _minor(version: str) -> str:
+    return ".".join(version.partition("+")[0].split(".", 2)[:2])
+
+
+@cache
+def _cpu_info(field: str) -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return ""
+    entries = (line.partition(":") for line in lines)
+    return next((value.strip() for name, _, value in entries if name.strip() == field), "")

@@ -1,0 +1,69 @@
+"""What several verbs share: the results option, comma-separated lists, JSON on stdout."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+from benchmark.errors import BenchError
+
+
+class CommaList(click.ParamType[Any]):
+    """`a,b,c` as a tuple of texts, or of whole numbers of at least `least`, each once."""
+
+    def __init__(self, kind: type = str, least: int = 0) -> None:
+        self.kind = kind
+        self.least = least
+        self.name = "N,N..." if kind is int else "NAME,NAME..."
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[Any, ...]:
+        if isinstance(value, tuple):
+            return value
+        parts = [part.strip() for part in value.split(",")]
+        if not all(parts):
+            self.fail(f"'{value}' has an empty entry: separate values by single commas", param, ctx)
+        if self.kind is int:
+            if not all(part.isascii() and part.isdigit() for part in parts):
+                self.fail(f"'{value}' is not a list of whole numbers, such as 1,2,10", param, ctx)
+            if min(map(int, parts)) < self.least:
+                self.fail(f"'{value}' has a number below {self.least}", param, ctx)
+            return tuple(dict.fromkeys(int(part) for part in parts))
+        return tuple(dict.fromkeys(parts))
+
+
+def results_option(function: Callable[..., Any]) -> Callable[..., Any]:
+    return click.option(
+        "--results",
+        type=click.Path(path_type=Path),
+        metavar="DIR",
+        help="Results folder (default: BENCH_RESULTS, else runs).",
+    )(function)
+
+
+def json_option(function: Callable[..., Any]) -> Callable[..., Any]:
+    return click.option("--json", "as_json", is_flag=True, help="Print JSON.")(function)
+
+
+def echo_json(value: Any) -> None:
+    click.echo(json.dumps(value, indent=2, ensure_ascii=False))
+
+
+def note(text: str) -> None:
+    """A message for the person, on stderr."""
+    click.echo(text, err=True)
+
+
+def write_output(path: Path, text: str) -> None:
+    """Write what was asked for into a file.
+
+    Raises:
+        BenchError: its folder is not there or cannot be written.
+    """
+    if not path.parent.is_dir():
+        raise BenchError(f"--output {path}: the folder {path.parent} is not there; make it first")
+    try:
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise BenchError(f"--output {path}: {error.strerror or error}; choose another file") from error

@@ -1,0 +1,92 @@
+"""Progress of a run on stderr: fits done, the state of those at work, time left. Quiet where stderr is no terminal."""
+
+import json
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from benchmark.execute import Outcome
+from benchmark.plan import Task
+from results.store import Store
+
+LINE_SECONDS = 30.0
+
+
+class Progress:
+    """Reads the progress files of the fits at work; `tick` redraws, `finished` counts."""
+
+    def __init__(self, store: Store, tasks: Sequence[Task], bar: Any) -> None:
+        self._store = store
+        self._tasks = {task.fit.fit_key: task for task in tasks}
+        self._bar = bar
+        self._started = time.monotonic()
+        self._spoken = self._started
+        self._all = bar.add_task("all fits", total=len(tasks)) if bar else None
+        self._lines: dict[str, Any] = {}
+        self.done = 0
+        self.troubles = 0
+
+    def finished(self, task: Task, outcome: Outcome) -> None:
+        self.done += 1
+        self.troubles += outcome.state not in {"done", "taken"}
+        self._tasks.pop(task.fit.fit_key, None)
+        if self._bar:
+            line = self._lines.pop(task.fit.fit_key, None)
+            if line is not None:
+                self._bar.remove_task(line)
+        for spec, _ in task.runs:
+            text = f"{outcome.state}: {spec.name}"
+            record = self._store.get(spec.key) if outcome.state in {"done", "taken"} else None
+            if record and record.metrics:
+                text += f"  AUC {record.metrics.auroc:.4f}  {record.timings.get('fit_s', 0):.0f} s"
+            self._say(text + (f"  {outcome.reason}" if outcome.reason else ""))
+        self.tick()
+
+    def tick(self) -> None:
+        at_work = {}
+        for key, task in self._tasks.items():
+            try:
+                at_work[key] = (task, json.loads(self._store.progress_path(key).read_text(encoding="utf-8")))
+            except (OSError, ValueError):
+                continue
+        part = sum(state["done"] / max(state["total"], 1) for _, state in at_work.values())
+        if self._bar:
+            self._bar.update(self._all, completed=self.done + part)
+            for key, (task, state) in at_work.items():
+                if key not in self._lines:
+                    self._lines[key] = self._bar.add_task(task.runs[0][0].name, total=state["total"])
+                self._bar.update(self._lines[key], completed=state["done"], total=state["total"])
+        elif time.monotonic() - self._spoken > LINE_SECONDS:
+            self._spoken = time.monotonic()
+            share = (self.done + part) / max(self.done + len(self._tasks), 1)
+            left = (self._spoken - self._started) * (1 - share) / share if share > 0 else None
+            self._say(f"{share:.0%} of all fits done" + (f", about {_time(left)} left" if left is not None else ""))
+
+    def _say(self, text: str) -> None:
+        if self._bar:
+            self._bar.console.print(text, highlight=False, markup=False, soft_wrap=True)
+        else:
+            print(text, file=sys.stderr, flush=True)  # noqa: T201 - progress belongs on stderr
+
+
+def _time(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes} min" if hours else f"{minutes} min {rest} s" if minutes else f"{rest} s"
+
+
+@contextmanager
+def shown(store: Store, tasks: Sequence[Task]) -> Iterator[Progress]:
+    """A live bar on a terminal; elsewhere a line for each finished run and one every half minute."""
+    if not sys.stderr.isatty():
+        yield Progress(store, tasks, None)
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+    from rich.progress import Progress as Bar
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Bar(*columns, console=Console(stderr=True)) as bar:
+        yield Progress(store, tasks, bar)

@@ -1,0 +1,1 @@
+"""Detectors, their recipes and what neural detectors share."""

@@ -1,0 +1,107 @@
+"""The interface between the harness and a detector.
+
+A detector sees arrays, never files, and in `fit` never a test image or a test label.
+"""
+
+import contextlib
+import hashlib
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import nn
+
+from methods.recipe import ParamValue
+from methods.weights import WeightsFile
+from protocols.images import Images
+
+
+@dataclass(frozen=True)
+class TrainData:
+    """What `fit` is given: training normals, labelled anomalies (maybe none), external pools by id, and the state of
+    the source fit where this one fine-tunes another."""
+
+    normal: Images
+    anomaly: Images
+    pools: Mapping[str, Images]
+    init: Mapping[str, torch.Tensor] | None = None
+
+
+class Checkpoint(Protocol):
+    """Where a fit keeps its state between steps: tensors, numbers, text, lists and dictionaries of these."""
+
+    def load(self) -> dict[str, Any] | None: ...
+
+    def save(self, state: Mapping[str, Any]) -> None: ...
+
+    def due(self) -> bool:
+        """Whether enough time has passed since the last save for another to be worth its cost."""
+        ...
+
+
+class DeadlineReached(Exception):  # noqa: N818 - a stop that was asked for, not an error
+    """The fit stopped at `FitContext.deadline`, after it saved a checkpoint."""
+
+
+@dataclass(frozen=True)
+class FitContext:
+    """Everything around a fit that is not data: seed, machine settings, weights, and ways to report back.
+
+    `deadline` is on the clock of `time.monotonic`. `progress(done, total, **numbers)` takes the numbers of one epoch.
+    """
+
+    seed: int
+    threads: int
+    precision: str
+    device: str
+    weights: Mapping[str, WeightsFile]
+    checkpoint: Checkpoint
+    progress: Callable[..., None]
+    artefact: Callable[[str, bytes], None]
+    deadline: float | None = None
+
+    def backbone(self, arch: str) -> nn.Module:
+        """The trunk of `arch` with the weights that this run resolved; see `methods.nn.backbone`."""
+        from methods.nn.backbone import build
+
+        with self.seeded(f"backbone.{arch}"):
+            return build(arch, self.weights[arch])
+
+    def generator(self, stream: str, *step: int) -> torch.Generator:
+        """A fresh CPU generator for one draw: seeded by SHA-256 of (seed, stream, step), so no state is carried along."""
+        return torch.Generator().manual_seed(self._number(stream, *step))
+
+    @contextlib.contextmanager
+    def seeded(self, stream: str, *step: int) -> Iterator[None]:
+        """Run a block that draws from torch's global generator (layer initialisation) from a stream of its own."""
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(self._number(stream, *step))
+            yield
+
+    def _number(self, stream: str, *step: int) -> int:
+        text = "\x1f".join([str(self.seed), stream, *map(str, step)])
+        return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big") >> 1
+
+
+class Detector(Protocol):
+    """A method that learns from normals (and, where it uses them, labelled anomalies) and scores images.
+
+    `history` holds one number an epoch under each name, such as `loss`.
+    """
+
+    history: dict[str, list[float]]
+
+    def __init__(self, params: Mapping[str, ParamValue], context: FitContext) -> None: ...
+
+    def fit(self, data: TrainData) -> None: ...
+
+    def score(self, images: Images) -> npt.NDArray[np.float64]:
+        """Anomaly scores (n,), higher is more anomalous, in the order of `images`."""
+        ...
+
+    def state(self) -> dict[str, torch.Tensor]: ...
+
+    def load(self, state: Mapping[str, torch.Tensor]) -> None: ...

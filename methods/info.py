@@ -1,0 +1,115 @@
+"""What the harness knows of a method without importing its Python file."""
+
+from collections.abc import Mapping
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+
+from methods.errors import MethodError
+from methods.params import Param, ParamValue, hint, shown
+
+Id = Annotated[str, Meta(pattern=r"\A[a-z][a-z0-9_]*\Z")]
+Block = dict[str, ParamValue]
+
+
+class Capabilities(msgspec.Struct, frozen=True, kw_only=True):
+    """What a detector can be asked.
+
+    The rules it fits, whether it learns from labelled anomalies, whether an image's score is the same in any
+    batch, and the backbones it may need.
+    """
+
+    rules: tuple[Id, ...]
+    anomalies: bool
+    independent_scores: bool
+    backbones: tuple[Id, ...] = ()
+
+
+class RecipeBlock(msgspec.Struct, frozen=True, kw_only=True):
+    """What one recipe adds: split options, and parameters of single datasets."""
+
+    split: Block = {}
+    dataset: dict[str, Block] = {}
+
+
+class MethodInfo(msgspec.Struct, frozen=True, kw_only=True):
+    """A method as its TOML file describes it: a detector, or a variant of one.
+
+    `detector` is `module:Class`, `detector_id` the id that keys hold (a variant's is that of its detector),
+    `pool_values` the values of a parameter that name an external pool, `origin` the file.
+    """
+
+    id: str
+    title: str
+    summary: str
+    citation: str
+    detector: str
+    detector_id: str
+    version: int
+    assumed: bool
+    capabilities: Capabilities
+    params: dict[str, Param]
+    pool_values: dict[str, tuple[str, ...]]
+    datasets: dict[str, Block]
+    recipes: dict[str, RecipeBlock]
+    origin: str
+    variant_of: str | None = None
+    overrides: Block = {}
+
+    @property
+    def module(self) -> str:
+        """Path of the Python module that holds the detector."""
+        return self.detector.partition(":")[0]
+
+    @property
+    def rules(self) -> tuple[str, ...]:
+        return self.capabilities.rules
+
+    @property
+    def anomalies(self) -> bool:
+        return self.capabilities.anomalies
+
+    @property
+    def independent_scores(self) -> bool:
+        return self.capabilities.independent_scores
+
+    def pools(self, params: Mapping[str, ParamValue]) -> tuple[str, ...]:
+        """Ids of the external pools that these resolved parameters ask for, sorted."""
+        return tuple(sorted({str(params[name]) for name, ids in self.pool_values.items() if params[name] in ids}))
+
+    def backbones(self, params: Mapping[str, ParamValue]) -> tuple[str, ...]:
+        """Architectures whose weights these resolved parameters need: the parameter `backbone`, else all."""
+        chosen = params.get("backbone")
+        return self.capabilities.backbones if chosen is None else (str(chosen),)
+
+    def split(self, recipe: str) -> dict[str, ParamValue]:
+        """Split options that the recipe sets."""
+        return dict(self.recipes[recipe].split) if recipe in self.recipes else {}
+
+    def check(self, name: str, value: object) -> ParamValue:
+        """The value in its canonical form.
+
+        Raises:
+            MethodError: there is no such parameter, or the value is none that it may have.
+        """
+        if name not in self.params:
+            otherwise = f"see bench methods show {self.id}"
+            raise MethodError(f"{self.id} has no parameter '{name}': {hint(name, self.params, otherwise)}")
+        try:
+            return self.params[name].accept(value)
+        except ValueError as error:
+            raise MethodError(self._refusal(name, str(error), value)) from None
+
+    def check_together(self, params: Mapping[str, ParamValue]) -> None:
+        """Raise MethodError where a parameter exceeds the one that bounds it."""
+        for name, param in self.params.items():
+            bound = params[param.at_most] if param.at_most else None
+            value = params[name]
+            if isinstance(value, int | float) and isinstance(bound, int | float) and value > bound:
+                text = f"at most '{param.at_most}', which is {shown(bound)}"
+                raise MethodError(self._refusal(name, text, value))
+
+    def _refusal(self, name: str, expected: str, value: object) -> str:
+        must = f"the '{name}' parameter of {self.id} must be {expected}"
+        return f"{must}. Got {shown(value)} instead: bench methods show {self.id}"

@@ -1,0 +1,225 @@
+"""The recipe index: what planning, keys and lists need to know of a method, read from its TOML file alone."""
+
+import re
+import tomllib
+from collections.abc import Mapping
+from typing import Annotated, Any, TypeVar
+
+import msgspec
+from msgspec import Meta
+
+from methods.errors import MethodError
+from methods.info import Block, Capabilities, Id, MethodInfo, RecipeBlock
+from methods.params import PER_DATASET, RECIPES, Param, ParamValue, hint
+
+__all__ = [
+    "EVALUATION",
+    "PER_DATASET",
+    "RECIPES",
+    "MethodInfo",
+    "Param",
+    "ParamValue",
+    "Resolved",
+    "parse",
+    "parse_assignment",
+    "resolve",
+]
+
+EVALUATION = ("evaluation.order", "evaluation.batch")
+"""Parameters that say how a fit is scored; they are no part of what `fit` is given."""
+
+_RECIPES = "it is official, paper or quick"
+_Name = Annotated[str, Meta(min_length=1)]
+_Target = Annotated[str, Meta(pattern=r"\A[A-Za-z_][\w.]*:[A-Za-z_]\w*\Z")]
+_Version = Annotated[int, Meta(ge=1)]
+_Struct = TypeVar("_Struct", bound=msgspec.Struct)
+
+
+class Resolved(msgspec.Struct, frozen=True):
+    """Every parameter's value, and what overrides alone changed: name -> (value before, value)."""
+
+    params: dict[str, ParamValue]
+    changed: dict[str, tuple[ParamValue, ParamValue]]
+
+
+def resolve(info: MethodInfo, recipe: str, dataset: str, overrides: Mapping[str, object]) -> Resolved:
+    """Parameters of a method: recipe, its dataset blocks, variant, then overrides (design section 2).
+
+    A prepared variant of a dataset (`brain_mri@released_loader`) takes the blocks of the dataset.
+
+    Raises:
+        MethodError: unknown recipe or parameter, or a value that it may not have.
+    """
+    if recipe not in RECIPES:
+        raise MethodError(f"unknown recipe '{recipe}': {hint(recipe, RECIPES, _RECIPES)}")
+    base = dataset.partition("@")[0]
+    params = {name: param.value(recipe) for name, param in info.params.items()}
+    params |= info.datasets.get(base, {})
+    params |= info.recipes[recipe].dataset.get(base, {}) if recipe in info.recipes else {}
+    params |= info.overrides
+    asked = {name: info.check(name, value) for name, value in overrides.items()}
+    changed = {name: (params[name], value) for name, value in asked.items() if value != params[name]}
+    params |= asked
+    info.check_together(params)
+    return Resolved(params, changed)
+
+
+def parse_assignment(text: str) -> tuple[str, str, ParamValue]:
+    """Method, parameter and value of `METHOD.PARAM=VALUE`; the value is TOML, or a bare word for a text.
+
+    Raises:
+        MethodError: the text has another form.
+    """
+    target, equals, value = text.partition("=")
+    method, dot, name = target.strip().partition(".")
+    if not (equals and dot and method and name and value.strip()):
+        raise MethodError(f"--set takes METHOD.PARAM=VALUE, such as dra.optim.lr=1e-3. Got '{text}' instead")
+    return method, name, _toml_value(value.strip(), text)
+
+
+def _toml_value(value: str, text: str) -> ParamValue:
+    try:
+        parsed = tomllib.loads(f"value = {value}")
+    except tomllib.TOMLDecodeError:
+        parsed = {"value": value} if re.fullmatch(r"[\w.,:@+/-]+", value) else {}
+    found = parsed.get("value")
+    if len(parsed) != 1 or not isinstance(found, str | int | float | bool):
+        raise MethodError(f"--set takes a number, true, false, a word or a quoted text. Got '{text}' instead")
+    return found
+
+
+class _DetectorFile(msgspec.Struct, kw_only=True):
+    id: Id
+    title: _Name
+    detector: _Target
+    version: _Version
+    capabilities: dict[str, Any]
+    params: dict[str, dict[str, Any]] = {}
+    summary: str = ""
+    citation: str = ""
+    assumed: bool = False
+    pools: dict[str, tuple[str, ...]] = {}
+    dataset: dict[str, Block] = {}
+    recipe: dict[str, dict[str, Any]] = {}
+
+
+class _VariantFile(msgspec.Struct, kw_only=True):
+    id: Id
+    title: _Name
+    variant_of: Id
+    overrides: Block
+    summary: str = ""
+    citation: str = ""
+    assumed: bool = False
+
+
+def document(text: str, origin: str) -> dict[str, Any]:
+    """The tables of a recipe file; a variant's has the key `variant_of`."""
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise MethodError(f"{origin} is not TOML: {error}") from None
+
+
+def parse(text: str, origin: str, detectors: Mapping[str, MethodInfo] | None = None) -> MethodInfo:
+    """A method from the text of its recipe file; `origin` names the file in messages.
+
+    `detectors` holds the methods that the file may be a variant of.
+
+    Raises:
+        MethodError: not TOML, an unknown or missing key, a wrong type, or a value that its own parameter
+            does not allow; the text names file and table.
+    """
+    tables = document(text, origin)
+    if "variant_of" in tables:
+        return variant(tables, origin, detectors or {})
+    return detector(tables, origin)
+
+
+def detector(tables: Mapping[str, Any], origin: str) -> MethodInfo:
+    """The detector that a recipe file describes; see `parse`."""
+    file = _convert(tables, _DetectorFile, origin)
+    info = MethodInfo(
+        id=file.id,
+        title=file.title,
+        summary=file.summary,
+        citation=file.citation,
+        detector=file.detector,
+        detector_id=file.id,
+        version=file.version,
+        assumed=file.assumed,
+        capabilities=_convert(file.capabilities, Capabilities, f"{origin}, [capabilities]"),
+        params={n: _convert(t, Param, f'{origin}, [params."{n}"]') for n, t in file.params.items()},
+        pool_values=file.pools,
+        datasets=file.dataset,
+        recipes={n: _convert(t, RecipeBlock, f"{origin}, [recipe.{n}]") for n, t in file.recipe.items()},
+        origin=origin,
+    )
+    _check_references(info)
+    recipes = {}
+    for recipe, block in info.recipes.items():
+        checked = _blocks(info, block.dataset, f"recipe.{recipe}.dataset")
+        recipes[recipe] = msgspec.structs.replace(block, dataset=checked)
+    return msgspec.structs.replace(info, datasets=_blocks(info, info.datasets, "dataset"), recipes=recipes)
+
+
+def variant(tables: Mapping[str, Any], origin: str, detectors: Mapping[str, MethodInfo]) -> MethodInfo:
+    """The variant that a recipe file describes: its detector with other parameters; see `parse`."""
+    file = _convert(tables, _VariantFile, origin)
+    base = detectors.get(file.variant_of)
+    if base is None or base.variant_of is not None:
+        known = [name for name, info in detectors.items() if info.variant_of is None]
+        text = hint(file.variant_of, known, "name the id of a detector")
+        raise MethodError(f"{origin}: variant_of = '{file.variant_of}' is no detector: {text}")
+    info = msgspec.structs.replace(
+        base,
+        id=file.id,
+        title=file.title,
+        summary=file.summary or base.summary,
+        citation=file.citation or base.citation,
+        assumed=file.assumed or base.assumed,
+        origin=origin,
+        variant_of=base.id,
+    )
+    return msgspec.structs.replace(info, overrides=_block(info, file.overrides, "[overrides]"))
+
+
+def _convert(table: Mapping[str, Any], kind: type[_Struct], place: str) -> _Struct:
+    fields = kind.__struct_fields__
+    for key in table:
+        if key not in fields:
+            text = hint(key, fields, "keys are " + ", ".join(fields))
+            raise MethodError(f"{place}: unknown key '{key}': {text}")
+    try:
+        return msgspec.convert(table, kind)
+    except msgspec.ValidationError as error:
+        raise MethodError(f"{place}: {error}") from None
+
+
+def _blocks(info: MethodInfo, blocks: Mapping[str, Block], place: str) -> dict[str, Block]:
+    return {dataset: _block(info, block, f"[{place}.{dataset}]") for dataset, block in blocks.items()}
+
+
+def _block(info: MethodInfo, block: Block, place: str) -> Block:
+    try:
+        return {name: info.check(name, value) for name, value in block.items()}
+    except MethodError as error:
+        raise MethodError(f"{info.origin}, {place}: {error}") from None
+
+
+def _check_references(info: MethodInfo) -> None:
+    """Raise MethodError where the file names a parameter, value or recipe that it does not have."""
+    for name, param in info.params.items():
+        if param.at_most is not None and param.at_most not in info.params:
+            text = hint(param.at_most, info.params, "name a parameter")
+            raise MethodError(f"{info.origin}, [params.\"{name}\"]: at_most = '{param.at_most}': {text}")
+    for name, ids in info.pool_values.items():
+        choices = info.params[name].choices if name in info.params else ()
+        unknown = [value for value in ids if value not in choices]
+        if unknown or not choices:
+            text = "each value must be among the choices of the parameter"
+            raise MethodError(f'{info.origin}, [pools] "{name}": {text}')
+    for recipe in info.recipes:
+        if recipe not in RECIPES:
+            text = hint(recipe, RECIPES, _RECIPES)
+            raise MethodError(f"{info.origin}, [recipe.{recipe}]: {text}")

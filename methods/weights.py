@@ -1,0 +1,318 @@
+"""Finding files of ImageNet weights and telling them apart, without torch where a digest is known (design section 5).
+
+A genuine file is one that torchvision publishes; its name carries the first eight digits of its SHA-256. Any other
+file that holds a complete trunk is a custom one.
+"""
+
+import contextlib
+import hashlib
+import json
+import os
+import tempfile
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from methods.errors import MethodError
+from methods.params import hint
+
+if TYPE_CHECKING:
+    import torch
+
+RANDOM = "random"
+AUTO = "auto"
+ARCHITECTURES = ("resnet18", "vgg16")
+SUFFIXES = (".pth", ".pt")
+
+_NOTE_VERSION = 1  # of what `methods.weights_content` accepts; notes of another version are made anew
+
+
+class Genuine(msgspec.Struct, frozen=True):
+    """A file that torchvision publishes: the digits in its name start its digest, its size is near `mebibytes`."""
+
+    arch: str
+    name: str
+    mebibytes: float
+
+    @property
+    def prefix(self) -> str:
+        return Path(self.name).stem.rpartition("-")[2]
+
+    def is_size(self, size: int) -> bool:
+        return abs(size / 2**20 - self.mebibytes) <= 0.01 * self.mebibytes
+
+
+# Sizes as torchvision prints them. The two names of ResNet-18 hold the same values (spec 1.1).
+GENUINE = (
+    Genuine("resnet18", "resnet18-f37072fd.pth", 44.661),
+    Genuine("resnet18", "resnet18-5c106cde.pth", 44.661),
+    Genuine("vgg16", "vgg16-397923af.pth", 527.796),
+)
+
+
+class WeightsFile(msgspec.Struct, frozen=True):
+    """Weights that a run uses: `digest` is the file's SHA-256 or `random`, `label` what every table says of it."""
+
+    arch: str
+    path: Path | None
+    digest: str
+    label: str
+
+
+class Found(msgspec.Struct, frozen=True):
+    """A file in one of the places where weights are looked for: what it is, or why it cannot be used."""
+
+    source: str
+    path: Path
+    weights: WeightsFile | None
+    problem: str = ""
+
+
+class _Option(msgspec.Struct, frozen=True):
+    """One `--weights`: `random`, `auto` or a file, and the architecture where it names one."""
+
+    value: str
+    arch: str | None = None
+
+
+class _Place(msgspec.Struct, frozen=True):
+    """A file to look at. One that a person named must be usable; `arch` is set where it must be of that network."""
+
+    source: str
+    path: Path
+    named: bool = False
+    arch: str | None = None
+
+
+def find(
+    arch: str,
+    *,
+    options: Sequence[str],
+    env: str | None,
+    hub_dir: Path,
+    cache_dir: Path,
+    allow_auto: bool,
+    genuine: Sequence[Genuine] = GENUINE,
+) -> WeightsFile:
+    """Weights of an architecture: from `options` (`random`, `auto`, `FILE`, `ARCH=FILE`), `env`, or torch's hub cache.
+
+    `env` is the value of BENCH_WEIGHTS, a file or a folder. With `allow_auto` (recipe quick) random weights stand in
+    for missing ones; the label says so. What a file was found to hold is remembered in `cache_dir` by its digest.
+
+    Raises:
+        MethodError: nothing was found, a named file cannot be used, or a file has a genuine one's name alone.
+    """
+    if arch not in ARCHITECTURES:
+        raise MethodError(f"no weights are known for '{arch}': {_which(arch)}")
+    chosen = _options(arch, options)
+    words = {option.value for option in chosen}
+    if AUTO in words and not allow_auto:
+        raise MethodError("--weights auto is for recipe quick alone: pass --weights FILE, or --weights random")
+    files = _of_arch(arch, _option_places(chosen), cache_dir, genuine)
+    if len({file.digest for file in files}) > 1:
+        names = " and ".join(str(file.path) for file in files)
+        raise MethodError(f"--weights names more than one file for {arch}: keep one of {names}")
+    random = WeightsFile(arch, None, RANDOM, RANDOM)
+    if not files and RANDOM in words:
+        return random
+    files = files or _of_arch(arch, _env_places(env), cache_dir, genuine)
+    files = files or _of_arch(arch, _hub_places(hub_dir, genuine), cache_dir, genuine)
+    if files:
+        return min(files, key=lambda file: not file.label.startswith("genuine:"))
+    if allow_auto:
+        return random
+    text = "set BENCH_WEIGHTS to a file, or pass --weights FILE, or --weights random for a smoke test"
+    raise MethodError(f"no weights for {arch}: {text}")
+
+
+def listing(
+    *,
+    env: str | None,
+    hub_dir: Path,
+    cache_dir: Path,
+    options: Sequence[str] = (),
+    genuine: Sequence[Genuine] = GENUINE,
+) -> tuple[Found, ...]:
+    """Every file at which `find` would look, in its order, with what it is or why it cannot be used.
+
+    Raises:
+        MethodError: BENCH_WEIGHTS names nothing that is there.
+    """
+    asked = [place for arch in ARCHITECTURES for place in _option_places(_options(arch, options))]
+    places = [*dict.fromkeys(asked), *_env_places(env), *_hub_places(hub_dir, genuine)]
+    found = {}
+    for place in places:
+        try:
+            weights = identify(place.path, cache_dir=cache_dir, genuine=genuine)
+            found[place.source, place.path] = Found(place.source, place.path, weights)
+        except MethodError as error:
+            found[place.source, place.path] = Found(place.source, place.path, None, str(error))
+    return tuple(found.values())
+
+
+def identify(path: Path, *, cache_dir: Path, genuine: Sequence[Genuine] = GENUINE) -> WeightsFile:
+    """What a file holds: by its digest where that is known, else by its keys, which needs torch once.
+
+    Raises:
+        MethodError: it cannot be read, is no complete trunk, or has a genuine file's name and another digest.
+    """
+    digest = _digest(path)
+    named = next((known for known in genuine if known.name == path.name), None)
+    if named is not None and not digest.startswith(named.prefix):
+        raise MethodError(
+            f"{path} is not the file that its name says, its SHA-256 starts with {digest[:8]}: rename it to use it "
+            f"as a custom file, or get the genuine one with bench weights fetch {named.arch}"
+        )
+    size = path.stat().st_size
+    alike = (known for known in genuine if digest.startswith(known.prefix) and known.is_size(size))
+    known = named or next(alike, None)
+    if known is not None:
+        return WeightsFile(known.arch, path, digest, f"genuine:{known.name}")
+    arch, problem = _contents(path, cache_dir / "weights" / f"{digest}.json")
+    if problem:
+        raise MethodError(f"{path} {problem}: give the state_dict of a torchvision {' or '.join(ARCHITECTURES)}")
+    return WeightsFile(arch, path, digest, f"custom:{digest[:8]}")
+
+
+def read(file: WeightsFile) -> "dict[str, torch.Tensor]":
+    """The trunk's tensors by torchvision's names, float32, complete and finite; the classifier is left out.
+
+    A counter of batches that the file lacks is 0.
+
+    Raises:
+        MethodError: the file changed since it was found, or is no complete trunk of its architecture.
+    """
+    from methods import weights_content
+
+    if file.path is None:
+        raise MethodError(f"random weights of {file.arch} have no file: initialise the network instead")
+    if _digest(file.path) != file.digest:
+        raise MethodError(f"{file.path} changed since it was found: run the command again")
+    try:
+        return weights_content.trunk(weights_content.load(file.path), file.arch)
+    except ValueError as error:
+        raise MethodError(f"{file.path} {error}: give another file with --weights") from None
+
+
+def _which(arch: str) -> str:
+    return hint(arch, ARCHITECTURES, f"known are {' and '.join(ARCHITECTURES)}")
+
+
+def _options(arch: str, options: Iterable[str]) -> list[_Option]:
+    """The options that concern one architecture: `ARCH=...` of it, else those that name no architecture."""
+    own, general = [], []
+    for option in options:
+        name, equals, value = option.partition("=")
+        if not equals or not name.isidentifier() or _is_file(Path(option)):
+            general.append(_Option(option))
+        elif name not in ARCHITECTURES:
+            raise MethodError(f"--weights {option}: no network '{name}': {_which(name)}")
+        elif name == arch:
+            own.append(_Option(value, arch))
+    return own or general
+
+
+def _option_places(chosen: Iterable[_Option]) -> list[_Place]:
+    files = [option for option in chosen if option.value not in {RANDOM, AUTO}]
+    return [_Place("--weights", _path(file.value), named=True, arch=file.arch) for file in files]
+
+
+def _env_places(env: str | None) -> list[_Place]:
+    if not env:
+        return []
+    path = _path(env)
+    try:
+        if not path.exists():
+            raise MethodError(f"BENCH_WEIGHTS names {path}, which is not there: give a file or a folder")
+        inside = sorted(path.iterdir()) if path.is_dir() else None
+    except OSError as error:
+        text = "give another file or folder"
+        raise MethodError(f"BENCH_WEIGHTS names {path}, which cannot be read: {error.strerror}: {text}") from None
+    if inside is None:
+        return [_Place("BENCH_WEIGHTS", path, named=True)]
+    return [_Place("BENCH_WEIGHTS", file) for file in inside if file.suffix in SUFFIXES and _is_file(file)]
+
+
+def _hub_places(hub_dir: Path, genuine: Sequence[Genuine]) -> list[_Place]:
+    files = [hub_dir / "checkpoints" / known.name for known in genuine]
+    return [_Place("torch hub cache", file) for file in files if _is_file(file)]
+
+
+def _path(text: str) -> Path:
+    try:
+        return Path(text).expanduser()
+    except RuntimeError:  # a user who does not exist
+        return Path(text)
+
+
+def _is_file(path: Path) -> bool:
+    """Whether there is such a file, as far as we may know."""
+    try:
+        return path.is_file()
+    except OSError:
+        return False
+
+
+def _of_arch(arch: str, places: Iterable[_Place], cache_dir: Path, genuine: Sequence[Genuine]) -> list[WeightsFile]:
+    """The usable files of one architecture. A folder's other files are passed over, but no impostor of its own."""
+    own_names = {known.name for known in genuine if known.arch == arch}
+    files = []
+    for place in places:
+        try:
+            file = identify(place.path, cache_dir=cache_dir, genuine=genuine)
+        except MethodError:
+            if place.named or place.path.name in own_names:
+                raise
+            continue
+        if place.arch not in {None, file.arch}:
+            raise MethodError(f"{place.path} holds {file.arch}, not {place.arch}: name it --weights {file.arch}=FILE")
+        if file.arch == arch:
+            files.append(file)
+    return files
+
+
+def _digest(path: Path) -> str:
+    try:
+        with path.open("rb") as stream:
+            return hashlib.file_digest(stream, "sha256").hexdigest()
+    except OSError as error:
+        raise MethodError(f"weights file {path} cannot be read: {error.strerror}: give another path") from None
+
+
+def _contents(path: Path, note: Path) -> tuple[str, str]:
+    """Architecture of a file, or what is wrong with it; from its note where there is one."""
+    try:
+        remembered = json.loads(note.read_bytes())
+        if remembered["version"] == _NOTE_VERSION and remembered["arch"] in {"", *ARCHITECTURES}:
+            return remembered["arch"], str(remembered["problem"])
+    except (OSError, ValueError, KeyError, TypeError):
+        pass  # no note, or one that cannot be used: look into the file
+    from methods import weights_content
+
+    try:
+        state = weights_content.load(path)
+    except ValueError as error:
+        return "", str(error)  # not remembered: it may have been a passing lack of memory
+    arch, problem = "", ""
+    try:
+        arch = weights_content.recognise(state)
+    except ValueError as error:
+        problem = str(error)
+    _remember(note, {"version": _NOTE_VERSION, "arch": arch, "problem": problem})
+    return arch, problem
+
+
+def _remember(note: Path, contents: dict[str, Any]) -> None:
+    """Write the note whole or not at all; it only saves time, so a folder that takes none does no harm."""
+    with contextlib.suppress(OSError):
+        note.parent.mkdir(parents=True, exist_ok=True)
+        handle, temporary = tempfile.mkstemp(dir=note.parent, prefix=note.name)
+        try:
+            with os.fdopen(handle, "w") as stream:
+                json.dump(contents, stream)
+            Path(temporary).replace(note)
+        except OSError:
+            Path(temporary).unlink(missing_ok=True)
+            raise

@@ -1,0 +1,140 @@
+"""`bench run`: what is missing is run once, what is stored is not; processes come and go, records stay."""
+
+import os
+import signal
+import time
+from pathlib import Path
+
+import pytest
+
+from results.store import Store
+
+
+def scores_of(house):
+    """AUC and the bytes of the scores by key."""
+    store = Store(house.results)
+    return {
+        record.key: (record.metrics.auroc, store.scores(record.key).values.tobytes())
+        for record in store.records()
+        if record.status == "done"
+    }
+
+
+def wait_for(condition, seconds=120):
+    until = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < until, "waited too long"
+        time.sleep(0.05)
+
+
+def descendants(pid):
+    """Process ids below `pid`, read from /proc."""
+    parents = {}
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            fields = stat.read_text().rpartition(")")[2].split()
+        except OSError:
+            continue
+        if fields[0] != "Z":
+            parents[int(stat.parent.name)] = int(fields[1])
+    found, layer = [], {pid}
+    while layer:
+        layer = {child for child, parent in parents.items() if parent in layer}
+        found.extend(layer)
+    return found
+
+
+def is_alive(pid):
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+def test_a_run_ends_with_its_table_and_leaves_complete_records(finished):
+    assert "4 runs: 0 cached, 4 to run, 0 blocked" in finished.first.stderr
+    assert "0." in finished.first.stdout
+    records = list(Store(finished.results).records())
+    assert len(records) == 4
+    for record in records:
+        assert record.status == "done"
+        assert (record.counts.train_normal, record.counts.train_anomaly) == (14, 10)
+        assert (record.counts.test_normal, record.counts.test_anomaly) == (6, 12)
+        assert record.provenance.threads == 1
+        assert record.provenance.weights == {"resnet18": "random"}
+        assert record.provenance.test_evaluations == 1
+        assert len(record.provenance.code_digest) == 64
+        assert len(record.history["loss"]) == 1
+        assert {"fit_s", "score_s"} <= record.timings.keys()
+        scores = Store(finished.results).scores(record.key)
+        assert len(scores.ids) == 18
+        known = record.spec.split.known_class
+        assert not any(f"/{known}/" in image for image in scores.ids)
+
+
+def test_the_same_suite_again_runs_nothing(finished):
+    again = finished.run("--threads", "1")
+    assert again.returncode == 0
+    assert "4 runs: all cached, 0 to run, 0 blocked" in again.stderr
+    assert again.stdout == finished.first.stdout
+
+
+def test_the_same_seed_gives_the_same_bits_in_other_processes_and_at_other_jobs(finished, house):
+    done = house.run("--threads", "1", "--jobs", "2")
+    assert done.returncode == 0, done.stderr
+    assert scores_of(house) == scores_of(finished)
+
+
+def test_a_forced_run_gives_the_same_bits_again(house):
+    first = house.run("--threads", "1", "--method", "devnet", "--known-class", "dot")
+    assert first.returncode == 0, first.stderr
+    before = scores_of(house)
+    again = house.run("--threads", "1", "--method", "devnet", "--known-class", "dot", "--force")
+    assert "1 to run" in again.stderr
+    assert scores_of(house) == before
+    assert len(before) == 1
+
+
+def test_a_failed_run_stops_no_other_and_is_skipped_until_asked_for(house):
+    bad = ("--set", "dra.optim.lr=1e15", "--known-class", "dot")
+    first = house.run(*bad)
+    assert first.returncode == 1
+    assert {(row["method"], row["status"]) for row in house.listed()} == {("devnet", "done"), ("dra", "failed")}
+    assert "Traceback" not in first.stderr
+    again = house.run(*bad)
+    assert again.returncode == 1
+    assert "1 failed before and are skipped" in again.stderr
+    retried = house.run(*bad, "--retry-failed")
+    assert "1 to run" in retried.stderr
+    assert retried.returncode == 1
+
+
+def test_two_calls_on_one_folder_do_every_run_once(house):
+    first = house.start("run", "--suite", house.suite, *house.small, "--threads", "1")
+    second = house.start("run", "--suite", house.suite, *house.small, "--threads", "1")
+    outputs = [process.communicate(timeout=300) for process in (first, second)]
+    assert [first.returncode, second.returncode] == [0, 0], outputs
+    made = [line.split()[1] for _, err in outputs for line in err.splitlines() if line.startswith("done: ")]
+    assert len(made) == 4
+    assert sorted(made) == sorted(record.spec.name for record in Store(house.results).records())
+    assert outputs[0][0] == outputs[1][0]
+
+
+def test_killing_the_parent_leaves_no_worker_and_costs_only_the_run_at_work(house):
+    slow = ("--set", "dra.budget.steps=100000")
+    parent = house.start("run", "--suite", house.suite, *house.small, "--threads", "1", *slow)
+    try:
+        wait_for(lambda: len(scores_of(house)) == 1 and any((house.results / "locks").glob("*.json")))
+        workers = descendants(parent.pid)
+        assert workers
+        parent.send_signal(signal.SIGKILL)
+        parent.wait()
+        wait_for(lambda: not any(is_alive(pid) for pid in workers), seconds=20)
+    finally:
+        parent.kill()
+        parent.communicate()
+    kept = scores_of(house)
+    again = house.run("--threads", "1")
+    assert again.returncode == 0, again.stderr
+    assert "4 runs: 1 cached, 3 to run" in again.stderr
+    assert kept.items() <= scores_of(house).items()

@@ -1,0 +1,27 @@
+import numpy as np
+import pytest
+from PIL import Image
+
+
+@pytest.fixture(scope="session")
+def tiny_folder(tmp_path_factory):
+    """A folder in the layout of MVTec AD: 16 x 16 stripes as normals, dots and bars as anomalies; 40 images in all."""
+    root = tmp_path_factory.mktemp("tiny_raw")
+    draw = np.random.default_rng(0)
+
+    def save(folder, count, mark):
+        (root / folder).mkdir(parents=True)
+        for number in range(count):
+            pixels = np.tile(np.where(np.arange(16) % 4 < 2, 90, 160), (16, 1)) + draw.integers(-20, 20, (16, 16))
+            if mark == "dot":
+                pixels[5:9, 5:9] = 255
+            if mark == "bar":
+                pixels[:, 10] = 0
+            image = np.stack([pixels, pixels, np.roll(pixels, 1)], axis=-1).astype(np.uint8)
+            Image.fromarray(image).save(root / folder / f"{number:03}.png")
+
+    save("train/good", 14, None)
+    save("test/good", 6, None)
+    save("test/dot", 12, "dot")
+    save("test/bar", 12, "bar")
+    return root

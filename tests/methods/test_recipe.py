@@ -1,0 +1,364 @@
+"""Recipe files: what they say, how parameters are resolved, and how wrong ones are refused."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from methods.errors import MethodError
+from methods.params import Param
+from methods.recipe import RECIPES, parse, parse_assignment, resolve
+
+RECIPE_FILES = Path(__file__).parents[2] / "methods" / "recipes"
+SPECIFICATION = Path(__file__).parents[2].parent / "shared" / "specs" / "methods.md"
+
+MINE = """
+id = "mine"
+title = "Mine"
+detector = "my_package.mine:Mine"
+version = 3
+
+[capabilities]
+rules = ["general"]
+anomalies = true
+independent_scores = true
+backbones = ["resnet18", "vgg16"]
+
+[pools]
+"pseudo.source" = ["lag"]
+
+[params."optim.lr"]
+type = "float"
+official = 1
+paper = 0.5
+quick = 2e-3
+above = 0
+source = "code"
+
+[params."pseudo.source"]
+type = "str"
+default = "none_at_all"
+choices = ["none_at_all", "lag"]
+source = "paper"
+
+[params."heads"]
+type = "str"
+default = "s,p"
+form = "subset:s,p,r"
+source = "paper"
+
+[params."clip"]
+type = "float"
+default = "none"
+above = 0
+optional = true
+source = "code"
+
+[params."low"]
+type = "int"
+default = 1
+min = 0
+at_most = "high"
+source = "code"
+
+[params."high"]
+type = "int"
+default = 4
+source = "code"
+
+[dataset.brain_mri]
+"pseudo.source" = "lag"
+"low" = 2
+
+[recipe.quick.dataset.brain_mri]
+"low" = 3
+
+[recipe.quick.split]
+limit_train = 50
+"""
+
+VARIANT = """
+id = "mine_low"
+title = "Mine, low"
+variant_of = "mine"
+[overrides]
+"low" = 4
+"heads" = "p,s"
+"""
+
+
+@pytest.fixture
+def mine():
+    return parse(MINE, "mine.toml")
+
+
+def built_in(name):
+    return parse((RECIPE_FILES / f"{name}.toml").read_text(encoding="utf-8"), f"{name}.toml")
+
+
+def refusal(text, detectors=None):
+    with pytest.raises(MethodError) as caught:
+        parse(text, "mine.toml", detectors)
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+# Resolution
+
+
+def test_each_recipe_has_its_own_value_and_ints_become_floats(mine):
+    values = [resolve(mine, recipe, "elpv", {}).params["optim.lr"] for recipe in RECIPES]
+    assert values == [1.0, 0.5, 0.002]
+    assert all(type(value) is float for value in values)
+
+
+def test_later_sources_win_recipe_dataset_recipe_dataset_variant_override(mine):
+    low = parse(VARIANT, "low.toml", {"mine": mine})
+    assert resolve(mine, "official", "elpv", {}).params["low"] == 1
+    assert resolve(mine, "official", "brain_mri", {}).params["low"] == 2
+    assert resolve(mine, "quick", "brain_mri", {}).params["low"] == 3
+    assert resolve(low, "quick", "brain_mri", {}).params["low"] == 4
+    assert resolve(low, "quick", "brain_mri", {"low": 0}).params["low"] == 0
+
+
+def test_a_prepared_variant_of_a_dataset_takes_the_blocks_of_the_dataset(mine):
+    assert resolve(mine, "paper", "brain_mri@released_loader", {}).params["pseudo.source"] == "lag"
+
+
+def test_changed_is_what_overrides_alone_changed(mine):
+    low = parse(VARIANT, "low.toml", {"mine": mine})
+    resolved = resolve(low, "official", "brain_mri", {"low": 3, "optim.lr": 1, "heads": "r"})
+    assert resolved.changed == {"low": (4, 3), "heads": ("s,p", "r")}
+
+
+def test_a_subset_is_put_in_the_order_of_its_form(mine):
+    assert resolve(mine, "official", "elpv", {"heads": "r, s"}).params["heads"] == "s,r"
+    assert parse(VARIANT, "low.toml", {"mine": mine}).overrides["heads"] == "s,p"
+
+
+@pytest.mark.parametrize("value", ["", "s,s", "x", "s,,p", 3, None])
+def test_a_subset_refuses_what_is_none(mine, value):
+    with pytest.raises(MethodError, match=r"must be one or more of s,p,r\. Got"):
+        resolve(mine, "official", "elpv", {"heads": value})
+
+
+def test_an_optional_parameter_may_be_none_in_words(mine):
+    assert resolve(mine, "official", "elpv", {}).params["clip"] is None
+    assert resolve(mine, "official", "elpv", {"clip": 2}).changed == {"clip": (None, 2.0)}
+
+
+def test_negative_zero_is_zero_so_that_keys_agree():
+    param = Param(type="float", source="code", default=0)
+    assert str(param.accept(-0.0)) == "0.0"
+
+
+def test_a_parameter_may_not_exceed_the_one_that_bounds_it(mine):
+    with pytest.raises(MethodError, match=r"'low' parameter of mine must be at most 'high', which is 2\. Got 3"):
+        resolve(mine, "official", "elpv", {"low": 3, "high": 2})
+
+
+def test_pools_and_backbones_follow_the_resolved_parameters(mine):
+    assert mine.pools(resolve(mine, "official", "elpv", {}).params) == ()
+    assert mine.pools(resolve(mine, "official", "brain_mri", {}).params) == ("lag",)
+    assert mine.backbones(resolve(mine, "official", "elpv", {}).params) == ("resnet18", "vgg16")
+    dra = built_in("dra")
+    assert dra.backbones(resolve(dra, "official", "elpv", {}).params) == ("resnet18",)
+
+
+def test_split_options_belong_to_one_recipe(mine):
+    assert mine.split("quick") == {"limit_train": 50}
+    assert mine.split("official") == {}
+
+
+# Refusals
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "text"),
+    [
+        ("optim.lr", -1, "must be a float above 0. Got -1 instead: bench methods show dra"),
+        ("optim.lr", 0, "must be a float above 0. Got 0 instead"),
+        ("optim.lr", float("inf"), "must be a float above 0. Got inf instead"),
+        ("optim.lr", float("nan"), "must be a float above 0. Got nan instead"),
+        ("optim.lr", True, "must be a float above 0. Got true instead"),
+        ("optim.lr", "fast", "must be a float above 0. Got 'fast' instead"),
+        ("optim.lr", "none", "must be a float above 0. Got 'none' instead"),
+        ("optim.clip_norm", 0, "must be a float above 0 or none. Got 0 instead"),
+        ("topk.rate", 1.5, "must be a float above 0 and of at most 1. Got 1.5 instead"),
+        ("batch.pseudo_prob", 2, "must be a float from 0 to 1. Got 2 instead"),
+        ("budget.steps", 2.0, "must be an int of at least 1. Got 2.0 instead"),
+        ("budget.steps", 10**400, "must be an int of at least 1. Got 1000"),
+        ("head.abs", 1, "must be true or false. Got 1 instead"),
+        ("pyramid.n_scales", 4, "must be an int from 1 to 3. Got 4 instead"),
+        ("img_size", "big", "must be an int from 32 to 1024 or 'per_dataset'. Got 'big' instead"),
+        ("topk.rounding", "up", "must be one of 'floor', 'round', 'ceil'. Got 'up' instead"),
+        ("pseudo.source", ["lag"], "must be one of 'cutmix', 'lag', 'mvtec_ad'. Got ['lag'] instead"),
+    ],
+)
+def test_a_wrong_value_is_refused_with_what_it_must_be(name, value, text):
+    with pytest.raises(MethodError, match=re.escape(f"the '{name}' parameter of dra {text}")):
+        resolve(built_in("dra"), "official", "elpv", {name: value})
+
+
+def test_an_unknown_parameter_or_recipe_gets_a_near_miss(mine):
+    with pytest.raises(MethodError, match=r"mine has no parameter 'optim.lrr': did you mean 'optim.lr'\?"):
+        resolve(mine, "official", "elpv", {"optim.lrr": 1})
+    with pytest.raises(MethodError, match="mine has no parameter 'zzz': see bench methods show mine"):
+        resolve(mine, "official", "elpv", {"zzz": 1})
+    with pytest.raises(MethodError, match=r"unknown recipe 'offical': did you mean 'official'\?"):
+        resolve(mine, "offical", "elpv", {})
+    with pytest.raises(MethodError, match="unknown recipe 'zzz': it is official, paper or quick"):
+        resolve(mine, "zzz", "elpv", {})
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "text"),
+    [
+        ('title = "Mine"', 'titel = "Mine"', "mine.toml: unknown key 'titel': did you mean 'title'?"),
+        ('title = "Mine"', "", "mine.toml: Object missing required field `title`"),
+        ("version = 3", "version = 0", "mine.toml: Expected `int` >= 1 - at `$.version`"),
+        ('"my_package.mine:Mine"', '"my_package.mine"', "mine.toml: Expected `str` matching regex"),
+        ('id = "mine"', 'id = "Mine"', "mine.toml: Expected `str` matching regex"),
+        ("above = 0\nsource", "abov = 0\nsource", "[params.\"optim.lr\"]: unknown key 'abov': did you mean 'above'?"),
+        ("paper = 0.5\n", "", '[params."optim.lr"]: recipe paper has no value: give paper or default'),
+        ("paper = 0.5", "paper = -1", '[params."optim.lr"]: recipe paper must have a float above 0, got -1'),
+        (
+            'default = "s,p"',
+            'default = "q"',
+            "[params.\"heads\"]: recipe official must have one or more of s,p,r, got 'q'",
+        ),
+        ('source = "paper"', "", "Object missing required field `source`"),
+        ('at_most = "high"', 'at_most = "hihg"', "at_most = 'hihg': did you mean 'high'?"),
+        ("anomalies = true", "anomaly = true", "mine.toml, [capabilities]: unknown key 'anomaly'"),
+        ('"pseudo.source" = ["lag"]', '"pseudo.source" = ["lagg"]', '[pools] "pseudo.source": each value must be'),
+        ('"pseudo.source" = "lag"', '"pseudo.sorce" = "lag"', "mine.toml, [dataset.brain_mri]: mine has no parameter"),
+        ('"low" = 3', '"low" = -3', "[recipe.quick.dataset.brain_mri]: the 'low' parameter of mine must be"),
+        ("[recipe.quick.split]", "[recipe.quik.split]", "[recipe.quik]: did you mean 'quick'?"),
+        ('id = "mine"', "id = ", "mine.toml is not TOML: "),
+    ],
+)
+def test_a_wrong_file_is_refused_with_its_place(old, new, text):
+    assert old in MINE
+    assert text in refusal(MINE.replace(old, new, 1))
+
+
+def test_a_variant_needs_a_detector_and_parameters_that_it_has(mine):
+    low = parse(VARIANT, "low.toml", {"mine": mine})
+    assert (low.id, low.detector_id, low.variant_of, low.detector) == ("mine_low", "mine", "mine", mine.detector)
+    assert "variant_of = 'mine' is no detector: name the id of a detector" in refusal(VARIANT)
+    assert "did you mean 'mine'?" in refusal(VARIANT.replace('of = "mine"', 'of = "mne"'), {"mine": mine})
+    again = VARIANT.replace('id = "mine_low"', 'id = "mine_lower"').replace('of = "mine"', 'of = "mine_low"')
+    assert "is no detector: did you mean 'mine'?" in refusal(again, {"mine": mine, "mine_low": low})
+    assert "[overrides]: mine_low has no parameter 'lwo'" in refusal(VARIANT.replace('"low"', '"lwo"'), {"mine": mine})
+
+
+# Assignments on the command line
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("dra.optim.lr=1e-3", ("dra", "optim.lr", 1e-3)),
+        ("dra.budget.steps = 4", ("dra", "budget.steps", 4)),
+        ("dra.head.abs=false", ("dra", "head.abs", False)),
+        ("dra.heads=s,p", ("dra", "heads", "s,p")),
+        ("dra.heads='s,p'", ("dra", "heads", "s,p")),
+        ("dra.optim.clip_norm=none", ("dra", "optim.clip_norm", "none")),
+        ("mine.path=a=b", None),
+        ("dra", None),
+        ("dra.optim.lr", None),
+        ("dra=3", None),
+        (".lr=3", None),
+        ("dra.optim.lr=", None),
+        ("dra.optim.lr=[1, 2]", None),
+        ("dra.optim.lr=2020-01-01", None),
+        ("dra.optim.lr=1\nother=2", None),
+        ("dra.optim.lr='", None),
+    ],
+)
+def test_an_assignment_is_method_parameter_and_toml_value_or_is_refused(text, expected):
+    if expected is not None:
+        assert parse_assignment(text) == expected
+        return
+    with pytest.raises(MethodError, match=r"--set takes .* Got "):
+        parse_assignment(text)
+
+
+# Our own files
+
+
+@pytest.mark.parametrize("name", ["dra", "devnet"])
+def test_every_parameter_says_where_it_comes_from_and_why_recipes_differ(name):
+    for param_name, param in built_in(name).params.items():
+        differs = param.value("official") != param.value("paper")
+        assert param.note or not (differs or param.assumption), param_name
+
+
+@pytest.mark.parametrize("name", ["dra", "devnet"])
+@pytest.mark.parametrize("recipe", RECIPES)
+@pytest.mark.parametrize("dataset", ["elpv", "brain_mri", "head_ct", "hyper_kvasir"])
+def test_every_recipe_resolves(name, recipe, dataset):
+    info = built_in(name)
+    assert resolve(info, recipe, dataset, {}).changed == {}
+    medical = dataset != "elpv"
+    assert info.pools(resolve(info, recipe, dataset, {}).params) == (("lag",) if medical and name == "dra" else ())
+
+
+def test_dra_recipes_hold_the_values_of_the_difference_table():
+    dra = built_in("dra")
+    official, paper, quick = (resolve(dra, recipe, "elpv", {}).params for recipe in RECIPES)
+    differing = {name: (official[name], paper[name]) for name in official if official[name] != paper[name]}
+    assert differing == {
+        "optim.lr": (2e-4, 1e-3),  # D5
+        "optim.weight_decay": (1e-5, 1e-2),  # D5
+        "optim.schedule": ("step10_start", "step10_end"),  # D6
+        "reference.mode": ("redraw", "fixed"),  # D9
+        "reference.test_mode": ("redraw_per_batch", "fixed_after_training"),  # D61
+        "evaluation.order": ("listing", "ranked"),
+    }
+    differing = {name: quick[name] for name in official if official[name] != quick[name]}
+    assert differing == {  # spec 1.12
+        "img_size": 128,
+        "budget.epochs": 5,
+        "budget.steps": 10,
+        "batch.size": 24,
+        "batch.seen": 8,
+        "optim.schedule": "constant",
+        "evaluation.order": "ranked",
+    }
+
+
+def test_devnet_recipes_are_the_authors_implementation_and_a_quick_one():
+    devnet = built_in("devnet")
+    official, paper, quick = (resolve(devnet, recipe, "elpv", {}).params for recipe in RECIPES)
+    assert official == paper
+    assert (official["budget.epochs"], official["batch.seen"], official["optim.schedule"]) == (50, 24, "step10_end")
+    assert (quick["batch.size"], quick["batch.seen"], quick["optim.schedule"]) == (24, 12, "constant")
+
+
+def test_every_difference_of_the_specification_that_names_a_parameter_of_dra_is_in_its_file():
+    if not SPECIFICATION.is_file():
+        pytest.skip("the specification is not beside this repository")
+    rows = re.findall(r"^\| (D\d+b?) \|(.*)\|$", SPECIFICATION.read_text(encoding="utf-8"), re.MULTILINE)
+    dra = built_in("dra").params
+    elsewhere = {"D43", "D57", "D58"}  # the multi-class ablation and pseudo anomalies of later methods
+    of_dra = {row: re.findall(r"`([\w.*]+)`", cells.split("|")[2]) for row, cells in rows if row not in elsewhere}
+    wanted = [(row, name) for row, names in of_dra.items() if int(row[1:].rstrip("b")) < 26 for name in names]
+    wanted += [(row, name) for row in ("D41", "D61") for name in of_dra[row]]
+    assert len(wanted) > 25
+    for row, name in wanted:
+        matching = [param for key, param in dra.items() if key == name or key.startswith(name.rstrip("*"))]
+        assert any(row in (param.diff or "").split(", ") for param in matching), (row, name)
+
+
+def test_reading_recipes_needs_neither_torch_nor_numpy():
+    code = (
+        "import sys; from methods import recipe, registry, weights\n"
+        "recipe.resolve(registry.get('dra'), 'official', 'elpv', {})\n"
+        "print([m for m in ('torch', 'numpy', 'sklearn', 'scipy', 'pandas') if m in sys.modules])"
+    )
+    root = Path(__file__).parents[2]
+    done = subprocess.run([sys.executable, "-c", code], cwd=root, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
