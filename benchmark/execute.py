@@ -52,7 +52,8 @@ class Machine:
 @dataclass(frozen=True)
 class Outcome:
     """What became of a task: `taken` where another call made its records, `busy` where one still does; `blocked` and
-    `stopped` leave no record."""
+    `stopped` leave no record.
+    """
 
     state: OutcomeState
     reason: str | None = None

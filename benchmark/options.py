@@ -1,13 +1,15 @@
 """What several verbs share: the results option, comma-separated lists, JSON on stdout."""
 
-import json
+import os
 from collections.abc import Callable
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from benchmark.errors import BenchError
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 class CommaList(click.ParamType[Any]):
@@ -33,10 +35,19 @@ class CommaList(click.ParamType[Any]):
         return tuple(dict.fromkeys(parts))
 
 
+class FilePath(click.Path):
+    """A path as `pathlib.Path`, which is loaded only when one is given."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> "Path":
+        from pathlib import Path
+
+        return Path(os.fsdecode(super().convert(value, param, ctx)))
+
+
 def results_option(function: Callable[..., Any]) -> Callable[..., Any]:
     return click.option(
         "--results",
-        type=click.Path(path_type=Path),
+        type=FilePath(),
         metavar="DIR",
         help="Results folder (default: BENCH_RESULTS, else runs).",
     )(function)
@@ -47,6 +58,8 @@ def json_option(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def echo_json(value: Any) -> None:
+    import json
+
     click.echo(json.dumps(value, indent=2, ensure_ascii=False))
 
 
@@ -55,7 +68,7 @@ def note(text: str) -> None:
     click.echo(text, err=True)
 
 
-def write_output(path: Path, text: str) -> None:
+def write_output(path: "Path", text: str) -> None:
     """Write what was asked for into a file.
 
     Raises:

@@ -22,7 +22,8 @@ from protocols.images import Images
 @dataclass(frozen=True)
 class TrainData:
     """What `fit` is given: training normals, labelled anomalies (maybe none), external pools by id, and the state of
-    the source fit where this one fine-tunes another."""
+    the source fit where this one fine-tunes another.
+    """
 
     normal: Images
     anomaly: Images
@@ -71,7 +72,7 @@ class FitContext:
             return build(arch, self.weights[arch])
 
     def generator(self, stream: str, *step: int) -> torch.Generator:
-        """A fresh CPU generator for one draw: seeded by SHA-256 of (seed, stream, step), so no state is carried along."""
+        """A fresh CPU generator for one draw, seeded by SHA-256 of (seed, stream, step): no state is carried along."""
         return torch.Generator().manual_seed(self._number(stream, *step))
 
     @contextlib.contextmanager

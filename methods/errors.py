@@ -1,2 +1,2 @@
 class MethodError(Exception):
-    """A detector, recipe, parameter or weights file cannot be used as asked; the text is one sentence with a next step."""
+    """A detector, recipe, parameter or weights file cannot be used as asked; the text says what to do next."""

@@ -1,12 +1,15 @@
 """`bench check`: the gate, for a CI that must fail when a reproduced number stops reproducing."""
 
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from benchmark.errors import BenchError
 from benchmark.names import near
-from benchmark.options import note, write_output
+from benchmark.options import FilePath, note, write_output
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 AGAINST = ("published",)
 
@@ -16,7 +19,7 @@ AGAINST = ("published",)
 @click.option("--table", "names", multiple=True, metavar="TABLE", help="Only this table; repeatable (default: all).")
 @click.option(
     "--results",
-    type=click.Path(path_type=Path),
+    type=FilePath(),
     multiple=True,
     metavar="DIR",
     help="Results folder; repeatable; 'reference' is the packaged index.",
@@ -24,17 +27,17 @@ AGAINST = ("published",)
 @click.option("--recipe", help="Only records of this recipe.")
 @click.option("--include-not-comparable", is_flag=True, help="Also test cells that are not comparable, and say so.")
 @click.option("--margin", type=click.FloatRange(0, 1, max_open=True), default=0.02, show_default=True, help="In AUC.")
-@click.option("--junit", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE", help="Write JUnit XML.")
-@click.option("--summary", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE", help="Write Markdown.")
+@click.option("--junit", type=FilePath(dir_okay=False), metavar="FILE", help="Write JUnit XML.")
+@click.option("--summary", type=FilePath(dir_okay=False), metavar="FILE", help="Write Markdown.")
 def command(
     against: str,
     names: tuple[str, ...],
-    results: tuple[Path, ...],
+    results: "tuple[Path, ...]",
     recipe: str | None,
     include_not_comparable: bool,
     margin: float,
-    junit: Path | None,
-    summary: Path | None,
+    junit: "Path | None",
+    summary: "Path | None",
 ) -> int:
     """Test whether our values are worse than the published ones by more than the margin."""
     if against not in AGAINST:

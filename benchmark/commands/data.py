@@ -1,13 +1,14 @@
 """`bench data`: datasets, what is known of them and what is prepared."""
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from benchmark.options import echo_json, json_option, note
+from benchmark.options import FilePath, echo_json, json_option, note
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from protocols.datasets import DatasetInfo
 
 
@@ -79,8 +80,8 @@ def show(name: str, as_json: bool) -> None:
 
 @command.command("prepare")
 @click.argument("name")
-@click.option("--source", type=click.Path(path_type=Path), help="Folder of the raw release.")
-def prepare_(name: str, source: Path | None) -> None:
+@click.option("--source", type=FilePath(), help="Folder of the raw release.")
+def prepare_(name: str, source: "Path | None") -> None:
     """Prepare dataset NAME from its raw release."""
     from benchmark.settings import folders
     from protocols import prepare
@@ -90,9 +91,9 @@ def prepare_(name: str, source: Path | None) -> None:
 
 
 @command.command("adopt")
-@click.argument("folder", type=click.Path(path_type=Path))
+@click.argument("folder", type=FilePath())
 @click.option("--name", required=True, help="Id of the dataset, lower snake case.")
-def adopt(folder: Path, name: str) -> None:
+def adopt(folder: "Path", name: str) -> None:
     """Take FOLDER, in the layout of MVTec AD, as dataset NAME: train/good, test/good, test/CLASS."""
     from benchmark.settings import folders
     from protocols import prepare

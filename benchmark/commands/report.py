@@ -1,14 +1,15 @@
 """`bench report`: a table of the papers, published and measured values side by side."""
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from reports.table import Show
 
-from benchmark.options import note, write_output
+from benchmark.options import FilePath, note, write_output
 
 
 @click.command("report", short_help="Print a table of the papers: published and measured values.")
@@ -21,10 +22,10 @@ from benchmark.options import note, write_output
     default="md",
     show_default=True,
 )
-@click.option("--output", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE", help="Write to FILE.")
+@click.option("--output", type=FilePath(dir_okay=False), metavar="FILE", help="Write to FILE.")
 @click.option(
     "--results",
-    type=click.Path(path_type=Path),
+    type=FilePath(),
     multiple=True,
     metavar="DIR",
     help="Results folder; repeatable; 'reference' is the packaged index.",
@@ -36,8 +37,8 @@ def command(
     name: str,
     show: "Show",
     form: str,
-    output: Path | None,
-    results: tuple[Path, ...],
+    output: "Path | None",
+    results: "tuple[Path, ...]",
     recipe: str | None,
     wheres: tuple[str, ...],
     margin: float,

@@ -1,13 +1,15 @@
 """`bench results`: what was measured, and what made each number."""
 
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from benchmark.errors import BenchError
 from benchmark.names import near
-from benchmark.options import echo_json, json_option, note, results_option, write_output
+from benchmark.options import FilePath, echo_json, json_option, note, results_option, write_output
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 @click.group("results", short_help="List, show and explain records; export them as a table.")
@@ -18,7 +20,7 @@ def command() -> None:
 @command.command("list")
 @results_option
 @json_option
-def list_(results: Path | None, as_json: bool) -> None:
+def list_(results: "Path | None", as_json: bool) -> None:
     """One line a run."""
     rows = [_row(record) for record in _store(results).records()]
     rows.sort(key=lambda row: row["name"])
@@ -35,7 +37,7 @@ def list_(results: Path | None, as_json: bool) -> None:
 @command.command("show")
 @click.argument("run")
 @results_option
-def show(run: str, results: Path | None) -> None:
+def show(run: str, results: "Path | None") -> None:
     """The record of RUN: a name, or the beginning of a key."""
     from results.record import encode
 
@@ -45,7 +47,7 @@ def show(run: str, results: Path | None) -> None:
 @command.command("why")
 @click.argument("run")
 @results_option
-def why(run: str, results: Path | None) -> None:
+def why(run: str, results: "Path | None") -> None:
     """What made the number of RUN: parameters, data, weights, code, machine."""
     store = _store(results)
     record = _find(store, run)
@@ -54,9 +56,9 @@ def why(run: str, results: Path | None) -> None:
 
 
 @command.command("export")
-@click.option("--output", type=click.Path(path_type=Path, dir_okay=False), help="CSV file (default: stdout).")
+@click.option("--output", type=FilePath(dir_okay=False), help="CSV file (default: stdout).")
 @results_option
-def export(output: Path | None, results: Path | None) -> None:
+def export(output: "Path | None", results: "Path | None") -> None:
     """All records as one CSV table, a line a run."""
     from results.export import frame
 
@@ -67,7 +69,7 @@ def export(output: Path | None, results: Path | None) -> None:
         write_output(output, text)
 
 
-def _store(results: Path | None) -> Any:
+def _store(results: "Path | None") -> Any:
     from benchmark.settings import folders
     from results.store import Store
 

@@ -9,7 +9,7 @@ from benchmark.errors import BenchError
 from benchmark.options import CommaList, note, results_option
 
 if TYPE_CHECKING:
-    from benchmark.plan import Plan
+    from benchmark.plan import Plan, State
     from benchmark.settings import Folders
     from results.store import Store
 

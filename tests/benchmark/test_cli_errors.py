@@ -60,7 +60,7 @@ WRONG = {
     "margin of one": (("report", "--table", "2", "--margin", "1"), "--margin"),
     "against nothing known": (("check", "--against", "publishd"), "did you mean 'published'?"),
     "unknown rule": (("splits", "show", "--protocol", "hrad", "--dataset", "tiny"), "did you mean 'hard'?"),
-    "hard without a class": (("splits", "show", "--protocol", "hard", "--dataset", "tiny"), "known class"),
+    "hard without a class": (("splits", "show", "--protocol", "hard", "--dataset", "tiny"), "known_class"),
     "class of no dataset": (
         ("splits", "show", "--protocol", "hard", "--dataset", "tiny", "--known-class", "bra"),
         "did you mean 'bar'?",

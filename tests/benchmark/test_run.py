@@ -1,11 +1,8 @@
 """`bench run`: what is missing is run once, what is stored is not; processes come and go, records stay."""
 
-import os
 import signal
 import time
 from pathlib import Path
-
-import pytest
 
 from results.store import Store
 

@@ -41,7 +41,8 @@ def loaded(house, *words):
         ("report", "--table", "5", "--format", "csv"),
         ("results", "list"),
         ("data", "list"),
-        ("run", "--suite", "hard", "--plan"),
+        ("run", "--suite", "tiny.toml", "--plan"),
+        ("check", "--against", "published", "--help"),
     ],
     ids=" ".join,
 )

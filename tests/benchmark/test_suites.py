@@ -60,7 +60,10 @@ def test_every_suite_of_the_package_loads():
     [
         ("id = ", "not valid TOML"),
         ('id = "x"', "missing required field"),
-        ('id = "x"\ntitle = "t"\ntable = "dra:2"\nrule = "hard"\nrecipe = "quick"\nmethods = ["a"]\nshots = ["1"]', "shots"),
+        (
+            'id = "x"\ntitle = "t"\ntable = "dra:2"\nrule = "hard"\nrecipe = "quick"\nmethods = ["a"]\nshots = ["1"]',
+            "shots",
+        ),
         ("idd = 1", "idd"),
     ],
 )

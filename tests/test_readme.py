@@ -1,0 +1,53 @@
+"""What the README tells people to type exists, and what it counts is so."""
+
+import re
+import shlex
+import tomllib
+from pathlib import Path
+
+import click
+import pytest
+
+from benchmark.cli import bench
+from benchmark.suite import Selection, expand, load
+from protocols.datasets import infos
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+COMMANDS = sorted({found for found in re.findall(r"(bench [a-z][^`|&\n]*)", README) if " " in found})
+
+
+@pytest.mark.parametrize("text", COMMANDS)
+def test_a_command_of_the_readme_can_be_typed(text):
+    words = shlex.split(text.replace("DIR", ".").strip())[1:]
+    command: click.Command = bench
+    context = click.Context(bench, info_name="bench")
+    while isinstance(command, click.Group):
+        _, command, words = command.resolve_command(context, words)
+        context = click.Context(command, parent=context)
+    command.make_context(command.name, words, parent=context.parent)
+
+
+def test_the_first_command_installs_an_extra_that_exists_and_runs_a_suite_that_exists():
+    assert "pip install '.[elpv]' && bench run --suite quick" in README
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    assert "elpv" in project["optional-dependencies"]
+    assert load("quick").table == "dra:2"
+
+
+def test_the_test_command_is_what_ci_runs():
+    assert "```sh\ntox\n```" in README
+    assert (ROOT / ".ci" / "run").read_text(encoding="utf-8").rstrip().endswith("exec tox")
+
+
+def test_the_numbers_of_the_readme_are_counted():
+    hard = load("hard")
+    runs = expand(hard, Selection(), without_anomalies=hard.without_anomalies, known_classes={})
+    assert f"all {len(runs)} runs" in README
+    elpv = infos()["elpv"].published
+    assert f"{elpv.train_normal + elpv.test_normal + elpv.anomalies:,} solar cells" in README
+
+
+@pytest.mark.parametrize("link", re.findall(r"\]\(([^)#]+)\)", README))
+def test_a_link_of_the_readme_leads_to_a_file(link):
+    assert (ROOT / link).is_file()
