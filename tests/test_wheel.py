@@ -59,7 +59,10 @@ def test_the_installed_wheel_works_from_an_empty_folder(wheel, tmp_path):
         return done.stdout
 
     assert call("-c", "import benchmark; print(benchmark.__file__)").startswith(str(target))
-    assert len(call("-m", "benchmark", "report", "--table", "2", "--show", "published", "--format", "csv").splitlines()) == 397
+    assert (
+        len(call("-m", "benchmark", "report", "--table", "2", "--show", "published", "--format", "csv").splitlines())
+        == 397
+    )
     assert "official" in call("-m", "benchmark", "methods", "show", "dra")
     assert "990 runs" in call("-m", "benchmark", "run", "--suite", "hard", "--plan")
     assert list(empty.iterdir()) == []

@@ -70,7 +70,10 @@ def close(request):
     found = request.config.stash[DEVIATIONS]
 
     def check(name, actual, expected, atol=1e-9, rtol=0.0):
-        actual = torch.as_tensor(actual, dtype=torch.float64).detach()
+        if isinstance(actual, list):
+            actual = [float(value.detach()) if isinstance(value, torch.Tensor) else value for value in actual]
+        actual = torch.as_tensor(actual, dtype=None if isinstance(actual, torch.Tensor) else torch.float64)
+        actual = actual.detach().double()
         expected = torch.as_tensor(expected, dtype=torch.float64)
         assert actual.shape == expected.shape, name
         difference = (actual - expected).abs()
@@ -179,18 +182,18 @@ def make_params():
 
 @pytest.fixture
 def tiny(small_trunk):
-    """Overrides of a fit that takes no time: four steps of a small trunk."""
-    return {"batch.size": 6, "batch.seen": 2, "budget.epochs": 2, "budget.steps": 2, "evaluation.batch": 4}
+    """Overrides of a fit that takes no time: two steps of a small trunk."""
+    return {"batch.size": 6, "batch.seen": 2, "budget.epochs": 2, "budget.steps": 1, "evaluation.batch": 4}
 
 
 @pytest.fixture
 def toy_data():
-    """Nine normal and three anomalous noise images, 32 x 32, `channels` channels; anomalies have a bright square."""
+    """Nine normal and three anomalous noise images, 64 x 64, `channels` channels; anomalies have a bright square."""
 
     def build(channels=1, pools=(), init=None):
-        pixels = np.random.default_rng(7).integers(50, 130, (12, 32, 32, channels), dtype=np.uint8)
-        pixels[9:, 8:20, 8:20] = 250
-        pool = np.random.default_rng(8).integers(0, 256, (4, 32, 32, 3), dtype=np.uint8)
+        pixels = np.random.default_rng(7).integers(50, 130, (12, 64, 64, channels), dtype=np.uint8)
+        pixels[9:, 20:44, 20:44] = 250
+        pool = np.random.default_rng(8).integers(0, 256, (20, 64, 64, 3), dtype=np.uint8)
         return TrainData(
             ArrayImages(pixels[:9]), ArrayImages(pixels[9:]), {name: ArrayImages(pool) for name in pools}, init
         )

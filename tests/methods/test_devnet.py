@@ -24,21 +24,21 @@ def network(make_params, make_context, vectors, fill_network):
 
 
 @pytest.mark.parametrize(("dtype", "atol"), [(torch.float64, 1e-9), (torch.float32, 1e-4)])
-@pytest.mark.parametrize("key", ["eval_mode", "eval_mode_K2"])
-def test_evaluation_equals_the_released_code(key, dtype, atol, network, vector_images, vectors, close):
-    expected = vectors("devnet")[key]
+def test_evaluation_equals_the_released_code(dtype, atol, network, vector_images, vectors, close):
     maps = []
     network.head.score.register_forward_hook(lambda _module, _inputs, output: maps.append(output))
     network.eval().to(dtype)
-    with torch.inference_mode():
-        numbers = [0, 1, 2, 3, 4, 5][: len(expected["score"])]
-        levels = network(vector_images(numbers, expected.get("S", 96)).to(dtype))
-    label = f"devnet {key} {str(dtype)[6:]}"
-    close(f"{label}, level scores", levels, expected["per_level"], atol)
-    close(f"{label}, scores", levels.double().mean(0), expected["score"], atol)
-    for level, stated in zip(maps, expected["position_scores"], strict=True):
-        stated = torch.tensor(stated, dtype=torch.float64).reshape(level.shape)
-        close(f"{label}, position scores", level, stated, atol)
+    for key, numbers in (("eval_mode", [0, 1, 2, 3, 4, 5]), ("eval_mode_K2", [0, 1, 2])):
+        expected = vectors("devnet")[key]
+        maps.clear()
+        with torch.inference_mode():
+            levels = network(vector_images(numbers, expected.get("S", 96)).to(dtype))
+        label = f"devnet {key} {str(dtype)[6:]}"
+        close(f"{label}, level scores", levels, expected["per_level"], atol)
+        close(f"{label}, scores", levels.double().mean(0), expected["score"], atol)
+        for level, stated in zip(maps, expected["position_scores"], strict=True):
+            stated_map = torch.tensor(stated, dtype=torch.float64).reshape(level.shape)
+            close(f"{label}, position scores", level, stated_map, atol)
 
 
 def test_rate_zero_is_the_mean_of_signed_scores(network, vector_images, vectors, close):
@@ -77,7 +77,13 @@ def test_three_training_steps_equal_the_released_code(
     training.advance()
     later = stated["steps_2_3"]
     close("devnet steps_2_3 float64, losses", torch.stack(losses[1:]), later["loss"])
-    close("devnet steps_2_3 float64, total norms", [e["total"] for e in clip_log[1:]], later["total_norm_before_clip"], 0, 1e-9)
+    close(
+        "devnet steps_2_3 float64, total norms",
+        [e["total"] for e in clip_log[1:]],
+        later["total_norm_before_clip"],
+        0,
+        1e-9,
+    )
     check_state("devnet after_step_3 float64", network, stated["after_step_3"]["state"], own_name)
     network.eval()
     with torch.inference_mode():
@@ -99,7 +105,9 @@ def test_scores_do_not_depend_on_the_batch_and_survive_loading(make_params, make
     np.testing.assert_array_equal(loaded.score(data.normal), scores)
 
 
-@pytest.mark.parametrize("changes", [{"loss.kind": "focal"}, {"topk.rate": 0.0}, {"head.abs": False}, {"batch.seen": 3}])
+@pytest.mark.parametrize(
+    "changes", [{"loss.kind": "focal"}, {"topk.rate": 0.0}, {"head.abs": False}, {"batch.seen": 3}]
+)
 def test_every_switch_changes_the_scores(changes, make_params, make_context, tiny, toy_data):
     data, scores = toy_data(), []
     for extra in ({}, changes):
@@ -111,7 +119,7 @@ def test_every_switch_changes_the_scores(changes, make_params, make_context, tin
 
 def test_anomalies_score_higher_after_a_short_fit(make_params, make_context, tiny, toy_data):
     data = toy_data(channels=3)
-    detector = DevNet(make_params("devnet", **(tiny | {"budget.epochs": 6})), make_context())
+    detector = DevNet(make_params("devnet", **(tiny | {"budget.epochs": 40, "optim.lr": 1e-2})), make_context())
     detector.fit(data)
     assert detector.history["loss"][-1] < detector.history["loss"][0]
     assert detector.score(data.anomaly).min() > detector.score(data.normal).max()

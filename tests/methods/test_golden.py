@@ -1,0 +1,38 @@
+"""A detector's numbers change only together with its version (design section 6)."""
+
+import golden
+import numpy as np
+import pytest
+import torch
+
+from methods import registry
+
+
+@pytest.fixture
+def one_thread():
+    before = torch.get_num_threads()
+    torch.set_num_threads(golden.THREADS)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.mark.parametrize("method", golden.DETECTORS)
+@pytest.mark.usefixtures("one_thread")
+def test_the_scores_of_this_version_are_the_recorded_ones(method):
+    version = str(registry.get(method).version)
+    stored = golden.read()[method]
+    assert version in stored, f"version {version} of {method} has no golden scores: python tests/support/golden.py"
+    assert version == max(stored, key=int), f"{method} went back from version {max(stored, key=int)} to {version}"
+    measured = golden.scores(method)
+    message = f"the scores of {method} changed: raise its version, then python tests/support/golden.py"
+    by_class = {kind: [float.fromhex(text) for text in texts] for kind, texts in stored[version].items()}
+    if golden.here() in by_class:
+        assert measured.tolist() == by_class[golden.here()], message
+    else:
+        for scores in by_class.values():
+            assert np.allclose(measured, scores, rtol=1e-3, atol=0), message
+
+
+def test_every_detector_of_the_package_has_golden_scores():
+    built_in = {info.detector_id for info in registry.methods().values() if info.module.startswith("methods.")}
+    assert built_in == set(golden.DETECTORS)

@@ -1,0 +1,76 @@
+"""Scores of a tiny fixed fit of each detector, and how to record them: `python tests/support/golden.py`.
+
+Record after a deliberate change of a detector's numbers, together with a raised `version` in its recipe.
+"""
+
+import hashlib
+import json
+from pathlib import Path
+
+import numpy as np
+
+from benchmark.machine import cpu_name, numerics_class
+from methods import registry
+from methods.checks import ArrayImages, MemoryCheckpoint
+from methods.detector import FitContext, TrainData
+from methods.recipe import resolve
+from methods.weights import RANDOM, WeightsFile
+
+FILE = Path(__file__).parents[1] / "methods" / "data" / "golden.json"
+DETECTORS = ("devnet", "dra")
+SMALL = {"budget.epochs": 1, "budget.steps": 2, "batch.size": 6, "batch.seen": 2}
+THREADS = 1
+
+
+def pictures(count, start, mark):
+    """Made-up grey-striped RGB images (count, 32, 32, 3) by formula; `mark` adds a bright square."""
+    k, i, j, c = np.ogrid[start : start + count, 0:32, 0:32, 0:3]
+    images = ((37 * k + 11 * i + 5 * j * (k % 3 + 1) + 29 * c) % 200).astype(np.uint8)
+    if mark:
+        images[:, 8:20, 10:22] = 250
+    return images
+
+
+def images(name, *blocks):
+    pixels = np.concatenate(blocks)
+    return ArrayImages(pixels, tuple(f"{name}/{n:02}" for n in range(len(pixels))))
+
+
+def scores(method):
+    info = registry.get(method)
+    context = FitContext(
+        seed=0,
+        threads=THREADS,
+        precision="fp32",
+        device="cpu",
+        weights={"resnet18": WeightsFile("resnet18", None, RANDOM, RANDOM)},
+        checkpoint=MemoryCheckpoint(),
+        progress=lambda *_, **__: None,
+        artefact=lambda *_: None,
+    )
+    detector = registry.load(info)(resolve(info, "official", "toy", SMALL).params, context)
+    detector.fit(
+        TrainData(normal=images("n", pictures(12, 0, False)), anomaly=images("a", pictures(3, 40, True)), pools={})
+    )
+    return detector.score(images("t", pictures(6, 60, False), pictures(6, 80, True)))
+
+
+def here():
+    """The numerics class with a digest of the processor's name: kernels may block by its caches."""
+    kind = numerics_class(device="cpu", precision="fp32", threads=THREADS)
+    return f"{kind}-{hashlib.sha256(cpu_name().encode()).hexdigest()[:8]}"
+
+
+def read():
+    return json.loads(FILE.read_text(encoding="utf-8")) if FILE.exists() else {}
+
+
+if __name__ == "__main__":
+    import torch
+
+    torch.set_num_threads(THREADS)
+    stored = read()
+    for name in DETECTORS:
+        of_version = stored.setdefault(name, {}).setdefault(str(registry.get(name).version), {})
+        of_version[here()] = [float(value).hex() for value in scores(name)]
+    FILE.write_text(json.dumps(stored, indent=1, sort_keys=True) + "\n", encoding="utf-8")
