@@ -1,8 +1,8 @@
 """DRA's training step over a bare one, measured in turns in one process.
 
-Ours: 48 + 5 images taken from a memory map, sampled, CutMix, rotated, normalised, two scales, four heads, losses, backward,
-gradient clipping, Adam. Bare: the trunk alone on random tensors of the same batch, layout and precision, both scales in
-two passes, backward, fused Adam. Prints the seconds of every pair and the median ratio; --help lists the options.
+Ours: 48 + 5 images sampled, taken from a memory map, CutMix, rotated, normalised, two scales, four heads, losses,
+backward, gradient clipping, Adam. Bare: the trunk alone on random tensors of the same batch, layout and precision,
+both scales in two passes, backward, fused Adam. Prints the seconds of every pair and the median ratio.
 """
 
 import argparse

@@ -62,8 +62,8 @@ class BalancedSampler:
 
     A normal slot turns into a pseudo anomaly with probability `pseudo_prob`: its index is then a fresh one into the
     `n_pseudo` images that pseudo anomalies are made of, or, without `resample_source`, the sampled one (which is
-    right only where they are made of the normals). Without labelled anomalies all slots are normal. Raises MethodError where there is
-    no normal image.
+    right only where they are made of the normals). Without labelled anomalies all slots are normal. Raises
+    MethodError where there is no normal image.
     """
 
     def __init__(

@@ -97,4 +97,5 @@ def in_batches(images: Images, size: int) -> Iterator[tuple[slice, Pixels]]:
     """All images in their order, `size` at a time: where they stand, and their pixels (k, S, S, C) uint8."""
     for start in range(0, len(images), size):
         place = slice(start, min(start + size, len(images)))
-        yield place, torch.from_numpy(np.ascontiguousarray(images.take(np.arange(place.start, place.stop))))
+        taken = images.take(np.arange(place.start, place.stop))
+        yield place, torch.from_numpy(np.require(taken, requirements=["C", "W"]))

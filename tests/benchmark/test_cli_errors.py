@@ -47,6 +47,7 @@ WRONG = {
     "no shots": ((*RUN, "--shots", "0"), "shots"),
     "split option without value": ((*RUN, "--split", "limit_test"), "OPTION=VALUE"),
     "unknown split option": ((*RUN, "--split", "limit_tset=3"), "did you mean 'limit_test'?"),
+    "split option with two values": ((*RUN, "--split", "limit_test=[1, 2]"), "one value"),
     "unknown device": ((*RUN, "--device", "gpu"), "give cpu or cuda"),
     "no time": ((*RUN, "--max-time", "soon"), "is not a time"),
     "weights not there": ((*RUN, "--weights", "none.pth"), "none.pth"),
