@@ -15,17 +15,20 @@ from methods.params import ParamValue
 
 
 class Suite(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Datasets with their known classes (none where the rule has none), methods, shots and seeds under one rule."""
+    """Datasets with their known classes (none where the rule has none), methods, shots and seeds under one rule.
+
+    `table` is the paper's table that these runs fill, if any.
+    """
 
     id: str
     title: str
-    table: str
     rule: str
     recipe: str
     methods: tuple[str, ...]
     shots: tuple[int, ...]
     seeds: tuple[int, ...]
     datasets: dict[str, tuple[str, ...]]
+    table: str | None = None
     without_anomalies: tuple[str, ...] = ()
     options: dict[str, ParamValue] = {}
 

@@ -11,6 +11,7 @@ from benchmark.options import CommaList, note, results_option
 if TYPE_CHECKING:
     from benchmark.plan import Plan, State
     from benchmark.settings import Folders
+    from reports.layout import Layout
     from results.store import Store
 
 
@@ -55,12 +56,15 @@ def command(**options: Any) -> int:
     from benchmark import plan as planning
     from benchmark.commands.splits import parse_options
     from benchmark.settings import folders
+    from reports import layout
     from results.store import Store
 
     where = folders(options["results"])
     store = Store(where.results, warn=note)
+    asked = suite.load(options["suite"])
+    chosen = layout.resolve(asked.table) if asked.table else None
     planned = planning.plan(
-        suite.load(options["suite"]),
+        asked,
         suite.Selection(
             methods=options["methods"],
             datasets=options["datasets"],
@@ -87,10 +91,13 @@ def command(**options: Any) -> int:
         return 0
     if planned.count("blocked") == len(planned.runs):
         raise BenchError(overview.all_blocked(planned))
-    return _run(planned, where, store, options)
+    troubled = _run(planned, where, store, options)
+    _print_table(planned, store, chosen)
+    return 1 if troubled else 0
 
 
-def _run(planned: "Plan", where: "Folders", store: "Store", options: dict[str, Any]) -> int:
+def _run(planned: "Plan", where: "Folders", store: "Store", options: dict[str, Any]) -> bool:
+    """Run what is to be run; whether some of it came to nothing, now or before."""
     states: set[State] = {"missing"}
     if options["retry_failed"] or options["force"]:
         states.add("failed")
@@ -104,8 +111,7 @@ def _run(planned: "Plan", where: "Folders", store: "Store", options: dict[str, A
     if skipped:
         note(f"{skipped} failed before and are skipped: --retry-failed runs them again, bench results list names them")
     troubles = _engine(tasks, where, store, options) if tasks else 0
-    _print_table(planned, store)
-    return 1 if troubles or skipped else 0
+    return bool(troubles or skipped)
 
 
 def _engine(tasks: list[Any], where: "Folders", store: "Store", options: dict[str, Any]) -> int:
@@ -137,21 +143,27 @@ def _engine(tasks: list[Any], where: "Folders", store: "Store", options: dict[st
     return progress.troubles
 
 
-def _print_table(planned: "Plan", store: "Store") -> None:
+def _print_table(planned: "Plan", store: "Store", chosen: "Layout | None") -> None:
+    """The suite's table with what these runs measured, then the runs that stand in no place of it."""
     from benchmark.measures import measures, versions
-    from reports import layout, render, table
+    from reports import render, runs, table
 
     records = [record for run in planned.runs if run.spec and (record := store.get(run.spec.key))]
-    if not any(record.status == "done" for record in records):
-        return
-    built = table.build(
-        layout.resolve(planned.suite.table),
-        records,
-        measures=measures(),
-        versions=versions(),
-        added_methods=sorted({run.wanted.method for run in planned.runs}),
-    )
-    click.echo(render.render(built.measured_part(), "md"), nl=False)
+    others, measured_as = records, measures()
+    if chosen:
+        built = table.build(
+            chosen,
+            records,
+            measures=measured_as,
+            versions=versions(),
+            added_methods=sorted({run.wanted.method for run in planned.runs}),
+        )
+        others = runs.elsewhere(built, records, measured_as)
+        if built.has_measured:
+            click.echo(render.render(built.measured_part(), "md"), nl=False)
+    if any(record.status == "done" for record in others):
+        title = "Other runs" if others is not records else "Runs"
+        click.echo(f"## {title}\n\n{runs.listing(others)}", nl=False)
 
 
 def _assignments(texts: tuple[str, ...]) -> dict[str, dict[str, Any]]:

@@ -87,4 +87,6 @@ def parse_options(assignments: tuple[str, ...], *, deduplicate: bool) -> dict[st
             options[name.strip()] = tomllib.loads(f"v = {value}")["v"]
         except tomllib.TOMLDecodeError:
             options[name.strip()] = value.strip()
+        if not isinstance(options[name.strip()], str | int | float | bool):
+            raise BenchError(f"--split {assignment}: an option takes one value, such as --split limit_test=100")
     return options

@@ -12,7 +12,6 @@ from protocols.prepare import adopt
 SUITE = """
 id = "tiny"
 title = "Two detectors on a made-up set"
-table = "dra:2"
 rule = "hard"
 recipe = "quick"
 methods = ["devnet", "dra"]

@@ -50,7 +50,14 @@ def is_alive(pid):
 
 def test_a_run_ends_with_its_table_and_leaves_complete_records(finished):
     assert "4 runs: 0 cached, 4 to run, 0 blocked" in finished.first.stderr
-    assert "0." in finished.first.stdout
+    table = finished.first.stdout.splitlines()
+    assert table[0] == "## Runs"
+    assert [line.split()[1].rpartition("-")[0] for line in table[4:]] == [
+        "hard-tiny-bar-devnet-10-s0",
+        "hard-tiny-bar-dra-10-s0",
+        "hard-tiny-dot-devnet-10-s0",
+        "hard-tiny-dot-dra-10-s0",
+    ]
     records = list(Store(finished.results).records())
     assert len(records) == 4
     for record in records:
