@@ -10,95 +10,82 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass, replace
 from typing import Any
 
-from benchmark.execute import Machine, Outcome, execute
+from benchmark.execute import TIME_IS_OVER, Again, Machine, Outcome, execute
 from benchmark.plan import Task
 
 POLL_SECONDS = 0.3
 BUSY_SECONDS = 1.0
-
-Listener = Callable[[Task, Outcome], None]
-
-
-def run_all(
-    tasks: Sequence[Task],
-    where: Machine,
-    *,
-    jobs: int,
-    force: bool,
-    finished: Listener,
-    tick: Callable[[], None],
-) -> None:
-    """Execute every task in one of `jobs` worker processes; `finished` hears of each, `tick` is called while waiting.
-
-    A task that another living call holds is tried again at the end, when its records may be there. A worker that
-    is killed takes down the tasks then at work; these are repeated one at a time, so that only the culprit is lost.
-    """
-    busy = _pass(tasks, where, jobs, force=force, finished=finished, tick=tick)
-    while busy:
-        until = time.monotonic() + BUSY_SECONDS
-        while time.monotonic() < until:
-            tick()
-            time.sleep(POLL_SECONDS)
-        busy = _pass(busy, where, jobs, force=False, finished=finished, tick=tick)
+KILLED = "its process was killed (out of memory?): use fewer --jobs, then run again"
 
 
-def _pass(
-    tasks: Sequence[Task],
-    where: Machine,
-    jobs: int,
-    *,
-    force: bool,
-    finished: Listener,
-    tick: Callable[[], None],
-) -> list[Task]:
-    """One attempt at each task; returns those that others hold."""
-    waiting = deque(tasks)
-    busy: list[Task] = []
+@dataclass(frozen=True)
+class Engine:
+    """Executes tasks in `jobs` worker processes; `finished` hears of each, `tick` is called while waiting."""
 
-    def settle(task: Task, outcome: Outcome) -> None:
-        if outcome.state == "busy":
-            busy.append(task)
-        else:
-            finished(task, outcome)
+    where: Machine
+    jobs: int
+    again: Again
+    finished: Callable[[Task, Outcome], None]
+    tick: Callable[[], None]
 
-    while waiting:
-        lost = _pool(waiting, where, jobs, force=force, settle=settle, tick=tick)
-        for task in lost:
-            if _pool(deque([task]), where, 1, force=force, settle=settle, tick=tick):
-                settle(
-                    task,
-                    Outcome("stopped", "its process was killed (out of memory?): use fewer --jobs, then run again"),
-                )
-    return busy
+    def run(self, tasks: Sequence[Task]) -> None:
+        """Execute every task.
 
+        One that another living call holds is tried again at the end, when its records may be there. A worker that is
+        killed takes down the tasks then at work; these are repeated one at a time, so that only the culprit is lost.
+        """
+        busy = self.attempt(tasks)
+        others = replace(self, again="never")
+        while busy:
+            until = time.monotonic() + BUSY_SECONDS
+            while time.monotonic() < until:
+                self.tick()
+                time.sleep(POLL_SECONDS)
+            busy = others.attempt(busy)
 
-def _pool(
-    waiting: deque[Task],
-    where: Machine,
-    jobs: int,
-    *,
-    force: bool,
-    settle: Listener,
-    tick: Callable[[], None],
-) -> list[Task]:
-    """Feed a fresh pool until no task waits or a worker dies; returns the tasks that were in its hands then."""
-    running: dict[Future[Outcome], Task] = {}
-    with _workers(jobs, where.threads) as executor:
-        try:
-            while waiting or running:
-                while waiting and len(running) < jobs:
-                    task = waiting.popleft()
-                    running[executor.submit(execute, task, where, force=force)] = task
-                done, _ = wait(running, timeout=POLL_SECONDS, return_when=FIRST_COMPLETED)
-                tick()
-                for future in done:
-                    outcome = _outcome(future)
-                    settle(running.pop(future), outcome)
-        except BrokenProcessPool:
-            return list(running.values())
-    return []
+    def attempt(self, tasks: Sequence[Task]) -> list[Task]:
+        """One attempt at each task; returns those that others hold."""
+        waiting = deque(tasks)
+        busy: list[Task] = []
+        while waiting:
+            lost = self._pool(waiting, self.jobs, busy)
+            for task in lost:
+                if self._pool(deque([task]), 1, busy):
+                    self.finished(task, Outcome("stopped", KILLED))
+        return busy
+
+    def _pool(self, waiting: deque[Task], jobs: int, busy: list[Task]) -> list[Task]:
+        """Feed a fresh pool until no task waits or a worker dies; returns the tasks that were in its hands then."""
+        running: dict[Future[Outcome], Task] = {}
+        started = False
+        with _workers(jobs, self.where.threads) as executor:
+            try:
+                while waiting or running:
+                    if started and self._is_late():
+                        while waiting:
+                            self.finished(waiting.popleft(), Outcome("paused", TIME_IS_OVER))
+                    while waiting and len(running) < jobs:
+                        future = executor.submit(execute, waiting[0], self.where, again=self.again)
+                        running[future] = waiting.popleft()
+                        started = True
+                    done, _ = wait(running, timeout=POLL_SECONDS, return_when=FIRST_COMPLETED)
+                    self.tick()
+                    for future in done:
+                        outcome = _outcome(future)
+                        task = running.pop(future)
+                        if outcome.state == "busy":
+                            busy.append(task)
+                        else:
+                            self.finished(task, outcome)
+            except BrokenProcessPool:
+                return list(running.values())
+        return []
+
+    def _is_late(self) -> bool:
+        return self.where.deadline is not None and time.time() >= self.where.deadline
 
 
 def _outcome(future: Future[Outcome]) -> Outcome:

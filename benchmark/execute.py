@@ -3,7 +3,7 @@
 import json
 import time
 import traceback
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -28,10 +28,12 @@ from results.store import Store
 if TYPE_CHECKING:
     from methods.detector import Detector, FitContext
 
+TIME_IS_OVER = "the time given with --max-time is over; the same command goes on from here"
 CHECKPOINT_SECONDS = 300.0
 PROGRESS_SECONDS = 0.5
 
-OutcomeState = Literal["done", "taken", "failed", "busy", "blocked", "stopped"]
+Again = Literal["never", "failed", "all"]
+OutcomeState = Literal["done", "taken", "failed", "busy", "blocked", "paused", "stopped"]
 
 
 @dataclass(frozen=True)
@@ -51,32 +53,41 @@ class Machine:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of a task: `taken` where another call made its records, `busy` where one still does; `blocked` and
-    `stopped` leave no record.
+    """What became of a task: `taken` where another call made its records, `busy` where one still does; `blocked`,
+    `paused` (by --max-time) and `stopped` leave no record.
     """
 
     state: OutcomeState
     reason: str | None = None
 
 
-def execute(task: Task, where: Machine, *, force: bool = False) -> Outcome:
-    """Fit once, score every run that has no record yet, and put the records. Never raises what a run can cause."""
+def execute(task: Task, where: Machine, *, again: Again = "never") -> Outcome:
+    """Fit once, score every run that has no record yet, and put the records. Never raises what a run can cause.
+
+    `again` says what is run although it has a record: nothing, what failed, or everything.
+    """
     store = Store(where.store)
     try:
         with store.claim(task.fit.fit_key) as mine:
             if not mine:
                 return Outcome("busy")
-            runs = [(spec, split) for spec, split in task.runs if force or _is_missing(store, spec.key)]
-            return _Execution(task, where, store).run(runs) if runs else Outcome("taken")
+            found = {spec.key: store.get(spec.key) for spec, _ in task.runs}
+            runs = [run for run in task.runs if _is_due(found[run[0].key], again)]
+            return _Execution(task, where, store).run(runs) if runs else _taken(found.values())
     except (DataError, MethodError) as error:
         return Outcome("blocked", str(error))
     except (ResultsError, OSError, MemoryError) as error:
         return Outcome("stopped", str(error) or "out of memory: use fewer --jobs, then run again")
 
 
-def _is_missing(store: Store, key: str) -> bool:
-    record = store.get(key)
-    return record is None or record.status == "failed"
+def _is_due(record: Record | None, again: Again) -> bool:
+    return record is None or again == "all" or (again == "failed" and record.status == "failed")
+
+
+def _taken(records: Iterable[Record | None]) -> Outcome:
+    """What another call made of a task."""
+    failed = next((record for record in records if record and record.status == "failed"), None)
+    return Outcome("failed", failed.error) if failed else Outcome("taken")
 
 
 class _Execution:
@@ -114,7 +125,7 @@ class _Execution:
             for spec, split in runs:
                 self.store.put(*self._scored(detector, spec, split, dataset, images))
         except DeadlineReached:
-            return Outcome("stopped", "the time given with --max-time is over; run again to go on from the checkpoint")
+            return Outcome("paused", TIME_IS_OVER)
         except (DataError, ResultsError, OSError, MemoryError):
             raise
         except Exception as error:
@@ -157,7 +168,6 @@ class _Execution:
                 test_anomaly=len(split.test_anomaly),
             ),
             history={name: [float(value) for value in values] for name, values in detector.history.items()},
-            notes=["AUC below 0.5: anomalies score lower than normal images"] if auroc < 0.5 else [],
         )
         return record, scores
 

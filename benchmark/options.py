@@ -53,6 +53,26 @@ def results_option(function: Callable[..., Any]) -> Callable[..., Any]:
     )(function)
 
 
+def record_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Which records a report or the gate reads, and what difference counts."""
+    options = (
+        click.option(
+            "--results",
+            type=FilePath(),
+            multiple=True,
+            metavar="DIR",
+            help="Results folder; repeatable; 'reference' is the packaged index.",
+        ),
+        click.option("--recipe", help="Only records of this recipe."),
+        click.option(
+            "--margin", type=click.FloatRange(0, 1, max_open=True), default=0.02, show_default=True, help="In AUC."
+        ),
+    )
+    for option in reversed(options):
+        function = option(function)
+    return function
+
+
 def json_option(function: Callable[..., Any]) -> Callable[..., Any]:
     return click.option("--json", "as_json", is_flag=True, help="Print JSON.")(function)
 

@@ -17,9 +17,9 @@ def say_blocked(plan: Plan, say: Callable[[str], None]) -> None:
 
 
 def all_blocked(plan: Plan) -> str:
-    """Why nothing at all can run: the most frequent reason, and how many there are."""
+    """Why nothing at all can run, in one line: the most frequent reason, and how many others there are."""
     reasons = sorted(_blocked(plan).items(), key=lambda item: -len(item[1]))
-    rest = f" (and {len(reasons) - 1} other reasons above)" if len(reasons) > 1 else ""
+    rest = f" (and {len(reasons) - 1} other reasons: --plan lists them)" if len(reasons) > 1 else ""
     return f"all {len(plan.runs)} runs are blocked: {reasons[0][0]}{rest}"
 
 

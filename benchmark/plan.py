@@ -116,7 +116,10 @@ def plan(
         known_classes={name: planner.known_classes(name) for name in selection.datasets or ()},
     )
     if not wanted:
-        raise BenchError(f"the selection leaves nothing of suite {suite.id}: leave out a filter")
+        raise BenchError(
+            f"the selection leaves nothing of suite {suite.id}, whose rule is '{suite.rule}': leave out a filter"
+            + (", or take suite general for a dataset with one anomaly class" if suite.rule == "hard" else "")
+        )
     return Plan(suite=suite, recipe=recipe, runs=tuple(planner.planned(item) for item in wanted))
 
 

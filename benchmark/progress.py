@@ -30,7 +30,7 @@ class Progress:
 
     def finished(self, task: Task, outcome: Outcome) -> None:
         self.done += 1
-        self.troubles += outcome.state not in {"done", "taken"}
+        self.troubles += outcome.state not in {"done", "taken", "paused"}
         self._tasks.pop(task.fit.fit_key, None)
         if self._bar:
             line = self._lines.pop(task.fit.fit_key, None)

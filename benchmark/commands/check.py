@@ -6,7 +6,7 @@ import click
 
 from benchmark.errors import BenchError
 from benchmark.names import near
-from benchmark.options import FilePath, note, write_output
+from benchmark.options import FilePath, note, record_options, write_output
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -17,16 +17,8 @@ AGAINST = ("published",)
 @click.command("check", short_help="The gate: exit 3 on a regression, 4 when there was nothing to compare.")
 @click.option("--against", required=True, metavar="published", help="What to compare with: the papers' values.")
 @click.option("--table", "names", multiple=True, metavar="TABLE", help="Only this table; repeatable (default: all).")
-@click.option(
-    "--results",
-    type=FilePath(),
-    multiple=True,
-    metavar="DIR",
-    help="Results folder; repeatable; 'reference' is the packaged index.",
-)
-@click.option("--recipe", help="Only records of this recipe.")
+@record_options
 @click.option("--include-not-comparable", is_flag=True, help="Also test cells that are not comparable, and say so.")
-@click.option("--margin", type=click.FloatRange(0, 1, max_open=True), default=0.02, show_default=True, help="In AUC.")
 @click.option("--junit", type=FilePath(dir_okay=False), metavar="FILE", help="Write JUnit XML.")
 @click.option("--summary", type=FilePath(dir_okay=False), metavar="FILE", help="Write Markdown.")
 def command(

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
     from reports.table import Show
 
-from benchmark.options import FilePath, note, write_output
+from benchmark.options import FilePath, note, record_options, write_output
 
 
 @click.command("report", short_help="Print a table of the papers: published and measured values.")
@@ -23,16 +23,8 @@ from benchmark.options import FilePath, note, write_output
     show_default=True,
 )
 @click.option("--output", type=FilePath(dir_okay=False), metavar="FILE", help="Write to FILE.")
-@click.option(
-    "--results",
-    type=FilePath(),
-    multiple=True,
-    metavar="DIR",
-    help="Results folder; repeatable; 'reference' is the packaged index.",
-)
-@click.option("--recipe", help="Only records of this recipe.")
+@record_options
 @click.option("--where", "wheres", multiple=True, metavar="PARAM=VALUE", help="Only records with this hyper-parameter.")
-@click.option("--margin", type=click.FloatRange(0, 1, max_open=True), default=0.02, show_default=True, help="In AUC.")
 def command(
     name: str,
     show: "Show",

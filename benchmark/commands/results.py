@@ -30,7 +30,7 @@ def list_(results: "Path | None", as_json: bool) -> None:
     if not rows:
         note("no records yet: bench run --suite quick makes the first")
     for row in rows:
-        auroc = "" if row["auroc"] is None else f"{row['auroc']:.4f}"
+        auroc = "" if row["auroc"] is None else f"{row['auroc']:.4f}" + (" below 0.5" if row["auroc"] < 0.5 else "")
         click.echo(f"{row['name']:56} {row['recipe']:9} {row['status']:7} {auroc}")
 
 

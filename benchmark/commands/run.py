@@ -9,6 +9,7 @@ from benchmark.errors import BenchError
 from benchmark.options import CommaList, note, results_option
 
 if TYPE_CHECKING:
+    from benchmark.execute import Again
     from benchmark.plan import Plan, State
     from benchmark.settings import Folders
     from reports.layout import Layout
@@ -84,12 +85,14 @@ def command(**options: Any) -> int:
         store=store,
         notify=note,
     )
-    overview.say_blocked(planned, note)
+    all_blocked = planned.count("blocked") == len(planned.runs)
+    if options["plan_only"] or not all_blocked:
+        overview.say_blocked(planned, note)
     if options["plan_only"]:
         for line in overview.lines(planned, store):
             click.echo(line)
         return 0
-    if planned.count("blocked") == len(planned.runs):
+    if all_blocked:
         raise BenchError(overview.all_blocked(planned))
     troubled = _run(planned, where, store, options)
     _print_table(planned, store, chosen)
@@ -136,10 +139,9 @@ def _engine(tasks: list[Any], where: "Folders", store: "Store", options: dict[st
         git_commit=head,
         git_dirty=dirty,
     )
+    again: Again = "all" if options["force"] else "failed" if options["retry_failed"] else "never"
     with shown(store, tasks) as progress:
-        engine.run_all(
-            tasks, place, jobs=options["jobs"], force=options["force"], finished=progress.finished, tick=progress.tick
-        )
+        engine.Engine(place, options["jobs"], again, progress.finished, progress.tick).run(tasks)
     return progress.troubles
 
 

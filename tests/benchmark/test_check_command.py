@@ -1,5 +1,6 @@
 """`bench check`: 0 good, 3 a regression, 4 nothing to compare."""
 
+import hashlib
 from xml.etree import ElementTree as ET
 
 import msgspec
@@ -34,7 +35,7 @@ def record(known_class, seed, auroc, *, recipe="official", weights="genuine:resn
     )
     spec = RunSpec(
         fit=fit,
-        test="e" * 64,
+        test=hashlib.sha256(known_class.encode()).hexdigest(),
         evaluation=Evaluation(order="listing", batch=48),
         method="dra",
         recipe=recipe,
@@ -96,7 +97,7 @@ def test_values_far_below_are_a_regression(results, capfd, tmp_path):
     junit, summary = tmp_path / "junit.xml", tmp_path / "summary.md"
     words = ["check", "--against", "published", "--results", folder, "--junit", str(junit), "--summary", str(summary)]
     assert status(words) == 3
-    assert "elpv mono dra 10" in capfd.readouterr().out
+    assert "REGRESSION: dra:2 elpv mono dra 10" in capfd.readouterr().out
     assert int(ET.parse(junit).getroot().get("failures")) > 0
     assert "elpv" in summary.read_text()
 

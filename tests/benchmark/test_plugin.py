@@ -28,6 +28,9 @@ source = "made up"
 """
 
 DETECTOR = """
+import os
+import signal
+
 import numpy as np
 
 class MeanGrey:
@@ -42,6 +45,8 @@ class MeanGrey:
     def score(self, images):
         if self.power == 7:
             raise RuntimeError("a bug of a researcher")
+        if self.power == 9:
+            os.kill(os.getpid(), signal.SIGKILL)
         if self.power == 8:
             return np.full(len(images), np.nan)
         means = images.take(np.arange(len(images))).mean(axis=(1, 2, 3))
@@ -98,3 +103,12 @@ def test_a_detector_that_fails_leaves_a_record_that_says_so(plugged, power, said
     why = plugged.bench("results", "why", record.spec.name)
     assert "--retry-failed" in why.stdout
     assert Store(plugged.results).traceback_path(record.key).exists()
+
+
+def test_a_worker_that_is_killed_takes_only_its_own_run_with_it(plugged):
+    words = ("--method", "mean_grey,devnet", "--known-class", "dot", "--jobs", "2", "--threads", "1")
+    done = plugged.run(*words, "--set", "mean_grey.power=9")
+    assert done.returncode == 1
+    assert "its process was killed" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert [(record.spec.method, record.status) for record in Store(plugged.results).records()] == [("devnet", "done")]

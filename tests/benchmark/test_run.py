@@ -58,6 +58,10 @@ def test_a_run_ends_with_its_table_and_leaves_complete_records(finished):
         "hard-tiny-dot-devnet-10-s0",
         "hard-tiny-dot-dra-10-s0",
     ]
+    rows = finished.listed()
+    names = {"key", "fit_key", "method", "dataset", "known_class", "shots", "seed", "status", "auroc"}
+    assert all(names <= row.keys() for row in rows)
+    assert [row["name"] for row in rows] == [line.split()[1] for line in table[4:]]
     records = list(Store(finished.results).records())
     assert len(records) == 4
     for record in records:
@@ -97,6 +101,20 @@ def test_a_forced_run_gives_the_same_bits_again(house):
     assert "1 to run" in again.stderr
     assert scores_of(house) == before
     assert len(before) == 1
+
+
+def test_a_fit_paused_by_max_time_goes_on_from_its_checkpoint_to_the_same_bits(finished, house):
+    words = ("--threads", "1", "--method", "dra", "--known-class", "dot")
+    paused = house.run(*words, "--max-time", "0.01s")
+    assert paused.returncode == 0, paused.stderr
+    assert "paused: hard-tiny-dot-dra-10-s0" in paused.stderr
+    assert len(list((house.results / "checkpoints").iterdir())) == 1
+    assert scores_of(house) == {}
+    again = house.run(*words)
+    assert again.returncode == 0, again.stderr
+    (key,) = scores_of(house)
+    assert scores_of(house)[key] == scores_of(finished)[key]
+    assert list((house.results / "checkpoints").iterdir()) == []
 
 
 def test_a_failed_run_stops_no_other_and_is_skipped_until_asked_for(house):
