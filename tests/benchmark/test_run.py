@@ -4,6 +4,8 @@ import signal
 import time
 from pathlib import Path
 
+import pytest
+
 from results.store import Store
 
 
@@ -142,21 +144,24 @@ def test_two_calls_on_one_folder_do_every_run_once(house):
     assert outputs[0][0] == outputs[1][0]
 
 
-def test_killing_the_parent_leaves_no_worker_and_costs_only_the_run_at_work(house):
-    slow = ("--set", "dra.budget.steps=100000")
+@pytest.mark.parametrize(("sent", "status"), [(signal.SIGKILL, -signal.SIGKILL), (signal.SIGINT, 130)])
+def test_stopping_the_parent_leaves_no_worker_and_costs_only_the_run_at_work(house, sent, status):
+    slow = ("--set", "dra.budget.steps=100000", "--known-class", "bar")
     parent = house.start("run", "--suite", house.suite, *house.small, "--threads", "1", *slow)
     try:
         wait_for(lambda: len(scores_of(house)) == 1 and any((house.results / "locks").glob("*.json")))
         workers = descendants(parent.pid)
         assert workers
-        parent.send_signal(signal.SIGKILL)
-        parent.wait()
+        parent.send_signal(sent)
+        _, said = parent.communicate(timeout=60)
+        assert parent.returncode == status
         wait_for(lambda: not any(is_alive(pid) for pid in workers), seconds=20)
     finally:
         parent.kill()
         parent.communicate()
+    assert "Traceback" not in said
     kept = scores_of(house)
-    again = house.run("--threads", "1")
+    again = house.run("--threads", "1", "--known-class", "bar")
     assert again.returncode == 0, again.stderr
-    assert "4 runs: 1 cached, 3 to run" in again.stderr
+    assert "2 runs: 1 cached, 1 to run" in again.stderr
     assert kept.items() <= scores_of(house).items()
