@@ -333,8 +333,10 @@ def _deviations(method: str, info: MethodInfo, resolved: Resolved, split: Split)
 
 def _data_deviations(info: datasets.DatasetInfo | None, name: str, dataset: Dataset) -> Iterable[str]:
     if info is None:
-        yield f"data set {name} is not the paper's"
+        yield f"dataset {name} is not the paper's"
         return
+    if info.fingerprint and dataset.fingerprint != info.fingerprint:
+        yield f"the images or labels of {name} are not those of the release (manifest {dataset.fingerprint[:8]})"
     anomalies = sum(row.label != "normal" for row in dataset.rows)
     published = info.published
     normals = len(dataset.rows) - anomalies

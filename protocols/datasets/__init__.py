@@ -35,9 +35,10 @@ class DatasetInfo:
 
     image_size: pixels, 224 or 448 (spec 10.0). known_classes: those of the hard setting (spec 11.4).
     source: where a person gets it. label_aliases: the published id of a raw class folder. label_order: the sort key
-    that puts ids into the order of the release's label file, where that is known. leak_guard: the default of the
-    split option of that name. embedded: an installed package holds the images, so that it prepares itself.
-    prepare(source or None, folder, jobs) puts images into `folder` and returns their rows; None: adopt it instead.
+    that puts ids into the order of the release's label file, where that is known. fingerprint: of the manifest of the
+    whole release, where it was seen. leak_guard: the default of the split option of that name. embedded: an installed
+    package holds the images, so that it prepares itself. prepare(source or None, folder, jobs) puts images into
+    `folder` and returns their rows; None: adopt it instead.
     """
 
     id: str
@@ -51,6 +52,7 @@ class DatasetInfo:
     known_classes: tuple[str, ...] = ()
     label_aliases: Mapping[str, str] = field(default_factory=dict)
     label_order: Callable[[str], str] | None = None
+    fingerprint: str | None = None
     leak_guard: bool = False
     embedded: bool = False
     prepare: Prepare | None = None

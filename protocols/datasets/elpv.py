@@ -59,6 +59,7 @@ DATASETS = {
             "images, Solar Energy 2019"
         ),
         source="the package elpv-dataset: pip install 'swanbench[elpv]'",
+        fingerprint="c23f7c18e423d7ae25659a8dab83cce903cfb9ae8015b31a57e2ffefd6253f47",
         label_order=str,
         embedded=True,
         prepare=prepare,

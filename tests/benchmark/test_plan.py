@@ -1,0 +1,73 @@
+"""A plan says of each run whether it is comparable with the paper, and why not."""
+
+import pytest
+
+from benchmark import plan as planning
+from benchmark.settings import Folders
+from benchmark.suite import Selection, load
+from results.store import Store
+
+
+@pytest.fixture
+def plan(house):
+    """Plan the small suite in the test's folders."""
+
+    def make(suite=house.suite, recipe="official", selection=None, **request):
+        folders = Folders(
+            data=house.root / "data",
+            cache=house.root / "cache",
+            results=house.results,
+            weights=None,
+            hub=house.root / "torch",
+        )
+        asked = planning.Request(recipe=recipe, weights=("random",), **request)
+        return planning.plan(
+            load(str(suite)), selection or Selection(), asked, folders=folders, store=Store(house.results)
+        )
+
+    return make
+
+
+def deviations(planned):
+    return {text for run in planned.runs for text in run.spec.deviations}
+
+
+def test_a_data_set_that_is_not_the_papers_says_so(plan):
+    assert deviations(plan()) == {"dataset tiny is not the paper's"}
+
+
+def test_overrides_splits_and_sizes_are_deviations(plan):
+    planned = plan(
+        sets={"dra": {"topk.rate": 0.2, "optim.lr": 2e-4, "img_size": 64}}, split_options={"limit_train": 12}
+    )
+    assert deviations(planned) == {
+        "dataset tiny is not the paper's",
+        "dra.topk.rate = 0.2 (recipe: 0.1)",
+        "dra.img_size = 64 (recipe: 'per_dataset')",
+        "image size 64 (the paper's: 224)",
+        "split option limit_train = 12",
+    }
+
+
+def test_the_whole_release_of_elpv_deviates_in_nothing(plan):
+    pytest.importorskip("elpv_dataset")
+    planned = plan(suite="hard", selection=Selection(datasets=("elpv",), methods=("dra", "devnet")))
+    assert deviations(planned) == set()
+    assert {run.spec.fit.size for run in planned.runs} == {224}
+    assert {run.state for run in planned.runs} == {"missing"}
+
+
+def test_evaluation_and_size_are_no_parameters_of_a_fit(plan):
+    for run in plan().runs:
+        assert not {"evaluation.batch", "evaluation.order", "img_size"} & run.spec.fit.params.keys()
+        independent = run.wanted.method == "devnet"
+        assert (run.spec.evaluation is None) == independent
+        if not independent:
+            assert (run.spec.evaluation.order, run.spec.evaluation.batch) == ("listing", 48)
+
+
+def test_seeds_differ_in_key_and_agree_in_series(plan):
+    planned = plan(selection=Selection(methods=("dra",), known_classes=("dot",), seeds=(0, 1)))
+    first, second = (run.spec for run in planned.runs)
+    assert first.key != second.key
+    assert first.series == second.series
