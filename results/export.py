@@ -1,8 +1,9 @@
-"""Records as a data frame, for those who want to look at them in their own way."""
+"""Records in one piece: a data frame for those who look at them in their own way, lines for `results/reference`."""
 
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
+from results.key import canonical
 from results.record import Record
 
 if TYPE_CHECKING:
@@ -42,3 +43,9 @@ def frame(records: Iterable[Record]) -> "pd.DataFrame":
     ]
     table = pd.DataFrame(rows).astype({"shots": "Int64"}) if rows else pd.DataFrame()
     return table.sort_values("name", ignore_index=True) if rows else table
+
+
+def lines(records: Iterable[Record]) -> str:
+    """Whole records as compact JSON, one a line, sorted by name."""
+    ordered = sorted(records, key=lambda record: record.spec.name)
+    return "".join(f"{canonical(record).decode()}\n" for record in ordered)

@@ -56,13 +56,22 @@ def why(run: str, results: "Path | None") -> None:
 
 
 @command.command("export")
-@click.option("--output", type=FilePath(dir_okay=False), help="CSV file (default: stdout).")
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["csv", "jsonl"]),
+    default="csv",
+    show_default=True,
+    help="A table for people, or whole records, one a line, as results/reference keeps them.",
+)
+@click.option("--output", type=FilePath(dir_okay=False), metavar="FILE", help="Write to FILE.")
 @results_option
-def export(output: "Path | None", results: "Path | None") -> None:
-    """All records as one CSV table, a line a run."""
-    from results.export import frame
+def export(form: str, output: "Path | None", results: "Path | None") -> None:
+    """All records of a folder in one file."""
+    from results.export import frame, lines
 
-    text = frame(_store(results).records()).to_csv(index=False, lineterminator="\n")
+    records = _store(results).records()
+    text = lines(records) if form == "jsonl" else frame(records).to_csv(index=False, lineterminator="\n")
     if output is None:
         click.echo(text, nl=False)
     else:

@@ -119,3 +119,7 @@ def test_records_of_an_older_version_are_stale_and_not_compared(results, tmp_pat
         store.put(msgspec.structs.replace(old, spec=spec, key=spec.key, fit_key=spec.fit.fit_key, series=spec.series))
     assert status(["check", "--against", "published", "--results", folder]) == 4
     assert "stale" in capfd.readouterr().out
+
+
+def test_the_packaged_index_can_be_read():
+    assert status(["report", "--table", "2", "--results", "reference", "--format", "csv"]) == 0
