@@ -61,14 +61,11 @@ def status(args: list[str] | None = None) -> int:
         sys.stdout.flush()
     except click.exceptions.Exit as leave:
         return leave.exit_code
-    except click.ClickException as error:
-        _say(error.format_message())
-        return WRONG_INPUT
-    except KNOWN_TROUBLE as error:
-        _say(str(error))
+    except (click.ClickException, *KNOWN_TROUBLE) as error:
+        click.echo(_said(error), err=True)
         return WRONG_INPUT
     except (KeyboardInterrupt, click.Abort):
-        _say("interrupted; finished runs are kept, the same command goes on from there")
+        click.echo("bench: interrupted; finished runs are kept, the same command goes on from there", err=True)
         return INTERRUPTED
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -76,5 +73,7 @@ def status(args: list[str] | None = None) -> int:
     return outcome if isinstance(outcome, int) else 0
 
 
-def _say(text: str) -> None:
-    click.echo("bench: " + " ".join(text.split()), err=True)
+def _said(error: Exception) -> str:
+    """Trouble in one line; a verb without its words shows its help."""
+    text = error.format_message() if isinstance(error, click.ClickException) else str(error)
+    return text if isinstance(error, click.exceptions.NoArgsIsHelpError) else f"bench: {' '.join(text.split())}"

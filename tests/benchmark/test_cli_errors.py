@@ -89,6 +89,15 @@ def test_wrong_input_is_one_line_with_a_next_step(bench, house, words, said):
     assert not house.results.exists()
 
 
+@pytest.mark.parametrize("words", [(), ("data",), ("results",)])
+def test_a_verb_that_is_cut_short_shows_its_help(bench, words):
+    code, out, err = bench(*words)
+    assert code == 2
+    assert out == ""
+    assert err.startswith(" ".join(("Usage: bench", *words)))
+    assert "Commands:" in err
+
+
 def test_everything_blocked_by_missing_detectors_says_so(bench):
     code, _, err = bench("run", "--suite", "hard", "--dataset", "elpv", "--method", "flos")
     assert code == 2
