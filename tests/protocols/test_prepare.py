@@ -36,6 +36,7 @@ def small_elpv(tmp_path: Path, save_image: Callable[..., Path]) -> Path:
 def installed_elpv(small_elpv: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """That release as the installed package."""
     monkeypatch.syspath_prepend(str(small_elpv.parents[1]))
+    monkeypatch.delitem(sys.modules, "elpv_dataset", raising=False)
     importlib.invalidate_caches()
     return small_elpv
 

@@ -1,12 +1,9 @@
 """The store: atomic, shared, and never at a loss."""
 
-import multiprocessing
 import os
 import resource
-import signal
 import subprocess
 import sys
-import time
 
 import numpy as np
 import pytest
@@ -90,22 +87,23 @@ def test_a_record_under_another_key_is_set_aside(tmp_path, record):
     assert store.get("0" * 64) is None
 
 
-def _claim_and_wait(root, ready):
-    with Store(root).claim("f" * 64) as mine:
-        ready.put(mine)
-        time.sleep(60)
+CLAIM_AND_WAIT = """
+import sys, time
+from pathlib import Path
+from results.store import Store
+with Store(Path(sys.argv[1])).claim("f" * 64) as mine:
+    print(mine, flush=True)
+    time.sleep(60)
+"""
 
 
 def test_a_claim_is_exclusive_and_dies_with_its_holder(tmp_path):
-    context = multiprocessing.get_context("spawn")
-    ready = context.Queue()
-    holder = context.Process(target=_claim_and_wait, args=(tmp_path, ready))
-    holder.start()
-    assert ready.get(timeout=30) is True
+    holder = subprocess.Popen([sys.executable, "-c", CLAIM_AND_WAIT, tmp_path], stdout=subprocess.PIPE, text=True)
+    assert holder.stdout.readline() == "True\n"
     with Store(tmp_path).claim("f" * 64) as mine:
         assert mine is False
-    os.kill(holder.pid, signal.SIGKILL)
-    holder.join()
+    holder.kill()
+    holder.communicate()
     with Store(tmp_path).claim("f" * 64) as mine:
         assert mine is True
 
