@@ -17,6 +17,7 @@ from reports.verdict import ROUNDING, Sample, standard_error
 
 ALPHA = 0.10
 ONE_SEED = "one seed against a value without spread"
+TWIN = "tested in another table"
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,15 +80,16 @@ def check(tables: Iterable[Table], *, include_not_comparable: bool = False, alph
     if not 0 < alpha < 0.5:
         raise ReportError(f"alpha {alpha} is no chance of a false alarm: give a number between 0 and 0.5, such as 0.1")
     skipped: Counter[str] = Counter()
-    testable: list[_Testable] = []
+    kept: dict[tuple[object, ...], _Testable] = {}
     for table in tables:
         for cell in table.cells:
             if cell.published:
                 found = _testable(table, cell, include_not_comparable=include_not_comparable)
                 if isinstance(found, str):
                     skipped[found] += 1
-                else:
-                    testable.append(found)
+                elif kept.setdefault(found.identity, found) is not found:
+                    skipped[TWIN] += 1
+    testable = list(kept.values())
     rejected = _holm([one.p_value for one in testable], alpha)
     checks = tuple(one.check(alpha / len(testable), regressed=index in rejected) for index, one in enumerate(testable))
     return Gate(checks, dict(sorted(skipped.items())), alpha, include_not_comparable)
@@ -102,6 +104,12 @@ class _Testable:
     error: float
     freedom: float
     reasons: tuple[str, ...]
+
+    @property
+    def identity(self) -> tuple[object, ...]:
+        """What twin cells of two tables share: the papers print some values twice, and one test is enough."""
+        series = self.cell.measured.series if self.cell.measured else ()
+        return series, self.published, self.error
 
     @property
     def margin(self) -> float:

@@ -48,6 +48,13 @@ def test_not_comparable_cells_are_tested_only_on_request(record):
     assert "(not comparable: recipe quick)" in said[1]
 
 
+def test_a_cell_that_two_tables_print_is_tested_once(record):
+    records = seeds(record, 0.60, 0.61, 0.62)
+    found = gate.check([build(records), build(records, "8")])
+    assert [check.table for check in found.checks] == ["dra:2"]
+    assert found.skipped[gate.TWIN] == 1
+
+
 def test_stale_and_failed_cells_are_not_tested(record):
     found = gate.check([build([record(version=0), record(known_class="poly", failed="boom")])])
     assert found.status == 4
