@@ -1,5 +1,6 @@
 """One fit and the runs that score it: what a worker process does between taking a claim and leaving records."""
 
+import errno
 import json
 import time
 import traceback
@@ -90,6 +91,14 @@ def _taken(records: Iterable[Record | None]) -> Outcome:
     return Outcome("failed", failed.error) if failed else Outcome("taken")
 
 
+def _reraise_if_not_its_own(error: Exception, spec: RunSpec) -> None:
+    """A full disk or too little memory is the machine's trouble: it leaves no failed record of the run."""
+    if isinstance(error, OSError) and error.errno in {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}:
+        raise error
+    if any(words in str(error).lower() for words in ("out of memory", "can't allocate memory")):
+        raise MemoryError(f"out of memory in {spec.name}: use fewer --jobs, then run again") from error
+
+
 class _Execution:
     def __init__(self, task: Task, where: Machine, store: Store) -> None:
         self.task = task
@@ -110,30 +119,28 @@ class _Execution:
         with self._timed("images"):
             images = self._open_store(dataset.name)
             pools = {name: self._open_store(name).images(_ids(self.where.data, name)) for name in fit.pools}
-        info = registry.get(self.task.method)
+        left = list(runs)
         try:
-            context = self._context()
-            evaluation = runs[0][0].evaluation
-            params = {
-                **fit.params,
-                "evaluation.batch": evaluation.batch if evaluation else 48,
-                "evaluation.order": evaluation.order if evaluation else "ranked",
-            }
-            detector = registry.load(info)(params, context)
+            detector = self._detector(runs[0][0])
             with self._timed("fit"):
                 self._fit(detector, runs[0][1], images, pools)
-            for spec, split in runs:
-                self.store.put(*self._scored(detector, spec, split, dataset, images))
+            while left:
+                self.store.put(*self._scored(detector, *left[0], dataset, images))
+                left.pop(0)
         except DeadlineReached:
             return Outcome("paused", TIME_IS_OVER)
-        except (DataError, ResultsError, OSError, MemoryError):
+        except (DataError, ResultsError, MemoryError):
             raise
-        except Exception as error:
-            if "out of memory" in str(error).lower() or "can't allocate memory" in str(error).lower():
-                raise MemoryError(f"out of memory in {runs[0][0].name}: use fewer --jobs, then run again") from error
-            return self._failed(runs, error)
+        except Exception as error:  # noqa: BLE001 - whatever a detector does wrong is its record
+            _reraise_if_not_its_own(error, runs[0][0])
+            return self._failed(left, error)
         self.store.checkpoint_path(fit.fit_key).unlink(missing_ok=True)
         return Outcome("done")
+
+    def _detector(self, spec: RunSpec) -> "Detector":
+        order, batch = (spec.evaluation.order, spec.evaluation.batch) if spec.evaluation else ("ranked", 48)
+        params = {**spec.fit.params, "evaluation.order": order, "evaluation.batch": batch}
+        return registry.load(registry.get(self.task.method))(params, self._context())
 
     def _fit(self, detector: "Detector", split: Split, images: ImageStore, pools: Mapping[str, Any]) -> None:
         from methods.detector import TrainData
@@ -149,6 +156,7 @@ class _Execution:
         from sklearn.metrics import average_precision_score, roc_auc_score
 
         ids = test_ids(split, dataset, spec.evaluation.order if spec.evaluation else "ranked")
+        self.timings.pop("score_s", None)
         with self._timed("score"):
             values = np.asarray(detector.score(images.images(ids)), dtype=np.float64)
         if values.shape != (len(ids),):

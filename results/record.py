@@ -48,7 +48,9 @@ class Provenance(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Record(msgspec.Struct, frozen=True, kw_only=True):
-    """One run. Timings in seconds, memory in MiB; `history` holds one number an epoch."""
+    """One run. Timings in seconds; memory in MiB, the peak of the process that made the run, which may have made others
+    before; `history` holds one number an epoch.
+    """
 
     schema: int = SCHEMA
     key: str

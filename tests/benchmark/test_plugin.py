@@ -45,6 +45,9 @@ class MeanGrey:
     def score(self, images):
         if self.power == 7:
             raise RuntimeError("a bug of a researcher")
+        self.scored = getattr(self, "scored", 0) + 1
+        if self.power == 6 and self.scored == 2:
+            raise FileNotFoundError("a second bug")
         if self.power == 9:
             os.kill(os.getpid(), signal.SIGKILL)
         if self.power == 8:
@@ -103,6 +106,13 @@ def test_a_detector_that_fails_leaves_a_record_that_says_so(plugged, power, said
     why = plugged.bench("results", "why", record.spec.name)
     assert "--retry-failed" in why.stdout
     assert Store(plugged.results).traceback_path(record.key).exists()
+
+
+def test_a_fit_that_fails_on_one_test_list_keeps_the_record_of_another(plugged):
+    done = plugged.run("--method", "mean_grey", "--set", "mean_grey.power=6")
+    assert done.returncode == 1
+    statuses = {record.spec.split.known_class: record.status for record in Store(plugged.results).records()}
+    assert statuses == {"bar": "done", "dot": "failed"}
 
 
 def test_a_worker_that_is_killed_takes_only_its_own_run_with_it(plugged):
