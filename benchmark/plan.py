@@ -340,7 +340,7 @@ def _data_deviations(info: datasets.DatasetInfo | None, name: str, dataset: Data
     anomalies = sum(row.label != "normal" for row in dataset.rows)
     published = info.published
     normals = len(dataset.rows) - anomalies
-    if (normals, anomalies) != (published.train_normal + published.test_normal, published.anomalies):
+    if published and (normals, anomalies) != (published.train_normal + published.test_normal, published.anomalies):
         yield (
             f"{name} has {normals} normal and {anomalies} anomalous images, the paper's "
             f"{published.train_normal + published.test_normal} and {published.anomalies}"

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Literal
 
 from protocols import datasets
+from protocols.building import Building
 from protocols.datasets import DatasetInfo
 from protocols.errors import DataError
 from protocols.folders import claimed, fresh
@@ -110,9 +111,14 @@ def _prepare(data_dir: Path, info: DatasetInfo, source: Path | None, notify: Cal
         if notify is not None:
             notify(f"preparing {info.id} in {folder}")
         with fresh(folder) as building:
-            dataset = build(info.id, folder, info.prepare(source, building, default_jobs()))
+            rows = info.prepare(Building(info.id, "", source, building, default_jobs(), notify or _quiet))
+            dataset = build(info.id, folder, rows)
             write(dataset, building)
     return dataset
+
+
+def _quiet(_: str) -> None:
+    pass
 
 
 def _usable(folder: Path, name: str) -> Dataset | None:

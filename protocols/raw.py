@@ -21,6 +21,8 @@ class RawImage:
     path: Path
     label: str
     split: str = ""
+    group: str = ""
+    subclass: str = ""
 
 
 def inspect(images: Iterable[RawImage], jobs: int, *, verify: bool) -> list[Row]:
@@ -50,7 +52,9 @@ def _row(verify: bool, image: RawImage) -> Row:
         if verify:
             decode.decode(data, channels)
     sha256 = hashlib.sha256(data).hexdigest()
-    return Row(image.id, image.id, image.label, image.split, sha256, width, height, channels)
+    return Row(
+        image.id, image.id, image.label, image.split, sha256, width, height, channels, image.group, image.subclass
+    )
 
 
 @contextlib.contextmanager

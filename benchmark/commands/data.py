@@ -142,7 +142,7 @@ def _counts(dataset: Any) -> dict[str, dict[str, int]]:
     }
 
 
-def _published(info: "DatasetInfo") -> dict[str, int]:
+def _published(info: "DatasetInfo") -> dict[str, int] | None:
     from dataclasses import asdict
 
-    return asdict(info.published)
+    return asdict(info.published) if info.published else None

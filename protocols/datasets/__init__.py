@@ -8,15 +8,15 @@ import importlib
 import pkgutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Literal
 
+from protocols.building import Building
 from protocols.manifest import Row
 from protocols.naming import base_id
 
 ENTRY_POINTS = "swanbench.datasets"
 
-Prepare = Callable[[Path | None, Path, int], list[Row]]
+Prepare = Callable[[Building], list[Row]]
 
 
 @dataclass(frozen=True)
@@ -30,26 +30,43 @@ class Published:
 
 
 @dataclass(frozen=True)
+class Download:
+    """A file of a release at a stable public address; `sha256` where it is known."""
+
+    url: str
+    file: str
+    sha256: str | None = None
+
+
+@dataclass(frozen=True)
 class DatasetInfo:
     """Facts of a dataset that need none of its images.
 
-    image_size: pixels, 224 or 448 (spec 10.0). known_classes: those of the hard setting (spec 11.4).
-    source: where a person gets it. label_aliases: the published id of a raw class folder. label_order: the sort key
-    that puts ids into the order of the release's label file, where that is known. fingerprint: of the manifest of the
-    whole release, where it was seen. leak_guard: the default of the split option of that name. embedded: an installed
-    package holds the images, so that it prepares itself. prepare(source or None, folder, jobs) puts images into
-    `folder` and returns their rows; None: adopt it instead.
+    kind: `classes` is a set of classes of which a rule makes one normal, `pool` one that is never tested. image_size:
+    pixels, 224 or 448 (spec 10.0), for class sets their own. published: Table 5's counts where it has the dataset.
+    source: where a person gets it. size: of the release, in words (`4.9 GB`). downloads: its files, where they are
+    free to fetch. known_classes: those of the hard setting (spec 11.4). label_aliases: the published id of a raw class
+    folder. label_order: the sort key that puts ids into the order of the release's label file, where that is known.
+    fingerprint: of the manifest of the whole release, where it was seen. differences: why the counts of a whole
+    release are not the published ones. variants: what stands after `@` in a prepared variant's id, and what it changes.
+    leak_guard: the default of the split option of that name. embedded: an installed package holds the images, so that
+    it prepares itself. prepare(building) puts images into the folder that is built and returns their rows.
     """
 
     id: str
     title: str
-    kind: Literal["industrial", "planetary", "medical"]
+    kind: Literal["industrial", "planetary", "medical", "classes", "pool"]
     image_size: int
-    published: Published
+    published: Published | None
     licence: str
     citation: str
     source: str
+    size: str = ""
+    downloads: tuple[Download, ...] = ()
     known_classes: tuple[str, ...] = ()
+    normal_classes: tuple[str, ...] = ()
+    differences: str = ""
+    variants: Mapping[str, str] = field(default_factory=dict)
     label_aliases: Mapping[str, str] = field(default_factory=dict)
     label_order: Callable[[str], str] | None = None
     fingerprint: str | None = None

@@ -3,6 +3,7 @@
 import importlib.util
 from pathlib import Path
 
+from protocols.building import Building
 from protocols.datasets import DatasetInfo, Published
 from protocols.errors import DataError
 from protocols.manifest import Row
@@ -11,23 +12,21 @@ from protocols.naming import NORMAL
 _PACKAGE = "elpv_dataset"
 
 
-def prepare(source: Path | None, folder: Path, jobs: int) -> list[Row]:
+def prepare(building: Building) -> list[Row]:
     """Link the images that are surely normal or surely defective; those of probability 1/3 and 2/3 are left out.
 
-    `source` is a folder with `labels.csv` and `images`; None: the one that the installed package holds.
+    The release is a folder with `labels.csv` and `images`; None: the one that the installed package holds.
     """
-    from protocols.raw import RawImage, inspect, link
+    from protocols.raw import RawImage
 
-    release = source or _package_data()
+    release = building.release or _package_data()
     images = []
     for path, probability, cell in _labels(release / "labels.csv"):
         if probability == 0:
             images.append(RawImage(path, release / path, NORMAL))
         elif probability == 1:
             images.append(RawImage(path, release / path, cell))
-    rows = inspect(images, jobs, verify=False)
-    link(images, folder)
-    return rows
+    return building.unchanged(images, verify=False)
 
 
 def _labels(path: Path) -> list[tuple[str, float, str]]:
