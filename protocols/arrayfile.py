@@ -3,7 +3,6 @@
 import hashlib
 import json
 import os
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,8 +10,7 @@ import numpy as np
 import PIL
 
 from protocols import decode
-from protocols.errors import DataError
-from protocols.folders import claimed, fresh
+from protocols.folders import check_space, claimed, fresh
 from protocols.manifest import Dataset, Row
 from protocols.threads import parallel
 
@@ -46,7 +44,7 @@ def array_folder(dataset: Dataset, size: int, resize: str, parent: Path, jobs: i
         return folder
     with claimed(folder, "BENCH_CACHE"):
         if not _is_complete(folder, shape):
-            _check_space(parent, int(np.prod(shape)), dataset.name)
+            check_space(parent, int(np.prod(shape)) + _HEADER_LIMIT, f"the images of {dataset.name}", "BENCH_CACHE")
             with fresh(folder) as building:
                 _fill(building / ARRAY, dataset, shape, resize, jobs, progress)
                 (building / META).write_text(json.dumps(meta, indent=2, sort_keys=True) + "\n", encoding="utf-8")
@@ -61,16 +59,6 @@ def _is_complete(folder: Path, shape: tuple[int, ...]) -> bool:
     return array.shape == shape and array.dtype == np.uint8 and (folder / META).exists()
 
 
-def _check_space(folder: Path, needed: int, name: str) -> None:
-    needed += _HEADER_LIMIT
-    free = shutil.disk_usage(folder).free
-    if free < needed:
-        raise DataError(
-            f"the images of {name} need {needed / 2**20:.1f} MiB in {folder}, {free / 2**20:.1f} MiB are free: "
-            "free some, or set BENCH_CACHE to another folder"
-        )
-
-
 def _fill(
     path: Path, dataset: Dataset, shape: tuple[int, ...], resize: str, jobs: int, progress: Progress | None
 ) -> None:
@@ -83,9 +71,11 @@ def _fill(
         start, descriptor = file.tell(), file.fileno()
         os.posix_fallocate(descriptor, 0, start + len(dataset.rows) * image_bytes)
 
+        reader = decode.Reader(dataset)
+
         def write_one(item: tuple[int, Row]) -> None:
             position, row = item
-            image = decode.resized(decode.load(dataset, row), size, resize)
+            image = decode.resized(reader.load(row), size, resize)
             _write_all(descriptor, decode.pixels(image).tobytes(), start + position * image_bytes)
 
         with decode.quietly():

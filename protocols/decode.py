@@ -8,15 +8,19 @@
 """
 
 import contextlib
+import functools
 import hashlib
 import io
 import warnings
+from bisect import bisect_left
 from collections.abc import Iterator
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+from protocols.building import ARRAY, pixels_digest
 from protocols.errors import DataError
 from protocols.manifest import Dataset, Row
 
@@ -27,10 +31,35 @@ RESIZES = ("squash", "shorter_side", "none")
 _GREY = {"1", "L", "LA", "I;16", "I;16L", "I;16B", "I;16N"}
 _COLOUR = {"RGB", "RGBA", "RGBX", "P", "PA", "CMYK", "YCbCr"}
 _MAX_PIXELS = 89_478_485
+_PNG_END = b"IEND"
+
+_CMYK, _ALPHA, _PALETTE = (
+    ("in CMYK", "converted to RGB"),
+    ("with alpha", "stripped of it"),
+    ("with a palette", "expanded"),
+)
+_DEEP, _BINARY = ("of 16 bits", "reduced to the high byte of each value"), ("of 1 bit", "stretched to 0 and 255")
+_CONVERSIONS = {
+    "1": _BINARY,
+    "P": _PALETTE,
+    "CMYK": _CMYK,
+    "YCbCr": ("in YCbCr", "converted to RGB"),
+    **dict.fromkeys(("LA", "PA", "RGBA", "RGBX"), _ALPHA),
+    **dict.fromkeys(("I;16", "I;16L", "I;16B", "I;16N"), _DEEP),
+}
 
 
 class DecodeError(Exception):
     """Bytes that are no image which this project reads; the text goes on where the file's name ends."""
+
+
+class Header(NamedTuple):
+    """What is known of an image before it is decoded; `conversion` is its kind and what is done to it, or None."""
+
+    width: int
+    height: int
+    channels: int
+    conversion: tuple[str, str] | None
 
 
 @contextlib.contextmanager
@@ -41,14 +70,21 @@ def quietly() -> Iterator[None]:
         yield
 
 
-def header(data: bytes) -> tuple[int, int, int]:
-    """Width, height and channels (1 grey, 3 colour) without decoding.
+def look(data: bytes) -> Header:
+    """Size, channels (1 grey, 3 colour) and conversion without decoding.
 
     Raises:
         DecodeError: not an image, too large, or of a mode that is refused.
     """
     with _translated(), _opened(data) as image:
-        return image.width, image.height, 1 if image.mode in _GREY else 3
+        channels = 1 if image.mode in _GREY else 3
+        return Header(image.width, image.height, channels, _DEEP if _is_deep(image) else _CONVERSIONS.get(image.mode))
+
+
+def header(data: bytes) -> tuple[int, int, int]:
+    """Width, height and channels of an image; see `look`."""
+    width, height, channels, _ = look(data)
+    return width, height, channels
 
 
 def decode(data: bytes, channels: int) -> Image.Image:
@@ -58,6 +94,8 @@ def decode(data: bytes, channels: int) -> Image.Image:
         DecodeError: not an image, truncated, too large, of a mode that is refused, or colour where grey is asked for.
     """
     with _translated(), _opened(data) as image:
+        if image.format == "PNG" and data.rfind(_PNG_END) < 0:
+            raise DecodeError("is not a readable image (it is cut short)")
         image.load()
         image.info.pop("transparency", None)
         plain = _grey(image) if image.mode in _GREY else image.convert("RGB")
@@ -68,23 +106,67 @@ def decode(data: bytes, channels: int) -> Image.Image:
     return plain
 
 
-def load(dataset: Dataset, row: Row) -> Image.Image:
-    """The image of a row as mode L or RGB, whichever the whole dataset has.
+class Reader:
+    """Reads the images of one dataset, from their files or from the array of an array set, which is mapped once."""
 
-    Raises:
-        DataError: the file is gone, unreadable, or not the one that the manifest describes.
-    """
-    path = dataset.path(row)
-    try:
-        data = path.read_bytes()
-        if matches(row, data):
-            return decode(data, dataset.channels)
-        problem = f"{path} is not the image that the manifest describes"
-    except OSError as error:
-        problem = f"cannot read {path} ({error.strerror})"
-    except DecodeError as error:
-        problem = f"{path} {error}"
-    raise DataError(f"{problem}: see 'bench data verify {dataset.name}'")
+    def __init__(self, dataset: Dataset) -> None:
+        self._dataset = dataset
+
+    def load(self, row: Row) -> Image.Image:
+        """The image of a row as mode L or RGB, whichever the whole dataset has.
+
+        Raises:
+            DataError: the file is gone, unreadable, or not the one that the manifest describes.
+        """
+        path = self._dataset.path(row)
+        try:
+            if row.file == ARRAY:
+                return self._from_array(row)
+            data = path.read_bytes()
+            image = described(row, data)
+            if image is not None:
+                return image.convert("RGB") if self._dataset.channels == 3 else image
+            problem = f"{path} is not the image that the manifest describes"
+        except OSError as error:
+            problem = f"cannot read {path} ({error.strerror})"
+        except DecodeError as error:
+            problem = f"{path} {error}"
+        raise DataError(f"{problem}: see 'bench data verify {self._dataset.name}'")
+
+    def stored(self, row: Row) -> Pixels:
+        """The pixels (h, w, 1 | 3) that the array holds at the row's place in the manifest.
+
+        Raises:
+            DecodeError: the array is damaged or made for another manifest.
+            OSError: it cannot be read.
+        """
+        place = bisect_left(self._dataset.rows, row.id, key=lambda other: other.id)
+        pixels_: Pixels = self._array[place]
+        return pixels_
+
+    @functools.cached_property
+    def _array(self) -> Pixels:
+        first = self._dataset.rows[0]
+        try:
+            array = np.load(self._dataset.folder / ARRAY, mmap_mode="r")
+        except (ValueError, EOFError) as error:
+            raise DecodeError(f"is not a readable array ({error})") from error
+        expected = (len(self._dataset.rows), first.height, first.width, first.channels)
+        if array.shape != expected or array.dtype != np.uint8:
+            raise DecodeError(f"holds {array.dtype} {array.shape}, where the manifest describes uint8 {expected}")
+        return np.asarray(array)
+
+    def _from_array(self, row: Row) -> Image.Image:
+        stored = self.stored(row)
+        if pixels_digest(stored) != row.sha256:
+            raise DecodeError(f"does not hold the pixels of '{row.id}' that the manifest describes")
+        image = Image.fromarray(stored[:, :, 0] if row.channels == 1 else stored)
+        return image.convert("RGB") if self._dataset.channels == 3 else image
+
+
+def load(dataset: Dataset, row: Row) -> Image.Image:
+    """One image of a dataset; see `Reader`, which many are read with."""
+    return Reader(dataset).load(row)
 
 
 def pixels(image: Image.Image) -> Pixels:
@@ -108,19 +190,26 @@ def resized(image: Image.Image, size: int, resize: str) -> Image.Image:
     return scaled.crop((left, top, left + size, top + size))
 
 
-def matches(row: Row, data: bytes) -> bool:
-    """Whether a file's bytes are those that the manifest describes: by themselves, or by their pixels."""
-    if hashlib.sha256(data).hexdigest() == row.sha256:
-        return True
-    array = pixels(decode(data, row.channels))
-    text = "{}x{}x{}\n".format(*array.shape)
-    return hashlib.sha256(text.encode() + array.tobytes()).hexdigest() == row.sha256
+def described(row: Row, data: bytes) -> Image.Image | None:
+    """The image if the manifest describes these bytes, by themselves or by their pixels, else None.
+
+    Raises:
+        DecodeError: they are no image, or one in colour where the manifest says grey.
+    """
+    same = hashlib.sha256(data).hexdigest() == row.sha256
+    image = decode(data, row.channels)
+    return image if same or pixels_digest(pixels(image)) == row.sha256 else None
 
 
 def _grey(image: Image.Image) -> Image.Image:
     if image.mode.startswith("I;16"):
         return Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
     return image.getchannel(0) if image.mode == "LA" else image.convert("L")
+
+
+def _is_deep(image: Image.Image) -> bool:
+    """Whether the file has 16 bits a channel although Pillow's mode says eight, as in 16-bit colour PNG."""
+    return any(deep in str(tile.args) for tile in getattr(image, "tile", ()) for deep in (";16B", ";16L", ";16N"))
 
 
 @contextlib.contextmanager

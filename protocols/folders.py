@@ -5,31 +5,43 @@ import errno
 import os
 import secrets
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from protocols.errors import DataError
 
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+_NO_HARD_LINKS = {errno.EXDEV, errno.EPERM, errno.EACCES, errno.EMLINK, errno.ENOSYS, errno.EOPNOTSUPP}
+_SYNCING = 16
 
 
 @contextlib.contextmanager
-def claimed(folder: Path, variable: str) -> Iterator[None]:
+def claimed(folder: Path, variable: str, notify: Callable[[str], None] | None = None) -> Iterator[None]:
     """Hold the lock of `folder`, which need not exist yet, and clear what killed writers left beside it.
 
-    The lock dies with its process. `variable` names the setting that chooses the parent folder, for error messages.
+    The lock dies with its process. `variable` names the setting that chooses the parent folder, for error messages;
+    `notify` is told if another process has the lock and this one waits.
 
     Raises:
         DataError: the parent folder cannot be written, or the disk is full.
     """
-    from filelock import FileLock
+    from filelock import FileLock, Timeout
 
     with _disk_errors(folder.parent, variable):
         folder.parent.mkdir(parents=True, exist_ok=True)
-        with FileLock(folder.parent / f".{folder.name}.lock"):
+        lock = FileLock(folder.parent / f".{folder.name}.lock")
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            if notify is not None:
+                notify(f"waiting for another process that builds {folder}")
+            lock.acquire()
+        try:
             for leftover in folder.parent.glob(f".{folder.name}.*.tmp"):
                 shutil.rmtree(leftover)
             yield
+        finally:
+            lock.release()
 
 
 @contextlib.contextmanager
@@ -42,7 +54,7 @@ def fresh(folder: Path) -> Iterator[Path]:
     building.mkdir()
     try:
         yield building
-        _sync(building)
+        sync(building)
         if folder.exists():
             old = _sibling(folder)
             folder.rename(old)
@@ -54,6 +66,42 @@ def fresh(folder: Path) -> Iterator[Path]:
         shutil.rmtree(building, ignore_errors=True)
         raise
     _sync_file(folder.parent)
+
+
+def take(source: Path, target: Path) -> None:
+    """Put a file of our own under a second name, without a copy where the file system can."""
+    try:
+        target.hardlink_to(source)
+    except OSError as error:
+        if error.errno not in _NO_HARD_LINKS:
+            raise
+        shutil.copyfile(source, target)
+
+
+def check_space(folder: Path, needed: int, what: str, variable: str) -> None:
+    """Refuse what needs more bytes than are free where `folder` lies.
+
+    Raises:
+        DataError: too few are free.
+    """
+    free = shutil.disk_usage(folder).free
+    if free < needed:
+        raise DataError(
+            f"{what} need {needed / 2**20:.1f} MiB in {folder}, {free / 2**20:.1f} MiB are free: "
+            f"free some, or set {variable} to another folder"
+        )
+
+
+def sync(folder: Path) -> None:
+    """Wait until every file in `folder` is on the disk."""
+    from protocols.threads import parallel
+
+    listed = [(Path(parent), [Path(parent, file) for file in files]) for parent, _, files in os.walk(folder)]
+    plain = (file for _, files in listed for file in files if not file.is_symlink())
+    for _ in parallel(_sync_file, plain, _SYNCING):
+        pass
+    for parent, _ in listed:
+        _sync_file(parent)
 
 
 @contextlib.contextmanager
@@ -68,15 +116,6 @@ def _disk_errors(folder: Path, variable: str) -> Iterator[None]:
 
 def _sibling(folder: Path) -> Path:
     return folder.with_name(f".{folder.name}.{os.uname().nodename}.{os.getpid()}.{secrets.token_hex(4)}.tmp")
-
-
-def _sync(folder: Path) -> None:
-    for parent, _, files in os.walk(folder):
-        for file in files:
-            path = Path(parent, file)
-            if not path.is_symlink():
-                _sync_file(path)
-        _sync_file(Path(parent))
 
 
 def _sync_file(path: Path) -> None:

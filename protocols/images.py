@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from protocols import decode
 from protocols.arrayfile import ARRAY, array_folder
+from protocols.building import ARRAY as RELEASE_ARRAY
 from protocols.decode import Pixels
 from protocols.errors import DataError
 from protocols.manifest import Dataset
@@ -96,13 +97,23 @@ class FileImages:
         self.channels = channels
         self._dataset = dataset
 
+    @cached_property
+    def _reader(self) -> decode.Reader:
+        return decode.Reader(self._dataset)
+
+    @cached_property
+    def _sizes(self) -> set[tuple[int, int]]:
+        return {(row.height, row.width) for row in map(self._dataset.row, self.ids)}
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in self.__dict__.items() if name not in {"_reader", "_sizes"}}
+
     def __len__(self) -> int:
         return len(self.ids)
 
     def take(self, index: Index) -> Pixels:
         ids = [self.ids[i] for i in _positions(index)]
-        sizes = {(row.height, row.width) for row in map(self._dataset.row, self.ids)}
-        if len(sizes) > 1:
+        if len(self._sizes) > 1:
             raise DataError(
                 f"images of {self._dataset.name} differ in size and cannot be stacked: give a size to resize to"
             )
@@ -115,7 +126,7 @@ class FileImages:
         return FileImages(self._dataset, tuple(self.ids[i] for i in _positions(index)), self.channels)
 
     def _decoded(self, id_: str) -> Pixels:
-        return decode.pixels(decode.load(self._dataset, self._dataset.row(id_))).copy()
+        return decode.pixels(self._reader.load(self._dataset.row(id_))).copy()
 
 
 class ImageStore:
@@ -139,13 +150,15 @@ class ImageStore:
         """The store of `dataset` under `cache_dir/images`, built by `jobs` threads where it is not there yet.
 
         `resize` is `squash`, `shorter_side` (see `protocols.decode`) or `none`, which ignores `size` and keeps the
-        images in their files.
+        images in their files; the images of an array set, which have one size, come from a store of that size.
 
         Raises:
             DataError: an image that cannot be read, too little space, or a wrong size or resize.
         """
         if resize not in decode.RESIZES:
             raise DataError(f"there is no resize '{resize}': {near_miss(resize, decode.RESIZES)}")
+        if resize == "none" and _square_array(dataset):
+            size, resize = dataset.rows[0].width, "squash"
         if resize == "none":
             return cls(dataset, None)
         if size < 1:
@@ -169,6 +182,11 @@ class ImageStore:
             return FileImages(self._dataset, listed, self._dataset.channels)
         rows = np.array([self._position[id_] for id_ in listed], dtype=np.intp)
         return StoredImages(self._folder / ARRAY, listed, rows)
+
+
+def _square_array(dataset: Dataset) -> bool:
+    first = dataset.rows[0]
+    return first.file == RELEASE_ARRAY and first.width == first.height
 
 
 def _positions(index: Index) -> npt.NDArray[np.intp]:

@@ -1,17 +1,14 @@
 """The layout of MVTec AD: `train/good`, `test/good` and `test/<class>`; anything beside them is ignored."""
 
-import os
 from collections.abc import Mapping
 from pathlib import Path
 
+from protocols import layouts
 from protocols.errors import DataError
 from protocols.naming import NORMAL, canonical_id, snake_case
-from protocols.raw import RawImage
+from protocols.raw import RawImage, refuse_equal_ids
 
 GOOD = "good"
-
-_SUFFIXES = {".bmp", ".jpeg", ".jpg", ".png", ".pgm", ".ppm", ".tif", ".tiff", ".webp"}
-_LITTER = {"thumbs.db", "desktop.ini"}
 
 
 def scan(source: Path, aliases: Mapping[str, str]) -> list[RawImage]:
@@ -35,7 +32,7 @@ def scan(source: Path, aliases: Mapping[str, str]) -> list[RawImage]:
         images += _images(folder, split, label, root)
     if len(classes) == 1:
         raise DataError(f"{source / 'test'} holds no anomaly class: put anomalies into a folder beside {GOOD}")
-    _refuse_equal_ids(images)
+    refuse_equal_ids(images)
     return images
 
 
@@ -51,15 +48,11 @@ def _check_layout(source: Path) -> None:
 
 
 def _entries(folder: Path, kind: str) -> list[Path]:
-    entries = sorted(entry for entry in folder.iterdir() if not _is_litter(entry.name))
+    entries = sorted(entry for entry in folder.iterdir() if not layouts.is_litter(entry.name))
     for entry in entries:
         if not entry.is_dir():
             raise DataError(f"{entry} is a file where {folder} should hold {kind} only: move it away")
     return entries
-
-
-def _is_litter(name: str) -> bool:
-    return name.startswith(".") or name.lower() in _LITTER
 
 
 def _label(folder: str, aliases: Mapping[str, str]) -> str:
@@ -72,32 +65,7 @@ def _label(folder: str, aliases: Mapping[str, str]) -> str:
 
 
 def _images(folder: Path, split: str, label: str, root: Path) -> list[RawImage]:
-    files = sorted(entry for entry in folder.iterdir() if not _is_litter(entry.name))
-    if not files:
-        raise DataError(f"{folder} holds no images: fill or remove it")
     return [
-        RawImage(canonical_id(f"{split}/{folder.name}/{file.name}"), _inside(file, root), label, split)
-        for file in files
+        RawImage(canonical_id(f"{split}/{folder.name}/{file.name}"), layouts.check_file(file, root), label, split)
+        for file in layouts.only_images(folder)
     ]
-
-
-def _inside(file: Path, root: Path) -> Path:
-    try:
-        real = Path(os.path.realpath(file, strict=True))
-    except OSError as error:
-        raise DataError(f"{file} is a link that leads nowhere ({error.strerror}): replace or remove it") from error
-    if not real.is_relative_to(root):
-        raise DataError(f"{file} links to {real}, which is outside {root}: put a copy of the file in its place")
-    if not real.is_file() or file.suffix.lower() not in _SUFFIXES:
-        raise DataError(f"{file} is not an image file ({', '.join(sorted(_SUFFIXES))}): move it away")
-    return real
-
-
-def _refuse_equal_ids(images: list[RawImage]) -> None:
-    seen: dict[str, Path] = {}
-    for image in images:
-        if image.id in seen:
-            raise DataError(
-                f"{seen[image.id]} and {image.path} have the same name in Unicode's NFC: rename one of them"
-            )
-        seen[image.id] = image.path

@@ -9,19 +9,26 @@ from protocols.naming import near_miss
 OptionValue = str | int | float | bool
 
 
+DESCRIPTIONS = {
+    "normal_split": "`ranked`, or `released`: the authors' own draw of normals where the label file's order is known",
+    "normal_side": "of a set of classes, `one_class` makes the named class normal and every other anomalous, "
+    "`leave_one_out` the other way round (AGAD spec 1.2)",
+    "deduplicate": "before any draw only the first id of equal sha256 stays, whatever the labels and halves of the "
+    "others (D31)",
+    "leak_guard": "a test image with the sha256 of a drawn anomaly leaves the test set; on for Mastcam (D32b)",
+    "contamination": "share of unlabelled anomalies among the training normals (D37)",
+    "one_shot_test": "`ten_shot_set`: every draw of up to ten leaves the same test set; or `own` (D26)",
+    "limit_train": "keep the first n training normals by rank",
+    "limit_test": "keep the first n test images by rank",
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Options:
-    """Every option of a split with its default.
-
-    normal_split: `ranked`, or `released` for the authors' own draw of normals where the label file's order is known.
-    deduplicate: before any draw only the first id of equal sha256 stays (spec D31).
-    leak_guard: a test image with the sha256 of a drawn anomaly leaves the test set (spec D32b); on for Mastcam.
-    contamination: share of unlabelled anomalies among the training normals (spec D37).
-    one_shot_test: `ten_shot_set` (every draw of up to ten leaves the same test set) or `own` (spec D26).
-    limit_train, limit_test: keep the first n images by rank.
-    """
+    """Every option of a split with its default; `DESCRIPTIONS` says what each does."""
 
     normal_split: str = "ranked"
+    normal_side: str = "one_class"
     deduplicate: bool = False
     leak_guard: bool = False
     contamination: float = 0.0
@@ -35,7 +42,11 @@ class Options:
         return {name: getattr(self, name) for name in names if getattr(self, name) != getattr(defaults, name)}
 
 
-_CHOICES = {"normal_split": ("ranked", "released"), "one_shot_test": ("ten_shot_set", "own")}
+_CHOICES = {
+    "normal_split": ("ranked", "released"),
+    "normal_side": ("one_class", "leave_one_out"),
+    "one_shot_test": ("ten_shot_set", "own"),
+}
 _SWITCHES = {"deduplicate", "leak_guard"}
 _LIMITS = {"limit_train", "limit_test"}
 

@@ -1,20 +1,21 @@
 """The data folder: what is prepared there, and how a dataset gets there."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import Literal
 
 from protocols import datasets
-from protocols.building import Building
-from protocols.datasets import DatasetInfo
+from protocols.building import Progress
 from protocols.errors import DataError
 from protocols.folders import claimed, fresh
 from protocols.manifest import MANIFEST, Dataset, build, read, write
-from protocols.naming import check_dataset_id, near_miss
+from protocols.naming import base_id, check_dataset_id, near_miss
+from protocols.workshop import VARIABLE, Target, embedded, from_release, refuse_other, usable
 
 State = Literal["ready", "damaged", "embedded", "absent"]
+Notify = Callable[[str], None]
 
-VARIABLE = "BENCH_DATA"
+_DOWNLOADS = ".downloads"
 
 
 def prepared(data_dir: Path) -> list[str]:
@@ -28,12 +29,12 @@ def state(data_dir: Path, name: str) -> State:
     """
     folder = data_dir / name
     if folder.exists():
-        return "ready" if _usable(folder, name) is not None else "damaged"
+        return "ready" if usable(folder, name) is not None else "damaged"
     info = datasets.find(name)
     return "embedded" if info is not None and info.embedded and info.id == name else "absent"
 
 
-def open_dataset(data_dir: Path, name: str, *, notify: Callable[[str], None] | None = None) -> Dataset:
+def open_dataset(data_dir: Path, name: str, *, notify: Notify | None = None) -> Dataset:
     """The dataset of that id; one that a package embeds is prepared first, which `notify` is told.
 
     Raises:
@@ -41,101 +42,194 @@ def open_dataset(data_dir: Path, name: str, *, notify: Callable[[str], None] | N
     """
     info = datasets.find(name)
     if info is not None and info.embedded and info.id == name:
-        return _usable(data_dir / name, name) or _prepare(data_dir, info, None, notify)
+        return usable(data_dir / name, name) or embedded(data_dir, info, notify or _quiet)
     if name in prepared(data_dir):
         return read(data_dir / name, name)
-    if info is None:
-        raise DataError(f"there is no dataset '{name}': {near_miss(name, {*datasets.infos(), *prepared(data_dir)})}")
-    verb = "adopt" if info.prepare is None else "prepare"
-    raise DataError(
-        f"{name} is not in {data_dir}: get it from {info.source}, then 'bench data {verb} DIR --name {name}'"
-    )
+    target = known(name, data_dir)
+    raise DataError(f"{name} is not in {data_dir}: {_how(target)}")
 
 
-def prepare(data_dir: Path, name: str, source: Path | None = None) -> Dataset:
-    """Prepare a dataset from the release in `source` (None: from the package that embeds it), if it is not there yet.
+def open_all(data_dir: Path, name: str, *, notify: Notify | None = None) -> list[Dataset]:
+    """The dataset of that id, or those members of the family of that name which are there.
 
     Raises:
-        DataError: unknown, without a preparation of its own, or the release is not what it should be.
+        DataError: none is there, or one is damaged.
     """
-    info = datasets.infos().get(name)
+    if name in prepared(data_dir) or datasets.find(name) is not None:
+        return [open_dataset(data_dir, name, notify=notify)]
+    there = [target.id for target in targets(name, prepared(data_dir)) if target.id in prepared(data_dir)]
+    if not there:
+        raise DataError(f"nothing of {name} is in {data_dir}: prepare it with 'bench data prepare {name}'")
+    return [open_dataset(data_dir, id_, notify=notify) for id_ in there]
+
+
+def known(name: str, data_dir: Path) -> Target:
+    """The known dataset or variant of that id.
+
+    Raises:
+        DataError: there is none, or it is the name of a family.
+    """
+    target, *_ = targets(name, prepared(data_dir))
+    if target.id != name:
+        raise DataError(f"{name} is a family of datasets: choose one of them, such as {target.id}")
+    return target
+
+
+def targets(name: str, others: Collection[str] = ()) -> list[Target]:
+    """The known dataset of that id, a variant of one, or the members of the family of that name.
+
+    Raises:
+        DataError: there is none; `others` are names that may have been meant besides.
+    """
+    infos = datasets.infos()
+    family = [Target(info.id, info) for info in infos.values() if info.family == name]
+    if family and name not in infos:
+        return family
+    info = infos.get(base_id(name))
     if info is None:
-        raise DataError(f"there is no dataset '{name}': {near_miss(name, datasets.infos())}")
-    if source is None and not info.embedded:
-        raise DataError(f"{name} needs its release: get it from {info.source} and give the folder")
-    return _usable(data_dir / name, name) or _prepare(data_dir, info, source, None)
+        choices = {*infos, *others, *(info.family for info in infos.values() if info.family)}
+        raise DataError(f"there is no dataset '{name}': {near_miss(name, choices)}")
+    target = Target(name, info)
+    if name != info.id and target.variant not in info.variants:
+        choices = {f"{info.id}@{variant}" for variant in info.variants}
+        raise DataError(f"{info.id} has no variant '{target.variant}': {near_miss(name, choices)}")
+    return [target]
 
 
-def adopt(source: Path, name: str, data_dir: Path, *, jobs: int | None = None) -> Dataset:
-    """Take a folder in the layout of MVTec AD into the data folder as a dataset; its images are linked, not copied.
+def prepare(
+    data_dir: Path,
+    name: str,
+    source: Path | None = None,
+    *,
+    download: bool = False,
+    jobs: int | None = None,
+    notify: Notify | None = None,
+    progress: Progress | None = None,
+) -> Dataset:
+    """Prepare one dataset; see `prepare_all`."""
+    dataset, *_ = prepare_all(data_dir, name, source, download=download, jobs=jobs, notify=notify, progress=progress)
+    return dataset
 
-    Every image is decoded once. Adopting the same images again changes nothing.
+
+def prepare_all(
+    data_dir: Path,
+    name: str,
+    source: Path | None = None,
+    *,
+    download: bool = False,
+    jobs: int | None = None,
+    notify: Notify | None = None,
+    progress: Progress | None = None,
+) -> list[Dataset]:
+    """Prepare a dataset, a variant of one, or every member of a family that its release holds.
+
+    `source` is the folder, the archive or the folder of archives of the release; None: the package that embeds it, or
+    what `download` fetches now or fetched earlier. All of it is prepared or, at an error, none. What an interrupted
+    call has done is used by the next one with the same source. What was prepared from the same source is left alone.
+
+    Raises:
+        DataError: unknown, without a preparation of its own, a release that is not what it should be, or other images
+            have the name already; the data folder's datasets are then as they were before.
+    """
+    from protocols.release import recognise
+    from protocols.threads import default_jobs
+
+    notify, progress, jobs = notify or _quiet, progress or _uncounted, jobs or default_jobs()
+    wanted = targets(name)
+    for target in wanted:
+        target.preparation()
+    if source is None and all(target.info.embedded for target in wanted):
+        return [open_dataset(data_dir, target.id, notify=notify) for target in wanted]
+    if source is None:
+        source = _downloaded(data_dir, wanted, download=download, notify=notify, progress=progress)
+    release = recognise(source, data_dir)
+    return from_release(data_dir, name, wanted, release, jobs=jobs, notify=notify, progress=progress)
+
+
+def adopt(
+    source: Path,
+    name: str,
+    data_dir: Path,
+    *,
+    layout: str = "mvtec",
+    jobs: int | None = None,
+    notify: Notify | None = None,
+    progress: Progress | None = None,
+) -> Dataset:
+    """Take a folder of images into the data folder as a dataset; its images are linked, not copied.
+
+    `layout`: `mvtec` (`protocols.mvtec_layout`) or `class_folders` (`protocols.class_folders`). Every image is decoded
+    once. Adopting the same images again changes nothing.
 
     Raises:
         DataError: the name, the layout or an image cannot be used, or other images have that name already; the data
             folder is then as it was before.
     """
-    from protocols import mvtec_layout, raw
+    from protocols import class_folders, mvtec_layout, raw
     from protocols.threads import default_jobs
 
+    scans = {"mvtec": mvtec_layout.scan, "class_folders": class_folders.scan}
+    if layout not in scans:
+        raise DataError(f"there is no layout '{layout}': {near_miss(layout, scans)}")
     check_dataset_id(name)
     info = datasets.find(name)
     if info is not None and info.embedded:
         raise DataError(f"{name} prepares itself: adopt {source} under another name")
-    images = mvtec_layout.scan(source, info.label_aliases if info else {})
+    images = scans[layout](source, info.label_aliases if info else {})
     folder = data_dir / name
-    dataset = build(name, folder, raw.inspect(images, jobs or default_jobs(), verify=True))
-    _refuse_other(folder, dataset, source)
-    with claimed(folder, VARIABLE):
-        _refuse_other(folder, dataset, source)
-        usable = _usable(folder, name)
-        if usable is not None:
-            return usable
+
+    def count(done: int, total: int) -> None:
+        if progress is not None:
+            progress(name, done, total)
+
+    seen = raw.inspect(images, jobs or default_jobs(), verify=True, count=count)
+    dataset = build(name, folder, [one.row for one in seen])
+    for sentence in raw.conversions(seen):
+        (notify or _quiet)(f"{name}: {sentence}")
+    refuse_other(folder, dataset, source)
+    with claimed(folder, VARIABLE, notify):
+        refuse_other(folder, dataset, source)
+        there = usable(folder, name)
+        if there is not None:
+            return there
         with fresh(folder) as building:
-            raw.link(images, building)
+            raw.place(images, building, move=False)
             write(dataset, building)
     return dataset
 
 
-def _prepare(data_dir: Path, info: DatasetInfo, source: Path | None, notify: Callable[[str], None] | None) -> Dataset:
-    from protocols.threads import default_jobs
+def _downloaded(
+    data_dir: Path, wanted: Sequence[Target], *, download: bool, notify: Notify, progress: Progress
+) -> Path:
+    """The folder of the files that were downloaded for these datasets, after fetching them if asked to."""
+    from protocols.download import fetch
 
+    info = wanted[0].info
+    files = tuple(dict.fromkeys(file for target in wanted for file in target.info.downloads))
+    folder = data_dir / _DOWNLOADS / (info.family or info.id)
+    if download and not files:
+        raise DataError(f"{info.id} has no address that is free to fetch from: {_how(wanted[0])}")
+    if download:
+        fetch(files, folder, notify=notify, progress=progress)
+    elif not files or not all((folder / file.file).is_file() for file in files):
+        raise DataError(f"{wanted[0].id} needs its release: {_how(wanted[0])}")
+    return folder
+
+
+def _how(target: Target) -> str:
+    """How a person gets a dataset, as the end of an error sentence."""
+    info = target.info
     if info.prepare is None:
-        raise DataError(f"{info.id} has no preparation of its own: run 'bench data adopt DIR --name {info.id}'")
-    folder = data_dir / info.id
-    with claimed(folder, VARIABLE):
-        usable = _usable(folder, info.id)
-        if usable is not None:
-            return usable
-        _refuse_foreign(folder)
-        if notify is not None:
-            notify(f"preparing {info.id} in {folder}")
-        with fresh(folder) as building:
-            rows = info.prepare(Building(info.id, "", source, building, default_jobs(), notify or _quiet))
-            dataset = build(info.id, folder, rows)
-            write(dataset, building)
-    return dataset
+        return f"get it from {info.source}, then 'bench data adopt DIR --name {target.id}'"
+    text = f"get it from {info.source}, then 'bench data prepare {target.id} --source DIR_OR_ARCHIVE'"
+    if info.downloads:
+        text += f", or let 'bench data prepare {target.id} --download' fetch {info.size or 'it'}"
+    return text
 
 
 def _quiet(_: str) -> None:
     pass
 
 
-def _usable(folder: Path, name: str) -> Dataset | None:
-    """The dataset in `folder` if its manifest can be read and its first image is there."""
-    try:
-        dataset = read(folder, name)
-    except DataError:
-        return None
-    return dataset if dataset.path(dataset.rows[0]).is_file() else None
-
-
-def _refuse_foreign(folder: Path) -> None:
-    if folder.exists() and not (folder / MANIFEST).exists():
-        raise DataError(f"{folder} is there but is no prepared dataset: move it elsewhere")
-
-
-def _refuse_other(folder: Path, dataset: Dataset, source: Path) -> None:
-    _refuse_foreign(folder)
-    if folder.exists() and read(folder, dataset.name).fingerprint != dataset.fingerprint:
-        raise DataError(f"{folder} holds other images already: remove it, or adopt {source} under another name")
+def _uncounted(*_: object) -> None:
+    pass

@@ -111,13 +111,6 @@ def validate(split: Split, dataset: Dataset) -> None:
             f"the split was drawn from {split.dataset} {split.dataset_fingerprint[:12]}, this data is {dataset.name} "
             f"{dataset.fingerprint[:12]}: prepare the same release, or draw the split again"
         )
-    seen: dict[str, str] = {}
-    for name in _LISTS:
-        for id_ in getattr(split, name):
-            dataset.row(id_)
-            if id_ in seen:
-                raise DataError(f"'{id_}' is in {seen[id_]} and again in {name} of the split: draw the split again")
-            seen[id_] = name
     drawn = draw(
         dataset,
         split.rule,
@@ -129,10 +122,25 @@ def validate(split: Split, dataset: Dataset) -> None:
         options=split.options,
     )
     differing = [name for name in _LISTS if getattr(split, name) != getattr(drawn, name)]
-    if differing:
+    if differing or _n_images(split) != sum(len(getattr(split, name)) for name in _LISTS):
+        _refuse_shared_and_unknown(split, dataset)
         raise DataError(
             f"{', '.join(differing)} of the split differ from what the rule {split.rule} draws: draw it again"
         )
+
+
+def _n_images(split: Split) -> int:
+    return len(set(split.train_normal).union(split.train_anomaly, split.test_normal, split.test_anomaly))
+
+
+def _refuse_shared_and_unknown(split: Split, dataset: Dataset) -> None:
+    seen: dict[str, str] = {}
+    for name in _LISTS:
+        for id_ in getattr(split, name):
+            dataset.row(id_)
+            if id_ in seen:
+                raise DataError(f"'{id_}' is in {seen[id_]} and again in {name} of the split: draw the split again")
+            seen[id_] = name
 
 
 def test_ids(split: Split, dataset: Dataset, order: str) -> Ids:

@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass, field, replace
 
 from protocols import datasets
-from protocols.draw import ranked
+from protocols.draw import divided, first
 from protocols.errors import DataError
 from protocols.manifest import Dataset, Row
 from protocols.naming import NORMAL
@@ -45,24 +45,37 @@ class Request:
         rows = self.dataset.rows
         object.__setattr__(self, "rows", _distinct(rows) if self.options.deduplicate else rows)
 
-    def ranked(self, purpose: str, ids: Ids) -> list[str]:
-        """The ids by rank with this request's split seed."""
-        return ranked(self.dataset.name, purpose, str(self.split_seed), ids)
+    def first(self, purpose: str, ids: Ids, count: int) -> Ids:
+        """The first `count` ids by rank with this request's split seed, first drawn first."""
+        return tuple(first(self.dataset.name, purpose, str(self.split_seed), ids, count))
 
 
 def normals(request: Request) -> tuple[Ids, Ids]:
-    """Training and test normals: the release's own split where it has one, else three to one by rank, seedless."""
+    """Training and test normals: the release's own split where it has one, else three to one by rank, seedless.
+
+    Raises:
+        DataError: there are none, on a side or at all, or the release fixes the side of some only.
+    """
+    known: dict[tuple[str, ...], tuple[Ids, Ids]] = request.dataset.remembered
+    key = ("normals", request.options.normal_split, str(request.options.deduplicate))
+    if key not in known:
+        known[key] = _normals(request)
+    return known[key]
+
+
+def _normals(request: Request) -> tuple[Ids, Ids]:
     name = request.dataset.name
     rows = [row for row in request.rows if row.label == NORMAL]
     if not rows:
-        raise DataError(f"{name} has no normal images: its manifest needs rows of the label '{NORMAL}'")
+        raise DataError(
+            f"{name} has no normal images: use the rule one_class for a set of classes, or give its manifest rows of "
+            f"the label '{NORMAL}'"
+        )
     parts = {row.split for row in rows}
     if request.options.normal_split == "released":
         train, test = _released(request.dataset.name, parts, tuple(row.id for row in rows))
     elif parts == {""}:
-        order = ranked(name, NORMAL, "", [row.id for row in rows])
-        n_train = 3 * len(order) // 4
-        train, test = tuple(sorted(order[:n_train])), tuple(sorted(order[n_train:]))
+        train, test = divided(name, NORMAL, "", [row.id for row in rows], 3 * len(rows) // 4)
     elif "" in parts:
         raise DataError(
             f"{name} fixes train or test for some normal images only: fill the column 'split' of its manifest"
@@ -101,12 +114,14 @@ def unleaked(request: Request, drawn: Ids, lists: Lists) -> Lists:
 
 
 def limit_train(request: Request, train_normal: Ids) -> Ids:
-    """The first `limit_train` training normals by rank, sorted by id."""
+    """The first `limit_train` training normals by rank, in the order given (sorted by id)."""
     return _first(request, train_normal, request.options.limit_train)
 
 
 def limit_test(request: Request, lists: Lists) -> Lists:
     """`lists` with the first `limit_test` test images by rank, both test lists taken together."""
+    if request.options.limit_test is None:
+        return lists
     kept = set(_first(request, lists.test_normal + lists.test_anomaly, request.options.limit_test))
     normal = tuple(id_ for id_ in lists.test_normal if id_ in kept)
     anomaly = tuple(id_ for id_ in lists.test_anomaly if id_ in kept)
@@ -116,7 +131,7 @@ def limit_test(request: Request, lists: Lists) -> Lists:
 def _first(request: Request, ids: Ids, limit: int | None) -> Ids:
     if limit is None or limit >= len(ids):
         return ids
-    return tuple(sorted(request.ranked("limit", ids)[:limit]))
+    return divided(request.dataset.name, "limit", str(request.split_seed), ids, limit)[0]
 
 
 def _distinct(rows: tuple[Row, ...]) -> tuple[Row, ...]:

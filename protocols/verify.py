@@ -1,30 +1,73 @@
 """Comparing the files of a prepared dataset with its manifest."""
 
+import os
+from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 
 from protocols import decode
-from protocols.manifest import Dataset, Row
+from protocols.building import ARRAY, pixels_digest
+from protocols.manifest import MANIFEST, Dataset, Row
 from protocols.threads import default_jobs, parallel
+from protocols.workshop import SOURCE
+
+_OWN = {MANIFEST, SOURCE}
 
 
-def differences(dataset: Dataset, *, jobs: int | None = None) -> list[str]:
-    """One line for each image that is gone, unreadable or not the one in the manifest; none if all is well."""
+def differences(
+    dataset: Dataset, *, jobs: int | None = None, count: Callable[[int, int], None] | None = None
+) -> list[str]:
+    """One line for each image that is gone, unreadable or not the one in the manifest, and for each file that the
+    manifest does not know; none if all is well. `count(done, total)` is told of each image that was read.
+    """
+    reader = decode.Reader(dataset)
+    trouble = _array_trouble(dataset, reader)
+    if trouble:
+        return [trouble, *_unknown_files(dataset)]
+    found = []
     with decode.quietly():
-        found = list(parallel(partial(_difference, dataset), dataset.rows, jobs or default_jobs()))
-    return [line for line in found if line is not None]
+        lines = parallel(partial(_difference, dataset, reader), dataset.rows, jobs or default_jobs())
+        for done, line in enumerate(lines, start=1):
+            found.append(line)
+            if count is not None:
+                count(done, len(dataset.rows))
+    return [line for line in found if line is not None] + _unknown_files(dataset)
 
 
-def _difference(dataset: Dataset, row: Row) -> str | None:
+def _array_trouble(dataset: Dataset, reader: decode.Reader) -> str | None:
+    """Why the array of an array set cannot be read at all."""
+    row = next((row for row in dataset.rows if row.file == ARRAY), None)
+    if row is None:
+        return None
+    try:
+        reader.stored(row)
+    except OSError as error:
+        return f"cannot read {dataset.path(row)} ({error.strerror})"
+    except decode.DecodeError as error:
+        return f"{dataset.path(row)} {error}"
+    return None
+
+
+def _difference(dataset: Dataset, reader: decode.Reader, row: Row) -> str | None:
     path = dataset.path(row)
+    if row.file == ARRAY:
+        same = pixels_digest(reader.stored(row)) == row.sha256
+        return None if same else f"{path} does not hold the pixels of '{row.id}' that the manifest describes"
     try:
         data = path.read_bytes()
-        if not decode.matches(row, data):
-            return f"{path} is not the image that the manifest describes"
         if decode.header(data) != (row.width, row.height, row.channels):
-            return f"{path} has another size or other channels than the manifest says"
-        decode.decode(data, row.channels)
+            return f"{path} is not the image that the manifest describes: its size or its channels differ"
+        if decode.described(row, data) is None:
+            return f"{path} is not the image that the manifest describes"
     except OSError as error:
         return f"cannot read {path} ({error.strerror})"
     except decode.DecodeError as error:
         return f"{path} {error}"
     return None
+
+
+def _unknown_files(dataset: Dataset) -> list[str]:
+    known = {row.file for row in dataset.rows} | _OWN
+    there = (Path(parent, file) for parent, _, files in os.walk(dataset.folder) for file in files)
+    unknown = sorted(path for path in there if path.relative_to(dataset.folder).as_posix() not in known)
+    return [f"{path} is not in the manifest" for path in unknown]

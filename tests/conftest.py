@@ -1,3 +1,4 @@
+import made_up
 import numpy as np
 import pytest
 from PIL import Image
@@ -25,3 +26,11 @@ def tiny_folder(tmp_path_factory):
     save("test/dot", 12, "dot")
     save("test/bar", 12, "bar")
     return root
+
+
+@pytest.fixture
+def made_up_sets(tmp_path, monkeypatch):
+    """The made-up datasets are known; gives the folder that makes them known to other processes too."""
+    folder = made_up.install(tmp_path / "installed")
+    monkeypatch.syspath_prepend(folder)
+    return folder

@@ -1,6 +1,6 @@
 """`bench data`: datasets, what is known of them and what is prepared."""
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -9,7 +9,10 @@ from benchmark.options import FilePath, echo_json, json_option, note
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from protocols.datasets import DatasetInfo
+    from protocols.manifest import Dataset
+
+_jobs = click.option("--jobs", type=click.IntRange(1), help="Threads (default: the cores, at most eight).")
+_near = click.option("--near", is_flag=True, help="Look for images that are alike too, by a perceptual hash.")
 
 
 @click.group("data", short_help="List, prepare, adopt and verify datasets.")
@@ -20,7 +23,8 @@ def command() -> None:
 @command.command("list")
 @json_option
 def list_(as_json: bool) -> None:
-    """One line a dataset: known ones, then those that were adopted."""
+    """Known datasets, then variants and those that were adopted; counts stand beside Table 5's."""
+    from benchmark.data_view import listed
     from benchmark.settings import folders
     from protocols import datasets, prepare
 
@@ -28,94 +32,110 @@ def list_(as_json: bool) -> None:
     known, broken = datasets.discover()
     for name, reason in broken.items():
         note(f"plug-in {name} is left out: {reason}")
-    names = [*known, *(name for name in prepare.prepared(data) if name not in known)]
-    rows = [
-        {
-            "name": name,
-            "state": prepare.state(data, name),
-            "title": known[name].title if name in known else "adopted",
-            "source": known[name].source if name in known else None,
-            "licence": known[name].licence if name in known else None,
-        }
-        for name in names
-    ]
+    rows = [listed(data, name) for name in [*known, *(one for one in prepare.prepared(data) if one not in known)]]
     if as_json:
         echo_json(rows)
         return
     for row in rows:
-        click.echo(
-            f"{row['name']:14} {row['state']:9} {row['title']}" + (f"; {row['source']}" if row["source"] else "")
-        )
+        numbers = [
+            f"{'/'.join(map(str, row[key].values()))} {'measured' if key == 'counts' else 'in Table 5'}"
+            for key in ("counts", "published")
+            if row[key]
+        ]
+        click.echo(f"{row['name']:14} {row['state']:9} {'; '.join([row['title'], *numbers])}")
+        about = [part for part in (row["size"], row["licence"], row["source"]) if part]
+        if about:
+            click.echo(f"{'':25}{'; '.join(about)}")
 
 
 @command.command("show")
 @click.argument("name")
+@_near
+@_jobs
 @json_option
-def show(name: str, as_json: bool) -> None:
-    """Counts of NAME beside the published ones, fingerprint, licence and citation."""
+def show(name: str, near: bool, jobs: int | None, as_json: bool) -> None:
+    """Counts of NAME beside the published ones, equal images, fingerprint, licence and citation."""
+    from benchmark.data_view import facts, in_lines
     from benchmark.settings import folders
-    from protocols import datasets, prepare
+    from protocols import audit, prepare
 
     data = folders().data
-    info = datasets.find(name)
     state = prepare.state(data, name)
-    if info is None and state == "absent":
-        prepare.open_dataset(data, name)
+    if state == "absent":
+        prepare.known(name, data)
     opened = prepare.open_dataset(data, name, notify=note) if state in {"ready", "embedded"} else None
-    facts: dict[str, Any] = {
-        "name": name,
-        "state": "ready" if opened else state,
-        "fingerprint": opened.fingerprint if opened else None,
-        "counts": _counts(opened) if opened else None,
-        "published": _published(info) if info else None,
-    }
+    found = facts(data, name, opened, audit.duplicates(opened) if opened else None)
+    if near and opened:
+        found["near_duplicates"] = [list(group) for group in _near_duplicates(opened, jobs)]
     if as_json:
-        echo_json(facts)
+        echo_json(found)
         return
-    for key, value in facts.items():
-        click.echo(f"{key:12} {value}")
-    if info:
-        click.echo(f"{'licence':12} {info.licence}\n{'citation':12} {info.citation}\n{'source':12} {info.source}")
+    for line in in_lines(found):
+        click.echo(line)
 
 
 @command.command("prepare")
 @click.argument("name")
-@click.option("--source", type=FilePath(), help="Folder of the raw release.")
-def prepare_(name: str, source: "Path | None") -> None:
-    """Prepare dataset NAME from its raw release."""
+@click.option("--source", type=FilePath(), help="The raw release: its folder, its archive, or a folder of archives.")
+@click.option("--download", is_flag=True, help="Fetch the release, where it is free to fetch.")
+@_jobs
+def prepare_(name: str, source: "Path | None", download: bool, jobs: int | None) -> None:
+    """Prepare NAME: a dataset, a variant such as brain_mri@released_loader, or a family such as mvtec_ad.
+
+    The release stays as it is; images that do not change are linked to, so keep a folder that you give as the source.
+    """
+    from benchmark.counting import counted
+    from benchmark.data_view import described
     from benchmark.settings import folders
     from protocols import prepare
 
-    opened = prepare.prepare(folders().data, name, source)
-    click.echo(f"{name}: {len(opened.rows)} images in {opened.folder}")
+    if source is not None and download:
+        raise click.UsageError("give --source or --download, not both")
+    with counted() as progress:
+        made = prepare.prepare_all(
+            folders().data, name, source, download=download, jobs=jobs, notify=note, progress=progress
+        )
+    for dataset in made:
+        click.echo(f"{dataset.name}: {len(dataset.rows)} images in {dataset.folder}: {described(dataset)}")
 
 
 @command.command("adopt")
 @click.argument("folder", type=FilePath())
 @click.option("--name", required=True, help="Id of the dataset, lower snake case.")
-def adopt(folder: "Path", name: str) -> None:
-    """Take FOLDER, in the layout of MVTec AD, as dataset NAME: train/good, test/good, test/CLASS."""
+@click.option("--layout", default="mvtec", show_default=True, help="mvtec or class_folders.")
+@_jobs
+def adopt(folder: "Path", name: str, layout: str, jobs: int | None) -> None:
+    """Take FOLDER as dataset NAME; its images are linked to.
+
+    In the layout mvtec it holds train/good, test/good and test/CLASS; in class_folders one folder a class, `normal` or
+    `good` among them.
+    """
+    from benchmark.counting import counted
     from benchmark.settings import folders
     from protocols import prepare
 
-    opened = prepare.adopt(folder, name, folders().data)
+    with counted() as progress:
+        opened = prepare.adopt(folder, name, folders().data, layout=layout, jobs=jobs, notify=note, progress=progress)
     click.echo(f"{name}: {len(opened.rows)} images, anomaly classes {', '.join(opened.labels)}")
 
 
 @command.command("verify")
 @click.argument("name")
+@_near
+@_jobs
 @click.pass_context
-def verify(ctx: click.Context, name: str) -> None:
-    """Hash and decode every image of NAME; exit status 1 where one differs from the manifest."""
+def verify(ctx: click.Context, name: str, near: bool, jobs: int | None) -> None:
+    """Hash and decode every image of NAME and count them; exit status 1 where something differs.
+
+    What must be equal: the files and the manifest, and the counts and Table 5 unless a difference is declared. Images
+    of equal content are listed; they are no difference.
+    """
     from benchmark.settings import folders
     from protocols import prepare
-    from protocols.verify import differences
 
-    opened = prepare.open_dataset(folders().data, name, notify=note)
-    found = differences(opened)
-    for line in found:
-        click.echo(line)
-    click.echo(f"{name}: {len(opened.rows)} images, {len(found)} differences")
+    found = 0
+    for dataset in prepare.open_all(folders().data, name, notify=note):
+        found += _verified(dataset, near, jobs)
     ctx.exit(1 if found else 0)
 
 
@@ -129,20 +149,28 @@ def path(name: str) -> None:
     click.echo(prepare.open_dataset(folders().data, name, notify=note).folder)
 
 
-def _counts(dataset: Any) -> dict[str, dict[str, int]]:
-    """Images by class: normals after the seedless draw, anomalies under `test`."""
-    from protocols.options import Options
-    from protocols.steps import Request, normals
+def _verified(dataset: "Dataset", near: bool, jobs: int | None) -> int:
+    """Print what verifying a dataset finds; the number of differences."""
+    from benchmark.counting import counted
+    from benchmark.data_view import beside_table_5, duplicate_lines
+    from protocols import audit, datasets
+    from protocols.verify import differences
 
-    train, test = normals(Request(dataset, split_seed=0, options=Options()))
-    anomalies = {label: sum(row.label == label for row in dataset.rows) for label in dataset.labels}
-    return {
-        "normal": {"train": len(train), "test": len(test)},
-        **{label: {"train": 0, "test": count} for label, count in anomalies.items()},
-    }
+    with counted() as progress:
+        found = differences(dataset, jobs=jobs, count=lambda done, total: progress(dataset.name, done, total))
+    counted_differences, remarks = beside_table_5(dataset, datasets.find(dataset.name))
+    lines = duplicate_lines(audit.duplicates(dataset), "equal content", dataset.name)
+    if near and not found:
+        lines += duplicate_lines(_near_duplicates(dataset, jobs), "alike", dataset.name)
+    for line in [*found, *counted_differences, *remarks, *lines]:
+        click.echo(line)
+    number = len(found) + len(counted_differences)
+    click.echo(f"{dataset.name}: {len(dataset.rows)} images, {number} differences")
+    return number
 
 
-def _published(info: "DatasetInfo") -> dict[str, int] | None:
-    from dataclasses import asdict
+def _near_duplicates(dataset: "Dataset", jobs: int | None) -> "tuple[tuple[str, ...], ...]":
+    from protocols import audit
+    from protocols.threads import default_jobs
 
-    return asdict(info.published) if info.published else None
+    return audit.near_duplicates(dataset, jobs or default_jobs())

@@ -1,67 +1,67 @@
-"""`bench splits`: the four lists of a split."""
+"""`bench splits`: the four lists of a split, what leaks across it, and the same lists for other code."""
 
-from typing import Any
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from benchmark.errors import BenchError
-from benchmark.options import echo_json, json_option, note
+from benchmark.options import FilePath, echo_json, json_option, note, parse_options, write_output
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from protocols.manifest import Dataset
+    from protocols.split import Split
+
+SHOTS = 10
+LISTED = 10
 
 
-@click.group("splits", short_help="Show splits.")
+@click.group("splits", short_help="Show, verify and export splits.")
 def command() -> None:
     """Show which images a split trains and tests on; anybody can draw the same lists from the published rule."""
 
 
-@command.command("show")
-@click.option("--protocol", "--rule", "rule", required=True, help="The rule: general or hard.")
-@click.option("--dataset", required=True)
-@click.option("--known-class", help="The class seen in training (hard).")
-@click.option("--shots", type=click.IntRange(min=1), default=10, show_default=True, help="Labelled anomalies.")
-@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
-@click.option("--split", "options", multiple=True, metavar="OPTION=VALUE", help="A split option; repeatable.")
-@click.option("--deduplicate", is_flag=True, help="Short for --split deduplicate=true.")
-@json_option
-def show(
-    rule: str,
-    dataset: str,
-    known_class: str | None,
-    shots: int,
-    seed: int,
-    options: tuple[str, ...],
-    deduplicate: bool,
-    as_json: bool,
-) -> None:
-    """The lists and fingerprints of one split."""
-    from benchmark.settings import folders
-    from protocols import prepare
-    from protocols.split import draw
-
-    opened = prepare.open_dataset(folders().data, dataset, notify=note)
-    split = draw(
-        opened,
-        rule,
-        split_seed=seed,
-        known_class=known_class,
-        shots=shots,
-        options=parse_options(options, deduplicate=deduplicate),
+def split_options(*, required: bool) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """The options that name a split."""
+    options = (
+        click.option(
+            "--protocol",
+            "--rule",
+            "rule",
+            required=required,
+            help="The rule: general, hard, one_class, labelled_share or cross_domain.",
+        ),
+        click.option("--known-class", help="The class seen in training (hard)."),
+        click.option("--normal-class", help="The class that is normal (one_class, labelled_share)."),
+        click.option(
+            "--shots", type=click.IntRange(min=1), help=f"Labelled anomalies, where the rule has them ({SHOTS})."
+        ),
+        click.option("--gamma", metavar="SHARE", help="Share of labelled anomalies, such as 0.05 (labelled_share)."),
+        click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True),
+        click.option("--split", "options", multiple=True, metavar="OPTION=VALUE", help="A split option; repeatable."),
+        click.option("--deduplicate", is_flag=True, help="Short for --split deduplicate=true."),
     )
+
+    def decorated(function: Callable[..., Any]) -> Callable[..., Any]:
+        for option in reversed(options):
+            function = option(function)
+        return function
+
+    return decorated
+
+
+@command.command("show")
+@click.option("--dataset", required=True)
+@split_options(required=True)
+@json_option
+def show(dataset: str, as_json: bool, **asked: Any) -> None:
+    """The lists and fingerprints of one split."""
+    split = _drawn(_opened(dataset), **asked)
     lists = {name: getattr(split, name) for name in split.fingerprints}
     if as_json:
-        echo_json(
-            {
-                "dataset": dataset,
-                "protocol": rule,
-                "known_class": known_class,
-                "shots": shots,
-                "seed": seed,
-                "options": dict(split.options),
-                "dataset_fingerprint": split.dataset_fingerprint,
-                "fingerprint": split.fingerprint,
-                "fingerprints": dict(split.fingerprints),
-                **lists,
-            }
-        )
+        echo_json({**_definition(split), "fingerprints": dict(split.fingerprints), **lists})
         return
     click.echo(f"fingerprint    {split.fingerprint}")
     for name, ids in lists.items():
@@ -70,23 +70,196 @@ def show(
         )
 
 
-def parse_options(assignments: tuple[str, ...], *, deduplicate: bool) -> dict[str, Any]:
-    """`OPTION=VALUE` texts as a mapping; the value is TOML, a bare word is a text.
+@command.command("verify")
+@click.argument("datasets", nargs=-1, metavar="[DATASET]...")
+@split_options(required=False)
+@click.option("--near", is_flag=True, help="Look for pictures that are alike, too (needs 'swanbench[audit]').")
+@click.option(
+    "--write", "file", type=FilePath(), metavar="FILE", help="Write the fingerprints of DATASET... into FILE, and stop."
+)
+@json_option
+def verify(datasets: tuple[str, ...], near: bool, file: "Path | None", as_json: bool, **asked: Any) -> int:
+    """What leaks across a split of each DATASET, and whether the papers' splits are the committed ones.
 
-    Raises:
-        BenchError: an assignment has no `=`.
+    Without DATASET: all that are prepared. Without --protocol: general with ten shots; of a set of classes, the
+    release's training and test images. Leaks are part of the papers' protocols and are only reported; a fingerprint
+    that is not the committed one is exit status 1.
     """
-    import tomllib
+    from benchmark.settings import folders
+    from protocols import fingerprints, prepare
 
-    options: dict[str, Any] = {"deduplicate": True} if deduplicate else {}
-    for assignment in assignments:
-        name, found, value = assignment.partition("=")
-        if not (found and name.strip() and value.strip()):
-            raise BenchError(f"--split {assignment}: give it as OPTION=VALUE, such as --split limit_test=100")
-        try:
-            options[name.strip()] = tomllib.loads(f"v = {value}")["v"]
-        except tomllib.TOMLDecodeError:
-            options[name.strip()] = value.strip()
-        if not isinstance(options[name.strip()], str | int | float | bool):
-            raise BenchError(f"--split {assignment}: an option takes one value, such as --split limit_test=100")
-    return options
+    names = datasets or tuple(prepare.prepared(folders().data))
+    if not names:
+        raise BenchError("no dataset is prepared: name one that prepares itself, such as 'bench splits verify elpv'")
+    if file is not None:
+        write_output(file, fingerprints.text({name: fingerprints.of(_opened(name)) for name in names}))
+        return 0
+    findings = [_finding(_opened(name), near=near, **asked) for name in names]
+    if as_json:
+        echo_json(findings)
+    else:
+        for finding in findings:
+            click.echo("\n".join(_told(finding)))
+    return 1 if any(finding["differences"] for finding in findings) else 0
+
+
+@command.command("export")
+@click.option("--dataset", required=True)
+@split_options(required=True)
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["csv", "mvtec"]),
+    default="csv",
+    show_default=True,
+    help="A list, or folders of links in the layout of MVTec AD.",
+)
+@click.option("--output", type=FilePath(), metavar="PATH", help="File (csv; default: print) or new folder (mvtec).")
+@click.option("--symbolic", is_flag=True, help="Symbolic links, not hard ones (mvtec); anomalib passes over them.")
+@click.option("--masks", is_flag=True, help="Add masks, white all over, which anomalib's loader asks for (mvtec).")
+def export(dataset: str, form: str, output: "Path | None", symbolic: bool, masks: bool, **asked: Any) -> None:
+    """The same split for other code.
+
+    csv: one line an image with its id, file, place in the manifest, label, side, list and place in the draw.
+
+    mvtec: PATH/DATASET/train/good, test/good and test/CLASS hold hard links to the images (copies on another file
+    system); the labelled anomalies lie in PATH/labelled-anomalies/CLASS, since loaders take all of train for normal.
+    PATH/split.csv says which file is which id. Images of an array set are written as PNG.
+    """
+    from protocols import split_export
+
+    if form == "mvtec" and output is None:
+        raise BenchError("--format mvtec needs a folder: give --output PATH, new or empty")
+    if form == "csv" and (masks or symbolic):
+        raise BenchError("--masks and --symbolic go with folders only: add --format mvtec")
+    opened = _opened(dataset)
+    split = _drawn(opened, **asked)
+    if output is None:
+        click.echo(split_export.csv_text(split, opened), nl=False)
+    elif form == "csv":
+        split_export.write_csv(split, opened, output)
+    else:
+        split_export.write_tree(split, opened, output, symbolic=symbolic, masks=masks)
+
+
+def _opened(name: str) -> "Dataset":
+    from benchmark.settings import folders
+    from protocols import prepare
+
+    return prepare.open_dataset(folders().data, name, notify=note)
+
+
+def _drawn(
+    dataset: "Dataset",
+    *,
+    rule: str,
+    known_class: str | None,
+    normal_class: str | None,
+    shots: int | None,
+    gamma: str | None,
+    seed: int,
+    options: tuple[str, ...],
+    deduplicate: bool,
+) -> "Split":
+    from protocols import rules
+    from protocols.split import draw
+
+    return draw(
+        dataset,
+        rule,
+        split_seed=seed,
+        known_class=known_class,
+        normal_class=normal_class,
+        shots=SHOTS if shots is None and "shots" in rules.get(rule).COORDINATES else shots,
+        gamma=gamma,
+        options=parse_options(options, deduplicate=deduplicate),
+    )
+
+
+def _definition(split: "Split") -> dict[str, Any]:
+    """What a split was drawn by; `normal_class` and `gamma` only where the rule has them."""
+    own = {"normal_class": split.normal_class, "gamma": split.gamma}
+    return {
+        "dataset": split.dataset,
+        "protocol": split.rule,
+        "known_class": split.known_class,
+        **{name: value for name, value in own.items() if value is not None},
+        "shots": split.shots,
+        "seed": split.split_seed,
+        "options": dict(split.options),
+        "dataset_fingerprint": split.dataset_fingerprint,
+        "fingerprint": split.fingerprint,
+    }
+
+
+def _finding(dataset: "Dataset", *, near: bool, rule: str | None, **asked: Any) -> dict[str, Any]:
+    """What `verify` says of one dataset."""
+    from protocols import audit, fingerprints
+    from protocols.naming import NORMAL
+    from protocols.threads import default_jobs
+
+    if rule is None and all(row.label != NORMAL for row in dataset.rows):
+        if any(value for name, value in asked.items() if name != "seed"):
+            raise BenchError(f"{dataset.name} is a set of classes: add --protocol one_class and --normal-class")
+        split = None
+        train, test = ([row.id for row in dataset.rows if row.split == half] for half in ("train", "test"))
+        leaks = audit.between(train, test, dataset)
+    else:
+        split = _drawn(dataset, rule=rule or "general", **asked)
+        leaks = audit.across(split, dataset)
+    pinned = fingerprints.committed().get(dataset.name)
+    return {
+        "dataset": dataset.name,
+        "split": _definition(split) if split else None,
+        "contents": _crossings(leaks.contents),
+        "photographs": _crossings(leaks.photographs),
+        "duplicates": audit.duplicates(dataset),
+        "mislabelled": audit.mislabelled(dataset),
+        "near_duplicates": audit.near_duplicates(dataset, default_jobs()) if near else None,
+        "committed": len(pinned.splits) if pinned else None,
+        "differences": fingerprints.differences(dataset, pinned) if pinned else [],
+    }
+
+
+def _crossings(crossings: Any) -> list[dict[str, Any]]:
+    return [{"training": crossing.training, "test": crossing.test} for crossing in crossings]
+
+
+def _told(finding: dict[str, Any]) -> Iterator[str]:
+    """The lines for a person."""
+    split = finding["split"]
+    yield f"{finding['dataset']}: {_name(split) if split else 'the training and test images of the release'}"
+    for kind, words in (("contents", "equal images"), ("photographs", "crops of one photograph")):
+        yield f"  {words} on both sides: {_groups(finding[kind])}"
+        for crossing in finding[kind][:LISTED]:
+            yield f"    training {_some(crossing['training'])}; test {_some(crossing['test'])}"
+        if finding[kind][LISTED:]:
+            yield f"    and {len(finding[kind]) - LISTED} more: --json lists them all"
+    mixed = len(finding["mislabelled"])
+    yield f"  equal images in all: {_groups(finding['duplicates'])}, {mixed} with different labels"
+    if finding["near_duplicates"] is not None:
+        yield f"  images that look alike: {_groups(finding['near_duplicates'])}"
+        for group in finding["near_duplicates"][:LISTED]:
+            yield f"    {_some(group)}"
+    if finding["committed"] is None:
+        yield "  no fingerprints of it are committed"
+    elif not finding["differences"]:
+        yield f"  its {finding['committed']} fingerprints are the committed ones"
+    for line in finding["differences"]:
+        yield f"  differs: {line}"
+
+
+def _groups(groups: Sequence[Any]) -> str:
+    return f"{len(groups) or 'no'} group{'s' * (len(groups) > 1)}"
+
+
+def _name(split: dict[str, Any]) -> str:
+    """The coordinates of a split in words."""
+    parts = [split["protocol"], *(split[name] for name in ("known_class", "normal_class") if split.get(name))]
+    parts += [f"gamma {split['gamma']}"] if split.get("gamma") else []
+    parts += [f"{split['shots']} shots"] if split["shots"] else []
+    return ", ".join([*parts, f"seed {split['seed']}", *(f"{k} = {v}" for k, v in split["options"].items())])
+
+
+def _some(ids: tuple[str, ...]) -> str:
+    return ", ".join(ids[:3]) + (f" and {len(ids) - 3} more" if ids[3:] else "")

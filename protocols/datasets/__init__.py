@@ -44,13 +44,15 @@ class DatasetInfo:
 
     kind: `classes` is a set of classes of which a rule makes one normal, `pool` one that is never tested. image_size:
     pixels, 224 or 448 (spec 10.0), for class sets their own. published: Table 5's counts where it has the dataset.
-    source: where a person gets it. size: of the release, in words (`4.9 GB`). downloads: its files, where they are
-    free to fetch. known_classes: those of the hard setting (spec 11.4). label_aliases: the published id of a raw class
-    folder. label_order: the sort key that puts ids into the order of the release's label file, where that is known.
-    fingerprint: of the manifest of the whole release, where it was seen. differences: why the counts of a whole
-    release are not the published ones. variants: what stands after `@` in a prepared variant's id, and what it changes.
-    leak_guard: the default of the split option of that name. embedded: an installed package holds the images, so that
-    it prepares itself. prepare(building) puts images into the folder that is built and returns their rows.
+    source: where a person gets it. family: a name for all datasets that have it (`mvtec_ad` for the categories), which
+    come from one source; the members there are those of which it holds a folder of that name. size: of the release, in
+    words (`4.9 GB`). downloads: its files, where they are free to fetch. known_classes: those of the hard setting (spec
+    11.4). label_aliases: the published id of a raw class folder. label_order: the sort key that puts ids into the order
+    of the release's label file, where that is known. fingerprint: of the manifest of the whole release, where it was
+    seen. differences: why the counts of a whole release are not the published ones. variants: what stands after `@` in
+    a prepared variant's id, and what it changes. leak_guard: the default of the split option of that name. embedded: an
+    installed package holds the images, so that it prepares itself. prepare(building) puts images into the folder that
+    is built and returns their rows.
     """
 
     id: str
@@ -61,6 +63,7 @@ class DatasetInfo:
     licence: str
     citation: str
     source: str
+    family: str = ""
     size: str = ""
     downloads: tuple[Download, ...] = ()
     known_classes: tuple[str, ...] = ()

@@ -1,6 +1,178 @@
 """AITEX: strips of woven fabric, cut into tiles of 256 pixels (spec 10.2)."""
 
+import re
+from collections import defaultdict
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from protocols.building import Building, Piece
 from protocols.datasets import DatasetInfo, Published
+from protocols.errors import DataError
+from protocols.manifest import Row
+from protocols.naming import NORMAL, canonical_id
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+_TILE = 256
+_TILES_OF_NORMAL = 16
+_WHITE = 250
+
+FABRICS = (
+    "2306881-210020u",
+    "2306894-210033u",
+    "2311517-195063u",
+    "2311694-1930c7u",
+    "2311694-2040n7u",
+    "2311980-185026u",
+    "2608691-202020u",
+)
+CLASSES = {
+    "002": "broken_end",
+    "006": "broken_yarn",
+    "010": "broken_pick",
+    "016": "weft_curling",
+    "019": "fuzzyball",
+    "022": "cut_selvage",
+    "023": "crease",
+    "025": "warp_ball",
+    "027": "knots",
+    "029": "contamination",
+    "030": "nep",
+    "036": "weft_crack",
+}
+_WITHOUT_MASK = {"0100_025_08"}
+
+_DEFECT = re.compile(r"\d+_(\d{3})_\d+")
+_MASK = re.compile(r"(.+)_mask\d*", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class _Strip:
+    """A strip of fabric: the text that its tiles' ids start with, and of one with a defect the class and the masks."""
+
+    path: Path
+    group: str
+    label: str = NORMAL
+    masks: tuple[Path, ...] = ()
+
+
+def prepare(building: Building) -> list[Row]:
+    """Cut the strips from the left into tiles 256 wide: 16 of each strip without a defect, and of the others those that
+    have a pixel of a mask which is not black; the last tile of a strip may be narrower.
+
+    Of several masks the union counts, of a mask the first channel. A strip without a mask is left out (D34). The
+    variant `skip_split_masks` leaves out strips with several masks too, `drop_blank` normal tiles whose pixels are all
+    at least 250 (D34b).
+
+    Raises:
+        DataError: a fabric or a class is missing, a mask has no strip or another size, a strip but the one known has no
+            mask, or a name cannot be understood.
+    """
+    release = building.source
+    strips = _normal_strips(release) + _defect_strips(building)
+    by_path = {strip.path: strip for strip in strips}
+    rows = building.pieces(list(by_path), lambda path: _tiles(by_path[path], building.variant))
+    for strip in sorted({strip.group for strip in strips} - {row.group for row in rows}):
+        building.notify(f"aitex: {strip} gives no tile, since its mask is black")
+    return rows
+
+
+def _normal_strips(release: Path) -> list[_Strip]:
+    from protocols.layouts import entry, files, folders, named
+
+    root = named(release, "NODefect_images")
+    fabrics = {name: entry(root, name) for name in FABRICS}
+    foreign = [folder for folder in folders(root) if folder not in fabrics.values()]
+    if foreign:
+        raise DataError(f"{foreign[0]} is none of the release's {len(FABRICS)} fabrics: move it away")
+    return [
+        _Strip(path, canonical_id(f"{name}/{path.stem}"))
+        for name, folder in fabrics.items()
+        for path in files(folder, root=release)
+    ]
+
+
+def _defect_strips(building: Building) -> list[_Strip]:
+    from protocols.layouts import files, named
+
+    release = building.source
+    folder = named(release, "Defect_images")
+    masks = _masks(named(release, "Mask_images"), release)
+    strips = [_defect_strip(path, masks.pop(path.stem, ())) for path in files(folder, root=release)]
+    for paths in masks.values():
+        raise DataError(f"{paths[0]} is the mask of no strip in {folder}: get the release again")
+    for code, label in CLASSES.items():
+        if not any(strip.label == label for strip in strips):
+            raise DataError(f"{folder} has no strip of the defect code {code} ({label}): get the whole release")
+    for strip in strips:
+        if not strip.masks:
+            building.notify(f"aitex: {strip.group} has no mask and is left out")
+    most = 1 if building.variant == "skip_split_masks" else len(strips)
+    return [strip for strip in strips if 1 <= len(strip.masks) <= most]
+
+
+def _masks(folder: Path, release: Path) -> dict[str, tuple[Path, ...]]:
+    from protocols.layouts import files
+
+    masks: defaultdict[str, tuple[Path, ...]] = defaultdict(tuple)
+    for path in files(folder, root=release):
+        match = _MASK.fullmatch(path.stem)
+        if match is None:
+            raise DataError(f"{path} is not named STRIP_mask: move it away")
+        masks[match[1]] += (path,)
+    return dict(masks)
+
+
+def _defect_strip(path: Path, masks: tuple[Path, ...]) -> _Strip:
+    match = _DEFECT.fullmatch(path.stem)
+    if match is None or match[1] not in CLASSES:
+        raise DataError(f"{path} is not named NUMBER_CODE_FABRIC with a defect code that is known: move it away")
+    if not masks and path.stem not in _WITHOUT_MASK:
+        raise DataError(f"{path} has no mask: get the release again")
+    return _Strip(path, path.stem, CLASSES[match[1]], masks)
+
+
+def _tiles(strip: _Strip, variant: str) -> list[Piece]:
+    from protocols.raw import pixels
+
+    image = pixels(strip.path)
+    columns = [slice(left, left + _TILE) for left in range(0, image.shape[1], _TILE)]
+    if strip.label == NORMAL:
+        if len(columns) < _TILES_OF_NORMAL:
+            raise DataError(
+                f"{strip.path} is {image.shape[1]} wide, too narrow for {_TILES_OF_NORMAL} tiles: get the release again"
+            )
+        kept = list(range(_TILES_OF_NORMAL))
+    else:
+        marked = _marked(strip, image.shape[0], image.shape[1])
+        kept = [tile for tile, part in enumerate(columns) if marked[:, part].any()]
+    if variant == "drop_blank" and strip.label == NORMAL:
+        kept = [tile for tile in kept if image[:, columns[tile]].min() < _WHITE]
+    return [
+        Piece(f"{strip.group}_{tile}.png", strip.label, image[:, columns[tile]], group=strip.group) for tile in kept
+    ]
+
+
+def _marked(strip: _Strip, height: int, width: int) -> "npt.NDArray[np.bool_]":
+    """Where one of the strip's masks is not black in its first channel, (height, width)."""
+    import numpy as np
+
+    from protocols.raw import pixels
+
+    marked = np.zeros((height, width), dtype=np.bool_)
+    for path in strip.masks:
+        mask = pixels(path)[:, :, 0]
+        if mask.shape != marked.shape:
+            raise DataError(
+                f"{path} is {mask.shape[1]} x {mask.shape[0]}, but {strip.path} is {width} x {height}: "
+                "get the release again"
+            )
+        marked |= mask != 0
+    return marked
+
 
 DATASETS = {
     "aitex": DatasetInfo(
@@ -10,11 +182,21 @@ DATASETS = {
         image_size=224,
         published=Published(1692, 564, 183, 12),
         known_classes=("broken_end", "broken_pick", "cut_selvage", "fuzzyball", "nep", "weft_crack"),
-        licence="see source",
+        licence="offered by AITEX for research: see the source",
         citation=(
             "Silvestre-Blanes et al., A Public Fabric Database for Defect Detection Methods and Results, Autex "
             "Research Journal 2019, doi 10.2478/aut-2019-0035"
         ),
-        source="https://www.aitex.es/afid",
+        source="https://www.aitex.es/afid (three .7z archives: unpack them into one folder)",
+        differences=(
+            "the authors edited the release in a way that is not known, as their script stops at its two split masks "
+            "and its missing mask; the rule with the union of the split masks gives 185 anomalies, Table 5 prints 183, "
+            "which is what leaving these strips out gives (aitex@skip_split_masks)"
+        ),
+        variants={
+            "skip_split_masks": "strips with two masks are left out, like the one without a mask (D34)",
+            "drop_blank": "normal tiles of white padding, all pixels at least 250, are left out (D34b)",
+        },
+        prepare=prepare,
     )
 }

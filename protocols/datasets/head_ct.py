@@ -1,6 +1,70 @@
 """HeadCT: computed tomography of the head with and without a hemorrhage (spec 10.8)."""
 
+import csv
+from pathlib import Path
+
+from protocols.building import Building
 from protocols.datasets import DatasetInfo, Published
+from protocols.errors import DataError
+from protocols.manifest import Row
+from protocols.naming import NORMAL
+
+_LABELS = "labels.csv"
+_CLASSES = {"0": NORMAL, "1": "defect"}
+
+
+def prepare(building: Building) -> list[Row]:
+    """Link the images `NNN.png` that `labels.csv` lists; both must name the same images.
+
+    Raises:
+        DataError: a row without its image, an image without its row, or a label file that cannot be read.
+    """
+    from protocols.layouts import check_file, entry, find_root
+    from protocols.raw import RawImage
+
+    root = find_root(building.source, _LABELS)
+    labels_file = check_file(entry(root, _LABELS), building.source.resolve())
+    labels = _labels(labels_file)
+    paths = _images(root, building.source, next(iter(labels)))
+    missing = [name for name in labels if name not in paths]
+    if missing:
+        raise DataError(f"{labels_file} lists {missing[0]}, which is not there: get the release again")
+    extra = [path for name, path in paths.items() if name not in labels]
+    if extra:
+        raise DataError(f"{extra[0]} has no row in {labels_file}: move it away or get the release again")
+    return building.unchanged(RawImage(name, paths[name], label) for name, label in labels.items())
+
+
+def _labels(path: Path) -> dict[str, str]:
+    """The class of each image by its name; the file's rows are a number and 0 or 1 after a header line."""
+    labels: dict[str, str] = {}
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            rows = csv.reader(file, skipinitialspace=True)
+            next(rows, None)
+            for row in filter(None, rows):
+                number, label = row
+                name = f"{int(number):03d}.png"
+                if labels.setdefault(name, _CLASSES[label.strip()]) != _CLASSES[label.strip()]:
+                    raise DataError(f"{path} lists {name} as both classes: get the release again")
+    except (OSError, csv.Error, KeyError, ValueError) as error:
+        raise DataError(f"cannot read {path} ({error}): get the release again") from error
+    if not labels:
+        raise DataError(f"{path} lists no image: get the release again")
+    return labels
+
+
+def _images(root: Path, release: Path, first: str) -> dict[str, Path]:
+    """The images by the name that the label file's rows give, in whatever case their endings are."""
+    from protocols.layouts import files, find_root
+
+    found: dict[str, Path] = {}
+    for path in files(find_root(root, first), root=release):
+        name = path.name.lower()
+        if found.setdefault(name, path) != path:
+            raise DataError(f"{found[name]} and {path} differ in case only: remove one of them")
+    return found
+
 
 DATASETS = {
     "head_ct": DatasetInfo(
@@ -9,9 +73,10 @@ DATASETS = {
         kind="medical",
         image_size=224,
         published=Published(75, 25, 100, 1),
-        licence="see source",
-        citation="Kitamura, Head CT - hemorrhage, Kaggle",
+        licence="none found with the images; research use",
+        citation="Kitamura, Head CT - hemorrhage, Kaggle 2018",
         source="https://www.kaggle.com/datasets/felipekitamura/head-ct-hemorrhage",
         label_order=str,
+        prepare=prepare,
     )
 }

@@ -1,6 +1,33 @@
 """Hyper-Kvasir: endoscopy of the upper gastrointestinal tract (spec 10.9)."""
 
-from protocols.datasets import DatasetInfo, Published
+from protocols.building import Building
+from protocols.datasets import DatasetInfo, Download, Published
+from protocols.manifest import Row
+from protocols.naming import NORMAL, canonical_id
+
+_LANDMARKS = ("pylorus", "retroflex-stomach", "z-line")
+_FINDINGS = {
+    "barretts": "barretts",
+    "barretts-short-segment": "barretts_short_seg",
+    "esophagitis-a": "esophagitis_a",
+    "esophagitis-b-d": "esophagitis_b_d",
+}
+
+
+def prepare(building: Building) -> list[Row]:
+    """Link the labelled images of the upper tract: three landmarks are normal, four findings the anomaly classes."""
+    from protocols.layouts import entry, files, find_root
+    from protocols.raw import RawImage
+
+    roots = find_root(building.source, *_LANDMARKS), find_root(building.source, *_FINDINGS)
+    classes = [(roots[0], folder, NORMAL) for folder in _LANDMARKS]
+    classes += [(roots[1], folder, label) for folder, label in _FINDINGS.items()]
+    return building.unchanged(
+        RawImage(canonical_id(f"{folder}/{path.name}"), path, label)
+        for root, folder, label in classes
+        for path in files(entry(root, folder), root=building.source)
+    )
+
 
 DATASETS = {
     "hyper_kvasir": DatasetInfo(
@@ -9,13 +36,21 @@ DATASETS = {
         kind="medical",
         image_size=448,
         published=Published(2021, 674, 757, 4),
-        known_classes=("barretts", "barretts_short_seg", "esophagitis_a", "esophagitis_b_d"),
-        licence="see source",
+        known_classes=tuple(_FINDINGS.values()),
+        licence="CC BY 4.0",
         citation=(
             "Borgli et al., HyperKvasir, a comprehensive multi-class image and video dataset for gastrointestinal "
-            "endoscopy, Scientific Data 2020"
+            "endoscopy, Scientific Data 2020, doi 10.1038/s41597-020-00622-y"
         ),
-        source="https://datasets.simula.no/hyper-kvasir",
-        label_aliases={"barretts-short-segment": "barretts_short_seg"},
+        source="https://datasets.simula.no/hyper-kvasir (the labelled images)",
+        size="3.9 GB",
+        downloads=(
+            Download(
+                "https://datasets.simula.no/downloads/hyper-kvasir/hyper-kvasir-labeled-images.zip",
+                "hyper-kvasir-labeled-images.zip",
+            ),
+        ),
+        label_aliases=_FINDINGS,
+        prepare=prepare,
     )
 }

@@ -1,6 +1,134 @@
 """Mastcam: multispectral images of Mars with the publishers' own split of the normals (spec 10.6)."""
 
-from protocols.datasets import DatasetInfo, Published
+import hashlib
+import threading
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from protocols.building import Building, Piece
+from protocols.datasets import DatasetInfo, Download, Published
+from protocols.errors import DataError
+from protocols.manifest import Row
+from protocols.naming import NORMAL, canonical_id, snake_case
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+_TYPICAL = {"train_typical": "train", "test_typical": "test"}
+_NOVEL = "test_novel"
+_ALL = "all"
+CLASSES = (
+    "bedrock",
+    "broken-rock",
+    "drill-hole",
+    "drt",
+    "dump-pile",
+    "edge_cases",
+    "float",
+    "meteorite",
+    "other",
+    "scuff",
+    "veins",
+)
+_SHAPE = (64, 64, 6)
+_COLOURS = 3
+
+# Python 3.11's parser, with which NumPy reads a header, fails at times when several threads call it.
+_HEADERS = threading.Lock()
+
+
+@dataclass(frozen=True)
+class _Frame:
+    """An array file, and what it becomes."""
+
+    path: Path
+    id: str
+    label: str
+    split: str
+
+
+def prepare(building: Building) -> list[Row]:
+    """Cast the first three channels of each frame to 8 bits, cutting fractions off.
+
+    `train_typical` and `test_typical` are the normals, every folder of `test_novel` but its folder `all` is an anomaly
+    class; `validation_typical` is not used. The variant `distinct` takes the first by id of the frames of equal bytes
+    in `test_novel`, `all` the frames of the folder `all` instead of the class folders (D32); `round` rounds to the
+    nearest number, halves to even (D33).
+
+    Raises:
+        DataError: a folder is missing or not known, or a file is no 64 x 64 x 6 array of float64 within 0 and 255.
+    """
+    frames = {frame.path: frame for frame in [*_typical(building.source), *_novel(building)]}
+    rounded = building.variant == "round"
+    return building.pieces(list(frames), lambda path: [_piece(frames[path], rounded=rounded)])
+
+
+def _typical(release: Path) -> list[_Frame]:
+    from protocols.layouts import named
+
+    return [
+        frame
+        for name, split in _TYPICAL.items()
+        for frame in _frames(named(release, name), name, NORMAL, split, release)
+    ]
+
+
+def _novel(building: Building) -> list[_Frame]:
+    from protocols.layouts import entry, folders, named
+
+    root = named(building.source, _NOVEL)
+    foreign = [folder for folder in folders(root) if folder.name.lower() not in {_ALL, *CLASSES}]
+    if foreign:
+        raise DataError(f"{foreign[0]} is none of the release's classes: move it away")
+    names = (_ALL,) if building.variant == "all" else CLASSES
+    frames = [
+        frame
+        for name in names
+        for frame in _frames(entry(root, name), f"{_NOVEL}/{name}", snake_case(name), "test", building.source)
+    ]
+    return _distinct(frames) if building.variant == "distinct" else frames
+
+
+def _frames(folder: Path, prefix: str, label: str, split: str, release: Path) -> list[_Frame]:
+    from protocols.layouts import files
+
+    paths = files(folder, suffixes=(".npy",), root=release)
+    return [_Frame(path, canonical_id(f"{prefix}/{path.stem}.npy"), label, split) for path in paths]
+
+
+def _distinct(frames: list[_Frame]) -> list[_Frame]:
+    first: dict[str, _Frame] = {}
+    for frame in sorted(frames, key=lambda frame: frame.id):
+        first.setdefault(hashlib.sha256(frame.path.read_bytes()).hexdigest(), frame)
+    return list(first.values())
+
+
+def _piece(frame: _Frame, *, rounded: bool) -> Piece:
+    import numpy as np
+
+    channels = _array(frame.path)[:, :, :_COLOURS]
+    pixels = (np.rint(channels) if rounded else channels).astype(np.uint8)
+    return Piece(frame.id, frame.label, pixels, frame.split)
+
+
+def _array(path: Path) -> "npt.NDArray[np.float64]":
+    import numpy as np
+
+    try:
+        with _HEADERS:
+            array = np.lib.format.open_memmap(path, mode="r")
+    except (OSError, ValueError, EOFError) as error:
+        raise DataError(f"{path} is not a readable array ({error}): get the release again") from error
+    if array.shape != _SHAPE or array.dtype != np.float64:
+        raise DataError(
+            f"{path} is an array of {array.dtype} {array.shape}, not of float64 {_SHAPE}: get the release again"
+        )
+    if not (np.isfinite(array).all() and array.min() >= 0 and array.max() <= 255):
+        raise DataError(f"{path} has values that are not within 0 and 255: get the release again")
+    return np.array(array)
+
 
 DATASETS = {
     "mastcam": DatasetInfo(
@@ -9,23 +137,24 @@ DATASETS = {
         kind="planetary",
         image_size=224,
         published=Published(9302, 426, 451, 11),
-        known_classes=(
-            "bedrock",
-            "broken_rock",
-            "drill_hole",
-            "drt",
-            "dump_pile",
-            "float",
-            "meteorite",
-            "scuff",
-            "veins",
-        ),
-        licence="see source",
+        known_classes=tuple(snake_case(name) for name in CLASSES if name not in {"edge_cases", "other"}),
+        licence="CC BY 4.0, as it is commonly said to be: see the source",
         citation=(
             "Kerner et al., Comparison of novelty detection methods for multispectral images in rover-based planetary "
             "exploration missions, Data Mining and Knowledge Discovery 2020"
         ),
-        source="https://zenodo.org/record/3732485",
+        source="https://zenodo.org/records/3732485",
+        size="2.4 GB unpacked",
+        downloads=tuple(
+            Download(f"https://zenodo.org/records/3732485/files/{name}.zip", f"{name}.zip")
+            for name in (*_TYPICAL, _NOVEL)
+        ),
+        variants={
+            "distinct": "each frame of the anomalies once, under the first of its classes, 446 in all (D32)",
+            "all": "the frames of the release's folder `all` as the one anomaly class, 430 in all (D32)",
+            "round": "values rounded to 8 bits instead of cut off (D33)",
+        },
         leak_guard=True,
+        prepare=prepare,
     )
 }

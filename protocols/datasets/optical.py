@@ -1,6 +1,121 @@
 """Optical: DAGM 2007, ten synthetic textures pooled into one dataset (spec 10.5)."""
 
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from protocols.building import Building
 from protocols.datasets import DatasetInfo, Published
+from protocols.errors import DataError
+from protocols.manifest import Row
+from protocols.naming import NORMAL, canonical_id
+
+if TYPE_CHECKING:
+    from protocols.raw import RawImage
+
+_CLASSES = tuple(f"Class{number}" for number in range(1, 11))
+_HALVES = ("Train", "Test")
+
+
+@dataclass(frozen=True)
+class _Entry:
+    """An image of a label file: its name, and that of its mask where it has a defect."""
+
+    name: str
+    mask: str | None
+
+
+def prepare(building: Building) -> list[Row]:
+    """Link the images of both halves of all ten textures; each half's `Label/Labels.txt` says which have a defect.
+
+    Ids have the names of the label file, whatever the case of the files' own. The variant `ten_classes` has an anomaly
+    class for each texture instead of the one class `defect` (D35).
+
+    Raises:
+        DataError: a texture or a half is missing, or label file, images and masks do not fit together.
+    """
+    images: list[RawImage] = []
+    for texture in _CLASSES:
+        images += _texture(building, texture)
+    return building.unchanged(images)
+
+
+def label_order(id_: str) -> str:
+    """The sort key for the order of the label files: by texture, `Train` before `Test`, then by the image's number.
+
+    [assumption] That the authors read the files in this order, and that each lists its images by number.
+    """
+    texture, half, name = id_.split("/")
+    return f"{_CLASSES.index(texture):02d}/{_HALVES.index(half)}/{name}"
+
+
+def _texture(building: Building, texture: str) -> "list[RawImage]":
+    from protocols.layouts import entry, find_root, named
+    from protocols.raw import RawImage
+
+    root = find_root(named(building.source, texture), *_HALVES)
+    defect = texture.lower() if building.variant == "ten_classes" else "defect"
+    return [
+        RawImage(
+            canonical_id(f"{texture}/{half}/{listed.name}"), path, defect if listed.mask else NORMAL, group=texture
+        )
+        for half in _HALVES
+        for listed, path in _half(entry(root, half), building.source)
+    ]
+
+
+def _half(folder: Path, release: Path) -> list[tuple[_Entry, Path]]:
+    from protocols.layouts import check_file, entry
+
+    labels = entry(folder, "Label")
+    label_file = check_file(entry(labels, "Labels.txt"), release.resolve())
+    listed = _listed(label_file)
+    images, masks = _by_name(folder, release), _by_name(labels, release)
+    pairs = []
+    for item in listed:
+        if item.name.lower() not in images:
+            raise DataError(f"{label_file} lists {item.name}, which is not in {folder}: get the release again")
+        path = images.pop(item.name.lower())
+        if item.mask and masks.pop(item.mask.lower(), None) is None:
+            raise DataError(f"{path} has no mask {labels / item.mask}: get the release again")
+        pairs.append((item, path))
+    for path in images.values():
+        raise DataError(f"{path} is not listed in {label_file}: move it away or get the release again")
+    for path in masks.values():
+        raise DataError(f"{path} is the mask of no defect that {label_file} lists: get the release again")
+    return pairs
+
+
+def _by_name(folder: Path, release: Path) -> dict[str, Path]:
+    from protocols.layouts import files
+
+    found: dict[str, Path] = {}
+    for path in files(folder, root=release):
+        if found.setdefault(path.name.lower(), path) != path:
+            raise DataError(f"{found[path.name.lower()]} and {path} differ in case only: remove one of them")
+    return found
+
+
+def _listed(path: Path) -> list[_Entry]:
+    """What a label file lists: after the first line number, 0 or 1, image, one more field and the mask, by tabs."""
+    try:
+        lines = path.read_text(encoding="utf-8-sig").splitlines()[1:]
+    except (OSError, UnicodeDecodeError) as error:
+        raise DataError(f"cannot read {path} ({error}): get the release again") from error
+    listed: dict[str, _Entry] = {}
+    for number, line in enumerate(lines, start=2):
+        fields = line.split()
+        if not fields:
+            continue
+        if len(fields) < 3 or fields[1] not in {"0", "1"} or (fields[1] == "1" and len(fields) < 5):
+            raise DataError(f"{path} line {number} is damaged: get the release again")
+        item = _Entry(fields[2], fields[4] if fields[1] == "1" else None)
+        if listed.setdefault(item.name.lower(), item) is not item:
+            raise DataError(f"{path} line {number} lists {item.name} a second time: get the release again")
+    if not listed:
+        raise DataError(f"{path} lists no image: get the release again")
+    return list(listed.values())
+
 
 DATASETS = {
     "optical": DatasetInfo(
@@ -9,8 +124,11 @@ DATASETS = {
         kind="industrial",
         image_size=448,
         published=Published(10500, 3500, 2100, 1),
-        licence="see source",
+        licence="none found with the images; research use, see the source",
         citation="Wieler and Hahn, Weakly supervised learning for industrial optical inspection, DAGM symposium 2007",
         source="https://hci.iwr.uni-heidelberg.de/content/weakly-supervised-learning-industrial-optical-inspection",
+        variants={"ten_classes": "an anomaly class for each texture, class1 to class10, instead of one (D35)"},
+        label_order=label_order,
+        prepare=prepare,
     )
 }

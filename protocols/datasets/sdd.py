@@ -1,6 +1,141 @@
 """SDD: the first Kolektor Surface-Defect Dataset, each photograph cut into three parts (spec 10.3)."""
 
-from protocols.datasets import DatasetInfo, Published
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from protocols.building import Building, Piece
+from protocols.datasets import DatasetInfo, Download, Published
+from protocols.errors import DataError
+from protocols.manifest import Row
+from protocols.naming import NORMAL
+
+_OBJECTS = tuple(f"kos{number:02d}" for number in range(1, 51))
+_PHOTOGRAPHS = 399
+_STEM = re.compile(r"part(\d+)(_label)?", re.IGNORECASE)
+_TRAIN_NORMALS = 594
+
+
+@dataclass(frozen=True)
+class _Photograph:
+    """An image, its label image, and `kos01/Part5`, which names both."""
+
+    group: str
+    image: Path
+    label: Path
+
+    def id(self, third: int) -> str:
+        return f"{self.group.replace('/', '_')}_{third}.png"
+
+
+@dataclass(frozen=True)
+class _Label:
+    """The size of a label image, and the label of each third of it."""
+
+    height: int
+    width: int
+    thirds: tuple[str, ...]
+
+
+def prepare(building: Building) -> list[Row]:
+    """Cut each photograph at floor(H / 3) and floor(2 H / 3); a third is a defect where its label has a pixel that is
+    not black.
+
+    The variant `594` keeps, of the training normals which the seedless draw gives, the first 594 by rank; its manifest
+    fixes the split (D29).
+
+    Raises:
+        DataError: an object is missing, an image has no label or a label no image, or their sizes differ.
+    """
+    from protocols import decode
+    from protocols.threads import parallel
+
+    photographs = {photograph.image: photograph for photograph in _photographs(building.source)}
+    if len(photographs) != _PHOTOGRAPHS:
+        building.notify(f"sdd: {len(photographs)} photographs, where the release has {_PHOTOGRAPHS}")
+    with decode.quietly():
+        read = parallel(_read_label, photographs.values(), building.jobs)
+        labels = dict(zip(photographs, read, strict=True))
+    kept = _splits({photographs[path]: label for path, label in labels.items()}, building.variant)
+    return building.pieces(list(photographs), lambda path: _cut(photographs[path], labels[path], kept))
+
+
+def _photographs(release: Path) -> list[_Photograph]:
+    from protocols.layouts import entry, find_root
+
+    root = find_root(release, _OBJECTS[0])
+    return [photograph for name in _OBJECTS for photograph in _object(name, entry(root, name), release)]
+
+
+def _object(name: str, folder: Path, release: Path) -> list[_Photograph]:
+    from protocols.layouts import files
+
+    images: dict[int, Path] = {}
+    labels: dict[int, Path] = {}
+    for path in files(folder, root=release):
+        match = _STEM.fullmatch(path.stem)
+        if match is None:
+            raise DataError(f"{path} is named neither PartN nor PartN_label: move it away")
+        kind = labels if match[2] else images
+        if kind.setdefault(int(match[1]), path) != path:
+            raise DataError(f"{kind[int(match[1])]} and {path} are the same part: remove one of them")
+    for part in sorted(images.keys() ^ labels.keys()):
+        there, missing = (images[part], "label") if part in images else (labels[part], "image")
+        raise DataError(f"{there} has no {missing} beside it: get the release again")
+    return [_Photograph(f"{name}/Part{part}", images[part], labels[part]) for part in sorted(images)]
+
+
+def _read_label(photograph: _Photograph) -> _Label:
+    from protocols.raw import pixels
+
+    label = pixels(photograph.label)
+    height, width, _ = label.shape
+    thirds = tuple("defect" if label[rows].any() else NORMAL for rows in _thirds(height))
+    return _Label(height, width, thirds)
+
+
+def _thirds(height: int) -> list[slice]:
+    first, second = height // 3, 2 * height // 3
+    return [slice(0, first), slice(first, second), slice(second, height)]
+
+
+def _splits(labels: Mapping[_Photograph, _Label], variant: str) -> dict[str, str]:
+    """The images that are kept, by id, and the split of each (empty where the rule draws it)."""
+    from protocols.draw import ranked
+
+    normals = list(_ids(labels, NORMAL))
+    defects = list(_ids(labels, "defect"))
+    if variant != "594":
+        return dict.fromkeys(normals + defects, "")
+    order = ranked("sdd", NORMAL, "", normals)
+    n_train = 3 * len(order) // 4
+    test = dict.fromkeys(order[n_train:] + defects, "test")
+    return test | dict.fromkeys(order[: min(n_train, _TRAIN_NORMALS)], "train")
+
+
+def _ids(labels: Mapping[_Photograph, _Label], wanted: str) -> Iterable[str]:
+    for photograph, label in labels.items():
+        yield from (photograph.id(third) for third, found in enumerate(label.thirds) if found == wanted)
+
+
+def _cut(photograph: _Photograph, label: _Label, kept: Mapping[str, str]) -> list[Piece]:
+    from protocols.raw import pixels
+
+    image = pixels(photograph.image)
+    height, width, _ = image.shape
+    if (height, width) != (label.height, label.width):
+        raise DataError(
+            f"{photograph.label} is {label.width} x {label.height}, but {photograph.image} is {width} x {height}: "
+            "get the release again"
+        )
+    thirds = ((photograph.id(third), rows) for third, rows in enumerate(_thirds(height)))
+    return [
+        Piece(id_, found, image[rows], kept[id_], photograph.group)
+        for (id_, rows), found in zip(thirds, label.thirds, strict=True)
+        if id_ in kept
+    ]
+
 
 DATASETS = {
     "sdd": DatasetInfo(
@@ -9,11 +144,27 @@ DATASETS = {
         kind="industrial",
         image_size=448,
         published=Published(594, 286, 54, 1),
-        licence="see source",
+        licence="CC BY-NC-SA 4.0, as it is commonly said to be: see the source",
         citation=(
             "Tabernik et al., Segmentation-based deep-learning approach for surface-defect detection, Journal of "
             "Intelligent Manufacturing 2020"
         ),
-        source="https://www.vicos.si/resources/kolektorsdd",
+        source="https://www.vicos.si/resources/kolektorsdd (the archive with fine annotations)",
+        size="102 MB",
+        downloads=(
+            Download(
+                "https://data.vicos.si/datasets/KSDD/KolektorSDD.zip",
+                "KolektorSDD.zip",
+                "65dc621693418585de9c4467d1340ea7958a6181816f0dc2883a1e8b61f9d4dc",
+            ),
+        ),
+        differences=(
+            "399 photographs in three parts are 1197 images, 54 of them defects; three quarters of the 1143 others are "
+            "857 training normals, where Table 5 prints 594 (sdd@594 has as many)"
+        ),
+        variants={
+            "594": "as many training normals as Table 5 prints: the first by rank; the others are left out (D29)"
+        },
+        prepare=prepare,
     )
 }

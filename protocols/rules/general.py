@@ -3,7 +3,7 @@
 from protocols import steps
 from protocols.errors import DataError
 from protocols.naming import NORMAL
-from protocols.steps import Ids, Lists, Request
+from protocols.steps import Lists, Request
 
 COORDINATES = ("shots",)
 OPTIONS = ("normal_split", "deduplicate", "leak_guard", "contamination", "one_shot_test", "limit_train", "limit_test")
@@ -17,20 +17,21 @@ def lists(request: Request) -> Lists:
     """
     train_normal, test_normal = steps.normals(request)
     train_normal = steps.limit_train(request, train_normal)
-    order = request.ranked("anomaly", tuple(row.id for row in request.rows if row.label != NORMAL))
+    anomalies = tuple(row.id for row in request.rows if row.label != NORMAL)
     n_labelled, n_leaving = steps.shots(request), steps.n_leaving(request)
     n_extra = _n_extra(len(train_normal), request.options.contamination)
     n_gone = n_leaving + n_extra
-    if n_gone >= len(order):
-        raise DataError(_too_few(request, len(order), n_gone, n_extra))
-    extra: Ids = tuple(order[n_leaving:n_gone])
+    if n_gone >= len(anomalies):
+        raise DataError(_too_few(request, len(anomalies), n_gone, n_extra))
+    order = request.first("anomaly", anomalies, n_gone)
+    gone = frozenset(order)
     drawn = Lists(
-        train_normal=tuple(sorted((*train_normal, *extra))),
-        train_anomaly=tuple(order[:n_labelled]),
+        train_normal=tuple(sorted((*train_normal, *order[n_leaving:]))) if n_extra else train_normal,
+        train_anomaly=order[:n_labelled],
         test_normal=test_normal,
-        test_anomaly=tuple(sorted(order[n_gone:])),
+        test_anomaly=tuple(id_ for id_ in anomalies if id_ not in gone),
     )
-    return steps.limit_test(request, steps.unleaked(request, tuple(order[:n_gone]), drawn))
+    return steps.limit_test(request, steps.unleaked(request, order, drawn))
 
 
 def _n_extra(n_normal: int, share: float) -> int:

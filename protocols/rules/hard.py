@@ -20,13 +20,15 @@ def lists(request: Request) -> Lists:
         raise DataError(
             f"{dataset.name} has no anomaly class but '{known}', so none is left to test: use the rule general"
         )
-    order = request.ranked("anomaly", tuple(row.id for row in request.rows if row.label == known))
-    if not order:
+    seen = tuple(row.id for row in request.rows if row.label == known)
+    if not seen:
         raise DataError(f"every image of '{known}' in {dataset.name} repeats another's: do not set deduplicate")
+    n_labelled, n_leaving = steps.shots(request), steps.n_leaving(request)
+    order = request.first("anomaly", seen, n_leaving)
     drawn = Lists(
         train_normal=steps.limit_train(request, train_normal),
-        train_anomaly=tuple(order[: steps.shots(request)]),
+        train_anomaly=order[:n_labelled],
         test_normal=test_normal,
         test_anomaly=unknown,
     )
-    return steps.limit_test(request, steps.unleaked(request, tuple(order[: steps.n_leaving(request)]), drawn))
+    return steps.limit_test(request, steps.unleaked(request, order, drawn))

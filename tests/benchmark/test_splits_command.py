@@ -1,13 +1,20 @@
-"""`bench splits show`: the lists of ELPV's splits, equal to those drawn from the design's text alone."""
+"""`bench splits`: ELPV's lists equal those drawn from the design's text alone; verify and export."""
 
+import csv
+import dataclasses
 import hashlib
 import importlib.util
+import io
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from benchmark.cli import status
+from protocols import fingerprints
+from protocols.building import pixels_digest
+from protocols.manifest import Row, build, write
 
 if importlib.util.find_spec("elpv_dataset") is None:
     pytest.skip("the package elpv-dataset is not installed", allow_module_level=True)
@@ -37,3 +44,135 @@ def test_a_split_is_the_stated_one(stated, data, monkeypatch, capfd):
     for name in LISTS:
         text = "".join(f"{image}\n" for image in shown[name])
         assert hashlib.sha256(text.encode()).hexdigest() == stated[f"{name}_fingerprint"]
+
+
+@pytest.fixture
+def elpv(data, monkeypatch):
+    monkeypatch.setenv("BENCH_DATA", str(data))
+
+
+@pytest.fixture
+def classes(tmp_path, monkeypatch):
+    """A prepared set of two classes, of which one image is both in training and in test."""
+    pixels = np.random.default_rng(0).integers(0, 256, (40, 6, 6, 1), dtype=np.uint8)
+    pixels[30] = pixels[3]
+    ids = sorted(f"{half}/{i:05d}" for half in ("train", "test") for i in range(20))
+    images = list(zip(ids, pixels, strict=True))
+    rows = [
+        Row(id_, "images.npy", str(place % 2), id_[:-6], pixels_digest(image), 6, 6, 1)
+        for place, (id_, image) in enumerate(images)
+    ]
+    folder = tmp_path / "data" / "toyset"
+    folder.mkdir(parents=True)
+    np.save(folder / "images.npy", pixels)
+    write(build("toyset", folder, rows), folder)
+    monkeypatch.setenv("BENCH_DATA", str(tmp_path / "data"))
+    return tmp_path
+
+
+def test_ten_shots_are_the_default_where_a_rule_has_shots(elpv, capfd):
+    assert status(["splits", "show", "--protocol", "general", "--dataset", "elpv", "--json"]) == 0
+    shown = json.loads(capfd.readouterr().out)
+    assert shown["shots"] == 10
+    assert not {"normal_class", "gamma"} & shown.keys()
+
+
+def test_the_class_and_the_share_are_shown_where_the_rule_has_them(classes, capfd):
+    words = ["splits", "show", "--dataset", "toyset", "--normal-class", "1", "--json"]
+    assert status([*words, "--protocol", "one_class"]) == 0
+    shown = json.loads(capfd.readouterr().out)
+    assert (shown["normal_class"], shown["shots"], shown["known_class"]) == ("1", None, None)
+    assert "gamma" not in shown
+    assert len(shown["train_normal"]) == 10
+    assert status([*words, "--protocol", "labelled_share", "--gamma", "0.20", "--split", "limit_train=8"]) == 0
+    shown = json.loads(capfd.readouterr().out)
+    assert (shown["normal_class"], shown["gamma"], shown["options"]) == ("1", "0.20", {"limit_train": 8})
+    assert len(shown["train_anomaly"]) == 2
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["show", "--protocol", "one_class", "--dataset", "toyset"], "needs a value for normal_class"),
+        (["show", "--protocol", "one_class", "--dataset", "toyset", "--normal-class", "2"], "choose one of 0, 1"),
+        (["show", "--protocol", "one_class", "--dataset", "toyset", "--normal-class", "1", "--shots", "1"], "no shots"),
+        (
+            ["show", "--protocol", "labelled_share", "--dataset", "toyset", "--normal-class", "1", "--gamma", "0.1"],
+            "did you mean '0.10'?",
+        ),
+        (["export", "--protocol", "general", "--dataset", "toyset", "--format", "mvtec"], "give --output PATH"),
+        (["export", "--protocol", "general", "--dataset", "toyset", "--masks"], "add --format mvtec"),
+        (["verify", "toyset", "--deduplicate"], "add --protocol one_class and --normal-class"),
+        (["verify", "toysets"], "did you mean 'toyset'?"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_what_cannot_be_drawn_is_one_line_and_exit_status_2(classes, capfd, words, said):
+    assert status(["splits", *words]) == 2
+    told = capfd.readouterr()
+    assert said in told.err
+    assert told.err.count("\n") == 1
+    assert told.out == ""
+
+
+def test_verify_reports_what_is_in_both_halves_of_a_release(classes, capfd):
+    assert status(["splits", "verify"]) == 0
+    told = capfd.readouterr().out
+    assert "equal images on both sides: 1 group\n    training train/00010; test test/00003" in told
+    assert "1 with different labels" in told
+    assert status(["splits", "verify", "toyset", "--protocol", "one_class", "--normal-class", "0", "--json"]) == 0
+    (finding,) = json.loads(capfd.readouterr().out)
+    assert finding["contents"] == [{"training": ["train/00010"], "test": ["test/00003"]}]
+    assert finding["duplicates"] == [["test/00003", "train/00010"]]
+    assert (finding["photographs"], finding["committed"], finding["near_duplicates"]) == ([], None, None)
+    words = ["splits", "verify", "toyset", "--protocol", "one_class", "--normal-class", "0", "--deduplicate", "--json"]
+    assert status(words) == 0
+    assert json.loads(capfd.readouterr().out)[0]["contents"] == []
+
+
+def test_verify_compares_with_the_committed_fingerprints(elpv, capfd, monkeypatch):
+    assert status(["splits", "verify", "elpv"]) == 0
+    assert "its 11 fingerprints are the committed ones" in capfd.readouterr().out
+    pinned = fingerprints.committed()
+    other = dataclasses.replace(pinned["elpv"], splits=pinned["elpv"].splits | {"hard-mono-10-s1": "f" * 64})
+    monkeypatch.setattr(fingerprints, "committed", lambda: {"elpv": other})
+    assert status(["splits", "verify", "elpv"]) == 1
+    (line,) = [line for line in capfd.readouterr().out.splitlines() if "differs" in line]
+    found = pinned["elpv"].splits["hard-mono-10-s1"][:16]
+    assert line == f"  differs: elpv: hard-mono-10-s1 is {found}, the committed fingerprint is {'f' * 16}"
+
+
+def test_verify_writes_the_fingerprints_that_are_committed(elpv, tmp_path, capfd):
+    assert status(["splits", "verify", "elpv", "--write", str(tmp_path / "found.json")]) == 0
+    assert json.loads((tmp_path / "found.json").read_text()) == {
+        "elpv": dataclasses.asdict(fingerprints.committed()["elpv"])
+    }
+
+
+def test_verify_needs_something_prepared(tmp_path, monkeypatch, capfd):
+    monkeypatch.setenv("BENCH_DATA", str(tmp_path))
+    assert status(["splits", "verify"]) == 2
+    assert "no dataset is prepared: name one" in capfd.readouterr().err
+
+
+def test_export_prints_or_writes_the_list(elpv, tmp_path, capfd):
+    words = ["splits", "export", "--protocol", "hard", "--known-class", "mono", "--dataset", "elpv"]
+    assert status(words) == 0
+    printed = capfd.readouterr().out
+    assert status([*words, "--output", str(tmp_path / "split.csv")]) == 0
+    assert (tmp_path / "split.csv").read_text() == printed
+    stated = next(s for s in DRAWN["splits"] if (s["known_class"], s["shots"], s["split_seed"]) == ("mono", 10, 0))
+    lines = list(csv.DictReader(io.StringIO(printed)))
+    assert [line["id"] for line in lines if line["list"] == "train_anomaly"] == stated["train_anomaly"]
+    assert [sum(line["list"] == name for line in lines) for name in LISTS] == stated["counts"]
+
+
+def test_export_writes_folders_for_other_code(classes, capfd):
+    words = ["splits", "export", "--protocol", "one_class", "--normal-class", "0", "--dataset", "toyset"]
+    target = classes / "out"
+    assert status([*words, "--format", "mvtec", "--masks", "--output", str(target)]) == 0
+    counts = {str(folder.relative_to(target)): len(list(folder.glob("*.png"))) for folder in target.rglob("*/")}
+    assert counts["toyset/train/good"] == counts["toyset/test/good"] == counts["toyset/test/1"] == 10
+    assert counts["toyset/ground_truth/1"] == 10
+    assert status([*words, "--format", "mvtec", "--output", str(target)]) == 2
+    assert "is not empty" in capfd.readouterr().err

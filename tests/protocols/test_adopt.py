@@ -164,7 +164,7 @@ def _broken_name(source: Path) -> None:
         (lambda s: (s / "test/color/000.png").write_bytes(b""), "color/000.png is empty: replace or remove the file"),
         (lambda s: (s / "test/color/000.png").write_bytes(b"no image"), "000.png is not a readable image"),
         (_truncate, "color/001.png is not a readable image"),
-        (_twins, "have the same name in Unicode's NFC: rename one of them"),
+        (_twins, r"are both the image 'test/color/ä.png' \(in Unicode's NFC\): rename one"),
         (_outside, "009.png links to .*secret.png, which is outside"),
         (lambda s: (s / "test/color/009.png").symlink_to("gone.png"), "009.png is a link that leads nowhere"),
         (_same_class, "are both the class 'color': rename one of them"),

@@ -3,11 +3,12 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from protocols import prepare, verify
+from protocols import datasets, prepare, verify
 from protocols.errors import DataError
 from protocols.manifest import MANIFEST, Dataset
 
@@ -98,7 +99,9 @@ def test_a_release_folder_can_be_given(tmp_path: Path, small_elpv: Path) -> None
 
 def test_a_known_dataset_that_is_not_there_says_where_to_get_it(tmp_path: Path) -> None:
     assert prepare.state(tmp_path, "carpet") == "absent"
-    with pytest.raises(DataError, match=r"carpet is not in .*mvtec.com.*bench data adopt DIR --name carpet"):
+    with pytest.raises(
+        DataError, match=r"carpet is not in .*mvtec.com.*bench data prepare carpet --source DIR_OR_ARCHIVE"
+    ):
         prepare.open_dataset(tmp_path, "carpet")
 
 
@@ -110,7 +113,9 @@ def test_an_unknown_dataset_gets_a_near_miss(tmp_path: Path, name: str, hint: st
         prepare.open_dataset(tmp_path, name)
 
 
-def test_what_has_no_preparation_says_how_to_adopt_it(tmp_path: Path) -> None:
+def test_what_has_no_preparation_says_how_to_adopt_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    infos = datasets.infos()
+    monkeypatch.setattr(datasets, "infos", lambda: infos | {"aitex": replace(infos["aitex"], prepare=None)})
     with pytest.raises(DataError, match="bench data adopt DIR --name aitex"):
         prepare.prepare(tmp_path, "aitex", tmp_path)
     with pytest.raises(DataError, match="there is no dataset 'aitec': did you mean 'aitex'"):
@@ -130,7 +135,7 @@ sys.path.insert(0, sys.argv[2])
 from protocols import prepare
 said = []
 dataset = prepare.open_dataset(Path(sys.argv[1]), "elpv", notify=said.append)
-print(dataset.fingerprint, len(said))
+print(dataset.fingerprint, sum(line.startswith("preparing") for line in said))
 """
 
 
@@ -148,7 +153,7 @@ from pathlib import Path
 sys.path.insert(0, sys.argv[2])
 from protocols import prepare
 from protocols import folders
-folders._sync = lambda folder: os.kill(os.getpid(), signal.SIGKILL)
+folders.sync = lambda folder: os.kill(os.getpid(), signal.SIGKILL)
 prepare.open_dataset(Path(sys.argv[1]), "elpv")
 """
 

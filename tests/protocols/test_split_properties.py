@@ -54,7 +54,7 @@ def lists(split: splits.Split) -> list[tuple[str, ...]]:
 
 
 @settings(deadline=None, max_examples=60)
-@given(any_dataset(), st.sampled_from(["general", "hard"]), SEEDS, st.integers(1, 12), OPTIONS)
+@given(any_dataset(), st.sampled_from(["general", "hard", "cross_domain"]), SEEDS, st.integers(1, 12), OPTIONS)
 def test_lists_are_disjoint_sorted_and_labelled(
     dataset: Dataset, rule: str, seed: int, shots: int, options: dict[str, object]
 ) -> None:

@@ -1,0 +1,175 @@
+"""What `bench data` says of a dataset: its counts beside the published ones, and what explains a difference."""
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from protocols import datasets, prepare
+from protocols.errors import DataError
+from protocols.naming import NORMAL
+from protocols.workshop import usable
+
+if TYPE_CHECKING:
+    from protocols.datasets import DatasetInfo, Published
+    from protocols.manifest import Dataset
+
+_SHOWN_GROUPS = 20
+_SHOWN_IDS = 8
+
+
+def counts(dataset: "Dataset") -> dict[str, dict[str, int]]:
+    """Images by class: normals after the seedless draw and anomalies under `test`; of a set of classes what the release
+    calls train and test.
+    """
+    if any(row.label == NORMAL for row in dataset.rows):
+        train, test = _normals(dataset)
+        normal = {NORMAL: {"train": train, "test": test}}
+    else:
+        normal = {}
+    classes = {label: {"train": 0, "test": 0} for label in dataset.labels}
+    for row in dataset.rows:
+        if row.label != NORMAL:
+            classes[row.label]["train" if row.split == "train" else "test"] += 1
+    return normal | classes
+
+
+def table_5(dataset: "Dataset") -> "Published | None":
+    """The counts that DRA's Table 5 prints, taken from the manifest; None for a set without normal images."""
+    from protocols.datasets import Published
+
+    found = counts(dataset)
+    if NORMAL not in found:
+        return None
+    anomalies = sum(row.label != NORMAL for row in dataset.rows)
+    return Published(found[NORMAL]["train"], found[NORMAL]["test"], anomalies, len(dataset.labels))
+
+
+def described(dataset: "Dataset") -> str:
+    """The counts in words."""
+    measured = table_5(dataset)
+    if measured is not None:
+        return _in_words(measured)
+    train = sum(row.split == "train" for row in dataset.rows)
+    return f"{train} training and {len(dataset.rows) - train} test images of {_plural(len(dataset.labels), 'class')}"
+
+
+def beside_table_5(dataset: "Dataset", info: "DatasetInfo | None") -> tuple[list[str], list[str]]:
+    """Lines that compare a dataset with Table 5 and with the release that was seen: differences, and what is no fault.
+
+    A difference that the dataset declares, or that its variant makes, is no fault.
+    """
+    measured = table_5(dataset)
+    if info is None:
+        return [], []
+    variant = dataset.name.partition("@")[2]
+    remarks = []
+    if info.fingerprint is not None and not variant:
+        same = "that" if dataset.fingerprint == info.fingerprint else "not that"
+        remarks.append(f"the fingerprint is {same} of the whole release")
+    if info.published is None or measured is None:
+        return [], remarks
+    if measured == info.published:
+        return [], [*remarks, f"counts as in Table 5: {_in_words(measured)}"]
+    line = f"counts differ from Table 5: {_in_words(measured)}; published {_in_words(info.published)}"
+    reason = info.variants.get(variant) if variant else info.differences
+    return ([], [*remarks, f"{line}; declared: {reason}"]) if reason else ([line], remarks)
+
+
+def facts(
+    data: Path, name: str, opened: "Dataset | None", groups: "tuple[tuple[str, ...], ...] | None"
+) -> dict[str, Any]:
+    """What `bench data show` prints of a dataset, which is `opened` where it is there."""
+    info = datasets.find(name)
+    return {
+        "name": name,
+        "state": "ready" if opened else prepare.state(data, name),
+        "fingerprint": opened.fingerprint if opened else None,
+        "counts": counts(opened) if opened else None,
+        "published": asdict(info.published) if info and info.published else None,
+        "duplicates": [list(group) for group in groups] if groups is not None else None,
+        "differences": (info.differences or None) if info else None,
+        "variants": dict(info.variants) if info else {},
+        "size": (info.size or None) if info else None,
+        "licence": info.licence if info else None,
+        "citation": info.citation if info else None,
+        "source": info.source if info else None,
+    }
+
+
+def in_lines(found: dict[str, Any]) -> list[str]:
+    """What `facts` found, for a person: a word and its value a line, lists and tables below it."""
+    lines = []
+    for key, value in found.items():
+        if key in {"duplicates", "near_duplicates"}:
+            lines += duplicate_lines(value or (), key.replace("_", " "), found["name"])
+        elif key == "counts" and value:
+            lines.append(f"{'counts':26}{'train':>8}{'test':>8}")
+            lines += [f"  {label:24}{number['train']:8}{number['test']:8}" for label, number in value.items()]
+        elif isinstance(value, dict):
+            inner = (f"{name} {text}" if key == "published" else f"{name}: {text}" for name, text in value.items())
+            lines += [f"{key:13}{', '.join(inner)}"] if value else []
+        elif value:
+            lines.append(f"{key:13}{value}")
+    return lines
+
+
+def listed(data: Path, name: str) -> dict[str, Any]:
+    """What `bench data list` prints of a dataset."""
+    info = datasets.find(name)
+    opened = usable(data / name, name)
+    measured = table_5(opened) if opened else None
+    return {
+        "name": name,
+        "state": "ready" if opened else prepare.state(data, name),
+        "title": info.title if info else "adopted",
+        "source": info.source if info else None,
+        "licence": info.licence if info else None,
+        "size": (info.size or None) if info else None,
+        "download": bool(info and info.downloads),
+        "counts": asdict(measured) if measured else None,
+        "published": asdict(info.published) if info and info.published else None,
+    }
+
+
+def duplicate_lines(groups: "tuple[tuple[str, ...], ...]", what: str, name: str) -> list[str]:
+    """Groups of ids, one a line, and how many there are; a long list is cut."""
+    if not groups:
+        return []
+    spare = sum(len(group) - 1 for group in groups)
+    lines = [f"{what}: {_plural(len(groups), 'group')}, {_plural(spare, 'image')} more than contents"]
+    lines += [f"  {_shortened(group)}" for group in groups[:_SHOWN_GROUPS]]
+    if len(groups) > _SHOWN_GROUPS:
+        lines.append(f"  and {len(groups) - _SHOWN_GROUPS} more: see 'bench data show {name} --json'")
+    return lines
+
+
+def _shortened(group: tuple[str, ...]) -> str:
+    more = len(group) - _SHOWN_IDS
+    return " = ".join(group[:_SHOWN_IDS]) + (f" and {more} more" if more > 0 else "")
+
+
+def _normals(dataset: "Dataset") -> tuple[int, int]:
+    """Training and test normals after the seedless draw; all count as test where they are too few to be drawn."""
+    from protocols.options import Options
+    from protocols.steps import Request, normals
+
+    try:
+        train, test = normals(Request(dataset, split_seed=0, options=Options()))
+    except DataError:
+        train = tuple(row.id for row in dataset.rows if row.label == NORMAL and row.split == "train")
+        return len(train), sum(row.label == NORMAL for row in dataset.rows) - len(train)
+    return len(train), len(test)
+
+
+def _in_words(found: "Published") -> str:
+    return (
+        f"{found.train_normal} training and {found.test_normal} test normals, "
+        f"{_plural(found.anomalies, 'anomaly')} of {_plural(found.classes, 'class')}"
+    )
+
+
+_PLURALS = {"anomaly": "anomalies", "class": "classes", "group": "groups", "image": "images"}
+
+
+def _plural(number: int, word: str) -> str:
+    return f"{number} {word if number == 1 else _PLURALS[word]}"

@@ -1,0 +1,317 @@
+"""Unpacking the archives of a release: zip, and tar plain or packed by gzip, bzip2 or xz. Nothing in them is trusted.
+
+Refused by name: a path that is absolute or leads out, a link, a device, a name twice, a member with a password, more
+bytes or files than `Limits` allow. Files that operating systems leave behind are checked but not unpacked.
+"""
+
+import bz2
+import contextlib
+import functools
+import gzip
+import lzma
+import shutil
+import stat
+import struct
+import tarfile
+import unicodedata
+import zipfile
+import zlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+from typing import IO, Any, Literal, cast
+
+from protocols.errors import DataError
+from protocols.folders import check_space
+from protocols.layouts import is_litter
+from protocols.threads import parallel
+
+Count = Callable[[int, int], None]
+Kind = Literal["file", "folder", "link", "device"]
+
+SUFFIXES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz")
+FOREIGN = (".7z", ".rar")
+
+_OPENERS: dict[bytes, Callable[[IO[bytes]], Any]] = {b"\x1f\x8b": gzip.open, b"BZh": bz2.open, b"\xfd7zXZ\0": lzma.open}
+_DAMAGE = (
+    *(tarfile.TarError, zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error),
+    *(EOFError, OSError, ValueError, NotImplementedError),
+)
+_CHUNK = 1 << 20
+_LONGEST_READ = 16 << 20
+_LONGEST_NAME = 255
+_BLOCK = bytes(512)
+_LOCKED = 1
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What one archive may become: so many files, and so many times its own size, or `least` bytes if that is more."""
+
+    files: int = 1_000_000
+    growth: int = 100
+    least: int = 256 << 20
+
+
+def check(archive: Path, limits: Limits | None = None) -> None:
+    """Refuse what is no archive that can be unpacked here; of a zip also what any of its members would be refused for.
+
+    The members of a tar are known only when it is read to its end; they are checked as they are unpacked.
+
+    Raises:
+        DataError: it is not, or cannot be read.
+    """
+    if archive.name.lower().endswith(FOREIGN):
+        raise DataError(f"{archive} cannot be unpacked here: unpack it yourself and give the folder")
+    if _is_zip(archive):
+        with _reading(archive), zipfile.ZipFile(archive) as opened:
+            _zip_members(opened, _Gate(archive, limits or Limits()))
+    elif not _is_tar(archive):
+        raise DataError(f"{archive} is no archive ({', '.join(SUFFIXES)}): give a folder, or get the file again")
+
+
+def unpack(archive: Path, folder: Path, *, jobs: int, count: Count, limits: Limits | None = None) -> None:
+    """Unpack an archive into `folder`, which may hold what an earlier call with the same archive left there.
+
+    Of a zip, files that are there with the right size and checksum are kept; a tar starts from its beginning.
+
+    Raises:
+        DataError: the archive is damaged or refused, or too little space is free.
+    """
+    gate = _Gate(archive, limits or Limits())
+    if _is_zip(archive):
+        _unpack_zip(archive, folder, gate, jobs, count)
+    else:
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
+        _unpack_tar(archive, folder, gate, count)
+
+
+@dataclass
+class _Gate:
+    """Lets the members of one archive in, one after the other, or refuses the archive."""
+
+    archive: Path
+    limits: Limits
+    _seen: dict[str, Kind] = field(default_factory=dict)
+    _bytes: int = 0
+    _members: int = 0
+
+    @functools.cached_property
+    def most(self) -> int:
+        """The bytes that the archive may become."""
+        return max(self.limits.least, self.limits.growth * self.archive.stat().st_size)
+
+    def admit(self, name: str, kind: Kind, size: int) -> PurePosixPath | None:
+        """Where to put a member, or None if it is not needed.
+
+        Raises:
+            DataError: it is refused.
+        """
+        self._members += 1
+        self._bytes += size
+        if self._members > self.limits.files:
+            raise DataError(f"{self.archive} holds more than {self.limits.files} files: unpack it yourself")
+        if self._bytes > self.most:
+            raise self.refusal(name, f"with which it would grow to more than {self.most / 2**20:.0f} MiB")
+        path = PurePosixPath(name)
+        if name.startswith("/") or (name[:1].isalpha() and name[1:2] == ":"):
+            raise self.refusal(name, "an absolute path")
+        if ".." in path.parts:
+            raise self.refusal(name, "a path that leads out of the folder")
+        if kind in {"link", "device"}:
+            raise self.refusal(name, f"a {kind}")
+        if "\0" in name or (kind == "file" and not path.parts):
+            raise self.refusal(name, "no name of a file")
+        if any(len(part.encode(errors="surrogateescape")) > _LONGEST_NAME for part in path.parts):
+            raise self.refusal(name, "a name that is too long")
+        self._refuse_again(name, path, kind)
+        return path if kind == "file" and not any(map(is_litter, path.parts)) else None
+
+    def refusal(self, name: str, problem: str) -> DataError:
+        return DataError(f"{self.archive} holds {name!r}, {problem}: nothing of it is used; get the release again")
+
+    def _refuse_again(self, name: str, path: PurePosixPath, kind: Kind) -> None:
+        text = unicodedata.normalize("NFC", str(path))
+        known = self._seen.get(text)
+        if known is not None and "file" in {kind, known}:
+            raise self.refusal(name, "which it holds twice")
+        for parent in PurePosixPath(text).parents:
+            if self._seen.setdefault(str(parent), "folder") == "file":
+                raise self.refusal(name, f"which lies below the file {str(parent)!r}")
+        self._seen[text] = kind
+
+
+def _is_zip(archive: Path) -> bool:
+    with _reading(archive):
+        return zipfile.is_zipfile(archive)
+
+
+def _is_tar(archive: Path) -> bool:
+    with _reading(archive), archive.open("rb") as file:
+        start = file.read(512)
+    return any(start.startswith(magic) for magic in _OPENERS) or start[257:262] == b"ustar"
+
+
+def _zip_members(opened: zipfile.ZipFile, gate: _Gate) -> list[tuple[zipfile.ZipInfo, PurePosixPath]]:
+    members = []
+    for info in opened.infolist():
+        name = info.filename.replace("\\", "/")
+        if info.flag_bits & _LOCKED:
+            raise gate.refusal(name, "which needs a password: unpack it yourself and give the folder")
+        path = gate.admit(name, _zip_kind(info, name), info.file_size)
+        if path is not None:
+            members.append((info, path))
+    return members
+
+
+def _zip_kind(info: zipfile.ZipInfo, name: str) -> Kind:
+    """What a member is; only some systems write it into the zip, and 0 is that of those that do not."""
+    kind = stat.S_IFMT(info.external_attr >> 16)
+    if kind == stat.S_IFLNK:
+        return "link"
+    if kind not in {0, stat.S_IFREG, stat.S_IFDIR}:
+        return "device"
+    return "folder" if name.endswith("/") else "file"
+
+
+def _unpack_zip(archive: Path, folder: Path, gate: _Gate, jobs: int, count: Count) -> None:
+    scratch = folder.with_name(f"{folder.name}.scratch")
+    shutil.rmtree(scratch, ignore_errors=True)
+    scratch.mkdir(parents=True)
+    folder.mkdir(exist_ok=True)
+    with _reading(archive):
+        opened = zipfile.ZipFile(archive)
+    with opened:
+        with _reading(archive):
+            members = _zip_members(opened, gate)
+        size = sum(info.file_size for info, _ in members)
+        check_space(folder, size, f"the files in {archive.name}", "BENCH_DATA")
+
+        def extract(item: tuple[int, tuple[zipfile.ZipInfo, PurePosixPath]]) -> None:
+            number, (info, path) = item
+            target = folder / path
+            if _is_there(target, info):
+                return
+            target.parent.mkdir(parents=True, exist_ok=True)
+            with _reading(archive):
+                source = opened.open(info)
+            with source, (scratch / str(number)).open("wb") as file:
+                _copy(archive, source, file)
+            (scratch / str(number)).replace(target)
+
+        for done, _ in enumerate(parallel(extract, enumerate(members), jobs), start=1):
+            count(done, len(members))
+    scratch.rmdir()
+
+
+def _is_there(target: Path, info: zipfile.ZipInfo) -> bool:
+    """Whether an earlier call has unpacked this member."""
+    if not target.is_file() or target.stat().st_size != info.file_size:
+        return False
+    checksum = 0
+    with target.open("rb") as file:
+        while chunk := file.read(_CHUNK):
+            checksum = zlib.crc32(chunk, checksum)
+    return checksum == info.CRC
+
+
+class _Guarded:
+    """A stream that refuses to read a lot at once, as a header of a made-up length would ask, and keeps its end."""
+
+    def __init__(self, stream: IO[bytes]) -> None:
+        self._stream = stream
+        self.last = b""
+
+    def read(self, size: int = -1) -> bytes:
+        if not 0 <= size <= _LONGEST_READ:
+            raise tarfile.ReadError(f"a header of {size} bytes")
+        self.last = self._stream.read(size)
+        return self.last
+
+    def seek(self, offset: int, whence: int = 0) -> int:
+        return self._stream.seek(offset, whence)
+
+    def tell(self) -> int:
+        return self._stream.tell()
+
+
+def _unpack_tar(archive: Path, folder: Path, gate: _Gate, count: Count) -> None:
+    size = archive.stat().st_size
+    with archive.open("rb") as packed, _decompressed(packed) as stream:
+        guarded = _Guarded(stream)
+        with _reading(archive):
+            opened = tarfile.open(fileobj=cast("IO[bytes]", guarded), mode="r:")  # noqa: SIM115 - closed below
+        with opened:
+            while (member := _next(archive, opened)) is not None:
+                cast("Any", opened).members.clear()  # it keeps them all, and a million would fill the memory
+                path = gate.admit(member.name, _tar_kind(member), member.size)
+                if path is not None:
+                    check_space(folder, member.size, f"the files in {archive.name}", "BENCH_DATA")
+                    _extract(archive, opened, member, folder / path)
+                count(min(packed.tell(), size), size)
+        _check_end(archive, guarded, gate)
+    count(size, size)
+
+
+def _decompressed(packed: IO[bytes]) -> contextlib.AbstractContextManager[IO[bytes]]:
+    start = packed.read(8)
+    packed.seek(0)
+    for magic, opener in _OPENERS.items():
+        if start.startswith(magic):
+            return cast("contextlib.AbstractContextManager[IO[bytes]]", opener(packed))
+    return contextlib.nullcontext(packed)
+
+
+def _next(archive: Path, opened: tarfile.TarFile) -> tarfile.TarInfo | None:
+    with _reading(archive):
+        return opened.next()
+
+
+def _tar_kind(member: tarfile.TarInfo) -> Kind:
+    if member.issym() or member.islnk():
+        return "link"
+    return "folder" if member.isdir() else "file" if member.isreg() else "device"
+
+
+def _extract(archive: Path, opened: tarfile.TarFile, member: tarfile.TarInfo, target: Path) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with _reading(archive):
+        source = opened.extractfile(member)
+    if source is not None:
+        with source, target.open("xb") as file:
+            _copy(archive, source, file)
+
+
+def _check_end(archive: Path, stream: _Guarded, gate: _Gate) -> None:
+    """Refuse a tar that ends without its end marker, and read what follows, so that a packed one's checksum is seen."""
+    if stream.last != _BLOCK:
+        raise DataError(f"{archive} is damaged or cut short (no end marker): get it again")
+    read = 0
+    while True:
+        with _reading(archive):
+            chunk = stream.read(_CHUNK)
+        read += len(chunk)
+        if not chunk:
+            return
+        if read > gate.most:
+            raise DataError(f"{archive} goes on for more than {gate.most / 2**20:.0f} MiB after its end: get it again")
+
+
+def _copy(archive: Path, source: IO[bytes], file: IO[bytes]) -> None:
+    while True:
+        with _reading(archive):
+            chunk = source.read(_CHUNK)
+        if not chunk:
+            return
+        file.write(chunk)
+
+
+@contextlib.contextmanager
+def _reading(archive: Path) -> Iterator[None]:
+    try:
+        yield
+    except (FileNotFoundError, PermissionError, IsADirectoryError) as error:
+        raise DataError(f"cannot read {archive} ({error.strerror}): check the path and its permissions") from error
+    except _DAMAGE as error:
+        raise DataError(f"{archive} is damaged or cut short ({error}): get it again") from error

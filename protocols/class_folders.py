@@ -1,0 +1,49 @@
+"""The layout of class folders: one folder of images a class, of which `normal` or `good` holds the normal ones."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from protocols import layouts
+from protocols.errors import DataError
+from protocols.naming import NORMAL, canonical_id, snake_case
+from protocols.raw import RawImage, refuse_equal_ids
+
+_NORMAL = ("good", "normal")
+
+
+def scan(source: Path, aliases: Mapping[str, str]) -> list[RawImage]:
+    """The images of a folder in that layout; the label of a class is its alias, else its name in lower snake case.
+
+    The layout fixes no split: a rule draws which normal images are for training.
+
+    Raises:
+        DataError: the folder is not in that layout, or names, links or classes in it cannot be taken over.
+    """
+    if not source.is_dir():
+        raise DataError(f"{source} is not a folder: give a folder that holds one folder of images a class")
+    root = source.resolve()
+    classes: dict[str, Path] = {}
+    for folder in layouts.folders(source):
+        label = _label(folder.name, aliases)
+        if classes.setdefault(label, folder) != folder:
+            raise DataError(f"{classes[label]} and {folder} are both the class '{label}': rename one of them")
+    if NORMAL not in classes:
+        raise DataError(f"{source} has no folder {' or '.join(_NORMAL)}: rename the folder of the normal images so")
+    if len(classes) == 1:
+        raise DataError(f"{source} holds no anomaly class: put anomalies into a folder beside {classes[NORMAL].name}")
+    images = [
+        RawImage(canonical_id(f"{folder.name}/{path.name}"), layouts.check_file(path, root), label)
+        for label, folder in sorted(classes.items())
+        for path in layouts.only_images(folder)
+    ]
+    refuse_equal_ids(images)
+    return images
+
+
+def _label(folder: str, aliases: Mapping[str, str]) -> str:
+    if folder.lower() in _NORMAL:
+        return NORMAL
+    label = aliases.get(folder) or snake_case(folder)
+    if label in {"", *_NORMAL}:
+        raise DataError(f"the class folder '{folder}' cannot be told from the normal images: rename it")
+    return label

@@ -1,0 +1,102 @@
+"""ImageNet-30: thirty classes of ImageNet with their own training and test folders (CSI spec 1)."""
+
+from pathlib import Path
+
+from protocols.building import Building
+from protocols.class_sets import check_counts, indices
+from protocols.datasets import DatasetInfo
+from protocols.errors import DataError
+from protocols.manifest import Row
+from protocols.naming import canonical_id
+
+_FOLDERS = {"one_class_train": ("train", 1300), "one_class_test": ("test", 100)}
+_CLASSES = (
+    "acorn",
+    "airliner",
+    "ambulance",
+    "american_alligator",
+    "banjo",
+    "barn",
+    "bikini",
+    "digital_clock",
+    "dragonfly",
+    "dumbbell",
+    "forklift",
+    "goblet",
+    "grand_piano",
+    "hotdog",
+    "hourglass",
+    "manhole_cover",
+    "mosque",
+    "nail",
+    "parking_meter",
+    "pillow",
+    "revolver",
+    "rotary_dial_telephone",
+    "schooner",
+    "snowmobile",
+    "soccer_ball",
+    "stingray",
+    "strawberry",
+    "tank",
+    "toaster",
+    "volcano",
+)
+
+
+def prepare(building: Building) -> list[Row]:
+    """Link the images of the thirty classes, whose label is their index in alphabetical order.
+
+    Raises:
+        DataError: a class is missing or has another number of images than the release, or a folder is no class.
+    """
+    from protocols.layouts import entry, find_root
+    from protocols.raw import RawImage
+
+    root = find_root(building.source, *_FOLDERS)
+    images = []
+    for folder, (split, count) in _FOLDERS.items():
+        classes = find_root(entry(root, folder), _CLASSES[0])
+        _refuse_foreign(classes)
+        part = [
+            RawImage(canonical_id(f"{folder}/{name}/{path.name}"), path, str(index), split)
+            for index, name in enumerate(_CLASSES)
+            for path in _images(entry(classes, name), building.source)
+        ]
+        check_counts(building.name, split, [image.label for image in part], dict.fromkeys(indices(30), count))
+        images += part
+    return building.unchanged(images)
+
+
+def _refuse_foreign(classes: Path) -> None:
+    from protocols.layouts import folders
+
+    for folder in folders(classes):
+        if folder.name.lower() not in _CLASSES:
+            raise DataError(f"{folder} is none of the thirty classes: move it away")
+
+
+def _images(folder: Path, release: Path) -> list[Path]:
+    """The images of a class, which the release keeps in a folder within the class's folder."""
+    from protocols.layouts import files, folders
+
+    return [path for inner in folders(folder) or [folder] for path in files(inner, root=release)]
+
+
+DATASETS = {
+    "imagenet30": DatasetInfo(
+        id="imagenet30",
+        title="ImageNet-30",
+        kind="classes",
+        image_size=224,
+        published=None,
+        licence="ImageNet's terms of access: research and education, not commercial",
+        citation=(
+            "Hendrycks et al., Using self-supervised learning can improve model robustness and uncertainty, "
+            "NeurIPS 2019"
+        ),
+        source="https://github.com/hendrycks/ss-ood (both archives, unpacked into one folder)",
+        normal_classes=indices(30),
+        prepare=prepare,
+    )
+}

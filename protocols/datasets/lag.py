@@ -1,0 +1,40 @@
+"""LAG: fundus images with and without suspected glaucoma, a pool of outliers that is never tested (spec 10.10)."""
+
+from protocols.building import Building
+from protocols.datasets import DatasetInfo
+from protocols.manifest import Row
+from protocols.naming import canonical_id
+
+_CLASSES = {"non_glaucoma": "non_glaucoma", "suspicious_glaucoma": "suspicious"}
+
+
+def prepare(building: Building) -> list[Row]:
+    """Link the images of both classes, whose labels are the values of `lag.classes` (spec D24).
+
+    The folders `attention_map` beside `image` are not used.
+    """
+    from protocols.layouts import entry, files, find_root
+    from protocols.raw import RawImage
+
+    root = find_root(building.source, *_CLASSES)
+    return building.unchanged(
+        RawImage(canonical_id(f"{folder}/image/{path.name}"), path, label)
+        for folder, label in _CLASSES.items()
+        for path in files(entry(entry(root, folder), "image"), root=building.source)
+    )
+
+
+DATASETS = {
+    "lag": DatasetInfo(
+        id="lag",
+        title="LAG glaucoma fundus images",
+        kind="pool",
+        image_size=448,
+        published=None,
+        licence="on request to the authors; research use",
+        citation="Li et al., Attention based glaucoma detection: a large-scale database and CNN model, CVPR 2019",
+        source="https://github.com/smilell/AG-CNN (the authors give the archive's password on request)",
+        label_aliases=_CLASSES,
+        prepare=prepare,
+    )
+}

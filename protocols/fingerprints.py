@@ -1,0 +1,137 @@
+"""Committed fingerprints: what the papers' splits of datasets with a fixed file list must be, id for id.
+
+`fingerprints.json` was written by `bench splits verify DATASET... --write FILE` from data whose ids and labels are
+those of the release. Draws depend on ids, labels and halves alone (where neither `leak_guard` nor `deduplicate` is
+on), so re-encoded images give the same fingerprints.
+"""
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from functools import partial
+from importlib.resources import files
+
+from protocols import datasets
+from protocols.draw import list_fingerprint
+from protocols.errors import DataError
+from protocols.manifest import Dataset
+from protocols.naming import NORMAL
+from protocols.options import Options
+from protocols.split import draw
+from protocols.steps import Request, normals
+
+_FILE = "fingerprints.json"
+_SEEDS = (0, 1, 2)
+_SHOTS = 10
+_GAMMA = "0.20"
+
+
+@dataclass(frozen=True)
+class Pinned:
+    """A dataset's number of images, the fingerprint of its ids, and those of its splits by their names.
+
+    Names: `normals-train` and `normals-test` (the seedless draw), `general-10-s0`, `hard-mono-10-s0`, `one_class-3`,
+    `labelled_share-3-0.20-s0`. Ten shots and the largest share stand for the smaller ones, which are prefixes.
+    """
+
+    images: int
+    ids: str
+    splits: dict[str, str]
+
+
+def of(dataset: Dataset) -> Pinned:
+    """The fingerprints of a dataset and of its splits under the papers' rules.
+
+    Raises:
+        DataError: a split cannot be drawn.
+    """
+    splits = {name: drawn() for name, drawn in _splits(dataset).items()}
+    return Pinned(images=len(dataset.rows), ids=ids_fingerprint(dataset), splits=splits)
+
+
+def ids_fingerprint(dataset: Dataset) -> str:
+    """SHA-256 over the sorted lines `id TAB label TAB split LF`: all that a draw depends on."""
+    lines = sorted(f"{row.id}\t{row.label}\t{row.split}\n" for row in dataset.rows)
+    return hashlib.sha256("".join(lines).encode()).hexdigest()
+
+
+def committed() -> dict[str, Pinned]:
+    """The committed fingerprints by dataset."""
+    stored = json.loads(files("protocols").joinpath(_FILE).read_text(encoding="utf-8"))
+    return {name: Pinned(**entry) for name, entry in stored.items()}
+
+
+def text(pinned: Mapping[str, Pinned]) -> str:
+    """The text of a file of fingerprints: JSON, keys sorted."""
+    entries = {name: asdict(entry) for name, entry in pinned.items()}
+    return json.dumps(entries, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
+
+
+def differences(dataset: Dataset, pinned: Pinned) -> list[str]:
+    """One line for each fingerprint that is not the committed one; none if all are equal."""
+    lines = []
+    if ids_fingerprint(dataset) != pinned.ids:
+        lines.append(
+            f"{dataset.name}: by id, label and half its {len(dataset.rows)} images are not the {pinned.images} of the "
+            "release"
+        )
+    splits = _splits(dataset)
+    for name, expected in pinned.splits.items():
+        try:
+            found = splits[name]()
+        except KeyError:
+            lines.append(f"{dataset.name}: {name} is committed and cannot be drawn from these classes")
+        except DataError as error:
+            lines.append(f"{dataset.name}: {name} is committed and cannot be drawn ({error})")
+        else:
+            if found != expected:
+                lines.append(f"{dataset.name}: {name} is {found[:16]}, the committed fingerprint is {expected[:16]}")
+    return lines
+
+
+def _splits(dataset: Dataset) -> dict[str, Callable[[], str]]:
+    """What draws each fingerprint, by name."""
+    found: dict[str, Callable[[], str]] = {}
+    if all(row.label != NORMAL for row in dataset.rows):
+        for label in dataset.labels:
+            found[f"one_class-{label}"] = partial(_drawn, dataset, "one_class", 0, normal_class=label)
+            for seed in _SEEDS:
+                name = f"labelled_share-{label}-{_GAMMA}-s{seed}"
+                found[name] = partial(_drawn, dataset, "labelled_share", seed, normal_class=label, gamma=_GAMMA)
+        return found
+    for place, half in enumerate(("train", "test")):
+        found[f"normals-{half}"] = partial(_drawn_normals, dataset, place)
+    info = datasets.find(dataset.name)
+    for seed in _SEEDS:
+        found[f"general-{_SHOTS}-s{seed}"] = partial(_drawn, dataset, "general", seed, shots=_SHOTS)
+        for known in info.known_classes if info else ():
+            name = f"hard-{known}-{_SHOTS}-s{seed}"
+            found[name] = partial(_drawn, dataset, "hard", seed, known_class=known, shots=_SHOTS)
+    return found
+
+
+def _drawn(
+    dataset: Dataset,
+    rule: str,
+    seed: int,
+    *,
+    known_class: str | None = None,
+    normal_class: str | None = None,
+    shots: int | None = None,
+    gamma: str | None = None,
+) -> str:
+    split = draw(
+        dataset,
+        rule,
+        split_seed=seed,
+        known_class=known_class,
+        normal_class=normal_class,
+        shots=shots,
+        gamma=gamma,
+    )
+    return split.fingerprint
+
+
+def _drawn_normals(dataset: Dataset, place: int) -> str:
+    return list_fingerprint(normals(Request(dataset, 0, Options()))[place])

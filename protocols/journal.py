@@ -1,0 +1,51 @@
+"""What an interrupted preparation has done already, so that the next one need not do it again."""
+
+import itertools
+import json
+import os
+import threading
+from pathlib import Path
+from typing import Any
+
+_LINES = "journal.jsonl"
+_PIECES = "pieces"
+
+
+class Journal:
+    """Lines `[key, value]` in a file that only grows, beside the folder of the files that they tell of.
+
+    It belongs to one source in one state and one version of the code that reads it: who opens it sees to that by the
+    folder's name. A line that a kill cut short is dropped. Threads may write at once.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.pieces = folder / _PIECES
+        self.pieces.mkdir(parents=True, exist_ok=True)
+        self._path = folder / _LINES
+        self._lock = threading.Lock()
+        self._calls = itertools.count()
+        self._done: dict[str, Any] = dict(self._read())
+
+    def call(self) -> int:
+        """The number of the next step; a preparation that is repeated takes the same steps in the same order."""
+        return next(self._calls)
+
+    def get(self, key: str) -> Any:
+        """What was put under `key`, or None."""
+        return self._done.get(key)
+
+    def put(self, key: str, value: Any) -> None:
+        """Keep a value that JSON can hold."""
+        line = json.dumps([key, value]) + "\n"
+        with self._lock, self._path.open("a", encoding="ascii") as file:
+            file.write(line)
+
+    def _read(self) -> list[tuple[str, Any]]:
+        try:
+            data = self._path.read_bytes()
+        except FileNotFoundError:
+            return []
+        whole = data.rpartition(b"\n")
+        if whole[2]:
+            os.truncate(self._path, len(whole[0]) + len(whole[1]))
+        return [(key, value) for key, value in map(json.loads, whole[0].splitlines())]

@@ -1,0 +1,10 @@
+"""Cross-domain: trained on a source, fine-tuned on a target's normals, tested on the target (DRA spec 2.12).
+
+The lists are those of the general rule on the target, by the same ranks: spec 2.12 tests on the target's general
+ten-shot test set, whatever the source. The source has a general split of its own, and its fit is part of the target's
+fit, not of the split; the target's labelled anomalies leave the test set and are given to nobody.
+"""
+
+from protocols.rules.general import COORDINATES, OPTIONS, lists
+
+__all__ = ["COORDINATES", "OPTIONS", "lists"]

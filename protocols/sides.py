@@ -1,0 +1,101 @@
+"""Sets of classes (CIFAR-10): a class that a rule singles out divides training and test images into two sides."""
+
+from dataclasses import dataclass
+from itertools import islice
+
+from protocols.draw import ranked
+from protocols.errors import DataError
+from protocols.naming import NORMAL, near_miss
+from protocols.steps import Ids, Request
+
+# In the order of the fields of Sides; what has a name must not be empty.
+_PARTS = {
+    ("train", True): "normal training",
+    ("train", False): None,
+    ("test", True): "normal test",
+    ("test", False): "anomalous test",
+}
+
+
+@dataclass(frozen=True)
+class Sides:
+    """Ids by the release's half and by whether they count as normal, each sorted."""
+
+    train_normal: Ids
+    train_other: Ids
+    test_normal: Ids
+    test_other: Ids
+
+
+def sides(request: Request) -> Sides:
+    """The release's halves, each divided by `normal_class` and the option `normal_side`.
+
+    Raises:
+        DataError: the set has normal images of its own, does not fix training and test images, or lacks the class or
+            images of a side.
+    """
+    known: dict[tuple[str, ...], Sides] = request.dataset.remembered
+    key = ("sides", *_form(request))
+    if key not in known:
+        known[key] = _sides(request)
+    return known[key]
+
+
+def first_others(request: Request, count: int) -> Ids:
+    """The first `count` training images of the other side by rank, first drawn first.
+
+    All training images are ranked once a seed, whichever class is normal: neither class nor count enters the rank.
+    """
+    if not count:
+        return ()
+    known = request.dataset.remembered
+    form, seed = _form(request), str(request.split_seed)
+    order, others = ("order", seed, form[-1]), ("others", *form)
+    if order not in known:
+        training = [row.id for row in request.rows if row.split == "train"]
+        known[order] = ranked(request.dataset.name, "anomaly", seed, training)
+    if others not in known:
+        known[others] = frozenset(sides(request).train_other)
+    return tuple(islice(filter(known[others].__contains__, known[order]), count))
+
+
+def _form(request: Request) -> tuple[str, str, str]:
+    """What the sides depend on beside the rows."""
+    options = request.options
+    return str(request.normal_class), options.normal_side, str(options.deduplicate)
+
+
+def _sides(request: Request) -> Sides:
+    _check(request)
+    inverted = request.options.normal_side == "leave_one_out"
+    parts: dict[tuple[str, bool], list[str]] = {key: [] for key in _PARTS}
+    for row in request.rows:
+        parts[row.split, (row.label == request.normal_class) != inverted].append(row.id)
+    for key, name in _PARTS.items():
+        if name and not parts[key]:
+            raise DataError(
+                f"{request.dataset.name} has no {name} images with the class '{request.normal_class}': choose another "
+                "class, or drop the options that take images out"
+            )
+    return Sides(*(tuple(parts[key]) for key in _PARTS))
+
+
+def _check(request: Request) -> None:
+    dataset, name = request.dataset, request.dataset.name
+    known = dataset.remembered
+    if ("halves",) not in known:
+        known["halves",] = {(row.split, row.label) for row in dataset.rows}
+    halves = known["halves",]
+    if any(label == NORMAL for _, label in halves):
+        raise DataError(
+            f"{name} has normal images of its own, so no class of it can be the normal one: use the rule general"
+        )
+    if any(not half for half, _ in halves):
+        raise DataError(
+            f"{name} does not say which images are for training and which for test: fill the column 'split' of its "
+            "manifest"
+        )
+    if request.normal_class not in dataset.labels:
+        raise DataError(
+            f"{name} has no class '{request.normal_class}': {near_miss(str(request.normal_class), dataset.labels)}"
+        )

@@ -1,0 +1,201 @@
+"""Splits for other code: as a CSV list, and as folders in the layout of MVTec AD."""
+
+import contextlib
+import csv
+import errno
+import hashlib
+import io
+import json
+import os
+import re
+import secrets
+import shutil
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, fields
+from pathlib import Path, PurePosixPath
+
+from protocols.errors import DataError
+from protocols.manifest import Dataset, Row
+from protocols.mvtec_layout import GOOD
+from protocols.split import Split
+
+COLUMNS = ("id", "file", "position", "label", "side", "list", "shot")
+LABELLED = "labelled-anomalies"
+
+_SUFFIX = ".png"
+_PLAIN = re.compile(r"[a-z0-9_]+")
+_LONGEST = 120
+_NO_HARD_LINK = {errno.EXDEV, errno.EPERM, errno.EACCES, errno.EMLINK, errno.ENOTSUP}
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One image of a split: its row and its place in the manifest, `train` or `test`, the list that it is in, and for
+    a labelled anomaly its place in the draw, from 1.
+    """
+
+    row: Row
+    position: int
+    side: str
+    list: str
+    shot: int | None
+
+
+def entries(split: Split, dataset: Dataset) -> list[Entry]:
+    """Every image of a split: the lists one after the other, each in its order."""
+    places = {row.id: place for place, row in enumerate(dataset.rows)}
+    return [
+        Entry(dataset.row(id_), places[id_], name.partition("_")[0], name, shot if name == "train_anomaly" else None)
+        for name in split.fingerprints
+        for shot, id_ in enumerate(getattr(split, name), start=1)
+    ]
+
+
+def csv_text(split: Split, dataset: Dataset) -> str:
+    """A split as CSV: `file` is relative to the prepared folder, `position` is the row's place in the manifest, from 0,
+    and so the image's place in the array of an array set; `shot` is the place of a labelled anomaly in the draw.
+    """
+    return _csv(entries(split, dataset))
+
+
+def write_csv(split: Split, dataset: Dataset, path: Path) -> None:
+    """Write the CSV into a file, whole or not at all.
+
+    Raises:
+        DataError: the file cannot be written.
+    """
+    with _translated(path):
+        temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}.tmp")
+        try:
+            temporary.write_text(csv_text(split, dataset), encoding="utf-8", newline="")
+            temporary.replace(path)
+        finally:
+            temporary.unlink(missing_ok=True)
+
+
+def write_tree(split: Split, dataset: Dataset, folder: Path, *, symbolic: bool = False, masks: bool = False) -> None:
+    """Write a split as folders of links, on which code for MVTec AD trains and tests on the very same images.
+
+    Links are hard ones, or copies where the file system allows none; anomalib passes over symbolic links.
+
+    `DATASET/train/good`, `DATASET/test/good` and `DATASET/test/CLASS` hold the images that count as such. The labelled
+    anomalies lie beside, in `labelled-anomalies/CLASS`, since loaders take all of `train` for normal.
+    `split.csv` says which file is which id, `split.json` how the split was drawn. Images of an array set become PNG.
+    Names end in `.png` whatever the content, for loaders that look at nothing else; they are made of the id alone.
+    `masks` adds `DATASET/ground_truth/CLASS/NAME_mask.png`, white all over: anomalib asks for a file there, although
+    this project knows no place of a defect.
+
+    Raises:
+        DataError: the folder is not empty or cannot be written, or an image is gone.
+    """
+    target = folder.resolve()
+    if target.exists() and not (target.is_dir() and not any(target.iterdir())):
+        raise DataError(f"{folder} is not empty: give a new or an empty folder")
+    with _translated(folder), _building(target) as building:
+        listed = entries(split, dataset)
+        files = _place(listed, dataset, building, _symbolic if symbolic else _hard)
+        if masks:
+            _write_masks(listed, files, building)
+        (building / "split.csv").write_text(_csv(listed, files), encoding="utf-8", newline="")
+        (building / "split.json").write_text(_definition(split), encoding="utf-8")
+
+
+def file_name(id_: str) -> str:
+    """The name of an exported image: what is readable of its id, and twelve digits of the id's SHA-256.
+
+    No two ids share a name, on file systems that ignore case neither.
+    """
+    readable = re.sub(r"[^A-Za-z0-9.-]+", "_", id_.removesuffix(_SUFFIX))[:_LONGEST].lstrip("._-")
+    return f"{readable or 'image'}-{hashlib.sha256(id_.encode()).hexdigest()[:12]}{_SUFFIX}"
+
+
+def _place(listed: Sequence[Entry], dataset: Dataset, folder: Path, link: Callable[[str, Path], None]) -> list[str]:
+    """Link or write every image; the paths that they got, relative to `folder`."""
+    from protocols import decode
+    from protocols.building import ARRAY
+
+    reader = decode.Reader(dataset)
+    files = [str(PurePosixPath(*_folder(entry, dataset.name), file_name(entry.row.id))) for entry in listed]
+    for entry, file in zip(listed, files, strict=True):
+        target, source = folder / file, dataset.path(entry.row)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if entry.row.file == ARRAY:
+            reader.load(entry.row).save(target)
+        elif source.is_file():
+            link(os.path.realpath(source), target)
+        else:
+            raise DataError(f"{source} is gone: see 'bench data verify {dataset.name}'")
+    return files
+
+
+def _symbolic(source: str, target: Path) -> None:
+    target.symlink_to(source)
+
+
+def _hard(source: str, target: Path) -> None:
+    try:
+        target.hardlink_to(source)
+    except OSError as error:
+        if error.errno not in _NO_HARD_LINK:
+            raise
+        shutil.copyfile(source, target)
+
+
+def _folder(entry: Entry, name: str) -> tuple[str, ...]:
+    if entry.list.endswith("normal"):
+        return name, entry.side, GOOD
+    return (LABELLED, _class(entry.row.label)) if entry.side == "train" else (name, "test", _class(entry.row.label))
+
+
+def _class(label: str) -> str:
+    return label if _PLAIN.fullmatch(label) and label != GOOD else file_name(label).removesuffix(_SUFFIX)
+
+
+def _write_masks(listed: Sequence[Entry], files: Sequence[str], folder: Path) -> None:
+    from PIL import Image
+
+    for entry, file in zip(listed, files, strict=True):
+        if entry.list == "test_anomaly":
+            name, _, label, image = PurePosixPath(file).parts
+            target = folder / name / "ground_truth" / label / f"{image.removesuffix(_SUFFIX)}_mask{_SUFFIX}"
+            target.parent.mkdir(parents=True, exist_ok=True)
+            Image.new("L", (entry.row.width, entry.row.height), 255).save(target)
+
+
+def _csv(listed: Sequence[Entry], files: Sequence[str] | None = None) -> str:
+    written = io.StringIO()
+    writer = csv.writer(written, lineterminator="\n")
+    writer.writerow([*COLUMNS, *(["path"] if files else [])])
+    for place, entry in enumerate(listed):
+        row, shot = entry.row, "" if entry.shot is None else entry.shot
+        cells = [row.id, row.file, entry.position, row.label, entry.side, entry.list, shot]
+        writer.writerow([*cells, *([files[place]] if files else [])])
+    return written.getvalue()
+
+
+def _definition(split: Split) -> str:
+    lists = set(split.fingerprints)
+    stated = {field.name: getattr(split, field.name) for field in fields(split) if field.name not in lists}
+    stated |= {"options": dict(split.options), "fingerprint": split.fingerprint}
+    return json.dumps(stated, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
+
+
+@contextlib.contextmanager
+def _building(target: Path) -> Iterator[Path]:
+    """A new folder that takes the place of `target`, which is not there or empty, when the block ends well."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    building = target.with_name(f".{target.name}.{secrets.token_hex(8)}.tmp")
+    building.mkdir()
+    try:
+        yield building
+        building.rename(target)
+    finally:
+        shutil.rmtree(building, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def _translated(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise DataError(f"cannot write {path} ({error.strerror}): choose another place") from error

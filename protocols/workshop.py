@@ -1,0 +1,268 @@
+"""Making a dataset's folder from its release: whole or not at all, resumed where an earlier attempt was interrupted."""
+
+import contextlib
+import hashlib
+import json
+import os
+import shutil
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from protocols.building import Building, Progress
+from protocols.datasets import DatasetInfo, Prepare
+from protocols.errors import DataError
+from protocols.folders import claimed, fresh
+from protocols.journal import Journal
+from protocols.manifest import MANIFEST, Dataset, build, read, write
+from protocols.naming import base_id
+
+if TYPE_CHECKING:
+    from protocols.release import Release
+
+Notify = Callable[[str], None]
+
+VARIABLE = "BENCH_DATA"
+SOURCE = "source.json"
+"""The file of a prepared dataset that says what it was made from: where the release lay, and the key of its state."""
+
+_DEPTH = 4
+
+
+@dataclass(frozen=True)
+class Target:
+    """A dataset to be made: its id, which may be a variant's, and what is known of it."""
+
+    id: str
+    info: DatasetInfo
+
+    @property
+    def variant(self) -> str:
+        """What stands after the `@`, or nothing."""
+        return self.id.removeprefix(base_id(self.id)).removeprefix("@")
+
+    def preparation(self) -> Prepare:
+        """What makes it from its release.
+
+        Raises:
+            DataError: it can only be adopted.
+        """
+        if self.info.prepare is None:
+            raise DataError(f"{self.id} has no preparation of its own: run 'bench data adopt DIR --name {self.id}'")
+        return self.info.prepare
+
+
+def usable(folder: Path, name: str) -> Dataset | None:
+    """The dataset in `folder` if its manifest can be read and its first image is there."""
+    try:
+        dataset = read(folder, name)
+    except DataError:
+        return None
+    return dataset if dataset.path(dataset.rows[0]).is_file() else None
+
+
+def refuse_other(folder: Path, dataset: Dataset, source: Path) -> None:
+    """Refuse to put `dataset` where other images or foreign files lie.
+
+    Raises:
+        DataError: they do.
+    """
+    _refuse_foreign(folder)
+    if folder.exists() and read(folder, dataset.name).fingerprint != dataset.fingerprint:
+        raise DataError(f"{folder} holds other images already: remove it, or adopt {source} under another name")
+
+
+def embedded(data_dir: Path, info: DatasetInfo, notify: Notify) -> Dataset:
+    """The dataset that an installed package holds, made if it is not there yet.
+
+    Raises:
+        DataError: the package is not installed or damaged, or a foreign folder has the name.
+    """
+    from protocols.threads import default_jobs
+
+    folder = data_dir / info.id
+    with claimed(folder, VARIABLE, notify):
+        there = usable(folder, info.id)
+        if there is not None:
+            return there
+        _refuse_foreign(folder)
+        notify(f"preparing {info.id} in {folder}")
+        with fresh(folder) as building:
+            work = Building(info.id, "", None, building, default_jobs(), notify)
+            dataset = _made(Target(info.id, info), work, folder)
+            write(dataset, building)
+    return dataset
+
+
+def from_release(
+    data_dir: Path,
+    name: str,
+    targets: Sequence[Target],
+    release: "Release",
+    *,
+    jobs: int,
+    notify: Notify,
+    progress: Progress,
+) -> list[Dataset]:
+    """Make those of the targets that the release holds; all of them take their places at the end, or at an error none.
+
+    Raises:
+        DataError: the release is not what it should be, or other images have a name already.
+    """
+    from protocols.release import unpack
+
+    with claimed(data_dir / name, VARIABLE, notify), _partial(data_dir, name, release.key) as partial:
+        made = _made_before(data_dir, targets, release)
+        if made:
+            return made
+        folder = unpack(release, partial, jobs=jobs, progress=progress)
+        held = _held(targets, folder, name)
+        shop = _Shop(data_dir, release, folder, partial, tuple(target.id for target in held), jobs, notify, progress)
+        with contextlib.ExitStack() as stack:
+            for target in held:
+                if target.id != name:
+                    stack.enter_context(claimed(data_dir / target.id, VARIABLE, notify))
+                made.append(shop.make(target, stack))
+        return made
+
+
+@dataclass(frozen=True)
+class _Shop:
+    """What the datasets of one release are made with: `folder` holds its files, `partial` what may be resumed; `ids`
+    are those of all of them.
+    """
+
+    data_dir: Path
+    release: "Release"
+    folder: Path
+    partial: Path
+    ids: tuple[str, ...]
+    jobs: int
+    notify: Notify
+    progress: Progress
+
+    def make(self, target: Target, stack: contextlib.ExitStack) -> Dataset:
+        """A dataset whose folder takes its place when `stack` ends well, unless it is there from this very release."""
+        folder, key = self.data_dir / target.id, _key(self.release, target)
+        there = _whole(folder, target.id) if _origin(folder).key == key else None
+        if there is not None:
+            return there
+        _refuse_foreign(folder)
+        building = stack.enter_context(fresh(folder))
+        work = Building(
+            target.info.id,
+            target.variant,
+            self.folder,
+            building,
+            self.jobs,
+            self.notify,
+            unpacked=bool(self.release.archives),
+            journal=Journal(self.partial / f"{target.id}.{key[:16]}"),
+            progress=self.progress,
+        )
+        dataset = _made(target, work, folder)
+        if (folder / MANIFEST).exists() and _fingerprint(folder, target.id) not in {None, dataset.fingerprint}:
+            raise DataError(
+                f"{folder} holds other images than {self.release.source}: remove it, then prepare {target.id} again"
+            )
+        write(dataset, building)
+        origin = _Origin(key, str(self.release.source), self.ids)
+        (building / SOURCE).write_text(json.dumps(asdict(origin), indent=2) + "\n", encoding="utf-8")
+        return dataset
+
+
+@dataclass(frozen=True)
+class _Origin:
+    """What a dataset was made from: the key, the source's path, and the ids of all that were made of it together."""
+
+    key: str = ""
+    source: str = ""
+    together: tuple[str, ...] = ()
+
+
+def _origin(folder: Path) -> _Origin:
+    """The origin of a prepared dataset; an empty one where it is not known."""
+    try:
+        kept = json.loads((folder / SOURCE).read_text(encoding="utf-8"))
+        return _Origin(str(kept["key"]), str(kept["source"]), tuple(map(str, kept["together"])))
+    except (OSError, ValueError, KeyError, TypeError):
+        return _Origin()
+
+
+def _made_before(data_dir: Path, targets: Sequence[Target], release: "Release") -> list[Dataset]:
+    """The datasets that were made together of this very release, if all of them are there still."""
+    keys = {target.id: _key(release, target) for target in targets}
+    origins = {id_: _origin(data_dir / id_) for id_, key in keys.items()}
+    together = next((origin.together for id_, origin in origins.items() if origin.key == keys[id_]), ())
+    made = [_whole(data_dir / id_, id_) for id_ in together if id_ in keys and origins[id_].key == keys[id_]]
+    there = [dataset for dataset in made if dataset is not None]
+    return there if len(there) == len(together) else []
+
+
+def _whole(folder: Path, name: str) -> Dataset | None:
+    """The dataset in `folder` if none of its files is gone."""
+    dataset = usable(folder, name)
+    if dataset is None or not all((folder / file).is_file() for file in {row.file for row in dataset.rows}):
+        return None
+    return dataset
+
+
+def _key(release: "Release", target: Target) -> str:
+    """SHA-256 of what the manifest depends on: the release's state, the dataset, the code and Pillow's version."""
+    import PIL
+
+    prepare = target.preparation()
+    module = sys.modules.get(getattr(getattr(prepare, "func", prepare), "__module__", ""))
+    code = Path(module.__file__).read_bytes() if module is not None and module.__file__ else b""
+    text = "\n".join([release.key, target.id, hashlib.sha256(code).hexdigest(), PIL.__version__])
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _made(target: Target, work: Building, folder: Path) -> Dataset:
+    return build(target.id, folder, target.preparation()(work))
+
+
+def _held(targets: Sequence[Target], folder: Path, name: str) -> Sequence[Target]:
+    """The targets that the release in `folder` holds: the one asked for, or of a family those with a folder there."""
+    if [target.id for target in targets] == [name]:
+        return targets
+    names = {folder.name.lower()}
+    for parent, inner, _ in os.walk(folder):
+        names |= {entry.lower() for entry in inner}
+        if len(Path(parent).relative_to(folder).parts) >= _DEPTH:
+            inner.clear()
+    held = [target for target in targets if target.id in names]
+    if not held:
+        listed = ", ".join(target.id for target in targets)
+        raise DataError(f"{folder} holds no folder of {name} ({listed}): give the folder of the release")
+    return sorted(held, key=lambda target: target.id)
+
+
+@contextlib.contextmanager
+def _partial(data_dir: Path, name: str, key: str) -> Iterator[Path]:
+    """The folder for what a preparation from a source in this state has done; kept if it is killed or stopped."""
+    folder = data_dir / f".{name}.{key[:16]}.partial"
+    for other in data_dir.glob(f".{name}.*.partial"):
+        if other != folder:
+            shutil.rmtree(other)
+    folder.mkdir(exist_ok=True)
+    try:
+        yield folder
+    except Exception:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+    shutil.rmtree(folder)
+
+
+def _fingerprint(folder: Path, name: str) -> str | None:
+    try:
+        return read(folder, name).fingerprint
+    except DataError:
+        return None
+
+
+def _refuse_foreign(folder: Path) -> None:
+    if folder.exists() and not (folder / MANIFEST).exists():
+        raise DataError(f"{folder} is there but is no prepared dataset: move it elsewhere")

@@ -1,0 +1,158 @@
+"""Made-up datasets, known as a plug-in's are: by an entry point of a distribution that `install` writes."""
+
+import os
+import signal
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from protocols.building import ArrayImage, Building, Piece
+from protocols.datasets import DatasetInfo, Published
+from protocols.manifest import Row
+
+_FACTS = {"licence": "none", "citation": "nobody", "source": "https://example.org/made-up"}
+
+
+def install(folder: Path) -> Path:
+    """A distribution in `folder` that offers these datasets; the folder has to come onto the path."""
+    facts = folder / "made_up-1.0.dist-info"
+    facts.mkdir(parents=True)
+    (facts / "METADATA").write_text("Metadata-Version: 2.1\nName: made-up\nVersion: 1.0\n")
+    (facts / "entry_points.txt").write_text("[swanbench.datasets]\nmade_up = made_up:DATASETS\n")
+    return folder
+
+
+def environment(folder: Path) -> dict[str, str]:
+    """The environment of a process that knows these datasets."""
+    return {**os.environ, "PYTHONPATH": os.pathsep.join([str(folder), str(Path(__file__).parent)])}
+
+
+def plain_release(folder: Path, normals: int = 8, anomalies: int = 4) -> Path:
+    """`good` and `bad` with grey images of 12 x 10 pixels."""
+    draw = np.random.default_rng(0)
+    for name, count in (("good", normals), ("bad", anomalies)):
+        (folder / name).mkdir(parents=True)
+        for number in range(count):
+            pixels = draw.integers(0, 256, (10, 12), dtype=np.uint8)
+            Image.fromarray(pixels).save(folder / name / f"{number:03d}.png")
+    return folder
+
+
+def tiles_release(folder: Path, strips: int = 6) -> Path:
+    """`strips` with images of 24 x 8 pixels, to be cut into three; every other one has a black middle."""
+    draw = np.random.default_rng(1)
+    (folder / "strips").mkdir(parents=True)
+    for number in range(strips):
+        pixels = draw.integers(100, 256, (8, 24), dtype=np.uint8)
+        if number % 2:
+            pixels[:, 8:16] = 0
+        Image.fromarray(pixels).save(folder / "strips" / f"{number:03d}.png")
+    return folder
+
+
+def digits_release(folder: Path, per_split: int = 30) -> Path:
+    """`train.npy` and `test.npy`: images of 6 x 6 pixels, the number of whose first pixel is the class."""
+    draw = np.random.default_rng(2)
+    folder.mkdir(parents=True)
+    for split in ("train", "test"):
+        pixels = draw.integers(0, 256, (per_split, 6, 6, 1), dtype=np.uint8)
+        pixels[:, 0, 0, 0] = np.arange(per_split) % 10
+        np.save(folder / f"{split}.npy", pixels)
+    return folder
+
+
+def _plain(building: Building) -> list[Row]:
+    from protocols.layouts import files, find_root
+    from protocols.raw import RawImage
+
+    root = find_root(building.source, "good", "bad")
+    kept = ("good",) if building.variant == "good_only" else ("good", "bad")
+    return building.unchanged(
+        RawImage(f"{folder}/{path.name}", path, "normal" if folder == "good" else "defect")
+        for folder in kept
+        for path in files(root / folder, root=building.source)
+    )
+
+
+def _tiles(building: Building) -> list[Row]:
+    from protocols.layouts import files, find_root
+    from protocols.raw import pixels
+
+    cut = []
+
+    def tiles(path: Path) -> list[Piece]:
+        cut.append(path)
+        if len(cut) == int(os.environ.get("MADE_UP_KILL", "0")):
+            os.kill(os.getpid(), signal.SIGKILL)
+        image = pixels(path)
+        parts = [image[:, left : left + 8] for left in (0, 8, 16)]
+        return [
+            Piece(f"{path.stem}_{i}.png", "normal" if part.any() else "hole", part, group=path.stem)
+            for i, part in enumerate(parts)
+        ]
+
+    root = find_root(building.source, "strips")
+    return building.pieces(files(root / "strips", root=building.source), tiles)
+
+
+def _digits(building: Building) -> list[Row]:
+    parts = {split: np.load(building.source / f"{split}.npy") for split in ("train", "test")}
+    images = [
+        ArrayImage(f"{split}/{number:05d}", str(image[0, 0, 0]), split)
+        for split, pixels in parts.items()
+        for number, image in enumerate(pixels)
+    ]
+    return building.array(images, np.concatenate(list(parts.values())))
+
+
+def _shape(building: Building) -> list[Row]:
+    from protocols.layouts import files, named
+    from protocols.raw import RawImage
+
+    folder = named(building.source, building.name)
+    return building.unchanged(
+        RawImage(f"{split}/{label}/{path.name}", path, "normal" if label == "good" else label, split)
+        for split, label in (("train", "good"), ("test", "good"), ("test", "dot"))
+        for path in files(folder / split / label, root=building.source)
+    )
+
+
+DATASETS = {
+    "plain": DatasetInfo(
+        id="plain",
+        title="Plain files",
+        kind="industrial",
+        image_size=224,
+        published=Published(6, 2, 4, 1),
+        variants={"good_only": "without anomalies"},
+        prepare=_plain,
+        **_FACTS,
+    ),
+    "tiles": DatasetInfo(
+        id="tiles",
+        title="Tiles of strips",
+        kind="industrial",
+        image_size=224,
+        published=Published(10, 5, 3, 1),
+        differences="one strip has been mended since",
+        prepare=_tiles,
+        **_FACTS,
+    ),
+    "digits": DatasetInfo(
+        id="digits", title="Digits", kind="classes", image_size=6, published=None, prepare=_digits, **_FACTS
+    ),
+    **{
+        shape: DatasetInfo(
+            id=shape,
+            title=f"Shapes: {shape}",
+            kind="industrial",
+            image_size=224,
+            published=None,
+            family="shapes",
+            prepare=_shape,
+            **_FACTS,
+        )
+        for shape in ("circles", "squares")
+    },
+}
