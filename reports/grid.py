@@ -80,13 +80,24 @@ class Page:
     show_published: bool
     show_measured: bool
 
+    @property
+    def is_stacked(self) -> bool:
+        """Whether measured values stand below published ones, since side by side they would be too wide for paper."""
+        return self.show_published and self.show_measured and any(len(block.columns) > 4 for block in self.blocks)
+
+    @property
+    def paper_caption(self) -> str:
+        """The caption where `is_stacked` is followed."""
+        return self.caption.replace(" / measured", ", below it measured") if self.is_stacked else self.caption
+
 
 def page(table: Table) -> Page:
     """The printed form of a table, as its `show` asks."""
-    notes = _Notes()
+    notes = Notes()
     blocks = tuple(_blocks(table, notes))
     show_published, show_measured = table.show != "measured", table.show != "published"
     paper = table.layout.paper
+    doubts = [erratum_text(one) for one in table.layout.errata if _concerns(one, table)]
     return Page(
         title=table.layout.title,
         caption=_caption(table),
@@ -96,7 +107,7 @@ def page(table: Table) -> Page:
         notes=tuple(notes.texts),
         details=tuple(_detail(table, cell) for cell in table.cells if cell.measured) if show_measured else (),
         remarks=tuple(table.layout.notes),
-        errata=tuple(_erratum(one) for one in table.layout.errata if _concerns(one, table)) if show_published else (),
+        errata=tuple(doubts) if show_published else (),
         show_published=show_published,
         show_measured=show_measured,
     )
@@ -121,7 +132,7 @@ def reading(measured: Measured) -> str:
 
 
 @dataclass
-class _Notes:
+class Notes:
     """Numbers the notes of a page; equal texts share a number."""
 
     texts: list[str] = field(default_factory=list)
@@ -132,7 +143,7 @@ class _Notes:
         return self.texts.index(text) + 1
 
 
-def _blocks(table: Table, notes: _Notes) -> Iterable[Block]:
+def _blocks(table: Table, notes: Notes) -> Iterable[Block]:
     entry = table.layout.entry
     by_block: dict[tuple[str, ...], list[Cell]] = {}
     for cell in table.cells:
@@ -144,7 +155,7 @@ def _blocks(table: Table, notes: _Notes) -> Iterable[Block]:
         yield _block(table, title, [*common, *cells], notes)
 
 
-def _block(table: Table, title: str, cells: Sequence[Cell], notes: _Notes) -> Block:
+def _block(table: Table, title: str, cells: Sequence[Cell], notes: Notes) -> Block:
     layout, entry = table.layout, table.layout.entry
     columns = _ordered(table, entry.columns, cells)
     rows = _ordered(table, entry.rows, cells)
@@ -153,7 +164,8 @@ def _block(table: Table, title: str, cells: Sequence[Cell], notes: _Notes) -> Bl
         title=title,
         row_headings=tuple(layout.heading(name) for name in entry.rows),
         columns=tuple(
-            ", ".join(layout.label(*pair) for pair in zip(entry.columns, column, strict=True)) for column in columns
+            ", ".join(layout.label(*pair) for pair in zip(entry.columns, column, strict=True) if pair[1])
+            for column in columns
         ),
         rows=tuple(
             Row(
@@ -166,13 +178,26 @@ def _block(table: Table, title: str, cells: Sequence[Cell], notes: _Notes) -> Bl
 
 
 def _ordered(table: Table, names: Sequence[str], cells: Sequence[Cell]) -> list[tuple[str, ...]]:
-    """The distinct values of these coordinates among the cells, in the order of the published file, others last."""
-    printed = [tuple(dict(place.coordinates)[name] for name in names) for place in table.layout.places]
+    """The distinct values of these coordinates among the cells, in the order of the published file, others last.
+
+    Where the layout gives the order of a coordinate, that counts first.
+    """
+    entry = table.layout.entry
+    blocks = {_at(cell, entry.blocks) for cell in cells}
+    places = [dict(place.coordinates) for place in table.layout.places]
+    printed = [tuple(at[name] for name in names) for at in places if tuple(at[name] for name in entry.blocks) in blocks]
     here = dict.fromkeys(_at(cell, names) for cell in cells)
-    return [at for at in dict.fromkeys([*printed, *here]) if at in here]
+    found = [at for at in dict.fromkeys([*printed, *here]) if at in here]
+    order = entry.order
+    given = [(index, order[name]) for index, name in enumerate(names) if name in order]
+    return sorted(found, key=lambda at: [_position(at[index], known) for index, known in given])
 
 
-def _grid_cell(table: Table, cell: Cell | None, notes: _Notes) -> GridCell:
+def _position(value: str, order: Sequence[str]) -> int:
+    return order.index(value) if value in order else len(order)
+
+
+def _grid_cell(table: Table, cell: Cell | None, notes: Notes) -> GridCell:
     if cell is None:
         return GridCell()
     texts: list[str] = []
@@ -257,20 +282,22 @@ def _caption(table: Table) -> str:
         "classes": "mean±std over classes",
         "none": "mean",
     }[table.layout.std]
+    metric = table.layout.metric
     if table.show == "published":
-        return f"{paper.metric}. Published {over}."
+        return f"{metric}. Published {over}."
     ours = "mean±std over classes" if table.layout.std == "classes" else "mean±std over seeds"
     margin = f"{table.margin * table.layout.scale:.{paper.decimals}f}"
     if table.show == "measured":
-        return f"{paper.metric}. Measured {ours}; verdicts at a margin of {margin}."
-    return f"{paper.metric}. Published {over} / measured {ours}; verdicts at a margin of {margin}."
+        return f"{metric}. Measured {ours}; verdicts at a margin of {margin}."
+    return f"{metric}. Published {over} / measured {ours}; verdicts at a margin of {margin}."
 
 
-def _erratum(one: Erratum) -> str:
+def erratum_text(one: Erratum) -> str:
+    """A doubt of the audit in one sentence."""
     where = ", ".join(value for name, value in one.coordinates.items() if name != "protocol") or "whole table"
     expected = f", expected {one.expected}" if one.expected else ""
-    printed = f" printed {one.printed}{expected}" if one.printed else ""
-    return f"{where}:{printed} ({one.kind}). {one.explanation}"
+    printed = f": printed {one.printed}{expected}" if one.printed else ""
+    return f"{where}{printed} ({one.kind}). {one.explanation}"
 
 
 def _concerns(one: Erratum, table: Table) -> bool:

@@ -1,6 +1,6 @@
 """The measured side of a cell: which runs are averaged, their mean, and everything a reader should know of them."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from statistics import fmean, pstdev, stdev
@@ -56,9 +56,9 @@ class Measured:
     """What stands in a cell, in the unit of its table.
 
     `per_seed` holds one value a run (of a mean row: the mean over its subsets), `std` is what is printed beside the
-    mean: the sample std over seeds, or for AGAD the population std over classes (`spread_over`). `seed_std` is always
-    over seeds; both are None for one seed. `test_std` is the standard error that the finite test set alone gives one
-    AUC (Hanley-McNeil; None for mean rows). `reasons`: why the runs are not comparable with the paper.
+    mean: the sample std over seeds, or for AGAD the population std over classes (`spread_over`; None for one class).
+    `seed_std` is always over seeds, None for one. `test_std` is the standard error that the finite test set alone
+    gives one AUC (Hanley-McNeil; None for mean rows). `reasons`: why the runs are not comparable with the paper.
     """
 
     series: tuple[str, ...]
@@ -81,22 +81,39 @@ class Measured:
         return len(self.per_seed)
 
 
-def series_of(records: Iterable[Record], versions: Mapping[str, int]) -> list[Series]:
-    """The series among the records of one split definition, the one to show first."""
+def series_of(
+    records: Iterable[Record], versions: Mapping[str, int], *, other_data: Callable[[str], str] = lambda _: ""
+) -> list[Series]:
+    """The series among the records of one split definition, the one to show first.
+
+    `other_data` says of a dataset why it is not the paper's, if so.
+    """
     ordered = sorted(records, key=lambda record: record.series)
-    found = [_series(name, list(group), versions) for name, group in groupby(ordered, key=lambda record: record.series)]
+    found = [
+        _series(list(group), versions, other_data) for _, group in groupby(ordered, key=lambda record: record.series)
+    ]
     return sorted(found, key=lambda series: series.rank)
 
 
-def average(subsets: Sequence[Series], *, scale: float, spread_over: Spread, notes: Iterable[str]) -> Measured | None:
-    """One cell of the series of its subsets (one, but for mean rows); None where no seed is in all of them."""
+def average(
+    subsets: Sequence[Series],
+    shares: Sequence[float],
+    *,
+    scale: float,
+    spread_over: Spread,
+    notes: Iterable[str],
+) -> Measured | None:
+    """One cell of the series of its subsets (one, but for mean rows) and their shares of the mean.
+
+    None where no seed is in all of them.
+    """
     shared = sorted(set.intersection(*(set(series.runs) for series in subsets)))
     if not shared:
         return None
     values = [{run: scale * _auroc(series.runs[run]) for run in shared} for series in subsets]
-    per_seed = {run: fmean(subset[run] for subset in values) for run in shared}
+    per_seed = {run: fmean([subset[run] for subset in values], shares) for run in shared}
     seed_std = stdev(per_seed.values()) if len(shared) > 1 else None
-    class_std = pstdev(fmean(subset.values()) for subset in values)
+    class_std = pstdev(fmean(subset.values()) for subset in values) if len(values) > 1 else None
     used = [series.runs[run] for series in subsets for run in shared]
     single = used[0].counts if len(subsets) == 1 else None
     mean = fmean(per_seed.values())
@@ -125,18 +142,18 @@ def weight_labels(record: Record) -> list[str]:
     return [f"{arch} {label}" for arch, label in sorted(labels.items())]
 
 
-def _series(name: str, records: list[Record], versions: Mapping[str, int]) -> Series:
+def _series(records: list[Record], versions: Mapping[str, int], other_data: Callable[[str], str]) -> Series:
     records.sort(key=lambda record: record.provenance.started if record.provenance else "")
     done = {_run(record): record for record in records if record.status == "done" and record.metrics}
     failed = {_run(record): record.error or "no reason given" for record in records if record.status == "failed"}
-    fit = records[0].spec.fit
+    fit, dataset = records[0].spec.fit, records[0].spec.split.dataset
     recipe = min((record.spec.recipe for record in records), key=_recipe_rank)
     return Series(
-        id=name,
+        id=records[0].series,
         runs=done,
         failed={run: error for run, error in sorted(failed.items()) if run not in done},
         stale=fit.version < versions.get(fit.detector, fit.version),
-        reasons=_reasons(recipe, done.values()),
+        reasons=_reasons(recipe, done.values(), other_data(dataset)),
         recipe=recipe,
     )
 
@@ -145,8 +162,9 @@ def _recipe_rank(recipe: str) -> int:
     return RECIPES.index(recipe) if recipe in RECIPES else len(RECIPES)
 
 
-def _reasons(recipe: str, records: Iterable[Record]) -> tuple[str, ...]:
+def _reasons(recipe: str, records: Iterable[Record], other_data: str) -> tuple[str, ...]:
     found = [] if recipe in {"official", "paper"} else [f"recipe {recipe}"]
+    found += [other_data] if other_data else []
     for record in records:
         found += [f"weights {text}" for text in weight_labels(record) if f" {GENUINE}" not in text]
         found += record.spec.deviations

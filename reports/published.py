@@ -42,6 +42,14 @@ class Place:
 
 
 @dataclass(frozen=True, slots=True)
+class FactLine:
+    """One line of a published file that holds facts, such as counts of images: each a text as printed, by column."""
+
+    coordinates: Coordinates
+    facts: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
 class Erratum:
     """One doubt of the audit: what is printed, what is expected, and why. Coordinates may be empty (all of them)."""
 
@@ -54,9 +62,17 @@ class Erratum:
     explanation: str
 
 
-def read(file: str, coordinates: Sequence[str]) -> tuple[Place, ...]:
-    """The lines of a packaged file in its order, with the named coordinate columns."""
-    return tuple(_place(line, coordinates) for line in _lines(file))
+def read(file: str, coordinates: Sequence[str], table: str = "") -> tuple[Place, ...]:
+    """The lines of a packaged file in its order, with the named coordinate columns; `table` chooses some of them."""
+    return tuple(_place(line, coordinates) for line in _lines(file) if table in {"", line["table"]})
+
+
+def read_facts(file: str, coordinates: Sequence[str], columns: Sequence[str]) -> tuple[FactLine, ...]:
+    """The lines of a packaged file without mean and std: what stands in the named columns."""
+    return tuple(
+        FactLine(tuple((name, line[name]) for name in coordinates), {name: line[name] for name in columns})
+        for line in _lines(file)
+    )
 
 
 def errata(paper: str, table: str) -> tuple[Erratum, ...]:

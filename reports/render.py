@@ -2,12 +2,14 @@
 
 import csv
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict
 from io import StringIO
 from typing import TYPE_CHECKING, Any
 
 from reports.errors import ReportError, did_you_mean
+from reports.facts import FactTable
+from reports.facts import page as fact_page
 from reports.grid import measured_texts, page
 from reports.measured import Measured
 from reports.published import Value
@@ -38,6 +40,7 @@ LATEX = {
     "]": "{]}",
     "±": r"$\pm$",
     "≈": r"$\approx$",
+    "≠": r"$\neq$",
     "↑": r"$\uparrow$",
     "↓": r"$\downarrow$",
     "–": "--",
@@ -46,18 +49,20 @@ LATEX = {
 MARKDOWN = {"\\": "\\\\", "|": "\\|", "*": "\\*", "`": "\\`", "<": "&lt;", "\n": " "}
 
 
-def render(table: Table, form: str) -> str:
+def render(table: Table | FactTable, form: str) -> str:
     """A table as text in one of `FORMATS`, with a line end at the end.
 
     Raises:
         ReportError: there is no such format.
     """
     if form == "csv":
-        return _csv(table)
+        return csv_text(_fact_lines(table) if isinstance(table, FactTable) else _lines(table))
     if form == "json":
-        return json.dumps(_json(table), ensure_ascii=False, indent=2, allow_nan=False) + "\n"
+        found = _json_facts(table) if isinstance(table, FactTable) else _json(table)
+        return json.dumps(found, ensure_ascii=False, indent=2, allow_nan=False) + "\n"
     if form in FORMATS:
-        return _environment(form).get_template(f"table.{form}.j2").render(page=page(table))
+        printed = fact_page(table) if isinstance(table, FactTable) else page(table)
+        return _environment(form).get_template(f"table.{form}.j2").render(page=printed)
     raise ReportError(f"no format {form!r}{did_you_mean(form, FORMATS) or ': choose ' + ', '.join(FORMATS)}")
 
 
@@ -100,16 +105,29 @@ def _environment(form: str) -> "Environment":
     return environment
 
 
-def _csv(table: Table) -> str:
+def csv_text(lines: Iterable[Sequence[str]]) -> str:
+    """Lines of fields as CSV with LF line ends."""
     text = StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow([*table.layout.entry.coordinates, *VALUE_COLUMNS])
+    csv.writer(text, lineterminator="\n").writerows(lines)
+    return text.getvalue()
+
+
+def _lines(table: Table) -> Iterator[list[str]]:
+    yield [*table.layout.entry.coordinates, *VALUE_COLUMNS]
     for cell in table.cells:
         published = ("", "")
         if cell.published and table.show != "measured":
             published = (cell.published.mean_text, cell.published.std_text)
-        writer.writerow([*cell.coordinates.values(), *published, *_csv_measured(table, cell)])
-    return text.getvalue()
+        yield [*cell.coordinates.values(), *published, *_csv_measured(table, cell)]
+
+
+def _fact_lines(table: FactTable) -> Iterator[list[str]]:
+    entry = table.layout.entry
+    yield [*entry.coordinates, *entry.columns, *(f"measured_{column}" for column in entry.measured), "note"]
+    for row in table.rows:
+        published = ["" if table.show == "measured" else row.published[column] for column in entry.columns]
+        measured = [row.measured.get(column, "") for column in entry.measured]
+        yield [*row.coordinates.values(), *published, *measured, row.note]
 
 
 def _csv_measured(table: Table, cell: Cell) -> tuple[str, str, str, str]:
@@ -128,12 +146,34 @@ def _json(table: Table) -> dict[str, Any]:
         "table": layout.id,
         "title": layout.title,
         "citation": layout.paper.citation,
-        "metric": layout.paper.metric,
+        "metric": layout.metric,
         "unit": layout.paper.unit,
         "margin": table.margin * layout.scale,
         "show": table.show,
         "cells": [_json_cell(table, cell) for cell in table.cells],
         "notes": layout.notes,
+        "errata": [asdict(one) for one in layout.errata] if table.show != "measured" else [],
+    }
+
+
+def _json_facts(table: FactTable) -> dict[str, Any]:
+    layout = table.layout
+    rows = [
+        {
+            "coordinates": dict(row.coordinates),
+            "published": dict(row.published) if table.show != "measured" else None,
+            "measured": dict(row.measured) or None,
+            "note": row.note or None,
+        }
+        for row in table.rows
+    ]
+    return {
+        "table": layout.id,
+        "title": layout.title,
+        "citation": layout.paper.citation,
+        "show": table.show,
+        "rows": rows,
+        "notes": layout.entry.notes,
         "errata": [asdict(one) for one in layout.errata] if table.show != "measured" else [],
     }
 

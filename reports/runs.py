@@ -3,23 +3,16 @@
 from collections.abc import Callable, Collection, Iterable
 
 from reports.render import escape_markdown, pipe_table
-from reports.table import Table
+from reports.table import Table, sought, split_of
 from results.record import Record
 
 
 def elsewhere(table: Table, records: Iterable[Record], measures: Callable[[Record], Collection[str]]) -> list[Record]:
     """The records that no measured cell of `table` can show."""
-    names = ("dataset", "known_class", "normal_class", "method", "shots", "gamma")
-    shown = {tuple(cell.coordinates.get(name, "") for name in names) for cell in table.cells if cell.measured}
+    shown = {place for cell in table.cells if cell.measured for place in sought(table.layout, cell)}
 
     def stands(record: Record) -> bool:
-        split = record.spec.split
-        shots = "" if split.shots is None else str(split.shots)
-        dataset = split.dataset.partition("@")[0]
-        return any(
-            (dataset, split.known_class or "", split.normal_class or "", method, shots, split.gamma or "") in shown
-            for method in measures(record)
-        )
+        return any((method, *split_of(record)) in shown for method in measures(record))
 
     return [record for record in records if not stands(record)]
 

@@ -3,12 +3,13 @@
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from math import isfinite
 from typing import Literal
 
 from reports.errors import ReportError, did_you_mean
-from reports.layout import Layout
-from reports.measured import RECIPES, Measured, Series, Spread, average, series_of
+from reports.layout import Layout, Source
+from reports.measured import RECIPES, Measured, Series, average, series_of
 from reports.published import Unit, Value
 from reports.verdict import Sample, Verdict, compare
 from results.record import Record
@@ -18,7 +19,7 @@ Show = Literal["published", "measured", "both"]
 Measures = Callable[[Record], Collection[str]]
 
 MARGIN = 0.02
-SPLIT_COORDINATES = ("dataset", "known_class", "normal_class", "shots", "gamma")
+SPLIT_COORDINATES = ("dataset", "known_class", "normal_class", "shots", "gamma", "source_dataset")
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,14 +102,28 @@ def build(
     if show == "published":
         cells = [_cell(layout, at, value, None, Verdict("missing")) for at, value in places]
         return Table(layout, tuple(cells), show, margin)
-    chosen = _filtered(list(records), recipe, where or {})
-    lookup = _Lookup(chosen, measures, versions)
+    lookup = Lookup(chosen(list(records), recipe, where or {}), measures, versions)
     cells = [_judged(layout, at, value, lookup, margin) for at, value in places]
     cells += _added(layout, lookup, margin, added_methods)
     return Table(layout, tuple(cells), show, margin)
 
 
-class _Lookup:
+def sought(layout: Layout, cell: Cell) -> Iterator[tuple[str, ...]]:
+    """Where a cell looks for its runs: method, rule and `SPLIT_COORDINATES`, once a subset."""
+    source = _source(layout, cell.coordinates, cell.published)
+    if source:
+        for subset in layout.subsets(cell.coordinates):
+            yield _key(source, subset.at)
+
+
+def split_of(record: Record) -> tuple[str, ...]:
+    """Rule and `SPLIT_COORDINATES` of a record, a prepared variant of a dataset under the dataset's id."""
+    split = record.spec.split
+    values = (split.known_class, split.normal_class, split.shots, split.gamma, split.source_dataset)
+    return split.rule, split.dataset.partition("@")[0], *("" if value is None else str(value) for value in values)
+
+
+class Lookup:
     """The series of a method on a split definition, found by the coordinates of a cell."""
 
     def __init__(self, records: Iterable[Record], measures: Measures, versions: Mapping[str, int]) -> None:
@@ -116,16 +131,27 @@ class _Lookup:
         self._found: defaultdict[tuple[str, ...], list[Record]] = defaultdict(list)
         for record in {record.key: record for record in sorted(records, key=_preference)}.values():
             for method in measures(record):
-                self._found[method, *_split_of(record)].append(record)
+                self._found[method, *split_of(record)].append(record)
 
-    def series(self, method: str, rule: str, where: Mapping[str, str]) -> list[Series]:
-        split = (where.get(name, "") for name in SPLIT_COORDINATES)
-        return series_of(self._found.get((method, rule, *split), ()), self.versions)
+    def series(
+        self, source: Source, where: Mapping[str, str], other_data: Callable[[str], str] = lambda _: ""
+    ) -> list[Series]:
+        return series_of(self._found.get(_key(source, where), ()), self.versions, other_data=other_data)
 
-    def shots(self, method: str) -> set[str]:
-        """With how many labelled anomalies a method was run."""
-        at = 2 + SPLIT_COORDINATES.index("shots")
-        return {key[at] for key in self._found if key[0] == method}
+    def values(self, source: Source, coordinate: str) -> list[str]:
+        """The values of a split coordinate that a method was run with, under the source's rule and split."""
+        at = 2 + SPLIT_COORDINATES.index(coordinate)
+        wanted = [(2 + SPLIT_COORDINATES.index(name), value) for name, value in source.split.items()]
+        found = {
+            key[at]
+            for key in self._found
+            if key[:2] == (source.method, source.rule) and all(key[index] == value for index, value in wanted)
+        }
+        return sorted(found, key=lambda text: (len(text), text))
+
+
+def _key(source: Source, where: Mapping[str, str]) -> tuple[str, ...]:
+    return source.method, source.rule, *(({**where, **source.split}).get(name, "") for name in SPLIT_COORDINATES)
 
 
 def _preference(record: Record) -> tuple[bool, str]:
@@ -133,14 +159,12 @@ def _preference(record: Record) -> tuple[bool, str]:
     return record.status == "done", record.provenance.started if record.provenance else ""
 
 
-def _split_of(record: Record) -> tuple[str, ...]:
-    split = record.spec.split
-    shots = "" if split.shots is None else str(split.shots)
-    dataset = split.dataset.partition("@")[0]
-    return split.rule, dataset, split.known_class or "", split.normal_class or "", shots, split.gamma or ""
+def chosen(records: list[Record], recipe: str | None, where: Mapping[str, ParamValue]) -> list[Record]:
+    """The records of a recipe (None: of any) with these resolved hyper-parameters.
 
-
-def _filtered(records: list[Record], recipe: str | None, where: Mapping[str, ParamValue]) -> list[Record]:
+    Raises:
+        ReportError: unknown recipe or hyper-parameter.
+    """
     if recipe is not None and recipe not in RECIPES:
         raise ReportError(f"no recipe {recipe!r}{did_you_mean(recipe, RECIPES) or ': choose ' + ', '.join(RECIPES)}")
     known = {name for record in records for name in record.spec.fit.params}
@@ -161,36 +185,49 @@ def _same(one: ParamValue, other: ParamValue) -> bool:
     return one == other and isinstance(one, bool) == isinstance(other, bool)
 
 
-def _added(layout: Layout, lookup: _Lookup, margin: float, methods: Collection[str]) -> Iterator[Cell]:
-    if "method" not in layout.entry.coordinates:
+def _added(layout: Layout, lookup: Lookup, margin: float, methods: Collection[str]) -> Iterator[Cell]:
+    coordinates = layout.entry.coordinates
+    if "method" not in coordinates or not {"protocol", "method", *SPLIT_COORDINATES}.issuperset(coordinates):
         return
-    printed = {layout.method(dict(place.coordinates)) for place in layout.places}
+    printed = {source.method for place in layout.places if (source := layout.source(dict(place.coordinates)))}
     rows = dict.fromkeys(
         tuple((name, value) for name, value in place.coordinates if name not in {"method", "shots"})
         for place in layout.places
     )
+    rules = dict.fromkeys(layout.rule(dict(place.coordinates)) for place in layout.places)
     for method in methods:
         if method in printed:
             continue
-        for shots in sorted(lookup.shots(method), key=lambda text: (len(text), text)):
+        shots = dict.fromkeys(one for rule in rules for one in lookup.values(Source(method, rule, {}), "shots"))
+        for one in shots if "shots" in coordinates else ("",):
             for row in rows:
-                values = {**dict(row), "method": method, "shots": shots}
-                at = {name: values[name] for name in layout.entry.coordinates}
-                cell = _judged(layout, at, None, lookup, margin)
+                values = {**dict(row), "method": method, "shots": one}
+                cell = _judged(layout, {name: values[name] for name in coordinates}, None, lookup, margin)
                 if cell.measured:
                     yield cell
 
 
-def _judged(layout: Layout, at: dict[str, str], value: Value | None, lookup: _Lookup, margin: float) -> Cell:
-    method = layout.method(at) if value else at["method"]
-    if method is None:
+def _source(layout: Layout, at: Mapping[str, str], value: Value | None) -> Source | None:
+    """What measures a cell; that of an added method, which has no published value, is the method itself."""
+    return layout.source(at) if value else Source(at["method"], layout.rule(at), {})
+
+
+def _judged(layout: Layout, at: dict[str, str], value: Value | None, lookup: Lookup, margin: float) -> Cell:
+    source = _source(layout, at, value)
+    if source is None:
         return _cell(layout, at, value, None, Verdict("missing"))
-    subsets = [lookup.series(method, layout.rule(at), subset) for subset in layout.subsets(at)]
+    behind = layout.subsets(at)
+    subsets = [lookup.series(source, subset.at, partial(layout.other_data, at)) for subset in behind]
     shown = [series for series in (_shown(found) for found in subsets) if series]
     if len(shown) < len(subsets):
         return _cell(layout, at, value, None, _absent(subsets, len(shown)))
-    spread: Spread = "classes" if layout.std == "classes" else "seeds"
-    measured = average(shown, scale=layout.scale, spread_over=spread, notes=_not_shown(subsets, shown))
+    measured = average(
+        shown,
+        [subset.share for subset in behind],
+        scale=layout.scale,
+        spread_over="classes" if layout.std == "classes" else "seeds",
+        notes=_not_shown(subsets, shown),
+    )
     if measured is None:
         return _cell(layout, at, value, None, Verdict("missing", reasons=("no seed that every subset has",)))
     verdict = _verdict(layout, value, measured, margin) if value else Verdict("missing")

@@ -1,58 +1,175 @@
-"""`bench report`: a table of the papers, published and measured values side by side."""
+"""`bench report`: a table or a figure of the papers, published and measured values side by side."""
 
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import click
 
+from benchmark.errors import BenchError
+from benchmark.options import CommaList, FilePath, note, record_options, write_output
+
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from reports.table import Show
+    from reports.facts import FactTable
+    from reports.layout import BoxLayout, FactLayout, Layout
+    from reports.table import Show, Table
+    from results.record import Record
+    from results.scores import Scores
 
-from benchmark.options import FilePath, note, record_options, write_output
+TEXTS = ("md", "latex", "html", "csv", "json")
+PICTURES = ("svg", "png")
 
 
-@click.command("report", short_help="Print a table of the papers: published and measured values.")
-@click.option("--table", "name", required=True, metavar="TABLE", help="1, 2 (DRA), 5 (AGAD), or PAPER:TABLE.")
+@dataclass(frozen=True)
+class _Asked:
+    """Which records a report shows, and which side of the cells."""
+
+    show: "Show"
+    results: "tuple[Path, ...]"
+    recipe: str | None
+    wheres: tuple[str, ...]
+    margin: float
+    method: str | None
+    gammas: tuple[str, ...]
+
+
+@click.command("report", short_help="Print a table or figure of the papers: published and measured values.")
+@click.option("--table", metavar="TABLE", help="1 to 4, 7 to 9 (DRA), 5 (AGAD), or PAPER:TABLE, as dra:5, csi_gan:1.")
+@click.option("--figure", metavar="FIGURE", help="dra:3left, dra:3right, dra:5 or agad:4, in place of a table.")
 @click.option("--show", type=click.Choice(["published", "measured", "both"]), default="both", show_default=True)
 @click.option(
     "--format",
     "form",
-    type=click.Choice(["md", "latex", "html", "csv", "json"]),
-    default="md",
-    show_default=True,
+    type=click.Choice([*TEXTS, *PICTURES]),
+    help="Default: md, of a figure csv; svg and png are for figures.",
 )
 @click.option("--output", type=FilePath(dir_okay=False), metavar="FILE", help="Write to FILE.")
 @record_options
 @click.option("--where", "wheres", multiple=True, metavar="PARAM=VALUE", help="Only records with this hyper-parameter.")
+@click.option("--method", metavar="METHOD", help="Whose scores agad:4 shows, in place of AGAD's UNet.")
+@click.option("--gamma", "gammas", type=CommaList(), default=(), help="Which gammas agad:4 shows, in place of its own.")
 def command(
-    name: str,
+    table: str | None,
+    figure: str | None,
     show: "Show",
-    form: str,
+    form: str | None,
     output: "Path | None",
     results: "tuple[Path, ...]",
     recipe: str | None,
     wheres: tuple[str, ...],
     margin: float,
+    method: str | None,
+    gammas: tuple[str, ...],
 ) -> None:
-    """Print one table; a cell that was not measured stays empty."""
+    """Print one table or figure; a cell that was not measured stays empty."""
+    from reports import layout
+
+    asked = _Asked(show, results, recipe, wheres, margin, method, gammas)
+    if (table is None) == (figure is None):
+        raise BenchError("report prints one table or one figure: give --table 2, for instance, or --figure dra:5")
+    if (method or gammas) and figure != "agad:4":
+        raise BenchError("--method and --gamma choose what --figure agad:4 shows: leave them out")
+    if table is not None:
+        if form in PICTURES:
+            raise BenchError(f"--format {form} is for figures: choose {', '.join(TEXTS)} for a table")
+        _put(_table(layout.find(table), asked, form or "md"), output)
+    else:
+        _put(_figure(layout.figure(str(figure)), asked, form or "csv"), output)
+
+
+def _table(chosen: "Layout | FactLayout", asked: _Asked, form: str) -> str:
+    from reports import layout, render
+
+    built = _facts(chosen, asked) if isinstance(chosen, layout.FactLayout) else _built(chosen, asked)
+    return render.render(built, form)
+
+
+def _figure(chosen: "Layout | BoxLayout", asked: _Asked, form: str) -> str | bytes:
+    from reports import layout
+
+    if isinstance(chosen, layout.BoxLayout):
+        return _boxes(chosen, asked, form)
+    from reports import plots, render
+
+    built = _built(chosen, asked)
+    return plots.dots(built, form) if form in PICTURES else render.render(built, form)
+
+
+def _built(chosen: "Layout", asked: _Asked) -> "Table":
+    """A table of AUCs with the records that were asked for."""
     from benchmark.gather import conditions, gather
     from benchmark.measures import measures, versions
-    from reports import layout, render, table
+    from reports import table
 
-    chosen = layout.resolve(name)
-    built = table.build(
+    return table.build(
         chosen,
-        gather(results, note) if show != "published" else (),
+        gather(asked.results, note) if asked.show != "published" else (),
         measures=measures(),
         versions=versions(),
-        margin=margin,
-        recipe=recipe,
-        where=conditions(wheres),
-        show=show,
+        margin=asked.margin,
+        recipe=asked.recipe,
+        where=conditions(asked.wheres),
+        show=asked.show,
     )
-    text = render.render(built, form)
-    if output is None:
-        click.echo(text, nl=False)
+
+
+def _facts(chosen: "FactLayout", asked: _Asked) -> "FactTable":
+    """A table of facts; those of datasets are counted in the data folder."""
+    from benchmark.counts import counted
+    from benchmark.settings import folders
+    from reports import facts
+
+    count = chosen.entry.key == "dataset" and asked.show != "published"
+    return facts.build(chosen, counted(folders().data, note) if count else {}, show=asked.show)
+
+
+def _boxes(chosen: "BoxLayout", asked: _Asked, form: str) -> str | bytes:
+    from benchmark.gather import conditions, gather
+    from benchmark.measures import measures, versions
+    from reports import boxes, plots, render, table
+
+    if form not in {"csv", *PICTURES}:
+        raise BenchError(f"--format {form} is not for a figure of scores: choose csv, {' or '.join(PICTURES)}")
+    plot = boxes.collect(
+        chosen,
+        table.chosen(gather(asked.results, note), asked.recipe, conditions(asked.wheres)),
+        scores=_scores(asked.results),
+        measures=measures(),
+        versions=versions(),
+        method=asked.method,
+        gammas=asked.gammas,
+    )
+    return plots.boxes(plot, form) if form in PICTURES else render.csv_text(boxes.lines(plot))
+
+
+def _scores(places: "Sequence[Path]") -> "Callable[[Record], Scores]":
+    """The scores behind a record, from the results folder that has them."""
+    from benchmark.gather import REFERENCE
+    from benchmark.settings import folders
+    from results.store import Store
+
+    stores = [Store(place) for place in places or (folders().results,) if str(place) != REFERENCE]
+
+    def find(record: "Record") -> "Scores":
+        for store in stores:
+            if store.scores_path(record.key).exists():
+                return store.scores(record.key)
+        raise BenchError(
+            f"no scores of run {record.spec.name}: run it again with --force, or give its --results folder"
+        )
+
+    return find
+
+
+def _put(made: str | bytes, output: "Path | None") -> None:
+    if output is not None:
+        write_output(output, made)
+    elif isinstance(made, str):
+        click.echo(made, nl=False)
+    elif sys.stdout.isatty():
+        raise BenchError("a picture is not for a terminal: give --output FILE")
     else:
-        write_output(output, text)
+        sys.stdout.buffer.write(made)

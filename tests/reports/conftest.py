@@ -16,6 +16,7 @@ def make_record(
     normal_class=None,
     shots=10,
     gamma=None,
+    source_dataset=None,
     seed=0,
     split_seed=None,
     recipe="official",
@@ -31,7 +32,7 @@ def make_record(
 ):
     """A record of a run as the harness leaves it; `failed` is the error of a failed one."""
     split_seed = seed if split_seed is None else split_seed
-    lists = f"{split_seed}/{known_class}/{normal_class}/{shots}"
+    lists = f"{split_seed}/{known_class}/{normal_class}/{shots}/{gamma}/{source_dataset}"
     fit = FitSpec(
         detector=method,
         version=version,
@@ -54,6 +55,7 @@ def make_record(
         normal_class=normal_class,
         shots=shots,
         gamma=gamma,
+        source_dataset=source_dataset,
     )
     spec = RunSpec(
         fit=fit,

@@ -1,6 +1,6 @@
 import pytest
 
-from reports import layout, measured, table
+from reports import layout, measured, runs, table
 from reports.errors import ReportError
 
 VERSIONS = {"dra": 1, "kdad": 1, "devnet": 1}
@@ -230,7 +230,7 @@ def test_agad_prints_the_population_std_over_classes_and_keeps_that_over_seeds(r
     first = measured.series_of([record(value, seed=seed) for seed, value in enumerate([0.90, 0.92, 0.94])], {})
     other = [record(value, seed=seed, known_class="poly") for seed, value in enumerate([0.80, 0.80, 0.83])]
     both = [first[0], measured.series_of(other, {})[0]]
-    found = measured.average(both, scale=100.0, spread_over="classes", notes=())
+    found = measured.average(both, [0.5, 0.5], scale=100.0, spread_over="classes", notes=())
     assert (found.mean, found.std) == (pytest.approx(86.5), pytest.approx(5.5))
     # per seed 85, 86, 88.5: sample std sqrt((1.5^2 + 0.5^2 + 2^2) / 2)
     assert found.seed_std == pytest.approx(3.25**0.5)
@@ -269,3 +269,126 @@ def test_a_method_that_the_paper_lacks_gets_cells_of_its_own(record):
     added = built.cells[-1]
     assert tuple(added.coordinates.values()) == ("elpv", "mono", "mine", "10")
     assert (added.published, added.measured.mean, added.verdict.comparison) == (None, 0.6, None)
+
+
+def classes(record, method, dataset, values, **options):
+    options = {"rule": "one_class", "known_class": None, "shots": None} | options
+    return [
+        record(value, method=method, dataset=dataset, normal_class=str(index), **options)
+        for index, value in enumerate(values)
+    ]
+
+
+def test_table_9_looks_at_source_and_target(record):
+    cross = {"rule": "cross_domain", "known_class": None, "dataset": "tile"}
+    built = build(
+        [
+            *(record(0.90 + seed / 100, seed=seed, source_dataset="wood", **cross) for seed in range(3)),
+            record(0.99, source_dataset="carpet", shots=1, **cross),
+            record(0.8, method="kdad", dataset="tile", rule="general", known_class=None, shots=None),
+        ],
+        "9",
+    )
+    found = cell(built, "wood", "tile", "", "dra", "")
+    # 0.90, 0.91, 0.92 against the constant 0.955: t interval -0.045 +- 2.92 * 0.01 / sqrt(3) = -0.062 to -0.028
+    assert found.measured.mean == pytest.approx(0.91)
+    assert (found.verdict.name, found.verdict.comparison.low) == ("worse", pytest.approx(-0.06186, abs=1e-5))
+    assert cell(built, "carpet", "tile", "", "dra", "").measured is None  # ten shots are asked for
+    assert cell(built, "", "tile", "", "kdad", "").measured.mean == 0.8
+    assert sum(bool(one.measured) for one in built.cells) == 2
+
+
+@pytest.mark.parametrize("name", ["9", "csi_gan:1", "agad:9"])
+def test_values_without_a_seed_spread_are_never_reproduced(record, name):
+    chosen = layout.resolve(name)
+    assert {place.value.std if chosen.std == "runs" else None for place in chosen.places} == {None}
+    exact = [
+        *(
+            one
+            for seed, shift in enumerate([-1e-4, 0, 1e-4])
+            for one in [
+                *classes(record, "csi", "cifar10", [0.943 + shift] * 10, seed=seed),
+                *classes(record, "agad_unet", "mnist", [0.76 + shift], seed=seed, rule="labelled_share", gamma="0.00"),
+                record(0.93 + shift, seed=seed, dataset="carpet", source_dataset="tile", rule="cross_domain",
+                       known_class=None),
+            ]
+        )
+    ]  # fmt: skip
+    found = [one for one in build(exact, name).cells if one.measured]
+    assert [(one.measured.n, one.verdict.name) for one in found] == [(3, "inconclusive")]
+    assert abs(found[0].verdict.comparison.difference) < 1e-9
+
+
+def test_one_class_cell_of_agad_has_no_spread_over_classes(record):
+    options = {"rule": "labelled_share", "gamma": "0.00"}
+    made = [one for seed in range(2) for one in classes(record, "agad", "mnist", [0.98], seed=seed, **options)]
+    found = cell(build(made, "agad:1"), "mnist", "0", "agad", "0.00").measured
+    assert (found.std, found.seed_std, found.n) == (None, 0.0, 2)
+
+
+def test_agad_by_class_and_in_the_mean(record):
+    values = [0.9 + index / 100 for index in range(10)]
+    built = build(classes(record, "agad", "mnist", values, rule="labelled_share", gamma="0.00"), "agad:1")
+    assert cell(built, "mnist", "9", "agad", "0.00").measured.mean == pytest.approx(99)
+    mean = cell(built, "mnist", "mean", "agad", "0.00").measured
+    # 90 to 99: mean 94.5, population variance (10^2 - 1) / 12
+    assert (mean.mean, mean.std) == (pytest.approx(94.5), pytest.approx(8.25**0.5))
+    assert cell(built, "mnist", "mean", "anogan", "0.00").measured is None
+
+
+def test_deep_sad_of_agad_s_table_is_not_ours(record):
+    made = classes(record, "deep_sad", "mnist", [0.9] * 10, rule="labelled_share", gamma="0.01")
+    assert not build(made, "agad:2").has_measured
+
+
+def test_csi_gan_prints_the_spread_over_seeds(record):
+    made = [one for seed in range(2) for one in classes(record, "csi", "cifar10", [0.9 + seed / 50] * 10, seed=seed)]
+    found = cell(build(made, "csi_gan:1"), "cifar10", "csi").measured
+    assert (found.mean, found.std) == (pytest.approx(91), pytest.approx(2**0.5))
+    assert cell(build(made, "csi_gan:ablation"), "cifar10", "csi", "auroc").measured
+
+
+def test_fid_is_measured_by_no_auc(record):
+    built = build(classes(record, "csi_gan", "cifar10", [0.9] * 10), "csi_gan:ablation", added_methods=["mine"])
+    assert [tuple(one.coordinates.values()) for one in built.cells if one.measured] == [("cifar10", "csi_gan", "auroc")]
+    assert cell(built, "cifar10", "csi_gan", "fid").verdict.name == "missing"
+
+
+def test_cifar100_of_csi_gan_is_comparable_on_the_shifted_list_only(record):
+    plain = classes(record, "csi", "cifar100", [0.9] * 20)
+    shifted = classes(record, "csi", "cifar100@csi_code", [0.8] * 20)
+    found = cell(build(plain, "csi_gan:1"), "cifar100", "csi")
+    assert found.verdict.name == "not_comparable"
+    assert found.verdict.reasons == ("the paper's superclasses of CIFAR-100 are those of cifar100@csi_code",)
+    both = cell(build([*plain, *shifted], "csi_gan:1"), "cifar100", "csi")
+    assert (both.measured.mean, both.verdict.name) == (pytest.approx(80), "inconclusive")
+
+
+def test_a_figure_s_domain_is_the_mean_over_datasets_not_over_categories(record):
+    figure = layout.figure("dra:3left")
+    values = dict.fromkeys(figure.paper.groups["mvtec_ad"], 0.5) | dict.fromkeys(
+        ["aitex", "sdd", "elpv", "optical"], 1.0
+    )
+    made = [record(value, dataset=name, rule="general", known_class=None) for name, value in values.items()]
+    built = table.build(figure, made, measures=lambda _: {"dra"}, versions={})
+    found = cell(built, "domain_defect", "", "fully_disentangled", "10")
+    assert found.measured.mean == pytest.approx((0.5 + 4) / 5)
+    assert found.verdict.name == "inconclusive"
+
+
+def test_an_added_method_stands_beside_in_class_tables_but_not_under_switches(record):
+    share = {"rule": "labelled_share", "gamma": "0.05"}
+    made = classes(record, "mine", "fashion_mnist", [0.9] * 10, **share)
+    added = [tuple(one.coordinates.values()) for one in build(made, "agad:2", added_methods=["mine"]).cells[-1:]]
+    assert added == [("fashion_mnist", "mean", "mine", "0.05")]
+    assert not build(made, "agad:4", added_methods=["mine"]).has_measured
+    cross = record(method="mine", dataset="wood", source_dataset="tile", rule="cross_domain", known_class=None)
+    added = build([cross], "9", added_methods=["mine"]).cells[-1]
+    assert tuple(added.coordinates.values()) == ("tile", "wood", "", "mine", "10")
+
+
+def test_runs_elsewhere_are_those_that_no_cell_shows(record):
+    shown = record(dataset="tile", source_dataset="wood", rule="cross_domain", known_class=None)
+    apart = record(dataset="tile", source_dataset="bottle", rule="cross_domain", known_class=None)
+    built = build([shown, apart], "9")
+    assert runs.elsewhere(built, [shown, apart], lambda record: {record.spec.method}) == [apart]
