@@ -6,19 +6,66 @@ import os
 import signal
 import sys
 import time
-from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 from benchmark.execute import TIME_IS_OVER, Again, Machine, Outcome, execute
-from benchmark.plan import Task
+from benchmark.planned import Task
 
 POLL_SECONDS = 0.3
 BUSY_SECONDS = 1.0
 KILLED = "its process was killed (out of memory?): use fewer --jobs, then run again"
+
+
+class Queue:
+    """Tasks that wait, each behind the source that it starts from, and how those went that are over."""
+
+    def __init__(self, tasks: Sequence[Task]) -> None:
+        self._waiting = list(tasks)
+        self._open = {task.key for task in tasks}
+        self._ended: dict[str, Outcome] = {}
+
+    def __bool__(self) -> bool:
+        return bool(self._waiting)
+
+    def next(self) -> Task | None:
+        """Take the first task whose source is not still to be made; None where each waits for one at work."""
+        ready = next((task for task in self._waiting if task.source_key not in self._open), None)
+        if ready is not None:
+            self._waiting.remove(ready)
+        return ready
+
+    def put_back(self, task: Task) -> None:
+        self._waiting.insert(0, task)
+
+    def drain(self) -> list[Task]:
+        """Take all that wait, whatever they wait for."""
+        left, self._waiting = self._waiting, []
+        return left
+
+    def take_behind(self, source: Task) -> list[Task]:
+        """Take the tasks that wait for this one."""
+        behind = [task for task in self._waiting if task.source_key == source.key]
+        self._waiting = [task for task in self._waiting if task.source_key != source.key]
+        return behind
+
+    def end(self, task: Task, outcome: Outcome) -> None:
+        self._open.discard(task.key)
+        self._ended[task.key] = outcome
+
+    def trouble(self, task: Task) -> tuple[str | None, Outcome | None]:
+        """What the end of a task's source means for it: the reason why it fails, or why it cannot start at all."""
+        ended = self._ended.get(task.source_key or "")
+        if ended is None or ended.state in {"done", "taken"}:
+            return None, None
+        reason = f"the fit that it starts from: {ended.reason or ended.state}"
+        if ended.state == "failed":
+            return reason, None
+        return None, Outcome(ended.state, TIME_IS_OVER if ended.state == "paused" else reason)
 
 
 @dataclass(frozen=True)
@@ -32,7 +79,7 @@ class Engine:
     tick: Callable[[], None]
 
     def run(self, tasks: Sequence[Task]) -> None:
-        """Execute every task.
+        """Execute every task, a source before what starts from it.
 
         One that another living call holds is tried again at the end, when its records may be there. A worker that is
         killed takes down the tasks then at work; these are repeated one at a time, so that only the culprit is lost.
@@ -47,42 +94,58 @@ class Engine:
             busy = others.attempt(busy)
 
     def attempt(self, tasks: Sequence[Task]) -> list[Task]:
-        """One attempt at each task; returns those that others hold."""
-        waiting = deque(tasks)
+        """One attempt at each task; returns those that others hold, and those that wait for one of these."""
+        queue = Queue(tasks)
         busy: list[Task] = []
-        while waiting:
-            lost = self._pool(waiting, self.jobs, busy)
-            for task in lost:
-                if self._pool(deque([task]), 1, busy):
-                    self.finished(task, Outcome("stopped", KILLED))
+        while queue:
+            for task in self._pool(queue.next, self.jobs, queue, busy):
+                if self._pool(partial(next, iter([task]), None), 1, queue, busy):
+                    self._end(queue, task, Outcome("stopped", KILLED))
         return busy
 
-    def _pool(self, waiting: deque[Task], jobs: int, busy: list[Task]) -> list[Task]:
-        """Feed a fresh pool until no task waits or a worker dies; returns the tasks that were in its hands then."""
+    def _pool(self, take: Callable[[], Task | None], jobs: int, queue: Queue, busy: list[Task]) -> list[Task]:
+        """Feed a fresh pool until `take` gives no task or a worker dies; returns the tasks in its hands then."""
         running: dict[Future[Outcome], Task] = {}
         started = False
         with _workers(jobs, self.where.threads) as executor:
             try:
-                while waiting or running:
+                while True:
                     if started and self._is_late():
-                        while waiting:
-                            self.finished(waiting.popleft(), Outcome("paused", TIME_IS_OVER))
-                    while waiting and len(running) < jobs:
-                        future = executor.submit(execute, waiting[0], self.where, again=self.again)
-                        running[future] = waiting.popleft()
-                        started = True
+                        for task in queue.drain():
+                            self._end(queue, task, Outcome("paused", TIME_IS_OVER))
+                    while len(running) < jobs and (taken := take()) is not None:
+                        started = self._start(executor, taken, queue, running) or started
+                    if not running:
+                        return []
                     done, _ = wait(running, timeout=POLL_SECONDS, return_when=FIRST_COMPLETED)
                     self.tick()
                     for future in done:
                         outcome = _outcome(future)
                         task = running.pop(future)
                         if outcome.state == "busy":
-                            busy.append(task)
+                            busy += [task, *queue.take_behind(task)]
                         else:
-                            self.finished(task, outcome)
+                            self._end(queue, task, outcome)
             except BrokenProcessPool:
                 return list(running.values())
-        return []
+
+    def _start(self, executor: Any, task: Task, queue: Queue, running: dict[Future[Outcome], Task]) -> bool:
+        """Hand a task to a worker; one that cannot start, for what became of its source, ends here."""
+        lost_source, ended = queue.trouble(task)
+        if ended is not None:
+            self._end(queue, task, ended)
+            return False
+        try:
+            future = executor.submit(execute, task, self.where, again=self.again, lost_source=lost_source)
+        except BrokenProcessPool:
+            queue.put_back(task)
+            raise
+        running[future] = task
+        return True
+
+    def _end(self, queue: Queue, task: Task, outcome: Outcome) -> None:
+        queue.end(task, outcome)
+        self.finished(task, outcome)
 
     def _is_late(self) -> bool:
         return self.where.deadline is not None and time.time() >= self.where.deadline

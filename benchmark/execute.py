@@ -12,12 +12,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from benchmark import machine, provenance
-from benchmark.plan import Task
+from benchmark.planned import PlannedFit, Task
+from benchmark.states import REUSED_MIB, CheckpointFile, Kept, StateFile
 from methods import registry
 from methods.errors import MethodError
 from protocols import prepare
 from protocols.errors import DataError
-from protocols.images import ImageStore
+from protocols.images import Images, ImageStore
+from protocols.naming import NORMAL
 from protocols.split import Split, test_ids
 from results.errors import ResultsError
 from results.files import write_atomic
@@ -30,7 +32,6 @@ if TYPE_CHECKING:
     from methods.detector import Detector, FitContext
 
 TIME_IS_OVER = "the time given with --max-time is over; the same command goes on from here"
-CHECKPOINT_SECONDS = 300.0
 PROGRESS_SECONDS = 0.5
 
 Again = Literal["never", "failed", "all"]
@@ -62,19 +63,23 @@ class Outcome:
     reason: str | None = None
 
 
-def execute(task: Task, where: Machine, *, again: Again = "never") -> Outcome:
+def execute(task: Task, where: Machine, *, again: Again = "never", lost_source: str | None = None) -> Outcome:
     """Fit once, score every run that has no record yet, and put the records. Never raises what a run can cause.
 
-    `again` says what is run although it has a record: nothing, what failed, or everything.
+    `again` says what is run although it has a record: nothing, what failed, or everything. `lost_source` is why the
+    source of this fit failed, in which case its runs fail too.
     """
     store = Store(where.store)
     try:
-        with store.claim(task.fit.fit_key) as mine:
+        with store.claim(task.key) as mine:
             if not mine:
                 return Outcome("busy")
             found = {spec.key: store.get(spec.key) for spec, _ in task.runs}
             runs = [run for run in task.runs if _is_due(found[run[0].key], again)]
-            return _Execution(task, where, store).run(runs) if runs else _taken(found.values())
+            if not runs and not task.is_source:
+                return _taken(found.values())
+            execution = _Execution(task, where, store)
+            return execution.run(runs, again) if lost_source is None else execution.fail(runs, lost_source)
     except (DataError, MethodError) as error:
         return Outcome("blocked", str(error))
     except (ResultsError, OSError, MemoryError) as error:
@@ -91,39 +96,40 @@ def _taken(records: Iterable[Record | None]) -> Outcome:
     return Outcome("failed", failed.error) if failed else Outcome("taken")
 
 
-def _reraise_if_not_its_own(error: Exception, spec: RunSpec) -> None:
+def _reraise_if_not_its_own(error: Exception, task: Task) -> None:
     """A full disk or too little memory is the machine's trouble: it leaves no failed record of the run."""
     if isinstance(error, OSError) and error.errno in {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}:
         raise error
     if any(words in str(error).lower() for words in ("out of memory", "can't allocate memory")):
-        raise MemoryError(f"out of memory in {spec.name}: use fewer --jobs, then run again") from error
+        raise MemoryError(f"out of memory in {task.name}: use fewer --jobs, then run again") from error
 
 
 class _Execution:
     def __init__(self, task: Task, where: Machine, store: Store) -> None:
         self.task = task
+        self.fit = task.fit
         self.where = where
         self.store = store
         self.started = datetime.now(UTC)
         self.timings: dict[str, float] = {}
+        self.history: dict[str, list[float]] = {}
 
-    def run(self, runs: Sequence[tuple[RunSpec, Split]]) -> Outcome:
+    def run(self, runs: Sequence[tuple[RunSpec, Split]], again: Again) -> Outcome:
         import torch
 
         from methods.detector import DeadlineReached
 
         torch.set_num_threads(self.where.threads)
         self._report(0, 1)
-        fit = self.task.fit
-        dataset = prepare.open_dataset(self.where.data, runs[0][0].split.dataset)
+        kept = self._state_file(self.fit).load() if self.task.is_source or self._may_reuse(again) else None
+        if kept and not runs:
+            return Outcome("taken")
+        dataset = prepare.open_dataset(self.where.data, self.fit.dataset)
         with self._timed("images"):
             images = self._open_store(dataset.name)
-            pools = {name: self._open_store(name).images(_ids(self.where.data, name)) for name in fit.pools}
         left = list(runs)
         try:
-            detector = self._detector(runs[0][0])
-            with self._timed("fit"):
-                self._fit(detector, runs[0][1], images, pools)
+            detector = self._fitted(images, kept if self._may_reuse(again) else None)
             while left:
                 self.store.put(*self._scored(detector, *left[0], dataset, images))
                 left.pop(0)
@@ -132,22 +138,74 @@ class _Execution:
         except (DataError, ResultsError, MemoryError):
             raise
         except Exception as error:  # noqa: BLE001 - whatever a detector does wrong is its record
-            _reraise_if_not_its_own(error, runs[0][0])
-            return self._failed(left, error)
-        self.store.checkpoint_path(fit.fit_key).unlink(missing_ok=True)
+            _reraise_if_not_its_own(error, self.task)
+            reason = f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else 'no message'}"
+            return self._failed(left, reason, "".join(traceback.format_exception(error)))
+        self.store.checkpoint_path(self.fit.key).unlink(missing_ok=True)
         return Outcome("done")
 
-    def _detector(self, spec: RunSpec) -> "Detector":
-        order, batch = (spec.evaluation.order, spec.evaluation.batch) if spec.evaluation else ("ranked", 48)
-        params = {**spec.fit.params, "evaluation.order": order, "evaluation.batch": batch}
-        return registry.load(registry.get(self.task.method))(params, self._context())
+    def fail(self, runs: Sequence[tuple[RunSpec, Split]], reason: str) -> Outcome:
+        """Leave failed records of runs that cannot start."""
+        source = self.fit.source
+        behind = f"see {self.store.traceback_path(source.key)}\n" if source else ""
+        return self._failed(runs, reason, f"{reason}\n{behind}")
 
-    def _fit(self, detector: "Detector", split: Split, images: ImageStore, pools: Mapping[str, Any]) -> None:
+    def _fitted(self, images: ImageStore, kept: Kept | None) -> "Detector":
+        """The detector with its fit done: now, or before and kept."""
+        checkpoint = CheckpointFile(self.store.checkpoint_path(self.fit.key), self._identity(self.fit))
+        detector = self._detector(checkpoint)
+        if kept is not None:
+            detector.load(kept.state)
+            self.history, self.timings["fit_s"] = dict(kept.history), round(kept.seconds, 3)
+            return detector
+        data = self._train_data(images)
+        with self._timed("fit"):
+            detector.fit(data)
+        self.timings["fit_s"] = round(self.timings["fit_s"] + checkpoint.seconds, 3)
+        self.history = {name: [float(value) for value in values] for name, values in detector.history.items()}
+        if self.task.is_source or self.fit.reusable:
+            limit = None if self.task.is_source else REUSED_MIB
+            kept = Kept(detector.state(), self.history, self.timings["fit_s"])
+            self._state_file(self.fit).save(kept, limit)
+        return detector
+
+    def _detector(self, checkpoint: CheckpointFile) -> "Detector":
+        evaluation = self.task.runs[0][0].evaluation if self.task.runs else None
+        order, batch = (evaluation.order, evaluation.batch) if evaluation else ("ranked", 48)
+        params = {**self.fit.spec.params, "evaluation.order": order, "evaluation.batch": batch}
+        return registry.load(registry.get(self.fit.method))(params, self._context(checkpoint))
+
+    def _train_data(self, images: ImageStore) -> Any:
         from methods.detector import TrainData
 
-        info = registry.get(self.task.method)
-        anomalies = split.train_anomaly if info.anomalies else ()
-        detector.fit(TrainData(normal=images.images(split.train_normal), anomaly=images.images(anomalies), pools=pools))
+        with self._timed("images"):
+            pools = {name: self._pool(name) for name in self.fit.pools}
+        return TrainData(
+            normal=images.images(self.fit.train_normal),
+            anomaly=images.images(self.fit.train_anomaly),
+            pools=pools,
+            init=self._source_state(self.fit.source) if self.fit.source else None,
+        )
+
+    def _pool(self, name: str) -> Images:
+        from protocols.joined import JoinedImages
+
+        parts = self.fit.pools[name]
+        return JoinedImages([(part.dataset, self._open_store(part.dataset).images(part.ids)) for part in parts])
+
+    def _source_state(self, source: PlannedFit) -> Mapping[str, Any]:
+        kept = self._state_file(source).load()
+        if kept is None:
+            raise ResultsError(
+                f"the state of {source.name} is not in {self.store.root}: the same command makes it again"
+            )
+        return kept.state
+
+    def _state_file(self, fit: PlannedFit) -> StateFile:
+        return StateFile(self.store.root, fit.key, self._identity(fit))
+
+    def _may_reuse(self, again: Again) -> bool:
+        return self.fit.reusable and again != "all"
 
     def _scored(
         self, detector: "Detector", spec: RunSpec, split: Split, dataset: Any, images: ImageStore
@@ -160,32 +218,35 @@ class _Execution:
         with self._timed("score"):
             values = np.asarray(detector.score(images.images(ids)), dtype=np.float64)
         if values.shape != (len(ids),):
-            raise ValueError(f"{self.task.method} gave scores of shape {values.shape} for {len(ids)} images")
+            raise ValueError(f"{self.fit.method} gave scores of shape {values.shape} for {len(ids)} images")
         if not np.isfinite(values).all():
             raise ValueError(f"{int((~np.isfinite(values)).sum())} of {len(ids)} scores are not finite")
-        scores = Scores(ids=ids, classes=tuple(dataset.row(name).label for name in ids), values=values)
+        normal = set(split.test_normal)
+        classes = tuple(NORMAL if name in normal else dataset.row(name).label for name in ids)
+        scores = Scores(ids=ids, classes=classes, values=values)
         auroc = float(roc_auc_score(scores.labels, values))
         record = self._record(
             spec,
             status="done",
             metrics=Metrics(auroc=auroc, average_precision=float(average_precision_score(scores.labels, values))),
             counts=Counts(
-                train_normal=len(split.train_normal),
-                train_anomaly=len(split.train_anomaly) if spec.split.shots is not None else 0,
+                train_normal=len(self.fit.train_normal),
+                train_anomaly=len(self.fit.train_anomaly),
                 test_normal=len(split.test_normal),
                 test_anomaly=len(split.test_anomaly),
             ),
-            history={name: [float(value) for value in values] for name, values in detector.history.items()},
+            history=self.history,
+            notes=list(self.fit.notes),
         )
         return record, scores
 
-    def _failed(self, runs: Sequence[tuple[RunSpec, Split]], error: Exception) -> Outcome:
-        reason = f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else 'no message'}"
+    def _failed(self, runs: Sequence[tuple[RunSpec, Split]], reason: str, trace: str) -> Outcome:
+        keys = [spec.key for spec, _ in runs] or [self.fit.key]
+        for key in keys:
+            write_atomic(self.store.traceback_path(key), trace.encode())
         for spec, _ in runs:
-            path = self.store.traceback_path(spec.key)
-            write_atomic(path, "".join(traceback.format_exception(error)).encode())
             self.store.put(self._record(spec, status="failed", error=reason))
-        return Outcome("failed", f"{reason} (traceback: {self.store.traceback_path(runs[0][0].key)})")
+        return Outcome("failed", f"{reason} (traceback: {self.store.traceback_path(keys[0])})")
 
     def _record(self, spec: RunSpec, **rest: Any) -> Record:
         import resource
@@ -210,7 +271,7 @@ class _Execution:
             git_dirty=where.git_dirty,
             code_digest=self._code_digest(),
             numerics_class=self._numerics_class(),
-            weights={arch: file.label for arch, file in self.task.weights.items()},
+            weights={arch: file.label for arch, file in self.fit.weights.items()},
             device=where.device,
             cpu=machine.cpu_name(),
             libraries=provenance.libraries(),
@@ -220,28 +281,30 @@ class _Execution:
         )
 
     def _code_digest(self) -> str:
-        return provenance.code_digest(registry.get(self.task.method).module)
+        return provenance.code_digest(registry.get(self.fit.method).module)
 
     def _numerics_class(self) -> str:
         return machine.numerics_class(
-            device=self.where.device, precision=self.task.fit.precision, threads=self.where.threads
+            device=self.where.device, precision=self.fit.spec.precision, threads=self.where.threads
         )
 
-    def _context(self) -> "FitContext":
+    def _identity(self, fit: PlannedFit) -> dict[str, str]:
+        return {"fit_key": fit.key, "numerics": self._numerics_class(), "code": self._code_digest()}
+
+    def _context(self, checkpoint: CheckpointFile) -> "FitContext":
         from methods.detector import FitContext
 
-        fit, where = self.task.fit, self.where
-        identity = {"fit_key": fit.fit_key, "numerics": self._numerics_class(), "code": self._code_digest()}
+        fit, where = self.fit, self.where
         deadline = None if where.deadline is None else time.monotonic() + where.deadline - time.time()
         return FitContext(
-            seed=fit.seed,
+            seed=fit.spec.seed,
             threads=where.threads,
-            precision=fit.precision,
+            precision=fit.spec.precision,
             device=where.device,
-            weights=self.task.weights,
-            checkpoint=CheckpointFile(self.store.checkpoint_path(fit.fit_key), identity),
+            weights=fit.weights,
+            checkpoint=checkpoint,
             progress=self._report,
-            artefact=lambda name, data: write_atomic(self.store.root / "artefacts" / fit.fit_key / name, data),
+            artefact=lambda name, data: write_atomic(self.store.root / "artefacts" / fit.key / name, data),
             deadline=deadline,
         )
 
@@ -249,8 +312,8 @@ class _Execution:
         dataset = prepare.open_dataset(self.where.data, name)
         return ImageStore.open(
             dataset,
-            size=self.task.fit.size,
-            resize=self.task.fit.resize,
+            size=self.fit.spec.size,
+            resize=self.fit.spec.resize,
             cache_dir=self.where.cache,
             jobs=self.where.threads,
         )
@@ -261,7 +324,7 @@ class _Execution:
         if done not in (0, total) and now - getattr(self, "_reported", -PROGRESS_SECONDS) < PROGRESS_SECONDS:
             return
         self._reported = now
-        path = self.store.progress_path(self.task.fit.fit_key)
+        path = self.store.progress_path(self.fit.key)
         beside = path.with_suffix(".part")
         beside.write_text(json.dumps({"done": done, "total": total, **numbers}), encoding="utf-8")
         beside.replace(path)
@@ -271,48 +334,3 @@ class _Execution:
         start = time.perf_counter()
         yield
         self.timings[f"{name}_s"] = round(self.timings.get(f"{name}_s", 0.0) + time.perf_counter() - start, 3)
-
-
-def _ids(data: Path, name: str) -> tuple[str, ...]:
-    """What a pool offers: its training normals where the release fixes a split, else all of its images."""
-    rows = prepare.open_dataset(data, name).rows
-    fixed = tuple(row.id for row in rows if row.split == "train" and row.label == "normal")
-    return fixed or tuple(row.id for row in rows)
-
-
-class CheckpointFile:
-    """The state of an unfinished fit; dropped when the fit, the numerics class or the detector's code is another."""
-
-    def __init__(self, path: Path, identity: Mapping[str, str]) -> None:
-        self.path = path
-        self.identity = dict(identity)
-        self._saved = time.monotonic()
-
-    def load(self) -> dict[str, Any] | None:
-        import pickle
-
-        import torch
-
-        try:
-            stored = torch.load(self.path, map_location="cpu", weights_only=True)
-            if stored["identity"] == self.identity:
-                return dict(stored["state"])
-        except FileNotFoundError:
-            return None
-        except (OSError, RuntimeError, EOFError, KeyError, TypeError, ValueError, pickle.UnpicklingError):
-            pass
-        self.path.unlink(missing_ok=True)
-        return None
-
-    def save(self, state: Mapping[str, Any]) -> None:
-        import io
-
-        import torch
-
-        buffer = io.BytesIO()
-        torch.save({"identity": self.identity, "state": dict(state)}, buffer)
-        write_atomic(self.path, buffer.getvalue())
-        self._saved = time.monotonic()
-
-    def due(self) -> bool:
-        return time.monotonic() - self._saved >= CHECKPOINT_SECONDS

@@ -1,12 +1,11 @@
 """Records for reports and the gate: from one or several results folders, or the index that is packaged."""
 
-import tomllib
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from benchmark.errors import BenchError
 from benchmark.settings import folders
-from methods.params import ParamValue
+from methods.params import ParamValue, assignment
 from results import reference
 from results.record import Record
 from results.store import Store
@@ -41,11 +40,9 @@ def conditions(texts: Sequence[str]) -> dict[str, ParamValue]:
     """
     found: dict[str, ParamValue] = {}
     for text in texts:
-        name, equals, value = (part.strip() for part in text.partition("="))
-        if not (equals and name and value):
-            raise BenchError(f"--where {text}: give it as PARAM=VALUE, such as --where optim.lr=1e-3")
         try:
-            found[name] = tomllib.loads(f"value = {value}")["value"]
-        except tomllib.TOMLDecodeError:
-            found[name] = None if value == "none" else value
+            name, value = assignment(text)
+        except ValueError as error:
+            raise BenchError(f"--where {text}: give PARAM=VALUE {error}, such as --where optim.lr=1e-3") from None
+        found[name] = None if text.partition("=")[2].strip() == "none" else value
     return found

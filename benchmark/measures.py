@@ -1,20 +1,32 @@
 """What records measure: the detectors and variants whose resolved parameters they hold."""
 
-from collections.abc import Callable
+import functools
+from collections.abc import Callable, Mapping
 
 from methods import registry
 from methods.errors import MethodError
 from methods.params import ParamValue
-from methods.recipe import resolve
+from methods.recipe import EVALUATION, resolve
 from results.record import Record
 
-EVALUATION = ("evaluation.order", "evaluation.batch")
-OUTSIDE_FIT = (*EVALUATION, "img_size")
+OUTSIDE_FIT = (*EVALUATION, "img_size", "img_resize")
+FINE_TUNING = "finetune."
 
 
-def fit_params(params: dict[str, ParamValue]) -> dict[str, ParamValue]:
-    """The resolved parameters that `fit` is given and keys hold."""
-    return {name: value for name, value in params.items() if name not in OUTSIDE_FIT}
+def fit_params(params: Mapping[str, ParamValue], *, fine_tuned: bool = False) -> dict[str, ParamValue]:
+    """The resolved parameters that `fit` is given and keys hold.
+
+    A parameter `finetune.NAME` is for the fits that start from another's state (spec 2.12, D44): there it takes the
+    place of NAME, if there is such a one and it is not none.
+    """
+    own = {
+        name: value for name, value in params.items() if name not in OUTSIDE_FIT and not name.startswith(FINE_TUNING)
+    }
+    if not fine_tuned:
+        return own
+    others = {name: value for name, value in params.items() if name.startswith(FINE_TUNING) and value is not None}
+    plain = {name: name.removeprefix(FINE_TUNING) for name in others}
+    return own | {plain[name] if plain[name] in own else name: value for name, value in others.items()}
 
 
 def versions() -> dict[str, int]:
@@ -26,17 +38,34 @@ def measures() -> Callable[[Record], frozenset[str]]:
     """A function from a record to the ids it measures: the one it was run as, and every twin with equal parameters."""
     known = registry.methods()
 
+    @functools.cache
+    def params(method: str, recipe: str, dataset: str) -> dict[str, ParamValue] | None:
+        try:
+            return resolve(known[method], recipe, dataset, {}).params
+        except MethodError:
+            return None
+
     def ids(record: Record) -> frozenset[str]:
         spec = record.spec
         twins = {spec.method}
         for info in known.values():
             if info.detector_id == spec.fit.detector and info.id != spec.method:
-                try:
-                    resolved = resolve(info, spec.recipe, spec.split.dataset, {})
-                except MethodError:
-                    continue
-                if fit_params(resolved.params) == spec.fit.params:
+                own = params(info.id, spec.recipe, spec.split.dataset)
+                if own is not None and _is_measured_by(own, record):
                     twins.add(info.id)
         return frozenset(twins)
 
     return ids
+
+
+def _is_measured_by(params: Mapping[str, ParamValue], record: Record) -> bool:
+    """Whether a method with these resolved parameters would have made the same run."""
+    spec = record.spec
+    size, resize = params.get("img_size"), params.get("img_resize") or "squash"
+    evaluation = spec.evaluation and (spec.evaluation.order, spec.evaluation.batch)
+    return (
+        fit_params(params, fine_tuned=spec.source is not None) == spec.fit.params
+        and (resize == "none" or not isinstance(size, int) or size == spec.fit.size)
+        and resize == spec.fit.resize
+        and (evaluation is None or evaluation == tuple(params.get(name) for name in EVALUATION))
+    )

@@ -44,6 +44,24 @@ class FilePath(click.Path):
         return Path(os.fsdecode(super().convert(value, param, ctx)))
 
 
+def parse_options(assignments: tuple[str, ...], *, deduplicate: bool) -> dict[str, str | int | float | bool]:
+    """Split options from `OPTION=VALUE` texts; the value is TOML, a bare word is a text.
+
+    Raises:
+        BenchError: a text has another form.
+    """
+    from methods.params import assignment
+
+    options: dict[str, str | int | float | bool] = {"deduplicate": True} if deduplicate else {}
+    for text in assignments:
+        try:
+            name, value = assignment(text)
+        except ValueError as error:
+            raise BenchError(f"--split {text}: give OPTION=VALUE {error}, such as --split limit_test=100") from None
+        options[name] = value
+    return options
+
+
 def results_option(function: Callable[..., Any]) -> Callable[..., Any]:
     return click.option(
         "--results",
@@ -88,7 +106,7 @@ def note(text: str) -> None:
     click.echo(text, err=True)
 
 
-def write_output(path: "Path", text: str) -> None:
+def write_output(path: "Path", made: str | bytes) -> None:
     """Write what was asked for into a file.
 
     Raises:
@@ -97,6 +115,6 @@ def write_output(path: "Path", text: str) -> None:
     if not path.parent.is_dir():
         raise BenchError(f"--output {path}: the folder {path.parent} is not there; make it first")
     try:
-        path.write_text(text, encoding="utf-8")
+        path.write_bytes(made.encode() if isinstance(made, str) else made)
     except OSError as error:
         raise BenchError(f"--output {path}: {error.strerror or error}; choose another file") from error

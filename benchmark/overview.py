@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator
 from statistics import median
 
-from benchmark.plan import Plan, PlannedRun
+from benchmark.planned import Plan, PlannedRun
 from results.store import Store
 
 KIB_PER_RUN = 40
@@ -34,6 +34,9 @@ def lines(plan: Plan, store: Store) -> Iterator[str]:
             yield f"{run.state:8} {run.spec.name}{about}"
     counts = ", ".join(f"{plan.count(state)} {state}" for state in ("cached", "missing", "failed", "blocked"))
     yield f"{len(plan.runs)} runs of suite {plan.suite.id}, recipe {plan.recipe}: {counts}"
+    sources = sum(task.is_source and not task.runs for task in plan.tasks({"missing"}))
+    if sources:
+        yield f"{sources} source fits come first, where their state is not kept already"
     if missing:
         yield _estimate([times.get(_kind(run)) for run in missing])
 

@@ -1,14 +1,17 @@
-"""Progress of a run on stderr: fits done, the state of those at work, time left. Quiet where stderr is no terminal."""
+"""Progress of a run on stderr: images decoded, fits done, the state of those at work, time left.
+
+On a terminal a live bar; elsewhere a line for each finished run, and one every half minute.
+"""
 
 import json
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 from benchmark.execute import Outcome
-from benchmark.plan import Task
+from benchmark.planned import Task
 from results.store import Store
 
 LINE_SECONDS = 30.0
@@ -19,7 +22,7 @@ class Progress:
 
     def __init__(self, store: Store, tasks: Sequence[Task], bar: Any) -> None:
         self._store = store
-        self._tasks = {task.fit.fit_key: task for task in tasks}
+        self._tasks = {task.key: task for task in tasks}
         self._bar = bar
         self._started = time.monotonic()
         self._spoken = self._started
@@ -31,11 +34,13 @@ class Progress:
     def finished(self, task: Task, outcome: Outcome) -> None:
         self.done += 1
         self.troubles += outcome.state not in {"done", "taken", "paused"}
-        self._tasks.pop(task.fit.fit_key, None)
+        self._tasks.pop(task.key, None)
         if self._bar:
-            line = self._lines.pop(task.fit.fit_key, None)
+            line = self._lines.pop(task.key, None)
             if line is not None:
                 self._bar.remove_task(line)
+        if not task.runs and outcome.state != "taken":
+            self._say(f"{outcome.state}: {task.name}" + (f"  {outcome.reason}" if outcome.reason else ""))
         for spec, _ in task.runs:
             text = f"{outcome.state}: {spec.name}"
             record = self._store.get(spec.key) if outcome.state in {"done", "taken"} else None
@@ -43,6 +48,24 @@ class Progress:
                 text += f"  AUC {record.metrics.auroc:.4f}  {record.timings.get('fit_s', 0):.0f} s"
             self._say(text + (f"  {outcome.reason}" if outcome.reason else ""))
         self.tick()
+
+    def decoding(self, what: str) -> Callable[[int, int], None]:
+        """What an image store that is being built is to call with (done, total); it says nothing before the first."""
+        line, spoken = None, 0.0
+
+        def progress(done: int, total: int) -> None:
+            nonlocal line, spoken
+            now = time.monotonic()
+            if self._bar:
+                line = self._bar.add_task(what, total=total) if line is None else line
+                self._bar.update(line, completed=done)
+                if done == total:
+                    self._bar.remove_task(line)
+            elif done == 1 or now - spoken > LINE_SECONDS:
+                spoken = now
+                self._say(f"{what}: {done} of {total}")
+
+        return progress
 
     def tick(self) -> None:
         at_work = {}
@@ -56,7 +79,7 @@ class Progress:
             self._bar.update(self._all, completed=self.done + part)
             for key, (task, state) in at_work.items():
                 if key not in self._lines:
-                    self._lines[key] = self._bar.add_task(task.runs[0][0].name, total=state["total"])
+                    self._lines[key] = self._bar.add_task(task.name, total=state["total"])
                 self._bar.update(self._lines[key], completed=state["done"], total=state["total"])
         elif time.monotonic() - self._spoken > LINE_SECONDS:
             self._spoken = time.monotonic()

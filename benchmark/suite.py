@@ -1,23 +1,34 @@
 """Suites: named sets of runs, one TOML file each, and what the command line selects of them."""
 
 import tomllib
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
 from benchmark.errors import BenchError
 from benchmark.names import near
 from methods.params import ParamValue
+from protocols import rules
+from protocols.errors import DataError
+
+Subset = Literal["known_class", "normal_class", "source_dataset"]
+
+CROSS_DOMAIN = "cross_domain"
+NO_ANOMALIES = "0.00"
+"""The gamma of a method that is given no labelled anomalies."""
 
 
 class Suite(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Datasets with their known classes (none where the rule has none), methods, shots and seeds under one rule.
+    """Datasets, methods, seeds, and what else the rule has: numbers of shots, or shares (gammas).
 
-    `table` is the paper's table that these runs fill, if any.
+    `datasets` maps each to what the rule splits it by: known classes (hard), normal classes (one_class,
+    labelled_share), source datasets (cross_domain), or nothing. `leave_out` names runs that are none of the suite's by
+    some of their coordinates. `table` or `figure` is what these runs fill of a paper, if any. `also` are suites that
+    are planned after this one, where a table needs another rule too or two tables belong together.
     """
 
     id: str
@@ -25,12 +36,21 @@ class Suite(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     rule: str
     recipe: str
     methods: tuple[str, ...]
-    shots: tuple[int, ...]
     seeds: tuple[int, ...]
     datasets: dict[str, tuple[str, ...]]
+    shots: tuple[int, ...] = ()
+    gammas: tuple[str, ...] = ()
     table: str | None = None
+    figure: str | None = None
+    also: tuple[str, ...] = ()
     without_anomalies: tuple[str, ...] = ()
+    leave_out: tuple[dict[Literal["method", "dataset", "gamma"], str], ...] = ()
     options: dict[str, ParamValue] = {}
+
+    @property
+    def subset(self) -> Subset | None:
+        """The coordinate that splits a dataset under this rule; None where it is taken whole."""
+        return subset_of(self.rule)
 
 
 @dataclass(frozen=True)
@@ -40,19 +60,38 @@ class Selection:
     methods: tuple[str, ...] | None = None
     datasets: tuple[str, ...] | None = None
     known_classes: tuple[str, ...] | None = None
+    normal_classes: tuple[str, ...] | None = None
+    source_datasets: tuple[str, ...] | None = None
     shots: tuple[int, ...] | None = None
+    gammas: tuple[str, ...] | None = None
     seeds: tuple[int, ...] | None = None
 
 
 @dataclass(frozen=True)
 class Wanted:
-    """One run as a person names it. `shots` is None for a method that is given no anomalies."""
+    """One run as a person names it; what its rule does not have is None.
+
+    `shots` is None too for a method that is given no anomalies; with a `source_dataset` they are the source's.
+    """
 
     method: str
     dataset: str
-    known_class: str | None
-    shots: int | None
     seed: int
+    known_class: str | None = None
+    normal_class: str | None = None
+    source_dataset: str | None = None
+    shots: int | None = None
+    gamma: str | None = None
+
+
+def subset_of(rule: str) -> Subset | None:
+    """The coordinate of a rule that splits a dataset: its classes, or the datasets that it is fine-tuned from."""
+    if rule == CROSS_DOMAIN:
+        return "source_dataset"
+    coordinates = rules.get(rule).COORDINATES
+    if "known_class" in coordinates:
+        return "known_class"
+    return "normal_class" if "normal_class" in coordinates else None
 
 
 def names() -> list[str]:
@@ -79,53 +118,136 @@ def load(name: str) -> Suite:
     raise BenchError(f"unknown suite '{name}'{near(name, [*names(), *plugged])}: or give the path of a TOML file")
 
 
+def parts(suite: Suite, selection: Selection) -> list[tuple[Suite, Selection]]:
+    """The suite and those it names in `also`, each with its selection.
+
+    One whose rule does not have a selected coordinate is left out, as long as another has it. Datasets that are
+    selected and not listed are added to the suite itself alone.
+
+    Raises:
+        BenchError: a suite in `also` cannot be loaded.
+    """
+    found = [(suite, selection)]
+    for other in map(load, suite.also):
+        own = selection.datasets and tuple(name for name in selection.datasets if name in other.datasets)
+        if own is None or own:
+            found.append((other, replace(selection, datasets=own)))
+    return [part for part in found if _foreign(*part) is None] or found[:1]
+
+
 def expand(
     suite: Suite,
     selection: Selection,
     *,
     without_anomalies: Collection[str],
-    known_classes: Mapping[str, tuple[str, ...]],
+    classes: Mapping[str, tuple[str, ...]],
 ) -> list[Wanted]:
     """The runs of `suite` that `selection` leaves or adds, in the order of the suite.
 
-    `without_anomalies` are methods that are given none; `known_classes` are those of datasets the suite does not list.
+    `without_anomalies` are methods that are given none; `classes` are those of datasets that the suite does not list.
 
     Raises:
-        BenchError: a selected known class is none of any selected dataset.
+        BenchError: a selected class is none of any selected dataset, or the rule has nothing of a selected kind.
     """
-    datasets = selection.datasets or tuple(suite.datasets)
-    methods = selection.methods or suite.methods
-    shots: tuple[int | None, ...] = selection.shots or suite.shots
-    seeds = selection.seeds or suite.seeds
-    of_dataset = {name: suite.datasets.get(name) or known_classes.get(name, ()) for name in datasets}
-    if selection.known_classes:
-        every = {name for classes in of_dataset.values() for name in classes}
-        for known in selection.known_classes:
-            if known not in every:
-                raise BenchError(
-                    f"no selected dataset of suite {suite.id} has the known class '{known}'{near(known, every)}"
-                )
-        of_dataset = {
-            dataset: tuple(known for known in classes if known in selection.known_classes)
-            for dataset, classes in of_dataset.items()
-        }
-    return [
-        Wanted(method=method, dataset=dataset, known_class=known, shots=n, seed=seed)
-        for dataset in datasets
-        for known in (of_dataset[dataset] if suite.rule == "hard" else (None,))
-        for method in methods
-        for n in ((None,) if method in without_anomalies else shots)
-        for seed in seeds
+    coordinates = rules.get(suite.rule).COORDINATES
+    foreign = _foreign(suite, selection)
+    if foreign:
+        raise BenchError(
+            f"--{foreign.replace('_', '-')} does not fit suite {suite.id}: its rule '{suite.rule}' has no "
+            f"{foreign.replace('_', ' ')}, leave it out or take another suite"
+        )
+    subsets = _subsets(suite, selection, classes)
+    shots: tuple[int | None, ...] = (selection.shots or suite.shots) if "shots" in coordinates else (None,)
+    gammas: tuple[str | None, ...] = (selection.gammas or suite.gammas) if "gamma" in coordinates else (None,)
+    wanted = [
+        Wanted(method=method, dataset=dataset, seed=seed, **subset, **labelled)
+        for dataset, values in subsets.items()
+        for value in values
+        for method in selection.methods or suite.methods
+        for subset in [_subset(suite, value, is_alone=method in without_anomalies)]
+        for labelled in _labelled(shots, gammas, none=method in without_anomalies)
+        for seed in selection.seeds or suite.seeds
     ]
+    return [run for run in dict.fromkeys(wanted) if not any(_matches(run, left_out) for left_out in suite.leave_out)]
+
+
+def _subset(suite: Suite, value: str | None, *, is_alone: bool) -> dict[str, Any]:
+    """The coordinate that splits the dataset. A method without anomalies has no source: it trains on the target."""
+    if suite.subset is None or (suite.subset == "source_dataset" and is_alone):
+        return {}
+    return {suite.subset: value}
+
+
+def _labelled(shots: Sequence[int | None], gammas: Sequence[str | None], *, none: bool) -> Iterator[dict[str, Any]]:
+    """How many anomalies are labelled, by number or share; `none` of them is a run of its own, whatever is selected."""
+    if none:
+        yield {} if gammas == (None,) else {"gamma": NO_ANOMALIES}
+        return
+    yield from ({"shots": n, "gamma": gamma} for n in shots for gamma in gammas)
+
+
+def _subsets(
+    suite: Suite, selection: Selection, classes: Mapping[str, tuple[str, ...]]
+) -> dict[str, tuple[str | None, ...]]:
+    """By dataset what the rule splits it by: one None where it takes the whole, or where its classes are not known."""
+    datasets = selection.datasets or tuple(suite.datasets)
+    if suite.subset is None:
+        return dict.fromkeys(datasets, (None,))
+    if suite.subset == "source_dataset":
+        return {name: _sources(suite, name, selection.source_datasets) for name in datasets}
+    chosen = selection.known_classes if suite.subset == "known_class" else selection.normal_classes
+    known = {name: suite.datasets.get(name) or classes.get(name, ()) for name in datasets}
+    if chosen and all(known.values()):
+        every = {value for values in known.values() for value in values}
+        for value in chosen:
+            if value not in every:
+                what = suite.subset.replace("_", " ")
+                raise BenchError(
+                    f"no selected dataset of suite {suite.id} has the {what} '{value}'{near(value, every)}"
+                )
+    return {
+        name: tuple(value for value in values if not chosen or value in chosen) if values else (None,)
+        for name, values in known.items()
+    }
+
+
+def _sources(suite: Suite, target: str, selected: tuple[str, ...] | None) -> tuple[str, ...]:
+    """The datasets that a target is fine-tuned from: as selected, as the suite says, or every other of the suite."""
+    return tuple(name for name in selected or suite.datasets.get(target) or tuple(suite.datasets) if name != target)
+
+
+def _foreign(suite: Suite, selection: Selection) -> str | None:
+    """A coordinate that is selected and that the suite's rule does not have; None where there is none."""
+    filters = {
+        "known_class": selection.known_classes,
+        "normal_class": selection.normal_classes,
+        "source_dataset": selection.source_datasets,
+        "shots": selection.shots,
+        "gamma": selection.gammas,
+    }
+    here = {*rules.get(suite.rule).COORDINATES, suite.subset}
+    return next((name for name, chosen in filters.items() if chosen and name not in here), None)
+
+
+def _matches(run: Wanted, coordinates: Mapping[Any, str]) -> bool:
+    return all(getattr(run, name) == value for name, value in coordinates.items())
 
 
 def _parse(text: str, origin: str) -> Suite:
     try:
-        return msgspec.convert(tomllib.loads(text), Suite)
+        suite = msgspec.convert(tomllib.loads(text), Suite)
+        coordinates = rules.get(suite.rule).COORDINATES
     except tomllib.TOMLDecodeError as error:
         raise BenchError(f"{origin} is not valid TOML: {error}") from error
     except msgspec.ValidationError as error:
         raise BenchError(f"{origin}: {error}; see the suites that come with swanbench for the form") from error
+    except DataError as error:
+        raise BenchError(f"{origin}: {error}") from error
+    for name, values in (("shots", suite.shots), ("gamma", suite.gammas)):
+        if (name in coordinates) != bool(values):
+            key = "gammas" if name == "gamma" else name
+            raise BenchError(f"{origin}: the rule '{suite.rule}' {'has no' if values else 'needs'} {key}")
+    return suite
 
 
 def _built_in() -> Any:

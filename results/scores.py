@@ -10,7 +10,10 @@ import numpy.typing as npt
 
 @dataclass(frozen=True)
 class Scores:
-    """Ids, classes (`normal` or an anomaly class) and float64 scores (n,) of the test images, in scoring order."""
+    """Ids, classes and float64 scores (n,) of the test images, in scoring order.
+
+    A class is `normal` or an anomaly class; of a set of classes the one that was normal in this run is `normal`.
+    """
 
     ids: tuple[str, ...]
     classes: tuple[str, ...]

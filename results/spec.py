@@ -1,5 +1,7 @@
 """What a fit and a run are made of. A fit is one training; a run is a fit scored on one test list: one AUC."""
 
+from typing import Any
+
 import msgspec
 
 from results.key import digest
@@ -7,12 +9,21 @@ from results.key import digest
 ParamValue = str | int | float | bool | None
 
 
+class PoolPart(msgspec.Struct, frozen=True, kw_only=True):
+    """What one prepared dataset gives to an external pool: its manifest's fingerprint and that of the list of ids."""
+
+    dataset: str
+    fingerprint: str
+    images: str
+
+
 class FitSpec(msgspec.Struct, frozen=True, kw_only=True):
     """Everything that `fit` is given; its canonical JSON is hashed into `fit_key` (design section 6).
 
-    `params` are the detector's resolved hyper-parameters, `pools` maps the id of an external pool to its manifest
-    fingerprint, `weights` an architecture to the digest of its file, `source` is the fit_key of a fit whose state
-    this one starts from. `train_anomaly` is the fingerprint of the empty list for a detector that is given none.
+    `params` are the detector's resolved hyper-parameters, `pools` maps the id of an external pool to its parts in the
+    order of their ids, `weights` an architecture to the digest of its file, `source` is the fit_key of a fit whose
+    state this one starts from. `train_anomaly` is the fingerprint of the empty list for a detector that is given none;
+    `size` is 0 where `resize` is `none`.
     """
 
     detector: str
@@ -23,7 +34,7 @@ class FitSpec(msgspec.Struct, frozen=True, kw_only=True):
     train_anomaly: str
     size: int
     resize: str
-    pools: dict[str, str]
+    pools: dict[str, tuple[PoolPart, ...]]
     weights: dict[str, str]
     precision: str
     seed: int
@@ -42,11 +53,15 @@ class Evaluation(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class SplitDefinition(msgspec.Struct, frozen=True, kw_only=True):
-    """What defines a split but its seed: the part of a series that no list fingerprint tells."""
+    """What defines a split but its seed: the part of a series that no list fingerprint tells.
+
+    Under the rule cross_domain `dataset` is the target and `shots` are the labelled anomalies of `source_dataset`.
+    """
 
     dataset: str
     dataset_fingerprint: str
     rule: str
+    source_dataset: str | None = None
     known_class: str | None = None
     normal_class: str | None = None
     shots: int | None = None
@@ -58,8 +73,9 @@ class RunSpec(msgspec.Struct, frozen=True, kw_only=True):
     """A fit and the test list it is scored on.
 
     Only `fit`, `test` (fingerprint of the test list) and `evaluation` (None where scores are independent of their
-    batch) are hashed into `key`; the rest says how a person would name the run. `deviations` are the reasons why this
-    run is not the paper's beyond recipe and weights: overridden parameters, other data or size, an assumed method.
+    batch) are hashed into `key`; the rest says how a person would name the run. `source` is the fit whose key
+    `fit.source` is. `deviations` are the reasons why this run is not the paper's beyond recipe and weights: overridden
+    parameters, other data or size, an assumed method.
     """
 
     fit: FitSpec
@@ -69,6 +85,7 @@ class RunSpec(msgspec.Struct, frozen=True, kw_only=True):
     recipe: str
     split: SplitDefinition
     split_seed: int
+    source: FitSpec | None = None
     deviations: list[str] = []
 
     @property
@@ -78,24 +95,33 @@ class RunSpec(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def series(self) -> str:
         """Hash of what runs must share to be averaged: the key without seeds and lists, and the split's definition."""
-        fit = msgspec.to_builtins(self.fit)
-        for seeded in ("seed", "train_normal", "train_anomaly"):
-            del fit[seeded]
-        return digest({"fit": fit, "evaluation": self.evaluation, "split": self.split})
+        fit = _seedless(self.fit)
+        if self.source is not None:
+            fit["source"] = _seedless(self.source)
+        split = msgspec.to_builtins(self.split)
+        if self.split.source_dataset is None:
+            del split["source_dataset"]
+        return digest({"fit": fit, "evaluation": self.evaluation, "split": split})
 
     @property
     def name(self) -> str:
         """Readable name, such as `hard-elpv-mono-dra-10-s0-1a2b3c4d`."""
         split = self.split
-        shots = None if split.shots is None else str(split.shots)
         parts = [
             split.rule,
+            *([split.source_dataset, "to"] if split.source_dataset else []),
             split.dataset,
             split.known_class,
             split.normal_class,
             self.method,
-            shots,
+            None if split.shots is None else str(split.shots),
             split.gamma,
         ]
         seeds = f"s{self.fit.seed}" if self.split_seed == self.fit.seed else f"s{self.fit.seed}.{self.split_seed}"
         return "-".join([part for part in parts if part is not None] + [seeds, self.key[:8]])
+
+
+def _seedless(fit: FitSpec) -> dict[str, Any]:
+    """A fit without what its seeds decide."""
+    plain: dict[str, Any] = msgspec.to_builtins(fit)
+    return {name: value for name, value in plain.items() if name not in {"seed", "train_normal", "train_anomaly"}}

@@ -15,6 +15,7 @@ def command() -> None:
 def list_(as_json: bool) -> None:
     """One line a method."""
     from methods import registry
+    from methods.params import RECIPES
 
     found = registry.methods()
     for name, reason in registry.broken().items():
@@ -23,9 +24,11 @@ def list_(as_json: bool) -> None:
         echo_json(
             [
                 {
-                    "id": info.id,
+                    "name": info.id,
                     "title": info.title,
+                    "detector": info.detector_id,
                     "version": info.version,
+                    "recipes": list(RECIPES),
                     "variant_of": info.variant_of,
                     "rules": list(info.rules),
                     "assumed": info.assumed,
@@ -81,3 +84,13 @@ def show(method: str, as_json: bool) -> None:
         click.echo(f"{name}: {values}\n    {param.expected} [{tags}]" + (f"\n    {param.note}" if param.note else ""))
     for dataset, block in info.datasets.items():
         click.echo(f"on {dataset}: " + ", ".join(f"{name} = {shown(value)}" for name, value in block.items()))
+
+
+@command.command("fidelity")
+def fidelity() -> None:
+    """Print the page on fidelity: every choice that papers and released code leave open, in Markdown."""
+    from benchmark.fidelity import page
+    from methods import registry
+    from protocols import datasets, options
+
+    click.echo(page(registry.methods().values(), options.DESCRIPTIONS, datasets.infos().values()), nl=False)

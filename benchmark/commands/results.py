@@ -98,8 +98,11 @@ def _row(record: Any) -> dict[str, Any]:
         "recipe": spec.recipe,
         "dataset": spec.split.dataset,
         "protocol": spec.split.rule,
+        "source_dataset": spec.split.source_dataset,
         "known_class": spec.split.known_class,
+        "normal_class": spec.split.normal_class,
         "shots": spec.split.shots,
+        "gamma": spec.split.gamma,
         "seed": spec.fit.seed,
         "status": record.status,
         "auroc": record.metrics.auroc if record.metrics else None,
@@ -138,6 +141,8 @@ def _explanation(store: Any, record: Any) -> list[str]:
             else "independent of batch and order"
         ),
         *(f"weights {arch} {digest}" for arch, digest in fit.weights.items()),
+        *(f"pool {pool}: {one.dataset} {one.fingerprint}" for pool, parts in fit.pools.items() for one in parts),
+        *([f"starts from the fit {fit.source} on {spec.split.source_dataset}"] if fit.source else []),
         *(f"deviation {text}" for text in spec.deviations),
         *(f"note {text}" for text in record.notes),
     ]

@@ -6,12 +6,13 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from benchmark.errors import BenchError
-from benchmark.options import CommaList, note, results_option
+from benchmark.options import CommaList, note, parse_options, results_option
 
 if TYPE_CHECKING:
     from benchmark.execute import Again
-    from benchmark.plan import Plan, State
+    from benchmark.planned import Plan, State, Task
     from benchmark.settings import Folders
+    from benchmark.suite import Suite
     from reports.layout import Layout
     from results.store import Store
 
@@ -29,11 +30,18 @@ class Duration(click.ParamType[float]):
 
 
 @click.command("run", short_help="Run a suite: what is stored is not run again.")
-@click.option("--suite", required=True, help="quick, general, hard, or the path of a suite file.")
+@click.option(
+    "--suite",
+    required=True,
+    help="quick, general, hard, ablation, cross_domain, one_class and others, or the path of a suite file.",
+)
 @click.option("--method", "methods", type=CommaList(), help="Only these methods, or others than the suite's.")
 @click.option("--dataset", "datasets", type=CommaList(), help="Only these datasets, or others than the suite's.")
 @click.option("--known-class", "known_classes", type=CommaList(), help="Only these known classes.")
+@click.option("--normal-class", "normal_classes", type=CommaList(), help="Only these normal classes.")
+@click.option("--source-dataset", "source_datasets", type=CommaList(), help="Fine-tune only from these datasets.")
 @click.option("--shots", type=CommaList(int, least=1), help="Numbers of labelled anomalies.")
+@click.option("--gamma", "gammas", type=CommaList(), help="Shares of labelled anomalies, such as 0.00,0.05.")
 @click.option("--seed", "seeds", type=CommaList(int), help="Seeds, each of a split and a training.")
 @click.option("--recipe", help="official, paper or quick (default: the suite's).")
 @click.option(
@@ -54,26 +62,29 @@ class Duration(click.ParamType[float]):
 def command(**options: Any) -> int:
     """Run what is missing of a suite, store it, and print the suite's table."""
     from benchmark import overview, suite
-    from benchmark import plan as planning
-    from benchmark.commands.splits import parse_options
+    from benchmark.plan import plan
+    from benchmark.planned import Request
     from benchmark.settings import folders
-    from reports import layout
     from results.store import Store
 
     where = folders(options["results"])
     store = Store(where.results, warn=note)
     asked = suite.load(options["suite"])
-    chosen = layout.resolve(asked.table) if asked.table else None
-    planned = planning.plan(
+    selection = suite.Selection(
+        methods=options["methods"],
+        datasets=options["datasets"],
+        known_classes=options["known_classes"],
+        normal_classes=options["normal_classes"],
+        source_datasets=options["source_datasets"],
+        shots=options["shots"],
+        gammas=options["gammas"],
+        seeds=options["seeds"],
+    )
+    chosen = _layouts([part for part, _ in suite.parts(asked, selection)])
+    planned = plan(
         asked,
-        suite.Selection(
-            methods=options["methods"],
-            datasets=options["datasets"],
-            known_classes=options["known_classes"],
-            shots=options["shots"],
-            seeds=options["seeds"],
-        ),
-        planning.Request(
+        selection,
+        Request(
             recipe=options["recipe"],
             sets=_assignments(options["sets"]),
             split_options=parse_options(options["options"], deduplicate=options["deduplicate"]),
@@ -95,7 +106,7 @@ def command(**options: Any) -> int:
     if all_blocked:
         raise BenchError(overview.all_blocked(planned))
     troubled = _run(planned, where, store, options)
-    _print_table(planned, store, chosen)
+    _print_tables(planned, store, chosen)
     return 1 if troubled else 0
 
 
@@ -117,12 +128,12 @@ def _run(planned: "Plan", where: "Folders", store: "Store", options: dict[str, A
     return bool(troubles or skipped)
 
 
-def _engine(tasks: list[Any], where: "Folders", store: "Store", options: dict[str, Any]) -> int:
+def _engine(tasks: "list[Task]", where: "Folders", store: "Store", options: dict[str, Any]) -> int:
     """Run the tasks; returns how many came to nothing."""
     import time
 
     import benchmark
-    from benchmark import engine, machine, provenance
+    from benchmark import engine, machine, provenance, stores
     from benchmark.execute import Machine
     from benchmark.progress import shown
 
@@ -141,18 +152,28 @@ def _engine(tasks: list[Any], where: "Folders", store: "Store", options: dict[st
     )
     again: Again = "all" if options["force"] else "failed" if options["retry_failed"] else "never"
     with shown(store, tasks) as progress:
-        engine.Engine(place, options["jobs"], again, progress.finished, progress.tick).run(tasks)
+        ready = stores.with_images(tasks, where.data, where.cache, progress)
+        engine.Engine(place, options["jobs"], again, progress.finished, progress.tick).run(ready)
     return progress.troubles
 
 
-def _print_table(planned: "Plan", store: "Store", chosen: "Layout | None") -> None:
-    """The suite's table with what these runs measured, then the runs that stand in no place of it."""
+def _layouts(suites: "list[Suite]") -> "list[Layout]":
+    """What the suites fill of the papers, each once; a figure of scores is printed by `bench report` alone."""
+    from reports import layout
+
+    tables = dict.fromkeys(suite.table for suite in suites if suite.table)
+    figures = [layout.figure(name) for name in dict.fromkeys(suite.figure for suite in suites if suite.figure)]
+    return [layout.resolve(name) for name in tables] + [one for one in figures if isinstance(one, layout.Layout)]
+
+
+def _print_tables(planned: "Plan", store: "Store", layouts: "list[Layout]") -> None:
+    """The suite's tables with what these runs measured, then the runs that stand in no place of them."""
     from benchmark.measures import measures, versions
     from reports import render, runs, table
 
     records = [record for run in planned.runs if run.spec and (record := store.get(run.spec.key))]
     others, measured_as = records, measures()
-    if chosen:
+    for chosen in layouts:
         built = table.build(
             chosen,
             records,
@@ -160,11 +181,11 @@ def _print_table(planned: "Plan", store: "Store", chosen: "Layout | None") -> No
             versions=versions(),
             added_methods=sorted({run.wanted.method for run in planned.runs}),
         )
-        others = runs.elsewhere(built, records, measured_as)
+        others = runs.elsewhere(built, others, measured_as)
         if built.has_measured:
             click.echo(render.render(built.measured_part(), "md"), nl=False)
     if any(record.status == "done" for record in others):
-        title = "Other runs" if others is not records else "Runs"
+        title = "Runs that stand in no table of the paper" if layouts else "Runs"
         click.echo(f"## {title}\n\n{runs.listing(others)}", nl=False)
 
 

@@ -1,3 +1,4 @@
+import hashlib
 import json
 import os
 import subprocess
@@ -5,9 +6,19 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
 
+from benchmark import plan as planning
+from benchmark.execute import Machine
+from benchmark.planned import Request
+from benchmark.settings import Folders
+from benchmark.suite import Selection, load
+from methods import registry
+from protocols.manifest import Row, build, write
 from protocols.prepare import adopt
+from results.store import Store
 
 SUITE = """
 id = "tiny"
@@ -106,3 +117,240 @@ def finished(tmp_path_factory, prepared):
     house.first = house.run("--threads", "1")
     assert house.first.returncode == 0, house.first.stderr
     return house
+
+
+DRIFT_RECIPE = """
+id = "drift"
+title = "Drift"
+summary = "A made-up detector whose whole state is one number, and which writes down what each fit was given."
+citation = "nobody"
+detector = "plugged.drift:Drift"
+version = 1
+assumed = false
+
+[capabilities]
+rules = ["general", "hard", "one_class", "labelled_share", "cross_domain"]
+anomalies = true
+independent_scores = true
+
+[pools]
+"pool" = ["mvtec_ad", "lag"]
+
+[params."pool"]
+type = "str"
+default = "none"
+choices = ["none", "mvtec_ad", "lag"]
+source = "made up"
+
+[params."pool.exclude"]
+type = "str"
+default = "same_name"
+choices = ["same_name", "related"]
+source = "made up"
+
+[params."lag.classes"]
+type = "str"
+default = "both"
+choices = ["both", "non_glaucoma", "suspicious"]
+source = "made up"
+
+[params."img_size"]
+type = "size"
+default = "per_dataset"
+source = "made up"
+
+[params."img_resize"]
+type = "str"
+default = "squash"
+choices = ["squash", "shorter_side", "none"]
+source = "made up"
+
+[params."epochs"]
+type = "int"
+default = 30
+min = 1
+source = "made up"
+
+[params."finetune.epochs"]
+type = "int"
+default = 10
+min = 1
+source = "made up"
+"""
+
+NORMAL_RECIPE = (
+    DRIFT_RECIPE.replace('"drift"', '"drift_normal"', 1)
+    .replace("anomalies = true", "anomalies = false")
+    .replace('"one_class", "labelled_share", "cross_domain"', '"one_class"')
+)
+
+DRIFT = """
+import json
+import os
+import signal
+import time
+from pathlib import Path
+
+import numpy as np
+import torch
+
+LOG = Path(os.environ.get("DRIFT_LOG", "drift.log"))
+
+class Drift:
+    def __init__(self, params, context):
+        self.params, self.context, self.history = params, context, {}
+        self.level = torch.zeros(1, dtype=torch.float64)
+
+    def fit(self, data):
+        stored = self.context.checkpoint.load()
+        if (LOG.parent / "kill").exists() and data.init is not None:
+            (LOG.parent / "kill").unlink()
+            os.kill(os.getppid(), signal.SIGKILL)
+            time.sleep(60)
+        if (LOG.parent / "fail").exists():
+            raise RuntimeError("a fit that fails")
+        start = 0.0 if data.init is None else float(data.init["level"])
+        pixels = data.normal.take(np.arange(len(data.normal)))
+        self.level = torch.tensor([start + pixels.mean() + self.context.seed], dtype=torch.float64)
+        self.history = {"loss": [float(self.level)]}
+        line = {
+            "normal": data.normal.ids, "anomaly": data.anomaly.ids, "start": start, "end": float(self.level),
+            "epochs": self.params["epochs"], "pools": {name: pool.ids for name, pool in data.pools.items()},
+            "pool_shape": [pool.take(np.arange(len(pool))).shape for pool in data.pools.values()],
+            "shape": pixels.shape, "params": sorted(self.params),
+        }
+        with LOG.open("a") as file:
+            file.write(json.dumps(line) + chr(10))
+
+    def score(self, images):
+        pixels = images.take(np.arange(len(images)))
+        return np.abs(pixels.reshape(len(images), -1).mean(axis=1) - float(self.level)) + pixels.max(axis=(1, 2, 3))
+
+    def state(self):
+        return {"level": self.level}
+
+    def load(self, state):
+        self.level = state["level"]
+"""
+
+
+@dataclass
+class Drifting:
+    """A house in which the made-up detectors `drift` and `drift_normal` (without anomalies) are plugged in."""
+
+    house: House
+
+    @property
+    def data(self):
+        return self.house.root / "data"
+
+    @property
+    def store(self):
+        return Store(self.house.results)
+
+    @property
+    def fits(self):
+        """What each fit so far was given."""
+        log = self.house.root / "drift.log"
+        return [json.loads(line) for line in log.read_text().splitlines()] if log.exists() else []
+
+    @property
+    def machine(self):
+        return Machine(
+            data=self.data,
+            cache=self.house.root / "cache",
+            store=self.house.results,
+            threads=1,
+            device="cpu",
+            deadline=None,
+            package_version="0",
+            git_commit=None,
+            git_dirty=None,
+        )
+
+    def suite(self, text):
+        path = self.house.root / "made.toml"
+        path.write_text(text)
+        return path
+
+    def plan(self, suite, recipe="official", notify=None, weights=("random",), **request):
+        """Plan a suite, with keywords of `Selection` and `Request`."""
+        asked = {name: request.pop(name) for name in list(request) if name in Selection.__dataclass_fields__}
+        folders = Folders(
+            data=self.data,
+            cache=self.house.root / "cache",
+            results=self.house.results,
+            weights=None,
+            hub=self.house.root / "torch",
+        )
+        return planning.plan(
+            load(str(suite)),
+            Selection(**asked),
+            Request(recipe=recipe, weights=weights, **request),
+            folders=folders,
+            store=self.store,
+            notify=notify,
+        )
+
+    def prepare(self, name, rows):
+        """A prepared dataset of 8 x 8 images; a row is id, label, split and grey value, or a colour of three."""
+        folder = self.data / name
+        folder.mkdir(parents=True)
+        made = []
+        for id_, label, split, value in rows:
+            pixels = np.full((8, 8) if isinstance(value, int) else (8, 8, 3), value, np.uint8)
+            path = folder / f"{id_}.png"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            Image.fromarray(pixels).save(path)
+            digest = hashlib.sha256(path.read_bytes()).hexdigest()
+            channels = 1 if isinstance(value, int) else 3
+            made.append(Row(id_, f"{id_}.png", label, split, digest, 8, 8, channels))
+        write(build(name, folder, made), folder)
+
+
+def texture(shade, anomalies=14):
+    """Rows of a small dataset in the form of an MVTec AD category: brighter where anomalous."""
+    rows = [(f"train/good/{i:03}", "normal", "train", shade + i) for i in range(6)]
+    rows += [(f"test/good/{i:03}", "normal", "test", shade + 8 + i) for i in range(4)]
+    return rows + [(f"test/cut/{i:03}", "cut", "test", shade + 40 + i) for i in range(anomalies)]
+
+
+def class_set(classes=3, train=5, test=4, step=60):
+    """Rows of a small set of classes: the shade tells the class."""
+    return [
+        (f"{half}/{label}{i:02}", str(label), half, step * label + 2 * i + (half == "test"))
+        for half, count in (("train", train), ("test", test))
+        for label in range(classes)
+        for i in range(count)
+    ]
+
+
+@pytest.fixture
+def drifting(tmp_path, monkeypatch):
+    package, info = tmp_path / "site" / "plugged", tmp_path / "site" / "plugged-1.0.dist-info"
+    package.mkdir(parents=True)
+    info.mkdir()
+    (package / "__init__.py").write_text("")
+    (package / "drift.py").write_text(DRIFT)
+    (package / "drift.toml").write_text(DRIFT_RECIPE)
+    (package / "drift_normal.toml").write_text(NORMAL_RECIPE)
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: plugged\nVersion: 1.0\n")
+    points = ("drift", "drift_normal")
+    lines = "".join(f"{name} = plugged:{name}.toml\n" for name in points)
+    (info / "entry_points.txt").write_text(f"[swanbench.methods]\n{lines}")
+    monkeypatch.setenv("DRIFT_LOG", str(tmp_path / "drift.log"))
+    monkeypatch.setenv(
+        "PYTHONPATH", os.pathsep.join(filter(None, [str(tmp_path / "site"), os.environ.get("PYTHONPATH")]))
+    )
+    monkeypatch.syspath_prepend(tmp_path / "site")
+    registry._installed.cache_clear()
+    yield Drifting(House(tmp_path, tmp_path / "made.toml"))
+    registry._installed.cache_clear()
+    for name in [name for name in sys.modules if name.partition(".")[0] == "plugged"]:
+        del sys.modules[name]
+
+
+@pytest.fixture
+def rows():
+    """Makers of rows for `Drifting.prepare`."""
+    return {"texture": texture, "class_set": class_set}

@@ -36,9 +36,16 @@ WRONG = {
     "unknown method": ((*RUN, "--method", "devnt"), "did you mean 'devnet'?"),
     "unknown dataset": ((*RUN, "--dataset", "elvp"), "did you mean 'elpv'?"),
     "unknown class": ((*RUN, "--known-class", "dto"), "did you mean 'dot'?"),
+    "a class of another rule": ((*RUN, "--normal-class", "0"), "its rule 'hard' has no normal class"),
+    "a share of another rule": ((*RUN, "--gamma", "0.05"), "its rule 'hard' has no gamma"),
+    "a source of another rule": ((*RUN, "--source-dataset", "elpv"), "its rule 'hard' has no source dataset"),
+    "a share that is none": (("run", "--suite", "labelled_share", "--gamma", "0.5"), "did you mean '0.50'?"),
+    "a class that no set has": (("run", "--suite", "one_class", "--normal-class", "32"), "the normal class '32'"),
+    "an unknown source": (("run", "--suite", "cross_domain", "--source-dataset", "crapet"), "did you mean 'carpet'?"),
+    "shots of no rule": (("run", "--suite", "one_class", "--shots", "1"), "its rule 'one_class' has no shots"),
     "unknown recipe": ((*RUN, "--recipe", "oficial"), "did you mean 'official'?"),
     "unknown parameter": ((*RUN, "--set", "dra.optim.lrr=1"), "did you mean 'optim.lr'?"),
-    "parameter of no method": ((*RUN, "--set", "dar.optim.lr=1"), "did you mean 'dra'?"),
+    "parameter of no method": ((*RUN, "--set", "dvnet.optim.lr=1"), "did you mean 'devnet'?"),
     "value out of bounds": ((*RUN, "--set", "dra.optim.lr=-1"), "must be a float above 0"),
     "no assignment": ((*RUN, "--set", "dra"), "METHOD.PARAM=VALUE"),
     "no jobs": ((*RUN, "--jobs", "0"), "--jobs"),
@@ -98,10 +105,11 @@ def test_a_verb_that_is_cut_short_shows_its_help(bench, words):
     assert "Commands:" in err
 
 
-def test_everything_blocked_by_missing_detectors_says_so(bench):
-    code, _, err = bench("run", "--suite", "hard", "--dataset", "elpv", "--method", "flos")
+def test_everything_blocked_by_missing_detectors_says_so(bench, house):
+    house.suite.write_text(house.suite.read_text().replace('["devnet", "dra"]', '["not_built_yet"]'))
+    code, _, err = bench(*RUN)
     assert code == 2
-    assert "all 12 runs are blocked: there is no detector 'flos' yet" in err
+    assert "all 2 runs are blocked: there is no detector 'not_built_yet' yet" in err
     assert err.count("\n") == 1
 
 

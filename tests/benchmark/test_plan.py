@@ -5,6 +5,7 @@ from importlib.util import find_spec
 import pytest
 
 from benchmark import plan as planning
+from benchmark.measures import fit_params
 from benchmark.settings import Folders
 from benchmark.suite import Selection, load
 from results.store import Store
@@ -73,3 +74,16 @@ def test_seeds_differ_in_key_and_agree_in_series(plan):
     first, second = (run.spec for run in planned.runs)
     assert first.key != second.key
     assert first.series == second.series
+
+
+def test_parameters_of_fine_tuning_are_given_to_fits_that_start_from_another_alone():
+    params = {
+        "lr": 1.0,
+        "epochs": 30,
+        "finetune.epochs": 10,
+        "finetune.lr": None,
+        "finetune.frozen": True,
+        "img_size": 64,
+    }
+    assert fit_params(params) == {"lr": 1.0, "epochs": 30}
+    assert fit_params(params, fine_tuned=True) == {"lr": 1.0, "epochs": 10, "finetune.frozen": True}

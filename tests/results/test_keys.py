@@ -3,11 +3,13 @@
 import hashlib
 import json
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from results.key import canonical, digest
+from results.spec import PoolPart
 
 
 def test_canonical_json_sorts_keys_and_writes_the_shortest_floats():
@@ -52,7 +54,9 @@ def test_the_key_of_a_known_run_never_changes(spec):
         {"fit__precision": "bf16"},
         {"fit__weights": {"resnet18": "random"}},
         {"fit__train_anomaly": "f" * 64},
-        {"fit__pools": {"lag": "f" * 64}},
+        {"fit__pools": {"lag": (PoolPart(dataset="lag", fingerprint="f" * 64, images="1" * 64),)}},
+        {"fit__resize": "shorter_side"},
+        {"fit__source": "f" * 64},
         {"test": "f" * 64},
         {"evaluation": None},
         {"evaluation__batch": 24},
@@ -77,6 +81,43 @@ def test_a_series_holds_over_seeds_and_lists_but_not_over_splits_of_another_kind
         {"fit__params": {"optim.lr": 1e-3}},
     ):
         assert spec(**change).series != spec().series
+
+
+def test_the_series_of_a_known_run_never_changes(spec):
+    """Frozen: what a split does not have, such as a source, takes no part in its hash."""
+    fit = (
+        '{"dataset_fingerprint":"' + "d" * 64 + '","detector":"dra","params":{"head.abs":true,"heads":"s,p,r,n",'
+        '"optim.clip_norm":null,"optim.lr":0.0002},"pools":{},"precision":"fp32","resize":"squash","size":224,'
+        '"source":null,"version":1,"weights":{"resnet18":"' + "c" * 64 + '"}}'
+    )
+    split = (
+        '{"dataset":"elpv","dataset_fingerprint":"' + "d" * 64 + '","gamma":null,"known_class":"mono",'
+        '"normal_class":null,"options":{},"rule":"hard","shots":10}'
+    )
+    whole = f'{{"evaluation":{{"batch":48,"order":"listing"}},"fit":{fit},"split":{split}}}'
+    assert spec().series == hashlib.sha256(whole.encode()).hexdigest()
+
+
+@pytest.mark.parametrize("part", ["dataset", "fingerprint", "images"])
+def test_each_part_of_a_pool_makes_the_key(spec, part):
+    known = PoolPart(dataset="bottle", fingerprint="1" * 64, images="2" * 64)
+    other = msgspec.structs.replace(known, **{part: "3" * 64})
+    keys = {spec(fit__pools={"mvtec_ad": parts}).key for parts in ((known,), (other,), (known, other))}
+    assert len(keys) == 3
+
+
+def test_seeds_of_a_source_are_no_part_of_a_series_but_its_parameters_are(spec):
+    source = spec().fit
+    seeds = {"seed": 5, "train_normal": "7" * 64, "train_anomaly": "8" * 64}
+
+    def fine_tuned(**changes):
+        fit = msgspec.structs.replace(source, **changes)
+        return spec(fit__source=fit.fit_key, source=fit, split__source_dataset="carpet", split__rule="cross_domain")
+
+    assert fine_tuned(**seeds).key != fine_tuned().key
+    assert fine_tuned(**seeds).series == fine_tuned().series
+    assert fine_tuned(params={"optim.lr": 1.0}).series != fine_tuned().series
+    assert fine_tuned().name == f"cross_domain-carpet-to-elpv-mono-dra-10-s0-{fine_tuned().key[:8]}"
 
 
 def test_a_run_has_a_readable_name(spec):

@@ -1,0 +1,51 @@
+"""Why a run is not the paper's, beyond its recipe and weights: one text a reason, kept in its record."""
+
+from collections.abc import Iterator
+
+from methods.info import MethodInfo
+from methods.params import ParamValue, shown
+from methods.recipe import Resolved
+from protocols.datasets import DatasetInfo
+from protocols.manifest import Dataset
+from protocols.split import Split
+
+
+def of_method(method: str, info: MethodInfo, resolved: Resolved) -> Iterator[str]:
+    """An assumed method, and parameters that were overridden."""
+    if info.assumed:
+        yield f"{info.title} is defined by assumption, the papers say too little"
+    for name, (usual, value) in sorted(resolved.changed.items()):
+        yield f"{method}.{name} = {shown(value)} (recipe: {shown(usual)})"
+
+
+def of_split(split: Split) -> Iterator[str]:
+    for name, value in sorted(split.options.items()):
+        yield f"split option {name} = {value}"
+
+
+def of_size(size: int, resolved: Resolved, default: int) -> Iterator[str]:
+    """A size in pixels other than the recipe's; `default` is the dataset's own, 0 stands for images as they are."""
+    usual: ParamValue = resolved.params.get("img_size")
+    if "img_size" in resolved.changed:
+        usual = resolved.changed["img_size"][0]
+    expected = usual if isinstance(usual, int) else default
+    if size not in {0, expected}:
+        yield f"image size {size} (the paper's: {expected})"
+
+
+def of_data(info: DatasetInfo | None, dataset: Dataset) -> Iterator[str]:
+    """Images that are not the paper's: another dataset, another release, or other counts than it prints."""
+    name = dataset.name
+    if info is None:
+        yield f"dataset {name} is not the paper's"
+        return
+    if info.fingerprint and dataset.fingerprint != info.fingerprint:
+        yield f"the images or labels of {name} are not those of the release (manifest {dataset.fingerprint[:8]})"
+    anomalies = sum(row.label != "normal" for row in dataset.rows)
+    published = info.published
+    normals = len(dataset.rows) - anomalies
+    if published and (normals, anomalies) != (published.train_normal + published.test_normal, published.anomalies):
+        yield (
+            f"{name} has {normals} normal and {anomalies} anomalous images, the paper's "
+            f"{published.train_normal + published.test_normal} and {published.anomalies}"
+        )

@@ -1,0 +1,125 @@
+"""What a plan holds: runs with their states, the fits behind them, and the tasks that the engine hands to workers."""
+
+from collections import defaultdict
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from benchmark.suite import Suite, Wanted
+from methods.params import ParamValue
+from methods.weights import WeightsFile
+from protocols.split import Split
+from protocols.steps import Ids
+from results.record import Record
+from results.spec import FitSpec, RunSpec
+
+State = Literal["cached", "missing", "failed", "blocked"]
+
+
+@dataclass(frozen=True)
+class Request:
+    """How the runs of a plan are to be made; None leaves the suite's or the machine's own choice."""
+
+    recipe: str | None = None
+    sets: Mapping[str, Mapping[str, ParamValue]] = field(default_factory=dict)
+    split_options: Mapping[str, Any] = field(default_factory=dict)
+    weights: Sequence[str] = ()
+    precision: str | None = None
+    device: str = "cpu"
+
+
+@dataclass(frozen=True)
+class Part:
+    """Images of one prepared dataset that belong to a pool."""
+
+    dataset: str
+    ids: Ids
+
+
+@dataclass(frozen=True)
+class PlannedFit:
+    """One training and all that a worker needs for it.
+
+    `name` is for people; `notes` go into the records; `reusable` says that its state alone scores any test list, so
+    that it is worth keeping; `source` is the fit whose state this one starts from.
+    """
+
+    spec: FitSpec
+    name: str
+    method: str
+    dataset: str
+    train_normal: Ids
+    train_anomaly: Ids
+    pools: Mapping[str, tuple[Part, ...]]
+    weights: Mapping[str, WeightsFile]
+    reusable: bool
+    notes: tuple[str, ...] = ()
+    source: "PlannedFit | None" = None
+
+    @property
+    def key(self) -> str:
+        return self.spec.fit_key
+
+
+@dataclass(frozen=True)
+class PlannedRun:
+    """One wanted run: its state, the reason where it is blocked; its spec, split and fit where it is not."""
+
+    wanted: Wanted
+    state: State
+    reason: str | None = None
+    spec: RunSpec | None = None
+    split: Split | None = None
+    fit: PlannedFit | None = None
+    record: Record | None = None
+
+
+@dataclass(frozen=True)
+class Task:
+    """One fit and the runs that score it. The state of a source is kept for the fits that start from it."""
+
+    fit: PlannedFit
+    runs: tuple[tuple[RunSpec, Split], ...]
+    is_source: bool = False
+
+    @property
+    def key(self) -> str:
+        return self.fit.key
+
+    @property
+    def source_key(self) -> str | None:
+        """The key of the fit that must be done before."""
+        return self.fit.spec.source
+
+    @property
+    def name(self) -> str:
+        return self.runs[0][0].name if self.runs else self.fit.name
+
+
+@dataclass(frozen=True)
+class Plan:
+    suite: Suite
+    recipe: str
+    runs: tuple[PlannedRun, ...]
+
+    def count(self, state: State) -> int:
+        return sum(run.state == state for run in self.runs)
+
+    def tasks(self, states: Collection[State]) -> list[Task]:
+        """The fits behind the runs in `states`, each once, in the order of the plan, a source before what needs it."""
+        groups: dict[str, list[PlannedRun]] = defaultdict(list)
+        fits: dict[str, PlannedFit] = {}
+        sources: set[str] = set()
+        for run in self.runs:
+            if run.state in states and run.fit is not None:
+                if run.fit.source is not None:
+                    sources.add(run.fit.source.key)
+                    fits.setdefault(run.fit.source.key, run.fit.source)
+                fits.setdefault(run.fit.key, run.fit)
+                groups[run.fit.key].append(run)
+        return [Task(fit, _scored(groups[key]), is_source=key in sources) for key, fit in fits.items()]
+
+
+def _scored(runs: list[PlannedRun]) -> tuple[tuple[RunSpec, Split], ...]:
+    by_key = {run.spec.key: (run.spec, run.split) for run in runs if run.spec and run.split}
+    return tuple(by_key.values())

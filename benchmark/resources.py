@@ -1,0 +1,77 @@
+"""What the runs of a plan share, each found once: opened datasets, weights files, drawn splits."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from benchmark.settings import Folders
+from methods.errors import MethodError
+from methods.weights import WeightsFile
+from methods.weights import find as find_weights
+from protocols import prepare, rules
+from protocols.errors import DataError
+from protocols.manifest import Dataset
+from protocols.split import Split, draw
+
+
+class Resources:
+    """Opens, finds and draws at the first request and remembers; `notify` is told what a person should know.
+
+    `weights` are the options of the command line; `quick` allows `auto`, which is then the default.
+    """
+
+    def __init__(
+        self, folders: Folders, weights: tuple[str, ...], *, quick: bool, notify: Callable[[str], None] | None
+    ) -> None:
+        self.data = folders.data
+        self._folders = folders
+        self._quick = quick
+        self._options = weights or (("auto",) if quick else ())
+        self._notify = notify
+        self._opened: dict[str, Dataset | DataError] = {}
+        self._found: dict[str, WeightsFile | MethodError] = {}
+        self._drawn: dict[tuple[Any, ...], Split] = {}
+
+    def dataset(self, name: str) -> Dataset:
+        """A prepared dataset; raises what `prepare.open_dataset` raises."""
+        if name not in self._opened:
+            try:
+                self._opened[name] = prepare.open_dataset(self.data, name, notify=self._notify)
+            except DataError as error:
+                self._opened[name] = error
+        opened = self._opened[name]
+        if isinstance(opened, DataError):
+            raise opened
+        return opened
+
+    def weights(self, arch: str) -> WeightsFile:
+        """The weights of an architecture; raises what `methods.weights.find` raises."""
+        if arch not in self._found:
+            try:
+                file = find_weights(
+                    arch,
+                    options=self._options,
+                    env=self._folders.weights,
+                    hub_dir=self._folders.hub,
+                    cache_dir=self._folders.cache,
+                    allow_auto=self._quick,
+                )
+            except MethodError as error:
+                self._found[arch] = error
+            else:
+                self._found[arch] = file
+                if "auto" in self._options and self._notify:
+                    self._notify(f"weights of {arch}: {file.label} (--weights auto)")
+        found = self._found[arch]
+        if isinstance(found, MethodError):
+            raise found
+        return found
+
+    def split(
+        self, rule: str, dataset: Dataset, seed: int, coordinates: Mapping[str, Any], options: Mapping[str, Any]
+    ) -> Split:
+        """The split of a rule, given those of the coordinates that it has; raises what `draw` raises."""
+        own = {name: coordinates.get(name) for name in rules.get(rule).COORDINATES}
+        key = (rule, dataset.name, seed, tuple(own.items()), tuple(sorted(options.items())))
+        if key not in self._drawn:
+            self._drawn[key] = draw(dataset, rule, split_seed=seed, options=options, **own)
+        return self._drawn[key]

@@ -1,0 +1,58 @@
+"""Image stores that tasks need, built once before any fit: decoding shows its progress and nobody waits in a worker."""
+
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+from benchmark.execute import Outcome
+from benchmark.planned import Task
+from benchmark.progress import Progress
+from protocols import prepare
+from protocols.errors import DataError
+
+StoreKey = tuple[str, int, str]
+
+
+def build(
+    tasks: Sequence[Task], data: Path, cache: Path, decoding: Callable[[str], Callable[[int, int], None]]
+) -> dict[StoreKey, str]:
+    """Build every store that these tasks need and that is not there; returns why those could not be that failed."""
+    from protocols.images import ImageStore
+    from protocols.threads import default_jobs
+
+    failed: dict[StoreKey, str] = {}
+    for key in dict.fromkeys(key for task in tasks for key in _needed(task)):
+        name, size, resize = key
+        try:
+            ImageStore.open(
+                prepare.open_dataset(data, name),
+                size=size,
+                resize=resize,
+                cache_dir=cache,
+                jobs=default_jobs(),
+                progress=decoding(f"decoding {name} at {size} px"),
+            )
+        except DataError as error:
+            failed[key] = str(error)
+    return failed
+
+
+def with_images(tasks: Sequence[Task], data: Path, cache: Path, progress: Progress) -> list[Task]:
+    """The tasks whose images can be read, and whose source's can; the others end as blocked."""
+    failed = build(tasks, data, cache, progress.decoding)
+    lost: dict[str, str] = {}
+    ready = []
+    for task in tasks:
+        reason = next((failed[key] for key in _needed(task) if key in failed), lost.get(task.source_key or ""))
+        if reason is None:
+            ready.append(task)
+        else:
+            lost[task.key] = reason
+            progress.finished(task, Outcome("blocked", reason))
+    return ready
+
+
+def _needed(task: Task) -> Iterator[StoreKey]:
+    """Dataset, side in pixels and resampling of each store behind a task."""
+    spec = task.fit.spec
+    for name in (task.fit.dataset, *(part.dataset for parts in task.fit.pools.values() for part in parts)):
+        yield name, spec.size, spec.resize
