@@ -227,7 +227,7 @@ def a_loaded_state_scores_the_same(case: Case) -> None:
     try:
         scores = loaded.score(case.test)
     except MethodError:
-        _require(not case.info.independent_scores, "scoring was refused")
+        _require(not case.info.scores_independently(case.params), "scoring was refused")
         return
     _require_equal(scores, case.scores)
 
@@ -250,7 +250,7 @@ def history_holds_finite_numbers(case: Case) -> None:
 
 def independent_scores_are_independent(case: Case) -> None:
     """Only where the recipe file says so: other images, order and batch size change no score beyond rounding."""
-    if not case.info.independent_scores:
+    if not case.info.scores_independently(case.params):
         return
     params = dict(case.params)
     if "evaluation.batch" in params:

@@ -1,6 +1,7 @@
 """DRA: disentangled representations of abnormality, four heads on one trunk (spec 2)."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -11,15 +12,15 @@ from methods.errors import MethodError
 from methods.nn.augment import join, normalise
 from methods.nn.backbone import CHANNELS
 from methods.nn.batches import NORMAL, PSEUDO, SEEN, Indices, Quotas
-from methods.nn.cutmix import CutMix
-from methods.nn.feed import Feed, pseudo_source
+from methods.nn.feed import Feed
 from methods.nn.heads import CompositeHead, HolisticHead, TopK, TopKHead
 from methods.nn.losses import Criterion
 from methods.nn.neural import NeuralDetector, Scorer
+from methods.nn.pseudo import pseudo_source
 from methods.nn.pyramid import Pyramid, PyramidTrunk
 from methods.nn.references import References
 from methods.nn.training import LossTerms
-from methods.nn.values import Params, flag, integer, number, text
+from methods.nn.values import Params, flag, number, text
 
 # In the order of the loss calls (spec 2.13): labels that a head learns from, those of them that are its target 1,
 # and the sign of its score in the sum (spec 2.4, 2.7).
@@ -131,16 +132,22 @@ class DRA(NeuralDetector[DRANetwork]):
     def new_network(self) -> DRANetwork:
         return DRANetwork(self.params, self.context)
 
+    def fit(self, data: TrainData) -> None:
+        """Train; from the state of a source fit as `finetune.reset_heads` and `finetune.freeze_g_s` say (D44)."""
+        if data.init is not None and flag(self.params, "finetune.reset_heads"):
+            data = replace(data, init=self._with_new_heads(data.init))
+        super().fit(data)
+
+    def _with_new_heads(self, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        fresh = self.new_network().state_dict()
+        return {**state, **{name: fresh[name] for name in fresh if not name.startswith("trunk.")}}
+
     def loss_terms(self, data: TrainData) -> LossTerms:
         params, context = self.params, self.context
+        if data.init is not None and self.network.has("s"):
+            self.network.head("s").requires_grad_(not flag(params, "finetune.freeze_g_s"))
         criterion = Criterion(params, context)
-        pseudo = pseudo_source(data, text(params, "pseudo.source"), CutMix.from_params(params))
-        quotas = Quotas(
-            integer(params, "batch.size"),
-            integer(params, "batch.seen"),
-            number(params, "batch.pseudo_prob"),
-            flag(params, "pseudo.resample_source"),
-        )
+        pseudo, quotas = pseudo_source(data, params), Quotas.from_params(params)
         feed = Feed(data, pseudo, quotas, number(params, "augment.rotation"), context, "batch")
         references = References(data, pseudo, quotas, params, context) if self.network.has("r") else None
         self._references = references

@@ -17,13 +17,15 @@ class Capabilities(msgspec.Struct, frozen=True, kw_only=True):
     """What a detector can be asked.
 
     The rules it fits, whether it learns from labelled anomalies, whether an image's score is the same in any
-    batch, and the backbones it may need.
+    batch, and the backbones it may need. `dependent_where` names values of parameters with which it is not the same
+    after all.
     """
 
     rules: tuple[Id, ...]
     anomalies: bool
     independent_scores: bool
     backbones: tuple[Id, ...] = ()
+    dependent_where: dict[str, tuple[str, ...]] = {}
 
 
 class RecipeBlock(msgspec.Struct, frozen=True, kw_only=True):
@@ -74,14 +76,24 @@ class MethodInfo(msgspec.Struct, frozen=True, kw_only=True):
     def independent_scores(self) -> bool:
         return self.capabilities.independent_scores
 
+    def scores_independently(self, params: Mapping[str, ParamValue]) -> bool:
+        """Whether, with these resolved parameters, an image's score is the same in any batch."""
+        dependent = self.capabilities.dependent_where
+        return self.independent_scores and not any(params[name] in values for name, values in dependent.items())
+
     def pools(self, params: Mapping[str, ParamValue]) -> tuple[str, ...]:
         """Ids of the external pools that these resolved parameters ask for, sorted."""
         return tuple(sorted({str(params[name]) for name, ids in self.pool_values.items() if params[name] in ids}))
 
     def backbones(self, params: Mapping[str, ParamValue]) -> tuple[str, ...]:
-        """Architectures whose weights these resolved parameters need: the parameter `backbone`, else all."""
-        chosen = params.get("backbone")
-        return self.capabilities.backbones if chosen is None else (str(chosen),)
+        """Architectures whose weights these resolved parameters need.
+
+        The parameter `backbone`, whose value none needs none; all where there is no such parameter.
+        """
+        if "backbone" not in params:
+            return self.capabilities.backbones
+        chosen = params["backbone"]
+        return () if chosen is None else (str(chosen),)
 
     def split(self, recipe: str) -> dict[str, ParamValue]:
         """Split options that the recipe sets."""

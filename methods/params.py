@@ -2,6 +2,7 @@
 
 import difflib
 import math
+import re
 from collections.abc import Iterable
 from typing import Annotated, Literal
 
@@ -26,6 +27,25 @@ def hint(name: str, known: Iterable[str], otherwise: str) -> str:
 def shown(value: object) -> str:
     """A value as a person would type it after `--set`, texts in quotes."""
     return str(value).lower() if value is None or isinstance(value, bool) else repr(value)
+
+
+def assignment(text: str) -> tuple[str, str | int | float | bool]:
+    """Name and value of `NAME=VALUE`; the value is one TOML value, or a bare word for a text.
+
+    Raises:
+        ValueError: the text has another form; the error's text says what the value may be.
+    """
+    import tomllib
+
+    name, _, value = (part.strip() for part in text.partition("="))
+    try:
+        parsed = tomllib.loads(f"value = {value}")
+    except tomllib.TOMLDecodeError:
+        parsed = {"value": value} if re.fullmatch(r"[\w.,:@+/-]+", value) else {}
+    found = parsed.get("value")
+    if not name or len(parsed) != 1 or not isinstance(found, str | int | float | bool):
+        raise ValueError("with one value: a number, true, false, a word or a quoted text")
+    return name, found
 
 
 class Param(msgspec.Struct, frozen=True, kw_only=True):

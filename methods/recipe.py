@@ -1,6 +1,5 @@
 """The recipe index: what planning, keys and lists need to know of a method, read from its TOML file alone."""
 
-import re
 import tomllib
 from collections.abc import Mapping
 from typing import Annotated, Any, TypeVar
@@ -10,7 +9,7 @@ from msgspec import Meta
 
 from methods.errors import MethodError
 from methods.info import Block, Capabilities, Id, MethodInfo, RecipeBlock
-from methods.params import PER_DATASET, RECIPES, Param, ParamValue, hint
+from methods.params import PER_DATASET, RECIPES, Param, ParamValue, assignment, hint
 
 __all__ = [
     "EVALUATION",
@@ -70,22 +69,14 @@ def parse_assignment(text: str) -> tuple[str, str, ParamValue]:
     Raises:
         MethodError: the text has another form.
     """
-    target, equals, value = text.partition("=")
-    method, dot, name = target.strip().partition(".")
-    if not (equals and dot and method and name and value.strip()):
-        raise MethodError(f"--set takes METHOD.PARAM=VALUE, such as dra.optim.lr=1e-3. Got '{text}' instead")
-    return method, name, _toml_value(value.strip(), text)
-
-
-def _toml_value(value: str, text: str) -> ParamValue:
     try:
-        parsed = tomllib.loads(f"value = {value}")
-    except tomllib.TOMLDecodeError:
-        parsed = {"value": value} if re.fullmatch(r"[\w.,:@+/-]+", value) else {}
-    found = parsed.get("value")
-    if len(parsed) != 1 or not isinstance(found, str | int | float | bool):
-        raise MethodError(f"--set takes a number, true, false, a word or a quoted text. Got '{text}' instead")
-    return found
+        target, value = assignment(text)
+    except ValueError as error:
+        raise MethodError(f"--set takes METHOD.PARAM=VALUE {error}. Got '{text}' instead") from None
+    method, dot, name = target.partition(".")
+    if not (dot and method and name):
+        raise MethodError(f"--set takes METHOD.PARAM=VALUE, such as dra.optim.lr=1e-3. Got '{text}' instead")
+    return method, name, value
 
 
 class _DetectorFile(msgspec.Struct, kw_only=True):
@@ -213,6 +204,10 @@ def _check_references(info: MethodInfo) -> None:
         if param.at_most is not None and param.at_most not in info.params:
             text = hint(param.at_most, info.params, "name a parameter")
             raise MethodError(f"{info.origin}, [params.\"{name}\"]: at_most = '{param.at_most}': {text}")
+    for name, values in info.capabilities.dependent_where.items():
+        if name not in info.params or not set(values) <= set(info.params[name].choices):
+            text = "name a parameter, and values among its choices"
+            raise MethodError(f"{info.origin}, [capabilities] dependent_where '{name}': {text}")
     for name, ids in info.pool_values.items():
         choices = info.params[name].choices if name in info.params else ()
         unknown = [value for value in ids if value not in choices]

@@ -61,3 +61,9 @@ def normalise(images: Tensor) -> Tensor:
     std = torch.tensor(IMAGENET_STD, device=images.device)
     unit = images.to(torch.float32).div_(255)
     return (unit - mean).div_(std).permute(0, 3, 1, 2)
+
+
+def to_unit(images: Tensor) -> Tensor:
+    """(B, S, S, C) uint8 -> (B, 3, S, S) float32 in [0, 1], channels last; one channel becomes three equal ones."""
+    colour = images.expand(*images.shape[:3], 3).contiguous()
+    return colour.to(torch.float32).div_(255).permute(0, 3, 1, 2)

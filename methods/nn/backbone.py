@@ -6,6 +6,7 @@ from torch import Tensor, nn
 from torchvision.models.resnet import ResNet, resnet18
 
 from methods.errors import MethodError
+from methods.nn.vgg import VGG16Trunk
 from methods.params import hint
 from methods.weights import RANDOM, WeightsFile, read
 
@@ -33,12 +34,12 @@ class ResNetTrunk(nn.Module):
         return maps
 
 
-TRUNKS: dict[str, Callable[[], nn.Module]] = {"resnet18": lambda: ResNetTrunk(resnet18())}
+TRUNKS: dict[str, Callable[[], nn.Module]] = {"resnet18": lambda: ResNetTrunk(resnet18()), "vgg16": VGG16Trunk}
 CHANNELS = {"resnet18": 512}
 
 
 def build(arch: str, weights: WeightsFile) -> nn.Module:
-    """The trunk of `arch` with the values of `weights`, or PyTorch's own initialisation where these are random.
+    """The trunk of `arch` with the values of `weights`, or torchvision's own initialisation where these are random.
 
     Initialisation draws from torch's global generator. Raises MethodError for an unknown architecture and for a
     file that does not hold its trunk.

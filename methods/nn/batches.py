@@ -1,6 +1,7 @@
 """Balanced sampling: which images make up the batch of a step (spec 1.8, D7)."""
 
 from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 import numpy.typing as npt
@@ -8,6 +9,7 @@ import torch
 
 from methods.detector import FitContext
 from methods.errors import MethodError
+from methods.nn.values import Params, flag, integer, number
 
 Indices = npt.NDArray[np.int64]
 
@@ -49,12 +51,29 @@ class Draw:
 
 @dataclass(frozen=True)
 class Quotas:
-    """Places of a batch: `size` in all, `seen` for labelled anomalies; a normal slot's chance to be pseudo."""
+    """Places of a batch: `size` in all, `seen` for labelled anomalies; a normal slot's chance to be pseudo.
+
+    With `distinct` no normal image comes twice in a batch, as long as there are enough of them: each batch then has
+    permutations of its own. With `shuffled` batches come from full passes over normals and anomalies together,
+    whatever their numbers (`methods.nn.passes`).
+    """
 
     size: int
     seen: int = 0
     pseudo_prob: float = 0.0
     resample_source: bool = True
+    distinct: bool = False
+    shuffled: bool = False
+
+    @classmethod
+    def from_params(cls, params: Params) -> Self:
+        """DRA's batch of normals, labelled and pseudo anomalies."""
+        return cls(
+            integer(params, "batch.size"),
+            integer(params, "batch.seen"),
+            number(params, "batch.pseudo_prob"),
+            flag(params, "pseudo.resample_source"),
+        )
 
 
 class BalancedSampler:
@@ -83,19 +102,26 @@ class BalancedSampler:
         self._quotas = quotas
         self._n_seen = quotas.seen if n_anomaly else 0
         self._n_pseudo = n_pseudo
+        self._n_normal = n_normal
         self._normal = Stream(context, f"{stream}.normal", n_normal)
         self._anomaly = Stream(context, f"{stream}.anomaly", n_anomaly)
 
     def draw(self, step: int) -> Draw:
         """The batch of `step`, counted from 0 over all epochs."""
         slots = self._quotas.size - self._n_seen
-        normal = self._normal.take(step * slots, slots)
+        normal = self._distinct(step, slots) if self._quotas.distinct else self._normal.take(step * slots, slots)
         anomaly = self._anomaly.take(step * self._n_seen, self._n_seen)
         heads = self._coins(step, slots)
         if self._quotas.resample_source and heads.any():
             normal = np.where(heads, self._fresh(step, slots), normal)
         labels = np.concatenate([np.where(heads, PSEUDO, NORMAL), np.full(self._n_seen, SEEN)])
         return Draw(labels, np.concatenate([normal, anomaly]))
+
+    def _distinct(self, step: int, slots: int) -> Indices:
+        rounds = range(-(-slots // self._n_normal))
+        generators = [self._context.generator(f"{self._stream}.distinct", step, k) for k in rounds]
+        permutations = [torch.randperm(self._n_normal, generator=generator) for generator in generators]
+        return torch.cat(permutations)[:slots].numpy()
 
     def _coins(self, step: int, slots: int) -> npt.NDArray[np.bool_]:
         if not self._quotas.pseudo_prob:

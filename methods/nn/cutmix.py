@@ -92,23 +92,26 @@ class CutMix:
 
     def draw(self, size: int, generator: torch.Generator) -> Paste:
         """Draw in the order area, aspect, source y, source x, jitter, target y, target x."""
-        shape = _uniform(4, generator)
+        shape = uniform(4, generator)
         limit = math.log(1 / self.aspect_min)
         share = self.area_min + (self.area_max - self.area_min) * shape[0]
         width, height = rectangle(size, share, (2 * shape[1] - 1) * limit)
-        jitter = self._draw_jitter(generator)
-        place = _uniform(2, generator)
+        jitter = draw_jitter(self.jitter, generator)
+        place = uniform(2, generator)
         free_y, free_x = size - height, size - width
         source = int(shape[2] * free_y), int(shape[3] * free_x)
         target = int(place[0] * free_y), int(place[1] * free_x)
         return Paste(width, height, source, target, jitter)
 
-    def _draw_jitter(self, generator: torch.Generator) -> Jitter:
-        spread = [(2 * unit - 1) * self.jitter for unit in _uniform(4, generator)]
-        factors = (1 + spread[0], 1 + spread[1], 1 + spread[2], spread[3])
-        return Jitter(torch.randperm(4, generator=generator).tolist(), factors)
+
+def draw_jitter(limit: float, generator: torch.Generator) -> Jitter:
+    """Factors within 1 plus or minus `limit`, a hue shift within plus or minus `limit` turns, in any order."""
+    spread = [(2 * unit - 1) * limit for unit in uniform(4, generator)]
+    factors = (1 + spread[0], 1 + spread[1], 1 + spread[2], spread[3])
+    return Jitter(torch.randperm(4, generator=generator).tolist(), factors)
 
 
-def _uniform(count: int, generator: torch.Generator) -> list[float]:
+def uniform(count: int, generator: torch.Generator) -> list[float]:
+    """Draws from [0, 1) in float64."""
     values: list[float] = torch.rand(count, generator=generator, dtype=torch.float64).tolist()
     return values

@@ -31,6 +31,11 @@ def focal(scores: Tensor, targets: Tensor, alpha: float, gamma: float) -> Tensor
     return (alpha * (1 - torch.exp(-cross_entropy)) ** gamma * cross_entropy).mean()
 
 
+def uniform_cross_entropy(logits: Tensor) -> Tensor:
+    """Mean over images of logsumexp(z) - mean(z), z (B, classes): the outlier exposure term (spec 5, D49)."""
+    return (logits.logsumexp(1) - logits.mean(1)).mean()
+
+
 def reference_moments(generator: torch.Generator) -> Moments:
     """Mean and standard deviation (divisor 4999) of 5000 draws of N(0, 1) (spec 2.3)."""
     draws = torch.randn(DRAWS, generator=generator, dtype=torch.float64)

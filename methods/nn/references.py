@@ -7,7 +7,8 @@ from torch import Tensor
 
 from methods.detector import FitContext, TrainData
 from methods.nn.batches import Quotas
-from methods.nn.feed import Feed, Pseudo
+from methods.nn.feed import Feed
+from methods.nn.pseudo import Pseudo
 from methods.nn.values import Params, integer, number, text
 
 

@@ -19,7 +19,11 @@ REPORT_SECONDS = 1.0
 
 @dataclass(frozen=True)
 class TrainSettings:
-    """Budget and optimiser: Adam with classic L2 weight decay; `clip_norm` is a global gradient norm, or None."""
+    """Budget and optimiser: Adam with classic L2 weight decay; `clip_norm` is a global gradient norm, or None.
+
+    `max_steps` ends the training early, in the middle of an epoch where it falls there; terms named in `watched` are
+    recorded, but not minimised.
+    """
 
     epochs: int
     steps: int
@@ -27,21 +31,38 @@ class TrainSettings:
     weight_decay: float
     schedule: str
     clip_norm: float | None
+    max_steps: int | None = None
+    watched: tuple[str, ...] = ()
 
     @classmethod
-    def from_params(cls, params: Params) -> Self:
+    def from_params(cls, params: Params, steps: int | None = None) -> Self:
+        """`steps` are those of an epoch where they follow from the data, and not from `budget.steps`."""
         return cls(
             epochs=integer(params, "budget.epochs"),
-            steps=integer(params, "budget.steps"),
+            steps=integer(params, "budget.steps") if steps is None else steps,
             lr=number(params, "optim.lr"),
             weight_decay=number(params, "optim.weight_decay"),
             schedule=text(params, "optim.schedule"),
             clip_norm=optional_number(params, "optim.clip_norm"),
         )
 
+    @property
+    def total(self) -> int:
+        """Steps of the whole training."""
+        total = self.epochs * self.steps
+        return total if self.max_steps is None else min(total, self.max_steps)
+
     def learning_rate(self, epoch: int) -> float:
-        """The rate of an epoch, counted from 0: "step10_start" drops at 9, 19, "step10_end" at 10, 20 (D6, D46)."""
-        drops = {"step10_start": (epoch + 1) // 10, "step10_end": epoch // 10, "constant": 0}[self.schedule]
+        """The rate of an epoch, counted from 0.
+
+        "step10_start" drops at 9, 19 and "step10_end" at 10, 20 (D6, D46); "once50_start" drops at 49 alone (spec 8).
+        """
+        drops = {
+            "step10_start": (epoch + 1) // 10,
+            "step10_end": epoch // 10,
+            "once50_start": int(epoch + 1 >= 50),
+            "constant": 0,
+        }[self.schedule]
         return self.lr * 0.1**drops
 
 
@@ -83,11 +104,11 @@ class Training:
         state = self._context.checkpoint.load()
         if state is not None:
             self._restore(state)
-        total = self._settings.epochs * self._settings.steps
+        total = self._settings.total
         self._module.train()
         while self._step < total:
             self.advance()
-            if self._step % self._settings.steps == 0:
+            if self._step % self._settings.steps == 0 or self._step == total:
                 self._close_epoch(total)
             elif time.monotonic() - self._reported >= REPORT_SECONDS:
                 self._report(total)
@@ -100,7 +121,7 @@ class Training:
         for group in self._optimiser.param_groups:
             group["lr"] = self._settings.learning_rate(self._step // self._settings.steps)
         terms = self._loss_terms(self._step)
-        loss = torch.stack(list(terms.values())).sum()
+        loss = torch.stack([value for name, value in terms.items() if name not in self._settings.watched]).sum()
         self._optimiser.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
         if self._settings.clip_norm is not None:
@@ -128,8 +149,9 @@ class Training:
         self._settle()
         means = [math.fsum(column) / len(column) for column in zip(*self._rows, strict=True)]
         self._rows.clear()
-        terms = dict(zip(self._names, means, strict=True)) if len(means) > 1 else {}
-        for name, value in {"loss": math.fsum(means), **terms}.items():
+        terms = dict(zip(self._names, means, strict=True))
+        loss = math.fsum(value for name, value in terms.items() if name not in self._settings.watched)
+        for name, value in {"loss": loss, **(terms if len(terms) > 1 else {})}.items():
             self._history.setdefault(name, []).append(value)
         self._report(total, loss=self._history["loss"][-1])
 

@@ -2,10 +2,12 @@
 
 import pytest
 import torch
-from torchvision.models import resnet18
+from torch import nn
+from torchvision.models import resnet18, vgg16
 
 from methods.errors import MethodError
 from methods.nn.backbone import build
+from methods.nn.vgg import VGG16Trunk
 from methods.weights import RANDOM, WeightsFile, find
 
 
@@ -26,6 +28,44 @@ def test_trunk_is_resnet18_up_to_the_last_relu_of_layer4(tmp_path):
     assert maps.shape == (2, 512, 3, 3)
     assert maps.min() == 0
     assert sum(p.numel() for p in trunk.parameters()) == 11_176_512
+
+
+def test_vgg16_is_torchvisions_read_after_its_pools(tmp_path):
+    """The classifier may be missing; float16 becomes float32."""
+    torch.manual_seed(0)
+    state = {name: values.half() for name, values in VGG16Trunk().state_dict().items()}
+    torch.save(state, tmp_path / "mine.pth")
+    options = [str(tmp_path / "mine.pth")]
+    weights = find("vgg16", options=options, env=None, hub_dir=tmp_path, cache_dir=tmp_path, allow_auto=False)
+    trunk = build("vgg16", weights).eval()
+    with torch.device("meta"):
+        whole = vgg16().features
+    whole = whole.to_empty(device="cpu")
+    whole.load_state_dict({name.removeprefix("features."): values.float() for name, values in state.items()})
+    images = torch.rand(2, 3, 70, 70)
+    pools = [number for number, layer in enumerate(whole) if isinstance(layer, nn.MaxPool2d)]
+    assert pools == [4, 9, 16, 23, 30]
+    with torch.inference_mode():
+        maps = trunk(images)
+        for end, own in zip(pools, maps, strict=True):
+            assert torch.equal(whole[: end + 1](images), own)
+    assert [tuple(own.shape[1:]) for own in maps] == [
+        (64, 35, 35),
+        (128, 17, 17),
+        (256, 8, 8),
+        (512, 4, 4),
+        (512, 2, 2),
+    ]
+    assert sum(p.numel() for p in trunk.parameters()) == 14_714_688
+
+
+def test_random_vgg16_passes_signals_on(make_context):
+    """Drawn as torchvision draws it: the maps neither die out nor explode through 13 convolutions."""
+    weights = {"vgg16": WeightsFile("vgg16", None, RANDOM, RANDOM)}
+    images = torch.rand(2, 3, 64, 64, generator=torch.Generator().manual_seed(0))
+    with torch.inference_mode():
+        maps = make_context(weights=weights).backbone("vgg16")(images)
+    assert all(0.05 < own.std() < 20 for own in maps)
 
 
 def test_random_weights_follow_the_seed_of_the_run(make_context):

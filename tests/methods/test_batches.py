@@ -7,7 +7,8 @@ import torch
 from methods.errors import MethodError
 from methods.nn.batches import NORMAL, PSEUDO, SEEN, BalancedSampler, Quotas
 from methods.nn.cutmix import CutMix
-from methods.nn.feed import Feed, in_batches, pseudo_source
+from methods.nn.feed import Feed, in_batches
+from methods.nn.pseudo import Pseudo, pseudo_source
 
 CASES = {
     "ten_shot": Quotas(48, 16, 0.5),
@@ -94,8 +95,8 @@ def test_no_normal_image_is_an_error(make_context):
 
 
 def feed(data, context, source="cutmix", rotation=0.0, quotas=None):
-    quotas = quotas or Quotas(12, 4, 0.5)
-    return Feed(data, pseudo_source(data, source, CutMix()), quotas, rotation, context, "batch")
+    pseudo = Pseudo(data.normal, CutMix()) if source == "cutmix" else pseudo_source(data, {"pseudo.source": source})
+    return Feed(data, pseudo, quotas or Quotas(12, 4, 0.5), rotation, context, "batch")
 
 
 def test_pixels_belong_to_their_labels(make_context, toy_data):
@@ -134,7 +135,7 @@ def test_a_small_pool_needs_no_sampled_index(make_context, toy_data, array_image
 
 def test_a_missing_pool_is_named(toy_data):
     with pytest.raises(MethodError, match=r"no images of the pool 'lag': prepare that dataset"):
-        pseudo_source(toy_data(), "lag", CutMix())
+        pseudo_source(toy_data(), {"pseudo.source": "lag"})
 
 
 def test_rotation_applies_to_every_image(make_context, toy_data):

@@ -16,7 +16,7 @@ def one_thread():
     torch.set_num_threads(before)
 
 
-@pytest.mark.parametrize("method", golden.DETECTORS)
+@pytest.mark.parametrize("method", golden.DETECTORS + golden.VARIANTS)
 @pytest.mark.usefixtures("one_thread")
 def test_the_scores_of_this_version_are_the_recorded_ones(method):
     version = str(registry.get(method).version)

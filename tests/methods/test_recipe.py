@@ -194,7 +194,11 @@ def test_split_options_belong_to_one_recipe(mine):
         ("pyramid.n_scales", 4, "must be an int from 1 to 3. Got 4 instead"),
         ("img_size", "big", "must be an int from 32 to 1024 or 'per_dataset'. Got 'big' instead"),
         ("topk.rounding", "up", "must be one of 'floor', 'round', 'ceil'. Got 'up' instead"),
-        ("pseudo.source", ["lag"], "must be one of 'cutmix', 'lag', 'mvtec_ad'. Got ['lag'] instead"),
+        (
+            "pseudo.source",
+            ["lag"],
+            "must be one of 'cutmix', 'cp_scar', 'cp_mix', 'mvtec_ad', 'lag'. Got ['lag'] instead",
+        ),
     ],
 )
 def test_a_wrong_value_is_refused_with_what_it_must_be(name, value, text):

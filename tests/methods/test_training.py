@@ -1,5 +1,6 @@
 """The training loop: schedules, reports, stopping and going on."""
 
+import dataclasses
 import time
 
 import numpy as np
@@ -57,6 +58,34 @@ def test_history_has_the_mean_of_every_epoch(make_context):
     history = train(module, terms_of(module), still, make_context())
     # With rate 0 the first term stays 0; the second is the step: means of 0, 1, 2 and of 3, 4, 5.
     assert history == {"loss": [1.0, 4.0], "first": [0.0, 0.0], "second": [1.0, 4.0]}
+
+
+def test_training_can_end_within_an_epoch(make_context):
+    module, reports = nn.Linear(1, 1, bias=False), []
+    context = make_context(progress=lambda done, total, **numbers: reports.append((done, total)))
+    short = dataclasses.replace(SETTINGS, lr=0.0, max_steps=6)
+    history = train(module, terms_of(module), short, context)
+    # Epochs of 4 steps: the steps 0 to 3, then 4 and 5.
+    assert history["second"] == [1.5, 4.5]
+    assert reports == [(4, 6), (6, 6)]
+    assert dataclasses.replace(short, max_steps=99).total == 12
+
+
+def test_a_watched_term_is_recorded_but_not_minimised(make_context):
+    plain, watching = (nn.Linear(1, 1, bias=False) for _ in range(2))
+    histories = []
+    for module, watched in ((plain, ()), (watching, ("spread",))):
+        nn.init.ones_(module.weight)
+
+        def terms(step, module=module, watched=watched):
+            own = {"first": module.weight.sum(), "second": module.weight.square().sum()}
+            return own | {name: 100 * module.weight.sum() for name in watched}
+
+        histories.append(train(module, terms, dataclasses.replace(SETTINGS, watched=watched), make_context()))
+    assert torch.equal(plain.weight, watching.weight)
+    spread = histories[1].pop("spread")
+    assert spread == pytest.approx([100 * value for value in histories[1]["first"]])
+    assert histories[0] == histories[1]
 
 
 def test_progress_is_reported_once_an_epoch_with_the_loss(make_context):

@@ -17,8 +17,38 @@ from methods.recipe import resolve
 from methods.weights import RANDOM, WeightsFile
 
 FILE = Path(__file__).parents[1] / "methods" / "data" / "golden.json"
-DETECTORS = ("devnet", "dra")
-SMALL = {"budget.epochs": 1, "budget.steps": 2, "batch.size": 6, "batch.seen": 2}
+DETECTORS = (
+    "agad",
+    "csi",
+    "csi_gan",
+    "deep_sad",
+    "devnet",
+    "dra",
+    "dra_non_disentangled",
+    "flos",
+    "kdad",
+    "minns",
+    "mlep",
+    "saoe",
+)
+VARIANTS = (
+    "agad_naive",
+    "agad_unet_adv_prop_freeze_bn",
+    "dra_cp_mix",
+)
+"""Variants with code that no detector's own case runs through."""
+SMALL = {
+    "budget.epochs": 1,
+    "budget.steps": 2,
+    "batch.size": 6,
+    "batch.seen": 2,
+    "batch.triplets": 2,
+    "oe_batch": 3,
+    "network.width": 4,
+    "gan.width": 2,
+    "gan.every": 1,
+    "score.draws": 2,
+}
 THREADS = 1
 
 
@@ -38,19 +68,25 @@ def images(name, *blocks):
 
 def scores(method):
     info = registry.get(method)
+    small = {name: value for name, value in SMALL.items() if name in info.params}
+    params = resolve(info, "official", "toy", small).params
     context = FitContext(
         seed=0,
         threads=THREADS,
         precision="fp32",
         device="cpu",
-        weights={"resnet18": WeightsFile("resnet18", None, RANDOM, RANDOM)},
+        weights={arch: WeightsFile(arch, None, RANDOM, RANDOM) for arch in info.backbones(params)},
         checkpoint=MemoryCheckpoint(),
         progress=lambda *_, **__: None,
         artefact=lambda *_: None,
     )
-    detector = registry.load(info)(resolve(info, "official", "toy", SMALL).params, context)
+    detector = registry.load(info)(params, context)
     detector.fit(
-        TrainData(normal=images("n", pictures(12, 0, False)), anomaly=images("a", pictures(3, 40, True)), pools={})
+        TrainData(
+            normal=images("n", pictures(12, 0, False)),
+            anomaly=images("a", pictures(3, 40, True)),
+            pools={pool: images("p", 255 - pictures(5, 100, False)) for pool in info.pools(params)},
+        )
     )
     return detector.score(images("t", pictures(6, 60, False), pictures(6, 80, True)))
 
@@ -70,7 +106,7 @@ if __name__ == "__main__":
 
     torch.set_num_threads(THREADS)
     stored = read()
-    for name in DETECTORS:
+    for name in DETECTORS + VARIANTS:
         of_version = stored.setdefault(name, {}).setdefault(str(registry.get(name).version), {})
         of_version[here()] = [float(value).hex() for value in scores(name)]
     FILE.write_text(json.dumps(stored, indent=1, sort_keys=True) + "\n", encoding="utf-8")

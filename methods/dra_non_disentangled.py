@@ -1,0 +1,49 @@
+"""DRA's baseline without disentanglement: one classifier of normal, seen and pseudo anomalies (spec 2.8, D43, D56)."""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from methods.detector import TrainData
+from methods.nn.augment import normalise
+from methods.nn.batches import Indices, Quotas
+from methods.nn.classes import CLASS_SCORES, class_head
+from methods.nn.feed import Feed
+from methods.nn.neural import NeuralDetector, Scorer
+from methods.nn.onehead import OneHeadNetwork
+from methods.nn.pseudo import pseudo_source
+from methods.nn.training import LossTerms
+from methods.nn.values import flag, number, text
+
+
+def class_loss(logits: Tensor, labels: Indices, *, double_softmax: bool) -> Tensor:
+    """Mean cross-entropy of logits (B, classes); `double_softmax` takes their softmax for logits (D43)."""
+    given = logits.softmax(1) if double_softmax else logits
+    return F.cross_entropy(given, torch.from_numpy(labels).to(given.device))
+
+
+class NonDisentangled(NeuralDetector[OneHeadNetwork]):
+    """DRA's trunk, pyramid, batches and pseudo anomalies, with one head of three classes and no references."""
+
+    def new_network(self) -> OneHeadNetwork:
+        return OneHeadNetwork(self.params, self.context, lambda channels: class_head(channels, self.params))
+
+    def loss_terms(self, data: TrainData) -> LossTerms:
+        pseudo, quotas = pseudo_source(data, self.params), Quotas.from_params(self.params)
+        feed = Feed(data, pseudo, quotas, number(self.params, "augment.rotation"), self.context, "batch")
+        double_softmax = flag(self.params, "double_softmax")
+
+        def terms(step: int) -> dict[str, Tensor]:
+            images, labels = feed.batch(step)
+            return {"cross_entropy": class_loss(self._logits(images), labels, double_softmax=double_softmax)}
+
+        return terms
+
+    def scorer(self) -> Scorer:
+        score = CLASS_SCORES[text(self.params, "score")]
+        return lambda images, _: score(self._logits(images).double())
+
+    def _logits(self, images: Tensor) -> Tensor:
+        """Images (B, S, S, C) uint8 -> logits (B, classes), the mean over the levels."""
+        logits: Tensor = self.network(normalise(images)).mean(0)
+        return logits

@@ -1,0 +1,71 @@
+"""SAOE: a classifier of normal, seen and pseudo anomalies with outlier exposure (spec 5)."""
+
+from dataclasses import replace
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from methods.detector import TrainData
+from methods.errors import MethodError
+from methods.nn.augment import join, normalise
+from methods.nn.batches import Quotas
+from methods.nn.classes import CLASS_SCORES, class_head
+from methods.nn.cutmix import CutMix
+from methods.nn.feed import Feed
+from methods.nn.losses import uniform_cross_entropy
+from methods.nn.neural import NeuralDetector, Scorer
+from methods.nn.onehead import OneHeadNetwork
+from methods.nn.pseudo import Pseudo
+from methods.nn.training import LossTerms
+from methods.nn.values import flag, integer, number, text
+
+
+class SAOE(NeuralDetector[OneHeadNetwork]):
+    """Synthetic anomalies and outlier exposure: images of an external pool are to look like no class at all."""
+
+    def new_network(self) -> OneHeadNetwork:
+        return OneHeadNetwork(self.params, self.context, lambda channels: class_head(channels, self.params))
+
+    def loss_terms(self, data: TrainData) -> LossTerms:
+        """Cross-entropy of the labelled images and the weighted outlier term; MethodError where there is no pool."""
+        feed, outliers = self._labelled(data), self._outliers(data)
+        weight, joint = number(self.params, "oe_weight"), flag(self.params, "oe_joint_forward")
+
+        def terms(step: int) -> dict[str, Tensor]:
+            (images, labels), (outside, _) = feed.batch(step), outliers.batch(step)
+            if joint:
+                together = self._logits(join(images, outside))
+                inner, outer = together[: len(labels)], together[len(labels) :]
+            else:
+                inner, outer = self._logits(images), self._logits(outside)
+            return {
+                "cross_entropy": F.cross_entropy(inner, torch.from_numpy(labels).to(inner.device)),
+                "outlier": weight * uniform_cross_entropy(outer),
+            }
+
+        return terms
+
+    def scorer(self) -> Scorer:
+        score = CLASS_SCORES[text(self.params, "score")]
+        return lambda images, _: score(self._logits(images).double())
+
+    def _logits(self, images: Tensor) -> Tensor:
+        """Images (B, S, S, C) uint8 -> logits (B, classes), the mean over the levels."""
+        logits: Tensor = self.network(normalise(images)).mean(0)
+        return logits
+
+    def _labelled(self, data: TrainData) -> Feed:
+        pseudo, quotas = Pseudo(data.normal, CutMix.from_params(self.params)), Quotas.from_params(self.params)
+        return Feed(data, pseudo, quotas, number(self.params, "augment.rotation"), self.context, "batch")
+
+    def _outliers(self, data: TrainData) -> Feed:
+        """Passes over the pool, each in an order of its own, through the ordinary training transform."""
+        name = text(self.params, "oe_pool")
+        pool = data.pools.get(name)
+        if pool is None or not len(pool):
+            raise MethodError(f"SAOE needs images of the pool '{name}': prepare that dataset, or set saoe.oe_pool")
+        alone = replace(data, normal=pool, anomaly=pool.select(np.empty(0, np.int64)))
+        quotas = Quotas(integer(self.params, "oe_batch"))
+        return Feed(alone, None, quotas, number(self.params, "augment.rotation"), self.context, "outlier")
