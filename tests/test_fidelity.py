@@ -25,7 +25,10 @@ def test_every_assumption_and_every_difference_stands_on_the_page():
     for info in registry.methods().values():
         for name, param in info.params.items():
             if param.diff or param.assumption:
-                assert re.search(rf"\| `{re.escape(name)}` \|.*{re.escape(param.diff or 'assumption')}", text), (info.id, name)
+                assert re.search(rf"\| `{re.escape(name)}` \|.*{re.escape(param.diff or 'assumption')}", text), (
+                    info.id,
+                    name,
+                )
 
 
 def test_every_split_option_is_described():

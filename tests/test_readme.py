@@ -42,7 +42,7 @@ def test_the_test_command_is_what_ci_runs():
 
 def test_the_numbers_of_the_readme_are_counted():
     hard = load("hard")
-    runs = expand(hard, Selection(), without_anomalies=hard.without_anomalies, known_classes={})
+    runs = expand(hard, Selection(), without_anomalies=hard.without_anomalies, classes={})
     assert f"all {len(runs)} runs" in README
     elpv = infos()["elpv"].published
     assert f"{elpv.train_normal + elpv.test_normal + elpv.anomalies:,} solar cells" in README

@@ -18,10 +18,11 @@ from methods.detector import DeadlineReached, TrainData
 from methods.errors import MethodError
 from methods.nn.agad_norms import StreamNorm
 from methods.nn.turns import Turns
-from methods.recipe import resolve
-from methods.registry import get, methods
+from methods.recipe import RECIPES, parse, resolve
+from methods.registry import FOLDER, get, methods
 
 SPECIFICATION = Path(__file__).parents[2].parent / "shared" / "specs" / "agad.md"
+RECIPE = FOLDER / "agad.toml"
 OUTSIDE = {"A1", "A2", "A3", "A4", "A5", "A6", "A7", "A32", "A33"}
 """Of the split, the suite, the tables and the plots."""
 TINY = {
@@ -104,13 +105,18 @@ def test_the_variants_are_those_of_the_papers_tables():
     }
 
 
-def test_mnist_takes_the_naive_generator_and_a_variant_its_own():
-    for recipe in ("official", "paper", "quick"):
-        generators = [
-            resolve(get(method), recipe, dataset, {}).params["generator"]
-            for method, dataset in [("agad", "mnist"), ("agad", "fashion_mnist"), ("agad_unetpp", "mnist")]
-        ]
-        assert generators == ["naive", "unetpp", "unetpp"]
+@pytest.mark.parametrize(
+    ("method", "dataset", "generators"),
+    [
+        ("agad", "mnist", ("naive", "naive", "naive")),
+        ("agad", "fashion_mnist", ("unetpp", "unetpp", "naive")),
+        ("agad_unetpp", "mnist", ("unetpp", "unetpp", "unetpp")),
+        ("agad_unet_adv_prop", "mnist", ("unet", "unet", "unet")),
+    ],
+)
+def test_mnist_takes_the_naive_generator_and_a_variant_its_own(method, dataset, generators):
+    found = [resolve(get(method), recipe, dataset, {}).params["generator"] for recipe in RECIPES]
+    assert tuple(found) == generators
 
 
 @pytest.mark.parametrize(
@@ -256,6 +262,14 @@ def test_by_batch_statistics_scores_depend_on_the_batch_and_are_not_claimed_to_b
         assert np.array_equal(detector.score(test_images), scores)
 
 
+@pytest.mark.parametrize("wrong", ['"evil_bn" = ["batch"]', '"eval_bn" = ["batches"]', '"adv_prop" = ["true"]'])
+def test_a_dependence_on_no_value_of_a_parameter_is_refused(wrong):
+    text = RECIPE.read_text(encoding="utf-8")
+    parse(text, "agad.toml")
+    with pytest.raises(MethodError, match=r"agad\.toml, \[capabilities\] dependent_where '\w+': name a parameter"):
+        parse(text.replace('"eval_bn" = ["batch"]', wrong), "agad.toml")
+
+
 def test_a_state_has_the_generator_alone_and_scores_without_auxiliary_sets(fitted, build, test_images):
     detector = fitted(BOTH)
     state = detector.state()
@@ -267,8 +281,8 @@ def test_a_state_has_the_generator_alone_and_scores_without_auxiliary_sets(fitte
 
 
 def test_it_learns_to_find_bright_squares(make_params, make_context):
-    changes = {"unet.width": 4, "batch.size": 8, "batch.seen": 3, "budget.epochs": 12, "optim.lr": 2e-3}
-    detector = AGAD(make_params("agad", "quick", **(TINY | changes | {"budget.steps": 5})), make_context())
+    changes = {"generator": "naive", "naive.width": 4, "budget.epochs": 10, "budget.steps": 5, "optim.lr": 2e-3}
+    detector = AGAD(make_params("agad", "quick", **(TINY | changes)), make_context())
     detector.fit(squares.training_data())
     assert squares.auc(detector) > 0.75
 
