@@ -71,8 +71,8 @@ class AGAD:
             networks,
             optimisers,
             lambda step: rounds.run(feed.batch(step, view), step),
-            epochs=integer(self.params, "budget.epochs"),
             steps=feed.steps,
+            total=integer(self.params, "budget.epochs") * feed.steps,
             context=self.context,
         )
         self.history = training.run()

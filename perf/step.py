@@ -6,6 +6,7 @@ both scales in two passes, backward, fused Adam. Prints the seconds of every pai
 """
 
 import argparse
+import itertools
 import statistics
 import tempfile
 import time
@@ -19,7 +20,7 @@ from methods.detector import FitContext, TrainData
 from methods.dra import DRA
 from methods.nn.backbone import build
 from methods.nn.precision import autocast
-from methods.nn.training import Training, TrainSettings
+from methods.nn.training import TrainSettings, minimiser
 from methods.recipe import resolve
 from methods.registry import get
 from methods.weights import RANDOM, WeightsFile
@@ -81,7 +82,9 @@ def our_step(folder: Path, options: argparse.Namespace) -> Callable[[], None]:
     detector.build()
     terms = detector.loss_terms(TrainData(normal, anomaly, {}))
     detector.network.train()
-    return Training(detector.network, terms, TrainSettings.from_params(params), context).advance
+    _, advance = minimiser(detector.network, terms, TrainSettings.from_params(params))
+    steps = itertools.count()
+    return lambda: advance(next(steps))
 
 
 def bare_step(options: argparse.Namespace) -> Callable[[], None]:

@@ -135,8 +135,8 @@ class ContrastiveDetector(ABC, Generic[Network]):
         passes = Passes(self.context, "batch", len(data.normal), batch, keep_rest=True)
         self._build(self.new_network(self.views.channels(data.normal)))
         optimisers, advance = self.turns(data, passes)
-        epochs = integer(self.params, "budget.epochs")
-        training = Turns(self.network, optimisers, advance, epochs=epochs, steps=passes.steps, context=self.context)
+        total = integer(self.params, "budget.epochs") * passes.steps
+        training = Turns(self.network, optimisers, advance, steps=passes.steps, total=total, context=self.context)
         self.history = training.run()
         self._bank = Bank(self._extractor().features(data.normal, integer(self.params, "features.batch")))
 

@@ -1,4 +1,4 @@
-"""The loop of trainings in which networks take turns: several optimisers, one history, one checkpoint."""
+"""The one training loop: one optimiser or several that take turns, one history, one checkpoint."""
 
 import math
 import time
@@ -10,18 +10,19 @@ from torch import Tensor, nn
 
 from methods.detector import DeadlineReached, FitContext
 from methods.errors import MethodError
-from methods.nn.training import REPORT_SECONDS
 
+REPORT_SECONDS = 1.0
 Optimisers = Mapping[str, torch.optim.Optimizer]
 Advance = Callable[[int], Mapping[str, Tensor]]
 
 
 class Turns:
-    """A fit of `epochs` times `steps` steps, each of which updates the networks by itself.
+    """A fit of `total` steps in epochs of `steps`, each of which updates the networks by itself.
 
-    `advance(step)`, step from 0 over all epochs, runs one and returns its losses, detached, by name; what it does
-    must follow from the step, `network` and `optimisers` alone, which are what a checkpoint holds. Learning rates are
-    not part of it: `advance` sets them.
+    `advance(step)`, step from 0 over all epochs, runs one and returns its losses, detached, by name, `loss` among
+    them; what it does must follow from the step, `network` and `optimisers` alone, which are what a checkpoint holds.
+    Learning rates are not part of it: `advance` sets them. The fit goes on from the context's checkpoint where there
+    is one and ends in the same bits as an uninterrupted one.
     """
 
     def __init__(
@@ -30,15 +31,15 @@ class Turns:
         optimisers: Optimisers,
         advance: Advance,
         *,
-        epochs: int,
         steps: int,
+        total: int,
         context: FitContext,
     ) -> None:
         self._network = network
         self._optimisers = optimisers
         self._advance = advance
         self._steps = steps
-        self._total = epochs * steps
+        self._total = total
         self._context = context
         self._step = 0
         self._history: dict[str, list[float]] = {}
@@ -58,7 +59,7 @@ class Turns:
         while self._step < self._total:
             self._pending.append(self._advance(self._step))
             self._step += 1
-            if self._step % self._steps == 0:
+            if self._step % self._steps == 0 or self._step == self._total:
                 self._close_epoch()
             elif time.monotonic() - self._reported >= REPORT_SECONDS:
                 self._report()
@@ -78,8 +79,8 @@ class Turns:
             if wrong:
                 step = self._step - len(rows) + offset + 1
                 raise MethodError(
-                    f"the loss '{wrong[0]}' is not finite at training step {step}: "
-                    "lower the learning rates, or try --precision fp32"
+                    f"the loss is not finite at training step {step} ({', '.join(wrong)}): "
+                    "lower the learning rate, or try --precision fp32"
                 )
         self._rows += rows
 

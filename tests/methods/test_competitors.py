@@ -95,5 +95,5 @@ def test_batches_beyond_the_data_odd_sizes_and_colour_beside_grey_are_handled(na
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_loss_that_is_not_finite_is_refused_in_one_line(name, awkward):
-    with pytest.raises(MethodError, match=r"^the loss is not finite at training step \d: lower optim\.lr"):
+    with pytest.raises(MethodError, match=r"^the loss is not finite at training step \d \(loss\b"):
         awkward(name, **{"optim.lr": 1e38, "optim.clip_norm": None, "budget.steps": 3})

@@ -9,7 +9,7 @@ import torch
 from methods.devnet import DevNet, DevNetNetwork
 from methods.errors import MethodError
 from methods.nn.losses import deviation
-from methods.nn.training import Training, TrainSettings
+from methods.nn.training import TrainSettings, minimiser
 
 
 def own_name(name):
@@ -50,7 +50,7 @@ def test_rate_zero_is_the_mean_of_signed_scores(network, vector_images, vectors,
 
 
 def test_three_training_steps_equal_the_released_code(
-    network, vector_images, vector_moments, vectors, make_params, make_context, clip_log, check_state, close
+    network, vector_images, vector_moments, vectors, make_params, clip_log, check_state, close
 ):
     stated = vectors("devnet")
     batch, labels = vector_images(stated["inputs"]["train_k"], 96), torch.tensor(stated["inputs"]["train_labels"])
@@ -63,8 +63,8 @@ def test_three_training_steps_equal_the_released_code(
         losses.append(deviation(levels.mean(0), labels, vector_moments(0), 5.0))
         return {"score": losses[-1]}
 
-    training = Training(network.train(), terms, TrainSettings.from_params(make_params("devnet")), make_context())
-    training.advance()
+    _, advance = minimiser(network.train(), terms, TrainSettings.from_params(make_params("devnet")))
+    advance(0)
     gradient, log = stated["train_mode"]["gradient"], clip_log[0]
     close("devnet train_mode float64, loss", losses[0], stated["train_mode"]["loss"])
     close("devnet train_mode float64, total norm", log["total"], gradient["total_norm_before_clip"], 0, 1e-9)
@@ -73,8 +73,8 @@ def test_three_training_steps_equal_the_released_code(
         close("devnet train_mode float64, gradient norms", norm, gradient["norm_per_tensor"][names[name]], 0, 1e-9)
         close("devnet train_mode float64, gradient sums", total, gradient["sum_per_tensor"][names[name]], 1e-8)
     check_state("devnet after_step_1 float64", network, stated["after_step_1"]["state"], own_name)
-    training.advance()
-    training.advance()
+    advance(1)
+    advance(2)
     later = stated["steps_2_3"]
     close("devnet steps_2_3 float64, losses", torch.stack(losses[1:]), later["loss"])
     close(

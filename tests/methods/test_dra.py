@@ -7,7 +7,7 @@ import torch
 from methods.dra import DRA, DRANetwork, head_losses, total_score
 from methods.errors import MethodError
 from methods.nn.losses import Criterion
-from methods.nn.training import Training, TrainSettings
+from methods.nn.training import TrainSettings, minimiser
 
 N_REFERENCES = 5
 
@@ -82,7 +82,7 @@ def test_inner_activations_equal_the_released_code(network, images, vectors, clo
 
 
 def test_three_training_steps_equal_the_released_code(
-    network, images, vectors, criterion, make_params, make_context, clip_log, check_state, close
+    network, images, vectors, criterion, make_params, clip_log, check_state, close
 ):
     """The loop's own step, three times on one batch: losses, gradients before clipping, Adam, then scores."""
     stated = vectors("dra")
@@ -98,8 +98,8 @@ def test_three_training_steps_equal_the_released_code(
         losses.append(head_losses(scores, labels, criterion, step))
         return losses[-1]
 
-    training = Training(network.train(), terms, TrainSettings.from_params(make_params("dra")), make_context())
-    training.advance()
+    _, advance = minimiser(network.train(), terms, TrainSettings.from_params(make_params("dra")))
+    advance(0)
     expected, log = stated["train_mode"], clip_log[0]
     close(
         "dra train_mode float64, losses", [losses[0][f"g_{h}"] for h in "nspr"], list(expected["head_losses"].values())
@@ -112,8 +112,8 @@ def test_three_training_steps_equal_the_released_code(
         close("dra train_mode float64, gradient norms", norm, gradient["norm_per_tensor"][name], 1e-14, 1e-9)
         close("dra train_mode float64, gradient sums", total, gradient["sum_per_tensor"][name], 1e-8)
     check_state("dra after_step_1 float64", network, stated["after_step_1"]["state"])
-    training.advance()
-    training.advance()
+    advance(1)
+    advance(2)
     later = stated["steps_2_3"]
     for own, other in zip(losses[1:], later["head_losses"], strict=True):
         close("dra steps_2_3 float64, losses", [own[name] for name in other], list(other.values()))
