@@ -1,42 +1,26 @@
 """DevNet, image version: one scoring head on the trunk, deviation loss (spec 3)."""
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from methods.detector import FitContext, TrainData
+from methods.detector import TrainData
 from methods.nn.augment import normalise
-from methods.nn.backbone import CHANNELS
 from methods.nn.batches import SEEN, Quotas
 from methods.nn.feed import Feed
 from methods.nn.heads import TopK, TopKHead
 from methods.nn.losses import Criterion
 from methods.nn.neural import NeuralDetector, Scorer
-from methods.nn.pyramid import Pyramid, PyramidTrunk
+from methods.nn.onehead import OneHeadNetwork
 from methods.nn.training import LossTerms
-from methods.nn.values import Params, integer, number, text
+from methods.nn.values import integer, number
 
 
-class DevNetNetwork(nn.Module):
-    """Trunk and 1x1 scoring head over the image pyramid."""
-
-    def __init__(self, params: Params, context: FitContext) -> None:
-        super().__init__()
-        arch = text(params, "backbone")
-        self._run_trunk = PyramidTrunk(Pyramid.from_params(params), context.precision)
-        self.trunk = context.backbone(arch)
-        with context.seeded("head"):
-            self.head = TopKHead(CHANNELS[arch], TopK.from_params(params))
-
-    def forward(self, images: Tensor) -> Tensor:
-        """Normalised images (B, 3, S, S) -> scores (levels, B); an image's score is their mean."""
-        return torch.stack([self.head(maps) for maps in self._run_trunk(self.trunk, images)])
-
-
-class DevNet(NeuralDetector[DevNetNetwork]):
+class DevNet(NeuralDetector[OneHeadNetwork]):
     """Deviation network: normals at the mean of a Gaussian reference, anomalies `loss.margin` deviations above."""
 
-    def new_network(self) -> DevNetNetwork:
-        return DevNetNetwork(self.params, self.context)
+    def new_network(self) -> OneHeadNetwork:
+        pool = TopK.from_params(self.params)
+        return OneHeadNetwork(self.params, self.context, lambda channels: TopKHead(channels, pool))
 
     def loss_terms(self, data: TrainData) -> LossTerms:
         criterion = Criterion(self.params, self.context)

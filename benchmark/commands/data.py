@@ -165,7 +165,7 @@ def _verified(dataset: "Dataset", near: bool, jobs: int | None) -> int:
     for line in [*found, *counted_differences, *remarks, *lines]:
         click.echo(line)
     number = len(found) + len(counted_differences)
-    click.echo(f"{dataset.name}: {len(dataset.rows)} images, {number} differences")
+    click.echo(f"{dataset.name}: {len(dataset.rows)} images, {number} difference{'' if number == 1 else 's'}")
     return number
 
 

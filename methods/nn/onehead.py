@@ -1,4 +1,4 @@
-"""A trunk and one head over the image pyramid: the network of FLOS, SAOE, MLEP and MINNS (spec 1.6)."""
+"""A trunk and one head over the image pyramid: the network of DevNet, FLOS, SAOE, MLEP and MINNS (spec 1.6, 3)."""
 
 from collections.abc import Callable
 

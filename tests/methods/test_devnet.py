@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from methods.devnet import DevNet, DevNetNetwork
+from methods.devnet import DevNet
 from methods.errors import MethodError
 from methods.nn.losses import deviation
 from methods.nn.training import TrainSettings, minimiser
@@ -19,7 +19,7 @@ def own_name(name):
 
 @pytest.fixture
 def network(make_params, make_context, vectors, fill_network):
-    plain = DevNetNetwork(make_params("devnet"), make_context())
+    plain = DevNet(make_params("devnet"), make_context()).new_network()
     return fill_network(plain, vectors("devnet")["fill"]["tensors"], own_name)
 
 

@@ -33,6 +33,15 @@ def test_the_scores_of_this_version_are_the_recorded_ones(method):
             assert np.allclose(measured, scores, rtol=1e-3, atol=0), message
 
 
+@pytest.mark.parametrize("method", golden.DETECTORS)
+@pytest.mark.usefixtures("one_thread")
+def test_another_seed_gives_other_scores(method):
+    recorded = golden.read()[method][str(registry.get(method).version)]
+    measured = golden.scores(method, seed=1)
+    for texts in recorded.values():
+        assert not np.allclose(measured, [float.fromhex(text) for text in texts], rtol=1e-3, atol=0)
+
+
 def test_every_detector_of_the_package_has_golden_scores():
     built_in = {info.detector_id for info in registry.methods().values() if info.module.startswith("methods.")}
     assert built_in == set(golden.DETECTORS)

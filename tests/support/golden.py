@@ -66,12 +66,12 @@ def images(name, *blocks):
     return ArrayImages(pixels, tuple(f"{name}/{n:02}" for n in range(len(pixels))))
 
 
-def scores(method):
+def scores(method, seed=0):
     info = registry.get(method)
     small = {name: value for name, value in SMALL.items() if name in info.params}
     params = resolve(info, "official", "toy", small).params
     context = FitContext(
-        seed=0,
+        seed=seed,
         threads=THREADS,
         precision="fp32",
         device="cpu",
