@@ -7,17 +7,19 @@ a value without spread cannot be tested. Holm's step-down over all cells keeps t
 """
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from math import sqrt
 
 from reports.errors import ReportError
+from reports.holm import adjusted
 from reports.table import Cell, Table
 from reports.verdict import ROUNDING, Sample, standard_error
 
 ALPHA = 0.10
 ONE_SEED = "one seed against a value without spread"
 TWIN = "tested in another table"
+LEAKING = "measured with a leak of test labels"
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,12 +68,19 @@ class Gate:
         return 3 if self.regressions else 0
 
 
-def check(tables: Iterable[Table], *, include_not_comparable: bool = False, alpha: float = ALPHA) -> Gate:
+def check(
+    tables: Iterable[Table],
+    *,
+    include_not_comparable: bool = False,
+    leaking: Collection[str] = (),
+    alpha: float = ALPHA,
+) -> Gate:
     """Test every cell of the tables that has a published and a current measured value.
 
     Args:
         tables: built with the margin that the gate uses.
         include_not_comparable: also test cells whose recipe, weights, data or size are not the paper's.
+        leaking: ids of series whose scores test labels had part in; a cell with one of them is never tested.
         alpha: chance of any false alarm over all cells.
 
     Raises:
@@ -81,17 +90,21 @@ def check(tables: Iterable[Table], *, include_not_comparable: bool = False, alph
         raise ReportError(f"alpha {alpha} is no chance of a false alarm: give a number between 0 and 0.5, such as 0.1")
     skipped: Counter[str] = Counter()
     kept: dict[tuple[object, ...], _Testable] = {}
+    leaks = frozenset(leaking)
     for table in tables:
         for cell in table.cells:
             if cell.published:
-                found = _testable(table, cell, include_not_comparable=include_not_comparable)
+                found = _testable(table, cell, leaks, include_not_comparable=include_not_comparable)
                 if isinstance(found, str):
                     skipped[found] += 1
                 elif kept.setdefault(found.identity, found) is not found:
                     skipped[TWIN] += 1
     testable = list(kept.values())
-    rejected = _holm([one.p_value for one in testable], alpha)
-    checks = tuple(one.check(alpha / len(testable), regressed=index in rejected) for index, one in enumerate(testable))
+    corrected = adjusted([one.p_value for one in testable])
+    checks = tuple(
+        one.check(alpha / len(testable), regressed=p_value <= alpha)
+        for one, p_value in zip(testable, corrected, strict=True)
+    )
     return Gate(checks, dict(sorted(skipped.items())), alpha, include_not_comparable)
 
 
@@ -148,10 +161,12 @@ class _Testable:
         return float(stdtrit(self.freedom, 1 - level)) if self.error else 0.0
 
 
-def _testable(table: Table, cell: Cell, *, include_not_comparable: bool) -> _Testable | str:
+def _testable(table: Table, cell: Cell, leaking: frozenset[str], *, include_not_comparable: bool) -> _Testable | str:
     """The cell with its standard error, or why it is not tested."""
     if cell.published is None or cell.measured is None:
         return cell.verdict.name
+    if not leaking.isdisjoint(cell.measured.series):
+        return LEAKING
     if cell.verdict.name == "stale" or (cell.verdict.name == "not_comparable" and not include_not_comparable):
         return cell.verdict.name
     by_runs = table.layout.std == "runs"
@@ -164,13 +179,3 @@ def _testable(table: Table, cell: Cell, *, include_not_comparable: bool) -> _Tes
     else:
         return ONE_SEED
     return _Testable(table, cell, theirs.mean, ours, error, freedom, cell.measured.reasons)
-
-
-def _holm(p_values: list[float], alpha: float) -> set[int]:
-    """Indices of the hypotheses that Holm's step-down rejects at family-wise level `alpha`."""
-    rejected: set[int] = set()
-    for rank, index in enumerate(sorted(range(len(p_values)), key=lambda at: p_values[at])):
-        if p_values[index] > alpha / (len(p_values) - rank):
-            break
-        rejected.add(index)
-    return rejected

@@ -1,9 +1,7 @@
 """What the gate says: lines for a terminal, JUnit XML for a CI, a summary in Markdown."""
 
-import re
-from xml.etree import ElementTree as ET
-
 from reports.gate import Check, Gate
+from reports.junit import Case, document
 from reports.render import escape_markdown, pipe_table
 
 NOT_COMPARABLE = (
@@ -39,29 +37,13 @@ def junit(gate: Gate) -> str:
 
     Nothing to compare is an error case, so that a CI which reads only this file is not green.
     """
-    empty = not gate.checks
-    counts = {
-        "tests": len(gate.checks) + len(gate.skipped) + empty,
-        "failures": len(gate.regressions),
-        "errors": int(empty),
-        "skipped": len(gate.skipped),
-    }
-    attributes = {name: str(count) for name, count in counts.items()}
-    root = ET.Element("testsuites", attributes)
-    suite = ET.SubElement(root, "testsuite", {"name": "bench check --against published", **attributes})
-    if empty:
-        case = ET.SubElement(suite, "testcase", {"classname": "check", "name": "something to compare"})
-        ET.SubElement(case, "error", {"message": headline(gate)})
-    for check in gate.checks:
-        case = ET.SubElement(suite, "testcase", {"classname": check.table, "name": check.name})
-        if check.regressed:
-            ET.SubElement(case, "failure", {"message": _clean(_numbers(check))}).text = _clean(_line(check))
-    for reason, count in gate.skipped.items():
-        case = ET.SubElement(suite, "testcase", {"classname": "not tested", "name": reason})
-        ET.SubElement(case, "skipped", {"message": f"{count} cells"})
-    ET.SubElement(suite, "system-out").text = _clean("\n".join(lines(gate)))
-    ET.indent(root)
-    return '<?xml version="1.0" encoding="UTF-8"?>\n' + ET.tostring(root, encoding="unicode") + "\n"
+    cases = [
+        Case(check.table, check.name, "failure" if check.regressed else None, *_failure(check)) for check in gate.checks
+    ]
+    cases += [Case("not tested", reason, "skipped", f"{count} cells") for reason, count in gate.skipped.items()]
+    if not gate.checks:
+        cases.insert(0, Case("check", "something to compare", "error", headline(gate)))
+    return document("bench check --against published", cases, lines(gate))
 
 
 def summary(gate: Gate) -> str:
@@ -95,6 +77,10 @@ def _line(check: Check) -> str:
     return f"{word}: {check.table} {check.name}: {_numbers(check)}{reasons}"
 
 
+def _failure(check: Check) -> tuple[str, str]:
+    return (_numbers(check), _line(check)) if check.regressed else ("", "")
+
+
 def _numbers(check: Check) -> str:
     digits = f".{check.decimals}f"
     return (
@@ -117,8 +103,3 @@ def _smallest_drop(check: Check) -> str:
 
 def _skipped(gate: Gate) -> str:
     return ", ".join(f"{count} {reason.replace('_', ' ')}" for reason, count in gate.skipped.items())
-
-
-def _clean(text: str) -> str:
-    """Text without the characters that XML cannot hold."""
-    return re.sub("[^\t\n\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]", "", text)

@@ -129,7 +129,7 @@ class Lookup:
     def __init__(self, records: Iterable[Record], measures: Measures, versions: Mapping[str, int]) -> None:
         self.versions = versions
         self._found: defaultdict[tuple[str, ...], list[Record]] = defaultdict(list)
-        for record in {record.key: record for record in sorted(records, key=_preference)}.values():
+        for record in latest(records):
             for method in measures(record):
                 self._found[method, *split_of(record)].append(record)
 
@@ -154,8 +154,12 @@ def _key(source: Source, where: Mapping[str, str]) -> tuple[str, ...]:
     return source.method, source.rule, *(({**where, **source.split}).get(name, "") for name in SPLIT_COORDINATES)
 
 
+def latest(records: Iterable[Record]) -> list[Record]:
+    """One record a key: of several a finished one, and of these the one made last."""
+    return list({record.key: record for record in sorted(records, key=_preference)}.values())
+
+
 def _preference(record: Record) -> tuple[bool, str]:
-    """Of two records of one key the later in this order is taken: a finished one, the one made last."""
     return record.status == "done", record.provenance.started if record.provenance else ""
 
 

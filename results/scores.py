@@ -1,6 +1,8 @@
 """The scores behind a record: one row a test image, in a compact file beside it."""
 
 import io
+import zipfile
+import zlib
 from dataclasses import dataclass
 from typing import Any
 
@@ -33,9 +35,13 @@ class Scores:
 
     @classmethod
     def decode(cls, data: bytes) -> "Scores":
-        with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
-            return cls(
-                ids=tuple(arrays["id"].tolist()),
-                classes=tuple(arrays["class"].tolist()),
-                values=arrays["score"],
-            )
+        """The scores in `data`; ValueError or KeyError where it is damaged or something else."""
+        try:
+            with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
+                return cls(
+                    ids=tuple(arrays["id"].tolist()),
+                    classes=tuple(arrays["class"].tolist()),
+                    values=arrays["score"],
+                )
+        except (EOFError, TypeError, zipfile.BadZipFile, zlib.error) as error:
+            raise ValueError(f"no scores: {error}") from error

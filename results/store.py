@@ -1,7 +1,8 @@
 """A results folder: one JSON file a run, written atomically, and the claims of those who are at work in it.
 
 records/<2 hex>/<key>.json    scores/<2 hex>/<key>.npz    checkpoints/<fit_key>.pt
-locks/<fit_key>.lock, .json (progress)    tracebacks/<key>.txt    set_aside/ (records that could not be read)
+artefacts/<fit_key>/    locks/<fit_key>.lock, .json (progress)    tracebacks/<key>.txt
+set_aside/ (records that could not be read)
 """
 
 import contextlib
@@ -38,6 +39,12 @@ class Store:
 
     def checkpoint_path(self, fit_key: str) -> Path:
         return self.root / "checkpoints" / f"{fit_key}.pt"
+
+    def artefacts_path(self, fit_key: str) -> Path:
+        return self.root / "artefacts" / fit_key
+
+    def lock_path(self, fit_key: str) -> Path:
+        return self.root / "locks" / f"{fit_key}.lock"
 
     def progress_path(self, fit_key: str) -> Path:
         return self.root / "locks" / f"{fit_key}.json"
@@ -87,7 +94,7 @@ class Store:
         """Hold the lock of a fit; yields False at once where a living process holds it. It dies with its holder."""
         from filelock import FileLock, Timeout
 
-        lock = FileLock(self.root / "locks" / f"{fit_key}.lock")
+        lock = FileLock(self.lock_path(fit_key))
         try:
             Path(lock.lock_file).parent.mkdir(parents=True, exist_ok=True)
             lock.acquire(blocking=False)

@@ -15,8 +15,17 @@ def records() -> Iterator[Record]:
     """
     for file in sorted(files(__name__).iterdir(), key=lambda entry: entry.name):
         if file.name.endswith(".jsonl"):
-            for number, line in enumerate(file.read_bytes().splitlines(), 1):
-                try:
-                    yield decode(line)
-                except ResultsError as error:
-                    raise ResultsError(f"packaged record {file.name}:{number} {error}") from error
+            yield from read(file.read_bytes(), f"packaged record {file.name}")
+
+
+def read(data: bytes, name: str) -> Iterator[Record]:
+    """The records in `data`, one a line, as `bench results export --format jsonl` writes them.
+
+    Raises:
+        ResultsError: a line is no record; `name` and the number of the line say which.
+    """
+    for number, line in enumerate(data.splitlines(), 1):
+        try:
+            yield decode(line)
+        except ResultsError as error:
+            raise ResultsError(f"{name}:{number} {error}") from error

@@ -4,6 +4,7 @@ import pytest
 
 from reports import gate, gate_output, layout, table
 from reports.errors import ReportError
+from reports.holm import adjusted
 
 
 def build(records, name="2"):
@@ -96,11 +97,12 @@ def test_one_seed_against_a_value_without_seed_spread_cannot_be_tested(record):
     assert found.skipped == {"missing": 53, gate.ONE_SEED: 1}
 
 
-def test_holm_steps_down_over_all_cells():
-    """At 0.10 over three: 0.02 <= 0.0333 falls, 0.04 <= 0.05 falls, 0.11 > 0.10 stays; 0.04 first stops at 0.0333."""
-    assert gate._holm([0.11, 0.02, 0.04], 0.10) == {1, 2}
-    assert gate._holm([0.04, 0.04, 0.04], 0.10) == set()
-    assert gate._holm([], 0.10) == set()
+def test_holm_steps_down_over_all_tests():
+    """Of three: 0.02 times 3, 0.04 times 2, 0.11 times 1, never below the one before and never above 1."""
+    assert adjusted([0.11, 0.02, 0.04]) == pytest.approx([0.11, 0.06, 0.08])
+    assert adjusted([0.04, 0.04, 0.05]) == pytest.approx([0.12, 0.12, 0.12])
+    assert adjusted([0.9, 0.5]) == [1.0, 1.0]
+    assert adjusted([]) == []
 
 
 def test_the_more_cells_the_larger_the_smallest_drop(record):

@@ -1,0 +1,205 @@
+"""`bench compare`: two methods on the same test images, or two results folders run by run."""
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+import click
+
+from benchmark.errors import BenchError
+from benchmark.options import FilePath, note, write_output
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from reports.compare import Comparison
+    from reports.compare_folders import FolderComparison
+    from results.record import Record
+    from results.scores import Scores
+    from results.store import Store
+
+FORMATS = ("md", "csv", "json")
+REASONS = 2
+
+
+@click.command("compare", short_help="Two methods, or two results folders, on the same splits.")
+@click.argument("a")
+@click.argument("b")
+@click.option(
+    "--results",
+    type=FilePath(),
+    multiple=True,
+    metavar="DIR",
+    help="Where the records of two methods are (default: BENCH_RESULTS, else runs); repeatable; 'reference' is the "
+    "packaged index.",
+)
+@click.option("--recipe", help="Only records of this recipe.")
+@click.option(
+    "--where",
+    "wheres",
+    multiple=True,
+    metavar="PARAM=VALUE",
+    help="Only records with this hyper-parameter, of methods that have it; repeatable.",
+)
+@click.option("--format", "form", type=click.Choice(FORMATS), default="md", show_default=True)
+@click.option("--output", type=FilePath(dir_okay=False), metavar="FILE", help="Write to FILE.")
+def command(
+    a: str,
+    b: str,
+    results: "tuple[Path, ...]",
+    recipe: str | None,
+    wheres: tuple[str, ...],
+    form: str,
+    output: "Path | None",
+) -> None:
+    """Compare A with B: two methods (or variants) by their ids, or two results folders.
+
+    Two methods: runs with the same split, seeds and test images are pairs. Each difference of AUCs has a paired test;
+    runs without a partner are counted with the reason.
+
+    Two folders: runs of one key are compared score by score, and of runs of one place under two keys it is said what
+    makes the keys differ. 'reference' is the packaged index.
+
+    A word that is a method's id is the method, even if a folder has that name: write ./dra for the folder.
+    """
+    kinds = [_kind(name) for name in (a, b)]
+    if kinds[0] != kinds[1]:
+        raise BenchError(
+            f"'{a}' is a {kinds[0]} and '{b}' a {kinds[1]}: give two methods or two results folders "
+            "(./NAME is always a folder)"
+        )
+    if kinds[0] == "folder" and results:
+        raise BenchError("--results says where the records of two methods are: leave it out, A and B are folders")
+    from reports.compare_output import render
+
+    text = render(
+        _folders(a, b, recipe, wheres) if kinds[0] == "folder" else _methods(a, b, results, recipe, wheres), form
+    )
+    if output is None:
+        click.echo(text, nl=False)
+    else:
+        write_output(output, text)
+
+
+def _kind(name: str) -> str:
+    """Whether a word is a method or a folder; a method's id is always the method."""
+    from pathlib import Path
+
+    from benchmark.gather import REFERENCE
+    from methods import registry
+    from methods.params import hint
+
+    known = registry.methods()
+    if name in known:
+        if Path(name).is_dir():
+            note(f"'{name}' is the method: write ./{name} for the folder of that name")
+        return "method"
+    if name == REFERENCE or Path(name).is_dir():
+        return "folder"
+    if "/" in name:
+        raise BenchError(f"there is no results folder {name}")
+    raise BenchError(
+        f"'{name}' is neither a method nor a results folder: {hint(name, known, 'see bench methods list')}"
+    )
+
+
+def _methods(a: str, b: str, results: "tuple[Path, ...]", recipe: str | None, wheres: tuple[str, ...]) -> "Comparison":
+    from benchmark.gather import REFERENCE, gather
+    from benchmark.measures import measures, versions
+    from benchmark.settings import folders
+    from methods import registry
+    from reports import compare
+    from results.store import Store
+
+    if a == b:
+        raise BenchError(f"A and B are both {a}: name two methods")
+    records = _chosen(gather(results, note), recipe, wheres)
+    stores = [Store(place) for place in results or (folders().results,) if str(place) != REFERENCE]
+    measured_as = measures()
+    found = compare.compare(
+        a,
+        b,
+        records,
+        measures=measured_as,
+        versions=versions(),
+        scores=_scores(stores),
+        alone=[name for name in (a, b) if not registry.get(name).anomalies],
+    )
+    if not found.settings:
+        rules = [record.spec.split.rule for record in records if not measured_as(record).isdisjoint((a, b))]
+        raise BenchError(_nothing(found, rules, recipe))
+    return found
+
+
+def _nothing(found: "Comparison", rules: "Sequence[str]", recipe: str | None) -> str:
+    """Why two methods have no pair, and what would make one; `rules` are those that either was run under."""
+    from methods import registry
+
+    a, b = registry.get(found.a), registry.get(found.b)
+    shared = [rule for rule in a.rules if rule in b.rules]
+    if not shared:
+        protocols = f"{', '.join(a.rules)}; {', '.join(b.rules)}"
+        return f"{a.id} and {b.id} have no protocol in common ({protocols}): name two methods that do"
+    suite = next((rule for rule in shared if rule in rules), shared[0])
+    reasons = "; ".join(f"{len(one.runs)} of {one.method}: {one.reason}" for one in found.unpaired[:REASONS])
+    return (
+        f"{a.id} and {b.id} have no runs on the same test images ({reasons or 'none of either is there'}): "
+        f"bench run --suite {suite} --method {a.id},{b.id}{f' --recipe {recipe}' if recipe else ''} first"
+    )
+
+
+def _folders(a: str, b: str, recipe: str | None, wheres: tuple[str, ...]) -> "FolderComparison":
+    from pathlib import Path
+
+    from benchmark.gather import REFERENCE
+    from reports import compare_folders
+    from results import reference
+    from results.store import Store
+
+    if a == b or (REFERENCE not in {a, b} and Path(a).samefile(b)):
+        raise BenchError(f"{a} and {b} are one folder: name two")
+    stores = [None if name == REFERENCE else Store(Path(name), warn=note) for name in (a, b)]
+    records = [list(store.records() if store else reference.records()) for store in stores]
+    kept = {record.key for record in _chosen([*records[0], *records[1]], recipe, wheres)}
+    sides = [[record for record in side if record.key in kept] for side in records]
+    found = compare_folders.compare(
+        a,
+        b,
+        (sides[0], sides[1]),
+        scores=(_scores([store for store in stores[:1] if store]), _scores([store for store in stores[1:] if store])),
+    )
+    if not found.twins and not found.changed:
+        raise BenchError(
+            f"{a} and {b} have no run in common ({len(sides[0])} and {len(sides[1])} runs): bench results list "
+            "--results DIR shows what is in a folder"
+        )
+    return found
+
+
+def _chosen(records: "list[Record]", recipe: str | None, wheres: "Sequence[str]") -> "list[Record]":
+    """The records of a recipe with these hyper-parameters; one without such a hyper-parameter stays."""
+    from benchmark.gather import conditions
+    from reports.table import chosen
+
+    wanted = conditions(wheres)
+    chosen(records, recipe, wanted)  # refuses what no record knows
+    return [
+        record
+        for record in records
+        if chosen([record], recipe, {name: wanted[name] for name in wanted if name in record.spec.fit.params})
+    ]
+
+
+def _scores(stores: "Sequence[Store]") -> "Callable[[Record], Scores | None]":
+    """The scores behind a record, None where no folder has them; damaged ones are told."""
+    from results.errors import ResultsError
+
+    def find(record: "Record") -> "Scores | None":
+        for store in stores:
+            if store.scores_path(record.key).exists():
+                try:
+                    return store.scores(record.key)
+                except ResultsError as error:
+                    note(str(error))
+        return None
+
+    return find

@@ -1,0 +1,44 @@
+"""JUnit XML, for a CI that shows test results."""
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Literal
+from xml.etree import ElementTree as ET
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One test case; `outcome` None is a good one."""
+
+    group: str
+    name: str
+    outcome: Literal["failure", "error", "skipped"] | None = None
+    message: str = ""
+    text: str = ""
+
+
+def document(title: str, cases: Sequence[Case], said: Iterable[str]) -> str:
+    """A document of one test suite; `said` is what the command printed."""
+    outcomes = [case.outcome for case in cases]
+    counts = {
+        "tests": len(cases),
+        "failures": outcomes.count("failure"),
+        "errors": outcomes.count("error"),
+        "skipped": outcomes.count("skipped"),
+    }
+    attributes = {name: str(count) for name, count in counts.items()}
+    root = ET.Element("testsuites", attributes)
+    suite = ET.SubElement(root, "testsuite", {"name": title, **attributes})
+    for case in cases:
+        element = ET.SubElement(suite, "testcase", {"classname": case.group, "name": _clean(case.name)})
+        if case.outcome:
+            ET.SubElement(element, case.outcome, {"message": _clean(case.message)}).text = _clean(case.text) or None
+    ET.SubElement(suite, "system-out").text = _clean("\n".join(said))
+    ET.indent(root)
+    return '<?xml version="1.0" encoding="UTF-8"?>\n' + ET.tostring(root, encoding="unicode") + "\n"
+
+
+def _clean(text: str) -> str:
+    """Text without the characters that XML cannot hold."""
+    return re.sub("[^\t\n\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]", "", text)
