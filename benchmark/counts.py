@@ -1,5 +1,6 @@
-"""Images of the prepared datasets, beside what DRA's Table 5 prints."""
+"""What is counted beside a table of facts: images of prepared datasets (DRA's Table 5), parameters (AGAD's Table 8)."""
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,6 +11,31 @@ from protocols.errors import DataError
 
 if TYPE_CHECKING:
     from reports.facts import Facts
+
+
+NETWORKS = Path(__file__).with_name("network_sizes.json")
+"""Parameters of AGAD's generators by method, as `bench methods sizes` counts them, so that no report needs torch."""
+
+
+def network_sizes() -> "dict[str, Facts]":
+    """Parameters in millions by method."""
+    from reports.facts import Facts
+
+    found: dict[str, int] = json.loads(NETWORKS.read_text(encoding="utf-8"))
+    return {method: Facts({"params_millions": round(count / 1e6, 2)}) for method, count in found.items()}
+
+
+def count_networks() -> dict[str, int]:
+    """Parameters of the generators of AGAD's Table 8, of recipe official, colour, 32 pixels; needs torch."""
+    from methods import registry
+    from methods.agad import generator_parameters
+    from methods.recipe import resolve
+    from reports import layout
+
+    table = layout.find("agad:8")
+    methods = [dict(line.coordinates)["method"] for line in table.lines] if isinstance(table, layout.FactLayout) else []
+    resolved = {method: resolve(registry.get(method), "official", "cifar10", {}).params for method in methods}
+    return {method: generator_parameters(params, 32, 3) for method, params in resolved.items()}
 
 
 def counted(data: Path, warn: Callable[[str], None]) -> "dict[str, Facts]":

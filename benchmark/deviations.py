@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from methods import measuring
 from methods.info import MethodInfo
 from methods.params import ParamValue, shown
 from methods.recipe import Resolved
@@ -11,11 +12,16 @@ from protocols.split import Split
 
 
 def of_method(method: str, info: MethodInfo, resolved: Resolved) -> Iterator[str]:
-    """An assumed method, and parameters that were overridden."""
+    """An assumed method, parameters that were overridden, and ways of test labels into the scores, whoever chose them.
+
+    A measure that changes no score is no deviation.
+    """
     if info.assumed:
         yield f"{info.title} is defined by assumption, the papers say too little"
     for name, (usual, value) in sorted(resolved.changed.items()):
-        yield f"{method}.{name} = {shown(value)} (recipe: {shown(usual)})"
+        if not name.startswith(measuring.PREFIX):
+            yield f"{method}.{name} = {shown(value)} (recipe: {shown(usual)})"
+    yield from info.leaks(resolved.params)
 
 
 def of_split(split: Split) -> Iterator[str]:

@@ -124,6 +124,8 @@ class _Execution:
         kept = self._state_file(self.fit).load() if self.task.is_source or self._may_reuse(again) else None
         if kept and not runs:
             return Outcome("taken")
+        if lacking := registry.get(self.fit.method).lacking():
+            raise MethodError(lacking)  # out of the try below: it is no failure of the run
         dataset = prepare.open_dataset(self.where.data, self.fit.dataset)
         with self._timed("images"):
             images = self._open_store(dataset.name)
@@ -172,7 +174,8 @@ class _Execution:
     def _detector(self, checkpoint: CheckpointFile) -> "Detector":
         evaluation = self.task.runs[0][0].evaluation if self.task.runs else None
         order, batch = (evaluation.order, evaluation.batch) if evaluation else ("ranked", 48)
-        params = {**self.fit.spec.params, "evaluation.order": order, "evaluation.batch": batch}
+        measures = self.fit.measures.params
+        params = {**self.fit.spec.params, **measures, "evaluation.order": order, "evaluation.batch": batch}
         return registry.load(registry.get(self.fit.method))(params, self._context(checkpoint))
 
     def _train_data(self, images: ImageStore) -> Any:
@@ -274,7 +277,7 @@ class _Execution:
             weights={arch: file.label for arch, file in self.fit.weights.items()},
             device=where.device,
             cpu=machine.cpu_name(),
-            libraries=provenance.libraries(),
+            libraries=provenance.libraries(registry.get(self.fit.method).packages),
             threads=where.threads,
             started=self.started.isoformat(timespec="seconds"),
             test_evaluations=1,
@@ -301,7 +304,7 @@ class _Execution:
             threads=where.threads,
             precision=fit.spec.precision,
             device=where.device,
-            weights=fit.weights,
+            weights={**fit.measures.weights, **fit.weights},
             checkpoint=checkpoint,
             progress=self._report,
             artefact=lambda name, data: write_atomic(self.store.root / "artefacts" / fit.key / name, data),

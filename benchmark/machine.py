@@ -6,6 +6,9 @@ from pathlib import Path
 
 PRECISIONS = ("fp32", "bf16")
 
+_AVX2 = {"avx2", "fma"}
+_AVX512 = {"avx512vl", "avx512bw", "avx512dq", "fma"}  # what torch asks for
+
 
 @cache
 def cpu_flags() -> frozenset[str]:
@@ -35,12 +38,31 @@ def numerics_class(*, device: str, precision: str, threads: int) -> str:
 
     if device == "cpu":
         capability = torch.backends.cpu.get_cpu_capability().lower()
-        kernels = "amx" if precision == "bf16" and "amx_bf16" in cpu_flags() else capability
+        kernels = _cpu_kernels(capability, precision)
     else:
         kernels = torch.cuda.get_device_name(device).lower().replace(" ", "_")
-    kind = device.partition(":")[0]
-    versions = f"torch{_minor(torch.__version__)}-threads{threads}-pillow{_minor(PIL.__version__)}"
-    return f"{kind}-{kernels}-{versions}"
+    return _class(device.partition(":")[0], kernels, torch.__version__, threads, PIL.__version__)
+
+
+def expected_numerics_class(*, precision: str, threads: int) -> str | None:
+    """The class that `numerics_class` gives on this processor, without importing torch; None where torch is missing."""
+    from importlib.metadata import PackageNotFoundError, version
+
+    flags = cpu_flags()
+    asked = os.environ.get("ATEN_CPU_CAPABILITY", "").lower()
+    best = "avx512" if flags >= _AVX512 else "avx2" if flags >= _AVX2 else "default"
+    try:
+        return _class("cpu", _cpu_kernels(asked or best, precision), version("torch"), threads, version("pillow"))
+    except PackageNotFoundError:
+        return None
+
+
+def _cpu_kernels(capability: str, precision: str) -> str:
+    return "amx" if precision == "bf16" and "amx_bf16" in cpu_flags() else capability
+
+
+def _class(kind: str, kernels: str, torch: str, threads: int, pillow: str) -> str:
+    return f"{kind}-{kernels}-torch{_minor(torch)}-threads{threads}-pillow{_minor(pillow)}"
 
 
 def _minor(version: str) -> str:

@@ -1,9 +1,9 @@
 """What records measure: the detectors and variants whose resolved parameters they hold."""
 
 import functools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
-from methods import registry
+from methods import measuring, registry
 from methods.errors import MethodError
 from methods.params import ParamValue
 from methods.recipe import EVALUATION, resolve
@@ -16,11 +16,14 @@ FINE_TUNING = "finetune."
 def fit_params(params: Mapping[str, ParamValue], *, fine_tuned: bool = False) -> dict[str, ParamValue]:
     """The resolved parameters that `fit` is given and keys hold.
 
+    Those of measures change no score, so that a run is the same one with and without them.
     A parameter `finetune.NAME` is for the fits that start from another's state (spec 2.12, D44): there it takes the
     place of NAME, if there is such a one and it is not none.
     """
     own = {
-        name: value for name, value in params.items() if name not in OUTSIDE_FIT and not name.startswith(FINE_TUNING)
+        name: value
+        for name, value in params.items()
+        if name not in OUTSIDE_FIT and not name.startswith((FINE_TUNING, measuring.PREFIX))
     }
     if not fine_tuned:
         return own
@@ -32,6 +35,16 @@ def fit_params(params: Mapping[str, ParamValue], *, fine_tuned: bool = False) ->
 def versions() -> dict[str, int]:
     """Current version of each detector; a record of an older one is stale."""
     return {info.detector_id: info.version for info in registry.methods().values()}
+
+
+def leaking(records: Iterable[Record]) -> frozenset[str]:
+    """Ids of the series among the records whose scores test labels had part in; no gate counts these."""
+    known = {info.id: info for info in registry.methods().values()}
+    return frozenset(
+        record.series
+        for record in records
+        if (info := known.get(record.spec.fit.detector)) and info.leaks(record.spec.fit.params)
+    )
 
 
 def measures() -> Callable[[Record], frozenset[str]]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from benchmark.suite import Suite, Wanted
+from methods.measuring import NONE, Measures
 from methods.params import ParamValue
 from methods.weights import WeightsFile
 from protocols.split import Split
@@ -41,7 +42,7 @@ class PlannedFit:
     """One training and all that a worker needs for it.
 
     `name` is for people; `notes` go into the records; `reusable` says that its state alone scores any test list, so
-    that it is worth keeping; `source` is the fit whose state this one starts from.
+    that it is worth keeping; `source` is the fit whose state this one starts from; `measures` are taken beside it.
     """
 
     spec: FitSpec
@@ -55,6 +56,7 @@ class PlannedFit:
     reusable: bool
     notes: tuple[str, ...] = ()
     source: "PlannedFit | None" = None
+    measures: Measures = NONE
 
     @property
     def key(self) -> str:

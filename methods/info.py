@@ -1,6 +1,7 @@
 """What the harness knows of a method without importing its Python file."""
 
 from collections.abc import Mapping
+from importlib.util import find_spec
 from typing import Annotated
 
 import msgspec
@@ -39,7 +40,8 @@ class MethodInfo(msgspec.Struct, frozen=True, kw_only=True):
     """A method as its TOML file describes it: a detector, or a variant of one.
 
     `detector` is `module:Class`, `detector_id` the id that keys hold (a variant's is that of its detector),
-    `pool_values` the values of a parameter that name an external pool, `origin` the file.
+    `pool_values` the values of a parameter that name an external pool, `packages` what must be installed beside
+    swanbench: name of the import -> what pip installs it by, `origin` the file.
     """
 
     id: str
@@ -56,6 +58,7 @@ class MethodInfo(msgspec.Struct, frozen=True, kw_only=True):
     datasets: dict[str, Block]
     recipes: dict[str, RecipeBlock]
     origin: str
+    packages: dict[str, str] = {}
     variant_of: str | None = None
     overrides: Block = {}
 
@@ -81,6 +84,13 @@ class MethodInfo(msgspec.Struct, frozen=True, kw_only=True):
         dependent = self.capabilities.dependent_where
         return self.independent_scores and not any(params[name] in values for name, values in dependent.items())
 
+    def lacking(self) -> str | None:
+        """The sentence that names a package which the method needs and which is not installed; imports nothing."""
+        for package, requirement in self.packages.items():
+            if find_spec(package) is None:
+                return f"{self.id} needs the package {package}: pip install '{requirement}'"
+        return None
+
     def pools(self, params: Mapping[str, ParamValue]) -> tuple[str, ...]:
         """Ids of the external pools that these resolved parameters ask for, sorted."""
         return tuple(sorted({str(params[name]) for name, ids in self.pool_values.items() if params[name] in ids}))
@@ -103,15 +113,36 @@ class MethodInfo(msgspec.Struct, frozen=True, kw_only=True):
         """The value in its canonical form.
 
         Raises:
-            MethodError: there is no such parameter, or the value is none that it may have.
+            MethodError: there is no such parameter, or the value is none that it may have, or one that is refused.
         """
         if name not in self.params:
             otherwise = f"see bench methods show {self.id}"
             raise MethodError(f"{self.id} has no parameter '{name}': {hint(name, self.params, otherwise)}")
+        param = self.params[name]
         try:
-            return self.params[name].accept(value)
+            accepted = param.accept(value)
         except ValueError as error:
             raise MethodError(self._refusal(name, str(error), value)) from None
+        if accepted in param.refused:
+            raise MethodError(f"{self.id}.{name} = {accepted} {param.refused[str(accepted)]}")
+        return accepted
+
+    def leaks(self, params: Mapping[str, ParamValue]) -> tuple[str, ...]:
+        """How test labels get into the scores with these resolved parameters, one text a parameter; mostly nothing."""
+        return tuple(
+            f"{self.detector_id}.{name} = {shown(params[name])} {param.leaking[str(params[name])]}"
+            for name, param in self.params.items()
+            if params.get(name) in param.leaking
+        )
+
+    def without_effect(self, params: Mapping[str, ParamValue]) -> dict[str, str]:
+        """Parameters that say nothing at these values, with the reason: `where pseudo.source = cutmix`."""
+        return {
+            name: f"where {switch} = {shown(params[switch])}"
+            for name, param in self.params.items()
+            for switch, values in param.only_where.items()
+            if params[switch] not in values
+        }
 
     def check_together(self, params: Mapping[str, ParamValue]) -> None:
         """Raise MethodError where a parameter exceeds the one that bounds it."""

@@ -52,7 +52,10 @@ class Param(msgspec.Struct, frozen=True, kw_only=True):
     """One hyper-parameter: its value in each recipe, what it may be, and where that comes from.
 
     `above` is an exclusive lower bound, `at_most` names a parameter that this one may not exceed, `form` is
-    `subset:a,b,c` for a comma-separated choice, `diff` an id of the DIFF table of the papers' differences.
+    `subset:a,b,c` for a comma-separated choice, `diff` an id of the DIFF table of the papers' differences. Of the
+    values of a choice, `refused` names those that no run may have, `leaking` those by which test labels get into the
+    scores, so that no gate counts a run with them; each with the reason. `only_where` names parameters and those values
+    of theirs without which this one has no effect: then it is in no resolved parameters, and so in no key.
     """
 
     type: Literal["float", "int", "bool", "str", "size"]
@@ -68,6 +71,9 @@ class Param(msgspec.Struct, frozen=True, kw_only=True):
     optional: bool = False
     form: Annotated[str, Meta(pattern=r"\Asubset:\w+(,\w+)*\Z")] | None = None
     at_most: str | None = None
+    only_where: dict[str, tuple[str | bool, ...]] = {}
+    refused: dict[str, str] = {}
+    leaking: dict[str, str] = {}
     diff: Annotated[str, Meta(pattern=r"\A[A-Z]\d+[a-z]?(, [A-Z]\d+[a-z]?)*\Z")] | None = None
     assumption: bool = False
     note: str = ""

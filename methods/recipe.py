@@ -31,11 +31,12 @@ _RECIPES = "it is official, paper or quick"
 _Name = Annotated[str, Meta(min_length=1)]
 _Target = Annotated[str, Meta(pattern=r"\A[A-Za-z_][\w.]*:[A-Za-z_]\w*\Z")]
 _Version = Annotated[int, Meta(ge=1)]
+_Package = Annotated[str, Meta(pattern=r"\A[A-Za-z_]\w*\Z")]  # no dotted name: to find one imports its parent
 _Struct = TypeVar("_Struct", bound=msgspec.Struct)
 
 
 class Resolved(msgspec.Struct, frozen=True):
-    """Every parameter's value, and what overrides alone changed: name -> (value before, value)."""
+    """The value of every parameter that has an effect, and what overrides changed: name -> (value before, value)."""
 
     params: dict[str, ParamValue]
     changed: dict[str, tuple[ParamValue, ParamValue]]
@@ -47,7 +48,7 @@ def resolve(info: MethodInfo, recipe: str, dataset: str, overrides: Mapping[str,
     A prepared variant of a dataset (`brain_mri@released_loader`) takes the blocks of the dataset.
 
     Raises:
-        MethodError: unknown recipe or parameter, or a value that it may not have.
+        MethodError: unknown recipe or parameter, a value that it may not have, or an override without effect.
     """
     if recipe not in RECIPES:
         raise MethodError(f"unknown recipe '{recipe}': {hint(recipe, RECIPES, _RECIPES)}")
@@ -60,7 +61,11 @@ def resolve(info: MethodInfo, recipe: str, dataset: str, overrides: Mapping[str,
     changed = {name: (params[name], value) for name, value in asked.items() if value != params[name]}
     params |= asked
     info.check_together(params)
-    return Resolved(params, changed)
+    idle = info.without_effect(params)
+    for name in asked:
+        if name in idle:
+            raise MethodError(f"{info.id}.{name} has no effect {idle[name]}: leave it out, or change that too")
+    return Resolved({name: value for name, value in params.items() if name not in idle}, changed)
 
 
 def parse_assignment(text: str) -> tuple[str, str, ParamValue]:
@@ -89,6 +94,7 @@ class _DetectorFile(msgspec.Struct, kw_only=True):
     summary: str = ""
     citation: str = ""
     assumed: bool = False
+    packages: dict[_Package, _Name] = {}
     pools: dict[str, tuple[str, ...]] = {}
     dataset: dict[str, Block] = {}
     recipe: dict[str, dict[str, Any]] = {}
@@ -144,6 +150,7 @@ def detector(tables: Mapping[str, Any], origin: str) -> MethodInfo:
         pool_values=file.pools,
         datasets=file.dataset,
         recipes={n: _convert(t, RecipeBlock, f"{origin}, [recipe.{n}]") for n, t in file.recipe.items()},
+        packages=file.packages,
         origin=origin,
     )
     _check_references(info)
@@ -200,10 +207,8 @@ def _block(info: MethodInfo, block: Block, place: str) -> Block:
 
 def _check_references(info: MethodInfo) -> None:
     """Raise MethodError where the file names a parameter, value or recipe that it does not have."""
-    for name, param in info.params.items():
-        if param.at_most is not None and param.at_most not in info.params:
-            text = hint(param.at_most, info.params, "name a parameter")
-            raise MethodError(f"{info.origin}, [params.\"{name}\"]: at_most = '{param.at_most}': {text}")
+    for name in info.params:
+        _check_param(info, name)
     for name, values in info.capabilities.dependent_where.items():
         if name not in info.params or not set(values) <= set(info.params[name].choices):
             text = "name a parameter, and values among its choices"
@@ -218,3 +223,17 @@ def _check_references(info: MethodInfo) -> None:
         if recipe not in RECIPES:
             text = hint(recipe, RECIPES, _RECIPES)
             raise MethodError(f"{info.origin}, [recipe.{recipe}]: {text}")
+
+
+def _check_param(info: MethodInfo, name: str) -> None:
+    """Raise MethodError where a parameter names another one, or a value, that is not there."""
+    param, place = info.params[name], f'{info.origin}, [params."{name}"]'
+    if param.at_most is not None and param.at_most not in info.params:
+        text = hint(param.at_most, info.params, "name a parameter")
+        raise MethodError(f"{place}: at_most = '{param.at_most}': {text}")
+    if not {*param.refused, *param.leaking} <= {*param.choices}:
+        raise MethodError(f"{place} refused and leaking: name values among its choices")
+    for switch, values in param.only_where.items():
+        known = info.params[switch].choices or (True, False) if switch in info.params else ()
+        if not values or not {*values} <= {*known}:
+            raise MethodError(f"{place} only_where '{switch}': name a parameter, and values among its choices")

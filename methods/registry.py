@@ -68,8 +68,12 @@ def load(info: MethodInfo) -> "type[Detector]":
     """The detector's class; the only place that imports its Python file.
 
     Raises:
-        MethodError: the module cannot be imported, or the class is not there or lacks a method of the interface.
+        MethodError: a package that the method needs is not installed, the module cannot be imported, or the class is
+            not there or lacks a method of the interface.
     """
+    lacking = info.lacking()
+    if lacking:
+        raise MethodError(lacking)
     module, _, name = info.detector.partition(":")
     try:
         found: Any = getattr(importlib.import_module(module), name)

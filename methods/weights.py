@@ -1,7 +1,7 @@
 """Finding files of ImageNet weights and telling them apart, without torch where a digest is known (design section 5).
 
-A genuine file is one that torchvision publishes; its name carries the first eight digits of its SHA-256. Any other
-file that holds a complete trunk is a custom one.
+A genuine file is one that torchvision publishes, or for FID's network the packages that port it; its name carries the
+first eight digits of its SHA-256. Any other file that holds a complete trunk is a custom one.
 """
 
 import contextlib
@@ -23,18 +23,20 @@ if TYPE_CHECKING:
 
 RANDOM = "random"
 AUTO = "auto"
-ARCHITECTURES = ("resnet18", "vgg16")
+ARCHITECTURES = ("resnet18", "vgg16", "inception_v3", "fid_inception_v3")
+"""The last two are measured with only; the last is known by its digest alone, its tensors are like the one before."""
 SUFFIXES = (".pth", ".pt")
 
-_NOTE_VERSION = 1  # of what `methods.weights_content` accepts; notes of another version are made anew
+_NOTE_VERSION = 2  # of what `methods.weights_content` accepts; notes of another version are made anew
 
 
 class Genuine(msgspec.Struct, frozen=True):
-    """A file that torchvision publishes: the digits in its name start its digest, its size is near `mebibytes`."""
+    """A published file below `base`: the digits in its name start its digest, its size is near `mebibytes`."""
 
     arch: str
     name: str
     mebibytes: float
+    base: str = "https://download.pytorch.org/models/"
 
     @property
     def prefix(self) -> str:
@@ -49,6 +51,20 @@ GENUINE = (
     Genuine("resnet18", "resnet18-f37072fd.pth", 44.661),
     Genuine("resnet18", "resnet18-5c106cde.pth", 44.661),
     Genuine("vgg16", "vgg16-397923af.pth", 527.796),
+    Genuine("inception_v3", "inception_v3_google-0cc3c7bd.pth", 103.903),
+    # The Inception network of FID's authors, as two packages publish the same bytes.
+    Genuine(
+        "fid_inception_v3",
+        "pt_inception-2015-12-05-6726825d.pth",
+        91.198,
+        "https://github.com/mseitzer/pytorch-fid/releases/download/fid_weights/",
+    ),
+    Genuine(
+        "fid_inception_v3",
+        "weights-inception-2015-12-05-6726825d.pth",
+        91.198,
+        "https://github.com/toshas/torch-fidelity/releases/download/v0.2.0/",
+    ),
 )
 
 
@@ -62,12 +78,20 @@ class WeightsFile(msgspec.Struct, frozen=True):
 
 
 class Found(msgspec.Struct, frozen=True):
-    """A file in one of the places where weights are looked for: what it is, or why it cannot be used."""
+    """A file in one of the places where weights are looked for: what it is, or why it cannot be used.
+
+    `seen` is False for one that was not looked into, so that it may turn out to be usable.
+    """
 
     source: str
     path: Path
     weights: WeightsFile | None
     problem: str = ""
+    seen: bool = True
+
+
+class _UnseenError(MethodError):
+    """A file was never looked into, and may not be now."""
 
 
 class _Option(msgspec.Struct, frozen=True):
@@ -134,8 +158,11 @@ def listing(
     cache_dir: Path,
     options: Sequence[str] = (),
     genuine: Sequence[Genuine] = GENUINE,
+    look_inside: bool = True,
 ) -> tuple[Found, ...]:
     """Every file at which `find` would look, in its order, with what it is or why it cannot be used.
+
+    Without `look_inside`, which needs torch, a file that was never looked into counts as one that cannot be used yet.
 
     Raises:
         MethodError: BENCH_WEIGHTS names nothing that is there.
@@ -145,18 +172,22 @@ def listing(
     found = {}
     for place in places:
         try:
-            weights = identify(place.path, cache_dir=cache_dir, genuine=genuine)
+            weights = identify(place.path, cache_dir=cache_dir, genuine=genuine, look_inside=look_inside)
             found[place.source, place.path] = Found(place.source, place.path, weights)
         except MethodError as error:
-            found[place.source, place.path] = Found(place.source, place.path, None, str(error))
+            seen = not isinstance(error, _UnseenError)
+            found[place.source, place.path] = Found(place.source, place.path, None, str(error), seen)
     return tuple(found.values())
 
 
-def identify(path: Path, *, cache_dir: Path, genuine: Sequence[Genuine] = GENUINE) -> WeightsFile:
+def identify(
+    path: Path, *, cache_dir: Path, genuine: Sequence[Genuine] = GENUINE, look_inside: bool = True
+) -> WeightsFile:
     """What a file holds: by its digest where that is known, else by its keys, which needs torch once.
 
     Raises:
-        MethodError: it cannot be read, is no complete trunk, or has a genuine file's name and another digest.
+        MethodError: it cannot be read, is no complete trunk, or has a genuine file's name and another digest; or it was
+            never looked into and may not be now.
     """
     digest = _digest(path)
     named = next((known for known in genuine if known.name == path.name), None)
@@ -170,7 +201,11 @@ def identify(path: Path, *, cache_dir: Path, genuine: Sequence[Genuine] = GENUIN
     known = named or next(alike, None)
     if known is not None:
         return WeightsFile(known.arch, path, digest, f"genuine:{known.name}")
-    arch, problem = _contents(path, cache_dir / "weights" / f"{digest}.json")
+    note = cache_dir / "weights" / f"{digest}.json"
+    remembered = _remembered(note)
+    if remembered is None and not look_inside:
+        raise _UnseenError(f"{path} was not looked into yet: bench weights list does")
+    arch, problem = remembered or _contents(path, note)
     if problem:
         raise MethodError(f"{path} {problem}: give the state_dict of a torchvision {' or '.join(ARCHITECTURES)}")
     return WeightsFile(arch, path, digest, f"custom:{digest[:8]}")
@@ -281,14 +316,19 @@ def _digest(path: Path) -> str:
         raise MethodError(f"weights file {path} cannot be read: {error.strerror}: give another path") from None
 
 
-def _contents(path: Path, note: Path) -> tuple[str, str]:
-    """Architecture of a file, or what is wrong with it; from its note where there is one."""
+def _remembered(note: Path) -> tuple[str, str] | None:
+    """What a note says of a file: its architecture, or what is wrong with it; None without a note that can be used."""
     try:
-        remembered = json.loads(note.read_bytes())
-        if remembered["version"] == _NOTE_VERSION and remembered["arch"] in {"", *ARCHITECTURES}:
-            return remembered["arch"], str(remembered["problem"])
+        found = json.loads(note.read_bytes())
+        if found["version"] == _NOTE_VERSION and found["arch"] in {"", *ARCHITECTURES}:
+            return found["arch"], str(found["problem"])
     except (OSError, ValueError, KeyError, TypeError):
-        pass  # no note, or one that cannot be used: look into the file
+        pass
+    return None
+
+
+def _contents(path: Path, note: Path) -> tuple[str, str]:
+    """Architecture of a file, or what is wrong with it, by looking into it; a note is left."""
     from methods import weights_content
 
     try:

@@ -8,10 +8,16 @@ from pathlib import Path
 
 import torch
 from torch import Tensor, nn
-from torchvision.models import resnet18, vgg16
+from torchvision.models import inception_v3, resnet18, vgg16
 
-_NETWORKS: dict[str, Callable[[], nn.Module]] = {"resnet18": resnet18, "vgg16": vgg16}
-_CLASSIFIERS = ("fc.", "classifier.")
+_INCEPTION = functools.partial(inception_v3, init_weights=False)
+_NETWORKS: dict[str, Callable[[], nn.Module]] = {
+    "resnet18": resnet18,
+    "vgg16": vgg16,
+    "inception_v3": _INCEPTION,
+    "fid_inception_v3": _INCEPTION,
+}
+_CLASSIFIERS = ("fc.", "classifier.", "AuxLogits.")
 _COUNTER = "num_batches_tracked"
 
 

@@ -14,7 +14,6 @@ from methods.errors import MethodError
 from methods.params import hint
 from methods.weights import GENUINE, Genuine
 
-BASE_URL = "https://download.pytorch.org/models/"
 TIMEOUT = 5.0
 """Seconds to wait for a connection, and for the next bytes."""
 
@@ -28,12 +27,13 @@ def fetch(
     hub_dir: Path,
     *,
     genuine: Sequence[Genuine] = GENUINE,
-    base_url: str = BASE_URL,
+    base_url: str | None = None,
     progress: Progress | None = None,
 ) -> Path:
     """The genuine file of an architecture in torch's hub cache, downloaded where it is missing or another file.
 
-    The file appears whole or not at all. `progress(done, total)` counts bytes, with total 0 where it is not known.
+    The file appears whole or not at all; it comes from below `base_url` where one is given. `progress(done, total)`
+    counts bytes, with total 0 where it is not known.
 
     Raises:
         MethodError: no such architecture, no network, or what came has another SHA-256 than the file's name says.
@@ -43,7 +43,7 @@ def fetch(
         names = sorted({known.arch for known in genuine})
         raise MethodError(f"no weights to fetch for '{arch}': {hint(arch, names, 'known are ' + ', '.join(names))}")
     target = hub_dir / "checkpoints" / known.name
-    url = base_url + known.name
+    url = (base_url or known.base) + known.name
     try:
         if target.is_file() and _is_genuine(target, known):
             return target
@@ -68,7 +68,7 @@ def _is_genuine(path: Path, known: Genuine) -> bool:
 
 
 def _download(url: str, target: Path, known: Genuine, progress: Progress | None) -> None:
-    with urlopen(url, timeout=TIMEOUT) as response:  # noqa: S310 - the address is torchvision's
+    with urlopen(url, timeout=TIMEOUT) as response:  # noqa: S310 - the address is one of the table
         handle, name = tempfile.mkstemp(dir=target.parent, prefix=f"{target.name}.")
         temporary = Path(name)
         try:

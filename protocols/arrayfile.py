@@ -17,7 +17,7 @@ from protocols.threads import parallel
 ARRAY = "images.npy"
 META = "meta.json"
 
-_VERSION = 1
+VERSION = 1
 _HEADER_LIMIT = 4096
 
 Progress = Callable[[int, int], None]
@@ -29,7 +29,7 @@ def array_folder(dataset: Dataset, size: int, resize: str, parent: Path, jobs: i
     Its name is the SHA-256 of everything that the pixels depend on.
     """
     meta: dict[str, str | int] = {
-        "version": _VERSION,
+        "version": VERSION,
         "dataset": dataset.name,
         "dataset_fingerprint": dataset.fingerprint,
         "size": size,

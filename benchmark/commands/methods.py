@@ -58,12 +58,14 @@ def show(method: str, as_json: bool) -> None:
                 "id": info.id,
                 "version": info.version,
                 "citation": info.citation,
+                "packages": dict(info.packages),
                 "overrides": dict(info.overrides),
                 "params": {
                     name: {
                         **{recipe: param.value(recipe) for recipe in RECIPES},
                         "allowed": param.expected,
                         "source": param.source,
+                        "only_where": param.only_where,
                         "diff": param.diff,
                         "assumption": param.assumption,
                         "note": param.note,
@@ -74,6 +76,8 @@ def show(method: str, as_json: bool) -> None:
         )
         return
     click.echo(f"{info.title}, version {info.version}: {info.summary}\n{info.citation}\n")
+    for package, requirement in info.packages.items():
+        click.echo(f"needs the package {package}: pip install '{requirement}'")
     for name, value in info.overrides.items():
         click.echo(f"this variant sets {name} = {shown(value)}")
     for name, param in info.params.items():
@@ -81,9 +85,21 @@ def show(method: str, as_json: bool) -> None:
         if len({param.value(recipe) for recipe in RECIPES}) == 1:
             values = shown(param.value("official"))
         tags = "; ".join(filter(None, [param.source, param.diff, "assumption" if param.assumption else None]))
-        click.echo(f"{name}: {values}\n    {param.expected} [{tags}]" + (f"\n    {param.note}" if param.note else ""))
+        where = "".join(
+            f", only where {switch} is {' or '.join(map(shown, values))}" for switch, values in param.only_where.items()
+        )
+        note = f"\n    {param.note}" if param.note else ""
+        click.echo(f"{name}: {values}\n    {param.expected}{where} [{tags}]{note}")
     for dataset, block in info.datasets.items():
         click.echo(f"on {dataset}: " + ", ".join(f"{name} = {shown(value)}" for name, value in block.items()))
+
+
+@command.command("sizes")
+def sizes() -> None:
+    """Count the parameters of AGAD's generators, which report --table agad:8 shows; in JSON."""
+    from benchmark.counts import count_networks
+
+    echo_json(count_networks())
 
 
 @command.command("fidelity")

@@ -117,13 +117,15 @@ def _built(chosen: "Layout", asked: _Asked) -> "Table":
 
 
 def _facts(chosen: "FactLayout", asked: _Asked) -> "FactTable":
-    """A table of facts; those of datasets are counted in the data folder."""
-    from benchmark.counts import counted
+    """A table of facts; those of datasets are counted in the data folder, those of networks are known."""
+    from benchmark.counts import counted, network_sizes
     from benchmark.settings import folders
     from reports import facts
 
-    count = chosen.entry.key == "dataset" and asked.show != "published"
-    return facts.build(chosen, counted(folders().data, note) if count else {}, show=asked.show)
+    if asked.show == "published":
+        return facts.build(chosen, {}, show=asked.show)
+    found = counted(folders().data, note) if chosen.entry.key == "dataset" else network_sizes()
+    return facts.build(chosen, found, show=asked.show)
 
 
 def _boxes(chosen: "BoxLayout", asked: _Asked, form: str) -> str | bytes:

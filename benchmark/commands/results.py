@@ -1,5 +1,6 @@
 """`bench results`: what was measured, and what made each number."""
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -11,8 +12,11 @@ from benchmark.options import FilePath, echo_json, json_option, note, results_op
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from results.pruning import Found
+    from results.removal import Item
 
-@click.group("results", short_help="List, show and explain records; export them as a table.")
+
+@click.group("results", short_help="List, show and explain records; export, merge and prune them.")
 def command() -> None:
     """Records of a results folder."""
 
@@ -76,6 +80,112 @@ def export(form: str, output: "Path | None", results: "Path | None") -> None:
         click.echo(text, nl=False)
     else:
         write_output(output, text)
+
+
+@command.command("merge")
+@click.argument("places", metavar="FOLDER...", nargs=-1, required=True, type=FilePath())
+@click.option("--dry-run", is_flag=True, help="Say what would be brought; write nothing.")
+@results_option
+@json_option
+@click.pass_context
+def merge(ctx: click.Context, places: "tuple[Path, ...]", dry_run: bool, results: "Path | None", as_json: bool) -> None:
+    """Bring the records of other results folders, with their scores and artefacts, into one.
+
+    A FOLDER may also be a file that `bench results export --format jsonl` wrote; such records come without scores. What
+    is here stays: the same numbers are passed over, and other numbers of the same key are named, with exit status 1.
+    Only a run that had failed here gives way to one that is done. An interrupted merge goes on by the same command.
+    """
+    from benchmark.settings import folders
+    from results import merging
+    from results.store import Store
+
+    store = Store(folders(results).results, warn=note)
+    merging.check(places, store.root)
+    merger = merging.Merger(store, dry_run=dry_run)
+    rows = []
+    for place in places:
+        states = []
+        for step in merger.take(place):
+            states.append(step.state)
+            rows.append({"from": str(place), "state": step.state, "name": step.name, "reason": step.reason or None})
+            if step.troubled:
+                note(f"{step.name}: {step.reason}")
+        if not as_json:
+            click.echo(f"{place}: {_merged(states, store.root, 'would be ' if dry_run else '')}")
+    if as_json:
+        echo_json(rows)
+    ctx.exit(1 if any(row["state"] in merging.TROUBLED for row in rows) else 0)
+
+
+@command.command("prune")
+@click.option("--failed", is_flag=True, help="Failed records, with their tracebacks.")
+@click.option("--stale", is_flag=True, help="Records of an older version of their detector, with their scores.")
+@click.option("--set-aside", is_flag=True, help="Records that cannot be read.")
+@click.option("--orphans", is_flag=True, help="Scores and artefacts without a record.")
+@click.option("--tracebacks", is_flag=True, help="Tracebacks without a failed record.")
+@click.option("--dry-run", is_flag=True, help="List what would be removed; remove nothing.")
+@results_option
+@json_option
+def prune(results: "Path | None", dry_run: bool, as_json: bool, **flags: bool) -> None:
+    """Remove what no report counts: only the kinds that are named, and nothing of a fit that is at work."""
+    from benchmark.measures import versions
+    from benchmark.sizes import in_words
+    from results import pruning
+
+    store = _store(results)
+    chosen = [kind for kind in pruning.KINDS if flags[kind]]
+    found = pruning.find(store, versions(), chosen)
+    if found.items and not chosen:
+        raise BenchError(f"say what to prune of {store.root}, nothing goes without a flag: {_flags(found)}")
+    for remark in found.remarks:
+        note(remark)
+    rows = [_pruned(item, dry_run=dry_run, quiet=as_json) for item in found.of(chosen)]
+    if as_json:
+        echo_json(rows)
+    elif rows:
+        won = in_words(sum(row["bytes"] for row in rows if not row["left"]))
+        click.echo(f"{won} {'would be ' if dry_run else ''}won in {store.root}")
+    else:
+        click.echo(f"nothing to prune in {store.root}" + (f" but {_flags(found)}" if found.items else ""))
+
+
+def _pruned(item: "Item", *, dry_run: bool, quiet: bool) -> dict[str, Any]:
+    """Remove an item and say so."""
+    from results.removal import remove
+
+    left = None if dry_run else remove(item)
+    if left:
+        note(f"left: {item.name}: {left}")
+    elif not quiet:
+        click.echo(f"{'would remove' if dry_run else 'removed'} {item.kind.replace('_', ' ')}: {item.name}")
+    return {"kind": item.kind, "name": item.name, "bytes": item.size, "removed": not (dry_run or left), "left": left}
+
+
+def _merged(states: "Iterable[str]", root: "Path", would: str) -> str:
+    """How many records became what, in words."""
+    from collections import Counter
+
+    counts = Counter(states)
+    words = {
+        "new": f"{would}brought to {root}",
+        "replaced": f"{would}put in the place of failed ones",
+        "completed": f"{would}completed with scores or artefacts",
+        "there": "there already",
+        "differs": "left, with other numbers here",
+        "unreadable": "left, since they cannot be read",
+        "busy": "left, since their fit is at work here",
+    }
+    parts = [f"{counts[state]} {text}" for state, text in words.items() if counts[state]]
+    head = f"{counts.total()} record{'' if counts.total() == 1 else 's'}"
+    return ": ".join([head, ", ".join(parts)] if parts else [head])
+
+
+def _flags(found: "Found") -> str:
+    """The kinds that there are to prune, by their flags."""
+    from results.pruning import KINDS
+
+    counts = {kind: len(found.of([kind])) for kind in KINDS}
+    return ", ".join(f"--{kind.replace('_', '-')} ({count})" for kind, count in counts.items() if count)
 
 
 def _store(results: "Path | None") -> Any:

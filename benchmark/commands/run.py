@@ -10,7 +10,7 @@ from benchmark.options import CommaList, note, parse_options, results_option
 
 if TYPE_CHECKING:
     from benchmark.execute import Again
-    from benchmark.planned import Plan, State, Task
+    from benchmark.planned import Plan, PlannedRun, State, Task
     from benchmark.settings import Folders
     from benchmark.suite import Suite
     from reports.layout import Layout
@@ -124,8 +124,19 @@ def _run(planned: "Plan", where: "Folders", store: "Store", options: dict[str, A
     skipped = planned.count("failed") if "failed" not in states else 0
     if skipped:
         note(f"{skipped} failed before and are skipped: --retry-failed runs them again, bench results list names them")
+    unmeasured = sum(map(_lacks_measure, planned.runs)) if "cached" not in states else 0
+    if unmeasured:
+        note(f"{unmeasured} stored runs lack the measure that is asked for: --force runs them again")
     troubles = _engine(tasks, where, store, options) if tasks else 0
     return bool(troubles or skipped)
+
+
+def _lacks_measure(run: "PlannedRun") -> bool:
+    from methods.measuring import lacking
+
+    return bool(
+        run.state == "cached" and run.fit and run.record and lacking(run.fit.measures.params, run.record.history)
+    )
 
 
 def _engine(tasks: "list[Task]", where: "Folders", store: "Store", options: dict[str, Any]) -> int:

@@ -1,6 +1,7 @@
 """`bench check`: 0 good, 3 a regression, 4 nothing to compare."""
 
 import hashlib
+from pathlib import Path
 from xml.etree import ElementTree as ET
 
 import msgspec
@@ -10,6 +11,7 @@ from benchmark.cli import status
 from benchmark.measures import fit_params
 from methods import registry
 from methods.recipe import resolve
+from results.export import lines
 from results.record import Metrics, Provenance, Record
 from results.spec import Evaluation, FitSpec, RunSpec, SplitDefinition
 from results.store import Store
@@ -121,5 +123,113 @@ def test_records_of_an_older_version_are_stale_and_not_compared(results, tmp_pat
     assert "stale" in capfd.readouterr().out
 
 
+@pytest.mark.parametrize("form", ["folder", "jsonl"])
+def test_runs_are_compared_with_earlier_ones_by_their_keys(form, results, tmp_path, capfd):
+    now = Path(results(0.0))
+    before = tmp_path / "before"
+    now.rename(before)
+    results(0.0)
+    if form == "jsonl":
+        text = lines(Store(before).records())
+        before = tmp_path / "before.jsonl"
+        before.write_text(text)
+    words = ["check", "--against", str(before), "--results", str(now)]
+    assert status(words) == 0
+    assert "6 runs compared with a reference: none differs" in capfd.readouterr().out
+    Store(now).put(record("mono", 0, 0.7))
+    junit, summary = tmp_path / "junit.xml", tmp_path / "summary.md"
+    assert status([*words, "--junit", str(junit), "--summary", str(summary)]) == 3
+    assert capfd.readouterr().out.startswith("DIFFERS: hard-elpv-mono-dra-10-s0-")
+    assert ET.parse(junit).getroot().get("failures") == "1"
+    assert "1 differs" in summary.read_text()
+    assert status([*words, "--recipe", "quick"]) == 4
+
+
+def test_the_packaged_runs_are_references(tmp_path, capfd):
+    assert status(["check", "--against", "reference", "--results", "reference"]) == 0
+    assert "differ" in capfd.readouterr().out
+    assert status(["check", "--against", "reference", "--results", str(tmp_path)]) == 4
+
+
+def test_a_damaged_file_of_references_is_named_with_its_line(tmp_path, capfd):
+    file = tmp_path / "runs.jsonl"
+    file.write_text("{}\n")
+    assert status(["check", "--against", str(file)]) == 2
+    assert f"{file}:1 is not a readable record" in capfd.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("against", "words"),
+    [
+        ("reference", ["--table", "2"]),
+        ("reference", ["--margin", "0.1"]),
+        ("reference", ["--include-not-comparable"]),
+        ("published", ["--tolerance", "0.1"]),
+    ],
+)
+def test_an_option_that_says_nothing_is_refused(against, words, capfd):
+    assert status(["check", "--against", against, *words]) == 2
+    assert f"{words[0]} says nothing against" in capfd.readouterr().err
+
+
 def test_the_packaged_index_can_be_read():
     assert status(["report", "--table", "2", "--results", "reference", "--format", "csv"]) == 0
+
+
+def agad(normal_class, seed, auroc, **params):
+    """A record of AGAD's UNet on Fashion-MNIST at gamma 0.05, of recipe official."""
+    info = registry.get("agad_unet")
+    fit = FitSpec(
+        detector="agad",
+        version=info.version,
+        params=fit_params(resolve(info, "official", "fashion_mnist", {}).params) | params,
+        dataset_fingerprint="d" * 64,
+        train_normal=normal_class,
+        train_anomaly=f"{seed:064x}",
+        size=32,
+        resize="squash",
+        pools={},
+        weights={},
+        precision="fp32",
+        seed=seed,
+    )
+    split = SplitDefinition(
+        dataset="fashion_mnist",
+        dataset_fingerprint="d" * 64,
+        rule="labelled_share",
+        normal_class=normal_class,
+        gamma="0.05",
+    )
+    spec = RunSpec(
+        fit=fit,
+        test=normal_class * 8,
+        evaluation=None,
+        method="agad_unet",
+        recipe="official",
+        split=split,
+        split_seed=seed,
+    )
+    return Record(
+        key=spec.key,
+        fit_key=fit.fit_key,
+        series=spec.series,
+        spec=spec,
+        status="done",
+        metrics=Metrics(auroc=auroc, average_precision=0.5),
+    )
+
+
+@pytest.mark.parametrize(
+    ("habit", "auroc", "expected"), [({}, 0.9999, 0), ({}, 0.5, 3), ({"eval_bn": "batch"}, 0.9999, 4)]
+)
+def test_batch_statistics_at_evaluation_never_pass_the_gate(habit, auroc, expected, tmp_path, capfd):
+    """Published: 100.0. One of the ten classes has the habit, so the mean row has it."""
+    store = Store(tmp_path / "runs")
+    for label in range(10):
+        for seed, noise in enumerate((-1e-5, 0.0, 1e-5)):
+            store.put(agad(str(label), seed, auroc + noise, **(habit if label == 7 else {})))
+    words = ["check", "--against", "published", "--table", "agad:5", "--results", str(tmp_path / "runs")]
+    assert status([*words, "--include-not-comparable"]) == expected
+    said = capfd.readouterr().out
+    assert ("measured with a leak of test labels" in said) == bool(habit)
+    assert status(words) == expected

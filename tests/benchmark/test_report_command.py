@@ -7,6 +7,7 @@ from io import StringIO
 import numpy as np
 import pytest
 
+from benchmark import counts
 from benchmark.cli import status
 from protocols.prepare import adopt
 from results.record import Counts, Metrics, Record
@@ -93,6 +94,17 @@ def test_table_5_counts_what_is_prepared(tiny_folder, tmp_path, monkeypatch, cap
     assert found["mvtec_ad"]["note"] == "1 of 15 are there"
     assert found["elpv"]["measured_train_normal"] == ""
     assert "elpv is not counted: elpv needs the package elpv-dataset" in captured.err
+
+
+def test_table_8_shows_the_parameters_of_the_networks_as_they_are(capfd):
+    assert json.loads(counts.NETWORKS.read_text(encoding="utf-8")) == counts.count_networks()
+    assert status(["report", "--table", "agad:8", "--format", "csv"]) == 0
+    found = {row["method"]: (row["params_millions"], row["measured_params_millions"]) for row in rows(capfd)}
+    assert found == {"agad_naive": ("2.04", "2.14"), "agad_unet": ("7.76", "7.76"), "agad_unetpp": ("9.04", "9.05")}
+    assert status(["methods", "sizes"]) == 0
+    assert capfd.readouterr().out == counts.NETWORKS.read_text(encoding="utf-8")
+    assert status(["report", "--table", "agad:8", "--show", "published"]) == 0
+    assert "2.14" not in capfd.readouterr().out
 
 
 def test_a_damaged_dataset_is_named_and_left_empty(tmp_path, monkeypatch, capfd):

@@ -39,10 +39,13 @@ def loaded(house, *words):
         ("methods", "show", "dra"),
         ("report", "--table", "2"),
         ("report", "--table", "5", "--format", "csv"),
+        ("report", "--table", "agad:8"),
         ("results", "list"),
         ("data", "list"),
         ("run", "--suite", "tiny.toml", "--plan"),
         ("check", "--against", "published", "--help"),
+        ("check", "--against", "reference", "--results", "reference"),
+        ("compare", "--help"),
     ],
     ids=" ".join,
 )

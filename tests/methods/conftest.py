@@ -172,10 +172,13 @@ def make_context():
 
 @pytest.fixture
 def make_params():
-    """Resolved parameters of a method of ours."""
+    """Resolved parameters of a method of ours, with changes that nothing checks but those which switch others on."""
 
     def build(method, recipe="official", **changes):
-        return resolve(get(method), recipe, "elpv", {}).params | changes
+        info = get(method)
+        switches = {switch for param in info.params.values() for switch in param.only_where}
+        asked = {name: value for name, value in changes.items() if name in switches}
+        return resolve(info, recipe, "elpv", asked).params | changes
 
     return build
 

@@ -11,6 +11,7 @@ import squares
 import torch
 from PIL import Image
 
+from benchmark.deviations import of_method
 from methods.agad import AGAD, Feed, anomaly_places, distances
 from methods.checks import MemoryCheckpoint as PlainCheckpoint
 from methods.checks import check_detector, tiny_images
@@ -154,9 +155,46 @@ def test_freezing_batch_norm_of_anomalies_needs_some(fitted):
         fitted({"freeze_bn": True}, given=TrainData(tiny_images(9), tiny_images(0), {}))
 
 
-def test_choosing_the_epoch_by_test_labels_is_refused_with_the_way_to_see_them(build):
-    with pytest.raises(MethodError, match=r"by test labels, which no fit is given: run agad\.budget\.epochs = 1, 2"):
-        build({"checkpoint": "best_test_auc"})
+REFUSED = (
+    r"checkpoint = best_test_auc chooses the epoch by test labels, which no fit is given: run agad\.budget\.epochs "
+    r"= 1, 2, \.\.\. and take the best, which comes to the same$"
+)
+
+
+def test_choosing_the_epoch_by_test_labels_is_refused_with_the_way_to_see_them():
+    with pytest.raises(MethodError, match=rf"^agad\.{REFUSED}"):
+        resolve(get("agad"), "official", "cifar10", {"checkpoint": "best_test_auc"})
+
+
+@pytest.mark.parametrize("line", ['refused = { best_test_auc = "', 'leaking = { batch = "'], ids=["refused", "leaking"])
+def test_only_values_of_a_choice_are_refused_or_said_to_leak(line):
+    text = RECIPE.read_text(encoding="utf-8")
+    assert line in text
+    with pytest.raises(
+        MethodError, match=r"agad\.toml, \[params\.\"\w+\"\] refused and leaking: name values among its choices"
+    ):
+        parse(text.replace(line, line.replace("= {", "= { other = 'no',")), "agad.toml")
+
+
+def variant(overrides):
+    """AGAD with other parameters, as a plug-in's file would have it."""
+    text = f"id = 'habit'\ntitle = 'Habit'\nvariant_of = 'agad'\n[overrides]\n{overrides}\n"
+    return parse(text, "habit.toml", {"agad": get("agad")})
+
+
+def test_a_variant_may_not_choose_the_epoch_by_test_labels_either():
+    with pytest.raises(MethodError, match=rf"^habit\.toml, \[overrides\]: habit\.{REFUSED}"):
+        variant("checkpoint = 'best_test_auc'")
+
+
+@pytest.mark.parametrize("chosen_by", ["variant", "--set"])
+def test_batch_statistics_at_evaluation_are_a_deviation_whoever_chose_them(chosen_by):
+    info = variant("eval_bn = 'batch'") if chosen_by == "variant" else get("agad")
+    resolved = resolve(info, "official", "cifar10", {} if chosen_by == "variant" else {"eval_bn": "batch"})
+    leak = "agad.eval_bn = 'batch' normalises a test image by the images beside it"
+    assert sum(text.startswith(leak) for text in of_method(info.id, info, resolved)) == 1
+    assert info.leaks(resolved.params)
+    assert list(of_method("agad", get("agad"), resolve(get("agad"), "official", "cifar10", {}))) == []
 
 
 def test_a_shorter_fit_is_the_beginning_of_a_longer_one(fitted):

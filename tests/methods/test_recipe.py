@@ -172,6 +172,40 @@ def test_split_options_belong_to_one_recipe(mine):
     assert mine.split("official") == {}
 
 
+def test_a_parameter_without_effect_is_left_out_and_cannot_be_set():
+    dra = built_in("dra")
+    plain, scar, mix = (
+        resolve(dra, "official", "elpv", {"pseudo.source": source}).params.keys()
+        for source in ("cutmix", "cp_scar", "cp_mix")
+    )
+    assert not any(name.startswith(("cp_scar.", "cp_mix.")) for name in plain)
+    assert {name.partition(".")[0] for name in scar - plain} == {"cp_scar"}
+    assert mix - scar == {"cp_mix.mode"}
+    text = r"^dra\.cp_scar\.angle has no effect where pseudo\.source = 'cutmix': leave it out, or change that too$"
+    with pytest.raises(MethodError, match=text):
+        resolve(dra, "official", "elpv", {"cp_scar.angle": 3})
+    assert (
+        resolve(dra, "official", "elpv", {"cp_scar.angle": 3, "pseudo.source": "cp_mix"}).params["cp_scar.angle"] == 3
+    )
+
+
+@pytest.mark.parametrize("variant", [False, True])
+def test_a_package_that_a_method_needs_and_that_is_not_there_is_named_with_the_way_to_it(variant):
+    needing = parse('packages = { json = "a", no_such_thing = "mine[fast]" }\n' + MINE, "mine.toml")
+    info = parse(VARIANT, "low.toml", {"mine": needing}) if variant else needing
+    assert info.lacking() == f"{info.id} needs the package no_such_thing: pip install 'mine[fast]'"
+
+
+def test_a_method_lacks_nothing_where_its_packages_are_there_or_it_needs_none(mine):
+    assert mine.lacking() is None
+    assert parse('packages = { json = "a" }\n' + MINE, "mine.toml").lacking() is None
+
+
+def test_a_dotted_package_is_refused_as_finding_it_would_import_its_parent():
+    assert "mine.toml: Expected `str` matching regex" in refusal('packages = { "os.path" = "a" }\n' + MINE)
+    assert "of length >= 1" in refusal('packages = { json = "" }\n' + MINE)
+
+
 # Refusals
 
 
@@ -238,6 +272,11 @@ def test_an_unknown_parameter_or_recipe_gets_a_near_miss(mine):
         ("anomalies = true", "anomaly = true", "mine.toml, [capabilities]: unknown key 'anomaly'"),
         ('"pseudo.source" = ["lag"]', '"pseudo.source" = ["lagg"]', '[pools] "pseudo.source": each value must be'),
         ('"pseudo.source" = "lag"', '"pseudo.sorce" = "lag"', "mine.toml, [dataset.brain_mri]: mine has no parameter"),
+        (
+            'at_most = "high"',
+            'only_where = { "pool" = ["lag"] }',
+            "[params.\"low\"] only_where 'pool': name a parameter, and values among its choices",
+        ),
         ('"low" = 3', '"low" = -3', "[recipe.quick.dataset.brain_mri]: the 'low' parameter of mine must be"),
         ("[recipe.quick.split]", "[recipe.quik.split]", "[recipe.quik]: did you mean 'quick'?"),
         ('id = "mine"', "id = ", "mine.toml is not TOML: "),

@@ -72,6 +72,12 @@ def test_our_own_detectors_load(name):
     assert callable(registry.load(registry.get(name)).fit)
 
 
+def test_a_detector_whose_package_is_not_there_does_not_load_and_says_how_to_get_it(folder, package):
+    (folder / "a.toml").write_text('packages = { no_such_thing = "mine[fast]" }\n' + detector("a"))
+    with pytest.raises(MethodError, match=r"^a needs the package no_such_thing: pip install 'mine\[fast\]'$"):
+        registry.load(discover(folder).get("a"))
+
+
 def test_an_unknown_method_gets_a_near_miss():
     with pytest.raises(MethodError, match=r"unknown method 'devent': did you mean 'devnet'\?"):
         registry.get("devent")

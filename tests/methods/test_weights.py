@@ -329,7 +329,10 @@ def without(name):
         (trunk_state() | {"bn1.bias": torch.zeros(64, dtype=torch.int8)}, "'bn1.bias' holds no plain floats"),
         (trunk_state() | {"bn1.bias": torch.full((64,), torch.nan)}, "'bn1.bias' holds values that are not finite"),
         (trunk_state() | {"bn1.bias": torch.full((64,), 1e300, dtype=torch.float64)}, "values that are not finite"),
-        ({"weight": torch.zeros(1)}, "holds no network that is known (resnet18, vgg16)"),
+        (
+            {"weight": torch.zeros(1)},
+            "holds no network that is known (resnet18, vgg16, inception_v3, fid_inception_v3)",
+        ),
         ({}, "holds no network that is known"),
         ({"state_dict": trunk_state()}, "holds more than tensors ('state_dict')"),
         ({1: torch.zeros(1)}, "holds more than tensors ('1')"),
@@ -529,15 +532,16 @@ def test_a_server_that_says_nothing_is_not_waited_for(genuine, tmp_path, monkeyp
 
 
 def test_the_real_table_names_torchvisions_files():
-    from torchvision.models import ResNet18_Weights, VGG16_Weights
+    from torchvision.models import Inception_V3_Weights, ResNet18_Weights, VGG16_Weights
 
     published = {
         "resnet18-f37072fd.pth": ResNet18_Weights.IMAGENET1K_V1,
         "vgg16-397923af.pth": VGG16_Weights.IMAGENET1K_V1,
+        "inception_v3_google-0cc3c7bd.pth": Inception_V3_Weights.IMAGENET1K_V1,
     }
     table = {known.name: known for known in weights.GENUINE}
     for name, listed in published.items():
-        assert listed.url == weights_fetch.BASE_URL + name
+        assert listed.url == table[name].base + name
         assert table[name].mebibytes == listed.meta["_file_size"]
     assert table["resnet18-f37072fd.pth"].prefix == "f37072fd"
     assert weights_fetch.TIMEOUT == 5

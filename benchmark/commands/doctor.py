@@ -1,0 +1,136 @@
+"""`bench doctor`: what this machine has, and what hinders runs on it."""
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from benchmark.options import echo_json, json_option, results_option
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from benchmark.findings import Finding
+
+
+@click.command("doctor", short_help="Say what this machine has, and what hinders runs on it.")
+@click.option("--deep", is_flag=True, help="Ask torch too: accelerators, a small calculation, files of weights.")
+@results_option
+@json_option
+@click.pass_context
+def command(ctx: click.Context, *, deep: bool, results: "Path | None", as_json: bool) -> None:
+    """Versions, processor, folders, weights, datasets, plug-ins and extras; then what to mend.
+
+    Exit status 1 where something hinders runs, 0 where there are warnings at most.
+    """
+    facts, findings = _examined(results, deep=deep)
+    hindrances = sum(one.hinders for one in findings)
+    if as_json:
+        echo_json(facts | {"findings": [{"hinders": one.hinders, "text": one.text} for one in findings]})
+    else:
+        for line in _lines(facts):
+            click.echo(line)
+        for one in sorted(findings, key=lambda one: not one.hinders):
+            click.echo(f"{'hinders' if one.hinders else 'warning'}: {one.text}")
+        click.echo(f"{hindrances} to mend before a run" if hindrances else "nothing hinders a run")
+    ctx.exit(1 if hindrances else 0)
+
+
+def _examined(results: "Path | None", *, deep: bool) -> "tuple[dict[str, Any], list[Finding]]":
+    """Everything that is looked at, as JSON can hold it, and what it means."""
+    import platform
+    from dataclasses import asdict
+
+    from benchmark import findings, health, machine
+    from benchmark.limits import limits
+    from benchmark.places import places
+    from benchmark.settings import folders
+
+    where = folders(results)
+    allowed, precision = limits(), machine.default_precision("cpu")
+    expected = machine.expected_numerics_class(precision=precision, threads=allowed.cores)
+    torch = health.torch(precision, allowed.cores) if deep else None
+    written = places(where, results_given=results is not None)
+    weights, others, problem = health.weights(where, deep=deep)
+    states, plug_ins, asked = health.datasets(where.data), health.plug_ins(), health.requirements()
+    facts = {
+        "versions": health.versions(),
+        "system": f"{platform.system()} {platform.release()} {platform.machine()}",
+        "processor": machine.cpu_name(),
+        "instruction_sets": health.instruction_sets(),
+        "limits": asdict(allowed),
+        "precision": precision,
+        "numerics_class": torch.numerics_class if torch else expected,
+        "torch": asdict(torch) if torch else None,
+        "folders": [asdict(one) for one in written],
+        "weights_from": where.weights,
+        "hub": str(where.hub),
+        "weights": [asdict(one) for one in weights],
+        "other_weights_files": [asdict(one) for one in others],
+        "datasets": states,
+        "plug_ins": [asdict(one) for one in plug_ins],
+        "extras": {name: parts for name, parts in asked.items() if name},
+        "lacking_methods": health.lacking_methods(),
+    }
+    found = [
+        *findings.of_packages(asked, plug_ins),
+        *(one for place in written for one in findings.of_place(place)),
+        *findings.of_weights(weights, others, problem, where.weights),
+        *findings.of_datasets(states),
+        *findings.of_machine(allowed, expected, torch),
+        *findings.of_environment(),
+    ]
+    return facts, found
+
+
+def _lines(facts: dict[str, Any]) -> list[str]:
+    """One screen for a person: a word, then what there is."""
+    from benchmark.sizes import in_words
+
+    versions = {name: number or "is not installed" for name, number in facts["versions"].items()}
+    head = f"swanbench {versions.pop('swanbench')}, python {versions.pop('python')}, {facts['system']}"
+    sets = f" ({', '.join(facts['instruction_sets'])})" if facts["instruction_sets"] else ""
+    torch, limits = facts["torch"], facts["limits"]
+    asked = "as torch says" if torch else "expected; --deep asks torch"
+    rows = [
+        ("libraries", ", ".join(f"{name} {number}" for name, number in versions.items())),
+        ("processor", f"{facts['processor']}{sets}, {limits['cores']} cores"),
+        ("memory", f"{in_words(limits['memory'])}, {in_words(limits['free'])} free" if limits["memory"] else "unknown"),
+        ("numerics", f"{facts['numerics_class'] or 'unknown'}, trunk in {facts['precision']} ({asked})"),
+        *([("cuda", ", ".join(torch["accelerators"]) or "none")] if torch else []),
+        *((place["name"], _place(place)) for place in facts["folders"]),
+        ("weights", "; ".join(f"{one['arch']} {', '.join(one['labels']) or 'none'}" for one in facts["weights"])),
+        ("", f"from BENCH_WEIGHTS ({facts['weights_from'] or 'not set'}), then {facts['hub']}"),
+        *(("", f"passed over: {one['path']}; bench weights list says why") for one in facts["other_weights_files"]),
+        ("datasets", _datasets(facts["datasets"])),
+        ("plug-ins", ", ".join(f"{one['name']} ({one['kind']})" for one in facts["plug_ins"]) or "none"),
+        ("extras", "; ".join(map(_extra, facts["extras"].items())) or "not known: swanbench is not installed"),
+        *(("methods", text) for text in facts["lacking_methods"]),
+    ]
+    return [head, *(f"{word:10} {text}" for word, text in rows)]
+
+
+def _place(place: dict[str, Any]) -> str:
+    from benchmark.sizes import in_words
+
+    state = "" if place["there"] else ", made at first use"
+    system = f" on {place['system']}" if place["system"] else ""
+    return f"{place['path']} ({place['origin']}{state}): {in_words(place['free'])} free{system}"
+
+
+def _datasets(states: dict[str, str]) -> str:
+    by_state: dict[str, list[str]] = {}
+    for name, state in states.items():
+        by_state.setdefault(state, []).append(name)
+    words = {"ready": "ready", "damaged": "damaged", "embedded": "made at first use"}
+    parts = [f"{len(names)} {words.get(state, state)}: {_some(names)}" for state, names in by_state.items()]
+    return "; ".join(parts) or "none: see bench data list"
+
+
+def _some(names: list[str]) -> str:
+    return ", ".join(names[:8]) + (f" and {len(names) - 8} more" if len(names) > 8 else "")
+
+
+def _extra(item: tuple[str, dict[str, bool]]) -> str:
+    name, parts = item
+    missing = [part for part, installed in parts.items() if not installed]
+    return f"{name} lacks {', '.join(missing)}" if missing else f"{name} installed"

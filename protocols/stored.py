@@ -1,0 +1,54 @@
+"""What lies in the image cache: the arrays that were built, and why one of them can serve nobody."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import PIL
+
+from protocols.arrayfile import ARRAY, META, VERSION
+
+
+@dataclass(frozen=True)
+class StoredArray:
+    """An array's folder and what it was made of; `problem` says why no dataset can use it, if that is so."""
+
+    folder: Path
+    dataset: str = ""
+    fingerprint: str = ""
+    size: int = 0
+    resize: str = ""
+    problem: str = ""
+
+    @property
+    def lock(self) -> Path:
+        """The file whose lock is held while it is built."""
+        return self.folder.with_name(f".{self.folder.name}.lock")
+
+
+def arrays(parent: Path) -> Iterator[StoredArray]:
+    """The arrays in `parent`, sorted by their folders' names."""
+    for folder in sorted(parent.glob("[!.]*")):
+        if folder.is_dir():
+            yield _array(folder)
+
+
+def _array(folder: Path) -> StoredArray:
+    try:
+        meta = json.loads((folder / META).read_text(encoding="utf-8"))
+        found = StoredArray(
+            folder, str(meta["dataset"]), str(meta["dataset_fingerprint"]), int(meta["size"]), str(meta["resize"])
+        )
+        version, pillow = meta["version"], str(meta["pillow"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return StoredArray(folder, problem="it is not whole")
+    if not (folder / ARRAY).is_file():
+        problem = "it is not whole"
+    elif version != VERSION:
+        problem = "another version of swanbench made it"
+    elif pillow != PIL.__version__:
+        problem = f"Pillow {pillow} made it, {PIL.__version__} is installed"
+    else:
+        return found
+    return StoredArray(folder, found.dataset, found.fingerprint, found.size, found.resize, problem)

@@ -1,0 +1,198 @@
+"""Bringing the records of other results folders into one: what is there already stays as it is."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from results import scan
+from results.errors import ResultsError
+from results.files import write_atomic
+from results.record import Record, encode
+from results.scan import Seen
+from results.scores import Scores
+from results.store import Store
+
+State = Literal["new", "replaced", "completed", "there", "differs", "unreadable", "busy"]
+TROUBLED: tuple[State, ...] = ("differs", "unreadable", "busy")
+
+
+@dataclass(frozen=True)
+class Step:
+    """What became of one record of a source. `name` is its run's, or the file where it could not be read.
+
+    `new`; `replaced`: a run that had failed here; `completed`: scores or artefacts were missing here; `there`: the same
+    numbers are here already, or there is only a failure to bring. The others brought nothing, for a `reason`: `differs`
+    (other numbers of the same key are here), `unreadable`, `busy` (a living process is at work on the fit here).
+    """
+
+    state: State
+    name: str
+    reason: str = ""
+
+    @property
+    def troubled(self) -> bool:
+        return self.state in TROUBLED
+
+
+def check(places: Sequence[Path], target: Path) -> None:
+    """Refuse what cannot be merged, before anything is copied.
+
+    Raises:
+        ResultsError: a place is not there, is neither a results folder nor a file with a record, or is the target.
+    """
+    for place in places:
+        if not place.exists():
+            raise ResultsError(f"{place}: there is no such folder or file; give results folders, or files of records")
+        if target.exists() and place.samefile(target):
+            raise ResultsError(f"{place} is the results folder itself: give other folders, or another --results")
+        rooms = ("records", "locks")  # a folder in which the first fit is still at work has only the second
+        if place.is_dir():
+            fits = any((place / room).is_dir() for room in rooms)
+        else:
+            fits = any(seen.record for seen in scan.lines(place))
+        if not fits:
+            raise ResultsError(
+                f"{place} holds no records: give a results folder, or what 'bench results export --format jsonl' writes"
+            )
+
+
+@dataclass
+class Merger:
+    """Brings records into `store`, or with `dry_run` only says what it would bring.
+
+    Each record is written after all that belongs to it, under the lock of its fit: a call that is killed leaves whole
+    records, and the same call goes on from there.
+    """
+
+    store: Store
+    dry_run: bool = False
+    _brought: dict[str, Record] = field(default_factory=dict)
+
+    def take(self, place: Path) -> Iterator[Step]:
+        """Bring every record of a results folder, or of a file of records, in the order in which they lie there.
+
+        Raises:
+            ResultsError: the results folder cannot be written.
+        """
+        root = place if place.is_dir() else None
+        for seen in _offered(place):
+            if seen.record is None:
+                yield Step("unreadable", seen.where, f"{seen.problem}: it is left where it is")
+            else:
+                yield self._take(seen.record, seen.where, root)
+
+    def _take(self, record: Record, where: str, root: Path | None) -> Step:
+        step = self._compared(record, where, root)
+        if step.state not in {"new", "replaced", "completed"}:
+            return step
+        try:
+            scores = _scores(record, root)
+        except ResultsError as error:
+            return Step("unreadable", record.spec.name, str(error))
+        if self.dry_run:
+            self._brought[record.key] = record
+            return step
+        with self.store.claim(record.fit_key) as mine:
+            if not mine:
+                reason = "a living process is at work on it here: the same command brings it when that is done"
+                return Step("busy", record.spec.name, reason)
+            step = self._compared(record, where, root)
+            if step.state in {"new", "replaced", "completed"}:
+                self._bring(record, scores, root, whole=step.state != "completed")
+        return step
+
+    def _compared(self, record: Record, where: str, root: Path | None) -> Step:
+        """What there is to do about a record."""
+        name, here = record.spec.name, self._here(record.key)
+        if here is None:
+            return Step("new", name)
+        if here.status == "failed" and record.status == "done":
+            return Step("replaced", name)
+        if record.status == "failed":
+            return Step("there", name)
+        if here.metrics != record.metrics:
+            return Step("differs", name, self._difference(record, here, where))
+        return Step("completed" if here == record and self._lacks(record, root) else "there", name)
+
+    def _here(self, key: str) -> Record | None:
+        """The record that the target has, or in a dry run would have."""
+        if not self.dry_run:
+            return self.store.get(key)
+        seen = scan.record(self.store.record_path(key))
+        return self._brought.get(key) or (seen.record if seen else None)
+
+    def _difference(self, record: Record, here: Record, where: str) -> str:
+        theirs, ours = (one.metrics.auroc if one.metrics else None for one in (record, here))
+        classes = [one.provenance.numerics_class if one.provenance else "unknown" for one in (record, here)]
+        beside = f", numerics class {classes[0]} there, {classes[1]} here" if classes[0] != classes[1] else ""
+        return (
+            f"AUC {theirs!r} in {where}, {ours!r} here{beside}; the one here stays: to take the other, remove "
+            f"{self.store.record_path(record.key)} and merge again; 'bench results why {record.key[:8]}' explains each"
+        )
+
+    def _lacks(self, record: Record, root: Path | None) -> bool:
+        """Whether a source has scores or artefacts of an equal record that are missing here."""
+        if root is None or record.key in self._brought:
+            return False
+        other = Store(root)
+        scores = other.scores_path(record.key).is_file() and not self.store.scores_path(record.key).exists()
+        return scores or any(not path.exists() for _, path in self._artefacts(record, root))
+
+    def _artefacts(self, record: Record, root: Path) -> list[tuple[Path, Path]]:
+        """The artefacts of a record's fit in a source, each with its place here."""
+        folder = Store(root).artefacts_path(record.fit_key)
+        files = (path for path in sorted(folder.rglob("[!.]*")) if path.is_file() and not path.is_symlink())
+        return [(path, self.store.artefacts_path(record.fit_key) / path.relative_to(folder)) for path in files]
+
+    def _bring(self, record: Record, scores: bytes | None, root: Path | None, *, whole: bool) -> None:
+        """Copy what belongs to a record, and with `whole` the record itself, last."""
+        path = self.store.scores_path(record.key)
+        if scores is not None and (whole or not path.exists()):
+            write_atomic(path, scores)
+        elif whole:
+            path.unlink(missing_ok=True)  # left of an earlier record, so not those of this one
+        if root is not None:
+            for source, target in self._artefacts(record, root):
+                if not target.exists():
+                    write_atomic(target, _read(source))
+        if whole:
+            trace = Store(root).traceback_path(record.key) if root is not None and record.status == "failed" else None
+            if trace is not None and trace.is_file():
+                write_atomic(self.store.traceback_path(record.key), _read(trace))
+            write_atomic(self.store.record_path(record.key), encode(record))
+            if record.status == "done":
+                self.store.traceback_path(record.key).unlink(missing_ok=True)
+
+
+def _offered(place: Path) -> Iterator[Seen]:
+    if place.is_dir():
+        return (seen for _, seen in scan.records(place))
+    return scan.lines(place)
+
+
+def _scores(record: Record, root: Path | None) -> bytes | None:
+    """The scores of a record in a source, if it has any there.
+
+    Raises:
+        ResultsError: they are damaged.
+    """
+    path = Store(root).scores_path(record.key) if root is not None else None
+    if path is None or not path.is_file():
+        return None
+    data = _read(path)
+    try:
+        Scores.decode(data)
+    except (ValueError, KeyError) as error:
+        raise ResultsError(
+            f"its scores {path} cannot be read ({error}): run it again there with --force, or merge that folder's "
+            "'bench results export --format jsonl', which has no scores"
+        ) from error
+    return data
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise ResultsError(f"cannot read {path}: {error.strerror or error}; the same command goes on") from error
