@@ -5,15 +5,12 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from methods.detector import TrainData
-from methods.nn.augment import normalise
 from methods.nn.batches import Indices, Quotas
-from methods.nn.classes import CLASS_SCORES, class_head
+from methods.nn.classes import ClassDetector
 from methods.nn.feed import Feed
-from methods.nn.neural import NeuralDetector, Scorer
-from methods.nn.onehead import OneHeadNetwork
 from methods.nn.pseudo import pseudo_source
 from methods.nn.training import LossTerms
-from methods.nn.values import flag, number, text
+from methods.nn.values import flag, number
 
 
 def class_loss(logits: Tensor, labels: Indices, *, double_softmax: bool) -> Tensor:
@@ -22,11 +19,8 @@ def class_loss(logits: Tensor, labels: Indices, *, double_softmax: bool) -> Tens
     return F.cross_entropy(given, torch.from_numpy(labels).to(given.device))
 
 
-class NonDisentangled(NeuralDetector[OneHeadNetwork]):
+class NonDisentangled(ClassDetector):
     """DRA's trunk, pyramid, batches and pseudo anomalies, with one head of three classes and no references."""
-
-    def new_network(self) -> OneHeadNetwork:
-        return OneHeadNetwork(self.params, self.context, lambda channels: class_head(channels, self.params))
 
     def loss_terms(self, data: TrainData) -> LossTerms:
         pseudo, quotas = pseudo_source(data, self.params), Quotas.from_params(self.params)
@@ -35,15 +29,6 @@ class NonDisentangled(NeuralDetector[OneHeadNetwork]):
 
         def terms(step: int) -> dict[str, Tensor]:
             images, labels = feed.batch(step)
-            return {"cross_entropy": class_loss(self._logits(images), labels, double_softmax=double_softmax)}
+            return {"cross_entropy": class_loss(self.logits(images), labels, double_softmax=double_softmax)}
 
         return terms
-
-    def scorer(self) -> Scorer:
-        score = CLASS_SCORES[text(self.params, "score")]
-        return lambda images, _: score(self._logits(images).double())
-
-    def _logits(self, images: Tensor) -> Tensor:
-        """Images (B, S, S, C) uint8 -> logits (B, classes), the mean over the levels."""
-        logits: Tensor = self.network(normalise(images)).mean(0)
-        return logits

@@ -9,24 +9,19 @@ from torch import Tensor
 
 from methods.detector import TrainData
 from methods.errors import MethodError
-from methods.nn.augment import join, normalise
+from methods.nn.augment import join
 from methods.nn.batches import Quotas
-from methods.nn.classes import CLASS_SCORES, class_head
+from methods.nn.classes import ClassDetector
 from methods.nn.cutmix import CutMix
 from methods.nn.feed import Feed
 from methods.nn.losses import uniform_cross_entropy
-from methods.nn.neural import NeuralDetector, Scorer
-from methods.nn.onehead import OneHeadNetwork
 from methods.nn.pseudo import Pseudo
 from methods.nn.training import LossTerms
 from methods.nn.values import flag, integer, number, text
 
 
-class SAOE(NeuralDetector[OneHeadNetwork]):
+class SAOE(ClassDetector):
     """Synthetic anomalies and outlier exposure: images of an external pool are to look like no class at all."""
-
-    def new_network(self) -> OneHeadNetwork:
-        return OneHeadNetwork(self.params, self.context, lambda channels: class_head(channels, self.params))
 
     def loss_terms(self, data: TrainData) -> LossTerms:
         """Cross-entropy of the labelled images and the weighted outlier term; MethodError where there is no pool."""
@@ -36,25 +31,16 @@ class SAOE(NeuralDetector[OneHeadNetwork]):
         def terms(step: int) -> dict[str, Tensor]:
             (images, labels), (outside, _) = feed.batch(step), outliers.batch(step)
             if joint:
-                together = self._logits(join(images, outside))
+                together = self.logits(join(images, outside))
                 inner, outer = together[: len(labels)], together[len(labels) :]
             else:
-                inner, outer = self._logits(images), self._logits(outside)
+                inner, outer = self.logits(images), self.logits(outside)
             return {
                 "cross_entropy": F.cross_entropy(inner, torch.from_numpy(labels).to(inner.device)),
                 "outlier": weight * uniform_cross_entropy(outer),
             }
 
         return terms
-
-    def scorer(self) -> Scorer:
-        score = CLASS_SCORES[text(self.params, "score")]
-        return lambda images, _: score(self._logits(images).double())
-
-    def _logits(self, images: Tensor) -> Tensor:
-        """Images (B, S, S, C) uint8 -> logits (B, classes), the mean over the levels."""
-        logits: Tensor = self.network(normalise(images)).mean(0)
-        return logits
 
     def _labelled(self, data: TrainData) -> Feed:
         pseudo, quotas = Pseudo(data.normal, CutMix.from_params(self.params)), Quotas.from_params(self.params)

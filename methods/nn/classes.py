@@ -1,12 +1,15 @@
-"""Heads with one logit a class, the label being the class, and anomaly scores from those logits (spec 2.8, 5)."""
+"""Detectors with one logit a class, the label being the class: heads and anomaly scores (spec 2.8, 5)."""
 
 from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
 
+from methods.nn.augment import normalise
 from methods.nn.batches import NORMAL, PSEUDO, SEEN
 from methods.nn.heads import TopK
+from methods.nn.neural import NeuralDetector, Scorer
+from methods.nn.onehead import OneHeadNetwork
 from methods.nn.values import Params, text
 
 N_CLASSES = len((NORMAL, SEEN, PSEUDO))
@@ -67,3 +70,19 @@ CLASS_SCORES: dict[str, Callable[[Tensor], Tensor]] = {
     "logit_margin": logit_margin,
     "log_odds": log_odds,
 }
+
+
+class ClassDetector(NeuralDetector[OneHeadNetwork]):
+    """A trunk and a head of classes; a detector adds the losses."""
+
+    def new_network(self) -> OneHeadNetwork:
+        return OneHeadNetwork(self.params, self.context, lambda channels: class_head(channels, self.params))
+
+    def logits(self, images: Tensor) -> Tensor:
+        """Images (B, S, S, C) uint8 -> logits (B, classes), the mean over the levels."""
+        logits: Tensor = self.network(normalise(images)).mean(0)
+        return logits
+
+    def scorer(self) -> Scorer:
+        score = CLASS_SCORES[text(self.params, "score")]
+        return lambda images, _: score(self.logits(images).double())
