@@ -1,11 +1,13 @@
 """`bench run`: what is missing is run once, what is stored is not; processes come and go, records stay."""
 
+import platform
 import signal
 import time
 from pathlib import Path
 
 import pytest
 
+from benchmark import engine
 from results.store import Store
 
 
@@ -48,6 +50,21 @@ def is_alive(pid):
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     except OSError:
         return False
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="other allocators have other habits")
+def test_a_worker_keeps_the_memory_that_a_step_frees_for_the_next_one():
+    def page_faults():
+        import resource
+
+        counts = []
+        for _ in range(5):
+            b"x" * 2**26  # 16,384 pages, freed at once
+            counts.append(resource.getrusage(resource.RUSAGE_SELF).ru_minflt)
+        return counts[-1] - counts[0]
+
+    with engine._workers(1, 1) as executor:
+        assert executor.submit(page_faults).result() < 1000
 
 
 def test_a_run_ends_with_its_table_and_leaves_complete_records(finished):
