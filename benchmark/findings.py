@@ -103,7 +103,7 @@ def of_weights(
             "no weights are found, so that only recipe quick and --weights random run: set BENCH_WEIGHTS to a file or "
             f"folder, or bench weights fetch {max(backbones, key=lambda one: len(one.needed_by)).arch}"
         )
-        yield Finding(hinders=True, text=text)
+        yield Finding(hinders=False, text=text)
         return
     for one in backbones:
         if not one.labels and not unseen:
@@ -123,15 +123,9 @@ def of_datasets(states: Mapping[str, str]) -> Iterator[Finding]:
 
 
 def of_machine(limits: Limits, expected: str | None, torch: Torch | None) -> Iterator[Finding]:
-    """Little memory, a container's share of processors, and what torch says of itself."""
+    """Little memory, and what torch says of itself."""
     if limits.memory and limits.free < LITTLE:
         text = f"{in_words(limits.free)} of memory are free: end other programs, and run with --jobs 1"
-        yield Finding(hinders=False, text=text)
-    if limits.processors < limits.cores:
-        text = (
-            f"this process may use {limits.processors:.1f} of {limits.cores} cores: pass "
-            f"--threads {max(1, int(limits.processors))}"
-        )
         yield Finding(hinders=False, text=text)
     if torch is not None and torch.trouble:
         yield Finding(hinders=True, text=torch.trouble)

@@ -17,6 +17,11 @@ class Limits:
     cores: int
     processors: float
 
+    @property
+    def usable(self) -> int:
+        """Whole cores' worth of processor time, at least one."""
+        return max(1, int(self.processors))
+
 
 def limits(root: Path = Path("/")) -> Limits:
     """The limits of this process; `root` is where `proc` and `sys` lie."""

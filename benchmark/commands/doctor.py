@@ -47,8 +47,8 @@ def _examined(results: "Path | None", *, deep: bool) -> "tuple[dict[str, Any], l
 
     where = folders(results)
     allowed, precision = limits(), machine.default_precision("cpu")
-    expected = machine.expected_numerics_class(precision=precision, threads=allowed.cores)
-    torch = health.torch(precision, allowed.cores) if deep else None
+    expected = machine.expected_numerics_class(precision=precision, threads=allowed.usable)
+    torch = health.torch(precision, allowed.usable) if deep else None
     written = places(where, results_given=results is not None)
     weights, others, problem = health.weights(where, deep=deep)
     states, plug_ins, asked = health.datasets(where.data), health.plug_ins(), health.requirements()
@@ -90,10 +90,11 @@ def _lines(facts: dict[str, Any]) -> list[str]:
     head = f"swanbench {versions.pop('swanbench')}, python {versions.pop('python')}, {facts['system']}"
     sets = f" ({', '.join(facts['instruction_sets'])})" if facts["instruction_sets"] else ""
     torch, limits = facts["torch"], facts["limits"]
+    share = f", the time of {limits['processors']:.1f}" if limits["processors"] < limits["cores"] else ""
     asked = "as torch says" if torch else "expected; --deep asks torch"
     rows = [
         ("libraries", ", ".join(f"{name} {number}" for name, number in versions.items())),
-        ("processor", f"{facts['processor']}{sets}, {limits['cores']} cores"),
+        ("processor", f"{facts['processor']}{sets}, {limits['cores']} cores{share}"),
         ("memory", f"{in_words(limits['memory'])}, {in_words(limits['free'])} free" if limits["memory"] else "unknown"),
         ("numerics", f"{facts['numerics_class'] or 'unknown'}, trunk in {facts['precision']} ({asked})"),
         *([("cuda", ", ".join(torch["accelerators"]) or "none")] if torch else []),

@@ -144,7 +144,7 @@ def _engine(tasks: "list[Task]", where: "Folders", store: "Store", options: dict
     import time
 
     import benchmark
-    from benchmark import engine, machine, provenance, stores
+    from benchmark import engine, limits, provenance, stores
     from benchmark.execute import Machine
     from benchmark.progress import shown
 
@@ -154,7 +154,7 @@ def _engine(tasks: "list[Task]", where: "Folders", store: "Store", options: dict
         data=where.data,
         cache=where.cache,
         store=where.results.absolute(),
-        threads=options["threads"] or max(1, machine.cores() // options["jobs"]),
+        threads=options["threads"] or max(1, limits.limits().usable // options["jobs"]),
         device=options["device"],
         deadline=time.time() + options["max_time"] if options["max_time"] else None,
         package_version=benchmark.__version__,

@@ -11,6 +11,7 @@ import pytest
 from PIL import Image
 
 from benchmark import plan as planning
+from benchmark.cli import status
 from benchmark.execute import Machine
 from benchmark.planned import Request
 from benchmark.settings import Folders
@@ -105,6 +106,29 @@ def house(tmp_path, prepared):
     suite = tmp_path / "tiny.toml"
     suite.write_text(SUITE)
     return House(tmp_path, suite)
+
+
+@pytest.fixture
+def calls_in(monkeypatch, capfd):
+    """Gives for a folder and variables a function that calls `bench` there: exit status, stdout, stderr."""
+
+    def enter(root, **variables):
+        for name, value in variables.items():
+            monkeypatch.setenv(name, value)
+        monkeypatch.chdir(root)
+
+        def call(*words):
+            code = status([str(word) for word in words])
+            return code, *capfd.readouterr()
+
+        return call
+
+    return enter
+
+
+@pytest.fixture
+def bench(house, calls_in):
+    return calls_in(house.root, **house.env)
 
 
 @pytest.fixture(scope="session")

@@ -19,33 +19,45 @@ from results.store import Store
 PUBLISHED = {"mono": 0.731, "poly": 0.800}  # DRA, ten-shot, Table 2
 
 
-def record(known_class, seed, auroc, *, recipe="official", weights="genuine:resnet18-f37072fd.pth"):
-    info = registry.get("dra")
+def built(split, seed, auroc, *, recipe="official", params=None, provenance=None, evaluation=None, **run):
+    """A finished record: `params` are those that differ from the recipe's, `run` its other facts."""
+    info = registry.get(run["method"])
     fit = FitSpec(
-        detector="dra",
+        detector=run.get("detector", info.id),
         version=info.version,
-        params=fit_params(resolve(info, recipe, "elpv", {}).params),
-        dataset_fingerprint="d" * 64,
-        train_normal="a" * 64,
+        params=fit_params(resolve(info, recipe, split.dataset, {}).params) | (params or {}),
+        dataset_fingerprint=split.dataset_fingerprint,
+        train_normal=run.get("train_normal", "a" * 64),
         train_anomaly=f"{seed:064x}",
-        size=224,
+        size=run["size"],
         resize="squash",
         pools={},
-        weights={"resnet18": "c" * 64},
+        weights=run.get("weights", {}),
         precision="fp32",
         seed=seed,
     )
     spec = RunSpec(
         fit=fit,
-        test=hashlib.sha256(known_class.encode()).hexdigest(),
-        evaluation=Evaluation(order="listing", batch=48),
-        method="dra",
+        test=hashlib.sha256(str(split).encode()).hexdigest(),
+        evaluation=evaluation,
+        method=info.id,
         recipe=recipe,
-        split=SplitDefinition(
-            dataset="elpv", dataset_fingerprint="d" * 64, rule="hard", known_class=known_class, shots=10
-        ),
+        split=split,
         split_seed=seed,
     )
+    return Record(
+        key=spec.key,
+        fit_key=fit.fit_key,
+        series=spec.series,
+        spec=spec,
+        status="done",
+        metrics=Metrics(auroc=auroc, average_precision=0.5),
+        provenance=provenance,
+    )
+
+
+def record(known_class, seed, auroc, *, recipe="official", weights="genuine:resnet18-f37072fd.pth"):
+    """A record of DRA on ELPV, hard setting, ten-shot."""
     made = Provenance(
         package_version="0.1.0",
         git_commit=None,
@@ -60,14 +72,16 @@ def record(known_class, seed, auroc, *, recipe="official", weights="genuine:resn
         started="2026-01-01T00:00:00+00:00",
         test_evaluations=1,
     )
-    return Record(
-        key=spec.key,
-        fit_key=fit.fit_key,
-        series=spec.series,
-        spec=spec,
-        status="done",
-        metrics=Metrics(auroc=auroc, average_precision=0.5),
+    return built(
+        SplitDefinition(dataset="elpv", dataset_fingerprint="d" * 64, rule="hard", known_class=known_class, shots=10),
+        seed,
+        auroc,
+        method="dra",
+        recipe=recipe,
+        size=224,
+        weights={"resnet18": "c" * 64},
         provenance=made,
+        evaluation=Evaluation(order="listing", batch=48),
     )
 
 
@@ -178,21 +192,6 @@ def test_the_packaged_index_can_be_read():
 
 def agad(normal_class, seed, auroc, **params):
     """A record of AGAD's UNet on Fashion-MNIST at gamma 0.05, of recipe official."""
-    info = registry.get("agad_unet")
-    fit = FitSpec(
-        detector="agad",
-        version=info.version,
-        params=fit_params(resolve(info, "official", "fashion_mnist", {}).params) | params,
-        dataset_fingerprint="d" * 64,
-        train_normal=normal_class,
-        train_anomaly=f"{seed:064x}",
-        size=32,
-        resize="squash",
-        pools={},
-        weights={},
-        precision="fp32",
-        seed=seed,
-    )
     split = SplitDefinition(
         dataset="fashion_mnist",
         dataset_fingerprint="d" * 64,
@@ -200,23 +199,8 @@ def agad(normal_class, seed, auroc, **params):
         normal_class=normal_class,
         gamma="0.05",
     )
-    spec = RunSpec(
-        fit=fit,
-        test=normal_class * 8,
-        evaluation=None,
-        method="agad_unet",
-        recipe="official",
-        split=split,
-        split_seed=seed,
-    )
-    return Record(
-        key=spec.key,
-        fit_key=fit.fit_key,
-        series=spec.series,
-        spec=spec,
-        status="done",
-        metrics=Metrics(auroc=auroc, average_precision=0.5),
-    )
+    facts = {"method": "agad_unet", "detector": "agad", "size": 32, "train_normal": normal_class}
+    return built(split, seed, auroc, params=params, **facts)
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,6 @@ import msgspec
 import pytest
 
 from benchmark import leftovers
-from benchmark.cli import status
 from benchmark.provenance import code_digest
 from benchmark.settings import Folders
 from protocols import prepare
@@ -30,21 +29,6 @@ OLD = time.time() - 2 * leftovers.OLD_SECONDS
 def where(house):
     root = house.root
     return Folders(root / "data", root / "cache", house.results, None, root / "torch" / "hub")
-
-
-@pytest.fixture
-def bench(house, monkeypatch, capfd):
-    """Call `bench` in this process; gives exit status, stdout and stderr."""
-    for name, value in house.env.items():
-        monkeypatch.setenv(name, value)
-    monkeypatch.chdir(house.root)
-
-    def call(*words):
-        code = status([str(word) for word in words])
-        out, err = capfd.readouterr()
-        return code, out, err
-
-    return call
 
 
 def made(seed, **fit):

@@ -7,24 +7,7 @@ import sys
 
 import pytest
 
-from benchmark.cli import status
 from results.store import Store
-
-
-@pytest.fixture
-def bench(house, monkeypatch, capfd):
-    """Call `bench` in this process; gives exit status, stdout and stderr."""
-    for name, value in house.env.items():
-        monkeypatch.setenv(name, value)
-    monkeypatch.chdir(house.root)
-
-    def call(*words):
-        code = status([str(word) for word in words])
-        out, err = capfd.readouterr()
-        return code, out, err
-
-    return call
-
 
 RUN = ("run", "--suite", "tiny.toml")
 

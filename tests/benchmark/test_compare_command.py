@@ -10,7 +10,6 @@ from io import StringIO
 import msgspec
 import pytest
 
-from benchmark.cli import status
 from results import reference
 from results.scores import Scores
 from results.store import Store
@@ -26,17 +25,8 @@ sys.exit(code)
 
 
 @pytest.fixture
-def bench(finished, monkeypatch, capfd):
-    """Call `bench` in this process; gives exit status, stdout and stderr."""
-    for name, value in finished.env.items():
-        monkeypatch.setenv(name, value)
-    monkeypatch.chdir(finished.root)
-
-    def call(*words):
-        code = status([str(word) for word in words])
-        return code, *capfd.readouterr()
-
-    return call
+def bench(finished, calls_in):
+    return calls_in(finished.root, **finished.env)
 
 
 @pytest.fixture

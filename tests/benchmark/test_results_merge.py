@@ -9,7 +9,6 @@ import msgspec
 import numpy as np
 import pytest
 
-from benchmark.cli import status
 from results import reference
 from results.scores import Scores
 from results.store import Store
@@ -35,17 +34,8 @@ def root(tmp_path):
 
 
 @pytest.fixture
-def bench(root, monkeypatch, capfd):
-    """Call `bench` in this process; gives exit status, stdout and stderr."""
-    monkeypatch.chdir(root)
-    monkeypatch.setenv("BENCH_RESULTS", "runs")
-
-    def call(*words):
-        code = status([str(word) for word in words])
-        out, err = capfd.readouterr()
-        return code, out, err
-
-    return call
+def bench(root, calls_in):
+    return calls_in(root, BENCH_RESULTS="runs")
 
 
 def test_two_folders_become_one_and_what_differs_is_named(bench, root):
