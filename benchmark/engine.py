@@ -1,26 +1,18 @@
 """Many fits: workers that die with their parent, claims shared with other calls, a failure that costs itself only."""
 
-import contextlib
-import ctypes
-import os
-import signal
-import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any
 
 from benchmark.execute import TIME_IS_OVER, Again, Machine, Outcome, execute
+from benchmark.executors import LOST, Executor, Opener
 from benchmark.planned import Task
 
 POLL_SECONDS = 0.3
 BUSY_SECONDS = 1.0
-KEPT_MEMORY = {"MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": str(2**40)}
-"""For glibc: what a step frees stays with the process for the next one. To take large blocks anew from the system, page
-by page, cost a tenth of a training step. No number depends on it."""
 KILLED = "its process was killed (out of memory?): use fewer --jobs, then run again"
 
 
@@ -73,9 +65,10 @@ class Queue:
 
 @dataclass(frozen=True)
 class Engine:
-    """Executes tasks in `jobs` worker processes; `finished` hears of each, `tick` is called while waiting."""
+    """Executes `jobs` tasks at the same time; `finished` hears of each, `tick` is called while waiting."""
 
     where: Machine
+    workers: Opener
     jobs: int
     again: Again
     finished: Callable[[Task, Outcome], None]
@@ -110,7 +103,7 @@ class Engine:
         """Feed a fresh pool until `take` gives no task or a worker dies; returns the tasks in its hands then."""
         running: dict[Future[Outcome], Task] = {}
         started = False
-        with _workers(jobs, self.where.threads) as executor:
+        with self.workers(jobs) as executor:
             try:
                 while True:
                     if started and self._is_late():
@@ -132,7 +125,7 @@ class Engine:
             except BrokenProcessPool:
                 return list(running.values())
 
-    def _start(self, executor: Any, task: Task, queue: Queue, running: dict[Future[Outcome], Task]) -> bool:
+    def _start(self, executor: Executor, task: Task, queue: Queue, running: dict[Future[Outcome], Task]) -> bool:
         """Hand a task to a worker; one that cannot start, for what became of its source, ends here."""
         lost_source, ended = queue.trouble(task)
         if ended is not None:
@@ -161,50 +154,6 @@ def _outcome(future: Future[Outcome]) -> Outcome:
     except BrokenProcessPool:
         raise
     except Exception as error:  # noqa: BLE001 - the other tasks go on
+        if type(error).__name__ in LOST:
+            return Outcome("stopped", KILLED)
         return Outcome("stopped", f"{type(error).__name__}: {error}")
-
-
-@contextlib.contextmanager
-def _workers(jobs: int, threads: int) -> Iterator[Any]:
-    from joblib.externals.loky import ProcessPoolExecutor
-
-    executor = ProcessPoolExecutor(
-        max_workers=jobs,
-        initializer=_prepare_worker,
-        initargs=(os.getpid(),),
-        env={
-            **{name: os.environ.get(name, value) for name, value in KEPT_MEMORY.items()},
-            "OMP_NUM_THREADS": str(threads),
-            "MKL_NUM_THREADS": str(threads),
-            "OPENBLAS_NUM_THREADS": str(threads),
-        },
-    )
-    try:
-        yield executor
-    except BaseException:
-        executor.shutdown(kill_workers=True)
-        raise
-    executor.shutdown(wait=True)
-
-
-def _prepare_worker(parent: int) -> None:
-    """Die with the parent, even if it is killed; leave Ctrl-C to it."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    if sys.platform == "linux":
-        pr_set_pdeathsig = 1
-        ctypes.CDLL(None, use_errno=True).prctl(pr_set_pdeathsig, signal.SIGKILL)
-    else:
-        _watch(parent)
-    if os.getppid() != parent:
-        os._exit(1)
-
-
-def _watch(parent: int) -> None:
-    import threading
-
-    def look() -> None:
-        while os.getppid() == parent:
-            time.sleep(POLL_SECONDS)
-        os._exit(1)
-
-    threading.Thread(target=look, daemon=True).start()

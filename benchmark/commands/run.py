@@ -55,6 +55,8 @@ class Duration(click.ParamType[float]):
 @click.option("--plan", "plan_only", is_flag=True, help="Say what would run, and how long; run nothing.")
 @click.option("--jobs", type=click.IntRange(min=1), default=1, show_default=True, help="Fits at the same time.")
 @click.option("--threads", type=click.IntRange(min=1), help="Threads a fit (default: cores / jobs).")
+@click.option("--engine", type=click.Choice(["local", "dask", "ray"]), default="local", show_default=True)
+@click.option("--address", help="Of a Dask scheduler or Ray cluster (default: one of its own on this machine).")
 @click.option("--retry-failed", is_flag=True, help="Run again what failed.")
 @click.option("--force", is_flag=True, help="Run again what is stored.")
 @click.option("--max-time", type=Duration(), help="Stop fits after this time and keep checkpoints.")
@@ -67,6 +69,7 @@ def command(**options: Any) -> int:
     from benchmark.settings import folders
     from results.store import Store
 
+    _check_engine(options)
     where = folders(options["results"])
     store = Store(where.results, warn=note)
     asked = suite.load(options["suite"])
@@ -144,15 +147,15 @@ def _engine(tasks: "list[Task]", where: "Folders", store: "Store", options: dict
     import time
 
     import benchmark
-    from benchmark import engine, limits, provenance, stores
+    from benchmark import engine, executors, limits, provenance, stores
     from benchmark.execute import Machine
     from benchmark.progress import shown
 
     store.check_writable()
     head, dirty = provenance.commit()
     place = Machine(
-        data=where.data,
-        cache=where.cache,
+        data=where.data.absolute(),
+        cache=where.cache.absolute(),
         store=where.results.absolute(),
         threads=options["threads"] or max(1, limits.limits().usable // options["jobs"]),
         device=options["device"],
@@ -161,10 +164,13 @@ def _engine(tasks: "list[Task]", where: "Folders", store: "Store", options: dict
         git_commit=head,
         git_dirty=dirty,
     )
+    workers = executors.opener(
+        options["engine"], threads=place.threads, address=options["address"], device=options["device"]
+    )
     again: Again = "all" if options["force"] else "failed" if options["retry_failed"] else "never"
     with shown(store, tasks) as progress:
         ready = stores.with_images(tasks, where.data, where.cache, progress)
-        engine.Engine(place, options["jobs"], again, progress.finished, progress.tick).run(ready)
+        engine.Engine(place, workers, options["jobs"], again, progress.finished, progress.tick).run(ready)
     return progress.troubles
 
 
@@ -208,6 +214,15 @@ def _assignments(texts: tuple[str, ...]) -> dict[str, dict[str, Any]]:
         method, name, value = parse_assignment(text)
         sets.setdefault(method, {})[name] = value
     return sets
+
+
+def _check_engine(options: dict[str, Any]) -> None:
+    if options["address"] is None:
+        return
+    if options["engine"] == "local":
+        raise BenchError("--address says where a cluster is: give --engine dask or ray with it")
+    if options["threads"] is None:
+        raise BenchError("with --address give --threads too: the cores of one of its workers")
 
 
 def _device(name: str) -> str:

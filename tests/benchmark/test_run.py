@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmark import engine
+from benchmark import executors
 from results.store import Store
 
 
@@ -63,7 +63,7 @@ def test_a_worker_keeps_the_memory_that_a_step_frees_for_the_next_one():
             counts.append(resource.getrusage(resource.RUSAGE_SELF).ru_minflt)
         return counts[-1] - counts[0]
 
-    with engine._workers(1, 1) as executor:
+    with executors.Local(threads=1)(1) as executor:
         assert executor.submit(page_faults).result() < 1000
 
 

@@ -1,0 +1,136 @@
+"""`bench run --engine`: the same bits wherever fits run, and nothing that outlives its caller."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+
+from results.store import Store
+
+ENGINES = [
+    pytest.param(
+        name, marks=pytest.mark.skipif(find_spec(package) is None, reason=f"the extra {name} is not installed")
+    )
+    for name, package in (("dask", "distributed"), ("ray", "ray"))
+]
+DASK = ENGINES[0].marks
+
+
+def scores_of(root):
+    store = Store(root)
+    return {record.key: store.scores(record.key).values.tobytes() for record in store.records()}
+
+
+def workers_of(house):
+    """Processes that were started with the folder of results of this house."""
+    wanted = f"BENCH_RESULTS={house.results}".encode()
+    found = set()
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            state = (process / "stat").read_text().rpartition(")")[2].split()[0]
+            if wanted in (process / "environ").read_bytes().split(b"\0") and state != "Z":
+                found.add(int(process.name))
+        except OSError:
+            continue
+    return found
+
+
+def wait_for(condition, seconds=120):
+    until = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < until, "waited too long"
+        time.sleep(0.1)
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_cluster_of_this_machine_gives_the_same_bits(engine, house, finished):
+    done = house.run("--threads", "1", "--engine", engine, "--jobs", "2")
+    assert done.returncode == 0, done.stderr
+    assert scores_of(house.results) == scores_of(finished.results)
+    wait_for(lambda: not workers_of(house))
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_no_worker_outlives_a_killed_parent(engine, house):
+    process = house.start("run", "--suite", house.suite, "--threads", "1", "--engine", engine)
+    wait_for(lambda: any((house.results / "locks").glob("*.json")))
+    assert len(workers_of(house)) > 1
+    os.kill(process.pid, signal.SIGKILL)
+    process.communicate()
+    wait_for(lambda: not workers_of(house))
+
+
+@pytest.fixture
+def scheduler(house):
+    """Address of a Dask scheduler that runs as a process of its own, and a function that starts a worker of it."""
+    file = house.root / "scheduler.json"
+    command = [sys.executable, "-m", "distributed.cli.dask_"]
+    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "env": house.env, "cwd": house.root}
+    own = ["--port", "0", "--no-dashboard", "--scheduler-file", str(file)]
+    started = [subprocess.Popen([*command[:-1], command[-1] + "scheduler", *own], **quiet)]
+
+    def start_worker(threads):
+        words = ["--nthreads", str(threads), "--no-nanny", "--no-dashboard", "--scheduler-file", str(file)]
+        started.append(subprocess.Popen([*command[:-1], command[-1] + "worker", *words], **quiet))
+
+    wait_for(file.exists)
+    yield json.loads(file.read_text())["address"], start_worker
+    for process in started:
+        process.kill()
+        process.wait()
+
+
+@pytest.mark.parametrize("threads", [pytest.param(count, marks=DASK) for count in (0, 1, 2)])
+def test_workers_of_a_dask_cluster_run_one_fit_each(threads, house, scheduler, finished):
+    from distributed import Client
+
+    address, start_worker = scheduler
+    if threads:
+        start_worker(threads)
+        with Client(address) as client:
+            client.wait_for_workers(1)
+    done = house.run("--threads", "1", "--engine", "dask", "--address", address)
+    if threads == 1:
+        assert done.returncode == 0, done.stderr
+        assert scores_of(house.results) == scores_of(finished.results)
+        return
+    assert done.returncode == 2
+    assert ("has no workers" if threads == 0 else "start it with --nthreads 1") in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_an_address_at_which_nothing_listens_is_refused_in_one_line(engine, house):
+    done = house.run("--threads", "1", "--engine", engine, "--address", "127.0.0.1:9")
+    assert done.returncode == 2
+    assert done.stderr.splitlines()[-1].startswith(f"bench: no {engine.capitalize()} ")
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--address", "here:1"), "give --engine dask or ray with it"),
+        (("--engine", "dask", "--address", "here:1"), "with --address give --threads too"),
+        (("--engine", "spark"), "'spark' is not one of"),
+    ],
+)
+def test_an_address_needs_an_engine_and_threads(words, said, bench, house):
+    code, _, err = bench("run", "--suite", house.suite, *words)
+    assert code == 2
+    assert said in err
+    assert not house.results.exists()
+
+
+@pytest.mark.parametrize(("engine", "package"), [("dask", "distributed"), ("ray", "ray")])
+def test_an_engine_that_is_not_installed_is_named_with_its_extra(engine, package, bench, house, monkeypatch):
+    monkeypatch.setitem(sys.modules, package, None)
+    code, _, err = bench("run", "--suite", house.suite, "--method", "devnet", "--engine", engine)
+    assert code == 2
+    assert err.splitlines()[-1].endswith(f"pip install 'swanbench[{engine}]'")
