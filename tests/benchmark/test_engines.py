@@ -5,13 +5,11 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
-
-from results.store import Store
+from running import scores_of, wait_for
 
 ENGINES = [
     pytest.param(
@@ -20,11 +18,6 @@ ENGINES = [
     for name, package in (("dask", "distributed"), ("ray", "ray"))
 ]
 DASK = ENGINES[0].marks
-
-
-def scores_of(root):
-    store = Store(root)
-    return {record.key: store.scores(record.key).values.tobytes() for record in store.records()}
 
 
 def workers_of(house):
@@ -41,18 +34,11 @@ def workers_of(house):
     return found
 
 
-def wait_for(condition, seconds=120):
-    until = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < until, "waited too long"
-        time.sleep(0.1)
-
-
 @pytest.mark.parametrize("engine", ENGINES)
 def test_a_cluster_of_this_machine_gives_the_same_bits(engine, house, finished):
     done = house.run("--threads", "1", "--engine", engine, "--jobs", "2")
     assert done.returncode == 0, done.stderr
-    assert scores_of(house.results) == scores_of(finished.results)
+    assert scores_of(house) == scores_of(finished)
     wait_for(lambda: not workers_of(house))
 
 
@@ -98,7 +84,7 @@ def test_workers_of_a_dask_cluster_run_one_fit_each(threads, house, scheduler, f
     done = house.run("--threads", "1", "--engine", "dask", "--address", address)
     if threads == 1:
         assert done.returncode == 0, done.stderr
-        assert scores_of(house.results) == scores_of(finished.results)
+        assert scores_of(house) == scores_of(finished)
         return
     assert done.returncode == 2
     assert ("has no workers" if threads == 0 else "start it with --nthreads 1") in done.stderr

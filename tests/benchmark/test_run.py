@@ -2,30 +2,13 @@
 
 import platform
 import signal
-import time
 from pathlib import Path
 
 import pytest
+from running import scores_of, wait_for
 
 from benchmark import executors
 from results.store import Store
-
-
-def scores_of(house):
-    """AUC and the bytes of the scores by key."""
-    store = Store(house.results)
-    return {
-        record.key: (record.metrics.auroc, store.scores(record.key).values.tobytes())
-        for record in store.records()
-        if record.status == "done"
-    }
-
-
-def wait_for(condition, seconds=120):
-    until = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < until, "waited too long"
-        time.sleep(0.05)
 
 
 def descendants(pid):

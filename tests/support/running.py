@@ -1,0 +1,22 @@
+"""What tests of runs in processes of their own share."""
+
+import time
+
+from results.store import Store
+
+
+def scores_of(house):
+    """AUC and the bytes of the scores by key."""
+    store = Store(house.results)
+    return {
+        record.key: (record.metrics.auroc, store.scores(record.key).values.tobytes())
+        for record in store.records()
+        if record.status == "done"
+    }
+
+
+def wait_for(condition, seconds=120):
+    until = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < until, "waited too long"
+        time.sleep(0.05)
