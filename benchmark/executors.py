@@ -10,6 +10,7 @@ import os
 import signal
 import sys
 import time
+import warnings
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from contextlib import AbstractContextManager
@@ -53,12 +54,15 @@ class Local:
         executor = ProcessPoolExecutor(
             max_workers=jobs, initializer=_prepare_worker, initargs=(os.getpid(),), env=_environment(self.threads)
         )
-        try:
-            yield executor
-        except BaseException:
-            executor.shutdown(kill_workers=True)
-            raise
-        executor.shutdown(wait=True)
+        with warnings.catch_warnings():
+            # With psutil beside it loky replaces a worker that has grown, and calls it a leak: it is kept memory.
+            warnings.filterwarnings("ignore", message="A worker stopped while some jobs were given to the executor")
+            try:
+                yield executor
+            except BaseException:
+                executor.shutdown(kill_workers=True)
+                raise
+            executor.shutdown(wait=True)
 
 
 @dataclass(frozen=True)
@@ -76,23 +80,22 @@ class Dask:
             from distributed import Client, LocalCluster
 
         with contextlib.ExitStack() as stack:
-            if self.address is None:
-                stack.enter_context(dask.config.set({"distributed.scheduler.allowed-failures": 0}))
-                cluster = LocalCluster(
-                    n_workers=jobs,
-                    threads_per_worker=1,
-                    memory_limit=None,
-                    dashboard_address=None,
-                    silence_logs=logging.CRITICAL,
-                    env=_environment(self.threads),
-                )
-                stack.enter_context(cluster)
+            stack.enter_context(dask.config.set({"distributed.scheduler.allowed-failures": 0}))
             try:
-                client = stack.enter_context(Client(self.address or cluster, timeout=CONNECT_SECONDS))
-            except (OSError, ValueError) as error:
-                raise BenchError(f"no Dask scheduler answers at {self.address}: start one by dask scheduler") from error
-            if self.address is None:
-                client.run(_die_with_parent)
+                cluster = self.address or stack.enter_context(
+                    LocalCluster(
+                        n_workers=jobs,
+                        threads_per_worker=1,
+                        memory_limit=None,
+                        dashboard_address=None,
+                        silence_logs=logging.CRITICAL,
+                        env=_environment(self.threads),
+                        preload=[__name__],
+                    )
+                )
+                client = stack.enter_context(Client(cluster, timeout=CONNECT_SECONDS))
+            except (OSError, RuntimeError, ValueError) as error:
+                raise _no_cluster("Dask scheduler", self.address, "dask scheduler", error) from error
             _check_workers(client.nthreads(), self.address)
             yield client.get_executor(pure=False, retries=0)
 
@@ -124,7 +127,7 @@ class Ray:
                 **own,
             )
         except (OSError, RuntimeError, ValueError) as error:
-            raise BenchError(f"no Ray cluster answers at {self.address}: start one by ray start --head") from error
+            raise _no_cluster("Ray cluster", self.address, "ray start --head", error) from error
         remote = ray.remote(num_cpus=self.threads, num_gpus=int(self.on_gpu), max_retries=0)(_called)
         try:
             yield _RayExecutor(remote)
@@ -166,6 +169,13 @@ def _needed(extra: str) -> Iterator[None]:
         raise BenchError(f"the engine {extra} is not installed: pip install 'swanbench[{extra}]'") from error
 
 
+def _no_cluster(name: str, address: str | None, command: str, error: Exception) -> BenchError:
+    if address is not None:
+        return BenchError(f"no {name} answers at {address}: start one by {command}")
+    said = str(error).partition("\n")[0]
+    return BenchError(f"no {name} could be started on this machine ({said}): use --engine local")
+
+
 def _knock(address: str | None) -> None:
     """Raise OSError where nothing listens at HOST:PORT, for which Ray itself would wait minutes."""
     import socket
@@ -196,7 +206,8 @@ def _prepare_worker(parent: int) -> None:
         os._exit(1)
 
 
-def _die_with_parent() -> None:
+def dask_setup(worker: object) -> None:  # noqa: ARG001 - Dask calls it by this name and gives the worker
+    """What a worker of an own Dask cluster does first, also one that took the place of a killed one."""
     _watch(os.getppid())
 
 

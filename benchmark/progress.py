@@ -18,7 +18,10 @@ LINE_SECONDS = 30.0
 
 
 class Progress:
-    """Reads the progress files of the fits at work; `tick` redraws, `finished` counts."""
+    """Reads the progress files of the fits at work; `tick` redraws, `finished` counts.
+
+    The time left is told by what was done since the start, without the part that a checkpoint of an earlier call held.
+    """
 
     def __init__(self, store: Store, tasks: Sequence[Task], bar: Any) -> None:
         self._store = store
@@ -28,6 +31,7 @@ class Progress:
         self._spoken = self._started
         self._all = bar.add_task("all fits", total=len(tasks)) if bar else None
         self._lines: dict[str, Any] = {}
+        self._found: dict[str, float] = {}
         self.done = 0
         self.troubles = 0
 
@@ -74,7 +78,9 @@ class Progress:
                 at_work[key] = (task, json.loads(self._store.progress_path(key).read_text(encoding="utf-8")))
             except (OSError, ValueError):
                 continue
-        part = sum(state["done"] / max(state["total"], 1) for _, state in at_work.values())
+        shares = {key: state["done"] / max(state["total"], 1) for key, (_, state) in at_work.items()}
+        self._found |= {key: min(share, self._found.get(key, share)) for key, share in shares.items()}
+        part = sum(shares.values())
         if self._bar:
             self._bar.update(self._all, completed=self.done + part)
             for key, (task, state) in at_work.items():
@@ -83,8 +89,9 @@ class Progress:
                 self._bar.update(self._lines[key], completed=state["done"], total=state["total"])
         elif time.monotonic() - self._spoken > LINE_SECONDS:
             self._spoken = time.monotonic()
-            share = (self.done + part) / max(self.done + len(self._tasks), 1)
-            left = (self._spoken - self._started) * (1 - share) / share if share > 0 else None
+            count = max(self.done + len(self._tasks), 1)
+            share, gained = (self.done + part) / count, (self.done + part - sum(self._found.values())) / count
+            left = (self._spoken - self._started) * (1 - share) / gained if gained > 0 else None
             self._say(f"{share:.0%} of all fits done" + (f", about {_time(left)} left" if left is not None else ""))
 
     def _say(self, text: str) -> None:

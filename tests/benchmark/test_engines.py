@@ -11,13 +11,11 @@ from pathlib import Path
 import pytest
 from running import scores_of, wait_for
 
-ENGINES = [
-    pytest.param(
-        name, marks=pytest.mark.skipif(find_spec(package) is None, reason=f"the extra {name} is not installed")
-    )
+DASK, RAY = (
+    pytest.mark.skipif(find_spec(package) is None, reason=f"the extra {name} is not installed")
     for name, package in (("dask", "distributed"), ("ray", "ray"))
-]
-DASK = ENGINES[0].marks
+)
+ENGINES = [pytest.param("dask", marks=DASK), pytest.param("ray", marks=RAY)]
 
 
 def workers_of(house):
@@ -97,6 +95,36 @@ def test_an_address_at_which_nothing_listens_is_refused_in_one_line(engine, hous
     assert done.returncode == 2
     assert done.stderr.splitlines()[-1].startswith(f"bench: no {engine.capitalize()} ")
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("engine", "starts"),
+    [
+        pytest.param("dask", "distributed.LocalCluster", marks=DASK),
+        pytest.param("ray", "ray.init", marks=RAY),
+    ],
+)
+def test_a_cluster_that_cannot_be_started_is_one_line(engine, starts, bench, house, monkeypatch):
+    def fail(*args, **named):
+        raise OSError("too many open files\nmore")
+
+    monkeypatch.setattr(starts, fail)
+    code, _, err = bench("run", "--suite", house.suite, "--method", "devnet", "--engine", engine)
+    assert code == 2
+    assert err.splitlines()[-1].endswith("on this machine (too many open files): use --engine local")
+
+
+@DASK
+def test_a_dask_worker_that_took_the_place_of_a_killed_one_dies_with_the_parent_too(house):
+    """Nannies of Dask start another worker where one was killed; left alone it lives on for minutes."""
+    process = house.start("run", "--suite", house.suite, "--threads", "1", "--engine", "dask")
+    wait_for(lambda: any((house.results / "locks").glob("*.json")))
+    first = workers_of(house)
+    os.kill(max(first - {process.pid}), signal.SIGKILL)
+    wait_for(lambda: workers_of(house) - first)
+    os.kill(process.pid, signal.SIGKILL)
+    process.communicate()
+    wait_for(lambda: not workers_of(house), seconds=60)
 
 
 @pytest.mark.parametrize(
