@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from results.pruning import Found
+    from results.record import Record
     from results.removal import Item
 
 
@@ -21,12 +22,20 @@ def command() -> None:
     """Records of a results folder."""
 
 
+records_option = click.option(
+    "--results",
+    type=FilePath(),
+    metavar="DIR",
+    help="Results folder (default: BENCH_RESULTS, else runs); 'reference' is the packaged index.",
+)
+
+
 @command.command("list")
-@results_option
+@records_option
 @json_option
 def list_(results: "Path | None", as_json: bool) -> None:
     """One line a run."""
-    rows = [_row(record) for record in _store(results).records()]
+    rows = [_row(record) for record in _records(results)]
     rows.sort(key=lambda row: row["name"])
     if as_json:
         echo_json(rows)
@@ -40,22 +49,24 @@ def list_(results: "Path | None", as_json: bool) -> None:
 
 @command.command("show")
 @click.argument("run")
-@results_option
+@records_option
 def show(run: str, results: "Path | None") -> None:
     """The record of RUN: a name, or the beginning of a key."""
     from results.record import encode
 
-    click.echo(encode(_find(_store(results), run)).decode(), nl=False)
+    click.echo(encode(_find(results, run)).decode(), nl=False)
 
 
 @command.command("why")
 @click.argument("run")
-@results_option
+@records_option
 def why(run: str, results: "Path | None") -> None:
     """What made the number of RUN: parameters, data, weights, code, machine."""
-    store = _store(results)
-    record = _find(store, run)
-    for line in _explanation(store, record):
+    from benchmark.settings import folders
+    from results.store import Store
+
+    record = _find(results, run)
+    for line in _explanation(record, Store(folders(results).results).traceback_path(record.key)):
         click.echo(line)
 
 
@@ -69,12 +80,12 @@ def why(run: str, results: "Path | None") -> None:
     help="A table for people, or whole records, one a line, as results/reference keeps them.",
 )
 @click.option("--output", type=FilePath(dir_okay=False), metavar="FILE", help="Write to FILE.")
-@results_option
+@records_option
 def export(form: str, output: "Path | None", results: "Path | None") -> None:
     """All records of a folder in one file."""
     from results.export import frame, lines
 
-    records = _store(results).records()
+    records = _records(results)
     text = lines(records) if form == "jsonl" else frame(records).to_csv(index=False, lineterminator="\n")
     if output is None:
         click.echo(text, nl=False)
@@ -198,6 +209,12 @@ def _store(results: "Path | None") -> Any:
     return Store(root, warn=note)
 
 
+def _records(results: "Path | None") -> "list[Record]":
+    from benchmark.gather import gather
+
+    return gather([] if results is None else [results], note)
+
+
 def _row(record: Any) -> dict[str, Any]:
     spec = record.spec
     return {
@@ -219,17 +236,21 @@ def _row(record: Any) -> dict[str, Any]:
     }
 
 
-def _find(store: Any, run: str) -> Any:
-    records = list(store.records())
+def _find(results: "Path | None", run: str) -> Any:
+    from benchmark.settings import folders
+
+    records = _records(results)
     found = [record for record in records if record.key.startswith(run) or record.spec.name == run]
     if len(found) == 1:
         return found[0]
     if found:
         raise BenchError(f"'{run}' fits {len(found)} runs: give more digits of the key (bench results list --json)")
-    raise BenchError(f"no run '{run}' in {store.root}{near(run, [record.spec.name for record in records][:20])}")
+    raise BenchError(
+        f"no run '{run}' in {folders(results).results}{near(run, [record.spec.name for record in records][:20])}"
+    )
 
 
-def _explanation(store: Any, record: Any) -> list[str]:
+def _explanation(record: Any, traceback: "Path") -> list[str]:
     spec, fit = record.spec, record.spec.fit
     head = f"AUC {record.metrics.auroc!r}" if record.metrics else f"{record.status}: {record.error}"
     lines = [
@@ -268,5 +289,5 @@ def _explanation(store: Any, record: Any) -> list[str]:
         ]
     lines += [f"time {name} {seconds:.1f}" for name, seconds in record.timings.items()]
     if record.status == "failed":
-        lines.append(f"traceback {store.traceback_path(record.key)}; bench run ... --retry-failed tries again")
+        lines.append(f"traceback {traceback}; bench run ... --retry-failed tries again")
     return lines

@@ -1,0 +1,38 @@
+"""`bench results list | show | why | export` of the records that come with the package."""
+
+import json
+
+import pytest
+
+from results import reference
+
+RECORDS = list(reference.records())
+
+
+def test_the_packaged_records_are_listed(bench):
+    code, out, _ = bench("results", "list", "--results", "reference", "--json")
+    assert code == 0
+    assert {row["key"]: row["auroc"] for row in json.loads(out)} == {r.key: r.metrics.auroc for r in RECORDS}
+
+
+@pytest.mark.parametrize("record", RECORDS, ids=lambda record: record.spec.name)
+def test_each_packaged_record_is_shown_and_explained(record, bench):
+    code, out, _ = bench("results", "show", record.key[:12], "--results", "reference")
+    assert (code, json.loads(out)["key"]) == (0, record.key)
+    code, out, _ = bench("results", "why", record.spec.name, "--results", "reference")
+    assert code == 0
+    assert out.startswith(f"{record.spec.name}: AUC {record.metrics.auroc!r}")
+    assert f"code digest {record.provenance.code_digest}" in out
+
+
+def test_the_packaged_records_can_be_exported_and_read_again(bench):
+    code, out, _ = bench("results", "export", "--format", "jsonl", "--results", "reference")
+    assert code == 0
+    assert sorted(reference.read(out.encode(), "exported"), key=lambda r: r.key) == sorted(RECORDS, key=lambda r: r.key)
+
+
+def test_a_name_that_is_near_is_offered(bench):
+    name = RECORDS[0].spec.name
+    code, _, err = bench("results", "why", name[:-1] + "x", "--results", "reference")
+    assert code == 2
+    assert f"in reference, did you mean '{name}'?" in err
