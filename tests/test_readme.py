@@ -1,14 +1,12 @@
 """What the README tells people to type exists, and what it counts is so."""
 
 import re
-import shlex
 import tomllib
 from pathlib import Path
 
-import click
 import pytest
+from typing_in import parses
 
-from benchmark.cli import bench
 from benchmark.suite import Selection, expand, load
 from protocols.datasets import infos
 
@@ -19,13 +17,7 @@ COMMANDS = sorted({found for found in re.findall(r"(bench [a-z][^`|&\n]*)", READ
 
 @pytest.mark.parametrize("text", COMMANDS)
 def test_a_command_of_the_readme_can_be_typed(text):
-    words = shlex.split(text.replace("DIR", ".").strip())[1:]
-    command: click.Command = bench
-    context = click.Context(bench, info_name="bench")
-    while isinstance(command, click.Group):
-        _, command, words = command.resolve_command(context, words)
-        context = click.Context(command, parent=context)
-    command.make_context(command.name, words, parent=context.parent)
+    parses(text)
 
 
 def test_the_first_command_installs_an_extra_that_exists_and_runs_a_suite_that_exists():

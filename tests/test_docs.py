@@ -1,0 +1,69 @@
+"""What the pages of documentation tell people to type or copy works, and what they claim is so."""
+
+import re
+from importlib.metadata import EntryPoint
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from typing_in import parses
+
+from benchmark.suite import load
+from protocols import datasets, prepare
+from protocols.draw import first, rank
+from reports.verdict import Sample, compare
+
+PAGES = {path.stem: path.read_text(encoding="utf-8") for path in (Path(__file__).parents[1] / "docs").glob("*.md")}
+COMMANDS = sorted(
+    {found for page in PAGES.values() for found in re.findall(r"(?<![\w-])(bench [a-z][^`|&#\n]*)", page)}
+)
+
+
+def code(page, language):
+    return re.findall(rf"```{language}\n(.*?)```", PAGES[page], re.DOTALL)
+
+
+@pytest.mark.parametrize("text", [text for text in COMMANDS if " " in text and ". " not in text])
+def test_a_command_can_be_typed(text):
+    parses(text)
+
+
+def test_anybody_can_draw_a_split_from_the_page_alone():
+    space: dict = {}
+    exec(code("splits", "python")[0], space)
+    ids = [f"images/cell{number:04d}.png" for number in range(300)]
+    assert space["rank"]("elpv", "anomaly", "3", ids[0]) == rank("elpv", "anomaly", "3", ids[0])
+    assert space["draw"]("elpv", "anomaly", "3", ids, 10) == first("elpv", "anomaly", "3", ids, 10)
+
+
+def test_three_runs_against_three_prove_equivalence_once_in_fifty():
+    assert "in one of fifty attempts" in PAGES["verdicts"]
+    draw, found = np.random.default_rng(0), 0
+    for _ in range(3000):
+        ours, theirs = draw.normal(0.8, 0.02, (2, 3))
+        samples = [Sample(float(one.mean()), float(one.std(ddof=1)), 3) for one in (theirs, ours)]
+        found += compare(*samples, 0.02).agreement == "reproduced"
+    assert 0.01 < found / 3000 < 0.03
+
+
+def test_the_dataset_of_the_page_can_be_prepared(tmp_path, monkeypatch):
+    (tmp_path / "bolts_of_the_page.py").write_text(code("extending", "python")[0], encoding="utf-8")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    point = EntryPoint("bolts", "bolts_of_the_page:DATASETS", datasets.ENTRY_POINTS)
+    monkeypatch.setattr("importlib.metadata.entry_points", lambda *, group: [point])
+    for name in ("ok", "bent", "rusty"):
+        (tmp_path / "raw" / name).mkdir(parents=True)
+        for number in range(4):
+            pixels = np.full((8, 8), 10 * number + len(name), dtype=np.uint8)
+            Image.fromarray(pixels).save(tmp_path / "raw" / name / f"{number:03d}.png")
+    bolts = prepare.prepare(tmp_path / "data", "bolts", tmp_path / "raw")
+    assert [row.id for row in bolts.rows][:2] == ["bent/000.png", "bent/001.png"]
+    assert bolts.labels == ("bent", "rusty") == datasets.infos()["bolts"].known_classes
+
+
+def test_the_suite_of_the_page_can_be_read(tmp_path):
+    text = code("extending", "toml")[1]
+    (tmp_path / "bolts_hard.toml").write_text(text, encoding="utf-8")
+    suite = load(str(tmp_path / "bolts_hard.toml"))
+    assert (suite.id, suite.datasets) == ("bolts_hard", {"bolts": ("bent", "rusty")})
