@@ -167,7 +167,7 @@ def _testable(table: Table, cell: Cell, leaking: frozenset[str], *, include_not_
         return cell.verdict.name
     if not leaking.isdisjoint(cell.measured.series):
         return LEAKING
-    if cell.verdict.name == "stale" or (cell.verdict.name == "not_comparable" and not include_not_comparable):
+    if cell.verdict.comparison is None or (cell.verdict.name == "not_comparable" and not include_not_comparable):
         return cell.verdict.name
     by_runs = table.layout.std == "runs"
     theirs = Sample(cell.published.mean, cell.published.std if by_runs else None, table.layout.paper.runs)

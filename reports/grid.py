@@ -237,7 +237,7 @@ def _legend(table: Table) -> Iterable[str]:
     for agreement, mark in MARKS.items():
         if agreement in used:
             yield f"{mark} {MEANINGS[agreement]}"
-    if any(cell.verdict.name == "not_comparable" for cell in table.cells):
+    if any(cell.verdict.would_be for cell in table.cells):
         yield f"( ) {BRACKETS}"
 
 

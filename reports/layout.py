@@ -11,7 +11,8 @@ column `table`, where a file holds several), its `coordinates` in the file's ord
 and `columns`, the `order` of a coordinate's values where it is not the file's, and
 
 - `measured`: `when` these coordinates hold, `method` measures the cell (empty: nothing does), under `rule`, on splits
-  that have the coordinates of `split` too;
+  that have the coordinates of `split` too; where `history` names a number of a run's history, its last value stands in
+  the cell in place of the AUC and gets no verdict;
 - `means`, cells that are a mean over subsets: `when` these coordinates hold, the mean is taken `over` a coordinate
   whose values are a `group`, or the dataset's classes (`normal_class`), or those of the other lines of the file, or
   `of` another table. A value of a group may be a mean itself;
@@ -59,6 +60,7 @@ class MeasuredBy(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     method: str | None = None
     rule: str = ""
     split: dict[str, str] = {}
+    history: str = ""
 
 
 class DataRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -156,11 +158,15 @@ class Paper(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Source(NamedTuple):
-    """What measures a cell: a detector or variant, under a rule, on splits with the coordinates of `split` too."""
+    """What measures a cell: a detector or variant, under a rule, on splits with the coordinates of `split` too.
+
+    By its AUC, or by the last value of a number in its `history`.
+    """
 
     method: str
     rule: str
     split: Mapping[str, str]
+    history: str = ""
 
 
 class Subset(NamedTuple):
@@ -224,7 +230,7 @@ class Layout:
         """What measures the printed cell at these coordinates; None where nothing does."""
         by = next((rule for rule in self.entry.measured if rule.when.items() <= where.items()), MeasuredBy())
         method = self.paper.methods.get(where.get("method", ""), "") if by.method is None else by.method
-        return Source(method, by.rule or self.rule(where), by.split) if method else None
+        return Source(method, by.rule or self.rule(where), by.split, by.history) if method else None
 
     def subsets(self, where: Mapping[str, str]) -> list[Subset]:
         """The splits behind a cell: one, or for a mean one a subset."""

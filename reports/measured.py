@@ -58,7 +58,8 @@ class Measured:
     `per_seed` holds one value a run (of a mean row: the mean over its subsets), `std` is what is printed beside the
     mean: the sample std over seeds, or for AGAD the population std over classes (`spread_over`; None for one class).
     `seed_std` is always over seeds, None for one. `test_std` is the standard error that the finite test set alone
-    gives one AUC (Hanley-McNeil; None for mean rows). `reasons`: why the runs are not comparable with the paper.
+    gives one AUC (Hanley-McNeil; None for mean rows and for what is no AUC). `reasons`: why the runs are not comparable
+    with the paper.
     """
 
     series: tuple[str, ...]
@@ -102,20 +103,25 @@ def average(
     scale: float,
     spread_over: Spread,
     notes: Iterable[str],
+    history: str = "",
 ) -> Measured | None:
     """One cell of the series of its subsets (one, but for mean rows) and their shares of the mean.
 
-    None where no seed is in all of them.
+    Of `scale` times the AUC, or of the last value of a number in the runs' `history`, as it is. None where no seed is
+    in all subsets.
     """
     shared = sorted(set.intersection(*(set(series.runs) for series in subsets)))
     if not shared:
         return None
-    values = [{run: scale * _auroc(series.runs[run]) for run in shared} for series in subsets]
+    values = [
+        {run: series.runs[run].history[history][-1] if history else scale * _auroc(series.runs[run]) for run in shared}
+        for series in subsets
+    ]
     per_seed = {run: fmean([subset[run] for subset in values], shares) for run in shared}
     seed_std = stdev(per_seed.values()) if len(shared) > 1 else None
     class_std = pstdev(fmean(subset.values()) for subset in values) if len(values) > 1 else None
     used = [series.runs[run] for series in subsets for run in shared]
-    single = used[0].counts if len(subsets) == 1 else None
+    single = used[0].counts if len(subsets) == 1 and not history else None
     mean = fmean(per_seed.values())
     return Measured(
         series=tuple(series.id for series in subsets),

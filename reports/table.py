@@ -136,7 +136,10 @@ class Lookup:
     def series(
         self, source: Source, where: Mapping[str, str], other_data: Callable[[str], str] = lambda _: ""
     ) -> list[Series]:
-        return series_of(self._found.get(_key(source, where), ()), self.versions, other_data=other_data)
+        found = self._found.get(_key(source, where), [])
+        if source.history:
+            found = [record for record in found if record.status == "failed" or source.history in record.history]
+        return series_of(found, self.versions, other_data=other_data)
 
     def values(self, source: Source, coordinate: str) -> list[str]:
         """The values of a split coordinate that a method was run with, under the source's rule and split."""
@@ -231,10 +234,14 @@ def _judged(layout: Layout, at: dict[str, str], value: Value | None, lookup: Loo
         scale=layout.scale,
         spread_over="classes" if layout.std == "classes" else "seeds",
         notes=_not_shown(subsets, shown),
+        history=source.history,
     )
     if measured is None:
         return _cell(layout, at, value, None, Verdict("missing", reasons=("no seed that every subset has",)))
-    verdict = _verdict(layout, value, measured, margin) if value else Verdict("missing")
+    if source.history:
+        verdict = Verdict("not_comparable", reasons=("it is no AUC", *measured.reasons))
+    else:
+        verdict = _verdict(layout, value, measured, margin) if value else Verdict("missing")
     stale = tuple(dict.fromkeys(_age(series, lookup.versions) for series in shown if series.stale))
     return _cell(layout, at, value, measured, Verdict("stale", reasons=stale) if stale else verdict)
 

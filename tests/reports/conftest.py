@@ -29,6 +29,7 @@ def make_record(
     numerics="cpu avx2 torch 2.14",
     started="2026-01-01T00:00:00Z",
     notes=(),
+    history=None,
 ):
     """A record of a run as the harness leaves it; `failed` is the error of a failed one."""
     split_seed = seed if split_seed is None else split_seed
@@ -91,6 +92,7 @@ def make_record(
             test_evaluations=1,
         ),
         notes=list(notes),
+        history=history or {},
     )
 
 

@@ -49,6 +49,18 @@ def test_not_comparable_cells_are_tested_only_on_request(record):
     assert "(not comparable: recipe quick)" in said[1]
 
 
+def test_what_is_no_auc_is_never_tested(record):
+    gan = {"method": "csi_gan", "dataset": "cifar10", "rule": "one_class", "known_class": None, "shots": None}
+    made = [
+        record(0.9, normal_class=str(index), history={"fid": [900.0]}, seed=seed, **gan)
+        for index in range(10)
+        for seed in (0, 1)
+    ]
+    found = gate.check([build(made, "csi_gan:ablation")], include_not_comparable=True)
+    assert [check.name for check in found.checks] == ["cifar10 csi_gan auroc"]
+    assert found.skipped == {"missing": 3, "not_comparable": 1}
+
+
 def test_a_cell_that_two_tables_print_is_tested_once(record):
     records = seeds(record, 0.60, 0.61, 0.62)
     found = gate.check([build(records), build(records, "8")])

@@ -156,8 +156,9 @@ def test_agad_is_a_mean_over_classes():
 def test_kdad_of_table_9_is_that_of_the_general_setting():
     table = layout.resolve("9")
     where = {"source_dataset": "", "dataset": "carpet", "known_class": "", "method": "kdad", "shots": ""}
-    assert table.source(where) == ("kdad", "general", {})
-    assert table.source(where | {"method": "dra", "source_dataset": "grid"}) == ("dra", "cross_domain", {"shots": "10"})
+    assert table.source(where) == layout.Source("kdad", "general", {})
+    fine_tuned = table.source(where | {"method": "dra", "source_dataset": "grid"})
+    assert fine_tuned == layout.Source("dra", "cross_domain", {"shots": "10"})
 
 
 def test_agad_prints_population_stds_over_classes():

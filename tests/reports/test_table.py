@@ -6,6 +6,13 @@ from reports.errors import ReportError
 VERSIONS = {"dra": 1, "kdad": 1, "devnet": 1}
 
 
+ONE_CLASS = {"rule": "one_class", "known_class": None, "shots": None}
+
+
+def with_fid(value):
+    return {**ONE_CLASS, "history": {"loss": [2.0, 1.0], "fid": [99.0, value]}}
+
+
 def build(records, name="2", **options):
     options = {"measures": lambda record: {record.spec.method}, "versions": VERSIONS} | options
     return table.build(layout.resolve(name), records, **options)
@@ -352,6 +359,38 @@ def test_fid_is_measured_by_no_auc(record):
     built = build(classes(record, "csi_gan", "cifar10", [0.9] * 10), "csi_gan:ablation", added_methods=["mine"])
     assert [tuple(one.coordinates.values()) for one in built.cells if one.measured] == [("cifar10", "csi_gan", "auroc")]
     assert cell(built, "cifar10", "csi_gan", "fid").verdict.name == "missing"
+
+
+def test_fid_is_the_mean_over_classes_of_what_the_runs_measured_last(record):
+    made = [
+        record(
+            0.4,
+            method="csi_gan",
+            dataset="cifar10",
+            normal_class=str(index),
+            seed=seed,
+            **with_fid(50.0 + index + seed),
+        )
+        for index in range(10)
+        for seed in range(2)
+    ]
+    found = cell(build(made, "csi_gan:ablation"), "cifar10", "csi_gan", "fid")
+    # mean of 50 to 59 is 54.5 with seed 0 and 55.5 with seed 1; sample std of the two is sqrt(1 / 2)
+    assert (found.measured.mean, found.measured.std) == (pytest.approx(55), pytest.approx(0.5**0.5))
+    assert found.measured.test_std is None
+    assert (found.verdict.name, found.verdict.would_be) == ("not_comparable", None)
+    assert found.verdict.reasons == ("it is no AUC",)
+    auroc = cell(build(made, "csi_gan:ablation"), "cifar10", "csi_gan", "auroc").measured
+    assert auroc.mean == pytest.approx(40)
+
+
+def test_fid_lacks_the_classes_whose_runs_did_not_measure_it(record):
+    made = [
+        record(method="csi_gan", dataset="cifar10", normal_class=str(index), **(with_fid(50.0) if index else ONE_CLASS))
+        for index in range(10)
+    ]
+    found = cell(build(made, "csi_gan:ablation"), "cifar10", "csi_gan", "fid")
+    assert (found.measured, found.verdict.reasons) == (None, ("9 of 10 subsets measured",))
 
 
 def test_cifar100_of_csi_gan_is_comparable_on_the_shifted_list_only(record):
