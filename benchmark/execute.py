@@ -2,6 +2,7 @@
 
 import errno
 import json
+import platform
 import time
 import traceback
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -40,7 +41,10 @@ OutcomeState = Literal["done", "taken", "failed", "busy", "blocked", "paused", "
 
 @dataclass(frozen=True)
 class Machine:
-    """What a worker must know of this call: folders, threads a fit, device, deadline (UNIX time), state of the code."""
+    """What a worker must know of this call: folders, threads a fit, device, deadline (UNIX time), state of the code.
+
+    `code` is the digest of the code that the worker must have too; None for workers of this very installation.
+    """
 
     data: Path
     cache: Path
@@ -51,6 +55,7 @@ class Machine:
     package_version: str
     git_commit: str | None
     git_dirty: bool | None
+    code: str | None = None
 
 
 @dataclass(frozen=True)
@@ -69,6 +74,10 @@ def execute(task: Task, where: Machine, *, again: Again = "never", lost_source: 
     `again` says what is run although it has a record: nothing, what failed, or everything. `lost_source` is why the
     source of this fit failed, in which case its runs fail too.
     """
+    if where.code not in {None, provenance.installed_digest()}:
+        return Outcome(
+            "stopped", f"the worker on {platform.node()} has other code of swanbench: install the same there"
+        )
     store = Store(where.store)
     try:
         with store.claim(task.key) as mine:

@@ -1,12 +1,14 @@
 """What produced a number: versions, commit, and a digest of the code behind a detector."""
 
 import ast
+import functools
 import hashlib
 import subprocess
 from collections.abc import Collection, Iterator
 from importlib.util import find_spec
 from pathlib import Path
 
+PACKAGES = ("benchmark", "methods", "protocols", "results")
 LIBRARIES = ("torch", "torchvision", "numpy", "scikit-learn", "pillow")
 
 
@@ -44,6 +46,18 @@ def code_digest(module: str) -> str:
     whole = hashlib.sha256()
     for name in sorted(found):
         whole.update(f"{name}\n{len(found[name])}\n".encode() + found[name])
+    return whole.hexdigest()
+
+
+@functools.cache
+def installed_digest() -> str:
+    """SHA-256 over the sources and recipes that a fit may use, as they are installed here."""
+    whole = hashlib.sha256()
+    root = Path(__file__).parents[1]
+    for package in PACKAGES:
+        for file in sorted(path for kind in ("py", "toml") for path in (root / package).rglob(f"*.{kind}")):
+            content = file.read_bytes()
+            whole.update(f"{file.relative_to(root).as_posix()}\n{len(content)}\n".encode() + content)
     return whole.hexdigest()
 
 

@@ -163,6 +163,7 @@ def _engine(tasks: "list[Task]", where: "Folders", store: "Store", options: dict
         package_version=benchmark.__version__,
         git_commit=head,
         git_dirty=dirty,
+        code=None if options["address"] is None else provenance.installed_digest(),
     )
     workers = executors.opener(
         options["engine"], threads=place.threads, address=options["address"], device=options["device"]

@@ -5,11 +5,16 @@ import os
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from running import scores_of, wait_for
+
+from benchmark import provenance
+from benchmark.execute import Machine, execute
 
 DASK, RAY = (
     pytest.mark.skipif(find_spec(package) is None, reason=f"the extra {name} is not installed")
@@ -87,6 +92,27 @@ def test_workers_of_a_dask_cluster_run_one_fit_each(threads, house, scheduler, f
     assert done.returncode == 2
     assert ("has no workers" if threads == 0 else "start it with --nthreads 1") in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_a_worker_with_other_code_makes_no_run(tmp_path):
+    place = Machine(
+        data=tmp_path,
+        cache=tmp_path,
+        store=tmp_path / "runs",
+        threads=1,
+        device="cpu",
+        deadline=None,
+        package_version="0",
+        git_commit=None,
+        git_dirty=None,
+        code="of another version",
+    )
+    task = SimpleNamespace(key="a", runs=(), is_source=False)
+    outcome = execute(task, place)
+    assert outcome.state == "stopped"
+    assert outcome.reason.endswith("has other code of swanbench: install the same there")
+    assert not place.store.exists()
+    assert execute(task, replace(place, code=provenance.installed_digest())).state == "taken"
 
 
 @pytest.mark.parametrize("engine", ENGINES)
