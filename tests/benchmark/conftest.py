@@ -8,11 +8,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import running
 from PIL import Image
 
 from benchmark import plan as planning
 from benchmark.cli import status
-from benchmark.execute import Machine
 from benchmark.planned import Request
 from benchmark.settings import Folders
 from benchmark.suite import Selection, load
@@ -280,17 +280,7 @@ class Drifting:
 
     @property
     def machine(self):
-        return Machine(
-            data=self.data,
-            cache=self.house.root / "cache",
-            store=self.house.results,
-            threads=1,
-            device="cpu",
-            deadline=None,
-            package_version="0",
-            git_commit=None,
-            git_dirty=None,
-        )
+        return running.machine(self.data, self.house.root / "cache", self.house.results)
 
     def suite(self, text):
         path = self.house.root / "made.toml"

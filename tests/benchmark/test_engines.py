@@ -11,10 +11,10 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from running import scores_of, wait_for
+from running import machine, scores_of, wait_for
 
 from benchmark import provenance
-from benchmark.execute import Machine, execute
+from benchmark.execute import execute
 
 DASK, RAY = (
     pytest.mark.skipif(find_spec(package) is None, reason=f"the extra {name} is not installed")
@@ -95,18 +95,7 @@ def test_workers_of_a_dask_cluster_run_one_fit_each(threads, house, scheduler, f
 
 
 def test_a_worker_with_other_code_makes_no_run(tmp_path):
-    place = Machine(
-        data=tmp_path,
-        cache=tmp_path,
-        store=tmp_path / "runs",
-        threads=1,
-        device="cpu",
-        deadline=None,
-        package_version="0",
-        git_commit=None,
-        git_dirty=None,
-        code="of another version",
-    )
+    place = replace(machine(tmp_path, tmp_path, tmp_path / "runs"), code="of another version")
     task = SimpleNamespace(key="a", runs=(), is_source=False)
     outcome = execute(task, place)
     assert outcome.state == "stopped"

@@ -2,6 +2,7 @@
 
 import time
 
+from benchmark.execute import Machine
 from results.store import Store
 
 
@@ -20,3 +21,18 @@ def wait_for(condition, seconds=120):
     while not condition():
         assert time.monotonic() < until, "waited too long"
         time.sleep(0.05)
+
+
+def machine(data, cache, store):
+    """What `bench run` tells its workers of itself."""
+    return Machine(
+        data=data,
+        cache=cache,
+        store=store,
+        threads=1,
+        device="cpu",
+        deadline=None,
+        package_version="0",
+        git_commit=None,
+        git_dirty=None,
+    )
