@@ -28,6 +28,7 @@ LOST = ("KilledWorker", "WorkerCrashedError")
 KEPT_MEMORY = {"MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": str(2**40)}
 """For glibc: what a step frees stays with the process for the next one. To take large blocks anew from the system, page
 by page, cost a tenth of a training step. No number depends on it."""
+_RAY_START = "ray start --head, or set RAY_AUTH_MODE=token if it asks for a token"
 
 
 class Executor(Protocol):
@@ -127,7 +128,7 @@ class Ray:
                 **own,
             )
         except (OSError, RuntimeError, ValueError) as error:
-            raise _no_cluster("Ray cluster", self.address, "ray start --head", error) from error
+            raise _no_cluster("Ray cluster", self.address, _RAY_START, error) from error
         remote = ray.remote(num_cpus=self.threads, num_gpus=int(self.on_gpu), max_retries=0)(_called)
         try:
             yield _RayExecutor(remote)

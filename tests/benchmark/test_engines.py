@@ -3,8 +3,10 @@
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
+import tempfile
 from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
@@ -102,6 +104,38 @@ def test_a_worker_with_other_code_makes_no_run(tmp_path):
     assert outcome.reason.endswith("has other code of swanbench: install the same there")
     assert not place.store.exists()
     assert execute(task, replace(place, code=provenance.installed_digest())).state == "taken"
+
+
+@pytest.fixture
+def head(house, monkeypatch):
+    """Address of a Ray cluster of one processor that runs as processes of its own."""
+    monkeypatch.setenv("RAY_AUTH_MODE", "disabled")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    command = [sys.executable, "-m", "ray.scripts.scripts", "start", "--head", "--block", "--port", str(port)]
+    command += ["--node-ip-address", "127.0.0.1", "--num-cpus", "1", "--include-dashboard", "false"]
+    # Ray refuses socket paths of more than 107 characters, which pytest's folders would make.
+    with tempfile.TemporaryDirectory(prefix="ray") as folder:
+        words = [*command, "--temp-dir", folder, "--disable-usage-stats"]
+        quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "env": house.env, "cwd": house.root}
+        process = subprocess.Popen(words, start_new_session=True, **quiet)
+        wait_for(lambda: answers(port))
+        yield f"127.0.0.1:{port}"
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+
+def answers(port):
+    with socket.socket() as client:
+        return client.connect_ex(("127.0.0.1", port)) == 0
+
+
+@RAY
+def test_a_ray_cluster_by_its_address_gives_the_same_bits(house, head, finished):
+    done = house.run("--threads", "1", "--engine", "ray", "--address", head)
+    assert done.returncode == 0, done.stderr
+    assert scores_of(house) == scores_of(finished)
 
 
 @pytest.mark.parametrize("engine", ENGINES)
