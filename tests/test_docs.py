@@ -1,8 +1,11 @@
 """What the pages of documentation tell people to type or copy works, and what they claim is so."""
 
 import re
+from collections import defaultdict
 from importlib.metadata import EntryPoint
 from pathlib import Path
+from runpy import run_path
+from statistics import fmean
 
 import numpy as np
 import pytest
@@ -13,6 +16,7 @@ from benchmark.suite import load
 from protocols import datasets, prepare
 from protocols.draw import first, rank
 from reports.verdict import Sample, compare
+from results import reference
 
 PAGES = {path.stem: path.read_text(encoding="utf-8") for path in (Path(__file__).parents[1] / "docs").glob("*.md")}
 COMMANDS = sorted(
@@ -67,3 +71,13 @@ def test_the_suite_of_the_page_can_be_read(tmp_path):
     (tmp_path / "bolts_hard.toml").write_text(text, encoding="utf-8")
     suite = load(str(tmp_path / "bolts_hard.toml"))
     assert (suite.id, suite.datasets) == ("bolts_hard", {"bolts": ("bent", "rusty")})
+
+
+def test_the_page_of_measured_values_holds_every_packaged_series():
+    on_page = run_path(str(Path(__file__).parents[1] / "docs" / "hooks.py"))["on_page_markdown"](PAGES["measured"])
+    assert "<!-- tables -->" not in on_page
+    by_series = defaultdict(list)
+    for record in reference.records():
+        by_series[record.series].append(record.metrics.auroc)
+    for values in by_series.values():
+        assert f"**{fmean(values):.3f}" in on_page

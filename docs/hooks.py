@@ -1,0 +1,27 @@
+"""What mkdocs calls while it builds these pages."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from benchmark.measures import measures, versions
+from reports import layout, render, table
+from results import reference
+
+PLACE = "<!-- tables -->"
+
+
+def on_page_markdown(markdown: str, **_: Any) -> str:
+    """Put the tables that the packaged records fill into their place, one heading deeper than they come."""
+    return markdown.replace(PLACE, "\n".join(tables()).replace("# ", "## ")) if PLACE in markdown else markdown
+
+
+def tables() -> Iterator[str]:
+    """The measured part of each table in which a series stands for the first time: later tables repeat some cells."""
+    records, measured_as = list(reference.records()), measures()
+    seen: set[tuple[str, ...]] = set()
+    for name in layout.available():
+        built = table.build(layout.resolve(name), records, measures=measured_as, versions=versions())
+        found = {cell.measured.series for cell in built.cells if cell.measured}
+        if found - seen:
+            yield render.render(built.measured_part(), "md")
+        seen |= found
