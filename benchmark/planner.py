@@ -171,6 +171,8 @@ class Planner:
         }
         files = {arch: self.resources.weights(arch) for arch in info.backbones(params)}
         given = split.train_anomaly if anomalies else ()
+        if not given:
+            info.check_alone(params)
         size, resize = self._image_form(params, dataset)
         spec = FitSpec(
             detector=info.detector_id,

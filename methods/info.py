@@ -144,6 +144,14 @@ class MethodInfo(msgspec.Struct, frozen=True, kw_only=True):
             if params[switch] not in values
         }
 
+    def check_alone(self, params: Mapping[str, ParamValue]) -> None:
+        """Raise MethodError where a switch is on that a fit without labelled anomalies cannot have."""
+        for name, param in self.params.items():
+            if param.needs_anomalies and params.get(name):
+                raise MethodError(
+                    f"{self.detector_id}.{name} has no effect without labelled anomalies: give a gamma above 0.00"
+                )
+
     def check_together(self, params: Mapping[str, ParamValue]) -> None:
         """Raise MethodError where a parameter exceeds the one that bounds it."""
         for name, param in self.params.items():

@@ -55,7 +55,8 @@ class Param(msgspec.Struct, frozen=True, kw_only=True):
     `subset:a,b,c` for a comma-separated choice, `diff` an id of the DIFF table of the papers' differences. Of the
     values of a choice, `refused` names those that no run may have, `leaking` those by which test labels get into the
     scores, so that no gate counts a run with them; each with the reason. `only_where` names parameters and those values
-    of theirs without which this one has no effect: then it is in no resolved parameters, and so in no key.
+    of theirs without which this one has no effect: then it is in no resolved parameters, and so in no key. A switch
+    that `needs_anomalies` has no effect without labelled ones: a fit that has it on and is given none is blocked.
     """
 
     type: Literal["float", "int", "bool", "str", "size"]
@@ -72,6 +73,7 @@ class Param(msgspec.Struct, frozen=True, kw_only=True):
     form: Annotated[str, Meta(pattern=r"\Asubset:\w+(,\w+)*\Z")] | None = None
     at_most: str | None = None
     only_where: dict[str, tuple[str | bool, ...]] = {}
+    needs_anomalies: bool = False
     refused: dict[str, str] = {}
     leaking: dict[str, str] = {}
     diff: Annotated[str, Meta(pattern=r"\A[A-Z]\d+[a-z]?(, [A-Z]\d+[a-z]?)*\Z")] | None = None

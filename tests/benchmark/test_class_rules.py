@@ -131,6 +131,16 @@ def test_runs_that_a_table_does_not_have_are_left_out():
     assert frozen == {"0.01", "0.03", "0.05", "0.10"}
 
 
+def test_a_switch_that_needs_anomalies_is_blocked_where_there_are_none(digits):
+    plan = digits.plan(digits.suite(SHARE), methods=("agad_unet_freeze_bn",), normal_classes=("0",), seeds=(0,))
+    assert {run.wanted.gamma: run.state for run in plan.runs} == {
+        "0.00": "blocked",
+        "0.10": "missing",
+        "0.50": "missing",
+    }
+    assert plan.runs[0].reason == "agad.freeze_bn has no effect without labelled anomalies: give a gamma above 0.00"
+
+
 def test_many_splits_of_one_large_set_cost_little_more_than_one(drifting):
     """300 of the 900 splits behind AGAD's Table 5, on 60,000 rows whose images nobody opens."""
     folder = drifting.data / "cifar10"
