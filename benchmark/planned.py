@@ -19,11 +19,15 @@ State = Literal["cached", "missing", "failed", "blocked"]
 
 @dataclass(frozen=True)
 class Request:
-    """How the runs of a plan are to be made; None leaves the suite's or the machine's own choice."""
+    """How the runs of a plan are to be made; None leaves the suite's or the machine's own choice.
+
+    `split_seed` draws the splits of all runs; None: each run's seed draws its own.
+    """
 
     recipe: str | None = None
     sets: Mapping[str, Mapping[str, ParamValue]] = field(default_factory=dict)
     split_options: Mapping[str, Any] = field(default_factory=dict)
+    split_seed: int | None = None
     weights: Sequence[str] = ()
     precision: str | None = None
     device: str = "cpu"

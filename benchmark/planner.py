@@ -131,7 +131,7 @@ class Planner:
                 gamma=named.gamma,
                 options=dict(split.options),
             ),
-            split_seed=named.seed,
+            split_seed=self._split_seed(named),
             source=source.spec if source else None,
             deviations=list(dict.fromkeys(self._deviations(info, split, fit))),
         )
@@ -158,7 +158,11 @@ class Planner:
         options = {**self.suite.options, **info.split(self.recipe), **self.request.split_options}
         # A method without anomalies is scored on the test set of the ten-shot split (design section 6).
         coordinates = asdict(wanted) | {"shots": TEN if wanted.shots is None else wanted.shots}
-        return self.resources.split(rule, self.resources.dataset(wanted.dataset), wanted.seed, coordinates, options)
+        dataset = self.resources.dataset(wanted.dataset)
+        return self.resources.split(rule, dataset, self._split_seed(wanted), coordinates, options)
+
+    def _split_seed(self, wanted: Wanted) -> int:
+        return wanted.seed if self.request.split_seed is None else self.request.split_seed
 
     def _fit(
         self, info: MethodInfo, split: Split, seed: int, *, anomalies: bool, source: PlannedFit | None = None

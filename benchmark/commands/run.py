@@ -43,6 +43,7 @@ class Duration(click.ParamType[float]):
 @click.option("--shots", type=CommaList(int, least=1), help="Numbers of labelled anomalies.")
 @click.option("--gamma", "gammas", type=CommaList(), help="Shares of labelled anomalies, such as 0.00,0.05.")
 @click.option("--seed", "seeds", type=CommaList(int), help="Seeds, each of a split and a training.")
+@click.option("--split-seed", type=int, help="One seed for the splits of all runs; --seed is then of trainings alone.")
 @click.option("--recipe", help="official, paper or quick (default: the suite's).")
 @click.option(
     "--set", "sets", multiple=True, metavar="METHOD.PARAM=VALUE", help="Override a hyper-parameter; repeatable."
@@ -91,6 +92,7 @@ def command(**options: Any) -> int:
             recipe=options["recipe"],
             sets=_assignments(options["sets"]),
             split_options=parse_options(options["options"], deduplicate=options["deduplicate"]),
+            split_seed=options["split_seed"],
             weights=options["weights"],
             precision=options["precision"],
             device=_device(options["device"]),

@@ -87,3 +87,16 @@ def test_parameters_of_fine_tuning_are_given_to_fits_that_start_from_another_alo
     }
     assert fit_params(params) == {"lr": 1.0, "epochs": 30}
     assert fit_params(params, fine_tuned=True) == {"lr": 1.0, "epochs": 10, "finetune.frozen": True}
+
+
+def test_several_seeds_may_be_trained_on_one_split(plan):
+    three = Selection(methods=("devnet",), seeds=(0, 1, 2))
+    fixed, own = plan(selection=three, split_seed=1).runs, plan(selection=three).runs
+    assert {run.spec.split_seed for run in fixed} == {1}
+    assert len({(run.wanted.known_class, run.split.fingerprints["train_anomaly"]) for run in fixed}) == len(fixed) / 3
+    assert len({run.spec.key for run in fixed}) == len(fixed)
+    by_name = {run.spec.name.rpartition("-")[0]: run.spec.key for run in own}
+    shared = {name: run.spec.key for run in fixed if (name := run.spec.name.rpartition("-")[0]) in by_name}
+    assert shared == {name: key for name, key in by_name.items() if name.endswith("-s1")}
+    assert {run.spec.series for run in fixed} == {run.spec.series for run in own}
+    assert {run.spec.name.split("-")[-2] for run in fixed} == {"s0.1", "s1", "s2.1"}
