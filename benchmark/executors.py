@@ -68,7 +68,10 @@ class Local:
 
 @dataclass(frozen=True)
 class Dask:
-    """The workers of the Dask scheduler at `address`, or of a cluster of its own on this machine."""
+    """The workers of the Dask scheduler at `address`, or of a cluster of its own on this machine.
+
+    Dask itself lets the latter die with this process.
+    """
 
     threads: int
     address: str | None
@@ -91,7 +94,6 @@ class Dask:
                         dashboard_address=None,
                         silence_logs=logging.CRITICAL,
                         env=_environment(self.threads),
-                        preload=[__name__],
                     )
                 )
                 client = stack.enter_context(Client(cluster, timeout=CONNECT_SECONDS))
@@ -205,11 +207,6 @@ def _prepare_worker(parent: int) -> None:
         _watch(parent)
     if os.getppid() != parent:
         os._exit(1)
-
-
-def dask_setup(worker: object) -> None:  # noqa: ARG001 - Dask calls it by this name and gives the worker
-    """What a worker of an own Dask cluster does first, also one that took the place of a killed one."""
-    _watch(os.getppid())
 
 
 def _watch(parent: int) -> None:

@@ -165,7 +165,7 @@ def test_a_cluster_that_cannot_be_started_is_one_line(engine, starts, bench, hou
 
 @DASK
 def test_a_dask_worker_that_took_the_place_of_a_killed_one_dies_with_the_parent_too(house):
-    """Nannies of Dask start another worker where one was killed; left alone it lives on for minutes."""
+    """Nannies of Dask start another worker where one was killed."""
     process = house.start("run", "--suite", house.suite, "--threads", "1", "--engine", "dask")
     wait_for(lambda: any((house.results / "locks").glob("*.json")))
     first = workers_of(house)
