@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from methods.devices import default_precision
 from methods.errors import MethodError
 from methods.info import MethodInfo
 from methods.params import ParamValue
@@ -105,11 +106,13 @@ class MemoryCheckpoint:
 class Case:
     """A method with tiny parameters and images, and its first fit, which the checks share and must not change."""
 
-    def __init__(self, info: MethodInfo, overrides: Mapping[str, ParamValue], size: int, channels: int) -> None:
+    def __init__(
+        self, info: MethodInfo, overrides: Mapping[str, ParamValue], size: int, *, channels: int, precision: str
+    ) -> None:
         tiny = {name: value for name, value in TINY.items() if name in info.params}
         self.info = info
         self.params = resolve(info, "quick", "tiny", tiny | dict(overrides)).params
-        self._size, self._channels = size, channels
+        self._size, self._channels, self._precision = size, channels, precision
         self.test = self._images(5, seed=2).joined(self._images(4, anomalous=True, seed=2))
 
     def _images(self, n: int, *, anomalous: bool = False, seed: int = 0) -> ArrayImages:
@@ -134,7 +137,7 @@ class Case:
         return FitContext(
             seed=3,
             threads=1,
-            precision="fp32",
+            precision=self._precision,
             device="cpu",
             weights={arch: WeightsFile(arch, None, RANDOM, RANDOM) for arch in backbones},
             checkpoint=checkpoint or MemoryCheckpoint(),
@@ -153,17 +156,24 @@ class Case:
         detector.fit(data or self.data())
         return detector
 
+    def scored(self, detector: "Detector", images: ArrayImages, batch: int | None = None) -> Scores:
+        """Scores in batches of `evaluation.batch`, or of another size, where the recipe has this parameter."""
+        usual = self.params.get("evaluation.batch")
+        return detector.score(images) if usual is None else detector.score(images, batch or int(str(usual)))
+
     @cached_property
     def fitted(self) -> "Detector":
         return self.fit()
 
     @cached_property
     def scores(self) -> Scores:
-        return self.fitted.score(self.test)
+        return self.scored(self.fitted, self.test)
 
 
 def check_detector(info: MethodInfo, *, overrides: Mapping[str, ParamValue] | None = None, size: int = 32) -> None:
     """Run every check on a method with recipe quick, tiny budgets, random weights and grey images; the first in colour.
+
+    In fp32, and a detector that takes the precision of a run in the machine's default too.
 
     `overrides` are parameters to change, `size` the side of the images in pixels.
 
@@ -172,13 +182,18 @@ def check_detector(info: MethodInfo, *, overrides: Mapping[str, ParamValue] | No
         MethodError: it cannot be imported, or a parameter is wrong.
     """
     changed = overrides or {}
-    grey, colour = Case(info, changed, size, channels=1), Case(info, changed, size, channels=3)
+    own = default_precision("cpu") if info.takes_precision else "fp32"
     with _one_thread():
-        for case, check in [(colour, CHECKS[0]), *((grey, check) for check in CHECKS)]:
-            try:
-                check(case)
-            except CheckError as error:
-                raise CheckError(f"{info.id}: {check.__name__.replace('_', ' ')}: {error}") from None
+        for precision in dict.fromkeys(("fp32", own)):
+            colour, grey = (Case(info, changed, size, channels=n, precision=precision) for n in (3, 1))
+            for case, check in [(colour, CHECKS[0]), *((grey, check) for check in CHECKS)]:
+                try:
+                    check(case)
+                except CheckError as error:
+                    text = f"{check.__name__.replace('_', ' ')}: {error}"
+                    raise CheckError(
+                        f"{info.id}: {text}" + ("" if precision == "fp32" else f" ({precision})")
+                    ) from None
 
 
 def scores_are_finite_numbers(case: Case) -> None:
@@ -191,11 +206,11 @@ def scores_are_finite_numbers(case: Case) -> None:
 
 
 def scoring_twice_gives_the_same(case: Case) -> None:
-    _require_equal(case.fitted.score(case.test), case.scores)
+    _require_equal(case.scored(case.fitted, case.test), case.scores)
 
 
 def one_image_can_be_scored(case: Case) -> None:
-    scores = case.fitted.score(case.test.select(np.array([0])))
+    scores = case.scored(case.fitted, case.test.select(np.array([0])))
     _require(scores.shape == (1,), f"got shape {scores.shape}")
 
 
@@ -206,13 +221,13 @@ def same_seed_gives_the_same_fit(case: Case) -> None:
     again = case.detector(params=given)
     again.fit(case.data(renamed=True))
     _disturb_global_generators()
-    _require_equal(again.score(case.test), first)
+    _require_equal(case.scored(again, case.test), first)
     _require_equal_state(again.state(), case.fitted.state())
     _require(given == case.params, "the mapping of parameters was changed")
 
 
 def scores_do_not_read_ids(case: Case) -> None:
-    _require_equal(case.fitted.score(case.test.renamed()), case.scores)
+    _require_equal(case.scored(case.fitted, case.test.renamed()), case.scores)
 
 
 def a_loaded_state_scores_the_same(case: Case) -> None:
@@ -225,7 +240,7 @@ def a_loaded_state_scores_the_same(case: Case) -> None:
     loaded = case.detector()
     loaded.load({name: value.clone() for name, value in state.items()})
     try:
-        scores = loaded.score(case.test)
+        scores = case.scored(loaded, case.test)
     except MethodError:
         _require(not case.info.scores_independently(case.params), "scoring was refused")
         return
@@ -240,7 +255,7 @@ def a_stopped_fit_goes_on_to_the_same(case: Case) -> None:
         detector = case.fit(context=case.context(checkpoint, deadline=time.monotonic()))
     except DeadlineReached:
         detector = case.fit(context=case.context(checkpoint))
-    _require_equal(detector.score(case.test), case.scores)
+    _require_equal(case.scored(detector, case.test), case.scores)
 
 
 def history_holds_finite_numbers(case: Case) -> None:
@@ -252,13 +267,10 @@ def independent_scores_are_independent(case: Case) -> None:
     """Only where the recipe file says so: other images, order and batch size change no score beyond rounding."""
     if not case.info.scores_independently(case.params):
         return
-    params = dict(case.params)
-    if "evaluation.batch" in params:
-        params["evaluation.batch"] = 2
-    other = case.detector(params=params)
+    other = case.detector()
     other.load({name: value.clone() for name, value in case.fitted.state().items()})
     order = np.random.default_rng(0).permutation(len(case.test))[:-2]
-    scores = other.score(case.test.select(order))
+    scores = case.scored(other, case.test.select(order), batch=2)
     limit = 1e-5 * max(1.0, float(np.abs(case.scores).max()))
     difference = float(np.abs(scores - case.scores[order]).max())
     _require(difference <= limit, f"among other images scores differ by up to {difference:.3g}")

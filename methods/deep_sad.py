@@ -19,6 +19,7 @@ from methods.nn.phases import Phase
 from methods.nn.precision import autocast, full_precision
 from methods.nn.training import LossTerms, TrainSettings, train
 from methods.nn.values import Params, flag, integer, number, text
+from methods.trunk_precision import precision_at
 from protocols.images import Images
 
 REPRESENTATION = 128
@@ -31,14 +32,14 @@ class TrunkEncoder(nn.Module):
     def __init__(self, params: Params, context: FitContext, *, projected: bool) -> None:
         super().__init__()
         arch = text(params, "backbone")
-        self._precision = context.precision
+        self._arch, self._precision = arch, context.precision
         self.trunk = context.backbone(arch)
         with context.seeded("head"):
             self.project = nn.Linear(CHANNELS[arch], REPRESENTATION, bias=False) if projected else nn.Identity()
 
     def forward(self, images: Tensor) -> Tensor:
         """8-bit images (B, S, S, C) -> representations (B, d)."""
-        with autocast(images.device, self._precision):
+        with autocast(images.device, precision_at(self._arch, images.shape[1], self._precision)):
             maps = self.trunk(normalise(images))
         codes: Tensor = self.project(full_precision(maps).mean((2, 3)))
         return codes

@@ -42,7 +42,7 @@ class DRANetwork(nn.Module):
         super().__init__()
         arch = text(params, "backbone")
         self.letters = [letter for letter in HEADS if letter in text(params, "heads").split(",")]
-        self._run_trunk = PyramidTrunk(Pyramid.from_params(params), context.precision)
+        self._run_trunk = PyramidTrunk(Pyramid.from_params(params), arch, context.precision)
         self._joint = flag(params, "reference.joint_forward")
         self._detach = flag(params, "reference.detach")
         self.trunk = context.backbone(arch)

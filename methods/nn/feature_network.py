@@ -6,8 +6,11 @@ from torch import Tensor, nn
 from torchvision.models.resnet import BasicBlock
 
 from methods.nn.precision import autocast, full_precision
+from methods.trunk_precision import precision_at
 
 EMBEDDING = 128
+STEMS = {"imagenet": "resnet18", "small": "resnet18_small_stem"}
+"""By the stem: the architecture, as its precision goes by it."""
 
 
 class Outputs(NamedTuple):
@@ -46,13 +49,14 @@ class FeatureNetwork(nn.Module):
     def __init__(self, width: int, stem: str, channels: int, shifts: int, precision: str) -> None:
         super().__init__()
         self._precision = precision
+        self._stem = stem
         size = 8 * width
         self.trunk = ResNet18(width, stem, channels)
         self.project = nn.Sequential(nn.Linear(size, size), nn.ReLU(), nn.Linear(size, EMBEDDING))
         self.shift = nn.Linear(size, shifts)
 
     def forward(self, images: Tensor) -> Outputs:
-        with autocast(images.device, self._precision):
+        with autocast(images.device, precision_at(STEMS[self._stem], images.shape[-1], self._precision)):
             features = self.trunk(images * 2 - 1)
         features = full_precision(features)
         return Outputs(features, self.project(features), self.shift(features))

@@ -17,7 +17,7 @@ class OneHeadNetwork(nn.Module):
     def __init__(self, params: Params, context: FitContext, new_head: Callable[[int], nn.Module]) -> None:
         super().__init__()
         arch = text(params, "backbone")
-        self._run_trunk = PyramidTrunk(Pyramid.from_params(params), context.precision)
+        self._run_trunk = PyramidTrunk(Pyramid.from_params(params), arch, context.precision)
         self.trunk = context.backbone(arch)
         with context.seeded("head"):
             self.head = new_head(CHANNELS[arch])

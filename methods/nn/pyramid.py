@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from methods.nn.precision import autocast, full_precision
 from methods.nn.values import Params, integer, text
+from methods.trunk_precision import precision_at
 
 
 def nearest(images: Tensor, size: int) -> Tensor:
@@ -42,13 +43,19 @@ class Pyramid:
 
 @dataclass(frozen=True)
 class PyramidTrunk:
-    """Runs a trunk over the levels of a pyramid, under autocast where the precision is bf16."""
+    """Runs a trunk over the levels of a pyramid, under autocast where the precision is bf16 and kernels bear it."""
 
     pyramid: Pyramid
+    arch: str
     precision: str
 
     def __call__(self, trunk: nn.Module, images: Tensor) -> list[Tensor]:
         """Feature maps (B, C, h, w) of each level, never below float32."""
         with autocast(images.device, self.precision):
-            maps = [trunk(level) for level in self.pyramid.levels(images)]
+            maps = [self._maps(trunk, level) for level in self.pyramid.levels(images)]
         return [full_precision(level) for level in maps]
+
+    def _maps(self, trunk: nn.Module, level: Tensor) -> Tensor:
+        with autocast(level.device, precision_at(self.arch, level.shape[-1], self.precision)):
+            maps: Tensor = trunk(level)
+        return maps

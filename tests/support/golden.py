@@ -68,14 +68,14 @@ def images(name, *blocks):
     return ArrayImages(pixels, tuple(f"{name}/{n:02}" for n in range(len(pixels))))
 
 
-def scores(method, seed=0):
+def scores(method, seed=0, precision="fp32"):
     info = registry.get(method)
     small = {name: value for name, value in SMALL.items() if name in info.params}
     params = resolve(info, "official", "toy", small).params
     context = FitContext(
         seed=seed,
         threads=THREADS,
-        precision="fp32",
+        precision=precision,
         device="cpu",
         weights={arch: WeightsFile(arch, None, RANDOM, RANDOM) for arch in info.backbones(params)},
         checkpoint=MemoryCheckpoint(),
@@ -90,7 +90,7 @@ def scores(method, seed=0):
             pools={pool: images("p", 255 - pictures(5, 100, False)) for pool in info.pools(params)},
         )
     )
-    return detector.score(images("t", pictures(6, 60, False), pictures(6, 80, True)))
+    return detector.score(images("t", pictures(6, 60, False), pictures(6, 80, True)), params["evaluation.batch"])
 
 
 def here():

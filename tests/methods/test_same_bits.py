@@ -1,0 +1,67 @@
+"""The same fit gives the same bits, whatever the memory held before: no kernel reads what nobody wrote (design 6)."""
+
+import ctypes
+import platform
+
+import golden
+import pytest
+
+from methods import registry
+from methods.trunk_precision import level_precisions, precision_at
+
+M_MMAP_MAX, M_PERTURB = -4, -6
+DIRT = (0x00, 0x01, 0x55, 0xAA, 0xFF)
+"""What glibc fills fresh and freed blocks with; 0xFF makes NaN of bf16 and float32."""
+
+
+@pytest.fixture
+def dirty_heap():
+    """A function that sets the byte; blocks of every size come from the heap meanwhile."""
+    if platform.libc_ver()[0] != "glibc":
+        pytest.skip("only glibc fills blocks")
+    libc = ctypes.CDLL(None)
+    libc.mallopt(M_MMAP_MAX, 0)
+    yield lambda byte: libc.mallopt(M_PERTURB, byte)
+    libc.mallopt(M_PERTURB, 0)
+    libc.mallopt(M_MMAP_MAX, 65536)
+
+
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+@pytest.mark.parametrize("method", golden.DETECTORS)
+def test_the_smallest_images_give_the_same_bits_five_times_on_a_dirty_heap(method, precision, dirty_heap):
+    if precision == "bf16" and not registry.get(method).takes_precision:
+        pytest.skip("it computes in fp32 whatever the run asks for")
+    seen = set()
+    for byte in DIRT:
+        dirty_heap(byte)
+        seen.add(golden.scores(method, precision=precision).tobytes())
+    assert len(seen) == 1
+
+
+def test_a_strided_convolution_on_one_pixel_runs_in_float32():
+    assert level_precisions("resnet18", 32, 2, "bf16") == ("bf16", "fp32")
+    assert level_precisions("resnet18", 66, 3, "bf16") == ("bf16", "bf16", "fp32")
+    assert level_precisions("resnet18", 68, 3, "bf16") == ("bf16", "bf16", "bf16")
+    assert level_precisions("resnet18", 32, 2, "fp32") == ("fp32", "fp32")
+    assert precision_at("vgg16", 32, "bf16") == "bf16"
+
+
+@pytest.mark.parametrize("arch", ["resnet18"])
+def test_the_side_is_that_from_which_on_no_strided_convolution_sees_one_pixel(arch):
+    """Counted on the network itself: the smallest map that a 3x3 convolution with stride 2 of the trunk is given."""
+    import torch
+    from torch import nn
+
+    from methods.nn import backbone
+    from methods.weights import RANDOM, WeightsFile
+
+    trunk = backbone.build(arch, WeightsFile(arch, None, RANDOM, RANDOM)).eval()
+    sides = []
+    for layer in trunk.modules():
+        if isinstance(layer, nn.Conv2d) and layer.kernel_size == (3, 3) and layer.stride == (2, 2):
+            layer.register_forward_pre_hook(lambda _, given: sides.append(given[0].shape[-1]))
+    for side in (8, 15, 16, 17, 31, 32, 33):
+        sides.clear()
+        with torch.no_grad():
+            trunk(torch.zeros(1, 3, side, side))
+        assert (min(sides) == 1) == (precision_at(arch, side, "bf16") == "fp32"), side
