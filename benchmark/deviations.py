@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from methods import measuring
 from methods.info import MethodInfo
 from methods.params import ParamValue, shown
-from methods.recipe import Resolved
+from methods.recipe import EVALUATION, Resolved
 from protocols.datasets import DatasetInfo
 from protocols.manifest import Dataset
 from protocols.split import Split
@@ -14,12 +14,13 @@ from protocols.split import Split
 def of_method(method: str, info: MethodInfo, resolved: Resolved) -> Iterator[str]:
     """An assumed method, parameters that were overridden, and ways of test labels into the scores, whoever chose them.
 
-    A measure that changes no score is no deviation.
+    A measure that changes no score is no deviation, nor is the batch where scores do not depend on it.
     """
+    independent = info.scores_independently(resolved.params)
     if info.assumed:
         yield f"{info.title} is defined by assumption, the papers say too little"
     for name, (usual, value) in sorted(resolved.changed.items()):
-        if not name.startswith(measuring.PREFIX):
+        if not name.startswith(measuring.PREFIX) and not (independent and name in EVALUATION):
             yield f"{method}.{name} = {shown(value)} (recipe: {shown(usual)})"
     yield from info.leaks(resolved.params)
 

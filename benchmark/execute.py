@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from benchmark import machine, provenance
-from benchmark.planned import PlannedFit, Task
+from benchmark.code_digest import code_digest, digest_at_import
+from benchmark.planned import PlannedFit, Scoring, Task
 from benchmark.states import REUSED_MIB, CheckpointFile, Kept, StateFile
 from methods import registry
 from methods.errors import MethodError
@@ -21,7 +22,7 @@ from protocols import prepare
 from protocols.errors import DataError
 from protocols.images import Images, ImageStore
 from protocols.naming import NORMAL
-from protocols.split import Split, test_ids
+from protocols.split import test_ids
 from results.errors import ResultsError
 from results.files import write_atomic
 from results.record import Counts, Metrics, Provenance, Record
@@ -74,17 +75,15 @@ def execute(task: Task, where: Machine, *, again: Again = "never", lost_source: 
     `again` says what is run although it has a record: nothing, what failed, or everything. `lost_source` is why the
     source of this fit failed, in which case its runs fail too.
     """
-    if where.code not in {None, provenance.installed_digest()}:
-        return Outcome(
-            "stopped", f"the worker on {platform.node()} has other code of swanbench: install the same there"
-        )
+    if refused := _other_code(task, where):
+        return Outcome("stopped", refused)
     store = Store(where.store)
     try:
         with store.claim(task.key) as mine:
             if not mine:
                 return Outcome("busy")
-            found = {spec.key: store.get(spec.key) for spec, _ in task.runs}
-            runs = [run for run in task.runs if _is_due(found[run[0].key], again)]
+            found = {run.spec.key: store.get(run.spec.key) for run in task.runs}
+            runs = [run for run in task.runs if _is_due(found[run.spec.key], again)]
             if not runs and not task.is_source:
                 return _taken(found.values())
             execution = _Execution(task, where, store)
@@ -93,6 +92,19 @@ def execute(task: Task, where: Machine, *, again: Again = "never", lost_source: 
         return Outcome("blocked", str(error))
     except (ResultsError, OSError, MemoryError) as error:
         return Outcome("stopped", str(error) or "out of memory: use fewer --jobs, then run again")
+
+
+def _other_code(task: Task, where: Machine) -> str | None:
+    """Why this worker may not make the runs of a task: its code is not what the call was planned with."""
+    if where.code not in {None, provenance.installed_digest()}:
+        return f"the worker on {platform.node()} has other code of swanbench: install the same there"
+    info = registry.get(task.fit.method)
+    if digest_at_import(info.module) != task.fit.code:
+        return (
+            f"the worker on {platform.node()} has other code of {info.id} than this call was planned with: run it "
+            "again, with new workers where they are yours"
+        )
+    return None
 
 
 def _is_due(record: Record | None, again: Again) -> bool:
@@ -109,31 +121,40 @@ def _reraise_if_not_its_own(error: Exception, task: Task) -> None:
     """A full disk or too little memory is the machine's trouble: it leaves no failed record of the run."""
     if isinstance(error, OSError) and error.errno in {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}:
         raise error
-    if any(words in str(error).lower() for words in ("out of memory", "can't allocate memory")):
+    if is_memory_short(error):
         raise MemoryError(f"out of memory in {task.name}: use fewer --jobs, then run again") from error
+
+
+def is_memory_short(error: Exception) -> bool:
+    """Whether an allocation failed: Python's own error, or torch's, which is a RuntimeError."""
+    words = ("out of memory", "can't allocate memory")
+    return isinstance(error, MemoryError) or any(text in str(error).lower() for text in words)
 
 
 class _Execution:
     def __init__(self, task: Task, where: Machine, store: Store) -> None:
         self.task = task
         self.fit = task.fit
+        self.info = registry.get(task.fit.method)
         self.where = where
         self.store = store
         self.started = datetime.now(UTC)
         self.timings: dict[str, float] = {}
         self.history: dict[str, list[float]] = {}
 
-    def run(self, runs: Sequence[tuple[RunSpec, Split]], again: Again) -> Outcome:
+    def run(self, runs: Sequence[Scoring], again: Again) -> Outcome:
         import torch
 
         from methods.detector import DeadlineReached
 
         torch.set_num_threads(self.where.threads)
+        torch.set_float32_matmul_precision("highest")  # no TF32, bf16 or such in what is called fp32
+        torch.backends.cudnn.allow_tf32 = False
         self._report(0, 1)
         kept = self._state_file(self.fit).load() if self.task.is_source or self._may_reuse(again) else None
         if kept and not runs:
             return Outcome("taken")
-        if lacking := registry.get(self.fit.method).lacking():
+        if lacking := self.info.lacking():
             raise MethodError(lacking)  # out of the try below: it is no failure of the run
         dataset = prepare.open_dataset(self.where.data, self.fit.dataset)
         with self._timed("images"):
@@ -142,7 +163,7 @@ class _Execution:
         try:
             detector = self._fitted(images, kept if self._may_reuse(again) else None)
             while left:
-                self.store.put(*self._scored(detector, *left[0], dataset, images))
+                self.store.put(*self._scored(detector, left[0], dataset, images))
                 left.pop(0)
         except DeadlineReached:
             return Outcome("paused", TIME_IS_OVER)
@@ -155,7 +176,7 @@ class _Execution:
         self.store.checkpoint_path(self.fit.key).unlink(missing_ok=True)
         return Outcome("done")
 
-    def fail(self, runs: Sequence[tuple[RunSpec, Split]], reason: str) -> Outcome:
+    def fail(self, runs: Sequence[Scoring], reason: str) -> Outcome:
         """Leave failed records of runs that cannot start."""
         source = self.fit.source
         behind = f"see {self.store.traceback_path(source.key)}\n" if source else ""
@@ -181,11 +202,8 @@ class _Execution:
         return detector
 
     def _detector(self, checkpoint: CheckpointFile) -> "Detector":
-        evaluation = self.task.runs[0][0].evaluation if self.task.runs else None
-        order, batch = (evaluation.order, evaluation.batch) if evaluation else ("ranked", 48)
-        measures = self.fit.measures.params
-        params = {**self.fit.spec.params, **measures, "evaluation.order": order, "evaluation.batch": batch}
-        return registry.load(registry.get(self.fit.method))(params, self._context(checkpoint))
+        params = {**self.fit.spec.params, **self.fit.measures.params}
+        return registry.load(self.info)(params, self._context(checkpoint))
 
     def _train_data(self, images: ImageStore) -> Any:
         from methods.detector import TrainData
@@ -219,16 +237,15 @@ class _Execution:
     def _may_reuse(self, again: Again) -> bool:
         return self.fit.reusable and again != "all"
 
-    def _scored(
-        self, detector: "Detector", spec: RunSpec, split: Split, dataset: Any, images: ImageStore
-    ) -> tuple[Record, Scores]:
+    def _scored(self, detector: "Detector", run: Scoring, dataset: Any, images: ImageStore) -> tuple[Record, Scores]:
         import numpy as np
         from sklearn.metrics import average_precision_score, roc_auc_score
 
-        ids = test_ids(split, dataset, spec.evaluation.order if spec.evaluation else "ranked")
+        spec, split, evaluation = run
+        ids = test_ids(split, dataset, evaluation.order)
         self.timings.pop("score_s", None)
         with self._timed("score"):
-            values = np.asarray(detector.score(images.images(ids)), dtype=np.float64)
+            values = np.asarray(self._scores(detector, images.images(ids), run), dtype=np.float64)
         if values.shape != (len(ids),):
             raise ValueError(f"{self.fit.method} gave scores of shape {values.shape} for {len(ids)} images")
         if not np.isfinite(values).all():
@@ -248,16 +265,29 @@ class _Execution:
                 test_anomaly=len(split.test_anomaly),
             ),
             history=self.history,
-            notes=list(self.fit.notes),
+            notes=self._notes(),
         )
         return record, scores
 
-    def _failed(self, runs: Sequence[tuple[RunSpec, Split]], reason: str, trace: str) -> Outcome:
-        keys = [spec.key for spec, _ in runs] or [self.fit.key]
+    def _scores(self, detector: "Detector", images: Images, run: Scoring) -> Any:
+        """In batches of the run's size; where scores do not depend on it, in halves of it while memory is short."""
+        if "evaluation.batch" not in self.info.params:
+            return detector.score(images)
+        batch = run.evaluation.batch
+        while True:
+            try:
+                return detector.score(images, batch)
+            except (MemoryError, RuntimeError) as error:
+                if batch == 1 or run.spec.evaluation is not None or not is_memory_short(error):
+                    raise
+            batch //= 2
+
+    def _failed(self, runs: Sequence[Scoring], reason: str, trace: str) -> Outcome:
+        keys = [run.spec.key for run in runs] or [self.fit.key]
         for key in keys:
             write_atomic(self.store.traceback_path(key), trace.encode())
-        for spec, _ in runs:
-            self.store.put(self._record(spec, status="failed", error=reason))
+        for run in runs:
+            self.store.put(self._record(run.spec, status="failed", error=reason))
         return Outcome("failed", f"{reason} (traceback: {self.store.traceback_path(keys[0])})")
 
     def _record(self, spec: RunSpec, **rest: Any) -> Record:
@@ -286,14 +316,21 @@ class _Execution:
             weights={arch: file.label for arch, file in self.fit.weights.items()},
             device=where.device,
             cpu=machine.cpu_name(),
-            libraries=provenance.libraries(registry.get(self.fit.method).packages),
+            libraries=provenance.libraries(self.info.packages, self.info.package if self.info.is_plug_in else None),
             threads=where.threads,
             started=self.started.isoformat(timespec="seconds"),
             test_evaluations=1,
+            environment=machine.arithmetic(),
         )
 
     def _code_digest(self) -> str:
-        return provenance.code_digest(registry.get(self.fit.method).module)
+        return digest_at_import(self.info.module)
+
+    def _notes(self) -> list[str]:
+        """What the plan knows of the fit, and whether its code was edited while it ran."""
+        if code_digest(self.info.module) == self._code_digest():
+            return list(self.fit.notes)
+        return [*self.fit.notes, f"the code of {self.info.id} was edited while this run was made"]
 
     def _numerics_class(self) -> str:
         return machine.numerics_class(

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from benchmark import machine
 from benchmark.health import PlugIn, Torch, Weights, WeightsFile
 from benchmark.limits import Limits
 from benchmark.places import Place
@@ -16,18 +17,6 @@ LITTLE = 2 * 2**30
 
 THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 BINDING = ("OMP_PROC_BIND", "OMP_PLACES", "GOMP_CPU_AFFINITY", "KMP_AFFINITY")
-ARITHMETIC = (
-    "ATEN_CPU_CAPABILITY",
-    "DNNL_DEFAULT_FPMATH_MODE",
-    "DNNL_MAX_CPU_ISA",
-    "MKL_CBWR",
-    "MKL_ENABLE_INSTRUCTIONS",
-    "NVIDIA_TF32_OVERRIDE",
-    "ONEDNN_DEFAULT_FPMATH_MODE",
-    "ONEDNN_MAX_CPU_ISA",
-    "OPENBLAS_CORETYPE",
-    "TORCH_ALLOW_TF32_CUBLAS_OVERRIDE",
-)
 
 
 @dataclass(frozen=True)
@@ -139,7 +128,7 @@ def of_environment() -> Iterator[Finding]:
     texts = {
         THREADS: "fits do not go by it but by --threads (default: cores / jobs)",
         BINDING: "it may bind the threads of several workers to the same cores; unset it before --jobs above 1",
-        ARITHMETIC: "it changes the numbers of fits, and no key tells; unset it",
+        machine.ARITHMETIC: "it changes the numbers of fits, which get a numerics class of their own; unset it",
     }
     for names, text in texts.items():
         for name in names:

@@ -10,6 +10,7 @@ from pathlib import Path
 from benchmark import machine
 from benchmark.errors import BenchError
 from benchmark.settings import Folders
+from methods import devices
 from methods.errors import MethodError
 
 DISTRIBUTION = "swanbench"
@@ -67,7 +68,7 @@ def versions() -> dict[str, str | None]:
 
 def instruction_sets() -> tuple[str, ...]:
     """The instruction sets of this processor that kernels of torch are made for."""
-    return tuple(name for flag, name in _SETS.items() if flag in machine.cpu_flags())
+    return tuple(name for flag, name in _SETS.items() if flag in devices.cpu_flags())
 
 
 def weights(where: Folders, *, deep: bool) -> tuple[tuple[Weights, ...], tuple[WeightsFile, ...], str]:

@@ -138,7 +138,7 @@ def _older_fits(records: Iterator[Record]) -> set[str]:
 
 def _codes() -> set[str]:
     """Digests of the code behind every detector that is installed."""
-    from benchmark.provenance import code_digest
+    from benchmark.code_digest import code_digest
     from methods import registry
 
     return {code_digest(module) for module in {info.module for info in registry.methods().values()}}

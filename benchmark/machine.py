@@ -1,34 +1,42 @@
-"""What the machine is: processor, default precision, threads, and the class of its numerics."""
+"""What the machine is: processor, threads, and the class of its numerics."""
 
 import os
-from functools import cache
-from pathlib import Path
+
+from methods.devices import cpu_flags, cpu_info
 
 PRECISIONS = ("fp32", "bf16")
+
+ARITHMETIC = (
+    "ATEN_CPU_CAPABILITY",
+    "CUBLAS_WORKSPACE_CONFIG",
+    "DNNL_DEFAULT_FPMATH_MODE",
+    "DNNL_MAX_CPU_ISA",
+    "MKL_CBWR",
+    "MKL_ENABLE_INSTRUCTIONS",
+    "NVIDIA_TF32_OVERRIDE",
+    "ONEDNN_DEFAULT_FPMATH_MODE",
+    "ONEDNN_MAX_CPU_ISA",
+    "OPENBLAS_CORETYPE",
+    "TORCH_ALLOW_TF32_CUBLAS_OVERRIDE",
+)
+"""Environment variables that choose other kernels, and so other bits, behind the back of keys."""
 
 _AVX2 = {"avx2", "fma"}
 _AVX512 = {"avx512vl", "avx512bw", "avx512dq", "fma"}  # what torch asks for
 
 
-@cache
-def cpu_flags() -> frozenset[str]:
-    """Feature flags of the processor as Linux lists them; empty elsewhere."""
-    return frozenset(_cpu_info("flags").split())
-
-
 def cpu_name() -> str:
-    return _cpu_info("model name") or os.uname().machine
-
-
-def default_precision(device: str) -> str:
-    """`bf16` where the processor multiplies it in hardware (AMX, AVX-512 BF16), else `fp32`."""
-    native = cpu_flags() & {"amx_bf16", "avx512_bf16"}
-    return "bf16" if device == "cpu" and native else "fp32"
+    return cpu_info("model name") or os.uname().machine
 
 
 def cores() -> int:
     """Processors that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def arithmetic() -> dict[str, str]:
+    """The variables of ARITHMETIC that are set here, sorted by name."""
+    return {name: os.environ[name] for name in ARITHMETIC if os.environ.get(name)}
 
 
 def numerics_class(*, device: str, precision: str, threads: int) -> str:
@@ -62,18 +70,9 @@ def _cpu_kernels(capability: str, precision: str) -> str:
 
 
 def _class(kind: str, kernels: str, torch: str, threads: int, pillow: str) -> str:
-    return f"{kind}-{kernels}-torch{_minor(torch)}-threads{threads}-pillow{_minor(pillow)}"
+    versions = f"{kind}-{kernels}-torch{_minor(torch)}-threads{threads}-pillow{_minor(pillow)}"
+    return "-".join([versions, *(f"{name}={value}" for name, value in arithmetic().items())])
 
 
 def _minor(version: str) -> str:
     return ".".join(version.partition("+")[0].split(".", 2)[:2])
-
-
-@cache
-def _cpu_info(field: str) -> str:
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-    except OSError:
-        return ""
-    entries = (line.partition(":") for line in lines)
-    return next((value.strip() for name, _, value in entries if name.strip() == field), "")

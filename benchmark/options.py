@@ -91,6 +91,12 @@ def record_options(function: Callable[..., Any]) -> Callable[..., Any]:
     return function
 
 
+def accept_stale_option(function: Callable[..., Any]) -> Callable[..., Any]:
+    return click.option(
+        "--accept-stale-code", is_flag=True, help="Count runs of plug-ins whose code was edited since, as they are."
+    )(function)
+
+
 def json_option(function: Callable[..., Any]) -> Callable[..., Any]:
     return click.option("--json", "as_json", is_flag=True, help="Print JSON.")(function)
 

@@ -1,6 +1,6 @@
 """A plan in words: what is blocked and why, what would run, and how long that takes."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
 from statistics import median
 
@@ -14,6 +14,23 @@ def say_blocked(plan: Plan, say: Callable[[str], None]) -> None:
     """One line a reason, with the number of runs behind it."""
     for reason, runs in _blocked(plan).items():
         say(f"blocked: {len(runs)} runs ({_names(runs)}): {reason}")
+
+
+def say_code(plan: Plan, say: Callable[[str], None]) -> None:
+    """One line on stored runs that other code made: stale ones by plug-in, those of our own detectors together."""
+    stale = Counter(run.fit.method for run in plan.runs if run.state == "stale" and run.fit)
+    for method, count in stale.items():
+        say(
+            f"stale: {count} stored {runs_of(count)} of {method} by other code than is installed now: --force makes "
+            "them anew, --accept-stale-code takes them as they are"
+        )
+    others = sum(run.state == "cached" and run.is_of_other_code for run in plan.runs)
+    if others:
+        say(f"{others} stored {runs_of(others)} by other code than is installed now, of equal versions")
+
+
+def runs_of(count: int) -> str:
+    return "run was made" if count == 1 else "runs were made"
 
 
 def all_blocked(plan: Plan) -> str:
@@ -32,7 +49,11 @@ def lines(plan: Plan, store: Store) -> Iterator[str]:
             seconds = times.get(_kind(run))
             about = f"  about {seconds / 60:.1f} min" if seconds and run.state == "missing" else ""
             yield f"{run.state:8} {run.spec.name}{about}"
-    counts = ", ".join(f"{plan.count(state)} {state}" for state in ("cached", "missing", "failed", "blocked"))
+    counts = ", ".join(
+        f"{plan.count(state)} {state}"
+        for state in ("cached", "missing", "failed", "blocked", "stale")
+        if state != "stale" or plan.count(state)
+    )
     yield f"{len(plan.runs)} runs of suite {plan.suite.id}, recipe {plan.recipe}: {counts}"
     sources = sum(task.is_source and not task.runs for task in plan.tasks({"missing"}))
     if sources:

@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from benchmark.suite import Suite, Wanted
 from methods.measuring import NONE, Measures
@@ -12,9 +12,10 @@ from methods.weights import WeightsFile
 from protocols.split import Split
 from protocols.steps import Ids
 from results.record import Record
-from results.spec import FitSpec, RunSpec
+from results.spec import Evaluation, FitSpec, RunSpec
 
-State = Literal["cached", "missing", "failed", "blocked"]
+State = Literal["cached", "missing", "failed", "blocked", "stale"]
+"""`stale`: stored, but made by other code of a plug-in than is installed."""
 
 
 @dataclass(frozen=True)
@@ -31,6 +32,7 @@ class Request:
     weights: Sequence[str] = ()
     precision: str | None = None
     device: str = "cpu"
+    accept_stale_code: bool = False
 
 
 @dataclass(frozen=True)
@@ -46,7 +48,8 @@ class PlannedFit:
     """One training and all that a worker needs for it.
 
     `name` is for people; `notes` go into the records; `reusable` says that its state alone scores any test list, so
-    that it is worth keeping; `source` is the fit whose state this one starts from; `measures` are taken beside it.
+    that it is worth keeping; `source` is the fit whose state this one starts from; `measures` are taken beside it;
+    `code` is the digest of the detector's installed code.
     """
 
     spec: FitSpec
@@ -58,6 +61,7 @@ class PlannedFit:
     pools: Mapping[str, tuple[Part, ...]]
     weights: Mapping[str, WeightsFile]
     reusable: bool
+    code: str
     notes: tuple[str, ...] = ()
     source: "PlannedFit | None" = None
     measures: Measures = NONE
@@ -69,15 +73,30 @@ class PlannedFit:
 
 @dataclass(frozen=True)
 class PlannedRun:
-    """One wanted run: its state, the reason where it is blocked; its spec, split and fit where it is not."""
+    """One wanted run: its state, the reason where it is blocked; all that a worker needs of it where it is not."""
 
     wanted: Wanted
     state: State
     reason: str | None = None
     spec: RunSpec | None = None
     split: Split | None = None
+    evaluation: Evaluation | None = None
     fit: PlannedFit | None = None
     record: Record | None = None
+
+    @property
+    def is_of_other_code(self) -> bool:
+        """Whether the stored record was made by other code of the detector than is installed."""
+        made = self.record.provenance if self.record and self.record.status == "done" else None
+        return bool(made and self.fit and made.code_digest != self.fit.code)
+
+
+class Scoring(NamedTuple):
+    """A run as a worker scores it: the key holds `evaluation` only where scores depend on it."""
+
+    spec: RunSpec
+    split: Split
+    evaluation: Evaluation
 
 
 @dataclass(frozen=True)
@@ -85,7 +104,7 @@ class Task:
     """One fit and the runs that score it. The state of a source is kept for the fits that start from it."""
 
     fit: PlannedFit
-    runs: tuple[tuple[RunSpec, Split], ...]
+    runs: tuple[Scoring, ...]
     is_source: bool = False
 
     @property
@@ -99,7 +118,7 @@ class Task:
 
     @property
     def name(self) -> str:
-        return self.runs[0][0].name if self.runs else self.fit.name
+        return self.runs[0].spec.name if self.runs else self.fit.name
 
 
 @dataclass(frozen=True)
@@ -123,9 +142,13 @@ class Plan:
                     fits.setdefault(run.fit.source.key, run.fit.source)
                 fits.setdefault(run.fit.key, run.fit)
                 groups[run.fit.key].append(run)
-        return [Task(fit, _scored(groups[key]), is_source=key in sources) for key, fit in fits.items()]
+        return [Task(fit, _scorings(groups[key]), is_source=key in sources) for key, fit in fits.items()]
 
 
-def _scored(runs: list[PlannedRun]) -> tuple[tuple[RunSpec, Split], ...]:
-    by_key = {run.spec.key: (run.spec, run.split) for run in runs if run.spec and run.split}
+def _scorings(runs: list[PlannedRun]) -> tuple[Scoring, ...]:
+    by_key = {
+        run.spec.key: Scoring(run.spec, run.split, run.evaluation)
+        for run in runs
+        if run.spec and run.split and run.evaluation
+    }
     return tuple(by_key.values())

@@ -5,14 +5,14 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict, replace
 from typing import Any
 
-from benchmark import deviations, machine, pools
+from benchmark import deviations, pools
 from benchmark.errors import BenchError
 from benchmark.measures import fit_params
 from benchmark.names import near
 from benchmark.planned import PlannedFit, PlannedRun, Request, State
 from benchmark.resources import Resources
 from benchmark.suite import CROSS_DOMAIN, NO_ANOMALIES, Selection, Suite, Wanted
-from methods import measuring, registry
+from methods import devices, measuring, registry
 from methods.errors import MethodError
 from methods.info import MethodInfo
 from methods.measuring import Measures
@@ -51,7 +51,7 @@ class Planner:
         self.store = store
         self.methods = registry.methods()
         self.infos = datasets.infos()
-        self.precision = request.precision or machine.default_precision(request.device)
+        self.precision = request.precision or devices.default_precision(request.device)
         self._resolved = functools.cache(self._resolve)
         self._data_deviations = functools.cache(self._data_deviations_of)
 
@@ -114,10 +114,12 @@ class Planner:
             origin = replace(named, dataset=named.source_dataset, source_dataset=None)
             source = self._fit(info, self._split("general", info, origin), named.seed, anomalies=True)
             fit = self._fit(info, split, named.seed, anomalies=False, source=source)
+        params = self._resolved(info.id, split.dataset).params
+        evaluation = self._evaluation(params)
         spec = RunSpec(
             fit=fit.spec,
             test=split.test_fingerprint,
-            evaluation=self._evaluation(info, self._resolved(info.id, split.dataset)),
+            evaluation=None if info.scores_independently(params) else evaluation,
             method=named.method,
             recipe=self.recipe,
             split=SplitDefinition(
@@ -136,11 +138,20 @@ class Planner:
             deviations=list(dict.fromkeys(self._deviations(info, split, fit))),
         )
         record = self.store.get(spec.key)
-        state: State = "missing" if record is None else "failed" if record.status == "failed" else "cached"
+        run = PlannedRun(wanted, "cached", spec=spec, split=split, evaluation=evaluation, fit=fit, record=record)
+        state = self._state(run, info)
         lacking = info.lacking() if state == "missing" else None
         if lacking:
             raise BlockedError(lacking)
-        return PlannedRun(wanted, state, spec=spec, split=split, fit=fit, record=record)
+        return replace(run, state=state)
+
+    def _state(self, run: PlannedRun, info: MethodInfo) -> State:
+        if run.record is None:
+            return "missing"
+        if run.record.status == "failed":
+            return "failed"
+        is_stale = run.is_of_other_code and info.is_plug_in and not self.request.accept_stale_code
+        return "stale" if is_stale else "cached"
 
     def _own_rule(self, info: MethodInfo, wanted: Wanted) -> tuple[str, Wanted]:
         """The rule under which a run is kept, where two rules ask for the very same fit and test list.
@@ -189,7 +200,7 @@ class Planner:
             resize=resize,
             pools={pool: pools.described(own, self.resources.dataset) for pool, own in found.items()},
             weights={arch: file.digest for arch, file in files.items()},
-            precision=self.precision,
+            precision=self.precision if info.takes_precision else "fp32",
             seed=seed,
             source=source.key if source else None,
         )
@@ -206,6 +217,7 @@ class Planner:
             notes=tuple(pools.note(pool, own) for pool, own in found.items()),
             source=source,
             measures=self._measures(params),
+            code=self.resources.codes.of(info.module),
         )
 
     def _measures(self, params: Mapping[str, ParamValue]) -> Measures:
@@ -217,10 +229,9 @@ class Planner:
     def _resolve(self, method: str, dataset: str) -> Resolved:
         return resolve(self.methods[method], self.recipe, dataset, self.request.sets.get(method, {}))
 
-    def _evaluation(self, info: MethodInfo, resolved: Resolved) -> Evaluation | None:
-        if info.scores_independently(resolved.params):
-            return None
-        order, batch = (resolved.params[name] for name in EVALUATION)
+    def _evaluation(self, params: Mapping[str, ParamValue]) -> Evaluation:
+        """How test images are put to the detector; part of the key only where scores depend on it."""
+        order, batch = (params.get(name, usual) for name, usual in EVALUATION.items())
         return Evaluation(order=str(order), batch=int(str(batch)))
 
     def _image_form(self, params: Any, dataset: Dataset) -> tuple[int, str]:

@@ -45,7 +45,7 @@ class Progress:
                 self._bar.remove_task(line)
         if not task.runs and outcome.state != "taken":
             self._say(f"{outcome.state}: {task.name}" + (f"  {outcome.reason}" if outcome.reason else ""))
-        for spec, _ in task.runs:
+        for spec in (run.spec for run in task.runs):
             text = f"{outcome.state}: {spec.name}"
             record = self._store.get(spec.key) if outcome.state in {"done", "taken"} else None
             if record and record.metrics:

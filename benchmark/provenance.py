@@ -1,24 +1,30 @@
-"""What produced a number: versions, commit, and a digest of the code behind a detector."""
+"""What produced a number: versions, commit, and a digest of all code that a fit may use."""
 
-import ast
 import functools
 import hashlib
 import subprocess
-from collections.abc import Collection, Iterator
-from importlib.util import find_spec
+from collections.abc import Collection
 from pathlib import Path
+
+from methods.registry import GROUP
 
 PACKAGES = ("benchmark", "methods", "protocols", "results")
 LIBRARIES = ("torch", "torchvision", "numpy", "scikit-learn", "pillow")
 
 
-def libraries(packages: Collection[str] = ()) -> dict[str, str]:
-    """Versions of the libraries behind every number, and of what installed the further `packages`."""
-    from importlib.metadata import packages_distributions, version
+def libraries(packages: Collection[str] = (), plug_in: str | None = None) -> dict[str, str]:
+    """Versions of the libraries behind every number, of what installed the further `packages`, and of what offers the
+    detectors of the package `plug_in`.
+    """
+    from importlib.metadata import entry_points, packages_distributions, version
 
     installed = packages_distributions() if packages else {}
-    further = {name for package in packages for name in installed.get(package, ())}
-    return {name: version(name) for name in (*LIBRARIES, *sorted(further))}
+    names = {name for package in packages for name in installed.get(package, ())}
+    versions = {name: version(name) for name in (*LIBRARIES, *sorted(names))}
+    for point in entry_points(group=GROUP) if plug_in else ():
+        if point.dist is not None and point.module.partition(".")[0] == plug_in:
+            versions[point.dist.name] = point.dist.version
+    return versions
 
 
 def commit() -> tuple[str | None, bool | None]:
@@ -31,24 +37,6 @@ def commit() -> tuple[str | None, bool | None]:
     return head.strip(), bool(status)
 
 
-def code_digest(module: str) -> str:
-    """SHA-256 over the sources of `module` and of all that it imports of its own package, sorted by name."""
-    package = module.partition(".")[0]
-    found: dict[str, bytes] = {}
-    waiting = [module]
-    while waiting:
-        name = waiting.pop()
-        source = _source(name)
-        if name in found or source is None:
-            continue
-        found[name] = source
-        waiting.extend(other for other in _imports(source, name) if other.partition(".")[0] == package)
-    whole = hashlib.sha256()
-    for name in sorted(found):
-        whole.update(f"{name}\n{len(found[name])}\n".encode() + found[name])
-    return whole.hexdigest()
-
-
 @functools.cache
 def installed_digest() -> str:
     """SHA-256 over the sources and recipes that a fit may use, as they are installed here."""
@@ -59,33 +47,6 @@ def installed_digest() -> str:
             content = file.read_bytes()
             whole.update(f"{file.relative_to(root).as_posix()}\n{len(content)}\n".encode() + content)
     return whole.hexdigest()
-
-
-def _source(module: str) -> bytes | None:
-    """The file of a module, found by its path so that nothing is imported; None where the name is not a module's."""
-    package, *inner = module.split(".")
-    spec = find_spec(package)
-    for folder in (spec.submodule_search_locations or ()) if spec else ():
-        place = Path(folder, *inner)
-        for file in (place.with_suffix(".py"), place / "__init__.py"):
-            if file.is_file():
-                return file.read_bytes()
-    return Path(spec.origin).read_bytes() if spec and spec.origin and not inner else None
-
-
-def _imports(source: bytes, module: str) -> Iterator[str]:
-    try:
-        tree = ast.parse(source)
-    except SyntaxError:
-        return
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom):
-            parent = module.rsplit(".", node.level)[0] if node.level else ""
-            base = ".".join(part for part in (parent, node.module) if part)
-            yield base
-            yield from (f"{base}.{alias.name}" for alias in node.names)
 
 
 def _git(folder: Path, *words: str) -> str | None:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from benchmark.code_digest import CodeDigests
 from benchmark.settings import Folders
 from methods.errors import MethodError
 from methods.weights import AUTO, WeightsFile
@@ -23,6 +24,7 @@ class Resources:
         self, folders: Folders, weights: tuple[str, ...], *, quick: bool, notify: Callable[[str], None] | None
     ) -> None:
         self.data = folders.data
+        self.codes = CodeDigests(folders.cache / "imports.json")
         self._folders = folders
         self._quick = quick
         self._options = weights or ((AUTO,) if quick else ())

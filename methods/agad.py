@@ -8,7 +8,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from methods.detector import FitContext, TrainData
+from methods.detector import BATCH, FitContext, TrainData
 from methods.errors import MethodError
 from methods.nn import picture_grid
 from methods.nn.agad_discriminator import Discriminator, DiscriminatorPlan
@@ -74,11 +74,11 @@ class AGAD:
         groups = [data.normal, data.anomaly] if len(data.anomaly) else [data.normal]
         self._leave("training.png", [(group, np.arange(min(SHOWN, len(group)))) for group in groups])
 
-    def score(self, images: Images) -> npt.NDArray[np.float64]:
-        """Scores (n,), in batches of `evaluation.batch` in the given order; MethodError before `fit` or `load`."""
+    def score(self, images: Images, batch: int = BATCH) -> npt.NDArray[np.float64]:
+        """Scores (n,), `batch` images at a time in the given order; MethodError before `fit` or `load`."""
         scores = np.empty(len(images))
         with torch.inference_mode():
-            for place, pixels in in_batches(images, integer(self.params, "evaluation.batch")):
+            for place, pixels in in_batches(images, batch):
                 seen = self.view(pixels.to(self.context.device))
                 scores[place] = distances(seen, self._reconstructed(seen)).cpu().numpy()
         if len(images) >= 2 * SHOWN:

@@ -19,7 +19,7 @@ class Capabilities(msgspec.Struct, frozen=True, kw_only=True):
 
     The rules it fits, whether it learns from labelled anomalies, whether an image's score is the same in any
     batch, and the backbones it may need. `dependent_where` names values of parameters with which it is not the same
-    after all.
+    after all. `precision` says whether it computes in the precision of the run; without it, those with backbones do.
     """
 
     rules: tuple[Id, ...]
@@ -27,6 +27,7 @@ class Capabilities(msgspec.Struct, frozen=True, kw_only=True):
     independent_scores: bool
     backbones: tuple[Id, ...] = ()
     dependent_where: dict[str, tuple[str, ...]] = {}
+    precision: bool | None = None
 
 
 class RecipeBlock(msgspec.Struct, frozen=True, kw_only=True):
@@ -68,6 +69,16 @@ class MethodInfo(msgspec.Struct, frozen=True, kw_only=True):
         return self.detector.partition(":")[0]
 
     @property
+    def package(self) -> str:
+        """The top-level package of the detector's module."""
+        return self.module.partition(".")[0]
+
+    @property
+    def is_plug_in(self) -> bool:
+        """Whether another package brings the detector: no golden scores of ours guard its numbers."""
+        return self.package != "methods"
+
+    @property
     def rules(self) -> tuple[str, ...]:
         return self.capabilities.rules
 
@@ -78,6 +89,12 @@ class MethodInfo(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def independent_scores(self) -> bool:
         return self.capabilities.independent_scores
+
+    @property
+    def takes_precision(self) -> bool:
+        """Whether it computes in the precision of the run; one that does not is given fp32, so that keys hold that."""
+        stated = self.capabilities.precision
+        return bool(self.capabilities.backbones) if stated is None else stated
 
     def scores_independently(self, params: Mapping[str, ParamValue]) -> bool:
         """Whether, with these resolved parameters, an image's score is the same in any batch."""

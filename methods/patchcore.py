@@ -16,7 +16,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
-from methods.detector import DeadlineReached, FitContext, TrainData
+from methods.detector import BATCH, DeadlineReached, FitContext, TrainData
 from methods.errors import MethodError
 from methods.nn.augment import normalise
 from methods.nn.batches import Indices
@@ -72,13 +72,13 @@ class PatchCore:
         self.history = {"patches": [float(len(patches))], "bank": [float(len(model.memory_bank))]}
         self._model = model.eval()
 
-    def score(self, images: Images) -> npt.NDArray[np.float64]:
-        """Scores (n,), in batches of `evaluation.batch`; MethodError before `fit` or `load`."""
+    def score(self, images: Images, batch: int = BATCH) -> npt.NDArray[np.float64]:
+        """Scores (n,), `batch` images at a time; MethodError before `fit` or `load`."""
         if self._model is None:
             raise MethodError("PatchCore has nothing to score with yet: call fit or load first")
         scores = np.empty(len(images))
         with torch.inference_mode():
-            for place, pixels in in_batches(images, integer(self.params, "evaluation.batch")):
+            for place, pixels in in_batches(images, batch):
                 found = self._model(normalise(pixels.to(self.context.device)))
                 scores[place] = found.pred_score.double().cpu().numpy()
         return scores

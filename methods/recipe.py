@@ -24,8 +24,8 @@ __all__ = [
     "resolve",
 ]
 
-EVALUATION = ("evaluation.order", "evaluation.batch")
-"""Parameters that say how a fit is scored; they are no part of what `fit` is given."""
+EVALUATION: Mapping[str, ParamValue] = {"evaluation.order": "ranked", "evaluation.batch": 64}
+"""Parameters that say how a fit is scored, with what holds where a recipe is silent; no part of what `fit` is given."""
 
 _RECIPES = "it is official, paper or quick"
 _Name = Annotated[str, Meta(min_length=1)]

@@ -31,7 +31,9 @@ class Counts(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Provenance(msgspec.Struct, frozen=True, kw_only=True):
-    """What produced the numbers. `weights` maps an architecture to the label of its file, as table notes print it."""
+    """What produced the numbers. `weights` maps an architecture to the label of its file, as table notes print it;
+    `environment` holds the variables that were set and choose other kernels.
+    """
 
     package_version: str
     git_commit: str | None
@@ -45,6 +47,7 @@ class Provenance(msgspec.Struct, frozen=True, kw_only=True):
     threads: int
     started: str
     test_evaluations: int
+    environment: dict[str, str] = {}
 
 
 class Record(msgspec.Struct, frozen=True, kw_only=True):

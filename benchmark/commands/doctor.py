@@ -44,9 +44,10 @@ def _examined(results: "Path | None", *, deep: bool) -> "tuple[dict[str, Any], l
     from benchmark.limits import limits
     from benchmark.places import places
     from benchmark.settings import folders
+    from methods import devices
 
     where = folders(results)
-    allowed, precision = limits(), machine.default_precision("cpu")
+    allowed, precision = limits(), devices.default_precision("cpu")
     expected = machine.expected_numerics_class(precision=precision, threads=allowed.usable)
     torch = health.torch(precision, allowed.usable) if deep else None
     written = places(where, results_given=results is not None)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from benchmark.errors import BenchError
-from benchmark.options import CommaList, note, parse_options, results_option
+from benchmark.options import CommaList, accept_stale_option, note, parse_options, results_option
 
 if TYPE_CHECKING:
     from benchmark.execute import Again
@@ -60,6 +60,7 @@ class Duration(click.ParamType[float]):
 @click.option("--address", help="Of a Dask scheduler or Ray cluster (default: one of its own on this machine).")
 @click.option("--retry-failed", is_flag=True, help="Run again what failed.")
 @click.option("--force", is_flag=True, help="Run again what is stored.")
+@accept_stale_option
 @click.option("--max-time", type=Duration(), help="Stop fits after this time and keep checkpoints.")
 @results_option
 def command(**options: Any) -> int:
@@ -96,6 +97,7 @@ def command(**options: Any) -> int:
             weights=options["weights"],
             precision=options["precision"],
             device=_device(options["device"]),
+            accept_stale_code=options["accept_stale_code"],
         ),
         folders=where,
         store=store,
@@ -104,6 +106,7 @@ def command(**options: Any) -> int:
     all_blocked = planned.count("blocked") == len(planned.runs)
     if options["plan_only"] or not all_blocked:
         overview.say_blocked(planned, note)
+    overview.say_code(planned, note)
     if options["plan_only"]:
         for line in overview.lines(planned, store):
             click.echo(line)
@@ -121,7 +124,7 @@ def _run(planned: "Plan", where: "Folders", store: "Store", options: dict[str, A
     if options["retry_failed"] or options["force"]:
         states.add("failed")
     if options["force"]:
-        states.add("cached")
+        states |= {"cached", "stale"}
     tasks = planned.tasks(states)
     to_do = sum(len(task.runs) for task in tasks)
     total, cached, blocked = len(planned.runs), planned.count("cached"), planned.count("blocked")
@@ -133,7 +136,8 @@ def _run(planned: "Plan", where: "Folders", store: "Store", options: dict[str, A
     if unmeasured:
         note(f"{unmeasured} stored runs lack the measure that is asked for: --force runs them again")
     troubles = _engine(tasks, where, store, options) if tasks else 0
-    return bool(troubles or skipped)
+    stale = planned.count("stale") if "stale" not in states else 0
+    return bool(troubles or skipped or stale)
 
 
 def _lacks_measure(run: "PlannedRun") -> bool:

@@ -10,7 +10,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
-from methods.detector import FitContext, TrainData
+from methods.detector import BATCH, FitContext, TrainData
 from methods.errors import MethodError
 from methods.nn.contrastive import nt_xent, shift_losses, shift_targets
 from methods.nn.feature_bank import Bank, Extractor, Features
@@ -140,9 +140,9 @@ class ContrastiveDetector(ABC, Generic[Network]):
         self.history = training.run()
         self._bank = Bank(self._extractor().features(data.normal, integer(self.params, "features.batch")))
 
-    def score(self, images: Images) -> npt.NDArray[np.float64]:
-        """Scores (n,), in batches of `evaluation.batch` in the given order; MethodError before `fit` or `load`."""
-        features = self._extractor().features(images, integer(self.params, "evaluation.batch"))
+    def score(self, images: Images, batch: int = BATCH) -> npt.NDArray[np.float64]:
+        """Scores (n,), `batch` images at a time in the given order; MethodError before `fit` or `load`."""
+        features = self._extractor().features(images, batch)
         return self.score_of(self.bank, features).numpy()
 
     def state(self) -> dict[str, Tensor]:

@@ -15,7 +15,7 @@ import msgspec
 import pytest
 
 from benchmark import leftovers
-from benchmark.provenance import code_digest
+from benchmark.code_digest import code_digest
 from benchmark.settings import Folders
 from protocols import prepare
 from protocols.images import ImageStore

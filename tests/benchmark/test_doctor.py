@@ -24,7 +24,7 @@ code = status(sys.argv[1:])
 print(json.dumps([code, sorted(sys.modules)]))
 """
 
-QUIET = dict.fromkeys((*findings.THREADS, *findings.BINDING, *findings.ARITHMETIC), "")
+QUIET = dict.fromkeys((*findings.THREADS, *findings.BINDING, *machine.ARITHMETIC), "")
 
 
 def alone(house, *words, **variables):

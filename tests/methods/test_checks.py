@@ -43,7 +43,7 @@ class Nearest:
                 raise DeadlineReached
         self.mean = torch.tensor(saved["sum"] / saved["step"], dtype=torch.float64)
 
-    def score(self, images):
+    def score(self, images, batch):
         pixels = images.take(np.arange(len(images)))
         return np.abs(pixels.mean(axis=(1, 2, 3)) - self.mean.item())
 
@@ -71,7 +71,7 @@ BROKEN = [
     ("return np.abs", "return len(images.ids[0]) * np.abs", "scores do not read ids: scores differ by up"),
     ('return {"mean": self.mean}', 'return {"mean": self.mean, "n": 3}', "holds more than tensors: ['n']"),
     ('self.mean = state["mean"]', 'self.mean = state["mean"] + 1', "a loaded state scores the same: scores differ"),
-    ('self.mean = state["mean"]', 'self.score = self.refuse\n    def refuse(self, images): raise MethodError("no")',
+    ('self.mean = state["mean"]', 'self.score = self.refuse\n    def refuse(self, images, batch): raise MethodError("no")',
      "a loaded state scores the same: scoring was refused"),
     ("self.context.checkpoint.save(saved)", 'self.context.checkpoint.save(saved | {"step": 3})',
      "a stopped fit goes on to the same: scores differ by up"),

@@ -1,0 +1,95 @@
+"""A digest of the code behind a detector: what a record was made by, and what is installed now."""
+
+import ast
+import contextlib
+import functools
+import hashlib
+from collections.abc import Iterator
+from importlib.util import find_spec
+from pathlib import Path
+
+import msgspec
+
+from results.errors import ResultsError
+from results.files import write_atomic
+
+
+def code_digest(module: str) -> str:
+    """SHA-256 over the sources of `module` and of all that it imports of its own package, sorted by name."""
+    return CodeDigests(None).of(module)
+
+
+@functools.cache
+def digest_at_import(module: str) -> str:
+    """The digest of the code that this process runs: the first call takes it, right before the module's import."""
+    return code_digest(module)
+
+
+class CodeDigests:
+    """Digests of what is installed now. `file` keeps what sources import by their SHA-256: parsing takes the time."""
+
+    def __init__(self, file: Path | None) -> None:
+        self._file = file
+        self._imports: dict[str, list[str]] = {}
+        if file is not None:
+            with contextlib.suppress(OSError, msgspec.DecodeError):
+                self._imports = msgspec.json.decode(file.read_bytes(), type=dict[str, list[str]])
+        self._digests: dict[str, str] = {}
+
+    def of(self, module: str) -> str:
+        """The digest of a detector's module, read once; see `code_digest`."""
+        if module not in self._digests:
+            known = len(self._imports)
+            self._digests[module] = self._digest(module)
+            if self._file is not None and len(self._imports) != known:
+                with contextlib.suppress(ResultsError):
+                    write_atomic(self._file, msgspec.json.encode(self._imports))
+        return self._digests[module]
+
+    def _digest(self, module: str) -> str:
+        package = module.partition(".")[0]
+        sources: dict[str, bytes] = {}
+        waiting = [module]
+        while waiting:
+            name = waiting.pop()
+            source = None if name in sources else _source(name)
+            if source is not None:
+                sources[name] = source
+                waiting.extend(other for other in self._imported(source, name) if other.partition(".")[0] == package)
+        whole = hashlib.sha256()
+        for name in sorted(sources):
+            whole.update(f"{name}\n{len(sources[name])}\n".encode() + sources[name])
+        return whole.hexdigest()
+
+    def _imported(self, source: bytes, module: str) -> list[str]:
+        key = hashlib.sha256(module.encode() + b"\n" + source).hexdigest()
+        if key not in self._imports:
+            self._imports[key] = sorted(set(_imports(source, module)))
+        return self._imports[key]
+
+
+def _source(module: str) -> bytes | None:
+    """The file of a module, found by its path so that nothing is imported; None where the name is not a module's."""
+    package, *inner = module.split(".")
+    spec = find_spec(package)
+    for folder in (spec.submodule_search_locations or ()) if spec else ():
+        place = Path(folder, *inner)
+        for file in (place.with_suffix(".py"), place / "__init__.py"):
+            if file.is_file():
+                return file.read_bytes()
+    return Path(spec.origin).read_bytes() if spec and spec.origin and not inner else None
+
+
+def _imports(source: bytes, module: str) -> Iterator[str]:
+    try:
+        tree = ast.parse(source)
+    except (SyntaxError, ValueError):
+        return
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            parent = module.rsplit(".", node.level)[0] if node.level else ""
+            base = ".".join(part for part in (parent, node.module) if part)
+            yield base
+            yield from (f"{base}.{alias.name}" for alias in node.names)
