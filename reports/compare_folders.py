@@ -1,28 +1,16 @@
 """Two results folders: whether runs of one key have the same scores, and why runs of one place have another key."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Literal
-
-import msgspec
+from typing import Literal
 
 from reports.paired import Paired, corrected
 from reports.pairing import ScoresOf, paired_scores
 from reports.table import latest
-from results.key import canonical, digest
+from results.differences import SHOWN_DIGITS, differences, of_values, place
 from results.record import Record
-from results.spec import FitSpec, RunSpec
 
 State = Literal["equal", "differs", "unscored", "failed"]
-
-DIGESTS = {
-    "dataset_fingerprint": "manifest of the dataset",
-    "train_normal": "list of training normals",
-    "train_anomaly": "list of training anomalies",
-}
-SHOWN_DIGITS = 8
-ABSENT = "absent"
-QUOTE = '"'
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,19 +79,6 @@ def compare(
     )
 
 
-def differences(a: RunSpec, b: RunSpec) -> list[str]:
-    """What makes the keys of two runs differ, `version = 1 (B: 2)`; the recipe first, which is in no key."""
-    found = [*_of_values("recipe", a.recipe, b.recipe), *_of_fits(a.fit, b.fit)]
-    if a.source is not None and b.source is not None:
-        found += [f"source's {text}" for text in _of_fits(a.source, b.source)]
-    else:
-        found += _of_values("source", a.fit.source, b.fit.source)
-    found += _of_mappings("split option ", a.split.options, b.split.options)
-    found += _of_values("test list", a.test, b.test, digits=SHOWN_DIGITS)
-    found += _of_mappings("evaluation ", _plain(a.evaluation), _plain(b.evaluation))
-    return found
-
-
 def _twin(a: Record, b: Record, scores: tuple[ScoresOf, ScoresOf]) -> Twin:
     notes = tuple(_circumstances(a, b))
     if a.metrics is None or b.metrics is None:
@@ -124,30 +99,33 @@ def _twin(a: Record, b: Record, scores: tuple[ScoresOf, ScoresOf]) -> Twin:
 
 
 def _circumstances(a: Record, b: Record) -> Iterator[str]:
-    """What is in no key and may still change the last bits: the machine and the code."""
+    """What no AUC tells: other average precision, and what may change the last bits, the machine and the code."""
+    if a.metrics and b.metrics:
+        other = of_values("average precision", a.metrics.average_precision, b.metrics.average_precision)
+        yield from (one.beside("B") for one in other)
     if a.provenance is None or b.provenance is None:
         return
     ours, theirs = a.provenance, b.provenance
-    if ours.numerics_class != theirs.numerics_class:
-        yield from _of_values("numerics class", ours.numerics_class, theirs.numerics_class)
-    else:
+    found = list(of_values("numerics class", ours.numerics_class, theirs.numerics_class))
+    found += of_values("code digest", ours.code_digest, theirs.code_digest, digits=SHOWN_DIGITS)
+    if ours.numerics_class == theirs.numerics_class:
         yield "one numerics class"
-    yield from _of_values("code digest", ours.code_digest, theirs.code_digest, digits=SHOWN_DIGITS)
+    yield from (one.beside("B") for one in found)
 
 
 def _changed(left: Iterable[Record], right: Iterable[Record], scores: tuple[ScoresOf, ScoresOf]) -> Iterator[Changed]:
     """Runs of one place, each with the run of the other folder that it differs least from, if one ended alike."""
     places: dict[bytes, list[Record]] = {}
     for record in right:
-        places.setdefault(_place(record), []).append(record)
+        places.setdefault(place(record.spec), []).append(record)
     for record in left:
-        candidates = places.get(_place(record), [])
+        candidates = places.get(place(record.spec), [])
         if candidates:
             reasons = [differences(record.spec, other.spec) for other in candidates]
             unlike = [one.status != record.status for one in candidates]
             at = min(range(len(candidates)), key=lambda at: (unlike[at], len(reasons[at]), candidates[at].key))
             other = candidates.pop(at)
-            yield Changed(record, other, tuple(reasons[at]), _test(record, other, scores))
+            yield Changed(record, other, tuple(one.beside("B") for one in reasons[at]), _test(record, other, scores))
 
 
 def _test(a: Record, b: Record, scores: tuple[ScoresOf, ScoresOf]) -> Paired | None:
@@ -160,42 +138,3 @@ def _corrected(changed: Sequence[Changed]) -> Iterator[Changed]:
     tests = iter(corrected([one.test for one in changed if one.test]))
     for one in changed:
         yield replace(one, test=next(tests)) if one.test else one
-
-
-def _place(record: Record) -> bytes:
-    """What a person would call one run: method, dataset, rule, coordinates and seeds."""
-    spec, split = record.spec, record.spec.split
-    coordinates = (split.source_dataset, split.known_class, split.normal_class, split.shots, split.gamma)
-    return canonical([spec.method, split.rule, split.dataset, coordinates, spec.split_seed, spec.fit.seed])
-
-
-def _of_fits(a: FitSpec, b: FitSpec) -> Iterator[str]:
-    for field in ("detector", "version"):
-        yield from _of_values(field, getattr(a, field), getattr(b, field))
-    yield from _of_mappings("", a.params, b.params)
-    for field, name in DIGESTS.items():
-        yield from _of_values(name, getattr(a, field), getattr(b, field), digits=SHOWN_DIGITS)
-    for field in ("size", "resize", "precision"):
-        yield from _of_values(field, getattr(a, field), getattr(b, field))
-    pools = [{name: digest(parts) for name, parts in fit.pools.items()} for fit in (a, b)]
-    yield from _of_mappings("pool ", pools[0], pools[1], digits=SHOWN_DIGITS)
-    yield from _of_mappings("weights ", a.weights, b.weights, digits=SHOWN_DIGITS)
-
-
-def _of_mappings(
-    prefix: str, a: Mapping[str, Any], b: Mapping[str, Any], *, digits: int | None = None
-) -> Iterator[str]:
-    for name in sorted({**a, **b}):
-        yield from _of_values(prefix + name, a.get(name, ABSENT), b.get(name, ABSENT), digits=digits)
-
-
-def _of_values(name: str, a: Any, b: Any, *, digits: int | None = None) -> Iterator[str]:
-    """Nothing where both are hashed alike; of digests only the first digits are said."""
-    ours, theirs = (canonical(value).decode().strip(QUOTE) for value in (a, b))
-    if ours != theirs:
-        yield f"{name} = {ours[:digits]} (B: {theirs[:digits]})"
-
-
-def _plain(value: Any) -> dict[str, Any]:
-    found: dict[str, Any] = msgspec.to_builtins(value) or {}
-    return found

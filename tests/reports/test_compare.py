@@ -326,8 +326,8 @@ def test_runs_of_one_key_are_compared_score_by_score(record):
     ("other", "why"),
     [
         ({"version": 2}, "version = 1 (B: 2)"),
-        ({"params": {"optim.lr": 0.5}}, "optim.lr = 0.0002 (B: 0.5)"),
-        ({"params": {"new": True}}, "new = absent (B: true)"),
+        ({"params": {"optim.lr": 0.5}}, "parameter optim.lr = 0.0002 (B: 0.5)"),
+        ({"params": {"new": True}}, "parameter new = absent (B: true)"),
         ({"weights": "custom:1"}, "weights resnet18 = digest o (B: digest o)"),
         (
             {"options": {"limit_test": 9}, "test": "another list"},
