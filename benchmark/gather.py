@@ -1,6 +1,6 @@
 """Records for reports and the gate: from one or several results folders, or the index that is packaged."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from benchmark.errors import BenchError
@@ -9,27 +9,32 @@ from methods.params import ParamValue, assignment
 from results import reference
 from results.record import Record
 from results.store import Store
+from results.twins import disagreements
 
 REFERENCE = "reference"
 
 
-def gather(places: Sequence[Path], warn: Callable[[str], None]) -> list[Record]:
+def gather(
+    places: Sequence[Path], warn: Callable[[str], None], tell: Callable[[str], None] | None = None
+) -> list[Record]:
     """All readable records of the folders in `places`; none given: those of the default results folder.
+
+    `tell` (else `warn`) is told in one sentence of each key with records of other numbers.
 
     Raises:
         BenchError: a folder that was named is not there.
     """
-    if not places:
-        return list(Store(folders().results, warn=warn).records())
-    found: list[Record] = []
     for place in places:
-        if str(place) == REFERENCE:
-            found.extend(reference.records())
-        elif not place.exists():
+        if str(place) != REFERENCE and not place.exists():
             raise BenchError(f"--results {place}: there is no such folder")
-        else:
-            found.extend(Store(place, warn=warn).records())
-    return found
+    held = [(record, f"in {place}") for place in places or (folders().results,) for record in _records(place, warn)]
+    for sentence in disagreements(held):
+        (tell or warn)(f"{sentence}; the one made last counts")
+    return [record for record, _ in held]
+
+
+def _records(place: Path, warn: Callable[[str], None]) -> Iterable[Record]:
+    return reference.records() if str(place) == REFERENCE else Store(place, warn=warn).records()
 
 
 def conditions(texts: Sequence[str]) -> dict[str, ParamValue]:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Literal
 
 from reports.errors import ReportError
 from reports.layout import BoxLayout, Source
+from reports.measured import Stale, fresh
 from reports.table import Lookup, Measures
 from results.record import Record
 
@@ -75,6 +76,7 @@ def collect(
     scores: Callable[[Record], "Scores"],
     measures: Measures,
     versions: Mapping[str, int],
+    stale: Stale = fresh,
     method: str | None = None,
     gammas: Collection[str] = (),
 ) -> BoxPlot:
@@ -86,6 +88,7 @@ def collect(
         scores: the scores behind a record.
         measures: the ids of the detectors and variants that a record measures.
         versions: current version by detector.
+        stale: what else makes a record stale.
         method: None for the figure's own.
         gammas: none for the figure's own.
 
@@ -94,7 +97,7 @@ def collect(
     """
     source = Source(method or layout.entry.method, layout.entry.rule, {})
     shares = tuple(gammas) or tuple(layout.entry.gammas)
-    lookup = Lookup(records, measures, versions)
+    lookup = Lookup(records, measures, versions, stale)
     found = lookup.values(source, "dataset")
     datasets = [
         *(name for name in layout.entry.datasets if name in found),

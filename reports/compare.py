@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from statistics import fmean
 from typing import NamedTuple
 
-from reports.measured import Measured, Run, Series, average
+from reports.measured import Measured, Run, Series, Stale, average, fresh
 from reports.paired import Paired, corrected, over_datasets, over_seeds
 from reports.pairing import Match, ScoresOf, Side, auroc, matches, paired_scores, side, why_alone
 from reports.table import Measures, latest
@@ -105,6 +105,7 @@ def compare(
     measures: Measures,
     versions: Mapping[str, int],
     scores: ScoresOf,
+    stale: Stale = fresh,
     alone: Collection[str] = (),
 ) -> Comparison:
     """Compare two methods on every split of which both have a finished run.
@@ -116,14 +117,13 @@ def compare(
         measures: the ids of the detectors and variants that a record measures.
         versions: current version by detector.
         scores: the scores behind a record, None where they are gone.
+        stale: what makes a record stale besides its version.
         alone: ids of methods that are given no labelled anomalies.
     """
     known = latest(records)
-    first, second = (side(method, known, measures, versions) for method in (a, b))
+    first, second = (side(method, known, measures, versions, stale) for method in (a, b))
     found = matches(first, second, (a in alone, b in alone))
-    settings = sorted(
-        (_setting(match, (a, b), alone, versions, scores) for match in found), key=lambda one: _order(one.split)
-    )
+    settings = sorted((_setting(match, (a, b), alone, scores) for match in found), key=lambda one: _order(one.split))
     free = a in alone or b in alone
     return Comparison(
         a=a,
@@ -143,9 +143,7 @@ def tally(differences: Iterable[float]) -> Tally:
     return Tally(signs.count(1), signs.count(0), signs.count(-1))
 
 
-def _setting(
-    match: Match, names: tuple[str, str], alone: Collection[str], versions: Mapping[str, int], scores: ScoresOf
-) -> Setting:
+def _setting(match: Match, names: tuple[str, str], alone: Collection[str], scores: ScoresOf) -> Setting:
     found = [(run, record, match.b.runs[run]) for run, record in match.a.runs.items()]
     pairs = tuple(Pair(run, one, two, paired_scores(one, two, scores, names)) for run, one, two in found)
     return Setting(
@@ -157,8 +155,8 @@ def _setting(
         notes=(
             *_made(names, match, first, second),
             *(f"{name} is given no labelled anomalies" for name in names if name in alone),
-            *_remarks(names[0], match.a, match.b, first, versions),
-            *_remarks(names[1], match.b, match.a, second, versions),
+            *_remarks(names[0], match.a, match.b, first),
+            *_remarks(names[1], match.b, match.a, second),
             *_of_tests(pairs),
             *([f"{match.others} other series not compared"] if match.others else []),
         ),
@@ -186,17 +184,13 @@ def _made(names: tuple[str, str], match: Match, first: Measured, second: Measure
         yield from (f"{name}: {text}" for name, text in zip(names, texts, strict=True))
 
 
-def _remarks(
-    name: str, series: Series, other: Series, measured: Measured, versions: Mapping[str, int]
-) -> Iterator[str]:
+def _remarks(name: str, series: Series, other: Series, measured: Measured) -> Iterator[str]:
     """What is to be known of one method's runs and is not true of the other's too."""
     shared = _deviations(other)
     own = [reason for reason in _deviations(series) if reason not in shared]
     if own:
         yield f"{name}: {'; '.join(own)}"
-    if series.stale:
-        fit = next(iter(series.runs.values())).spec.fit
-        yield f"{name}: measured by version {fit.version} of {fit.detector}, now {versions[fit.detector]}"
+    yield from (f"{name}: {text}" for text in series.ages)
     yield from (f"{name}: {note}" for note in measured.notes)
 
 

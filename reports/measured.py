@@ -12,6 +12,8 @@ from results.record import Record
 RECIPES = ("official", "paper", "quick")
 GENUINE = "genuine:"
 
+Stale = Callable[[Record], str]
+"""Why a record counts no longer, besides the version of its detector; empty where it does count."""
 
 Spread = Literal["seeds", "classes"]
 
@@ -30,20 +32,24 @@ class Run(NamedTuple):
 class Series:
     """Runs of one split definition that may be averaged, by their seeds.
 
-    `failed` holds the errors of the runs without a result.
+    `failed` holds the errors of the runs without a result, `ages` the reasons why the series is stale.
     """
 
     id: str
     runs: Mapping[Run, Record]
     failed: Mapping[Run, str]
-    stale: bool
+    ages: tuple[str, ...]
     reasons: tuple[str, ...]
     recipe: str
 
     @property
+    def stale(self) -> bool:
+        return bool(self.ages)
+
+    @property
     def failures(self) -> list[str]:
         """One text a failed run."""
-        return [f"seed {run} failed: {error.strip().splitlines()[0]}" for run, error in self.failed.items()]
+        return [f"seed {run} failed: {first_line(error)}" for run, error in self.failed.items()]
 
     @property
     def rank(self) -> tuple[bool, bool, int, int, str]:
@@ -82,8 +88,29 @@ class Measured:
         return len(self.per_seed)
 
 
+def fresh(_: Record) -> str:
+    """The `Stale` by which every record counts."""
+    return ""
+
+
+def age(record: Record, versions: Mapping[str, int]) -> str:
+    """Why a record is stale by the version of its detector; empty where it is not, or where nobody knows it."""
+    fit = record.spec.fit
+    now = versions.get(fit.detector, fit.version)
+    return f"measured by version {fit.version} of {fit.detector}, now {now}" if fit.version < now else ""
+
+
+def first_line(error: str | None) -> str:
+    """The error of a failed run in one line."""
+    return (error or "").strip().partition("\n")[0] or "no reason given"
+
+
 def series_of(
-    records: Iterable[Record], versions: Mapping[str, int], *, other_data: Callable[[str], str] = lambda _: ""
+    records: Iterable[Record],
+    versions: Mapping[str, int],
+    *,
+    stale: Stale = fresh,
+    other_data: Callable[[str], str] = lambda _: "",
 ) -> list[Series]:
     """The series among the records of one split definition, the one to show first.
 
@@ -91,7 +118,8 @@ def series_of(
     """
     ordered = sorted(records, key=lambda record: record.series)
     found = [
-        _series(list(group), versions, other_data) for _, group in groupby(ordered, key=lambda record: record.series)
+        _series(list(group), versions, stale, other_data)
+        for _, group in groupby(ordered, key=lambda record: record.series)
     ]
     return sorted(found, key=lambda series: series.rank)
 
@@ -148,18 +176,20 @@ def weight_labels(record: Record) -> list[str]:
     return [f"{arch} {label}" for arch, label in sorted(labels.items())]
 
 
-def _series(records: list[Record], versions: Mapping[str, int], other_data: Callable[[str], str]) -> Series:
+def _series(
+    records: list[Record], versions: Mapping[str, int], stale: Stale, other_data: Callable[[str], str]
+) -> Series:
     records.sort(key=lambda record: record.provenance.started if record.provenance else "")
     done = {_run(record): record for record in records if record.status == "done" and record.metrics}
-    failed = {_run(record): record.error or "no reason given" for record in records if record.status == "failed"}
-    fit, dataset = records[0].spec.fit, records[0].spec.split.dataset
+    failed = {_run(record): record.error or "" for record in records if record.status == "failed"}
+    ages = [age(records[0], versions), *map(stale, done.values())]
     recipe = min((record.spec.recipe for record in records), key=_recipe_rank)
     return Series(
         id=records[0].series,
         runs=done,
         failed={run: error for run, error in sorted(failed.items()) if run not in done},
-        stale=fit.version < versions.get(fit.detector, fit.version),
-        reasons=_reasons(recipe, done.values(), other_data(dataset)),
+        ages=_unique(text for text in ages if text),
+        reasons=_reasons(recipe, records, other_data(records[0].spec.split.dataset)),
         recipe=recipe,
     )
 
@@ -172,7 +202,8 @@ def _reasons(recipe: str, records: Iterable[Record], other_data: str) -> tuple[s
     found = [] if recipe in {"official", "paper"} else [f"recipe {recipe}"]
     found += [other_data] if other_data else []
     for record in records:
-        found += [f"weights {text}" for text in weight_labels(record) if f" {GENUINE}" not in text]
+        if record.metrics:
+            found += [f"weights {text}" for text in weight_labels(record) if f" {GENUINE}" not in text]
         found += record.spec.deviations
     return _unique(found)
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from reports.measured import Run, Series, series_of
+from reports.measured import Run, Series, Stale, fresh, series_of
 from reports.paired import Paired, delong
 from reports.table import Measures
 from reports.verdict import ROUNDING
@@ -44,13 +44,15 @@ class Match:
     others: int
 
 
-def side(method: str, records: Iterable[Record], measures: Measures, versions: Mapping[str, int]) -> Side:
+def side(
+    method: str, records: Iterable[Record], measures: Measures, versions: Mapping[str, int], stale: Stale = fresh
+) -> Side:
     """What is known of one method; the records are those of any, one a key."""
     own = tuple(record for record in records if method in measures(record))
     places: dict[bytes, list[Record]] = {}
     for record in own:
         places.setdefault(canonical(record.spec.split), []).append(record)
-    found = tuple((group[0].spec.split, tuple(series_of(group, versions))) for group in places.values())
+    found = tuple((group[0].spec.split, tuple(series_of(group, versions, stale=stale))) for group in places.values())
     return Side(method, own, found)
 
 

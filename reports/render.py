@@ -189,6 +189,7 @@ def _json_cell(table: Table, cell: Cell) -> dict[str, Any]:
         "verdict": cell.verdict.name if cell.published else None,
         "would_be": cell.verdict.would_be,
         "reasons": list(cell.verdict.reasons),
+        "failures": list(cell.failures),
         "comparison": asdict(comparison) if comparison else None,
     }
 

@@ -1,19 +1,22 @@
 """A table of a paper as cells: published beside measured, with a verdict each. Renderers read nothing else."""
 
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from math import isfinite
 from typing import Literal
 
+from msgspec import structs
+
 from reports.errors import ReportError, did_you_mean
 from reports.layout import Layout, Source
-from reports.measured import RECIPES, Measured, Series, average, series_of
+from reports.measured import RECIPES, Measured, Series, Stale, average, fresh, series_of
 from reports.published import Unit, Value
 from reports.verdict import Sample, Verdict, compare
 from results.record import Record
 from results.spec import ParamValue
+from results.twins import disagreements
 
 Show = Literal["published", "measured", "both"]
 Measures = Callable[[Record], Collection[str]]
@@ -26,7 +29,7 @@ SPLIT_COORDINATES = ("dataset", "known_class", "normal_class", "shots", "gamma",
 class Cell:
     """One place of a paper's table, its coordinates in the published file's order.
 
-    `published` is None for an added method.
+    `published` is None for an added method. `failures`: one text a failed run that would stand here if it had not.
     """
 
     paper: str
@@ -36,6 +39,7 @@ class Cell:
     measured: Measured | None
     unit: Unit
     verdict: Verdict
+    failures: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +78,7 @@ def build(
     *,
     measures: Measures,
     versions: Mapping[str, int],
+    stale: Stale = fresh,
     margin: float = MARGIN,
     recipe: str | None = None,
     where: Mapping[str, ParamValue] | None = None,
@@ -87,6 +92,7 @@ def build(
         records: of any method, dataset and rule; those that belong elsewhere are passed over.
         measures: the ids of the detectors and variants that a record measures.
         versions: current version by detector; records of an older one are stale.
+        stale: what else makes a record stale.
         margin: smallest difference that counts, as a fraction of AUC.
         recipe: only records of this recipe.
         where: only records with these resolved hyper-parameters.
@@ -102,7 +108,7 @@ def build(
     if show == "published":
         cells = [_cell(layout, at, value, None, Verdict("missing")) for at, value in places]
         return Table(layout, tuple(cells), show, margin)
-    lookup = Lookup(chosen(list(records), recipe, where or {}), measures, versions)
+    lookup = Lookup(chosen(list(records), recipe, where or {}), measures, versions, stale)
     cells = [_judged(layout, at, value, lookup, margin) for at, value in places]
     cells += _added(layout, lookup, margin, added_methods)
     return Table(layout, tuple(cells), show, margin)
@@ -126,8 +132,11 @@ def split_of(record: Record) -> tuple[str, ...]:
 class Lookup:
     """The series of a method on a split definition, found by the coordinates of a cell."""
 
-    def __init__(self, records: Iterable[Record], measures: Measures, versions: Mapping[str, int]) -> None:
-        self.versions = versions
+    def __init__(
+        self, records: Iterable[Record], measures: Measures, versions: Mapping[str, int], stale: Stale = fresh
+    ) -> None:
+        self._versions = versions
+        self._stale = stale
         self._found: defaultdict[tuple[str, ...], list[Record]] = defaultdict(list)
         for record in latest(records):
             for method in measures(record):
@@ -139,7 +148,7 @@ class Lookup:
         found = self._found.get(_key(source, where), [])
         if source.history:
             found = [record for record in found if record.status == "failed" or source.history in record.history]
-        return series_of(found, self.versions, other_data=other_data)
+        return series_of(found, self._versions, stale=self._stale, other_data=other_data)
 
     def values(self, source: Source, coordinate: str) -> list[str]:
         """The values of a split coordinate that a method was run with, under the source's rule and split."""
@@ -158,8 +167,20 @@ def _key(source: Source, where: Mapping[str, str]) -> tuple[str, ...]:
 
 
 def latest(records: Iterable[Record]) -> list[Record]:
-    """One record a key: of several a finished one, and of these the one made last."""
-    return list({record.key: record for record in sorted(records, key=_preference)}.values())
+    """One record a key: of several a finished one, and of these the one made last, which notes the others' numbers."""
+    groups: dict[str, list[Record]] = {}
+    for record in sorted(records, key=_preference):
+        groups.setdefault(record.key, []).append(record)
+    return [_told(group) if len(group) > 1 else group[0] for group in groups.values()]
+
+
+def _told(group: Sequence[Record]) -> Record:
+    """The last of several records of one key; a note says where they hold other numbers."""
+    made = [one.provenance for one in group]
+    places = [f"({one.numerics_class}, started {one.started})" if one else "(nobody knows where)" for one in made]
+    last = group[-1]
+    told = [f"{text}; the last counts" for text in disagreements(zip(group, places, strict=True))]
+    return structs.replace(last, notes=[*last.notes, *told]) if told else last
 
 
 def _preference(record: Record) -> tuple[bool, str]:
@@ -225,9 +246,13 @@ def _judged(layout: Layout, at: dict[str, str], value: Value | None, lookup: Loo
         return _cell(layout, at, value, None, Verdict("missing"))
     behind = layout.subsets(at)
     subsets = [lookup.series(source, subset.at, partial(layout.other_data, at)) for subset in behind]
-    shown = [series for series in (_shown(found) for found in subsets) if series]
+    best = [_shown(found) for found in subsets]
+    shown = [series for series in best if series]
+    failures = tuple(
+        dict.fromkeys(text for found, one in zip(subsets, best, strict=True) for text in _lost(found, one))
+    )
     if len(shown) < len(subsets):
-        return _cell(layout, at, value, None, _absent(subsets, len(shown)))
+        return _cell(layout, at, value, None, _absent(subsets, len(shown)), failures)
     measured = average(
         shown,
         [subset.share for subset in behind],
@@ -237,13 +262,14 @@ def _judged(layout: Layout, at: dict[str, str], value: Value | None, lookup: Loo
         history=source.history,
     )
     if measured is None:
-        return _cell(layout, at, value, None, Verdict("missing", reasons=("no seed that every subset has",)))
+        lacking = Verdict("missing", reasons=("no seed that every subset has",))
+        return _cell(layout, at, value, None, lacking, failures)
     if source.history:
         verdict = Verdict("not_comparable", reasons=("it is no AUC", *measured.reasons))
     else:
         verdict = _verdict(layout, value, measured, margin) if value else Verdict("missing")
-    stale = tuple(dict.fromkeys(_age(series, lookup.versions) for series in shown if series.stale))
-    return _cell(layout, at, value, measured, Verdict("stale", reasons=stale) if stale else verdict)
+    ages = tuple(dict.fromkeys(text for series in shown for text in series.ages))
+    return _cell(layout, at, value, measured, Verdict("stale", reasons=ages) if ages else verdict, failures)
 
 
 def _shown(found: list[Series]) -> Series | None:
@@ -254,6 +280,16 @@ def _shown(found: list[Series]) -> Series | None:
 
 def _failures(found: Iterable[Series]) -> list[str]:
     return [text for series in found if not series.stale and not series.runs for text in series.failures]
+
+
+def _lost(found: Iterable[Series], shown: Series | None) -> list[str]:
+    """The failed runs of today in the series that is shown, and in those that would stand before or beside it."""
+    return [
+        text
+        for series in found
+        if not series.stale and (shown is None or series.rank[:3] <= shown.rank[:3])
+        for text in series.failures
+    ]
 
 
 def _absent(subsets: list[list[Series]], present: int) -> Verdict:
@@ -272,19 +308,21 @@ def _not_shown(subsets: list[list[Series]], shown: list[Series]) -> list[str]:
     return notes + [f"a series of recipe {recipe} failed" for recipe in failed]
 
 
-def _age(series: Series, versions: Mapping[str, int]) -> str:
-    fit = next(iter(series.runs.values())).spec.fit
-    return f"measured by version {fit.version} of {fit.detector}, now {versions[fit.detector]}"
-
-
 def _verdict(layout: Layout, value: Value, measured: Measured, margin: float) -> Verdict:
     published = Sample(value.mean, value.std if layout.std == "runs" else None, layout.paper.runs)
     comparison = compare(published, Sample(measured.mean, measured.seed_std, measured.n), margin * layout.scale)
     return Verdict("not_comparable" if measured.reasons else comparison.agreement, comparison, measured.reasons)
 
 
-def _cell(layout: Layout, at: dict[str, str], value: Value | None, measured: Measured | None, verdict: Verdict) -> Cell:
-    return Cell(layout.paper.paper, layout.table, at, value, measured, layout.paper.unit, verdict)
+def _cell(
+    layout: Layout,
+    at: dict[str, str],
+    value: Value | None,
+    measured: Measured | None,
+    verdict: Verdict,
+    failures: tuple[str, ...] = (),
+) -> Cell:
+    return Cell(layout.paper.paper, layout.table, at, value, measured, layout.paper.unit, verdict, failures)
 
 
 def _at(cell: Cell, names: Iterable[str]) -> tuple[str, ...]:
