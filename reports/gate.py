@@ -4,16 +4,18 @@ Per cell a one-sided test of H0 "ours >= published - margin". With two or more s
 one-sample test where the published value has no spread over runs. With one seed of ours the published std stands for
 both sides, with the published degrees of freedom: the test of one new run against the published ones. One seed against
 a value without spread cannot be tested. Holm's step-down over all cells keeps the chance of any false alarm at `alpha`.
+A cell with a failed run, or measured by what is stale, is a fault, as is what was required and is not there.
 """
 
-from collections import Counter
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from math import sqrt
 
+from reports import cell_ids
 from reports.errors import ReportError
+from reports.faults import Fault
 from reports.holm import adjusted
-from reports.table import Cell, Table
+from reports.table import Cell, Table, sought
 from reports.verdict import ROUNDING, Sample, standard_error
 
 ALPHA = 0.10
@@ -24,10 +26,11 @@ LEAKING = "measured with a leak of test labels"
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One tested cell, values in the unit of its table.
+    """One tested cell by its id, values in the unit of its table.
 
-    `smallest_drop`: how far below the published value our mean must lie, at the spread and number of seeds at hand,
-    for the test to see it at its strictest Holm level.
+    `freedom`: degrees of freedom of the t test, infinite where neither side varies. `smallest_drop`: how far below the
+    published value our mean must lie, at the spread and number of seeds at hand, for the test to find it at its
+    strictest Holm level.
     """
 
     table: str
@@ -35,6 +38,7 @@ class Check:
     published: float
     measured: float
     n: int
+    freedom: float
     margin: float
     p_value: float
     smallest_drop: float
@@ -46,15 +50,31 @@ class Check:
     def drop(self) -> float:
         return self.published - self.measured
 
+    @property
+    def blind(self) -> bool:
+        """Whether no drop could have been found: not even a mean of 0 lies low enough."""
+        return self.smallest_drop > self.published
+
 
 @dataclass(frozen=True, slots=True)
 class Gate:
-    """What the gate found; `skipped` counts by reason the cells that were not tested."""
+    """What the gate found.
+
+    `faults`: cells that are no success whatever their numbers, and what was required in vain. `untested`: by reason the
+    ids of the cells that were not tested. `contradictions` say of records of one key which numbers they hold.
+    """
 
     checks: tuple[Check, ...]
-    skipped: Mapping[str, int]
+    faults: tuple[Fault, ...]
+    untested: Mapping[str, tuple[str, ...]]
     alpha: float
     includes_not_comparable: bool
+    contradictions: tuple[str, ...] = ()
+
+    @property
+    def skipped(self) -> dict[str, int]:
+        """How many cells were not tested, by reason."""
+        return {reason: len(names) for reason, names in self.untested.items()}
 
     @property
     def regressions(self) -> tuple[Check, ...]:
@@ -62,10 +82,10 @@ class Gate:
 
     @property
     def status(self) -> int:
-        """Exit status: 0 no regression, 3 a regression, 4 nothing to compare."""
-        if not self.checks:
-            return 4
-        return 3 if self.regressions else 0
+        """Exit status: 0 no regression, 3 a regression or a fault, 4 nothing to compare."""
+        if self.regressions or self.faults:
+            return 3
+        return 0 if self.checks else 4
 
 
 def check(
@@ -74,6 +94,8 @@ def check(
     include_not_comparable: bool = False,
     leaking: Collection[str] = (),
     alpha: float = ALPHA,
+    faults: Iterable[Fault] = (),
+    contradictions: Iterable[str] = (),
 ) -> Gate:
     """Test every cell of the tables that has a published and a current measured value.
 
@@ -82,30 +104,41 @@ def check(
         include_not_comparable: also test cells whose recipe, weights, data or size are not the paper's.
         leaking: ids of series whose scores test labels had part in; a cell with one of them is never tested.
         alpha: chance of any false alarm over all cells.
+        faults: what was required and is not there.
+        contradictions: sentences on records of one key with other numbers.
 
     Raises:
         ReportError: alpha is not between 0 and 0.5.
     """
     if not 0 < alpha < 0.5:
         raise ReportError(f"alpha {alpha} is no chance of a false alarm: give a number between 0 and 0.5, such as 0.1")
-    skipped: Counter[str] = Counter()
+    untested: dict[str, list[str]] = {}
+    lost: dict[tuple[object, ...], Fault] = {}
     kept: dict[tuple[object, ...], _Testable] = {}
     leaks = frozenset(leaking)
     for table in tables:
         for cell in table.cells:
             if cell.published:
+                lost |= {place: fault for place, fault in _faults(table, cell) if place not in lost}
                 found = _testable(table, cell, leaks, include_not_comparable=include_not_comparable)
                 if isinstance(found, str):
-                    skipped[found] += 1
+                    untested.setdefault(found, []).append(_name(table, cell))
                 elif kept.setdefault(found.identity, found) is not found:
-                    skipped[TWIN] += 1
+                    untested.setdefault(TWIN, []).append(_name(table, cell))
     testable = list(kept.values())
     corrected = adjusted([one.p_value for one in testable])
     checks = tuple(
         one.check(alpha / len(testable), regressed=p_value <= alpha)
         for one, p_value in zip(testable, corrected, strict=True)
     )
-    return Gate(checks, dict(sorted(skipped.items())), alpha, include_not_comparable)
+    return Gate(
+        checks=checks,
+        faults=tuple(dict.fromkeys([*lost.values(), *faults])),
+        untested={reason: tuple(names) for reason, names in sorted(untested.items())},
+        alpha=alpha,
+        includes_not_comparable=include_not_comparable,
+        contradictions=tuple(contradictions),
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,13 +173,13 @@ class _Testable:
 
     def check(self, level: float, *, regressed: bool) -> Check:
         layout = self.table.layout
-        coordinates = self.cell.coordinates
         return Check(
             table=layout.id,
-            name=" ".join(value for value in coordinates.values() if value),
+            name=cell_ids.of_cell(layout, self.cell.coordinates),
             published=self.published,
             measured=self.measured.mean,
             n=self.measured.n,
+            freedom=self.freedom,
             margin=self.margin,
             p_value=self.p_value,
             smallest_drop=self.margin + self._critical(level) * self.error,
@@ -159,6 +192,19 @@ class _Testable:
         from scipy.special import stdtrit
 
         return float(stdtrit(self.freedom, 1 - level)) if self.error else 0.0
+
+
+def _faults(table: Table, cell: Cell) -> Iterator[tuple[tuple[object, ...], Fault]]:
+    """Why a cell is no success, each with its place: a cell that two tables print fails once."""
+    place = tuple(sought(table.layout, cell))
+    if cell.failures:
+        yield ("failed", place), Fault("failed", _name(table, cell), "; ".join(cell.failures))
+    if cell.verdict.name == "stale":
+        yield ("stale", place), Fault("stale", _name(table, cell), "; ".join(cell.verdict.reasons))
+
+
+def _name(table: Table, cell: Cell) -> str:
+    return f"{table.layout.id}/{cell_ids.of_cell(table.layout, cell.coordinates)}"
 
 
 def _testable(table: Table, cell: Cell, leaking: frozenset[str], *, include_not_comparable: bool) -> _Testable | str:

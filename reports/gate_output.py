@@ -1,45 +1,60 @@
 """What the gate says: lines for a terminal, JUnit XML for a CI, a summary in Markdown."""
 
+from math import ceil, isinf
+
+from reports import faults
 from reports.gate import Check, Gate
 from reports.junit import Case, document
 from reports.render import escape_markdown, pipe_table
+from reports.verdict import ROUNDING
 
 NOT_COMPARABLE = (
     "cells that are not comparable with the papers are tested too: a regression may be the recipe's or the weights'"
 )
 ONE_SEED_RULE = "with one seed of ours, the published std stands for both sides"
+RULE = (
+    "tested: whether our mean lies below published - margin; with the seeds (n), degrees of freedom (df) and spread at "
+    "hand a drop is found from the named size on. A smaller one was not to be found, and a true drop of just that size "
+    "is found about one time in two"
+)
+NAMED = 3
+LARGE = ("missing",)
+"""Reasons of which no cell is named: they hold most of each table."""
 
 
 def lines(gate: Gate) -> list[str]:
-    """The result for stdout: what is tested, regressions first, what was not tested, the smallest drop to be seen."""
+    """The result for stdout: regressions and faults first, what was tested and what could be seen, what was not."""
     said = [NOT_COMPARABLE] if gate.includes_not_comparable else []
-    said += [_line(check) for check in sorted(gate.checks, key=lambda check: (not check.regressed, check.p_value))]
-    if any(check.n == 1 for check in gate.checks):
-        said.append(ONE_SEED_RULE)
-    if gate.skipped:
-        said.append(f"not tested: {_skipped(gate)}")
-    return [*said, *_power(gate), headline(gate)]
+    said += [_line(check) for check in _ordered(gate) if check.regressed]
+    said += [fault.line for fault in gate.faults]
+    said += [_line(check) for check in _ordered(gate) if not check.regressed]
+    said += gate.contradictions
+    if gate.untested:
+        said.append(f"not tested: {_untested(gate)}")
+    return [*said, *_rules(gate), *_power(gate), headline(gate)]
 
 
 def headline(gate: Gate) -> str:
     """The result in one line."""
+    rest = [faults.headline(gate.faults)] if gate.faults else []
     if not gate.checks:
-        hint = "" if gate.includes_not_comparable or "not_comparable" not in gate.skipped else _HINT
-        return f"nothing to compare with the published values{hint}"
+        hint = "" if gate.includes_not_comparable or "not_comparable" not in gate.untested else _HINT
+        return "; ".join([f"nothing to compare with the published values{hint}", *rest])
     count = f"{len(gate.checks)} cell{'s' if len(gate.checks) > 1 else ''} tested (alpha {gate.alpha:g}, Holm)"
-    if gate.regressions:
-        return f"{count}: {len(gate.regressions)} below published - margin"
-    return f"{count}: none below published - margin"
+    found = f"{len(gate.regressions) or 'none'} found below published - margin"
+    blind = sum(check.blind for check in gate.checks)
+    rest = [f"in {blind} no drop could have been found", *rest] if blind else rest
+    return f"{count}: {'; '.join([found, *rest])}"
 
 
 def junit(gate: Gate) -> str:
-    """JUnit XML: one test case a tested cell, a skipped one for each reason why cells were not tested.
+    """JUnit XML: one test case a tested cell, a failed one a fault, a skipped one a reason why cells were not tested.
 
-    Nothing to compare is an error case, so that a CI which reads only this file is not green.
+    A cell in which no drop could have been found is skipped too. Nothing to compare is an error case, so that a CI
+    which reads only this file is not green.
     """
-    cases = [
-        Case(check.table, check.name, "failure" if check.regressed else None, *_failure(check)) for check in gate.checks
-    ]
+    cases = [_case(check) for check in gate.checks]
+    cases += faults.cases(gate.faults)
     cases += [Case("not tested", reason, "skipped", f"{count} cells") for reason, count in gate.skipped.items()]
     if not gate.checks:
         cases.insert(0, Case("check", "something to compare", "error", headline(gate)))
@@ -50,56 +65,95 @@ def summary(gate: Gate) -> str:
     """A page in Markdown for the summary of a CI run."""
     rows = [
         [
-            escape_markdown(f"{check.table} {check.name}"),
+            escape_markdown(f"{check.table}/{check.name}"),
             f"{check.published:.{check.decimals}f}",
             f"{check.measured:.{check.decimals}f}",
             str(check.n),
+            _freedom(check),
             f"{check.p_value:.3f}",
             _smallest_drop(check),
-            "regression" if check.regressed else "good",
+            _word(check).lower(),
         ]
-        for check in sorted(gate.checks, key=lambda check: (not check.regressed, check.p_value))
+        for check in _ordered(gate)
     ]
-    heading = ["Cell", "Published", "Measured", "Seeds", "p", "Smallest drop to be seen", "Result"]
+    heading = ["Cell", "Published", "Measured", "Seeds", "df", "p", "Smallest drop to be found", "Result"]
     text = [f"# Check against the published values: {headline(gate)}"]
     text += [NOT_COMPARABLE] if gate.includes_not_comparable else []
+    text += [faults.markdown(gate.faults)] if gate.faults else []
     text += [pipe_table(heading, rows)] if rows else []
-    text += [f"Not tested: {_skipped(gate)}."] if gate.skipped else []
-    return "\n\n".join([*text, *_power(gate)]) + "\n"
+    text += [escape_markdown(told) for told in gate.contradictions]
+    text += [f"Not tested: {_untested(gate)}."] if gate.untested else []
+    return "\n\n".join([*text, *_rules(gate), *_power(gate)]) + "\n"
 
 
 _HINT = ": cells are measured, but not comparable; --include-not-comparable tests them all the same"
 
 
+def _ordered(gate: Gate) -> list[Check]:
+    return sorted(gate.checks, key=lambda check: (not check.regressed, check.p_value))
+
+
+def _word(check: Check) -> str:
+    if check.regressed:
+        return "REGRESSION"
+    return "no drop could be found" if check.blind else "no drop found"
+
+
 def _line(check: Check) -> str:
-    word = "REGRESSION" if check.regressed else "good"
     reasons = f" (not comparable: {'; '.join(check.reasons)})" if check.reasons else ""
-    return f"{word}: {check.table} {check.name}: {_numbers(check)}{reasons}"
+    return f"{_word(check)}: {check.table}/{check.name}: {_numbers(check)}{reasons}"
 
 
-def _failure(check: Check) -> tuple[str, str]:
-    return (_numbers(check), _line(check)) if check.regressed else ("", "")
+def _case(check: Check) -> Case:
+    if check.regressed:
+        return Case(check.table, check.name, "failure", _numbers(check), _line(check))
+    if check.blind:
+        return Case(check.table, check.name, "skipped", _numbers(check))
+    return Case(check.table, check.name)
 
 
 def _numbers(check: Check) -> str:
     digits = f".{check.decimals}f"
     return (
-        f"measured {check.measured:{digits}} (n = {check.n}), published {check.published:{digits}}, margin "
-        f"{check.margin:{digits}}, p = {check.p_value:.3f}, smallest drop to be seen {_smallest_drop(check)}"
+        f"measured {check.measured:{digits}} (n = {check.n}, df = {_freedom(check)}), published "
+        f"{check.published:{digits}}, margin {check.margin:{digits}}, p = {check.p_value:.3f}, "
+        f"smallest drop to be found {_smallest_drop(check)}"
     )
+
+
+def _rules(gate: Gate) -> list[str]:
+    if not gate.checks:
+        return []
+    return [RULE, ONE_SEED_RULE] if any(check.n == 1 for check in gate.checks) else [RULE]
 
 
 def _power(gate: Gate) -> list[str]:
     if not gate.checks:
         return []
     by_drop = sorted(gate.checks, key=lambda check: check.smallest_drop)
-    sharpest, bluntest = (f"{_smallest_drop(one)} ({one.table} {one.name})" for one in (by_drop[0], by_drop[-1]))
-    return [f"smallest drop that could have been seen: {sharpest} to {bluntest}"]
+    sharpest, bluntest = (f"{_smallest_drop(one)} ({one.table}/{one.name})" for one in (by_drop[0], by_drop[-1]))
+    return [f"smallest drop that could have been found: {sharpest} to {bluntest}"]
 
 
 def _smallest_drop(check: Check) -> str:
-    return "none" if check.smallest_drop > check.published else f"{check.smallest_drop:.{check.decimals}f}"
+    """Rounded up: what is printed would have been found."""
+    if check.blind:
+        return "none"
+    unit = 10**-check.decimals
+    return f"{ceil(check.smallest_drop / unit - ROUNDING) * unit:.{check.decimals}f}"
 
 
-def _skipped(gate: Gate) -> str:
-    return ", ".join(f"{count} {reason.replace('_', ' ')}" for reason, count in gate.skipped.items())
+def _freedom(check: Check) -> str:
+    return "no scatter" if isinf(check.freedom) else f"{check.freedom:.1f}"
+
+
+def _untested(gate: Gate) -> str:
+    return ", ".join(f"{len(names)} {_reason(reason, names)}" for reason, names in gate.untested.items())
+
+
+def _reason(reason: str, names: tuple[str, ...]) -> str:
+    text = reason.replace("_", " ")
+    if reason in LARGE:
+        return text
+    more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
+    return f"{text} ({', '.join(names[:NAMED])}{more})"

@@ -1,19 +1,24 @@
 """`bench check`: the gate, for a CI that must fail when a reproduced number stops reproducing."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import click
 
 from benchmark.errors import BenchError
-from benchmark.names import near
 from benchmark.options import FilePath, note, record_options, write_output
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
     from pathlib import Path
 
+    from benchmark.demands import References
     from reports.agreement import Agreement
+    from reports.faults import Fault
     from reports.gate import Gate
+    from reports.layout import Layout
+    from reports.required import Required
+    from reports.table import Table
     from results.record import Record
 
 PUBLISHED, REFERENCE = "published", "reference"
@@ -22,15 +27,26 @@ ELSEWHERE = {
     "margin": ("--margin", PUBLISHED),
     "include_not_comparable": ("--include-not-comparable", PUBLISHED),
     "tolerance": ("--tolerance", REFERENCE),
+    "partial": ("--partial", REFERENCE),
 }
 """Options that say nothing against the other side."""
 
 
-@click.command("check", short_help="The gate: exit 3 on a regression, 4 when there was nothing to compare.")
+@dataclass(frozen=True)
+class _Held:
+    """The records that the gate looks at, what of them is unreadable or contradicts itself, and what must be there."""
+
+    records: "Sequence[Record]"
+    unread: "Sequence[Fault]"
+    contradictions: Sequence[str]
+    required: "Required | None"
+
+
+@click.command("check", short_help="The gate: exit 3 on a regression or a fault, 4 when there was nothing to compare.")
 @click.option(
     "--against",
     required=True,
-    metavar="published|reference|FILE",
+    metavar="published|reference|FILE|FOLDER",
     help="The papers' values; the packaged reference runs; other runs: a results folder, or records in a .jsonl file.",
 )
 @click.option("--table", "names", multiple=True, metavar="TABLE", help="Only this table; repeatable (default: all).")
@@ -41,7 +57,18 @@ ELSEWHERE = {
     type=click.FloatRange(0, 1, max_open=True),
     default=0.01,
     show_default=True,
-    help="Largest difference in AUC from a reference run of another machine; on the same kind there may be none.",
+    help="Largest difference in AUC or average precision from a reference run of another machine; on the same kind "
+    "there may be none.",
+)
+@click.option(
+    "--partial", is_flag=True, help="A part of the reference runs is meant: one that was not made is no fault."
+)
+@click.option(
+    "--require",
+    type=FilePath(),
+    metavar="FILE",
+    help="What must be there: records, or a line each for a cell (general/elpv/dra/10, dra:1/general/elpv/dra/10) or "
+    "the name of a run.",
 )
 @click.option("--junit", type=FilePath(dir_okay=False), metavar="FILE", help="Write JUnit XML.")
 @click.option("--summary", type=FilePath(dir_okay=False), metavar="FILE", help="Write Markdown.")
@@ -55,24 +82,29 @@ def command(
     include_not_comparable: bool,
     margin: float,
     tolerance: float,
+    partial: bool,
+    require: "Path | None",
     junit: "Path | None",
     summary: "Path | None",
 ) -> int:
-    """Test whether our values are worse than the published ones, or other than those of reference runs."""
-    _refuse_elsewhere(ctx, PUBLISHED if against == PUBLISHED else REFERENCE)
-    from benchmark.gather import gather
+    """Test whether our values are worse than the published ones, or other than those of reference runs.
 
+    Exit status 3: a regression or a difference; a run or cell that failed, is stale, or is required and absent. Against
+    reference runs each of them is required, but with --partial; one whose run has another key is always a fault.
+    """
+    _refuse_elsewhere(ctx, PUBLISHED if against == PUBLISHED else REFERENCE)
+    held = _held(results, recipe, require)
     if against == PUBLISHED:
         from reports import gate_output
 
-        gate = _gate(gather(results, note), names, recipe, margin, include_not_comparable=include_not_comparable)
+        gate = _gate(held, names, margin, include_not_comparable=include_not_comparable)
         status, lines = gate.status, gate_output.lines(gate)
         pages = {junit: gate_output.junit(gate), summary: gate_output.summary(gate)}
     else:
+        from benchmark.demands import references
         from reports import agreement_output
 
-        references = _references(against)
-        found = _agreement(gather(results, note), references, recipe, tolerance)
+        found = _agreement(held, references(against), recipe, tolerance, partial=partial)
         status, lines = found.status, agreement_output.lines(found)
         pages = {junit: agreement_output.junit(found), summary: agreement_output.summary(found)}
     for line in lines:
@@ -90,60 +122,66 @@ def _refuse_elsewhere(ctx: click.Context, side: str) -> None:
             raise BenchError(f"{option} says nothing against {other}: leave it out")
 
 
-def _gate(
-    records: "Sequence[Record]",
-    names: tuple[str, ...],
-    recipe: str | None,
-    margin: float,
-    *,
-    include_not_comparable: bool,
-) -> "Gate":
-    from benchmark.measures import leaking, measures, versions
-    from reports import gate, layout, table
+def _held(results: "tuple[Path, ...]", recipe: str | None, require: "Path | None") -> _Held:
+    from benchmark.demands import required, unread
+    from benchmark.gather import gather
+    from reports.table import chosen
 
-    measured_as, current = measures(), versions()
+    asked = required(require) if require else None
+    told: list[str] = []
+    records = gather(results, note, told.append)
+    return _Held(chosen(records, recipe, {}), unread(results, records), told, asked)
+
+
+def _gate(held: _Held, names: tuple[str, ...], margin: float, *, include_not_comparable: bool) -> "Gate":
+    from benchmark.measures import leaking
+    from reports import gate, layout
+
+    asked = [layout.resolve(name) for name in names or layout.available()]
     return gate.check(
-        [
-            table.build(
-                layout.resolve(name), records, measures=measured_as, versions=current, margin=margin, recipe=recipe
-            )
-            for name in names or layout.available()
-        ],
+        _tables(held, asked, margin),
         include_not_comparable=include_not_comparable,
-        leaking=leaking(records),
+        leaking=leaking(held.records),
+        faults=[*held.unread, *_unmet(held)],
+        contradictions=held.contradictions,
     )
 
 
 def _agreement(
-    records: "Sequence[Record]", references: "Sequence[Record]", recipe: str | None, tolerance: float
+    held: _Held, references: "References", recipe: str | None, tolerance: float, *, partial: bool
 ) -> "Agreement":
-    from benchmark.measures import leaking
+    from benchmark.measures import leaking, versions
     from reports import agreement
+    from reports.table import chosen
 
-    chosen = [record for record in records if recipe in {None, record.spec.recipe}]
-    return agreement.compare(chosen, references, tolerance=tolerance, leaking=leaking(chosen))
+    known = chosen(list(references.records), recipe, {})
+    return agreement.compare(
+        held.records,
+        known,
+        tolerance=tolerance,
+        versions=versions(),
+        partial=partial,
+        leaking=leaking([*held.records, *known]),
+        faults=[*references.unreadable, *held.unread, *_unmet(held)],
+        contradictions=[*held.contradictions, *references.contradictions],
+    )
 
 
-def _references(against: str) -> "list[Record]":
-    """The records to compare with.
+def _unmet(held: _Held) -> "list[Fault]":
+    """What is required and not there; a cell may be of any table, also of one that is not tested."""
+    if held.required is None:
+        return []
+    from benchmark.measures import measures, versions
+    from reports import layout, required, table
 
-    Raises:
-        BenchError: `against` is neither `reference`, nor a file, nor a folder.
-    """
-    from pathlib import Path
+    every = [layout.resolve(name) for name in layout.available()] if held.required.lines else []
+    tables = _tables(held, every, table.MARGIN)
+    return required.unmet(held.required, held.records, tables, measures=measures(), versions=versions())
 
-    from results import reference
-    from results.store import Store
 
-    path = Path(against)
-    if against == REFERENCE:
-        return list(reference.records())
-    if path.is_dir():
-        return list(Store(path, warn=note).records())
-    if not path.is_file():
-        hint = near(against, (PUBLISHED, REFERENCE))
-        raise BenchError(f"--against {against}: neither published, nor reference, nor a file or folder of runs{hint}")
-    try:
-        return list(reference.read(path.read_bytes(), against))
-    except OSError as error:
-        raise BenchError(f"--against {against}: {error.strerror or error}; choose another file") from error
+def _tables(held: _Held, layouts: "Sequence[Layout]", margin: float) -> "list[Table]":
+    from benchmark.measures import measures, versions
+    from reports import table
+
+    measured_as, current = measures(), versions()
+    return [table.build(one, held.records, measures=measured_as, versions=current, margin=margin) for one in layouts]
