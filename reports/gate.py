@@ -61,7 +61,8 @@ class Gate:
     """What the gate found.
 
     `faults`: cells that are no success whatever their numbers, and what was required in vain. `untested`: by reason the
-    ids of the cells that were not tested. `contradictions` say of records of one key which numbers they hold.
+    ids of the cells that were not tested; `required` says of cells that must be there, and are, why they were not.
+    `contradictions` say of records of one key which numbers they hold.
     """
 
     checks: tuple[Check, ...]
@@ -69,6 +70,7 @@ class Gate:
     untested: Mapping[str, tuple[str, ...]]
     alpha: float
     includes_not_comparable: bool
+    required: tuple[str, ...] = ()
     contradictions: tuple[str, ...] = ()
 
     @property
@@ -95,6 +97,7 @@ def check(
     leaking: Collection[str] = (),
     alpha: float = ALPHA,
     faults: Iterable[Fault] = (),
+    required: Collection[str] = (),
     contradictions: Iterable[str] = (),
 ) -> Gate:
     """Test every cell of the tables that has a published and a current measured value.
@@ -105,6 +108,7 @@ def check(
         leaking: ids of series whose scores test labels had part in; a cell with one of them is never tested.
         alpha: chance of any false alarm over all cells.
         faults: what was required and is not there.
+        required: ids of cells that must be there, with or without the table in front.
         contradictions: sentences on records of one key with other numbers.
 
     Raises:
@@ -137,6 +141,13 @@ def check(
         untested={reason: tuple(names) for reason, names in sorted(untested.items())},
         alpha=alpha,
         includes_not_comparable=include_not_comparable,
+        required=tuple(
+            f"{name}: {reason.replace('_', ' ')}"
+            for reason, names in untested.items()
+            if reason not in {TWIN, "missing", "failed", "stale"}
+            for name in names
+            if not {name, name.partition("/")[2]}.isdisjoint(required)
+        ),
         contradictions=tuple(contradictions),
     )
 

@@ -28,7 +28,7 @@ def lines(gate: Gate) -> list[str]:
     said += [_line(check) for check in _ordered(gate) if check.regressed]
     said += [fault.line for fault in gate.faults]
     said += [_line(check) for check in _ordered(gate) if not check.regressed]
-    said += gate.contradictions
+    said += [*_required(gate), *gate.contradictions]
     if gate.untested:
         said.append(f"not tested: {_untested(gate)}")
     return [*said, *_rules(gate), *_power(gate), headline(gate)]
@@ -81,12 +81,16 @@ def summary(gate: Gate) -> str:
     text += [NOT_COMPARABLE] if gate.includes_not_comparable else []
     text += [faults.markdown(gate.faults)] if gate.faults else []
     text += [pipe_table(heading, rows)] if rows else []
-    text += [escape_markdown(told) for told in gate.contradictions]
+    text += [escape_markdown(told) for told in (*_required(gate), *gate.contradictions)]
     text += [f"Not tested: {_untested(gate)}."] if gate.untested else []
     return "\n\n".join([*text, *_rules(gate), *_power(gate)]) + "\n"
 
 
 _HINT = ": cells are measured, but not comparable; --include-not-comparable tests them all the same"
+
+
+def _required(gate: Gate) -> list[str]:
+    return [f"required and there, but not tested: {told}" for told in gate.required]
 
 
 def _ordered(gate: Gate) -> list[Check]:

@@ -13,8 +13,11 @@ NAMES = {
     "dataset_fingerprint": "manifest of the dataset",
     "train_normal": "list of training normals",
     "train_anomaly": "list of training anomalies",
+    "size": "parameter img_size",
+    "resize": "parameter img_resize",
     "pools": "pool",
 }
+"""Fields of a fit as a person knows them; others go by their own name."""
 DIGESTS = {"dataset_fingerprint", "train_normal", "train_anomaly", "pools", "weights", "source"}
 SHOWN_DIGITS = 8
 ABSENT = "absent"
@@ -49,8 +52,7 @@ def differences(a: RunSpec, b: RunSpec) -> list[Difference]:
         found += of_values("source", a.fit.source, b.fit.source, digits=SHOWN_DIGITS)
     found += _of_mappings("split option", a.split.options, b.split.options)
     found += of_values("test list", a.test, b.test, digits=SHOWN_DIGITS)
-    evaluations = [msgspec.to_builtins(spec.evaluation) or {} for spec in (a, b)]
-    return found + list(_of_mappings("evaluation", evaluations[0], evaluations[1]))
+    return found + list(_of_mappings("parameter", _evaluation(a), _evaluation(b)))
 
 
 def of_values(what: str, ours: Any, theirs: Any, *, digits: int | None = None) -> Iterator[Difference]:
@@ -67,6 +69,11 @@ def _of_fits(a: FitSpec, b: FitSpec) -> Iterator[Difference]:
             yield from _of_mappings(what, ours, theirs, digits=digits)
         elif field != "source":
             yield from of_values(what, ours, theirs, digits=digits)
+
+
+def _evaluation(spec: RunSpec) -> dict[str, Any]:
+    settings: dict[str, Any] = msgspec.to_builtins(spec.evaluation) or {}
+    return {f"evaluation.{name}": value for name, value in settings.items()}
 
 
 def _of_mappings(

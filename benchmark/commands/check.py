@@ -143,6 +143,7 @@ def _gate(held: _Held, names: tuple[str, ...], margin: float, *, include_not_com
         include_not_comparable=include_not_comparable,
         leaking=leaking(held.records),
         faults=[*held.unread, *_unmet(held)],
+        required=held.required.lines if held.required else (),
         contradictions=held.contradictions,
     )
 

@@ -86,6 +86,17 @@ def test_what_is_required_and_there_passes(store, check, tmp_path, name):
     assert check("--require", tmp_path / "required")[0] == 0
 
 
+@pytest.mark.parametrize("name", [POLY, f"dra:2/{POLY}"])
+def test_what_is_required_and_there_but_not_tested_is_named(store, check, tmp_path, name):
+    store.put(record("poly", 0, 0.1, weights="custom:9400829f"))
+    (tmp_path / "required").write_text(f"{MONO}\n{name}\n")
+    code, said, _, page = check("--require", tmp_path / "required")
+    assert code == 0
+    told = f"required and there, but not tested: dra:2/{POLY}: not comparable"
+    assert said.count("required and there") == said.count(told) == 1
+    assert told in page
+
+
 @pytest.mark.parametrize(
     ("name", "told"),
     [

@@ -77,7 +77,7 @@ def test_a_counterpart_that_failed_fails_always(check, folders, words):
     ("change", "told"),
     [
         (lambda fit: {"params": fit.params | {"optim.lr": 0.5}}, "parameter optim.lr = 0.5 (reference: "),
-        (lambda fit: {"size": 64}, "size = 64 (reference: 224)"),
+        (lambda fit: {"size": 64}, "parameter img_size = 64 (reference: 224)"),
         (lambda fit: {"precision": "bf16"}, "precision = bf16 (reference: fp32)"),
         (lambda fit: {"train_normal": "b" * 64}, "list of training normals = bbbbbbbb (reference: aaaaaaaa)"),
         (lambda fit: {"weights": {"resnet18": "e" * 64}}, "weights resnet18 = eeeeeeee (reference: cccccccc)"),
