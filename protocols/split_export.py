@@ -2,7 +2,6 @@
 
 import contextlib
 import csv
-import errno
 import hashlib
 import io
 import json
@@ -25,7 +24,6 @@ LABELLED = "labelled-anomalies"
 _SUFFIX = ".png"
 _PLAIN = re.compile(r"[a-z0-9_]+")
 _LONGEST = 120
-_NO_HARD_LINK = {errno.EXDEV, errno.EPERM, errno.EACCES, errno.EMLINK, errno.ENOTSUP}
 
 
 @dataclass(frozen=True)
@@ -74,9 +72,10 @@ def write_csv(split: Split, dataset: Dataset, path: Path) -> None:
 
 
 def write_tree(split: Split, dataset: Dataset, folder: Path, *, symbolic: bool = False, masks: bool = False) -> None:
-    """Write a split as folders of links, on which code for MVTec AD trains and tests on the very same images.
+    """Write a split as folders of images, on which code for MVTec AD trains and tests on the very same images.
 
-    Links are hard ones, or copies where the file system allows none; anomalib passes over symbolic links.
+    They are copies, so that nothing that is done to them reaches the release, or symbolic links, which anomalib passes
+    over.
 
     `DATASET/train/good`, `DATASET/test/good` and `DATASET/test/CLASS` hold the images that count as such. The labelled
     anomalies lie beside, in `labelled-anomalies/CLASS`, since loaders take all of `train` for normal.
@@ -93,7 +92,7 @@ def write_tree(split: Split, dataset: Dataset, folder: Path, *, symbolic: bool =
         raise DataError(f"{folder} is not empty: give a new or an empty folder")
     with _translated(folder), _building(target) as building:
         listed = entries(split, dataset)
-        files = _place(listed, dataset, building, _symbolic if symbolic else _hard)
+        files = _place(listed, dataset, building, _link if symbolic else shutil.copyfile)
         if masks:
             _write_masks(listed, files, building)
         (building / "split.csv").write_text(_csv(listed, files), encoding="utf-8", newline="")
@@ -109,8 +108,8 @@ def file_name(id_: str) -> str:
     return f"{readable or 'image'}-{hashlib.sha256(id_.encode()).hexdigest()[:12]}{_SUFFIX}"
 
 
-def _place(listed: Sequence[Entry], dataset: Dataset, folder: Path, link: Callable[[str, Path], None]) -> list[str]:
-    """Link or write every image; the paths that they got, relative to `folder`."""
+def _place(listed: Sequence[Entry], dataset: Dataset, folder: Path, put: Callable[[str, Path], object]) -> list[str]:
+    """Put or write every image; the paths that they got, relative to `folder`."""
     from protocols import decode
     from protocols.building import ARRAY
 
@@ -122,23 +121,14 @@ def _place(listed: Sequence[Entry], dataset: Dataset, folder: Path, link: Callab
         if entry.row.file == ARRAY:
             reader.load(entry.row).save(target)
         elif source.is_file():
-            link(os.path.realpath(source), target)
+            put(os.path.realpath(source), target)
         else:
             raise DataError(f"{source} is gone: see 'bench data verify {dataset.name}'")
     return files
 
 
-def _symbolic(source: str, target: Path) -> None:
+def _link(source: str, target: Path) -> None:
     target.symlink_to(source)
-
-
-def _hard(source: str, target: Path) -> None:
-    try:
-        target.hardlink_to(source)
-    except OSError as error:
-        if error.errno not in _NO_HARD_LINK:
-            raise
-        shutil.copyfile(source, target)
 
 
 def _folder(entry: Entry, name: str) -> tuple[str, ...]:

@@ -112,19 +112,19 @@ def verify(datasets: tuple[str, ...], near: bool, file: "Path | None", as_json: 
     type=click.Choice(["csv", "mvtec"]),
     default="csv",
     show_default=True,
-    help="A list, or folders of links in the layout of MVTec AD.",
+    help="A list, or folders of images in the layout of MVTec AD.",
 )
 @click.option("--output", type=FilePath(), metavar="PATH", help="File (csv; default: print) or new folder (mvtec).")
-@click.option("--symbolic", is_flag=True, help="Symbolic links, not hard ones (mvtec); anomalib passes over them.")
+@click.option("--symbolic", is_flag=True, help="Symbolic links, not copies (mvtec); anomalib passes over them.")
 @click.option("--masks", is_flag=True, help="Add masks, white all over, which anomalib's loader asks for (mvtec).")
 def export(dataset: str, form: str, output: "Path | None", symbolic: bool, masks: bool, **asked: Any) -> None:
     """The same split for other code.
 
     csv: one line an image with its id, file, place in the manifest, label, side, list and place in the draw.
 
-    mvtec: PATH/DATASET/train/good, test/good and test/CLASS hold hard links to the images (copies on another file
-    system); the labelled anomalies lie in PATH/labelled-anomalies/CLASS, since loaders take all of train for normal.
-    PATH/split.csv says which file is which id. Images of an array set are written as PNG.
+    mvtec: PATH/DATASET/train/good, test/good and test/CLASS hold copies of the images; the labelled anomalies lie in
+    PATH/labelled-anomalies/CLASS, since loaders take all of train for normal. PATH/split.csv says which file is which
+    id. Images of an array set are written as PNG.
     """
     from protocols import split_export
 
