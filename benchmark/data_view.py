@@ -4,7 +4,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from protocols import datasets, prepare
+from protocols import datasets, prepare, recognition
 from protocols.errors import DataError
 from protocols.naming import NORMAL
 from protocols.workshop import usable
@@ -54,25 +54,26 @@ def described(dataset: "Dataset") -> str:
 
 
 def beside_table_5(dataset: "Dataset", info: "DatasetInfo | None") -> tuple[list[str], list[str]]:
-    """Lines that compare a dataset with Table 5 and with the release that was seen: differences, and what is no fault.
+    """Lines that compare a dataset with Table 5 and with its known releases: differences, and what is no fault.
 
-    A difference that the dataset declares, or that its variant makes, is no fault.
+    Other counts than Table 5's are no fault where they are just those of a known release or variant that declares why.
     """
-    measured = table_5(dataset)
     if info is None:
         return [], []
-    variant = dataset.name.partition("@")[2]
-    remarks = []
-    if info.fingerprint is not None and not variant:
-        same = "that" if dataset.fingerprint == info.fingerprint else "not that"
-        remarks.append(f"the fingerprint is {same} of the whole release")
+    found = recognition.doubts(info, dataset)
+    differences = [recognition.sentence(dataset, found)] if found else []
+    remarks = [line for line in (recognition.recognised(info, dataset),) if line and not found]
+    measured = table_5(dataset)
     if info.published is None or measured is None:
-        return [], remarks
+        return differences, remarks
     if measured == info.published:
-        return [], [*remarks, f"counts as in Table 5: {_in_words(measured)}"]
+        return differences, [*remarks, f"counts as in Table 5: {_in_words(measured)}"]
     line = f"counts differ from Table 5: {_in_words(measured)}; published {_in_words(info.published)}"
+    variant = dataset.name.partition("@")[2]
     reason = info.variants.get(variant) if variant else info.differences
-    return ([], [*remarks, f"{line}; declared: {reason}"]) if reason else ([line], remarks)
+    if reason and recognition.counts_are_known(info, dataset):
+        return differences, [*remarks, f"{line}; declared: {reason}"]
+    return [*differences, line], remarks
 
 
 def facts(
@@ -80,6 +81,7 @@ def facts(
 ) -> dict[str, Any]:
     """What `bench data show` prints of a dataset, which is `opened` where it is there."""
     info = datasets.find(name)
+    doubts = recognition.doubts(info, opened) if info and opened else ()
     return {
         "name": name,
         "state": "ready" if opened else prepare.state(data, name),
@@ -87,6 +89,7 @@ def facts(
         "counts": counts(opened) if opened else None,
         "published": asdict(info.published) if info and info.published else None,
         "duplicates": [list(group) for group in groups] if groups is not None else None,
+        "release": f"not recognised, since {', '.join(doubts)}" if doubts else None,
         "differences": (info.differences or None) if info else None,
         "variants": dict(info.variants) if info else {},
         "size": (info.size or None) if info else None,

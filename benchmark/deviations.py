@@ -6,6 +6,7 @@ from methods import measuring
 from methods.info import MethodInfo
 from methods.params import ParamValue, shown
 from methods.recipe import EVALUATION, Resolved
+from protocols import recognition
 from protocols.datasets import DatasetInfo
 from protocols.manifest import Dataset
 from protocols.split import Split
@@ -41,13 +42,12 @@ def of_size(size: int, resolved: Resolved, default: int) -> Iterator[str]:
 
 
 def of_data(info: DatasetInfo | None, dataset: Dataset) -> Iterator[str]:
-    """Images that are not the paper's: another dataset, another release, or other counts than it prints."""
+    """Images that are not the paper's: another dataset, no known release, or other counts than it prints."""
     name = dataset.name
     if info is None:
         yield f"dataset {name} is not the paper's"
         return
-    if info.fingerprint and dataset.fingerprint != info.fingerprint:
-        yield f"the images or labels of {name} are not those of the release (manifest {dataset.fingerprint[:8]})"
+    yield from of_release(info, dataset)
     anomalies = sum(row.label != "normal" for row in dataset.rows)
     published = info.published
     normals = len(dataset.rows) - anomalies
@@ -56,3 +56,10 @@ def of_data(info: DatasetInfo | None, dataset: Dataset) -> Iterator[str]:
             f"{name} has {normals} normal and {anomalies} anomalous images, the paper's "
             f"{published.train_normal + published.test_normal} and {published.anomalies}"
         )
+
+
+def of_release(info: DatasetInfo | None, dataset: Dataset) -> Iterator[str]:
+    """Images that are no known release of the dataset that they are named after."""
+    found = recognition.doubts(info, dataset) if info is not None else ()
+    if found:
+        yield recognition.sentence(dataset, found)

@@ -54,6 +54,7 @@ class Planner:
         self.precision = request.precision or devices.default_precision(request.device)
         self._resolved = functools.cache(self._resolve)
         self._data_deviations = functools.cache(self._data_deviations_of)
+        self._release_deviations = functools.cache(self._release_deviations_of)
 
     def check_names(self, selection: Selection) -> None:
         """Refuse methods, datasets, parameters and shares that cannot be; raises BenchError, MethodError, DataError."""
@@ -261,9 +262,14 @@ class Planner:
             lacking = pools.lacking(pool, resolved.params, dataset, own)
             if lacking:
                 yield lacking
+            for part in own:
+                yield from self._release_deviations(part.dataset)
         yield from self._data_deviations(split.dataset)
         if fit.source is not None:
             yield from self._data_deviations(fit.source.dataset)
 
     def _data_deviations_of(self, name: str) -> tuple[str, ...]:
         return tuple(deviations.of_data(self.infos.get(name), self.resources.dataset(name)))
+
+    def _release_deviations_of(self, name: str) -> tuple[str, ...]:
+        return tuple(deviations.of_release(self.infos.get(base_id(name)), self.resources.dataset(name)))

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
@@ -56,7 +56,7 @@ class Building:
 
     `notify` takes lines for the person who prepares it: what was converted, left out or looks odd. `unpacked`: the
     release was unpacked for this preparation only, so its files are taken over and not linked to. `journal` keeps what
-    is done if the preparation is interrupted.
+    is done if the preparation is interrupted. `forms` gathers the formats of the image files that were read.
     """
 
     name: str
@@ -68,6 +68,7 @@ class Building:
     unpacked: bool = False
     journal: "Journal | None" = None
     progress: Progress | None = None
+    forms: set[str] = field(default_factory=set)
 
     @property
     def source(self) -> Path:
@@ -83,6 +84,8 @@ class Building:
     def unchanged(self, images: Iterable["RawImage"], *, verify: bool = True) -> list[Row]:
         """Take release files as they are: hash and link each, and if `verify` decode all of it.
 
+        Grey images of 16 bits that leave high bytes unused are scaled (`protocols.deep`).
+
         Raises:
             DataError: two images of one id, or a file that cannot be read or decoded.
         """
@@ -92,7 +95,8 @@ class Building:
         seen = inspect(listed, self.jobs, verify=verify, journal=self.journal, count=self._count)
         for sentence in conversions(seen):
             self.notify(f"{self.name}: {sentence}")
-        place(listed, self.folder, move=self.unpacked)
+        self.forms.update(one.header.form for one in seen)
+        place(seen, self.folder, move=self.unpacked)
         return [one.row for one in seen]
 
     def pieces(self, sources: Sequence[Path], cut: Callable[[Path], Sequence[Piece]]) -> list[Row]:
@@ -153,6 +157,15 @@ class Building:
             self.progress(self.name, done, total)
 
     def _cut(self, source: Path, cut: Callable[[Path], Sequence[Piece]], call: int) -> list[Row]:
+        from protocols.layouts import IMAGE_SUFFIXES
+        from protocols.raw import form
+
+        rows = self._pieces(source, cut, call)
+        if source.suffix.lower() in IMAGE_SUFFIXES:
+            self.forms.add(form(source))
+        return rows
+
+    def _pieces(self, source: Path, cut: Callable[[Path], Sequence[Piece]], call: int) -> list[Row]:
         from protocols.raw import named
 
         if self.journal is None:
@@ -171,29 +184,35 @@ class Building:
 
     def _write(self, piece: Piece, folder: Path) -> tuple[Row, str]:
         """Write a piece; its row, and the SHA-256 of the file."""
-        import io
-
-        from PIL import Image
-
         file = str(PurePosixPath(piece.id).with_suffix(".png"))
         height, width, channels = piece.pixels.shape
-        encoded = io.BytesIO()
-        image = Image.fromarray(piece.pixels[:, :, 0] if channels == 1 else piece.pixels)
-        image.save(encoded, "PNG", compress_level=_FASTEST)
+        data = encoded(piece.pixels)
         target = folder / file
         target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_bytes(encoded.getbuffer())
+        target.write_bytes(data)
         digest = pixels_digest(piece.pixels)
         row = Row(
             piece.id, file, piece.label, piece.split, digest, width, height, channels, piece.group, piece.subclass
         )
-        return row, hashlib.sha256(encoded.getbuffer()).hexdigest()
+        return row, hashlib.sha256(data).hexdigest()
 
 
 def pixels_digest(pixels: "npt.NDArray[np.uint8]") -> str:
     """SHA-256 of `HEIGHTxWIDTHxCHANNELS` LF and the pixels, rows first, channels last (design section 4)."""
     height, width, channels = pixels.shape
     return hashlib.sha256(f"{height}x{width}x{channels}\n".encode() + pixels.tobytes()).hexdigest()
+
+
+def encoded(pixels: "npt.NDArray[np.uint8]") -> bytes:
+    """Pixels (h, w, 1 | 3) as PNG."""
+    import io
+
+    from PIL import Image
+
+    file = io.BytesIO()
+    image = Image.fromarray(pixels[:, :, 0] if pixels.shape[2] == 1 else pixels)
+    image.save(file, "PNG", compress_level=_FASTEST)
+    return file.getvalue()
 
 
 def _array_row(image: ArrayImage, pixels: "npt.NDArray[np.uint8]") -> Row:

@@ -1,9 +1,9 @@
 """The layout of class folders: one folder of images a class, of which `normal` or `good` holds the normal ones."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from protocols import layouts
+from protocols import layouts, masks
 from protocols.errors import DataError
 from protocols.naming import NORMAL, canonical_id, snake_case
 from protocols.raw import RawImage, refuse_equal_ids
@@ -11,19 +11,19 @@ from protocols.raw import RawImage, refuse_equal_ids
 _NORMAL = ("good", "normal")
 
 
-def scan(source: Path, aliases: Mapping[str, str]) -> list[RawImage]:
+def scan(source: Path, aliases: Mapping[str, str], *, notify: Callable[[str], None]) -> list[RawImage]:
     """The images of a folder in that layout; the label of a class is its alias, else its name in lower snake case.
 
-    The layout fixes no split: a rule draws which normal images are for training.
+    The layout fixes no split: a rule draws which normal images are for training. Masks that lie among the images or
+    classes are left out, which `notify` is told.
 
     Raises:
         DataError: the folder is not in that layout, or names, links or classes in it cannot be taken over.
     """
     if not source.is_dir():
         raise DataError(f"{source} is not a folder: give a folder that holds one folder of images a class")
-    root = source.resolve()
     classes: dict[str, Path] = {}
-    for folder in layouts.folders(source):
+    for folder in masks.without(layouts.folders(source), notify):
         label = _label(folder.name, aliases)
         if classes.setdefault(label, folder) != folder:
             raise DataError(f"{classes[label]} and {folder} are both the class '{label}': rename one of them")
@@ -32,9 +32,9 @@ def scan(source: Path, aliases: Mapping[str, str]) -> list[RawImage]:
     if len(classes) == 1:
         raise DataError(f"{source} holds no anomaly class: put anomalies into a folder beside {classes[NORMAL].name}")
     images = [
-        RawImage(canonical_id(f"{folder.name}/{path.name}"), layouts.check_file(path, root), label)
+        RawImage(canonical_id(f"{folder.name}/{path.name}"), layouts.check_file(path), label)
         for label, folder in sorted(classes.items())
-        for path in layouts.only_images(folder)
+        for path in masks.without(layouts.only_images(folder), notify)
     ]
     refuse_equal_ids(images)
     return images

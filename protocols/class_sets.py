@@ -12,6 +12,15 @@ def indices(count: int) -> tuple[str, ...]:
     return tuple(str(index) for index in range(count))
 
 
+def halves(train: Sequence[int], test: Sequence[int]) -> dict[str, int]:
+    """The images of each class in the training and the test half, as `KnownRelease.counts` has them."""
+    return {
+        f"{split}/{label}": count
+        for split, counts in (("train", train), ("test", test))
+        for label, count in enumerate(counts)
+    }
+
+
 def numbered(split: str, labels: Sequence[str], subclasses: Sequence[str] | None = None) -> list[ArrayImage]:
     """The images of one part of an array set, in the order of its files: ids `train/00000`, `train/00001`, ..."""
     fine = subclasses or [""] * len(labels)

@@ -1,9 +1,11 @@
 """From a file's bytes to 8-bit pixels, by one rule.
 
 - Grey (modes L, 1) stays grey; 1-bit becomes 0 and 255. 16-bit grey keeps its high byte (value >> 8), which is also
-  what Pillow does to 16-bit colour and to 16-bit grey with alpha.
+  what Pillow does to 16-bit colour and to 16-bit grey with alpha. Values that leave high bytes unused never get here:
+  where images are taken into a dataset, `protocols.deep` scales or refuses them.
 - RGB stays. Palettes are expanded, CMYK and YCbCr converted by Pillow.
-- Alpha is dropped without blending. EXIF orientation is not applied. Of several frames the first counts.
+- Alpha is dropped without blending. EXIF orientation is not applied, which is said where images are taken into a
+  dataset (of TIFF Pillow applies it). Of several frames the first counts.
 - Every other mode (32-bit integers, floats, Lab, premultiplied alpha) is refused by name: no range is guessed.
 """
 
@@ -32,20 +34,23 @@ _GREY = {"1", "L", "LA", "I;16", "I;16L", "I;16B", "I;16N"}
 _COLOUR = {"RGB", "RGBA", "RGBX", "P", "PA", "CMYK", "YCbCr"}
 _MAX_PIXELS = 89_478_485
 _PNG_END = b"IEND"
+_SAME_FORM = {"MPO": "JPEG"}
+_ORIENTATION = 0x0112
+_UPRIGHT = 1
 
 _CMYK, _ALPHA, _PALETTE = (
     ("in CMYK", "converted to RGB"),
     ("with alpha", "stripped of it"),
     ("with a palette", "expanded"),
 )
-_DEEP, _BINARY = ("of 16 bits", "reduced to the high byte of each value"), ("of 1 bit", "stretched to 0 and 255")
+DEEP, _BINARY = ("of 16 bits", "reduced to the high byte of each value"), ("of 1 bit", "stretched to 0 and 255")
 _CONVERSIONS = {
     "1": _BINARY,
     "P": _PALETTE,
     "CMYK": _CMYK,
     "YCbCr": ("in YCbCr", "converted to RGB"),
     **dict.fromkeys(("LA", "PA", "RGBA", "RGBX"), _ALPHA),
-    **dict.fromkeys(("I;16", "I;16L", "I;16B", "I;16N"), _DEEP),
+    **dict.fromkeys(("I;16", "I;16L", "I;16B", "I;16N"), DEEP),
 }
 
 
@@ -54,12 +59,16 @@ class DecodeError(Exception):
 
 
 class Header(NamedTuple):
-    """What is known of an image before it is decoded; `conversion` is its kind and what is done to it, or None."""
+    """What is known of an image before it is decoded: `conversion` is its kind and what is done to it, or None, `form`
+    Pillow's name of its format, `turned` whether its EXIF data ask for it to be turned.
+    """
 
     width: int
     height: int
     channels: int
     conversion: tuple[str, str] | None
+    form: str
+    turned: bool
 
 
 @contextlib.contextmanager
@@ -78,13 +87,27 @@ def look(data: bytes) -> Header:
     """
     with _translated(), _opened(data) as image:
         channels = 1 if image.mode in _GREY else 3
-        return Header(image.width, image.height, channels, _DEEP if _is_deep(image) else _CONVERSIONS.get(image.mode))
+        conversion = DEEP if _is_deep(image) else _CONVERSIONS.get(image.mode)
+        form = _SAME_FORM.get(image.format or "", image.format or "")
+        return Header(image.width, image.height, channels, conversion, form, _is_turned(image))
 
 
 def header(data: bytes) -> tuple[int, int, int]:
     """Width, height and channels of an image; see `look`."""
-    width, height, channels, _ = look(data)
+    width, height, channels, *_ = look(data)
     return width, height, channels
+
+
+def values(data: bytes) -> npt.NDArray[np.integer]:
+    """The values (h, w) of a 16-bit grey image; of other images of 16 bits their high bytes, as Pillow gives them.
+
+    Raises:
+        DecodeError: as `decode`.
+    """
+    with _translated(), _opened(data) as image:
+        if image.mode.startswith("I;16"):
+            return np.asarray(image)
+    return pixels(decode(data, 3))
 
 
 def decode(data: bytes, channels: int) -> Image.Image:
@@ -210,6 +233,19 @@ def _grey(image: Image.Image) -> Image.Image:
 def _is_deep(image: Image.Image) -> bool:
     """Whether the file has 16 bits a channel although Pillow's mode says eight, as in 16-bit colour PNG."""
     return any(deep in str(tile.args) for tile in getattr(image, "tile", ()) for deep in (";16B", ";16L", ";16N"))
+
+
+def _is_turned(image: Image.Image) -> bool:
+    """Whether EXIF data ask for the image to be turned.
+
+    Pillow has turned TIFF already. PNG without such data before its pixels would be decoded to look for them behind.
+    """
+    if image.format == "TIFF" or (image.format == "PNG" and "exif" not in image.info):
+        return False
+    try:
+        return bool(image.getexif().get(_ORIENTATION, _UPRIGHT) != _UPRIGHT)
+    except Exception:  # noqa: BLE001 - whatever is wrong with EXIF data, the image can be read
+        return False
 
 
 @contextlib.contextmanager

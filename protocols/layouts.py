@@ -115,8 +115,8 @@ def only_images(folder: Path) -> list[Path]:
     return paths
 
 
-def check_file(path: Path, root: Path) -> Path:
-    """The path without links of a file that lies in `root`, which has no links itself.
+def check_file(path: Path, root: Path | None = None) -> Path:
+    """The path without links of a file that lies in `root`, which has no links itself; None: anywhere.
 
     Raises:
         DataError: the path leads nowhere, out of `root`, or to something that is not a file.
@@ -125,7 +125,7 @@ def check_file(path: Path, root: Path) -> Path:
         real = Path(os.path.realpath(path, strict=True))
     except OSError as error:
         raise DataError(f"{path} is a link that leads nowhere ({error.strerror}): replace or remove it") from error
-    if not real.is_relative_to(root):
+    if root is not None and not real.is_relative_to(root):
         raise DataError(f"{path} links to {real}, which is outside {root}: put a copy of the file in its place")
     if not real.is_file():
         raise DataError(f"{path} is not a file although it has the name of one: move it away")

@@ -1,9 +1,9 @@
 """The layout of MVTec AD: `train/good`, `test/good` and `test/<class>`; anything beside them is ignored."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from protocols import layouts
+from protocols import layouts, masks
 from protocols.errors import DataError
 from protocols.naming import NORMAL, canonical_id, snake_case
 from protocols.raw import RawImage, refuse_equal_ids
@@ -11,40 +11,65 @@ from protocols.raw import RawImage, refuse_equal_ids
 GOOD = "good"
 
 
-def scan(source: Path, aliases: Mapping[str, str]) -> list[RawImage]:
+def scan(
+    source: Path, aliases: Mapping[str, str], *, inside: bool = False, notify: Callable[[str], None]
+) -> list[RawImage]:
     """The images of a folder in that layout; the label of a class is its alias, else its name in lower snake case.
+
+    `train`, `test` and `good` may be in any case and are in lower case in ids. Masks that lie among the images or
+    classes are left out, which `notify` is told. `inside`: links may not lead out of the folder.
 
     Raises:
         DataError: the folder is not in that layout, or names, links or classes in it cannot be taken over.
     """
     if not source.is_dir():
         raise DataError(f"{source} is not a folder: give a folder that holds train/good and test")
-    root = source.resolve()
-    _check_layout(source)
-    folders = [("train", source / "train" / GOOD)]
-    folders += [("test", entry) for entry in _entries(source / "test", "folders of images")]
+    root = source.resolve() if inside else None
+    train, test = _halves(source)
+    folders = [("train", train), *(("test", entry) for entry in _classes(test, notify))]
     classes: dict[str, Path] = {}
     images: list[RawImage] = []
     for split, folder in folders:
         label = _label(folder.name, aliases)
         if split == "test" and classes.setdefault(label, folder) != folder:
             raise DataError(f"{classes[label]} and {folder} are both the class '{label}': rename one of them")
-        images += _images(folder, split, label, root)
+        name = GOOD if label == NORMAL else folder.name
+        images += [
+            RawImage(canonical_id(f"{split}/{name}/{file.name}"), layouts.check_file(file, root), label, split)
+            for file in masks.without(layouts.only_images(folder), notify)
+        ]
     if len(classes) == 1:
-        raise DataError(f"{source / 'test'} holds no anomaly class: put anomalies into a folder beside {GOOD}")
+        raise DataError(f"{test} holds no anomaly class: put anomalies into a folder beside {GOOD}")
     refuse_equal_ids(images)
     return images
 
 
-def _check_layout(source: Path) -> None:
-    for needed in (Path("train", GOOD), Path("test"), Path("test", GOOD)):
-        if not (source / needed).is_dir():
-            inner = sorted(entry for entry in source.iterdir() if (entry / "train" / GOOD).is_dir())
+def _halves(source: Path) -> tuple[Path, Path]:
+    """The folders `train/good` and `test`."""
+    for needed in (("train", GOOD), ("test",), ("test", GOOD)):
+        if _below(source, *needed) is None:
+            inner = [folder for folder in layouts.folders(source) if _below(folder, "train", GOOD)]
             step = f"did you mean {inner[0]}?" if inner else "give a folder in the layout of MVTec AD"
-            raise DataError(f"{source} has no folder {needed}: {step}")
-    for entry in _entries(source / "train", f"the folder {GOOD}"):
-        if entry.name != GOOD:
+            raise DataError(f"{source} has no folder {'/'.join(needed)}: {step}")
+    train, test = layouts.entry(source, "train"), layouts.entry(source, "test")
+    good = layouts.entry(train, GOOD)
+    for entry in _entries(train, f"the folder {GOOD}"):
+        if entry != good:
             raise DataError(f"{entry} is not {GOOD}, the only folder that train may hold: move it away")
+    return good, test
+
+
+def _below(folder: Path, *names: str) -> Path | None:
+    """The folder of these names below another, in any case, or None."""
+    for name in names:
+        if name.lower() not in (inner.name.lower() for inner in layouts.folders(folder)):
+            return None
+        folder = layouts.entry(folder, name)
+    return folder
+
+
+def _classes(test: Path, notify: Callable[[str], None]) -> list[Path]:
+    return masks.without(_entries(test, "folders of images"), notify)
 
 
 def _entries(folder: Path, kind: str) -> list[Path]:
@@ -56,16 +81,9 @@ def _entries(folder: Path, kind: str) -> list[Path]:
 
 
 def _label(folder: str, aliases: Mapping[str, str]) -> str:
-    if folder == GOOD:
+    if folder.lower() == GOOD:
         return NORMAL
-    label = aliases.get(folder) or snake_case(folder)
+    label = aliases.get(folder) or aliases.get(folder.lower()) or snake_case(folder)
     if label in {"", GOOD, NORMAL}:
         raise DataError(f"the class folder '{folder}' cannot be told from the normal images: rename it")
     return label
-
-
-def _images(folder: Path, split: str, label: str, root: Path) -> list[RawImage]:
-    return [
-        RawImage(canonical_id(f"{split}/{folder.name}/{file.name}"), layouts.check_file(file, root), label, split)
-        for file in layouts.only_images(folder)
-    ]

@@ -10,7 +10,7 @@ from protocols.errors import DataError
 from protocols.folders import claimed, fresh
 from protocols.manifest import MANIFEST, Dataset, build, read, write
 from protocols.naming import base_id, check_dataset_id, near_miss
-from protocols.workshop import VARIABLE, Target, embedded, from_release, refuse_other, usable
+from protocols.workshop import VARIABLE, Target, embedded, from_release, note_source, refuse_other, usable
 
 State = Literal["ready", "damaged", "embedded", "absent"]
 Notify = Callable[[str], None]
@@ -158,6 +158,9 @@ def adopt(
 ) -> Dataset:
     """Take a folder of images into the data folder as a dataset; its images are linked, not copied.
 
+    Links in it are followed wherever they lead. Grey images of 16 bits that leave high bytes unused are scaled into
+    files of their own (`protocols.deep`).
+
     `layout`: `mvtec` (`protocols.mvtec_layout`) or `class_folders` (`protocols.class_folders`). Every image is decoded
     once. Adopting the same images again changes nothing.
 
@@ -171,11 +174,17 @@ def adopt(
     scans = {"mvtec": mvtec_layout.scan, "class_folders": class_folders.scan}
     if layout not in scans:
         raise DataError(f"there is no layout '{layout}': {near_miss(layout, scans)}")
+    notify = notify or _quiet
     check_dataset_id(name)
+    family = sorted(info.id for info in datasets.infos().values() if info.family == base_id(name))
+    if family and base_id(name) not in family:
+        raise DataError(
+            f"{name} is a family of datasets: adopt {source} as one of them, such as {family[0]}, or under another name"
+        )
     info = datasets.find(name)
     if info is not None and info.embedded:
         raise DataError(f"{name} prepares itself: adopt {source} under another name")
-    images = scans[layout](source, info.label_aliases if info else {})
+    images = scans[layout](source, info.label_aliases if info else {}, notify=notify)
     folder = data_dir / name
 
     def count(done: int, total: int) -> None:
@@ -185,7 +194,7 @@ def adopt(
     seen = raw.inspect(images, jobs or default_jobs(), verify=True, count=count)
     dataset = build(name, folder, [one.row for one in seen])
     for sentence in raw.conversions(seen):
-        (notify or _quiet)(f"{name}: {sentence}")
+        notify(f"{name}: {sentence}")
     refuse_other(folder, dataset, source)
     with claimed(folder, VARIABLE, notify):
         refuse_other(folder, dataset, source)
@@ -193,8 +202,9 @@ def adopt(
         if there is not None:
             return there
         with fresh(folder) as building:
-            raw.place(images, building, move=False)
+            raw.place(seen, building, move=False)
             write(dataset, building)
+            note_source(building, source.absolute(), {one.header.form for one in seen})
     return dataset
 
 

@@ -1,14 +1,16 @@
-"""Release files that become rows unchanged: read, hashed and put into a prepared dataset."""
+"""Release files that become rows, all but some of 16 bits unchanged: read, hashed and put into a prepared dataset."""
 
 import contextlib
 import hashlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
-from pathlib import Path
+from pathlib import Path, PurePosixPath
+from typing import Any
 
-from protocols import decode
+from protocols import decode, deep
+from protocols.building import encoded, pixels_digest
 from protocols.errors import DataError
 from protocols.folders import take
 from protocols.journal import Journal
@@ -18,6 +20,7 @@ from protocols.threads import parallel
 Count = Callable[[int, int], None]
 
 _SHORTEST = 2
+_TURNED = "with an EXIF orientation", "left as they are stored, not turned"
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,10 +37,17 @@ class RawImage:
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """A row, and the kind of its image and what is done to it where it is converted (`protocols.decode`)."""
+    """A row and its file; what is known of the file besides; the range of values of an image of 16 bits.
+
+    `scale`: the range by which such an image is scaled when it is put into the dataset. None: the file is taken as it
+    is.
+    """
 
     row: Row
-    conversion: tuple[str, str] | None
+    path: Path
+    header: decode.Header
+    range: deep.Range | None
+    scale: deep.Range | None = None
 
 
 def inspect(
@@ -50,10 +60,12 @@ def inspect(
 ) -> list[Seen]:
     """Read and hash every image and look at its header, or if `verify` decode all of it.
 
-    One image at a time is in memory for each of `jobs` threads. What the journal holds is not read again.
+    One image at a time is in memory for each of `jobs` threads. What the journal holds is not read again. Images of 16
+    bits are scaled together (`protocols.deep`): such a row's sha256 is that of the scaled pixels.
 
     Raises:
-        DataError: two images of one id, or a file that cannot be read or decoded.
+        DataError: two images of one id, a file that cannot be read or decoded, or 16 bits a channel of which too few
+            are used.
     """
     refuse_equal_ids(images)
     seen: list[Seen] = []
@@ -62,38 +74,54 @@ def inspect(
             seen.append(found)
             if count is not None:
                 count(len(seen), len(images))
-    return seen
+        return _scaled(seen, jobs)
 
 
-def conversions(seen: Iterable[Seen]) -> list[str]:
-    """One sentence for each kind of image that is converted when it is decoded."""
-    kinds = Counter(one.conversion for one in seen if one.conversion is not None)
+def conversions(seen: Sequence[Seen]) -> list[str]:
+    """One sentence for each kind of image that is converted when it is decoded, or not turned as its EXIF data ask."""
+    kinds = Counter(kind for kind in map(_conversion, seen) if kind is not None)
+    kinds += Counter(_TURNED for one in seen if one.header.turned)
     return [
         f"1 image {kind} is {done}" if number == 1 else f"{number} images {kind} are {done}"
         for (kind, done), number in sorted(kinds.items())
     ]
 
 
-def place(images: Iterable[RawImage], folder: Path, *, move: bool) -> None:
-    """Put the images into `folder` under their ids: as links, or if `move` as files of its own."""
-    for image in images:
-        target = folder / image.id
+def place(seen: Iterable[Seen], folder: Path, *, move: bool) -> None:
+    """Put the images into `folder`: as links, or if `move` as files of its own; what is scaled as PNG."""
+    for one in seen:
+        target = folder / one.row.file
         target.parent.mkdir(parents=True, exist_ok=True)
-        if move:
-            take(image.path.resolve(), target)
+        if one.scale is not None:
+            target.write_bytes(encoded(_scaled_pixels(one.path, one.scale)))
+        elif move:
+            take(one.path.resolve(), target)
         else:
-            target.symlink_to(image.path.resolve())
+            target.symlink_to(one.path.resolve())
 
 
 def pixels(path: Path) -> decode.Pixels:
     """The pixels (h, w, 1 | 3) of an image file, by the rule of `protocols.decode`; alpha is dropped.
 
     Raises:
-        DataError: a file that cannot be read or decoded.
+        DataError: a file that cannot be read or decoded, or has 16 bits, whose range in the other files is not known.
     """
     with named(path):
         data = path.read_bytes()
-        return decode.pixels(decode.decode(data, _checked(data).channels))
+        header = _checked(data)
+        if header.conversion == decode.DEEP:
+            raise decode.DecodeError("has 16 bits, where images to be cut must have 8")
+        return decode.pixels(decode.decode(data, header.channels))
+
+
+def form(path: Path) -> str:
+    """Pillow's name of an image file's format.
+
+    Raises:
+        DataError: it cannot be read.
+    """
+    with named(path):
+        return decode.look(path.read_bytes()).form
 
 
 def refuse_equal_ids(images: Iterable[RawImage]) -> None:
@@ -119,25 +147,33 @@ def named(path: Path) -> Iterator[None]:
 
 
 def _seen(verify: bool, journal: Journal | None, image: RawImage) -> Seen:
-    key = f"file {image.id}"
+    key = f"image {image.id}"
     known = journal.get(key) if journal else None
-    sha256, header = known or _read(image.path, verify)
+    sha256, header, range_ = _kept(known) if known else _read(image.path, verify)
     if journal and not known:
-        journal.put(key, (sha256, header))
-    width, height, channels, conversion = header
+        journal.put(key, (sha256, header, range_))
+    width, height, channels, *_ = header
     row = Row(
         image.id, image.id, image.label, image.split, sha256, width, height, channels, image.group, image.subclass
     )
-    return Seen(row, tuple(conversion) if conversion else None)
+    return Seen(row, image.path, header, range_)
 
 
-def _read(path: Path, verify: bool) -> tuple[str, decode.Header]:
+def _kept(known: list[Any]) -> tuple[str, decode.Header, deep.Range | None]:
+    """What a journal holds of an image, where tuples are lists."""
+    sha256, (width, height, channels, conversion, form_, turned), range_ = known
+    header = decode.Header(width, height, channels, tuple(conversion) if conversion else None, form_, turned)
+    return sha256, header, deep.Range(*range_) if range_ else None
+
+
+def _read(path: Path, verify: bool) -> tuple[str, decode.Header, deep.Range | None]:
     with named(path):
         data = path.read_bytes()
         header = _checked(data)
         if verify:
             decode.decode(data, header.channels)
-    return hashlib.sha256(data).hexdigest(), header
+        range_ = deep.of(decode.values(data)) if header.conversion == decode.DEEP else None
+    return hashlib.sha256(data).hexdigest(), header, range_
 
 
 def _checked(data: bytes) -> decode.Header:
@@ -145,3 +181,42 @@ def _checked(data: bytes) -> decode.Header:
     if min(header.width, header.height) < _SHORTEST:
         raise decode.DecodeError(f"is an image of {header.width} x {header.height} pixels, which shows nothing")
     return header
+
+
+def _scaled(seen: list[Seen], jobs: int) -> list[Seen]:
+    """What was seen, with the images of 16 bits to be scaled by their common range where that is a narrow one."""
+    high_bytes = [one for one in seen if one.range is not None and one.range.bits == 8]
+    if high_bytes:
+        common = deep.joined(one.range for one in high_bytes if one.range)
+        if not common.is_wide:
+            raise DataError(
+                f"{high_bytes[0].path} has 16 bits a channel, of which all {len(high_bytes)} such images use the high "
+                f"bytes {common.least} to {common.greatest} only: save them with 8 bits a channel"
+            )
+    grey = [one for one in seen if one.range is not None and one.range.bits == 16]
+    if not grey or (common := deep.joined(one.range for one in grey if one.range)).is_wide:
+        return seen
+    by_id = {one.row.id: one for one in parallel(partial(_scaled_row, common), grey, jobs)}
+    scaled = [by_id.get(one.row.id, one) for one in seen]
+    files = Counter(one.row.file for one in scaled)
+    for one in scaled:
+        if files[one.row.file] > 1:
+            raise DataError(f"{one.path} would be {one.row.file} as another image is, once it is scaled: rename it")
+    return scaled
+
+
+def _scaled_row(scale: deep.Range, one: Seen) -> Seen:
+    digest = pixels_digest(_scaled_pixels(one.path, scale))
+    file = str(PurePosixPath(one.row.id).with_suffix(".png"))
+    return replace(one, row=replace(one.row, sha256=digest, file=file), scale=scale)
+
+
+def _scaled_pixels(path: Path, scale: deep.Range) -> decode.Pixels:
+    with named(path):
+        return scale.scaled(decode.values(path.read_bytes()))[:, :, None]
+
+
+def _conversion(one: Seen) -> tuple[str, str] | None:
+    if one.scale is None:
+        return one.header.conversion
+    return "of 16 bits", f"scaled to 8 by the range of all their values, {one.scale.least} to {one.scale.greatest}"

@@ -6,7 +6,7 @@ import json
 import os
 import shutil
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -168,25 +168,41 @@ class _Shop:
                 f"{folder} holds other images than {self.release.source}: remove it, then prepare {target.id} again"
             )
         write(dataset, building)
-        origin = _Origin(key, str(self.release.source), self.ids)
-        (building / SOURCE).write_text(json.dumps(asdict(origin), indent=2) + "\n", encoding="utf-8")
+        _Origin(key, str(self.release.source), self.ids, tuple(sorted(work.forms))).write(building)
         return dataset
 
 
 @dataclass(frozen=True)
 class _Origin:
-    """What a dataset was made from: the key, the source's path, and the ids of all that were made of it together."""
+    """What a dataset was made from: the key, the source's path, the ids of all that were made of it together, and the
+    formats of its image files.
+    """
 
     key: str = ""
     source: str = ""
     together: tuple[str, ...] = ()
+    forms: tuple[str, ...] = ()
+
+    def write(self, folder: Path) -> None:
+        (folder / SOURCE).write_text(json.dumps(asdict(self), indent=2) + "\n", encoding="utf-8")
+
+
+def forms(folder: Path) -> set[str]:
+    """The formats of the image files that a dataset was made from, by Pillow's names; none where they are not known."""
+    return set(_origin(folder).forms)
+
+
+def note_source(folder: Path, source: Path, forms: Iterable[str]) -> None:
+    """Keep in a dataset's folder where it was adopted from, and the formats of its files."""
+    _Origin(source=str(source), forms=tuple(sorted(forms))).write(folder)
 
 
 def _origin(folder: Path) -> _Origin:
     """The origin of a prepared dataset; an empty one where it is not known."""
     try:
         kept = json.loads((folder / SOURCE).read_text(encoding="utf-8"))
-        return _Origin(str(kept["key"]), str(kept["source"]), tuple(map(str, kept["together"])))
+        together, forms = (tuple(map(str, kept.get(name, ()))) for name in ("together", "forms"))
+        return _Origin(str(kept["key"]), str(kept["source"]), together, forms)
     except (OSError, ValueError, KeyError, TypeError):
         return _Origin()
 

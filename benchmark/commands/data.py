@@ -97,6 +97,7 @@ def prepare_(name: str, source: "Path | None", download: bool, jobs: int | None)
         )
     for dataset in made:
         click.echo(f"{dataset.name}: {len(dataset.rows)} images in {dataset.folder}: {described(dataset)}")
+        _note_doubts(dataset)
 
 
 @command.command("adopt")
@@ -105,10 +106,10 @@ def prepare_(name: str, source: "Path | None", download: bool, jobs: int | None)
 @click.option("--layout", default="mvtec", show_default=True, help="mvtec or class_folders.")
 @_jobs
 def adopt(folder: "Path", name: str, layout: str, jobs: int | None) -> None:
-    """Take FOLDER as dataset NAME; its images are linked to.
+    """Take FOLDER as dataset NAME; its images are linked to, wherever links in it lead.
 
     In the layout mvtec it holds train/good, test/good and test/CLASS; in class_folders one folder a class, `normal` or
-    `good` among them.
+    `good` among them. Masks (a folder ground_truth or masks, a file 000_mask.png beside 000.png) are left out.
     """
     from benchmark.counting import counted
     from benchmark.settings import folders
@@ -117,6 +118,7 @@ def adopt(folder: "Path", name: str, layout: str, jobs: int | None) -> None:
     with counted() as progress:
         opened = prepare.adopt(folder, name, folders().data, layout=layout, jobs=jobs, notify=note, progress=progress)
     click.echo(f"{name}: {len(opened.rows)} images, anomaly classes {', '.join(opened.labels)}")
+    _note_doubts(opened)
 
 
 @command.command("verify")
@@ -127,8 +129,9 @@ def adopt(folder: "Path", name: str, layout: str, jobs: int | None) -> None:
 def verify(ctx: click.Context, name: str, near: bool, jobs: int | None) -> None:
     """Hash and decode every image of NAME and count them; exit status 1 where something differs.
 
-    What must be equal: the files and the manifest, and the counts and Table 5 unless a difference is declared. Images
-    of equal content are listed; they are no difference.
+    What must be equal: the files and the manifest; the manifest and the release's, or its counts, sizes and modes where
+    no release was at hand to hash; the counts and Table 5, unless the dataset declares why a whole release has others.
+    Images of equal content are listed; they are no difference.
     """
     from benchmark.settings import folders
     from protocols import prepare
@@ -167,6 +170,15 @@ def _verified(dataset: "Dataset", near: bool, jobs: int | None) -> int:
     number = len(found) + len(counted_differences)
     click.echo(f"{dataset.name}: {len(dataset.rows)} images, {number} difference{'' if number == 1 else 's'}")
     return number
+
+
+def _note_doubts(dataset: "Dataset") -> None:
+    from protocols import datasets, recognition
+
+    info = datasets.find(dataset.name)
+    found = recognition.doubts(info, dataset) if info is not None else ()
+    if found:
+        note(recognition.sentence(dataset, found))
 
 
 def _near_duplicates(dataset: "Dataset", jobs: int | None) -> "tuple[tuple[str, ...], ...]":

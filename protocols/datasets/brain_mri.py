@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from protocols.building import Building
-from protocols.datasets import DatasetInfo, Published
+from protocols.datasets import DatasetInfo, KnownRelease, Published
 from protocols.manifest import Row
 from protocols.naming import NORMAL, canonical_id
 
@@ -47,7 +47,22 @@ DATASETS = {
         citation="Chakrabarty, Brain MRI images for brain tumor detection, Kaggle 2019",
         source="https://www.kaggle.com/datasets/navoneel/brain-mri-images-for-brain-tumor-detection",
         size="8.7 MB",
-        fingerprint="67a8c000bb5be10847a9a74310aefa1759d8f9f495170e524f0dd23f42fba28a",
+        releases={
+            "": (
+                KnownRelease(
+                    {"normal": 98, "defect": 155},
+                    sides=(150, 1920),
+                    fingerprint="67a8c000bb5be10847a9a74310aefa1759d8f9f495170e524f0dd23f42fba28a",
+                ),
+            ),
+            _RELEASED_LOADER: (
+                KnownRelease(
+                    {"normal": 86, "defect": 87},
+                    sides=(150, 1920),
+                    fingerprint="80395635e2c6694906033021b781efc424bcf53d3ec887f1220162d2d1e44b4c",
+                ),
+            ),
+        },
         variants={
             _RELEASED_LOADER: (
                 "only the files that the released loader sees, by the last three characters of the name (spec D30): 86 "

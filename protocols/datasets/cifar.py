@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from protocols.building import ArrayImage, Building
-from protocols.class_sets import check_counts, indices, numbered
-from protocols.datasets import DatasetInfo, Download
+from protocols.class_sets import check_counts, halves, indices, numbered
+from protocols.datasets import DatasetInfo, Download, KnownRelease
 from protocols.errors import DataError
 from protocols.manifest import Row
 from protocols.naming import canonical_id
@@ -193,6 +193,11 @@ def _check_md5(path: Path, md5: str) -> None:
         raise DataError(f"{path.resolve()} is not the release's file, whose MD5 is {md5}: get the release again")
 
 
+def _release(classes: int, form: str = "") -> KnownRelease:
+    counts = halves(*([_IMAGES[split] // classes] * classes for split in ("train", "test")))
+    return KnownRelease(counts, sides=(32, 32), channels=3, form=form)
+
+
 _CITATION = "Krizhevsky, Learning multiple layers of features from tiny images, technical report, Toronto 2009"
 _SOURCE = "https://www.cs.toronto.edu/~kriz/cifar.html (the Python version)"
 _LICENCE = "none stated; cite the technical report"
@@ -216,6 +221,7 @@ DATASETS = {
             ),
         ),
         normal_classes=indices(10),
+        releases={"": (_release(10),), _CLASS_FOLDERS: (_release(10, "PNG"),)},
         variants={
             _CLASS_FOLDERS: (
                 "image files in train/<class> and test/<class>, as some re-uploads have them: any number a class, and "
@@ -242,6 +248,7 @@ DATASETS = {
             ),
         ),
         normal_classes=indices(20),
+        releases={"": (_release(20),), _CSI_CODE: (_release(20),)},
         variants={
             _CSI_CODE: (
                 "the superclasses of CSI's released code, whose list is shifted by one for the fine labels 25 to 39 "

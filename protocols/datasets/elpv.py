@@ -4,7 +4,7 @@ import importlib.util
 from pathlib import Path
 
 from protocols.building import Building
-from protocols.datasets import DatasetInfo, Published
+from protocols.datasets import DatasetInfo, KnownRelease, Published
 from protocols.errors import DataError
 from protocols.manifest import Row
 from protocols.naming import NORMAL
@@ -58,7 +58,17 @@ DATASETS = {
             "images, Solar Energy 2019"
         ),
         source="the package elpv-dataset: pip install 'swanbench[elpv]'",
-        fingerprint="c23f7c18e423d7ae25659a8dab83cce903cfb9ae8015b31a57e2ffefd6253f47",
+        releases={
+            "": (
+                KnownRelease(
+                    {"normal": 1508, "mono": 313, "poly": 402},
+                    sides=(300, 300),
+                    channels=1,
+                    form="PNG",
+                    fingerprint="c23f7c18e423d7ae25659a8dab83cce903cfb9ae8015b31a57e2ffefd6253f47",
+                ),
+            )
+        },
         label_order=str,
         embedded=True,
         prepare=prepare,

@@ -4,7 +4,7 @@ import csv
 from pathlib import Path
 
 from protocols.building import Building
-from protocols.datasets import DatasetInfo, Published
+from protocols.datasets import DatasetInfo, KnownRelease, Published
 from protocols.errors import DataError
 from protocols.manifest import Row
 from protocols.naming import NORMAL
@@ -77,6 +77,13 @@ DATASETS = {
         citation="Kitamura, Head CT - hemorrhage, Kaggle 2018",
         source="https://www.kaggle.com/datasets/felipekitamura/head-ct-hemorrhage",
         label_order=str,
+        releases={
+            "": (
+                KnownRelease(
+                    {"normal": 100, "defect": 100}, sides=(134, 957), reaches=957, is_mixed=True, channels=3, form="PNG"
+                ),
+            ),
+        },
         prepare=prepare,
     )
 }

@@ -1,7 +1,7 @@
 """Hyper-Kvasir: endoscopy of the upper gastrointestinal tract (spec 10.9)."""
 
 from protocols.building import Building
-from protocols.datasets import DatasetInfo, Download, Published
+from protocols.datasets import DatasetInfo, Download, KnownRelease, Published
 from protocols.manifest import Row
 from protocols.naming import NORMAL, canonical_id
 
@@ -51,6 +51,24 @@ DATASETS = {
             ),
         ),
         label_aliases=_FINDINGS,
+        releases={
+            "": (
+                KnownRelease(
+                    {
+                        NORMAL: 2695,
+                        "barretts": 41,
+                        "barretts_short_seg": 53,
+                        "esophagitis_a": 403,
+                        "esophagitis_b_d": 260,
+                    },
+                    sides=(300, 1920),
+                    reaches=720,
+                    is_mixed=True,
+                    channels=3,
+                    form="JPEG",
+                ),
+            )
+        },
         prepare=prepare,
     )
 }

@@ -3,8 +3,8 @@
 from pathlib import Path
 
 from protocols.building import Building
-from protocols.class_sets import check_counts, indices
-from protocols.datasets import DatasetInfo
+from protocols.class_sets import check_counts, halves, indices
+from protocols.datasets import DatasetInfo, KnownRelease
 from protocols.errors import DataError
 from protocols.manifest import Row
 from protocols.naming import canonical_id
@@ -97,6 +97,13 @@ DATASETS = {
         ),
         source="https://github.com/hendrycks/ss-ood (both archives, unpacked into one folder)",
         normal_classes=indices(30),
+        releases={
+            "": (
+                KnownRelease(
+                    halves([1300] * 30, [100] * 30), sides=(16, 9000), reaches=500, is_mixed=True, form="JPEG"
+                ),
+            )
+        },
         prepare=prepare,
     )
 }

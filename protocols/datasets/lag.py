@@ -1,11 +1,13 @@
 """LAG: fundus images with and without suspected glaucoma, a pool of outliers that is never tested (spec 10.10)."""
 
 from protocols.building import Building
-from protocols.datasets import DatasetInfo
+from protocols.datasets import DatasetInfo, KnownRelease
 from protocols.manifest import Row
 from protocols.naming import canonical_id
 
 _CLASSES = {"non_glaucoma": "non_glaucoma", "suspicious_glaucoma": "suspicious"}
+_COUNTS = ((3143, 1711), (3432, 2392), (6882, 4878))
+"""Of the part that is usually handed out, of the images with attention maps, and of all."""
 
 
 def prepare(building: Building) -> list[Row]:
@@ -35,6 +37,14 @@ DATASETS = {
         citation="Li et al., Attention based glaucoma detection: a large-scale database and CNN model, CVPR 2019",
         source="https://github.com/smilell/AG-CNN (the authors give the archive's password on request)",
         label_aliases=_CLASSES,
+        releases={
+            "": tuple(
+                KnownRelease(
+                    {"non_glaucoma": healthy, "suspicious": suspicious}, sides=(500, 500), channels=3, form="JPEG"
+                )
+                for healthy, suspicious in _COUNTS
+            )
+        },
         prepare=prepare,
     )
 }

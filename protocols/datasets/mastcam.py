@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from protocols.building import Building, Piece
-from protocols.datasets import DatasetInfo, Download, Published
+from protocols.datasets import DatasetInfo, Download, KnownRelease, Published
 from protocols.errors import DataError
 from protocols.manifest import Row
 from protocols.naming import NORMAL, canonical_id, snake_case
@@ -153,6 +153,17 @@ DATASETS = {
             "distinct": "each frame of the anomalies once, under the first of its classes, 446 in all (D32)",
             "all": "the frames of the release's folder `all` as the one anomaly class, 430 in all (D32)",
             "round": "values rounded to 8 bits instead of cut off (D33)",
+        },
+        releases={
+            variant: (
+                KnownRelease({"train/normal": 9302, "test/normal": 426, classes: frames}, sides=_SHAPE[:2], channels=3),
+            )
+            for variant, classes, frames in (
+                ("", "test/*", 451),
+                ("distinct", "test/*", 446),
+                ("all", "test/all", 430),
+                ("round", "test/*", 451),
+            )
         },
         leak_guard=True,
         prepare=prepare,

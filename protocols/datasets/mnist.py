@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from protocols.building import Building
-from protocols.class_sets import check_counts, indices, numbered
-from protocols.datasets import DatasetInfo, Download
+from protocols.class_sets import check_counts, halves, indices, numbered
+from protocols.datasets import DatasetInfo, Download, KnownRelease
 from protocols.errors import DataError
 from protocols.manifest import Row
 
@@ -110,6 +110,10 @@ def _downloads(mirror: str, sha256: tuple[str, ...]) -> tuple[Download, ...]:
     )
 
 
+def _release(name: str, fingerprint: str = "") -> KnownRelease:
+    return KnownRelease(halves(**_COUNTS[name]), sides=(28, 28), channels=1, fingerprint=fingerprint)
+
+
 DATASETS = {
     "mnist": DatasetInfo(
         id="mnist",
@@ -131,6 +135,7 @@ DATASETS = {
             ),
         ),
         normal_classes=indices(10),
+        releases={"": (_release("mnist"),)},
         prepare=prepare,
     ),
     "fashion_mnist": DatasetInfo(
@@ -156,7 +161,7 @@ DATASETS = {
             ),
         ),
         normal_classes=indices(10),
-        fingerprint="40413f7e433426ac763d23e9a76439f6affb0fa6acd93f12b0117bb49c631f88",
+        releases={"": (_release("fashion_mnist", "40413f7e433426ac763d23e9a76439f6affb0fa6acd93f12b0117bb49c631f88"),)},
         prepare=prepare,
     ),
 }

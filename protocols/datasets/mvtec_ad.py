@@ -1,11 +1,12 @@
 """MVTec AD: fifteen categories of textures and objects, used as they are (spec 10.1)."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 from protocols.building import Building
-from protocols.datasets import DatasetInfo, Published
+from protocols.datasets import DatasetInfo, KnownRelease, Published
 from protocols.errors import DataError
 from protocols.manifest import Row
 from protocols.naming import NORMAL, base_id, canonical_id
@@ -16,39 +17,52 @@ if TYPE_CHECKING:
 FAMILY = "mvtec_ad"
 
 CLASS_FOLDERS = {
-    "carpet": ("color", "cut", "hole", "metal_contamination", "thread"),
-    "grid": ("bent", "broken", "glue", "metal_contamination", "thread"),
-    "leather": ("color", "cut", "fold", "glue", "poke"),
-    "tile": ("crack", "glue_strip", "gray_stroke", "oil", "rough"),
-    "wood": ("color", "combined", "hole", "liquid", "scratch"),
-    "bottle": ("broken_large", "broken_small", "contamination"),
-    "capsule": ("crack", "faulty_imprint", "poke", "scratch", "squeeze"),
-    "pill": ("color", "combined", "contamination", "crack", "faulty_imprint", "pill_type", "scratch"),
-    "transistor": ("bent_lead", "cut_lead", "damaged_case", "misplaced"),
-    "zipper": (
-        "broken_teeth",
-        "combined",
-        "fabric_border",
-        "fabric_interior",
-        "rough",
-        "split_teeth",
-        "squeezed_teeth",
-    ),
-    "cable": (
-        "bent_wire",
-        "cable_swap",
-        "combined",
-        "cut_inner_insulation",
-        "cut_outer_insulation",
-        "missing_cable",
-        "missing_wire",
-        "poke_insulation",
-    ),
-    "hazelnut": ("crack", "cut", "hole", "print"),
-    "metal_nut": ("bent", "color", "flip", "scratch"),
-    "screw": ("manipulated_front", "scratch_head", "scratch_neck", "thread_side", "thread_top"),
-    "toothbrush": ("defective",),
+    "carpet": {"color": 19, "cut": 17, "hole": 17, "metal_contamination": 17, "thread": 19},
+    "grid": {"bent": 12, "broken": 12, "glue": 11, "metal_contamination": 11, "thread": 11},
+    "leather": {"color": 19, "cut": 19, "fold": 17, "glue": 19, "poke": 18},
+    "tile": {"crack": 17, "glue_strip": 18, "gray_stroke": 16, "oil": 18, "rough": 15},
+    "wood": {"color": 8, "combined": 11, "hole": 10, "liquid": 10, "scratch": 21},
+    "bottle": {"broken_large": 20, "broken_small": 22, "contamination": 21},
+    "capsule": {"crack": 23, "faulty_imprint": 22, "poke": 21, "scratch": 23, "squeeze": 20},
+    "pill": {
+        "color": 25,
+        "combined": 17,
+        "contamination": 21,
+        "crack": 26,
+        "faulty_imprint": 19,
+        "pill_type": 9,
+        "scratch": 24,
+    },
+    "transistor": {"bent_lead": 10, "cut_lead": 10, "damaged_case": 10, "misplaced": 10},
+    "zipper": {
+        "broken_teeth": 19,
+        "combined": 16,
+        "fabric_border": 17,
+        "fabric_interior": 16,
+        "rough": 17,
+        "split_teeth": 18,
+        "squeezed_teeth": 16,
+    },
+    "cable": {
+        "bent_wire": 13,
+        "cable_swap": 12,
+        "combined": 11,
+        "cut_inner_insulation": 14,
+        "cut_outer_insulation": 10,
+        "missing_cable": 12,
+        "missing_wire": 10,
+        "poke_insulation": 10,
+    },
+    "hazelnut": {"crack": 18, "cut": 17, "hole": 18, "print": 17},
+    "metal_nut": {"bent": 25, "color": 22, "flip": 23, "scratch": 23},
+    "screw": {"manipulated_front": 24, "scratch_head": 24, "scratch_neck": 25, "thread_side": 23, "thread_top": 23},
+    "toothbrush": {"defective": 30},
 }
+"""The images in each class's folder; their sums are those of Table 5."""
+
+_SIDES = {"bottle": 900, "capsule": 1000, "metal_nut": 700, "pill": 800, "tile": 840}
+_SIDE = 1024
+_GREY = ("grid", "screw", "zipper")
 _KNOWN_CLASSES = {
     "carpet": ("color", "cut", "hole", "metal", "thread"),
     "metal_nut": ("bent", "color", "flip", "scratch"),
@@ -76,6 +90,8 @@ _PUBLISHED = {
 def prepare(building: Building) -> list[Row]:
     """Link the images of one category; the source is its folder, or one that holds it beside others.
 
+    Folders may be in any case and are in lower case in ids, as in the release.
+
     Raises:
         DataError: the category or a class of it is missing, an anomaly has no mask or a mask no image, or the layout is
             another.
@@ -84,12 +100,11 @@ def prepare(building: Building) -> list[Row]:
 
     category = base_id(building.name)
     root = _root(building.source, category)
-    images = mvtec_layout.scan(root, _ALIASES.get(category, {}))
+    scanned = mvtec_layout.scan(root, _ALIASES.get(category, {}), inside=True, notify=building.notify)
+    images = [replace(image, id=_in_lower_folders(image.id)) for image in scanned]
     _check_classes(root, category, images)
     _check_masks(root, category, images, building.source)
-    rows = building.unchanged(images)
-    _notify_counts(building, category, rows)
-    return rows
+    return building.unchanged(images)
 
 
 def _root(release: Path, category: str) -> Path:
@@ -127,11 +142,11 @@ def _check_masks(root: Path, category: str, images: "Iterable[RawImage]", releas
 
     masks = entry(root, "ground_truth")
     for folder in folders(masks):
-        if folder.name not in CLASS_FOLDERS[category]:
+        if folder.name.lower() not in CLASS_FOLDERS[category]:
             raise DataError(f"{folder} holds masks of no class of {category}: get the release again")
     for name in CLASS_FOLDERS[category]:
         anomalies = {f"{_stem(image.id)}_mask": image.path for image in images if image.id.startswith(f"test/{name}/")}
-        found = {_stem(canonical_id(path.name)): path for path in files(entry(masks, name), root=release)}
+        found = {_stem(canonical_id(path.name).lower()): path for path in files(entry(masks, name), root=release)}
         for mask, path in anomalies.items():
             if mask not in found:
                 raise DataError(f"{path} has no mask in {masks / name}: get the release again")
@@ -140,20 +155,24 @@ def _check_masks(root: Path, category: str, images: "Iterable[RawImage]", releas
                 raise DataError(f"{path} is the mask of no image in {root / 'test' / name}: get the release again")
 
 
+def _in_lower_folders(id_: str) -> str:
+    folder, _, name = id_.rpartition("/")
+    return f"{folder.lower()}/{name}"
+
+
 def _stem(name: str) -> str:
     return PurePosixPath(name).stem
 
 
-def _notify_counts(building: Building, category: str, rows: Iterable[Row]) -> None:
-    published = _PUBLISHED[category]
-    expected = {
-        "training normals": (published.train_normal, sum(row.label == NORMAL and row.split == "train" for row in rows)),
-        "test normals": (published.test_normal, sum(row.label == NORMAL and row.split == "test" for row in rows)),
-        "anomalies": (published.anomalies, sum(row.label != NORMAL for row in rows)),
-    }
-    for what, (released, found) in expected.items():
-        if found != released:
-            building.notify(f"{category}: {found} {what}, where the release has {released}")
+def _release(category: str) -> KnownRelease:
+    published, aliases, side = _PUBLISHED[category], _ALIASES.get(category, {}), _SIDES.get(category, _SIDE)
+    anomalies = {f"test/{aliases.get(name, name)}": count for name, count in CLASS_FOLDERS[category].items()}
+    return KnownRelease(
+        {"train/normal": published.train_normal, "test/normal": published.test_normal, **anomalies},
+        sides=(side, side),
+        channels=1 if category in _GREY else 3,
+        form="PNG",
+    )
 
 
 DATASETS = {
@@ -173,6 +192,7 @@ DATASETS = {
         family=FAMILY,
         size="4.9 GB with all categories",
         label_aliases=_ALIASES.get(category, {}),
+        releases={"": (_release(category),)},
         prepare=prepare,
     )
     for category, published in _PUBLISHED.items()

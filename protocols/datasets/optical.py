@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from protocols.building import Building
-from protocols.datasets import DatasetInfo, Published
+from protocols.datasets import DatasetInfo, KnownRelease, Published
 from protocols.errors import DataError
 from protocols.manifest import Row
 from protocols.naming import NORMAL, canonical_id
@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 _CLASSES = tuple(f"Class{number}" for number in range(1, 11))
 _HALVES = ("Train", "Test")
+_SMALL = 6
+"""So many textures have 1,000 images without a defect and 150 with one, the others twice as many."""
 
 
 @dataclass(frozen=True)
@@ -129,6 +131,16 @@ DATASETS = {
         source="https://hci.iwr.uni-heidelberg.de/content/weakly-supervised-learning-industrial-optical-inspection",
         variants={"ten_classes": "an anomaly class for each texture, class1 to class10, instead of one (D35)"},
         label_order=label_order,
+        releases={
+            variant: (KnownRelease({NORMAL: 14_000, **anomalies}, sides=(512, 512), channels=1, form="PNG"),)
+            for variant, anomalies in (
+                ("", {"defect": 2100}),
+                (
+                    "ten_classes",
+                    {name.lower(): 150 if place < _SMALL else 300 for place, name in enumerate(_CLASSES)},
+                ),
+            )
+        },
         prepare=prepare,
     )
 }

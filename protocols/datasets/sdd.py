@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from protocols.building import Building, Piece
-from protocols.datasets import DatasetInfo, Download, Published
+from protocols.datasets import DatasetInfo, Download, KnownRelease, Published
 from protocols.errors import DataError
 from protocols.manifest import Row
 from protocols.naming import NORMAL
@@ -162,6 +162,13 @@ DATASETS = {
             "399 photographs in three parts are 1197 images, 54 of them defects; three quarters of the 1143 others are "
             "857 training normals, where Table 5 prints 594 (sdd@594 has as many)"
         ),
+        releases={
+            variant: (KnownRelease({**normals, defect: 54}, sides=(400, 500), reaches=500, is_mixed=True, form="JPEG"),)
+            for variant, normals, defect in (
+                ("", {NORMAL: 1143}, "defect"),
+                ("594", {"train/normal": 594, "test/normal": 286}, "test/defect"),
+            )
+        },
         variants={
             "594": "as many training normals as Table 5 prints: the first by rank; the others are left out (D29)"
         },

@@ -11,6 +11,7 @@ import zipfile
 import made_up
 import numpy as np
 import pytest
+import releases
 from PIL import Image
 
 from benchmark.cli import status
@@ -120,7 +121,8 @@ def test_verify_is_clean_where_the_counts_are_published_or_the_difference_is_dec
     bench("prepare", "tiles", "--source", made_up.tiles_release(tmp_path / "tiles_raw", strips=7))
     code, out, _ = bench("verify", "tiles")
     assert code == 0
-    assert out.splitlines()[0] == (
+    assert out.splitlines()[0] == "release recognised by counts, sizes and modes"
+    assert out.splitlines()[1] == (
         "counts differ from Table 5: 13 training and 5 test normals, 3 anomalies of 1 class; published 10 training and "
         "5 test normals, 3 anomalies of 1 class; declared: one strip has been mended since"
     )
@@ -128,6 +130,39 @@ def test_verify_is_clean_where_the_counts_are_published_or_the_difference_is_dec
     code, out, _ = bench("verify", "plain@good_only")
     assert code == 0
     assert "declared: without anomalies" in out
+
+
+def test_a_difference_is_declared_for_the_counts_of_the_release_only(bench, tmp_path):
+    bench("prepare", "tiles", "--source", made_up.tiles_release(tmp_path / "tiles_raw", strips=6))
+    code, out, _ = bench("verify", "tiles")
+    assert code == 1
+    assert out.splitlines()[:2] == [
+        "tiles: release not recognised, since it has 15 images of 'normal' where the release has 18",
+        (
+            "counts differ from Table 5: 11 training and 4 test normals, 3 anomalies of 1 class; published 10 training "
+            "and 5 test normals, 3 anomalies of 1 class"
+        ),
+    ]
+    assert "declared" not in out
+
+
+def test_a_part_of_a_release_is_a_difference(bench, tmp_path):
+    _, _, err = bench("prepare", "sdd", "--source", releases.sdd_release(tmp_path / "sdd", parts=2))
+    told = "sdd: release not recognised, since it has 3 images of 'defect' where the release has 54 (other numbers of 1"
+    assert told in err
+    code, out, _ = bench("verify", "sdd")
+    assert code == 1
+    assert told in out
+    assert shown(bench, "sdd")["release"].startswith("not recognised, since it has 3 images")
+
+
+def test_a_release_re_encoded_in_another_format_is_told(bench, tmp_path):
+    source = made_up.tiles_release(tmp_path / "tiles_raw", strips=7)
+    for path in source.rglob("*.png"):
+        Image.open(path).save(path, "JPEG", quality=100)
+    assert bench("prepare", "tiles", "--source", source)[2].endswith("files are JPEG where the release has PNG\n")
+    code, out, _ = bench("verify", "tiles")
+    assert (code, "files are JPEG where the release has PNG" in out) == (1, True)
 
 
 def test_verify_finds_what_differs(bench, plain, tmp_path):

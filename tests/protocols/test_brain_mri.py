@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from preparing import prepared, raw
 
-from protocols import datasets, verify
+from protocols import datasets, recognition, verify
 from protocols.errors import DataError
 from protocols.manifest import Dataset
 from protocols.split import draw
@@ -91,7 +91,7 @@ def test_the_real_release_has_the_counts_of_table_5_and_22_groups_of_duplicates(
         3: 1,
         4: 1,
     }
-    assert dataset.fingerprint == info.fingerprint
+    assert recognition.doubts(info, dataset) == ()
     assert verify.differences(dataset) == []
     assert prepared("brain_mri", raw("BrainMRI"), tmp_path / "again").fingerprint == dataset.fingerprint
 

@@ -104,7 +104,7 @@ def test_a_journal_saves_reading_files_again(building: Building, sources: list[P
     folder = building.folder.with_name("partial")
     first = replace(building, journal=Journal(folder)).unchanged(images)
     kept = [json.loads(line)[0] for line in (folder / "journal.jsonl").read_text().splitlines()]
-    assert sorted(kept) == [f"file {number}.png" for number in range(5)]
+    assert sorted(kept) == [f"image {number}.png" for number in range(5)]
     again = replace(building, folder=building.folder.with_name("again"), journal=Journal(folder))
     again.folder.mkdir()
     sources[2].chmod(0)

@@ -8,7 +8,7 @@ import numpy.typing as npt
 import pytest
 from preparing import prepared, raw
 
-from protocols import datasets
+from protocols import datasets, recognition
 from protocols.datasets import mnist
 from protocols.errors import DataError
 
@@ -173,7 +173,9 @@ def test_the_whole_of_fashion_mnist_is_what_torchvision_reads(tmp_path: Path) ->
     source = raw("FashionMNIST")
     dataset = prepared("fashion_mnist", source, tmp_path / "out")
     assert len(dataset.rows) == 70_000
-    assert dataset.fingerprint == datasets.infos()["fashion_mnist"].fingerprint
+    info = datasets.infos()["fashion_mnist"]
+    assert [release.fingerprint for release in info.releases[""]] == [dataset.fingerprint]
+    assert recognition.doubts(info, dataset) == ()
     stored = np.load(dataset.folder / "images.npy", mmap_mode="r")
     unpacked = tmp_path / "torchvision" / "FashionMNIST" / "raw"
     unpacked.mkdir(parents=True)

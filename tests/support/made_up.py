@@ -8,7 +8,7 @@ import numpy as np
 from PIL import Image
 
 from protocols.building import ArrayImage, Building, Piece
-from protocols.datasets import DatasetInfo, Published
+from protocols.datasets import DatasetInfo, KnownRelease, Published
 from protocols.manifest import Row
 
 _FACTS = {"licence": "none", "citation": "nobody", "source": "https://example.org/made-up"}
@@ -126,6 +126,7 @@ DATASETS = {
         image_size=224,
         published=Published(6, 2, 4, 1),
         variants={"good_only": "without anomalies"},
+        releases={"good_only": (KnownRelease({"normal": 8}, sides=(10, 12), channels=1, form="PNG"),)},
         prepare=_plain,
         **_FACTS,
     ),
@@ -136,6 +137,7 @@ DATASETS = {
         image_size=224,
         published=Published(10, 5, 3, 1),
         differences="one strip has been mended since",
+        releases={"": (KnownRelease({"normal": 18, "hole": 3}, sides=(8, 8), channels=1, form="PNG"),)},
         prepare=_tiles,
         **_FACTS,
     ),

@@ -1,0 +1,95 @@
+"""Whether a prepared dataset is the release that it is named after, as far as its manifest can tell."""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+
+from protocols import fingerprints
+from protocols.datasets import DatasetInfo, KnownRelease
+from protocols.manifest import Dataset, Row
+from protocols.naming import NORMAL, base_id
+from protocols.workshop import forms
+
+_REST = "*"
+
+
+def doubts(info: DatasetInfo, dataset: Dataset) -> tuple[str, ...]:
+    """What shows that a dataset is none of the known releases, each as the end of a sentence.
+
+    None where it is one of them, or no release of that dataset is known. A variant that is none of the dataset's own is
+    compared with the dataset itself.
+    """
+    found = [tuple(_doubts(release, dataset)) for release in _known(info, dataset)]
+    return min(found, key=len, default=())
+
+
+def recognised(info: DatasetInfo, dataset: Dataset) -> str:
+    """How a dataset without doubts was recognised; empty where no release of it is known."""
+    known = _known(info, dataset)
+    if any(release.fingerprint == dataset.fingerprint for release in known):
+        return "release recognised by its fingerprint"
+    return "release recognised by counts, sizes and modes" if known else ""
+
+
+def counts_are_known(info: DatasetInfo, dataset: Dataset) -> bool:
+    """Whether a dataset has just as many images of each class, and in each half, as a known release."""
+    return any(_counted(dataset, release.counts) == release.counts for release in _known(info, dataset))
+
+
+def sentence(dataset: Dataset, found: tuple[str, ...]) -> str:
+    """What `doubts` found, as one sentence."""
+    return f"{dataset.name}: release not recognised, since {', '.join(found)}"
+
+
+def _known(info: DatasetInfo, dataset: Dataset) -> tuple[KnownRelease, ...]:
+    variant = dataset.name.removeprefix(base_id(dataset.name)).removeprefix("@")
+    return info.releases.get(variant if variant in info.variants else "", ())
+
+
+def _doubts(release: KnownRelease, dataset: Dataset) -> Iterator[str]:
+    if release.fingerprint == dataset.fingerprint:
+        return
+    counts = _counted(dataset, release.counts)
+    differing = sorted(label for label in {*counts, *release.counts} if counts[label] != release.counts.get(label, 0))
+    if differing:
+        first = differing[0]
+        more = f" (other numbers of {len(differing) - 1} more)" if differing[1:] else ""
+        yield f"it has {counts[first]} images of '{first}' where the release has {release.counts.get(first, 0)}{more}"
+    yield from _looks(release, dataset)
+    other = forms(dataset.folder) - {release.form}
+    if release.form and other:
+        yield f"files are {' and '.join(sorted(other))} where the release has {release.form}"
+    pinned = fingerprints.committed().get(dataset.name)
+    if pinned is not None and not differing and fingerprints.ids_fingerprint(dataset) != pinned.ids:
+        yield "its ids or labels are not the release's"
+    if release.fingerprint:
+        yield f"its manifest is {dataset.fingerprint[:8]}, the release's {release.fingerprint[:8]}"
+
+
+def _looks(release: KnownRelease, dataset: Dataset) -> Iterator[str]:
+    sides = {side for row in dataset.rows for side in (row.width, row.height)}
+    least, greatest = release.sides
+    if min(sides) < least or max(sides) > greatest:
+        yield f"sides are {_span(min(sides), max(sides))} pixels where the release's are {_span(least, greatest)}"
+    elif max(sides) < release.reaches:
+        yield f"no side is above {max(sides)} pixels where the release's reach {release.reaches}"
+    elif release.is_mixed and len({(row.width, row.height) for row in dataset.rows}) == 1:
+        yield f"all images are {dataset.rows[0].width} x {dataset.rows[0].height} where the release's differ in size"
+    others = sum(row.channels != release.channels for row in dataset.rows)
+    if release.channels and others:
+        mode, expected = ("in colour", "grey") if release.channels == 1 else ("grey", "in colour")
+        yield f"{others} images are {mode} where the release's are {expected}"
+
+
+def _counted(dataset: Dataset, wanted: Mapping[str, int]) -> Counter[str]:
+    """Images by the keys of `wanted`; what has none there, by its own."""
+    return Counter(_key(row, wanted) for row in dataset.rows)
+
+
+def _key(row: Row, wanted: Mapping[str, int]) -> str:
+    half = f"{row.split}/" if row.split else ""
+    key = f"{half}{row.label}"
+    return f"{half}{_REST}" if key not in wanted and row.label != NORMAL and f"{half}{_REST}" in wanted else key
+
+
+def _span(least: int, greatest: int) -> str:
+    return str(least) if least == greatest else f"{least} to {greatest}"
