@@ -26,7 +26,9 @@ def say_code(plan: Plan, say: Callable[[str], None]) -> None:
         )
     others = sum(run.state == "cached" and run.is_of_other_code for run in plan.runs)
     if others:
-        say(f"{others} stored {runs_of(others)} by other code than is installed now, of equal versions")
+        say(
+            f"{others} stored {runs_of(others)} by other code than is installed now, of equal versions of the detectors"
+        )
 
 
 def runs_of(count: int) -> str:

@@ -22,6 +22,7 @@ MEANINGS: Mapping[Agreement, str] = {
     "worse": "worse than published by more than the margin",
     "inconclusive": "inconclusive: too few seeds to tell",
 }
+MIXED = "‡"
 BRACKETS = "not comparable with the paper; in brackets the verdict that it would have"
 
 
@@ -106,7 +107,7 @@ def page(table: Table) -> Page:
         legend=tuple(_legend(table)) if show_measured else (),
         notes=tuple(notes.texts),
         details=tuple(_detail(table, cell) for cell in table.cells if cell.measured) if show_measured else (),
-        remarks=tuple(table.layout.notes),
+        remarks=(*table.layout.notes, *table.remarks),
         errata=tuple(doubts) if show_published else (),
         show_published=show_published,
         show_measured=show_measured,
@@ -208,7 +209,7 @@ def _grid_cell(table: Table, cell: Cell | None, notes: Notes) -> GridCell:
     if table.show != "published":
         mark = _mark(cell.verdict)
         if cell.measured:
-            measured = _with_std(*measured_texts(table, cell.measured))
+            measured = _with_std(*measured_texts(table, cell.measured)) + (MIXED if cell.measured.mixes_code else "")
             texts.append(reading(cell.measured))
         if cell.verdict.name in {"failed", "stale", "missing"}:
             texts += ["; ".join(cell.verdict.reasons)] if cell.verdict.reasons else []
@@ -239,6 +240,8 @@ def _legend(table: Table) -> Iterable[str]:
             yield f"{mark} {MEANINGS[agreement]}"
     if any(cell.verdict.would_be for cell in table.cells):
         yield f"( ) {BRACKETS}"
+    if any(cell.measured and cell.measured.mixes_code for cell in table.cells):
+        yield f"{MIXED} a mean over runs that different code made"
 
 
 def _detail(table: Table, cell: Cell) -> Detail:

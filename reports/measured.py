@@ -7,7 +7,7 @@ from statistics import fmean, pstdev, stdev
 from typing import Literal, NamedTuple
 
 from reports.verdict import auc_standard_error
-from results.record import Record
+from results.record import Provenance, Record
 
 RECIPES = ("official", "paper", "quick")
 GENUINE = "genuine:"
@@ -82,6 +82,7 @@ class Measured:
     test_std: float | None
     reasons: tuple[str, ...]
     notes: tuple[str, ...]
+    mixes_code: bool
 
     @property
     def n(self) -> int:
@@ -166,6 +167,7 @@ def average(
         test_std=scale * auc_standard_error(mean / scale, single.test_anomaly, single.test_normal) if single else None,
         reasons=_unique(reason for series in subsets for reason in series.reasons),
         notes=_unique([*_remarks(subsets, used), *notes]),
+        mixes_code=any(len({made.code_digest for made in _made(own)}) > 1 for own in _by_detector(used)),
     )
 
 
@@ -213,12 +215,23 @@ def _remarks(subsets: Sequence[Series], used: Sequence[Record]) -> list[str]:
     recipes = list(dict.fromkeys(series.recipe for series in subsets))
     if len(recipes) > 1:
         remarks.append(f"mixes recipes {' and '.join(recipes)}")
-    made = [record.provenance for record in used if record.provenance]
+    made = _made(used)
     remarks += _mixture("code versions", [one.code_digest[:8] for one in made])
     remarks += _mixture("numerics classes", [one.numerics_class for one in made])
     if any(_auroc(record) < 0.5 for record in used):
         remarks.append("a run has an AUC below 0.5")
     return remarks + [note for record in used for note in record.notes]
+
+
+def _made(records: Iterable[Record]) -> list[Provenance]:
+    return [record.provenance for record in records if record.provenance]
+
+
+def _by_detector(records: Iterable[Record]) -> Iterable[list[Record]]:
+    groups: dict[str, list[Record]] = {}
+    for record in records:
+        groups.setdefault(record.spec.fit.detector, []).append(record)
+    return groups.values()
 
 
 def _mixture(what: str, values: Iterable[str]) -> list[str]:

@@ -39,6 +39,7 @@ LATEX = {
     "[": "{[}",  # a row that starts with a bracket would be read as an option of the line before
     "]": "{]}",
     "±": r"$\pm$",
+    "‡": r"$\ddagger$",
     "≈": r"$\approx$",
     "≠": r"$\neq$",
     "↑": r"$\uparrow$",
@@ -151,7 +152,7 @@ def _json(table: Table) -> dict[str, Any]:
         "margin": table.margin * layout.scale,
         "show": table.show,
         "cells": [_json_cell(table, cell) for cell in table.cells],
-        "notes": layout.notes,
+        "notes": [*layout.notes, *table.remarks],
         "errata": [asdict(one) for one in layout.errata] if table.show != "measured" else [],
     }
 

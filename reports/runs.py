@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Collection, Iterable
 
+from reports.measured import Stale, fresh
 from reports.render import escape_markdown, pipe_table
 from reports.table import Table, sought, split_of
 from results.record import Record
@@ -17,13 +18,13 @@ def elsewhere(table: Table, records: Iterable[Record], measures: Callable[[Recor
     return [record for record in records if not stands(record)]
 
 
-def listing(records: Iterable[Record]) -> str:
-    """Markdown: one line a finished run with its AUC and average precision, by name."""
+def listing(records: Iterable[Record], *, stale: Stale = fresh) -> str:
+    """Markdown: one line a finished run with its AUC and average precision, by name; a stale one says so."""
     rows = [
         [
             escape_markdown(record.spec.name),
             record.spec.recipe,
-            f"{record.metrics.auroc:.4f}",
+            f"{record.metrics.auroc:.4f}" + (" stale" if stale(record) else ""),
             f"{record.metrics.average_precision:.4f}",
         ]
         for record in sorted(records, key=lambda record: record.spec.name)

@@ -46,13 +46,14 @@ class Cell:
 class Table:
     """All cells of one table in the order of its file, then those of added methods.
 
-    `margin` is an AUC as a fraction.
+    `margin` is an AUC as a fraction, `remarks` are sentences on the records that it shows.
     """
 
     layout: Layout
     cells: tuple[Cell, ...]
     show: Show
     margin: float
+    remarks: tuple[str, ...] = ()
 
     @property
     def has_measured(self) -> bool:
@@ -79,6 +80,7 @@ def build(
     measures: Measures,
     versions: Mapping[str, int],
     stale: Stale = fresh,
+    remark: Callable[[list[Record]], str] = lambda _: "",
     margin: float = MARGIN,
     recipe: str | None = None,
     where: Mapping[str, ParamValue] | None = None,
@@ -93,6 +95,7 @@ def build(
         measures: the ids of the detectors and variants that a record measures.
         versions: current version by detector; records of an older one are stale.
         stale: what else makes a record stale.
+        remark: what is to be said once of the records that the table shows; empty where nothing is.
         margin: smallest difference that counts, as a fraction of AUC.
         recipe: only records of this recipe.
         where: only records with these resolved hyper-parameters.
@@ -108,10 +111,13 @@ def build(
     if show == "published":
         cells = [_cell(layout, at, value, None, Verdict("missing")) for at, value in places]
         return Table(layout, tuple(cells), show, margin)
-    lookup = Lookup(chosen(list(records), recipe, where or {}), measures, versions, stale)
+    kept = chosen(list(records), recipe, where or {})
+    lookup = Lookup(kept, measures, versions, stale)
     cells = [_judged(layout, at, value, lookup, margin) for at, value in places]
     cells += _added(layout, lookup, margin, added_methods)
-    return Table(layout, tuple(cells), show, margin)
+    shown = {series for cell in cells if cell.measured for series in cell.measured.series}
+    said = remark([record for record in kept if record.series in shown])
+    return Table(layout, tuple(cells), show, margin, (said,) if said else ())
 
 
 def sought(layout: Layout, cell: Cell) -> Iterator[tuple[str, ...]]:

@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING
 import click
 
 from benchmark.errors import BenchError
-from benchmark.options import FilePath, note, record_options, write_output
+from benchmark.options import FilePath, accept_stale_option, note, record_options, write_output
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from benchmark.demands import References
+    from benchmark.installed import InstalledCode
     from reports.agreement import Agreement
     from reports.faults import Fault
     from reports.gate import Gate
@@ -39,6 +40,7 @@ class _Held:
     records: "Sequence[Record]"
     unread: "Sequence[Fault]"
     contradictions: Sequence[str]
+    code: "InstalledCode"
     required: "Required | None"
 
 
@@ -70,6 +72,7 @@ class _Held:
     help="What must be there: records, or a line each for a cell (general/elpv/dra/10, dra:1/general/elpv/dra/10) or "
     "the name of a run.",
 )
+@accept_stale_option
 @click.option("--junit", type=FilePath(dir_okay=False), metavar="FILE", help="Write JUnit XML.")
 @click.option("--summary", type=FilePath(dir_okay=False), metavar="FILE", help="Write Markdown.")
 @click.pass_context
@@ -84,6 +87,7 @@ def command(
     tolerance: float,
     partial: bool,
     require: "Path | None",
+    accept_stale_code: bool,
     junit: "Path | None",
     summary: "Path | None",
 ) -> int:
@@ -93,7 +97,7 @@ def command(
     reference runs each of them is required, but with --partial; one whose run has another key is always a fault.
     """
     _refuse_elsewhere(ctx, PUBLISHED if against == PUBLISHED else REFERENCE)
-    held = _held(results, recipe, require)
+    held = _held(results, recipe, require, accept=accept_stale_code)
     if against == PUBLISHED:
         from reports import gate_output
 
@@ -122,15 +126,20 @@ def _refuse_elsewhere(ctx: click.Context, side: str) -> None:
             raise BenchError(f"{option} says nothing against {other}: leave it out")
 
 
-def _held(results: "tuple[Path, ...]", recipe: str | None, require: "Path | None") -> _Held:
+def _held(results: "tuple[Path, ...]", recipe: str | None, require: "Path | None", *, accept: bool) -> _Held:
     from benchmark.demands import required, unread
     from benchmark.gather import gather
+    from benchmark.installed import InstalledCode
     from reports.table import chosen
 
+    code = InstalledCode(accept=accept)
     asked = required(require) if require else None
     told: list[str] = []
     records = gather(results, note, told.append)
-    return _Held(chosen(records, recipe, {}), unread(results, records), told, asked)
+    kept = chosen(records, recipe, {})
+    if remark := code.note(kept):
+        note(remark)
+    return _Held(kept, unread(results, records), told, code, asked)
 
 
 def _gate(held: _Held, names: tuple[str, ...], margin: float, *, include_not_comparable: bool) -> "Gate":
@@ -161,6 +170,7 @@ def _agreement(
         known,
         tolerance=tolerance,
         versions=versions(),
+        stale=held.code.stale,
         partial=partial,
         leaking=leaking([*held.records, *known]),
         faults=[*references.unreadable, *held.unread, *_unmet(held)],
@@ -177,7 +187,9 @@ def _unmet(held: _Held) -> "list[Fault]":
 
     every = [layout.resolve(name) for name in layout.available()] if held.required.lines else []
     tables = _tables(held, every, table.MARGIN)
-    return required.unmet(held.required, held.records, tables, measures=measures(), versions=versions())
+    return required.unmet(
+        held.required, held.records, tables, measures=measures(), versions=versions(), stale=held.code.stale
+    )
 
 
 def _tables(held: _Held, layouts: "Sequence[Layout]", margin: float) -> "list[Table]":
@@ -185,4 +197,7 @@ def _tables(held: _Held, layouts: "Sequence[Layout]", margin: float) -> "list[Ta
     from reports import table
 
     measured_as, current = measures(), versions()
-    return [table.build(one, held.records, measures=measured_as, versions=current, margin=margin) for one in layouts]
+    return [
+        table.build(one, held.records, measures=measured_as, versions=current, stale=held.code.stale, margin=margin)
+        for one in layouts
+    ]

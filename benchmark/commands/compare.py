@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import click
 
 from benchmark.errors import BenchError
-from benchmark.options import FilePath, note, write_output
+from benchmark.options import FilePath, accept_stale_option, note, write_output
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -40,6 +40,7 @@ REASONS = 2
     metavar="PARAM=VALUE",
     help="Only records with this hyper-parameter, of methods that have it; repeatable.",
 )
+@accept_stale_option
 @click.option("--format", "form", type=click.Choice(FORMATS), default="md", show_default=True)
 @click.option("--output", type=FilePath(dir_okay=False), metavar="FILE", help="Write to FILE.")
 def command(
@@ -48,6 +49,7 @@ def command(
     results: "tuple[Path, ...]",
     recipe: str | None,
     wheres: tuple[str, ...],
+    accept_stale_code: bool,
     form: str,
     output: "Path | None",
 ) -> None:
@@ -72,7 +74,10 @@ def command(
     from reports.compare_output import render
 
     text = render(
-        _folders(a, b, recipe, wheres) if kinds[0] == "folder" else _methods(a, b, results, recipe, wheres), form
+        _folders(a, b, recipe, wheres)
+        if kinds[0] == "folder"
+        else _methods(a, b, results, recipe, wheres, accept=accept_stale_code),
+        form,
     )
     if output is None:
         click.echo(text, nl=False)
@@ -102,8 +107,11 @@ def _kind(name: str) -> str:
     )
 
 
-def _methods(a: str, b: str, results: "tuple[Path, ...]", recipe: str | None, wheres: tuple[str, ...]) -> "Comparison":
+def _methods(
+    a: str, b: str, results: "tuple[Path, ...]", recipe: str | None, wheres: tuple[str, ...], *, accept: bool
+) -> "Comparison":
     from benchmark.gather import REFERENCE, gather
+    from benchmark.installed import InstalledCode
     from benchmark.measures import measures, versions
     from benchmark.settings import folders
     from methods import registry
@@ -114,13 +122,16 @@ def _methods(a: str, b: str, results: "tuple[Path, ...]", recipe: str | None, wh
         raise BenchError(f"A and B are both {a}: name two methods")
     records = _chosen(gather(results, note), recipe, wheres)
     stores = [Store(place) for place in results or (folders().results,) if str(place) != REFERENCE]
-    measured_as = measures()
+    measured_as, code = measures(), InstalledCode(accept=accept)
+    if told := code.note(record for record in records if not measured_as(record).isdisjoint((a, b))):
+        note(told)
     found = compare.compare(
         a,
         b,
         records,
         measures=measured_as,
         versions=versions(),
+        stale=code.stale,
         scores=_scores(stores),
         alone=[name for name in (a, b) if not registry.get(name).anomalies],
     )

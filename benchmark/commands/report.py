@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from benchmark.errors import BenchError
-from benchmark.options import CommaList, FilePath, note, record_options, write_output
+from benchmark.options import CommaList, FilePath, accept_stale_option, note, record_options, write_output
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -34,6 +34,7 @@ class _Asked:
     margin: float
     method: str | None
     gammas: tuple[str, ...]
+    accept_stale_code: bool
 
 
 @click.command("report", short_help="Print a table or figure of the papers: published and measured values.")
@@ -48,6 +49,7 @@ class _Asked:
 )
 @click.option("--output", type=FilePath(dir_okay=False), metavar="FILE", help="Write to FILE.")
 @record_options
+@accept_stale_option
 @click.option("--where", "wheres", multiple=True, metavar="PARAM=VALUE", help="Only records with this hyper-parameter.")
 @click.option("--method", metavar="METHOD", help="Whose scores agad:4 shows, in place of AGAD's UNet.")
 @click.option("--gamma", "gammas", type=CommaList(), default=(), help="Which gammas agad:4 shows, in place of its own.")
@@ -63,11 +65,12 @@ def command(
     margin: float,
     method: str | None,
     gammas: tuple[str, ...],
+    accept_stale_code: bool,
 ) -> None:
     """Print one table or figure; a cell that was not measured stays empty."""
     from reports import layout
 
-    asked = _Asked(show, results, recipe, wheres, margin, method, gammas)
+    asked = _Asked(show, results, recipe, wheres, margin, method, gammas, accept_stale_code)
     if (table is None) == (figure is None):
         raise BenchError("report prints one table or one figure: give --table 2, for instance, or --figure dra:5")
     if (method or gammas) and figure != "agad:4":
@@ -101,14 +104,18 @@ def _figure(chosen: "Layout | BoxLayout", asked: _Asked, form: str) -> str | byt
 def _built(chosen: "Layout", asked: _Asked) -> "Table":
     """A table of AUCs with the records that were asked for."""
     from benchmark.gather import conditions, gather
+    from benchmark.installed import InstalledCode
     from benchmark.measures import measures, versions
     from reports import table
 
+    code = InstalledCode(accept=asked.accept_stale_code)
     return table.build(
         chosen,
         gather(asked.results, note) if asked.show != "published" else (),
         measures=measures(),
         versions=versions(),
+        stale=code.stale,
+        remark=code.note,
         margin=asked.margin,
         recipe=asked.recipe,
         where=conditions(asked.wheres),
@@ -130,6 +137,7 @@ def _facts(chosen: "FactLayout", asked: _Asked) -> "FactTable":
 
 def _boxes(chosen: "BoxLayout", asked: _Asked, form: str) -> str | bytes:
     from benchmark.gather import conditions, gather
+    from benchmark.installed import InstalledCode
     from benchmark.measures import measures, versions
     from reports import boxes, plots, render, table
 
@@ -141,6 +149,7 @@ def _boxes(chosen: "BoxLayout", asked: _Asked, form: str) -> str | bytes:
         scores=_scores(asked.results),
         measures=measures(),
         versions=versions(),
+        stale=InstalledCode(accept=asked.accept_stale_code).stale,
         method=asked.method,
         gammas=asked.gammas,
     )

@@ -7,7 +7,7 @@ import click
 
 from benchmark.errors import BenchError
 from benchmark.names import near
-from benchmark.options import FilePath, echo_json, json_option, note, results_option, write_output
+from benchmark.options import FilePath, accept_stale_option, echo_json, json_option, note, results_option, write_output
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -80,12 +80,20 @@ def why(run: str, results: "Path | None") -> None:
     help="A table for people, or whole records, one a line, as results/reference keeps them.",
 )
 @click.option("--output", type=FilePath(dir_okay=False), metavar="FILE", help="Write to FILE.")
+@accept_stale_option
 @records_option
-def export(form: str, output: "Path | None", results: "Path | None") -> None:
-    """All records of a folder in one file."""
+def export(form: str, output: "Path | None", results: "Path | None", accept_stale_code: bool) -> None:
+    """All records of a folder in one file, but those of plug-ins whose code was edited since."""
+    from benchmark.installed import InstalledCode
     from results.export import frame, lines
 
-    records = _records(results)
+    code, found = InstalledCode(accept=accept_stale_code), _records(results)
+    records = [record for record in found if not code.stale(record)]
+    if left := len(found) - len(records):
+        note(
+            f"{left} of {len(found)} records left out, stale: made by other code of a plug-in than is installed; "
+            "--accept-stale-code exports them too"
+        )
     text = lines(records) if form == "jsonl" else frame(records).to_csv(index=False, lineterminator="\n")
     if output is None:
         click.echo(text, nl=False)

@@ -114,7 +114,7 @@ def command(**options: Any) -> int:
     if all_blocked:
         raise BenchError(overview.all_blocked(planned))
     troubled = _run(planned, where, store, options)
-    _print_tables(planned, store, chosen)
+    _print_tables(planned, store, chosen, accept=options["accept_stale_code"])
     return 1 if troubled else 0
 
 
@@ -190,11 +190,13 @@ def _layouts(suites: "list[Suite]") -> "list[Layout]":
     return [layout.resolve(name) for name in tables] + [one for one in figures if isinstance(one, layout.Layout)]
 
 
-def _print_tables(planned: "Plan", store: "Store", layouts: "list[Layout]") -> None:
+def _print_tables(planned: "Plan", store: "Store", layouts: "list[Layout]", *, accept: bool) -> None:
     """The suite's tables with what these runs measured, then the runs that stand in no place of them."""
+    from benchmark.installed import InstalledCode
     from benchmark.measures import measures, versions
     from reports import render, runs, table
 
+    code = InstalledCode(accept=accept)
     records = [record for run in planned.runs if run.spec and (record := store.get(run.spec.key))]
     others, measured_as = records, measures()
     for chosen in layouts:
@@ -203,6 +205,8 @@ def _print_tables(planned: "Plan", store: "Store", layouts: "list[Layout]") -> N
             records,
             measures=measured_as,
             versions=versions(),
+            stale=code.stale,
+            remark=code.note,
             added_methods=sorted({run.wanted.method for run in planned.runs}),
         )
         others = runs.elsewhere(built, others, measured_as)
@@ -210,7 +214,7 @@ def _print_tables(planned: "Plan", store: "Store", layouts: "list[Layout]") -> N
             click.echo(render.render(built.measured_part(), "md"), nl=False)
     if any(record.status == "done" for record in others):
         title = "Runs that stand in no table of the paper" if layouts else "Runs"
-        click.echo(f"## {title}\n\n{runs.listing(others)}", nl=False)
+        click.echo(f"## {title}\n\n{runs.listing(others, stale=code.stale)}", nl=False)
 
 
 def _assignments(texts: tuple[str, ...]) -> dict[str, dict[str, Any]]:
