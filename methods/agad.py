@@ -8,7 +8,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from methods.detector import BATCH, FitContext, TrainData
+from methods.detector import FitContext, TrainData
 from methods.errors import MethodError
 from methods.nn import picture_grid
 from methods.nn.agad_discriminator import Discriminator, DiscriminatorPlan
@@ -20,7 +20,7 @@ from methods.nn.batches import Indices, Stream
 from methods.nn.feed import in_batches
 from methods.nn.passes import Passes
 from methods.nn.turns import Turns
-from methods.nn.values import Params, flag, integer, number, text
+from methods.nn.values import Params, batch_size, flag, integer, number, text
 from protocols.images import Images
 
 GENERATOR, VIEW = "generator.", "view."
@@ -74,11 +74,11 @@ class AGAD:
         groups = [data.normal, data.anomaly] if len(data.anomaly) else [data.normal]
         self._leave("training.png", [(group, np.arange(min(SHOWN, len(group)))) for group in groups])
 
-    def score(self, images: Images, batch: int = BATCH) -> npt.NDArray[np.float64]:
+    def score(self, images: Images, batch: int | None = None) -> npt.NDArray[np.float64]:
         """Scores (n,), `batch` images at a time in the given order; MethodError before `fit` or `load`."""
         scores = np.empty(len(images))
         with torch.inference_mode():
-            for place, pixels in in_batches(images, batch):
+            for place, pixels in in_batches(images, batch_size(self.params, batch)):
                 seen = self.view(pixels.to(self.context.device))
                 scores[place] = distances(seen, self._reconstructed(seen)).cpu().numpy()
         if len(images) >= 2 * SHOWN:

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from methods import measuring
-from methods.detector import BATCH, FitContext, TrainData
+from methods.detector import FitContext, TrainData
 from methods.nn import picture_grid
 from methods.nn.algorithm1 import SAMPLES, Block, Losses, Material, distinct, is_due, optimisers_of
 from methods.nn.batches import Indices
@@ -82,7 +82,7 @@ class CSIGAN(ContrastiveDetector[GANNetworks]):
     def score_of(self, bank: Bank, features: Features) -> Tensor:
         return bank.eq11_scores(features, text(self.params, "score.neighbour"))
 
-    def score(self, images: Images, batch: int = BATCH) -> npt.NDArray[np.float64]:
+    def score(self, images: Images, batch: int | None = None) -> npt.NDArray[np.float64]:
         scores = super().score(images, batch)
         if self.network.full and len(images) >= 2 * SHOWN:
             order = np.argsort(scores, kind="stable")

@@ -18,9 +18,6 @@ from methods.recipe import ParamValue
 from methods.weights import WeightsFile
 from protocols.images import Images
 
-BATCH = 64
-"""Images scored at a time where nobody says otherwise."""
-
 
 @dataclass(frozen=True)
 class TrainData:
@@ -102,11 +99,11 @@ class Detector(Protocol):
 
     def fit(self, data: TrainData) -> None: ...
 
-    def score(self, images: Images, batch: int = BATCH) -> npt.NDArray[np.float64]:
+    def score(self, images: Images, batch: int | None = None) -> npt.NDArray[np.float64]:
         """Anomaly scores (n,), higher is more anomalous, in the order of `images`, `batch` images at a time.
 
-        `batch` is given where the recipe has the parameter `evaluation.batch`; a detector without it needs no such
-        argument.
+        `batch` is given where the recipe has the parameter `evaluation.batch`, whose value None stands for; a detector
+        without it needs no such argument.
         """
         ...
 

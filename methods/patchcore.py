@@ -16,13 +16,13 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
-from methods.detector import BATCH, DeadlineReached, FitContext, TrainData
+from methods.detector import DeadlineReached, FitContext, TrainData
 from methods.errors import MethodError
 from methods.nn.augment import normalise
 from methods.nn.batches import Indices
 from methods.nn.feed import in_batches
 from methods.nn.precision import autocast, full_precision
-from methods.nn.values import Params, integer, number, optional_number, text
+from methods.nn.values import Params, batch_size, integer, number, optional_number, text
 from protocols.images import Images
 
 
@@ -72,13 +72,13 @@ class PatchCore:
         self.history = {"patches": [float(len(patches))], "bank": [float(len(model.memory_bank))]}
         self._model = model.eval()
 
-    def score(self, images: Images, batch: int = BATCH) -> npt.NDArray[np.float64]:
+    def score(self, images: Images, batch: int | None = None) -> npt.NDArray[np.float64]:
         """Scores (n,), `batch` images at a time; MethodError before `fit` or `load`."""
         if self._model is None:
             raise MethodError("PatchCore has nothing to score with yet: call fit or load first")
         scores = np.empty(len(images))
         with torch.inference_mode():
-            for place, pixels in in_batches(images, batch):
+            for place, pixels in in_batches(images, batch_size(self.params, batch)):
                 found = self._model(normalise(pixels.to(self.context.device)))
                 scores[place] = found.pred_score.double().cpu().numpy()
         return scores

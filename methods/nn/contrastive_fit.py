@@ -10,7 +10,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
-from methods.detector import BATCH, FitContext, TrainData
+from methods.detector import FitContext, TrainData
 from methods.errors import MethodError
 from methods.nn.contrastive import nt_xent, shift_losses, shift_targets
 from methods.nn.feature_bank import Bank, Extractor, Features
@@ -18,7 +18,7 @@ from methods.nn.feature_network import FeatureNetwork
 from methods.nn.lars import LARS, Schedule
 from methods.nn.passes import Passes
 from methods.nn.turns import Advance, Optimisers, Turns
-from methods.nn.values import Params, integer, number, text
+from methods.nn.values import Params, batch_size, integer, number, text
 from methods.nn.views import Dice, Views
 from protocols.images import Images
 
@@ -140,9 +140,9 @@ class ContrastiveDetector(ABC, Generic[Network]):
         self.history = training.run()
         self._bank = Bank(self._extractor().features(data.normal, integer(self.params, "features.batch")))
 
-    def score(self, images: Images, batch: int = BATCH) -> npt.NDArray[np.float64]:
+    def score(self, images: Images, batch: int | None = None) -> npt.NDArray[np.float64]:
         """Scores (n,), `batch` images at a time in the given order; MethodError before `fit` or `load`."""
-        features = self._extractor().features(images, batch)
+        features = self._extractor().features(images, batch_size(self.params, batch))
         return self.score_of(self.bank, features).numpy()
 
     def state(self) -> dict[str, Tensor]:

@@ -9,11 +9,11 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
-from methods.detector import BATCH, FitContext, TrainData
+from methods.detector import FitContext, TrainData
 from methods.errors import MethodError
 from methods.nn.feed import in_batches
 from methods.nn.training import LossTerms, TrainSettings, train
-from methods.nn.values import Params
+from methods.nn.values import Params, batch_size
 from protocols.images import Images
 
 Network = TypeVar("Network", bound=nn.Module)
@@ -47,13 +47,13 @@ class NeuralDetector(ABC, Generic[Network]):
         settings = TrainSettings.from_params(self.params)
         self.history = train(self.network, self.loss_terms(data), settings, self.context)
 
-    def score(self, images: Images, batch: int = BATCH) -> npt.NDArray[np.float64]:
+    def score(self, images: Images, batch: int | None = None) -> npt.NDArray[np.float64]:
         """Scores (n,), `batch` images at a time in the given order; MethodError before `fit` or `load`."""
         scores = np.empty(len(images))
         self.network.eval()
         with torch.inference_mode():
             score = self.scorer()
-            for number, (place, pixels) in enumerate(in_batches(images, batch)):
+            for number, (place, pixels) in enumerate(in_batches(images, batch_size(self.params, batch))):
                 scores[place] = score(pixels.to(self.context.device), number).cpu().numpy()
         return scores
 

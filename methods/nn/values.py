@@ -18,6 +18,11 @@ def optional_number(params: Params, name: str) -> float | None:
     return None if params[name] is None else number(params, name)
 
 
+def batch_size(params: Params, given: int | None) -> int:
+    """Images that are scored at a time: as given, else the parameter `evaluation.batch`."""
+    return integer(params, "evaluation.batch") if given is None else given
+
+
 def integer(params: Params, name: str) -> int:
     value = params[name]
     if isinstance(value, bool) or not isinstance(value, int):
