@@ -5,16 +5,18 @@ import json
 import platform
 import time
 import traceback
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from benchmark import machine, provenance
 from benchmark.code_digest import code_digest, digest_at_import
 from benchmark.planned import PlannedFit, Scoring, Task
+from benchmark.resuming import Resumption, in_brief
 from benchmark.states import REUSED_MIB, CheckpointFile, Kept, StateFile
 from methods import registry
 from methods.errors import MethodError
@@ -62,11 +64,12 @@ class Machine:
 @dataclass(frozen=True)
 class Outcome:
     """What became of a task: `taken` where another call made its records, `busy` where one still does; `blocked`,
-    `paused` (by --max-time) and `stopped` leave no record.
+    `paused` (by --max-time) and `stopped` leave no record. `notes` say what a person should know besides.
     """
 
     state: OutcomeState
     reason: str | None = None
+    notes: tuple[str, ...] = ()
 
 
 def execute(task: Task, where: Machine, *, again: Again = "never", lost_source: str | None = None) -> Outcome:
@@ -75,6 +78,14 @@ def execute(task: Task, where: Machine, *, again: Again = "never", lost_source: 
     `again` says what is run although it has a record: nothing, what failed, or everything. `lost_source` is why the
     source of this fit failed, in which case its runs fail too.
     """
+    notes: list[str] = []
+    outcome = _outcome(task, where, again, lost_source, notes.append)
+    return replace(outcome, notes=tuple(dict.fromkeys(notes)))
+
+
+def _outcome(
+    task: Task, where: Machine, again: Again, lost_source: str | None, notify: Callable[[str], None]
+) -> Outcome:
     if refused := _other_code(task, where):
         return Outcome("stopped", refused)
     store = Store(where.store)
@@ -86,7 +97,7 @@ def execute(task: Task, where: Machine, *, again: Again = "never", lost_source: 
             runs = [run for run in task.runs if _is_due(found[run.spec.key], again)]
             if not runs and not task.is_source:
                 return _taken(found.values())
-            execution = _Execution(task, where, store)
+            execution = _Execution(task, where, store, notify)
             return execution.run(runs, again) if lost_source is None else execution.fail(runs, lost_source)
     except (DataError, MethodError) as error:
         return Outcome("blocked", str(error))
@@ -132,8 +143,9 @@ def is_memory_short(error: Exception) -> bool:
 
 
 class _Execution:
-    def __init__(self, task: Task, where: Machine, store: Store) -> None:
+    def __init__(self, task: Task, where: Machine, store: Store, notify: Callable[[str], None]) -> None:
         self.task = task
+        self.notify = notify
         self.fit = task.fit
         self.info = registry.get(task.fit.method)
         self.where = where
@@ -171,8 +183,7 @@ class _Execution:
             raise
         except Exception as error:  # noqa: BLE001 - whatever a detector does wrong is its record
             _reraise_if_not_its_own(error, self.task)
-            reason = f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else 'no message'}"
-            return self._failed(left, reason, "".join(traceback.format_exception(error)))
+            return self._failed(left, in_brief(error), "".join(traceback.format_exception(error)))
         self.store.checkpoint_path(self.fit.key).unlink(missing_ok=True)
         return Outcome("done")
 
@@ -184,15 +195,15 @@ class _Execution:
 
     def _fitted(self, images: ImageStore, kept: Kept | None) -> "Detector":
         """The detector with its fit done: now, or before and kept."""
-        checkpoint = CheckpointFile(self.store.checkpoint_path(self.fit.key), self._identity(self.fit))
-        detector = self._detector(checkpoint)
-        if kept is not None:
-            detector.load(kept.state)
+        path = self.store.checkpoint_path(self.fit.key)
+        checkpoint = CheckpointFile(path, self._identity(self.fit), self.notify)
+        resumption = Resumption(partial(self._detector, checkpoint), partial(_reraise_if_not_its_own, task=self.task))
+        if kept and (detector := resumption.from_kept(kept, self._state_file(self.fit))):
             self.history, self.timings["fit_s"] = dict(kept.history), round(kept.seconds, 3)
             return detector
         data = self._train_data(images)
         with self._timed("fit"):
-            detector.fit(data)
+            detector = resumption.fitted(data, checkpoint)
         self.timings["fit_s"] = round(self.timings["fit_s"] + checkpoint.seconds, 3)
         self.history = {name: [float(value) for value in values] for name, values in detector.history.items()}
         if self.task.is_source or self.fit.reusable:
@@ -232,7 +243,7 @@ class _Execution:
         return kept.state
 
     def _state_file(self, fit: PlannedFit) -> StateFile:
-        return StateFile(self.store.root, fit.key, self._identity(fit))
+        return StateFile(self.store.root, fit.key, self._identity(fit), self.notify)
 
     def _may_reuse(self, again: Again) -> bool:
         return self.fit.reusable and again != "all"
@@ -365,6 +376,7 @@ class _Execution:
             resize=self.fit.spec.resize,
             cache_dir=self.where.cache,
             jobs=self.where.threads,
+            notify=self.notify,
         )
 
     def _report(self, done: int, total: int, **numbers: float) -> None:

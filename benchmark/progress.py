@@ -37,6 +37,8 @@ class Progress:
 
     def finished(self, task: Task, outcome: Outcome) -> None:
         self.done += 1
+        for note in outcome.notes:
+            self.say(note)
         self.troubles += outcome.state not in {"done", "taken", "paused"}
         self._tasks.pop(task.key, None)
         if self._bar:
@@ -44,17 +46,17 @@ class Progress:
             if line is not None:
                 self._bar.remove_task(line)
         if not task.runs and outcome.state != "taken":
-            self._say(f"{outcome.state}: {task.name}" + (f"  {outcome.reason}" if outcome.reason else ""))
+            self.say(f"{outcome.state}: {task.name}" + (f"  {outcome.reason}" if outcome.reason else ""))
         for spec in (run.spec for run in task.runs):
             text = f"{outcome.state}: {spec.name}"
             record = self._store.get(spec.key) if outcome.state in {"done", "taken"} else None
             if record and record.metrics:
                 text += f"  AUC {record.metrics.auroc:.4f}  {record.timings.get('fit_s', 0):.0f} s"
-            self._say(text + (f"  {outcome.reason}" if outcome.reason else ""))
+            self.say(text + (f"  {outcome.reason}" if outcome.reason else ""))
         self.tick()
 
-    def decoding(self, what: str) -> Callable[[int, int], None]:
-        """What an image store that is being built is to call with (done, total); it says nothing before the first."""
+    def counting(self, what: str) -> Callable[[int, int], None]:
+        """What work on many images is to call with (done, total); it says nothing before the first."""
         line, spoken = None, 0.0
 
         def progress(done: int, total: int) -> None:
@@ -67,7 +69,7 @@ class Progress:
                     self._bar.remove_task(line)
             elif done == 1 or now - spoken > LINE_SECONDS:
                 spoken = now
-                self._say(f"{what}: {done} of {total}")
+                self.say(f"{what}: {done} of {total}")
 
         return progress
 
@@ -92,9 +94,10 @@ class Progress:
             count = max(self.done + len(self._tasks), 1)
             share, gained = (self.done + part) / count, (self.done + part - sum(self._found.values())) / count
             left = (self._spoken - self._started) * (1 - share) / gained if gained > 0 else None
-            self._say(f"{share:.0%} of all fits done" + (f", about {_time(left)} left" if left is not None else ""))
+            self.say(f"{share:.0%} of all fits done" + (f", about {_time(left)} left" if left is not None else ""))
 
-    def _say(self, text: str) -> None:
+    def say(self, text: str) -> None:
+        """A line on stderr, above the bar where there is one."""
         if self._bar:
             self._bar.console.print(text, highlight=False, markup=False, soft_wrap=True)
         else:

@@ -1,12 +1,13 @@
 """What a fit leaves on disk beside records: the checkpoint of an unfinished one, and the kept state of a finished one.
 
-Both belong to one fit, numerics class and code digest (their `identity`) and are of no use to any other.
+Both belong to one fit, numerics class and code digest (their `identity`) and are of no use to any other. Both carry a
+digest of all that is in them: what is damaged is dropped and said, and the fit starts anew.
 """
 
 import hashlib
 import io
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,17 +23,26 @@ CHECKPOINT_SECONDS = 300.0
 REUSED_MIB = 64
 """A state that is kept only because it may score other test lists is not kept beyond this size."""
 
+Notify = Callable[[str], None]
+
+
+def _unsaid(_: str) -> None:
+    pass
+
 
 class CheckpointFile:
-    """The state of an unfinished fit; dropped when the fit, the numerics class or the detector's code is another.
+    """The state of an unfinished fit: its SHA-256 in hexadecimal, a line feed, and what torch reads.
 
-    `seconds` is what the sittings before this one spent on the state that was loaded.
+    Dropped when it is damaged, and when the fit, the numerics class or the detector's code is another. `is_loaded` says
+    whether a fit goes on from it; `seconds` is what the sittings before this one spent on it.
     """
 
-    def __init__(self, path: Path, identity: Mapping[str, str]) -> None:
+    def __init__(self, path: Path, identity: Mapping[str, str], notify: Notify = _unsaid) -> None:
         self.path = path
         self.identity = dict(identity)
+        self.is_loaded = False
         self.seconds = 0.0
+        self._notify = notify
         self._started = self._saved = time.monotonic()
 
     def load(self) -> dict[str, Any] | None:
@@ -41,16 +51,28 @@ class CheckpointFile:
         import torch
 
         try:
-            stored = torch.load(self.path, map_location="cpu", weights_only=True)
-            if stored["identity"] == self.identity:
-                self.seconds = float(stored["seconds"])
-                return dict(stored["state"])
+            digest, _, data = self.path.read_bytes().partition(b"\n")
+            if digest != _digest(data):
+                raise _UnfitError("is damaged, or of an older version of swanbench")
+            stored = torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
+            if stored["identity"] != self.identity:
+                raise _UnfitError("is of other code or another class of numerics")
+            self.seconds = float(stored["seconds"])
+            self.is_loaded = True
+            return dict(stored["state"])
         except FileNotFoundError:
             return None
-        except (OSError, RuntimeError, EOFError, KeyError, TypeError, ValueError, pickle.UnpicklingError):
-            pass
-        self.path.unlink(missing_ok=True)
+        except _UnfitError as error:
+            self.drop(str(error))
+        except (OSError, RuntimeError, EOFError, KeyError, TypeError, ValueError, pickle.UnpicklingError) as error:
+            self.drop(f"cannot be read ({type(error).__name__})")
         return None
+
+    def drop(self, reason: str) -> None:
+        """Remove it and say why: the fit starts anew."""
+        self._notify(f"the checkpoint {self.path} {reason}: it is dropped, the fit starts anew")
+        self.path.unlink(missing_ok=True)
+        self.is_loaded, self.seconds = False, 0.0
 
     def save(self, state: Mapping[str, Any]) -> None:
         import torch
@@ -58,7 +80,8 @@ class CheckpointFile:
         buffer = io.BytesIO()
         seconds = self.seconds + time.monotonic() - self._started
         torch.save({"identity": self.identity, "state": dict(state), "seconds": seconds}, buffer)
-        write_atomic(self.path, buffer.getvalue())
+        data = buffer.getvalue()
+        write_atomic(self.path, _digest(data) + b"\n" + data)
         self._saved = time.monotonic()
 
     def due(self) -> bool:
@@ -77,9 +100,10 @@ class Kept:
 class StateFile:
     """The kept state of a fit: `fits/<fit_key>.pt`, which torch alone can read, and beside it what is known of it."""
 
-    def __init__(self, root: Path, fit_key: str, identity: Mapping[str, str]) -> None:
+    def __init__(self, root: Path, fit_key: str, identity: Mapping[str, str], notify: Notify = _unsaid) -> None:
         self.path = root / "fits" / f"{fit_key}.pt"
         self.identity = dict(identity)
+        self._notify = notify
 
     def save(self, kept: Kept, limit_mib: float | None = None) -> None:
         """Keep a state; one that is empty or larger than a limit is not kept."""
@@ -91,41 +115,61 @@ class StateFile:
         if limit_mib is not None and (not kept.state or len(data) > limit_mib * 2**20):
             return
         known = _Known(
-            sha256=hashlib.sha256(data).hexdigest(),
+            sha256=_digest(data).decode(),
             identity=self.identity,
             history={name: list(values) for name, values in kept.history.items()},
             seconds=kept.seconds,
         )
         write_atomic(self.path, data)
-        write_atomic(self._beside, msgspec.json.format(msgspec.json.encode(known), indent=2) + b"\n")
+        sealed = msgspec.structs.replace(known, digest=known.contents)
+        write_atomic(self._beside, msgspec.json.format(msgspec.json.encode(sealed), indent=2) + b"\n")
 
     def load(self) -> Kept | None:
-        """The state; None where there is none, or one that is damaged or of another fit, numerics class or code."""
-        known = self._described()
+        """The state; None where there is none or one of another fit, numerics class or code. A damaged one is said."""
         try:
-            data = self.path.read_bytes() if known else b""
+            data, beside = self.path.read_bytes(), self._beside.read_bytes()
         except OSError:
             return None
-        if known is None or hashlib.sha256(data).hexdigest() != known.sha256:
+        try:
+            known = msgspec.json.decode(beside, type=_Known)
+        except msgspec.DecodeError:
+            known = None
+        if known is None or known.digest != known.contents or known.sha256 != _digest(data).decode():
+            self.refuse("is damaged, or of an older version of swanbench")
+            return None
+        if known.identity != self.identity:
             return None
         import torch
 
         return Kept(torch.load(io.BytesIO(data), map_location="cpu", weights_only=True), known.history, known.seconds)
 
+    def refuse(self, reason: str) -> None:
+        """Say why it is not used; the fit, made anew, is kept in its place."""
+        self._notify(f"the kept state {self.path} {reason}: the fit is made anew")
+
     @property
     def _beside(self) -> Path:
         return self.path.with_suffix(".json")
 
-    def _described(self) -> "_Known | None":
-        try:
-            known = msgspec.json.decode(self._beside.read_bytes(), type=_Known)
-        except (OSError, msgspec.DecodeError):
-            return None
-        return known if known.identity == self.identity else None
+
+class _UnfitError(Exception):
+    """Why no fit can go on from a checkpoint."""
 
 
 class _Known(msgspec.Struct, frozen=True):
+    """What is known of a kept state: its own SHA-256 and the rest, with a digest of these lines themselves."""
+
     sha256: str
     identity: dict[str, str]
     history: dict[str, list[float]]
     seconds: float
+    digest: str = ""
+
+    @property
+    def contents(self) -> str:
+        """SHA-256 of all but the digest."""
+        return _digest(msgspec.json.encode(msgspec.structs.replace(self, digest=""))).decode()
+
+
+def _digest(data: bytes) -> bytes:
+    return hashlib.sha256(data).hexdigest().encode()

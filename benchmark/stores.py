@@ -1,6 +1,8 @@
-"""Image stores that tasks need, built once before any fit: decoding shows its progress and nobody waits in a worker."""
+"""What tasks read of datasets, looked at once before any fit: are the files still those of the manifest, and is every
+image store there and whole. Decoding shows its progress, what was damaged is said, and nobody waits in a worker.
+"""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from benchmark.execute import Outcome
@@ -12,24 +14,30 @@ from protocols.errors import DataError
 StoreKey = tuple[str, int, str]
 
 
-def build(
-    tasks: Sequence[Task], data: Path, cache: Path, decoding: Callable[[str], Callable[[int, int], None]]
-) -> dict[StoreKey, str]:
-    """Build every store that these tasks need and that is not there; returns why those could not be that failed."""
+def build(tasks: Sequence[Task], data: Path, cache: Path, progress: Progress) -> dict[StoreKey, str]:
+    """Build every store that these tasks need and that is not there or damaged; returns why those could not be that
+    failed.
+    """
     from protocols.images import ImageStore
+    from protocols.replaced import refuse_replaced
     from protocols.threads import default_jobs
 
+    jobs = default_jobs()
     failed: dict[StoreKey, str] = {}
     for key in dict.fromkeys(key for task in tasks for key in _needed(task)):
         name, size, resize = key
         try:
+            dataset = prepare.open_dataset(data, name)
+            refuse_replaced(dataset, cache, jobs=jobs, count=progress.counting(f"checking files of {name}"))
             ImageStore.open(
-                prepare.open_dataset(data, name),
+                dataset,
                 size=size,
                 resize=resize,
                 cache_dir=cache,
-                jobs=default_jobs(),
-                progress=decoding(f"decoding {name} at {size} px"),
+                jobs=jobs,
+                every_pixel=True,
+                progress=progress.counting(f"decoding {name} at {size} px"),
+                notify=progress.say,
             )
         except DataError as error:
             failed[key] = str(error)
@@ -38,7 +46,7 @@ def build(
 
 def with_images(tasks: Sequence[Task], data: Path, cache: Path, progress: Progress) -> list[Task]:
     """The tasks whose images can be read, and whose source's can; the others end as blocked."""
-    failed = build(tasks, data, cache, progress.decoding)
+    failed = build(tasks, data, cache, progress)
     lost: dict[str, str] = {}
     ready = []
     for task in tasks:

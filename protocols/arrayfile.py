@@ -1,34 +1,114 @@
-"""The file behind the image store: one uint8 array (N, S, S, C), images in the order of the manifest."""
+"""The files behind the image store: one uint8 array (N, S, S, C), images in the order of the manifest, and its digests.
+
+`images.npy` is the array, `images.sha256` the SHA-256 of each image's pixels (32 bytes an image), `meta.json` what the
+pixels were made of and the SHA-256 of `images.sha256`. What is not as it was written is made again.
+"""
 
 import hashlib
+import io
 import json
 import os
 from collections.abc import Callable
+from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import PIL
 
 from protocols import decode
+from protocols.decode import Pixels
+from protocols.errors import DataError
 from protocols.folders import check_space, claimed, fresh
 from protocols.manifest import Dataset, Row
 from protocols.threads import parallel
 
 ARRAY = "images.npy"
+DIGESTS = "images.sha256"
 META = "meta.json"
 
 VERSION = 1
-_HEADER_LIMIT = 4096
+_DIGEST_BYTES = 32
+_BLOCK = 4 << 20
 
 Progress = Callable[[int, int], None]
+Notify = Callable[[str], None]
+Meta = dict[str, str | int]
+Shape = tuple[int, int, int, int]
 
 
-def array_folder(dataset: Dataset, size: int, resize: str, parent: Path, jobs: int, progress: Progress | None) -> Path:
-    """The folder that holds the array of `dataset` at this size, built where it is not there yet.
+class ArrayFile:
+    """An array whose images are compared with their digests when they are first taken in this process.
 
-    Its name is the SHA-256 of everything that the pixels depend on.
+    All images that are selected from a store share one; a pickle holds its folder only.
     """
-    meta: dict[str, str | int] = {
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {"folder": self.folder}
+
+    @property
+    def shape(self) -> Shape:
+        count, height, width, channels = self._mapped.shape
+        return count, height, width, channels
+
+    def take(self, rows: npt.NDArray[np.intp]) -> Pixels:
+        """A copy of the images at `rows` (k,), uint8 (k, S, S, C).
+
+        Raises:
+            DataError: the file changed since it was opened.
+        """
+        taken: Pixels = self._mapped[rows]
+        for place in np.flatnonzero(~self._checked[rows]):
+            if _digest(taken[place]) != self._digests[rows[place]].tobytes():
+                raise self._changed()
+            self._checked[rows[place]] = True
+        return taken
+
+    @cached_property
+    def _mapped(self) -> Pixels:
+        try:
+            return np.asarray(np.load(self.folder / ARRAY, mmap_mode="r"), dtype=np.uint8)
+        except (OSError, ValueError, EOFError) as error:
+            raise self._changed() from error
+
+    @cached_property
+    def _digests(self) -> npt.NDArray[np.uint8]:
+        try:
+            return np.fromfile(self.folder / DIGESTS, np.uint8).reshape(len(self._mapped), _DIGEST_BYTES)
+        except (OSError, ValueError) as error:
+            raise self._changed() from error
+
+    @cached_property
+    def _checked(self) -> npt.NDArray[np.bool_]:
+        return np.zeros(len(self._mapped), dtype=np.bool_)
+
+    def _changed(self) -> DataError:
+        return DataError(
+            f"the image store {self.folder} was damaged while it was used: the same command makes it again"
+        )
+
+
+def array_folder(
+    dataset: Dataset,
+    size: int,
+    resize: str,
+    parent: Path,
+    *,
+    jobs: int,
+    every_pixel: bool,
+    progress: Progress | None,
+    notify: Notify | None,
+) -> Path:
+    """The folder that holds the array of `dataset` at this size, built where it is not there yet or damaged.
+
+    Its name is the SHA-256 of everything that the pixels depend on. `every_pixel` compares all images with their
+    digests now; else only what lies around them is looked at.
+    """
+    meta: Meta = {
         "version": VERSION,
         "dataset": dataset.name,
         "dataset_fingerprint": dataset.fingerprint,
@@ -40,48 +120,104 @@ def array_folder(dataset: Dataset, size: int, resize: str, parent: Path, jobs: i
     hashed = {name: value for name, value in meta.items() if name != "dataset"}
     folder = parent / hashlib.sha256(json.dumps(hashed, sort_keys=True).encode()).hexdigest()
     shape = (len(dataset.rows), size, size, dataset.channels)
-    if _is_complete(folder, shape):
+
+    def damage() -> str | None:
+        found = _damage(folder, hashed, shape)
+        return _differing(folder, dataset, jobs) if found is None and every_pixel else found
+
+    if folder.exists() and damage() is None:
         return folder
-    with claimed(folder, "BENCH_CACHE"):
-        if not _is_complete(folder, shape):
-            check_space(parent, int(np.prod(shape)) + _HEADER_LIMIT, f"the images of {dataset.name}", "BENCH_CACHE")
-            with fresh(folder) as building:
-                _fill(building / ARRAY, dataset, shape, resize, jobs, progress)
-                (building / META).write_text(json.dumps(meta, indent=2, sort_keys=True) + "\n", encoding="utf-8")
+    with claimed(folder, "BENCH_CACHE", notify):
+        found = damage() if folder.exists() else None
+        if folder.exists() and found is None:
+            return folder
+        if found is not None and notify is not None:
+            notify(f"the decoded images of {dataset.name} at {size} px are damaged and made again: {folder}: {found}")
+        bytes_needed = len(_header(shape)) + len(dataset.rows) * _DIGEST_BYTES + int(np.prod(shape))
+        check_space(parent, bytes_needed, f"the images of {dataset.name}", "BENCH_CACHE")
+        with fresh(folder) as building:
+            digests = _fill(building / ARRAY, dataset, shape, resize, jobs, progress)
+            (building / DIGESTS).write_bytes(digests)
+            sealed = meta | {"digests": hashlib.sha256(digests).hexdigest()}
+            (building / META).write_text(json.dumps(sealed, indent=2, sort_keys=True) + "\n", encoding="utf-8")
     return folder
 
 
-def _is_complete(folder: Path, shape: tuple[int, ...]) -> bool:
+def _damage(folder: Path, hashed: Meta, shape: Shape) -> str | None:
+    """The file beside or around the pixels that is not as it was written, and why; None where all are."""
+    header = _header(shape)
     try:
-        array = np.load(folder / ARRAY, mmap_mode="r")
-    except (OSError, ValueError, EOFError):
-        return False
-    return array.shape == shape and array.dtype == np.uint8 and (folder / META).exists()
+        meta = json.loads((folder / META).read_bytes())
+        digests = (folder / DIGESTS).read_bytes()
+        with (folder / ARRAY).open("rb") as file:
+            start, size = file.read(len(header)), os.fstat(file.fileno()).st_size
+    except OSError as error:
+        return f"{Path(error.filename or META).name} cannot be read ({error.strerror})"
+    except ValueError:
+        return f"{META} is no JSON"
+    if not isinstance(meta, dict) or any(meta.get(name) != value for name, value in hashed.items()):
+        return f"{META} describes another array"
+    if len(digests) != shape[0] * _DIGEST_BYTES or meta.get("digests") != hashlib.sha256(digests).hexdigest():
+        return f"{DIGESTS} does not match its own digest in {META}"
+    if start != header:
+        return f"{ARRAY} has another header"
+    expected = len(header) + int(np.prod(shape))
+    return None if size == expected else f"{ARRAY} has {size} bytes instead of {expected}"
 
 
-def _fill(
-    path: Path, dataset: Dataset, shape: tuple[int, ...], resize: str, jobs: int, progress: Progress | None
-) -> None:
-    """Write the array. Threads write at their places with plain writes: a full disk is then an error, not a signal."""
+def _differing(folder: Path, dataset: Dataset, jobs: int) -> str | None:
+    """How many images do not match their digests, and the first of them; None where all do."""
+    array = np.load(folder / ARRAY, mmap_mode="r")
+    digests = np.fromfile(folder / DIGESTS, np.uint8).reshape(len(array), _DIGEST_BYTES)
+    count = max(1, _BLOCK // array[0].nbytes)
+
+    def differing(start: int) -> list[int]:
+        places = range(start, min(start + count, len(array)))
+        return [place for place in places if _digest(array[place]) != digests[place].tobytes()]
+
+    found = [place for block in parallel(differing, range(0, len(array), count), jobs) for place in block]
+    if not found:
+        return None
+    first = dataset.rows[found[0]].id
+    return f"{ARRAY} holds other pixels for {len(found)} of {len(array)} images, the first is '{first}'"
+
+
+def _digest(pixels: Pixels) -> bytes:
+    return hashlib.sha256(pixels.data.cast("B")).digest()
+
+
+def _header(shape: Shape) -> bytes:
+    written = io.BytesIO()
+    np.lib.format.write_array_header_1_0(written, {"descr": "|u1", "fortran_order": False, "shape": shape})
+    return written.getvalue()
+
+
+def _fill(path: Path, dataset: Dataset, shape: Shape, resize: str, jobs: int, progress: Progress | None) -> bytes:
+    """Write the array; the digests of its images, one after another.
+
+    Threads write at their places with plain writes: a full disk is then an error, not a signal.
+    """
     size, image_bytes = shape[1], int(np.prod(shape[1:]))
+    digests = bytearray()
     with path.open("wb") as file:
-        header = {"descr": "|u1", "fortran_order": False, "shape": shape}
-        np.lib.format.write_array_header_1_0(file, header)
+        start, descriptor = file.write(_header(shape)), file.fileno()
         file.flush()
-        start, descriptor = file.tell(), file.fileno()
         os.posix_fallocate(descriptor, 0, start + len(dataset.rows) * image_bytes)
 
         reader = decode.Reader(dataset)
 
-        def write_one(item: tuple[int, Row]) -> None:
+        def write_one(item: tuple[int, Row]) -> bytes:
             position, row = item
-            image = decode.resized(reader.load(row), size, resize)
-            _write_all(descriptor, decode.pixels(image).tobytes(), start + position * image_bytes)
+            pixels = decode.pixels(decode.resized(reader.load(row), size, resize)).tobytes()
+            _write_all(descriptor, pixels, start + position * image_bytes)
+            return hashlib.sha256(pixels).digest()
 
         with decode.quietly():
-            for done, _ in enumerate(parallel(write_one, enumerate(dataset.rows), jobs), start=1):
+            for done, digest in enumerate(parallel(write_one, enumerate(dataset.rows), jobs), start=1):
+                digests += digest
                 if progress is not None:
                     progress(done, len(dataset.rows))
+    return bytes(digests)
 
 
 def _write_all(descriptor: int, data: bytes, offset: int) -> None:

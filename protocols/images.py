@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from protocols import decode
-from protocols.arrayfile import ARRAY, array_folder
+from protocols.arrayfile import ArrayFile, array_folder
 from protocols.building import ARRAY as RELEASE_ARRAY
 from protocols.decode import Pixels
 from protocols.errors import DataError
@@ -49,42 +49,34 @@ class Images(Protocol):
 
 
 class StoredImages:
-    """Images of one size in a memory-mapped array. A pickle holds the file's path and reopens it."""
+    """Images of one size in a memory-mapped array. A pickle holds the array's folder and reopens it."""
 
-    def __init__(self, path: Path, ids: tuple[str, ...], rows: npt.NDArray[np.intp]) -> None:
+    def __init__(self, array: ArrayFile, ids: tuple[str, ...], rows: npt.NDArray[np.intp]) -> None:
         self.ids = ids
-        self._path = path
+        self._array = array
         self._rows = rows
-
-    @cached_property
-    def _array(self) -> Pixels:
-        return np.asarray(np.load(self._path, mmap_mode="r"), dtype=np.uint8)
 
     @property
     def channels(self) -> int:
-        return int(self._array.shape[3])
+        return self._array.shape[3]
 
     @property
     def size(self) -> int:
-        return int(self._array.shape[1])
+        return self._array.shape[1]
 
     def __len__(self) -> int:
         return len(self.ids)
 
-    def __getstate__(self) -> dict[str, Any]:
-        return {name: value for name, value in self.__dict__.items() if name != "_array"}
-
     def take(self, index: Index) -> Pixels:
-        taken: Pixels = self._array[self._rows[_positions(index)]]
-        return taken
+        return self._array.take(self._rows[_positions(index)])
 
     def one(self, i: int) -> Pixels:
-        image: Pixels = self._array[self._rows[i]].copy()
+        image: Pixels = self._array.take(self._rows[[i]])[0]
         return image
 
     def select(self, index: Index) -> "StoredImages":
         positions = _positions(index)
-        return StoredImages(self._path, tuple(self.ids[i] for i in positions), self._rows[positions])
+        return StoredImages(self._array, tuple(self.ids[i] for i in positions), self._rows[positions])
 
 
 class FileImages:
@@ -134,7 +126,7 @@ class ImageStore:
 
     def __init__(self, dataset: Dataset, folder: Path | None) -> None:
         self._dataset = dataset
-        self._folder = folder
+        self._array = ArrayFile(folder) if folder is not None else None
 
     @classmethod
     def open(
@@ -145,12 +137,15 @@ class ImageStore:
         resize: str = "squash",
         cache_dir: Path,
         jobs: int = 1,
+        every_pixel: bool = False,
         progress: Callable[[int, int], None] | None = None,
+        notify: Callable[[str], None] | None = None,
     ) -> "ImageStore":
-        """The store of `dataset` under `cache_dir/images`, built by `jobs` threads where it is not there yet.
+        """The store of `dataset` under `cache_dir/images`, built by `jobs` threads where it is not there or damaged.
 
-        `resize` is `squash`, `shorter_side` (see `protocols.decode`) or `none`, which ignores `size` and keeps the
-        images in their files; the images of an array set, which have one size, come from a store of that size.
+        An image is compared with its digest when it is first taken, or with `every_pixel` now, so that damage is
+        mended; `notify` is told of it. `resize` is `squash`, `shorter_side` (see `protocols.decode`) or `none`, which
+        ignores `size` and keeps the images in their files; those of an array set come from a store of their size.
 
         Raises:
             DataError: an image that cannot be read, too little space, or a wrong size or resize.
@@ -163,7 +158,17 @@ class ImageStore:
             return cls(dataset, None)
         if size < 1:
             raise DataError(f"the image size cannot be {size}: give the side in pixels, such as 224")
-        return cls(dataset, array_folder(dataset, size, resize, (cache_dir / "images").absolute(), jobs, progress))
+        folder = array_folder(
+            dataset,
+            size,
+            resize,
+            (cache_dir / "images").absolute(),
+            jobs=jobs,
+            every_pixel=every_pixel,
+            progress=progress,
+            notify=notify,
+        )
+        return cls(dataset, folder)
 
     @cached_property
     def _position(self) -> dict[str, int]:
@@ -178,10 +183,10 @@ class ImageStore:
         listed = tuple(ids)
         for id_ in listed:
             self._dataset.row(id_)
-        if self._folder is None:
+        if self._array is None:
             return FileImages(self._dataset, listed, self._dataset.channels)
         rows = np.array([self._position[id_] for id_ in listed], dtype=np.intp)
-        return StoredImages(self._folder / ARRAY, listed, rows)
+        return StoredImages(self._array, listed, rows)
 
 
 def _square_array(dataset: Dataset) -> bool:

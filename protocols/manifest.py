@@ -1,4 +1,9 @@
-"""The manifest of a prepared dataset: one row an image, kept as `manifest.csv` beside the images."""
+"""The manifest of a prepared dataset: one row an image, kept as `manifest.csv` beside the images.
+
+Its own SHA-256 lies beside it, in the form that `sha256sum -c` reads: a manifest that was cut, even at the end of a
+line, is not taken for a smaller dataset. A folder of an older version has none until `bench data verify` finds no
+difference in it.
+"""
 
 import csv
 import functools
@@ -15,6 +20,7 @@ from protocols.errors import DataError
 from protocols.naming import NORMAL
 
 MANIFEST = "manifest.csv"
+SEAL = "manifest.sha256"
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
@@ -107,27 +113,47 @@ def build(name: str, folder: Path, rows: Iterable[Row]) -> Dataset:
 
 
 def write(dataset: Dataset, folder: Path) -> None:
-    """Write the manifest of `dataset` into `folder`: UTF-8, LF, rows sorted by id."""
+    """Write the manifest of `dataset` into `folder`, and its seal: UTF-8, LF, rows sorted by id."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(COLUMNS)
     writer.writerows([getattr(row, column) for column in COLUMNS] for row in dataset.rows)
     (folder / MANIFEST).write_bytes(text.getvalue().encode())
+    seal(folder)
+
+
+def seal(folder: Path) -> None:
+    """Keep the SHA-256 of the manifest in `folder` beside it."""
+    (folder / SEAL).write_text(_sealed((folder / MANIFEST).read_bytes()), encoding="ascii")
+
+
+def seal_older(folder: Path) -> bool:
+    """Seal a manifest that an older version made, once its folder is found sound; whether it was such a one."""
+    if (folder / SEAL).exists():
+        return False
+    try:
+        seal(folder)
+    except OSError:  # a folder of somebody else's
+        return False
+    return True
 
 
 def read(folder: Path, name: str) -> Dataset:
     """The dataset in `folder`.
 
     Raises:
-        DataError: there is no manifest, or a line of it is not what section 4 of the design says.
+        DataError: there is no manifest, it is not the one that was sealed, or a line of it is not what section 4 of the
+            design says.
     """
     path = folder / MANIFEST
     try:
-        with path.open(encoding="utf-8", newline="") as file:
-            lines = csv.reader(file, strict=True)
-            if tuple(next(lines, ())) != COLUMNS:
-                raise DataError(f"{path} does not start with the columns {','.join(COLUMNS)}: {_again(name)}")
-            rows = [_row(line, f"{path} line {lines.line_num}", name) for line in lines]
+        data = path.read_bytes()
+        if (folder / SEAL).exists() and (folder / SEAL).read_bytes() != _sealed(data).encode():
+            raise DataError(f"{path} is damaged, its SHA-256 is not the one in {SEAL}: {_again(name)}")
+        lines = csv.reader(io.StringIO(data.decode(), newline=""), strict=True)
+        if tuple(next(lines, ())) != COLUMNS:
+            raise DataError(f"{path} does not start with the columns {','.join(COLUMNS)}: {_again(name)}")
+        rows = [_row(line, f"{path} line {lines.line_num}", name) for line in lines]
     except FileNotFoundError:
         raise DataError(f"{folder} has no {MANIFEST}: prepare or adopt {name} first") from None
     except (OSError, UnicodeDecodeError, csv.Error) as error:
@@ -146,6 +172,10 @@ def _row(line: list[str], where: str, name: str) -> Row:
     if not sound or row.width < 1 or row.height < 1 or row.channels not in {1, 3}:
         raise DataError(f"{where} has a value out of range: {_again(name)}")
     return row
+
+
+def _sealed(data: bytes) -> str:
+    return f"{hashlib.sha256(data).hexdigest()}  {MANIFEST}\n"
 
 
 def _again(name: str) -> str:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import PIL
 
-from protocols.arrayfile import ARRAY, META, VERSION
+from protocols.arrayfile import ARRAY, DIGESTS, META, VERSION
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ def _array(folder: Path) -> StoredArray:
         version, pillow = meta["version"], str(meta["pillow"])
     except (OSError, ValueError, KeyError, TypeError):
         return StoredArray(folder, problem="it is not whole")
-    if not (folder / ARRAY).is_file():
+    if not all((folder / name).is_file() for name in (ARRAY, DIGESTS)):
         problem = "it is not whole"
     elif version != VERSION:
         problem = "another version of swanbench made it"

@@ -7,11 +7,11 @@ from pathlib import Path
 
 from protocols import decode
 from protocols.building import ARRAY, pixels_digest
-from protocols.manifest import MANIFEST, Dataset, Row
+from protocols.manifest import MANIFEST, SEAL, Dataset, Row
 from protocols.threads import default_jobs, parallel
 from protocols.workshop import SOURCE
 
-_OWN = {MANIFEST, SOURCE}
+_OWN = {MANIFEST, SEAL, SOURCE}
 
 
 def differences(
@@ -21,12 +21,12 @@ def differences(
     manifest does not know; none if all is well. `count(done, total)` is told of each image that was read.
     """
     reader = decode.Reader(dataset)
-    trouble = _array_trouble(dataset, reader)
+    trouble = array_trouble(dataset, reader)
     if trouble:
         return [trouble, *_unknown_files(dataset)]
     found = []
     with decode.quietly():
-        lines = parallel(partial(_difference, dataset, reader), dataset.rows, jobs or default_jobs())
+        lines = parallel(partial(difference, dataset, reader), dataset.rows, jobs or default_jobs())
         for done, line in enumerate(lines, start=1):
             found.append(line)
             if count is not None:
@@ -34,7 +34,7 @@ def differences(
     return [line for line in found if line is not None] + _unknown_files(dataset)
 
 
-def _array_trouble(dataset: Dataset, reader: decode.Reader) -> str | None:
+def array_trouble(dataset: Dataset, reader: decode.Reader) -> str | None:
     """Why the array of an array set cannot be read at all."""
     row = next((row for row in dataset.rows if row.file == ARRAY), None)
     if row is None:
@@ -48,7 +48,8 @@ def _array_trouble(dataset: Dataset, reader: decode.Reader) -> str | None:
     return None
 
 
-def _difference(dataset: Dataset, reader: decode.Reader, row: Row) -> str | None:
+def difference(dataset: Dataset, reader: decode.Reader, row: Row) -> str | None:
+    """Why the image of a row is not the one in the manifest; None where it is."""
     path = dataset.path(row)
     if row.file == ARRAY:
         same = pixels_digest(reader.stored(row)) == row.sha256

@@ -88,7 +88,7 @@ def embedded(data_dir: Path, info: DatasetInfo, notify: Notify) -> Dataset:
         if there is not None:
             return there
         _refuse_foreign(folder)
-        notify(f"preparing {info.id} in {folder}")
+        notify(f"preparing {info.id} in {folder}{', where it is damaged' if folder.exists() else ''}")
         with fresh(folder) as building:
             work = Building(info.id, "", None, building, default_jobs(), notify)
             dataset = _made(Target(info.id, info), work, folder)

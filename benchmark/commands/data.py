@@ -156,7 +156,7 @@ def _verified(dataset: "Dataset", near: bool, jobs: int | None) -> int:
     """Print what verifying a dataset finds; the number of differences."""
     from benchmark.counting import counted
     from benchmark.data_view import beside_table_5, duplicate_lines
-    from protocols import audit, datasets
+    from protocols import audit, datasets, manifest
     from protocols.verify import differences
 
     with counted() as progress:
@@ -167,6 +167,8 @@ def _verified(dataset: "Dataset", near: bool, jobs: int | None) -> int:
         lines += duplicate_lines(_near_duplicates(dataset, jobs), "alike", dataset.name)
     for line in [*found, *counted_differences, *remarks, *lines]:
         click.echo(line)
+    if not found and manifest.seal_older(dataset.folder):
+        click.echo(f"{dataset.name}: the digest of its manifest, made by an older version, is kept from now on")
     number = len(found) + len(counted_differences)
     click.echo(f"{dataset.name}: {len(dataset.rows)} images, {number} difference{'' if number == 1 else 's'}")
     return number

@@ -205,8 +205,11 @@ def test_images_of_a_source_that_cannot_be_read_block_its_targets(textures):
     said = []
 
     class Listener:
-        def decoding(self, what):
+        def counting(self, what):
             return lambda done, total: None
+
+        def say(self, text):
+            pass
 
         def finished(self, task, outcome):
             said.append((task.fit.dataset, outcome.state, outcome.reason))

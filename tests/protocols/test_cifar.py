@@ -87,7 +87,7 @@ def test_the_batches_are_joined_in_order_and_kept_as_one_array(tmp_path: Path, c
     assert {(row.width, row.height, row.channels) for row in dataset.rows} == {(32, 32, 3)}
     planes = np.concatenate([pixels(10, seed) for seed in (9, 1, 2)]).reshape(-1, 3, 32, 32)
     assert np.array_equal(np.load(dataset.folder / "images.npy"), planes.transpose(0, 2, 3, 1))
-    assert sorted(path.name for path in dataset.folder.iterdir()) == ["images.npy", "manifest.csv"]
+    assert sorted(path.name for path in dataset.folder.iterdir()) == ["images.npy", "manifest.csv", "manifest.sha256"]
 
 
 @pytest.mark.parametrize("layout", ["renamed", "deep", "archive", "archive and folder"])

@@ -77,7 +77,7 @@ def test_images_are_kept_as_one_array_in_the_order_of_the_ids(
     assert {(row.file, row.width, row.height, row.channels) for row in dataset.rows} == {("images.npy", 28, 28, 1)}
     stored = np.load(dataset.folder / "images.npy")
     assert np.array_equal(stored[..., 0], np.concatenate([parts[TEST_IMAGES], parts[TRAIN_IMAGES]]))
-    assert sorted(path.name for path in dataset.folder.iterdir()) == ["images.npy", "manifest.csv"]
+    assert sorted(path.name for path in dataset.folder.iterdir()) == ["images.npy", "manifest.csv", "manifest.sha256"]
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,98 @@
+"""Whether the files of a prepared dataset are still those that its manifest describes, looked at before fits.
+
+An image store, once built, would hide that the files behind it are others. Size and times of each file are compared
+with those at which it was last found right; only where they differ is it read.
+"""
+
+import contextlib
+import hashlib
+import json
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+from protocols import decode
+from protocols.building import ARRAY
+from protocols.errors import DataError
+from protocols.manifest import Dataset, Row
+from protocols.threads import parallel
+from protocols.verify import array_trouble, difference
+
+NOTES = "files"
+"""The folder of the cache in which is kept what files looked like when they were found right, one note a dataset."""
+
+_Stamp = list[int]
+
+
+def refuse_replaced(
+    dataset: Dataset, cache_dir: Path, *, jobs: int = 1, count: Callable[[int, int], None] | None = None
+) -> None:
+    """Refuse a dataset with files that changed, or are gone, since it was prepared.
+
+    `count(done, total)` is told of each image that had to be read: all of them the first time.
+
+    Raises:
+        DataError: there are such files; it names the first.
+    """
+    folder = dataset.folder.resolve()
+    note = cache_dir / NOTES / f"{hashlib.sha256(f'{folder} {dataset.fingerprint}'.encode()).hexdigest()}.json"
+    known = _read(note)
+    stamps = {file: _stamp(folder / file) for file in {row.file for row in dataset.rows}}
+    suspects = [row for row in dataset.rows if stamps[row.file] is None or stamps[row.file] != known.get(row.file)]
+    if not suspects:
+        return
+    wrong = _differences(dataset, suspects, jobs, count)
+    if wrong:
+        raise DataError(
+            f"{len(wrong)} of {len(dataset.rows)} images of {dataset.name} changed since it was prepared, the first: "
+            f"{next(iter(wrong.values()))}; put the old files back, or remove {dataset.folder} and prepare or adopt "
+            f"{dataset.name} again ('bench data verify {dataset.name}' names all)"
+        )
+    with contextlib.suppress(OSError):  # a cache that cannot be written costs time, no more
+        note.parent.mkdir(parents=True, exist_ok=True)
+        note.write_text(json.dumps(stamps), encoding="utf-8")
+
+
+def _differences(
+    dataset: Dataset, rows: list[Row], jobs: int, count: Callable[[int, int], None] | None
+) -> dict[str, str]:
+    """Why images are not those of the manifest, by id."""
+    reader = decode.Reader(dataset)
+    trouble = array_trouble(dataset, reader)
+    if trouble is not None:
+        return dict.fromkeys((row.id for row in rows), trouble)
+    found = {}
+    with decode.quietly():
+        for done, problem in enumerate(parallel(partial(_difference, dataset, reader), rows, jobs), start=1):
+            if problem is not None:
+                found[rows[done - 1].id] = problem
+            if count is not None:
+                count(done, len(rows))
+    return found
+
+
+def _difference(dataset: Dataset, reader: decode.Reader, row: Row) -> str | None:
+    """As `difference`, but equal bytes are not decoded."""
+    if row.file != ARRAY:
+        with contextlib.suppress(OSError):
+            if hashlib.sha256(dataset.path(row).read_bytes()).hexdigest() == row.sha256:
+                return None
+    return difference(dataset, reader, row)
+
+
+def _stamp(path: Path) -> _Stamp | None:
+    """What the system says of a file, links followed; None where it is gone."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return [found.st_size, found.st_mtime_ns, found.st_ctime_ns]
+
+
+def _read(note: Path) -> dict[str, _Stamp]:
+    """What was noted; nothing where the note is absent or damaged, so that files are read again."""
+    try:
+        kept = json.loads(note.read_bytes())
+    except (OSError, ValueError):
+        return {}
+    return kept if isinstance(kept, dict) else {}
