@@ -18,7 +18,7 @@ from results.store import Store
 OLD_SECONDS = 3600.0
 """A write takes seconds; what a writer left may go when it is this old and the writer is dead."""
 
-STORE, CHECKPOINT, STATE, NOTE, TEMPORARY = "image store", "checkpoint", "fit state", "weights note", "temporary file"
+STORE, CHECKPOINT, STATE, NOTE, TEMPORARY = "image store", "checkpoint", "fit state", "note", "temporary file"
 
 _ATOMIC = re.compile(r"\A\.(?P<rest>.+)\.(?P<pid>\d+)\.[0-9a-f]{8}(?:\.tmp)?\Z")
 _NOTE = re.compile(r"\A[0-9a-f]{64}\.json\w{8}\Z")
@@ -42,7 +42,7 @@ def find(where: Folders, *, stores: bool = False, fits: bool = False) -> Leftove
     items = [
         *_image_stores(where, remarks, every=stores),
         *_of_fits(Store(where.results), remarks, every=fits),
-        *_notes(where.cache / "weights"),
+        *_notes(where.cache),
         *_temporary(where, remarks),
     ]
     locked = [one for one in items if one.lock is not None and scan.is_locked(one.lock)]
@@ -155,9 +155,11 @@ def _useless(files: list[Path], codes: set[str]) -> str:
     return "" if code in codes else "no detector has the code that made it"
 
 
-def _notes(folder: Path) -> Iterator[Item]:
-    """What was found in files of weights, remembered by their digests."""
-    for path in sorted(folder.glob("[!.]*.json")):
+def _notes(cache: Path) -> Iterator[Item]:
+    """What was found in files of weights, remembered by their digests, and that files of datasets were found right."""
+    from protocols.replaced import NOTES
+
+    for path in sorted([*cache.glob("weights/[!.]*.json"), *cache.glob(f"{NOTES}/[!.]*.json")]):
         yield item(NOTE, f"{path} (looked up again when needed)", path)
 
 

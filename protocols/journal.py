@@ -1,5 +1,6 @@
 """What an interrupted preparation has done already, so that the next one need not do it again."""
 
+import hashlib
 import itertools
 import json
 import os
@@ -12,10 +13,10 @@ _PIECES = "pieces"
 
 
 class Journal:
-    """Lines `[key, value]` in a file that only grows, beside the folder of the files that they tell of.
+    """Lines `[key, value, digest]` in a file that only grows, beside the folder of the files that they tell of.
 
     It belongs to one source in one state and one version of the code that reads it: who opens it sees to that by the
-    folder's name. A line that a kill cut short is dropped. Threads may write at once.
+    folder's name. A line that a kill cut short or that was damaged is dropped. Threads may write at once.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -36,7 +37,7 @@ class Journal:
 
     def put(self, key: str, value: Any) -> None:
         """Keep a value that JSON can hold."""
-        line = json.dumps([key, value]) + "\n"
+        line = json.dumps([key, value, _digest(key, value)]) + "\n"
         with self._lock, self._path.open("a", encoding="ascii") as file:
             file.write(line)
 
@@ -48,4 +49,17 @@ class Journal:
         whole = data.rpartition(b"\n")
         if whole[2]:
             os.truncate(self._path, len(whole[0]) + len(whole[1]))
-        return [(key, value) for key, value in map(json.loads, whole[0].splitlines())]
+        return [entry for line in whole[0].splitlines() if (entry := _entry(line)) is not None]
+
+
+def _entry(line: bytes) -> tuple[str, Any] | None:
+    """What was put, unless the line is damaged."""
+    try:
+        key, value, digest = json.loads(line)
+    except (ValueError, TypeError):
+        return None
+    return (key, value) if digest == _digest(key, value) else None
+
+
+def _digest(key: str, value: Any) -> str:
+    return hashlib.sha256(json.dumps([key, value]).encode()).hexdigest()

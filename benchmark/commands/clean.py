@@ -22,7 +22,7 @@ def command(*, stores: bool, fits: bool, yes: bool, results: "Path | None", as_j
     """List what can be made again and serves nobody; remove it after a yes.
 
     Image stores in BENCH_CACHE that no dataset in BENCH_DATA can use, checkpoints of fits that are done, kept states of
-    fits that no run can start from, what was remembered of weights files, and what killed writers left. Records, scores
+    fits that no run can start from, what was remembered of files, and what killed writers left. Records, scores
     and prepared datasets stay, and whatever a living process is at work on.
     """
     from benchmark import leftovers

@@ -126,7 +126,10 @@ def export(dataset: str, form: str, output: "Path | None", symbolic: bool, masks
     PATH/labelled-anomalies/CLASS, since loaders take all of train for normal. PATH/split.csv says which file is which
     id. Images of an array set are written as PNG.
     """
+    from benchmark.settings import folders
     from protocols import split_export
+    from protocols.replaced import refuse_replaced
+    from protocols.threads import default_jobs
 
     if form == "mvtec" and output is None:
         raise BenchError("--format mvtec needs a folder: give --output PATH, new or empty")
@@ -139,6 +142,7 @@ def export(dataset: str, form: str, output: "Path | None", symbolic: bool, masks
     elif form == "csv":
         split_export.write_csv(split, opened, output)
     else:
+        refuse_replaced(opened, folders().cache, jobs=default_jobs())
         split_export.write_tree(split, opened, output, symbolic=symbolic, masks=masks)
 
 
