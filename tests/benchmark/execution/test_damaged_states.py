@@ -70,7 +70,7 @@ def known():
 @pytest.fixture
 def whole(textures, task, known):
     """The scores of that fit if nothing interrupts it."""
-    key = task.runs[0][0].key
+    key = task.runs[0].spec.key
     if key not in known:
         elsewhere = replace(textures.machine, store=textures.house.root / "elsewhere")
         assert execute(task, elsewhere).state == "done"
@@ -79,7 +79,7 @@ def whole(textures, task, known):
 
 
 def scores(textures, task):
-    return textures.store.scores(task.runs[0][0].key).values
+    return textures.store.scores(task.runs[0].spec.key).values
 
 
 def flip(path, place, bit=0x80):
