@@ -6,6 +6,7 @@
 - RGB stays. Palettes are expanded, CMYK and YCbCr converted by Pillow.
 - Alpha is dropped without blending. EXIF orientation is not applied, which is said where images are taken into a
   dataset (of TIFF Pillow applies it). Of several frames the first counts.
+- Only the formats of `_FORMATS` are opened: for others, such as PostScript, Pillow may start other programs.
 - Every other mode (32-bit integers, floats, Lab, premultiplied alpha) is refused by name: no range is guessed.
 """
 
@@ -20,7 +21,7 @@ from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 
 from protocols.building import ARRAY, pixels_digest
 from protocols.errors import DataError
@@ -33,6 +34,7 @@ RESIZES = ("squash", "shorter_side", "none")
 _GREY = {"1", "L", "LA", "I;16", "I;16L", "I;16B", "I;16N"}
 _COLOUR = {"RGB", "RGBA", "RGBX", "P", "PA", "CMYK", "YCbCr"}
 _MAX_PIXELS = 89_478_485
+_FORMATS = ("BMP", "GIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP")
 _PNG_END = b"IEND"
 _SAME_FORM = {"MPO": "JPEG"}
 _ORIENTATION = 0x0112
@@ -252,7 +254,7 @@ def _is_turned(image: Image.Image) -> bool:
 def _opened(data: bytes) -> Iterator[Image.Image]:
     if not data:
         raise DecodeError("is empty")
-    with Image.open(io.BytesIO(data)) as image:
+    with Image.open(io.BytesIO(data), formats=_FORMATS) as image:
         if image.width * image.height > _MAX_PIXELS:
             raise DecodeError(f"has {image.width} x {image.height} pixels, more than {_MAX_PIXELS} in all")
         if image.mode not in _GREY | _COLOUR:
@@ -266,5 +268,7 @@ def _translated() -> Iterator[None]:
         yield
     except (DecodeError, MemoryError):
         raise
+    except UnidentifiedImageError as error:
+        raise DecodeError(f"is not a readable image (of none of the formats {', '.join(_FORMATS)})") from error
     except Exception as error:
         raise DecodeError(f"is not a readable image ({error})") from error

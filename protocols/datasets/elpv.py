@@ -1,40 +1,79 @@
 """ELPV: electroluminescence images of solar cells, embedded in the package `elpv-dataset` (spec 10.4)."""
 
 import importlib.util
+import re
 from pathlib import Path
 
 from protocols.building import Building
 from protocols.datasets import DatasetInfo, KnownRelease, Published
 from protocols.errors import DataError
 from protocols.manifest import Row
-from protocols.naming import NORMAL
+from protocols.naming import NORMAL, canonical_id
 
 _PACKAGE = "elpv_dataset"
+_LABELS, _IMAGES = "labels.csv", "images"
+_CELLS = ("mono", "poly")
+_NAME = re.compile(rf"{_IMAGES}/[^/]+")
+_ROUNDED = 0.01
+_AGAIN = "get the release again, or install elpv-dataset again"
 
 
 def prepare(building: Building) -> list[Row]:
     """Link the images that are surely normal or surely defective; those of probability 1/3 and 2/3 are left out.
 
-    The release is a folder with `labels.csv` and `images`; None: the one that the installed package holds.
+    The release is a folder with `labels.csv` and `images`, which must name the same images; None: the one that the
+    installed package holds, whose files an installer may have linked to its own store.
+
+    Raises:
+        DataError: a line without its image, an image without its line, or a line that is damaged or not the release's.
     """
+    from protocols.layouts import check_file, entry, files, find_root
     from protocols.raw import RawImage
 
-    release = building.release or _package_data()
-    images = []
-    for path, probability, cell in _labels(release / "labels.csv"):
-        if probability == 0:
-            images.append(RawImage(path, release / path, NORMAL))
-        elif probability == 1:
-            images.append(RawImage(path, release / path, cell))
-    return building.unchanged(images, verify=False)
+    release, inside = (building.release,) * 2 if building.release else (_package_data(), Path("/"))
+    root = find_root(release, _LABELS, _IMAGES)
+    labels_file = check_file(entry(root, _LABELS), inside.resolve())
+    labels = _labels(labels_file)
+    paths = {f"{_IMAGES}/{path.name}": path for path in files(entry(root, _IMAGES), root=inside)}
+    for name in sorted(labels.keys() - paths.keys()):
+        raise DataError(f"{labels_file} lists {name}, which is not in {root}: {_AGAIN}")
+    for name in sorted(paths.keys() - labels.keys()):
+        raise DataError(f"{paths[name]} has no line in {labels_file}: move it away or get the release again")
+    images = [RawImage(canonical_id(name), paths[name], label) for name, label in labels.items() if label]
+    return building.unchanged(images, verify=building.release is not None)
 
 
-def _labels(path: Path) -> list[tuple[str, float, str]]:
+def _labels(path: Path) -> dict[str, str | None]:
+    """The class of each image, None where it is not sure; the file's lines are an image, a probability and a cell."""
     try:
-        lines = [line.split() for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
-        return [(image, float(probability), cell) for image, probability, cell in lines]
-    except (OSError, ValueError) as error:
-        raise DataError(f"cannot read {path} ({error}): install elpv-dataset again") from error
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise DataError(f"cannot read {path} ({error}): {_AGAIN}") from error
+    labels: dict[str, str | None] = {}
+    for number, line in enumerate(lines, start=1):
+        if line.strip():
+            name, label = _labelled(line, f"{path} line {number}")
+            if name in labels:
+                raise DataError(f"{path} line {number} lists {name} a second time: {_AGAIN}")
+            labels[name] = label
+    if not labels:
+        raise DataError(f"{path} lists no image: {_AGAIN}")
+    return labels
+
+
+def _labelled(line: str, where: str) -> tuple[str, str | None]:
+    try:
+        name, text, cell = line.split()
+        thirds = 3 * float(text)
+    except ValueError as error:
+        raise DataError(f"cannot read {where} ({error}): {_AGAIN}") from error
+    if not _NAME.fullmatch(name):
+        raise DataError(f"{where} lists {name!r}, which is not in the folder {_IMAGES}: {_AGAIN}")
+    if cell not in _CELLS:
+        raise DataError(f"{where} has the class {cell!r} for {name}, not {' or '.join(_CELLS)}: {_AGAIN}")
+    if not any(abs(thirds - known) < _ROUNDED for known in range(4)):
+        raise DataError(f"{where} has the probability {text!r} for {name}, not 0, 1/3, 2/3 or 1: {_AGAIN}")
+    return name, {0: NORMAL, 3: cell}.get(round(thirds))
 
 
 def _package_data() -> Path:
@@ -51,7 +90,7 @@ DATASETS = {
         kind="industrial",
         image_size=224,
         published=Published(1131, 377, 715, 2),
-        known_classes=("mono", "poly"),
+        known_classes=_CELLS,
         licence="images CC BY-NC-SA 4.0",
         citation=(
             "Deitsch et al., Automatic classification of defective photovoltaic module cells in electroluminescence "
