@@ -16,6 +16,13 @@ from results.store import Store
 State = Literal["new", "replaced", "completed", "there", "differs", "unreadable", "busy"]
 TROUBLED: tuple[State, ...] = ("differs", "unreadable", "busy")
 
+_LARGEST = 1 << 30
+_DEEPEST = 32
+
+
+class _ForeignError(ResultsError):
+    """Something in a source is no file of its own: a link, which may lead anywhere, a device, or far too large."""
+
 
 @dataclass(frozen=True)
 class Step:
@@ -59,7 +66,7 @@ def check(places: Sequence[Path], target: Path) -> None:
 
 @dataclass
 class Merger:
-    """Brings records into `store`, or with `dry_run` only says what it would bring.
+    """Brings records into `store`, or with `dry_run` only says what it would bring. No link of a source is followed.
 
     Each record is written after all that belongs to it, under the lock of its fit: a call that is killed leaves whole
     records, and the same call goes on from there.
@@ -79,8 +86,11 @@ class Merger:
         for seen in _offered(place):
             if seen.record is None:
                 yield Step("unreadable", seen.where, f"{seen.problem}: it is left where it is")
-            else:
+                continue
+            try:
                 yield self._take(seen.record, seen.where, root)
+            except _ForeignError as error:
+                yield Step("unreadable", seen.record.spec.name, str(error))
 
     def _take(self, record: Record, where: str, root: Path | None) -> Step:
         step = self._compared(record, where, root)
@@ -90,6 +100,8 @@ class Merger:
             scores = _scores(record, root)
         except ResultsError as error:
             return Step("unreadable", record.spec.name, str(error))
+        artefacts = self._artefacts(record, root)
+        trace = _traceback(record, root)
         if self.dry_run:
             self._brought[record.key] = record
             return step
@@ -99,7 +111,7 @@ class Merger:
                 return Step("busy", record.spec.name, reason)
             step = self._compared(record, where, root)
             if step.state in {"new", "replaced", "completed"}:
-                self._bring(record, scores, root, whole=step.state != "completed")
+                self._bring(record, scores, artefacts, trace, whole=step.state != "completed")
         return step
 
     def _compared(self, record: Record, where: str, root: Path | None) -> Step:
@@ -135,40 +147,94 @@ class Merger:
         """Whether a source has scores or artefacts of an equal record that are missing here."""
         if root is None or record.key in self._brought:
             return False
-        other = Store(root)
-        scores = other.scores_path(record.key).is_file() and not self.store.scores_path(record.key).exists()
+        theirs, ours = (store.scores_path(record.key) for store in (Store(root), self.store))
+        scores = _is_there(theirs, root) and not ours.exists()
         return scores or any(not path.exists() for _, path in self._artefacts(record, root))
 
-    def _artefacts(self, record: Record, root: Path) -> list[tuple[Path, Path]]:
+    def _artefacts(self, record: Record, root: Path | None) -> list[tuple[Path, Path]]:
         """The artefacts of a record's fit in a source, each with its place here."""
-        folder = Store(root).artefacts_path(record.fit_key)
-        files = (path for path in sorted(folder.rglob("[!.]*")) if path.is_file() and not path.is_symlink())
-        return [(path, self.store.artefacts_path(record.fit_key) / path.relative_to(folder)) for path in files]
+        if root is None:
+            return []
+        folder, target = Store(root).artefacts_path(record.fit_key), self.store.artefacts_path(record.fit_key)
+        return [(path, target / path.relative_to(folder)) for path in _files(folder, root)]
 
-    def _bring(self, record: Record, scores: bytes | None, root: Path | None, *, whole: bool) -> None:
-        """Copy what belongs to a record, and with `whole` the record itself, last."""
+    def _bring(
+        self,
+        record: Record,
+        scores: bytes | None,
+        artefacts: Sequence[tuple[Path, Path]],
+        trace: bytes | None,
+        *,
+        whole: bool,
+    ) -> None:
+        """Write what belongs to a record, and with `whole` the record itself, last."""
         path = self.store.scores_path(record.key)
         if scores is not None and (whole or not path.exists()):
             write_atomic(path, scores)
         elif whole:
             path.unlink(missing_ok=True)  # left of an earlier record, so not those of this one
-        if root is not None:
-            for source, target in self._artefacts(record, root):
-                if not target.exists():
-                    write_atomic(target, _read(source))
+        for source, target in artefacts:
+            if not target.exists():
+                write_atomic(target, _read(source))
         if whole:
-            trace = Store(root).traceback_path(record.key) if root is not None and record.status == "failed" else None
-            if trace is not None and trace.is_file():
-                write_atomic(self.store.traceback_path(record.key), _read(trace))
+            if trace is not None:
+                write_atomic(self.store.traceback_path(record.key), trace)
             write_atomic(self.store.record_path(record.key), encode(record))
             if record.status == "done":
                 self.store.traceback_path(record.key).unlink(missing_ok=True)
 
 
 def _offered(place: Path) -> Iterator[Seen]:
-    if place.is_dir():
-        return (seen for _, seen in scan.records(place))
-    return scan.lines(place)
+    if not place.is_dir():
+        yield from scan.lines(place)
+        return
+    for path in sorted((place / "records").glob("??/*.json")):
+        try:
+            seen = scan.record(path) if _is_there(path, place) else None
+        except _ForeignError as error:
+            seen = Seen(str(path), None, str(error).removeprefix(f"{path} "))
+        if seen is not None:
+            yield seen
+
+
+def _is_there(path: Path, root: Path) -> bool:
+    """Whether there is such a file in a source.
+
+    Raises:
+        _ForeignError: it is a link or lies below one, is no plain file, or is larger than what a run leaves.
+    """
+    _refuse_link(path, root)
+    if path.is_file() and path.stat().st_size > _LARGEST:
+        raise _ForeignError(f"{path} has {path.stat().st_size >> 20} MiB, more than a run leaves: remove it")
+    if path.exists() and not path.is_file():
+        raise _ForeignError(f"{path} is not a file although it has the name of one: remove it")
+    return path.is_file()
+
+
+def _refuse_link(path: Path, root: Path) -> None:
+    inside = path.relative_to(root)
+    for part in [inside, *inside.parents][:-1]:
+        if (root / part).is_symlink():
+            raise _ForeignError(f"{root / part} is a link, which is not followed: put what it leads to in its place")
+
+
+def _files(folder: Path, root: Path) -> list[Path]:
+    """The files in and below a folder of a source, sorted, but those that are being written.
+
+    Raises:
+        _ForeignError: see `_is_there`; or they lie deeper than a run puts any.
+    """
+    _refuse_link(folder, root)
+    found, folders = [], [folder] if folder.is_dir() else []
+    while folders:
+        if len(folders[-1].parts) - len(folder.parts) > _DEEPEST:
+            raise _ForeignError(f"{folder} holds folders more than {_DEEPEST} deep: remove them")
+        for path in folders.pop().iterdir():
+            if path.is_dir() and not path.is_symlink():
+                folders.append(path)
+            elif not path.name.startswith(".") and _is_there(path, root):
+                found.append(path)
+    return sorted(found)
 
 
 def _scores(record: Record, root: Path | None) -> bytes | None:
@@ -178,7 +244,7 @@ def _scores(record: Record, root: Path | None) -> bytes | None:
         ResultsError: they are damaged.
     """
     path = Store(root).scores_path(record.key) if root is not None else None
-    if path is None or not path.is_file():
+    if root is None or path is None or not _is_there(path, root):
         return None
     data = _read(path)
     try:
@@ -189,6 +255,12 @@ def _scores(record: Record, root: Path | None) -> bytes | None:
             "'bench results export --format jsonl', which has no scores"
         ) from error
     return data
+
+
+def _traceback(record: Record, root: Path | None) -> bytes | None:
+    """The traceback of a failed record in a source, if it has one there."""
+    path = Store(root).traceback_path(record.key) if root is not None and record.status == "failed" else None
+    return _read(path) if root is not None and path is not None and _is_there(path, root) else None
 
 
 def _read(path: Path) -> bytes:
