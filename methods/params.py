@@ -40,7 +40,7 @@ def assignment(text: str) -> tuple[str, str | int | float | bool]:
     name, _, value = (part.strip() for part in text.partition("="))
     try:
         parsed = tomllib.loads(f"value = {value}")
-    except tomllib.TOMLDecodeError:
+    except (tomllib.TOMLDecodeError, RecursionError):
         parsed = {"value": value} if re.fullmatch(r"[\w.,:@+/-]+", value) else {}
     found = parsed.get("value")
     if not name or len(parsed) != 1 or not isinstance(found, str | int | float | bool):

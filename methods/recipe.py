@@ -114,8 +114,8 @@ def document(text: str, origin: str) -> dict[str, Any]:
     """The tables of a recipe file; a variant's has the key `variant_of`."""
     try:
         return tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise MethodError(f"{origin} is not TOML: {error}") from None
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
+        raise MethodError(f"{origin} is not TOML that can be read: {error}") from None
 
 
 def parse(text: str, origin: str, detectors: Mapping[str, MethodInfo] | None = None) -> MethodInfo:

@@ -1,7 +1,7 @@
 """Finding files of ImageNet weights and telling them apart, without torch where a digest is known (design section 5).
 
-A genuine file is one that torchvision publishes, or for FID's network the packages that port it; its name carries the
-first eight digits of its SHA-256. Any other file that holds a complete trunk is a custom one.
+A genuine file is one that torchvision publishes, or for FID's network the packages that port it, by all 64 digits of its
+SHA-256. Any other file that holds a complete trunk is a custom one.
 """
 
 import contextlib
@@ -31,38 +31,35 @@ _NOTE_VERSION = 2  # of what `methods.weights_content` accepts; notes of another
 
 
 class Genuine(msgspec.Struct, frozen=True):
-    """A published file below `base`: the digits in its name start its digest, its size is near `mebibytes`."""
+    """A published file below `base`, known by all 64 digits of its SHA-256, of which its name has the first eight."""
 
     arch: str
     name: str
-    mebibytes: float
+    sha256: str
     base: str = "https://download.pytorch.org/models/"
 
-    @property
-    def prefix(self) -> str:
-        return Path(self.name).stem.rpartition("-")[2]
 
-    def is_size(self, size: int) -> bool:
-        return abs(size / 2**20 - self.mebibytes) <= 0.01 * self.mebibytes
-
-
-# Sizes as torchvision prints them. The two names of ResNet-18 hold the same values (spec 1.1).
+# Digests as several public places give them. The two names of ResNet-18 hold the same values (spec 1.1).
 GENUINE = (
-    Genuine("resnet18", "resnet18-f37072fd.pth", 44.661),
-    Genuine("resnet18", "resnet18-5c106cde.pth", 44.661),
-    Genuine("vgg16", "vgg16-397923af.pth", 527.796),
-    Genuine("inception_v3", "inception_v3_google-0cc3c7bd.pth", 103.903),
+    Genuine("resnet18", "resnet18-f37072fd.pth", "f37072fd47e89c5e827621c5baffa7500819f7896bbacec160b1a16c560e07ec"),
+    Genuine("resnet18", "resnet18-5c106cde.pth", "5c106cde386e87d4033832f2996f5493238eda96ccf559d1d62760c4de0613f8"),
+    Genuine("vgg16", "vgg16-397923af.pth", "397923af8e79cdbb6a7127f12361acd7a2f83e06b05044ddf496e83de57a5bf0"),
+    Genuine(
+        "inception_v3",
+        "inception_v3_google-0cc3c7bd.pth",
+        "0cc3c7bd75056d25e46cba549dc184522069b81e9787eff6df84f397bd52a5ef",
+    ),
     # The Inception network of FID's authors, as two packages publish the same bytes.
     Genuine(
         "fid_inception_v3",
         "pt_inception-2015-12-05-6726825d.pth",
-        91.198,
+        "6726825d0af5f729cebd5821db510b11b1cfad8faad88a03f1befd49fb9129b2",
         "https://github.com/mseitzer/pytorch-fid/releases/download/fid_weights/",
     ),
     Genuine(
         "fid_inception_v3",
         "weights-inception-2015-12-05-6726825d.pth",
-        91.198,
+        "6726825d0af5f729cebd5821db510b11b1cfad8faad88a03f1befd49fb9129b2",
         "https://github.com/toshas/torch-fidelity/releases/download/v0.2.0/",
     ),
 )
@@ -191,14 +188,12 @@ def identify(
     """
     digest = _digest(path)
     named = next((known for known in genuine if known.name == path.name), None)
-    if named is not None and not digest.startswith(named.prefix):
+    if named is not None and digest != named.sha256:
         raise MethodError(
-            f"{path} is not the file that its name says, its SHA-256 starts with {digest[:8]}: rename it to use it "
-            f"as a custom file, or get the genuine one with bench weights fetch {named.arch}"
+            f"{path} is not the file that its name says, its SHA-256 is {digest} and not {named.sha256}: rename it to "
+            f"use it as a custom file, or get the genuine one with bench weights fetch {named.arch}"
         )
-    size = path.stat().st_size
-    alike = (known for known in genuine if digest.startswith(known.prefix) and known.is_size(size))
-    known = named or next(alike, None)
+    known = named or next((known for known in genuine if known.sha256 == digest), None)
     if known is not None:
         return WeightsFile(known.arch, path, digest, f"genuine:{known.name}")
     note = cache_dir / "weights" / f"{digest}.json"
@@ -322,7 +317,7 @@ def _remembered(note: Path) -> tuple[str, str] | None:
         found = json.loads(note.read_bytes())
         if found["version"] == _NOTE_VERSION and found["arch"] in {"", *ARCHITECTURES}:
             return found["arch"], str(found["problem"])
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         pass
     return None
 

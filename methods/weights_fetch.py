@@ -36,7 +36,7 @@ def fetch(
     counts bytes, with total 0 where it is not known.
 
     Raises:
-        MethodError: no such architecture, no network, or what came has another SHA-256 than the file's name says.
+        MethodError: no such architecture, no network, or what came has another SHA-256 than the genuine file.
     """
     known = next((known for known in genuine if known.arch == arch), None)
     if known is None:
@@ -64,7 +64,7 @@ def _not_fetched(url: str, target: Path, reason: object) -> MethodError:
 
 def _is_genuine(path: Path, known: Genuine) -> bool:
     with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest().startswith(known.prefix)
+        return hashlib.file_digest(stream, "sha256").hexdigest() == known.sha256
 
 
 def _download(url: str, target: Path, known: Genuine, progress: Progress | None) -> None:
@@ -76,8 +76,8 @@ def _download(url: str, target: Path, known: Genuine, progress: Progress | None)
                 length = response.headers.get("Content-Length", "")
                 digest = _copy(response, stream, int(length) if length.isdigit() else 0, progress)
                 os.fsync(stream.fileno())
-            if not digest.startswith(known.prefix):
-                text = f"has a SHA-256 that starts with {digest[:8]}, not {known.prefix}"
+            if digest != known.sha256:
+                text = f"has the SHA-256 {digest}, not {known.sha256}"
                 raise MethodError(f"what {url} sent {text}: try again, or set BENCH_WEIGHTS to a good copy")
             temporary.replace(target)
         finally:

@@ -23,7 +23,7 @@ from methods.weights_fetch import fetch
 
 ROOT = Path(__file__).parents[2]
 REAL = ROOT.parent / "shared" / "data" / "weights"
-NOT_GENUINE = "is not the file that its name says, its SHA-256 starts with "
+NOT_GENUINE = "is not the file that its name says, its SHA-256 is "
 
 
 def network(arch="resnet18"):
@@ -62,7 +62,7 @@ def save(tmp_path):
 def genuine(save):
     """A file and the table that lists it: its name carries the first digits of its digest, as torchvision's do."""
     path = save("genuine.pth", trunk_state(value=0.25))
-    known = Genuine("resnet18", f"resnet18-{digest(path)[:8]}.pth", path.stat().st_size / 2**20)
+    known = Genuine("resnet18", f"resnet18-{digest(path)[:8]}.pth", digest(path))
     named = path.with_name(known.name)
     path.rename(named)
     return named, (known,)
@@ -103,7 +103,7 @@ def test_a_genuine_file_under_another_name_is_genuine(genuine, look):
     path, known = genuine
     other = path.rename(path.with_name("other.pth"))
     assert look(options=[str(other)], genuine=known).label == f"genuine:{path.name}"
-    near = (Genuine("resnet18", known[0].name, known[0].mebibytes * 2),)
+    near = (Genuine("resnet18", known[0].name, digest(other)[:8] + "0" * 56),)
     assert look(options=[str(other)], genuine=near).label == f"custom:{digest(other)[:8]}"
 
 
@@ -113,7 +113,9 @@ def test_another_file_of_a_genuine_name_is_refused_wherever_it_is_found(genuine,
     other.replace(path)
     hub = path.parent / "hub" / "checkpoints" / path.name
     for places in ({"options": [str(path)]}, {"env": str(path)}, {"env": str(path.parent)}):
-        with pytest.raises(MethodError, match=f"{path} {NOT_GENUINE}{digest(path)[:8]}: rename it .* fetch resnet18"):
+        with pytest.raises(
+            MethodError, match=f"{path} {NOT_GENUINE}{digest(path)} and not .*: rename it .* fetch resnet18"
+        ):
             look(**places, genuine=known)
     hub.parent.mkdir(parents=True)
     path.rename(hub)
@@ -419,7 +421,7 @@ def test_a_file_that_changed_or_went_since_it_was_found_is_refused(look, save):
 
 def test_a_genuine_name_on_the_wrong_network_is_refused_when_it_is_read(look, save):
     path = save("vgg.pth", trunk_state("vgg16"))
-    known = (Genuine("resnet18", f"resnet18-{digest(path)[:8]}.pth", path.stat().st_size / 2**20),)
+    known = (Genuine("resnet18", f"resnet18-{digest(path)[:8]}.pth", digest(path)),)
     found = look(options=[str(path.rename(path.with_name(known[0].name)))], genuine=known)
     with pytest.raises(MethodError, match=r"is no resnet18: unknown tensor 'features\.0\.weight': give another file"):
         read(found)
@@ -498,7 +500,7 @@ def test_a_download_with_another_digest_is_thrown_away(genuine, server, tmp_path
     path, known = genuine
     url, web, _ = server
     (web / path.name).write_bytes(b"<html>sign in</html>")
-    with pytest.raises(MethodError, match=r"sent has a SHA-256 that starts with .*: try again, or set BENCH_WEIGHTS"):
+    with pytest.raises(MethodError, match=r"sent has the SHA-256 .*: try again, or set BENCH_WEIGHTS"):
         fetch("resnet18", tmp_path / "hub", genuine=known, base_url=url)
     assert list((tmp_path / "hub" / "checkpoints").iterdir()) == []
 
@@ -542,6 +544,7 @@ def test_the_real_table_names_torchvisions_files():
     table = {known.name: known for known in weights.GENUINE}
     for name, listed in published.items():
         assert listed.url == table[name].base + name
-        assert table[name].mebibytes == listed.meta["_file_size"]
-    assert table["resnet18-f37072fd.pth"].prefix == "f37072fd"
+    for known in weights.GENUINE:
+        assert re.fullmatch("[0-9a-f]{64}", known.sha256)
+        assert known.name.removesuffix(".pth").endswith(f"-{known.sha256[:8]}")
     assert weights_fetch.TIMEOUT == 5
