@@ -150,7 +150,7 @@ def _useless(files: list[Path], codes: set[str]) -> str:
         return "it is not whole"
     try:
         code = json.loads(files[0].read_bytes())["identity"]["code"]
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return "it is not whole"
     return "" if code in codes else "no detector has the code that made it"
 

@@ -78,7 +78,7 @@ class Progress:
         for key, task in self._tasks.items():
             try:
                 at_work[key] = (task, json.loads(self._store.progress_path(key).read_text(encoding="utf-8")))
-            except (OSError, ValueError):
+            except (OSError, ValueError, RecursionError):
                 continue
         shares = {key: state["done"] / max(state["total"], 1) for key, (_, state) in at_work.items()}
         self._found |= {key: min(share, self._found.get(key, share)) for key, share in shares.items()}

@@ -132,7 +132,7 @@ class StateFile:
             return None
         try:
             known = msgspec.json.decode(beside, type=_Known)
-        except msgspec.DecodeError:
+        except (msgspec.DecodeError, RecursionError):
             known = None
         if known is None or known.digest != known.contents or known.sha256 != _digest(data).decode():
             self.refuse("is damaged, or of an older version of swanbench")

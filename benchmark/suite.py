@@ -237,7 +237,7 @@ def _parse(text: str, origin: str) -> Suite:
     try:
         suite = msgspec.convert(tomllib.loads(text), Suite)
         coordinates = rules.get(suite.rule).COORDINATES
-    except tomllib.TOMLDecodeError as error:
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise BenchError(f"{origin} is not valid TOML: {error}") from error
     except msgspec.ValidationError as error:
         raise BenchError(f"{origin}: {error}; see the suites that come with swanbench for the form") from error

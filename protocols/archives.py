@@ -1,7 +1,8 @@
 """Unpacking the archives of a release: zip, and tar plain or packed by gzip, bzip2 or xz. Nothing in them is trusted.
 
-Refused by name: a path that is absolute or leads out, a link, a device, a name twice, a member with a password, more
-bytes or files than `Limits` allow. Files that operating systems leave behind are checked but not unpacked.
+Refused by name: a path that is absolute, leads out or is too deep, a link, a device, a sparse file, a name twice, a
+size below zero, a member with a password, more bytes or files than `Limits` allow. Files that operating systems leave
+behind are checked but not unpacked.
 """
 
 import bz2
@@ -27,7 +28,7 @@ from protocols.layouts import is_litter
 from protocols.threads import parallel
 
 Count = Callable[[int, int], None]
-Kind = Literal["file", "folder", "link", "device"]
+Kind = Literal["file", "folder", "link", "device", "sparse file"]
 
 SUFFIXES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz")
 FOREIGN = (".7z", ".rar")
@@ -35,12 +36,15 @@ FOREIGN = (".7z", ".rar")
 _OPENERS: dict[bytes, Callable[[IO[bytes]], Any]] = {b"\x1f\x8b": gzip.open, b"BZh": bz2.open, b"\xfd7zXZ\0": lzma.open}
 _DAMAGE = (
     *(tarfile.TarError, zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error),
-    *(EOFError, OSError, ValueError, NotImplementedError),
+    *(EOFError, OSError, ValueError, OverflowError, NotImplementedError, RecursionError),
 )
 _CHUNK = 1 << 20
 _LONGEST_READ = 16 << 20
 _LONGEST_NAME = 255
+_LONGEST_PATH = 1024
+_DEEPEST = 64
 _BLOCK = bytes(512)
+_HEADERS = 4096
 _LOCKED = 1
 
 
@@ -95,7 +99,7 @@ class _Gate:
     limits: Limits
     _seen: dict[str, Kind] = field(default_factory=dict)
     _bytes: int = 0
-    _members: int = 0
+    members: int = field(default=0, init=False)
 
     @functools.cached_property
     def most(self) -> int:
@@ -108,10 +112,16 @@ class _Gate:
         Raises:
             DataError: it is refused.
         """
-        self._members += 1
-        self._bytes += size
-        if self._members > self.limits.files:
+        self.members += 1
+        if self.members > self.limits.files:
             raise DataError(f"{self.archive} holds more than {self.limits.files} files: unpack it yourself")
+        if len(name) > _LONGEST_PATH or name.count("/") > _DEEPEST:
+            raise self.refusal(
+                f"{name[:40]}...", f"a path of more than {_LONGEST_PATH} characters or {_DEEPEST} folders"
+            )
+        if size < 0:
+            raise self.refusal(name, f"of the size {size}")
+        self._bytes += size
         if self._bytes > self.most:
             raise self.refusal(name, f"with which it would grow to more than {self.most / 2**20:.0f} MiB")
         path = PurePosixPath(name)
@@ -119,7 +129,7 @@ class _Gate:
             raise self.refusal(name, "an absolute path")
         if ".." in path.parts:
             raise self.refusal(name, "a path that leads out of the folder")
-        if kind in {"link", "device"}:
+        if kind in {"link", "device", "sparse file"}:
             raise self.refusal(name, f"a {kind}")
         if "\0" in name or (kind == "file" and not path.parts):
             raise self.refusal(name, "no name of a file")
@@ -217,16 +227,23 @@ def _is_there(target: Path, info: zipfile.ZipInfo) -> bool:
 
 
 class _Guarded:
-    """A stream that refuses to read a lot at once, as a header of a made-up length would ask, and keeps its end."""
+    """A stream that refuses to read a lot at once, as a header of a made-up length would ask, or in all; it keeps its
+    end.
+    """
 
-    def __init__(self, stream: IO[bytes]) -> None:
+    def __init__(self, stream: IO[bytes], gate: _Gate) -> None:
         self._stream = stream
+        self._gate = gate
+        self._read = 0
         self.last = b""
 
     def read(self, size: int = -1) -> bytes:
         if not 0 <= size <= _LONGEST_READ:
             raise tarfile.ReadError(f"a header of {size} bytes")
         self.last = self._stream.read(size)
+        self._read += len(self.last)
+        if self._read > self._gate.most + _HEADERS * self._gate.members:
+            raise tarfile.ReadError(f"more than {self._gate.most / 2**20:.0f} MiB")
         return self.last
 
     def seek(self, offset: int, whence: int = 0) -> int:
@@ -239,7 +256,7 @@ class _Guarded:
 def _unpack_tar(archive: Path, folder: Path, gate: _Gate, count: Count) -> None:
     size = archive.stat().st_size
     with archive.open("rb") as packed, _decompressed(packed) as stream:
-        guarded = _Guarded(stream)
+        guarded = _Guarded(stream, gate)
         with _reading(archive):
             opened = tarfile.open(fileobj=cast("IO[bytes]", guarded), mode="r:")  # noqa: SIM115 - closed below
         with opened:
@@ -250,7 +267,7 @@ def _unpack_tar(archive: Path, folder: Path, gate: _Gate, count: Count) -> None:
                     check_space(folder, member.size, f"the files in {archive.name}", "BENCH_DATA")
                     _extract(archive, opened, member, folder / path)
                 count(min(packed.tell(), size), size)
-        _check_end(archive, guarded, gate)
+        _check_end(archive, guarded)
     count(size, size)
 
 
@@ -271,6 +288,8 @@ def _next(archive: Path, opened: tarfile.TarFile) -> tarfile.TarInfo | None:
 def _tar_kind(member: tarfile.TarInfo) -> Kind:
     if member.issym() or member.islnk():
         return "link"
+    if member.issparse():
+        return "sparse file"
     return "folder" if member.isdir() else "file" if member.isreg() else "device"
 
 
@@ -283,19 +302,13 @@ def _extract(archive: Path, opened: tarfile.TarFile, member: tarfile.TarInfo, ta
             _copy(archive, source, file)
 
 
-def _check_end(archive: Path, stream: _Guarded, gate: _Gate) -> None:
+def _check_end(archive: Path, stream: _Guarded) -> None:
     """Refuse a tar that ends without its end marker, and read what follows, so that a packed one's checksum is seen."""
     if stream.last != _BLOCK:
         raise DataError(f"{archive} is damaged or cut short (no end marker): get it again")
-    read = 0
-    while True:
-        with _reading(archive):
-            chunk = stream.read(_CHUNK)
-        read += len(chunk)
-        if not chunk:
-            return
-        if read > gate.most:
-            raise DataError(f"{archive} goes on for more than {gate.most / 2**20:.0f} MiB after its end: get it again")
+    with _reading(archive):
+        while stream.read(_CHUNK):
+            pass
 
 
 def _copy(archive: Path, source: IO[bytes], file: IO[bytes]) -> None:

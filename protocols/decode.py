@@ -17,6 +17,7 @@ import io
 import warnings
 from bisect import bisect_left
 from collections.abc import Iterator
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -34,6 +35,7 @@ RESIZES = ("squash", "shorter_side", "none")
 _GREY = {"1", "L", "LA", "I;16", "I;16L", "I;16B", "I;16N"}
 _COLOUR = {"RGB", "RGBA", "RGBX", "P", "PA", "CMYK", "YCbCr"}
 _MAX_PIXELS = 89_478_485
+_MAX_BYTES = 1 << 30
 _FORMATS = ("BMP", "GIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP")
 _PNG_END = b"IEND"
 _SAME_FORM = {"MPO": "JPEG"}
@@ -79,6 +81,19 @@ def quietly() -> Iterator[None]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", Image.DecompressionBombWarning)
         yield
+
+
+def read(path: Path) -> bytes:
+    """The bytes of an image file.
+
+    Raises:
+        DecodeError: they are more than any image has that is decoded here.
+        OSError: it cannot be read.
+    """
+    size = path.stat().st_size
+    if size > _MAX_BYTES:
+        raise DecodeError(f"has {size >> 20} MiB, more than an image file may have")
+    return path.read_bytes()
 
 
 def look(data: bytes) -> Header:
@@ -147,7 +162,7 @@ class Reader:
         try:
             if row.file == ARRAY:
                 return self._from_array(row)
-            data = path.read_bytes()
+            data = read(path)
             image = described(row, data)
             if image is not None:
                 return image.convert("RGB") if self._dataset.channels == 3 else image

@@ -10,6 +10,7 @@ import urllib.request
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
+from protocols import archives
 from protocols.building import Progress
 from protocols.datasets import Download
 from protocols.errors import DataError
@@ -19,6 +20,8 @@ CONNECT_SECONDS = 5.0
 READ_SECONDS = 60.0
 
 _CHUNK = 1 << 20
+_START = 512
+_MARKUP = (".htm", ".html", ".svg", ".xml")
 _PART_OF_FILE = 206
 _NO_SUCH_RANGE = 416
 
@@ -26,7 +29,8 @@ _NO_SUCH_RANGE = 416
 def fetch(downloads: Iterable[Download], folder: Path, *, notify: Callable[[str], None], progress: Progress) -> None:
     """Fetch the files into `folder`; those that are there are left alone.
 
-    A file appears under its name only when it is complete and its SHA-256 is right; what came before a connection broke
+    A file appears under its name only when it is complete and its SHA-256 is right, or where none is known when it is
+    no page and its archive can be read; what came before a connection broke
     is kept as `FILE.part`, from which the next call goes on if the server still has the same file.
 
     Raises:
@@ -35,8 +39,13 @@ def fetch(downloads: Iterable[Download], folder: Path, *, notify: Callable[[str]
     with claimed(folder, "BENCH_DATA", notify):
         folder.mkdir(exist_ok=True)
         for download in downloads:
-            if not (folder / download.file).is_file():
+            if not _is_kept(folder / download.file, download):
                 _fetch(download, folder / download.file, notify, progress)
+
+
+def _is_kept(target: Path, download: Download) -> bool:
+    """Whether the file is there, and is not a page that was once taken for it."""
+    return target.is_file() and (download.sha256 is not None or _trouble(target, download) is None)
 
 
 def _fetch(download: Download, target: Path, notify: Callable[[str], None], progress: Progress) -> None:
@@ -46,6 +55,13 @@ def _fetch(download: Download, target: Path, notify: Callable[[str], None], prog
         with answer:
             _receive(answer, download, part, progress)
     digest = _sha256(part)
+    trouble = _trouble(part, download) if download.sha256 is None else None
+    if trouble is not None:
+        part.unlink()
+        raise DataError(
+            f"what {download.url} sent {trouble}: log in there if it asks for that, get {download.file} and pass it as "
+            "--source, or try again"
+        )
     if download.sha256 is None:
         notify(f"{download.file}: its SHA-256 is {digest}; none is known to compare it with")
     elif digest != download.sha256:
@@ -90,7 +106,7 @@ def _received(download: Download, part: Path) -> tuple[int, str]:
         validator = str(origin["validator"])
         if origin["url"] == download.url and (validator or download.sha256):
             return part.stat().st_size, validator
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         pass
     return 0, ""
 
@@ -133,6 +149,22 @@ def _translated(url: str, folder: Path) -> Iterator[None]:
         reason = getattr(error, "reason", None) or error
         text = f"get it elsewhere and pass it as --source, or run the same command to go on in {folder}"
         raise DataError(f"{url} could not be fetched ({reason}): {text}") from error
+
+
+def _trouble(path: Path, download: Download) -> str | None:
+    """What keeps a file whose digest is not known from being what its name says, if anything does."""
+    with path.open("rb") as file:
+        start = file.read(_START).removeprefix(b"\xef\xbb\xbf").lstrip()
+    if not start:
+        return "is empty"
+    if start.startswith(b"<") and not download.file.lower().endswith(_MARKUP):
+        return "is a page, not the file"
+    if download.file.lower().endswith(archives.SUFFIXES):
+        try:
+            archives.check(path)
+        except DataError:
+            return "is no whole archive"
+    return None
 
 
 def _origin(part: Path) -> Path:

@@ -4,11 +4,12 @@ import os
 from collections.abc import Collection, Iterable
 from pathlib import Path
 
-from protocols.errors import DataError
+from protocols.errors import DataError, MissingError
 
 IMAGE_SUFFIXES = (".bmp", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp")
 
 _DEPTH = 4
+_MAX_LABELS = 64 << 20
 _LITTER = {"__macosx", "thumbs.db", "desktop.ini"}
 
 
@@ -41,7 +42,7 @@ def find_root(folder: Path, *needed: str) -> Path:
         level = deeper
     listed = " and ".join(needed)
     if not found:
-        raise DataError(f"{folder} holds no folder with {listed}: give the folder of the whole release")
+        raise MissingError(f"{folder} holds no folder with {listed}: give the folder of the whole release")
     if len(found) > 1:
         raise DataError(f"{found[0]} and {found[1]} both hold {listed}: give one of them as the source")
     return found[0]
@@ -55,10 +56,23 @@ def entry(folder: Path, name: str) -> Path:
     """
     fitting = [folder / other for other in _names(folder) if other.lower() == name.lower()]
     if not fitting:
-        raise DataError(f"{folder} has no {name}: give the folder of the whole release")
+        raise MissingError(f"{folder} has no {name}: give the folder of the whole release")
     if len(fitting) > 1 and folder / name not in fitting:
         raise DataError(f"{fitting[0]} and {fitting[1]} differ in case only: remove one of them")
     return folder / name if folder / name in fitting else fitting[0]
+
+
+def label_file(folder: Path, name: str, root: Path) -> Path:
+    """The file `name` in `folder`, in any case, that says what the images of the release in `root` are.
+
+    Raises:
+        DataError: nothing or several such entries, one that leads out of `root`, or one too large to be read.
+    """
+    path = check_file(entry(folder, name), root.resolve())
+    size = path.stat().st_size
+    if size > _MAX_LABELS:
+        raise DataError(f"{path} has {size >> 20} MiB, more than a file of labels may have: get the release again")
+    return path
 
 
 def named(release: Path, name: str) -> Path:
@@ -93,7 +107,7 @@ def files(folder: Path, *, suffixes: Collection[str] = IMAGE_SUFFIXES, root: Pat
     wanted = {suffix.lower() for suffix in suffixes}
     fitting = [path for path in (folder / name for name in _names(folder)) if path.suffix.lower() in wanted]
     if not fitting:
-        raise DataError(f"{folder} holds no file {_or(suffixes)}: give the folder of the whole release")
+        raise MissingError(f"{folder} holds no file {_or(suffixes)}: give the folder of the whole release")
     inside = (root or folder).resolve()
     for path in fitting:
         check_file(path, inside)

@@ -107,7 +107,7 @@ def pixels(path: Path) -> decode.Pixels:
         DataError: a file that cannot be read or decoded, or has 16 bits, whose range in the other files is not known.
     """
     with named(path):
-        data = path.read_bytes()
+        data = decode.read(path)
         header = _checked(data)
         if header.conversion == decode.DEEP:
             raise decode.DecodeError("has 16 bits, where images to be cut must have 8")
@@ -121,7 +121,7 @@ def form(path: Path) -> str:
         DataError: it cannot be read.
     """
     with named(path):
-        return decode.look(path.read_bytes()).form
+        return decode.look(decode.read(path)).form
 
 
 def refuse_equal_ids(images: Iterable[RawImage]) -> None:
@@ -168,7 +168,7 @@ def _kept(known: list[Any]) -> tuple[str, decode.Header, deep.Range | None]:
 
 def _read(path: Path, verify: bool) -> tuple[str, decode.Header, deep.Range | None]:
     with named(path):
-        data = path.read_bytes()
+        data = decode.read(path)
         header = _checked(data)
         if verify:
             decode.decode(data, header.channels)

@@ -14,6 +14,8 @@ from protocols.folders import sync, take
 from protocols.layouts import is_litter
 
 _MOST = 3_000_000
+_DEEPEST = 64
+_LEVELS = 4
 
 
 @dataclass(frozen=True)
@@ -65,6 +67,15 @@ def unpack(release: Release, folder: Path, *, jobs: int, progress: Progress) -> 
     if len(whole) == 1 and not release.loose:
         return whole[0]
     return _joined(release, whole, folder / "release")
+
+
+def inner_archive(folder: Path) -> Path | None:
+    """An archive at most a few levels below a folder of release files, if there is one."""
+    for level in range(_LEVELS):
+        for path in sorted(folder.glob("/".join(["*"] * (level + 1)))):
+            if path.name.lower().endswith((*archives.SUFFIXES, *archives.FOREIGN)) and path.is_file():
+                return path
+    return None
 
 
 def _packed(source: Path) -> tuple[tuple[Path, ...], tuple[Path, ...]]:
@@ -128,6 +139,8 @@ def _key(source: Path, without: Path) -> str:
 def _lines(path: Path, source: Path, without: Path) -> Iterator[str]:
     """A line for each file at or below `path`, in the order of their names; links to folders are not followed."""
     if path.is_dir():
+        if len(path.parts) - len(source.parts) > _DEEPEST:
+            raise DataError(f"{source} holds folders more than {_DEEPEST} deep: give the folder of the release only")
         for entry in _scan(path):
             inner = path / entry.name
             if entry.is_dir(follow_symlinks=False):

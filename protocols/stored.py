@@ -41,7 +41,7 @@ def _array(folder: Path) -> StoredArray:
             folder, str(meta["dataset"]), str(meta["dataset_fingerprint"]), int(meta["size"]), str(meta["resize"])
         )
         version, pillow = meta["version"], str(meta["pillow"])
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return StoredArray(folder, problem="it is not whole")
     if not all((folder / name).is_file() for name in (ARRAY, DIGESTS)):
         problem = "it is not whole"

@@ -55,7 +55,7 @@ def difference(dataset: Dataset, reader: decode.Reader, row: Row) -> str | None:
         same = pixels_digest(reader.stored(row)) == row.sha256
         return None if same else f"{path} does not hold the pixels of '{row.id}' that the manifest describes"
     try:
-        data = path.read_bytes()
+        data = decode.read(path)
         if decode.header(data) != (row.width, row.height, row.channels):
             return f"{path} is not the image that the manifest describes: its size or its channels differ"
         if decode.described(row, data) is None:

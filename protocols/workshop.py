@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from protocols.building import Building, Progress
 from protocols.datasets import DatasetInfo, Prepare
-from protocols.errors import DataError
+from protocols.errors import DataError, MissingError
 from protocols.folders import claimed, fresh
 from protocols.journal import Journal
 from protocols.manifest import MANIFEST, Dataset, build, read, write
@@ -118,9 +118,11 @@ def from_release(
         if made:
             return made
         folder = unpack(release, partial, jobs=jobs, progress=progress)
-        held = _held(targets, folder, name)
-        shop = _Shop(data_dir, release, folder, partial, tuple(target.id for target in held), jobs, notify, progress)
         with contextlib.ExitStack() as stack:
+            stack.enter_context(_in_words_of(release, folder))
+            held = _held(targets, folder, name)
+            ids = tuple(target.id for target in held)
+            shop = _Shop(data_dir, release, folder, partial, ids, jobs, notify, progress)
             for target in held:
                 if target.id != name:
                     stack.enter_context(claimed(data_dir / target.id, VARIABLE, notify))
@@ -203,7 +205,7 @@ def _origin(folder: Path) -> _Origin:
         kept = json.loads((folder / SOURCE).read_text(encoding="utf-8"))
         together, forms = (tuple(map(str, kept.get(name, ()))) for name in ("together", "forms"))
         return _Origin(str(kept["key"]), str(kept["source"]), together, forms)
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return _Origin()
 
 
@@ -252,7 +254,7 @@ def _held(targets: Sequence[Target], folder: Path, name: str) -> Sequence[Target
     held = [target for target in targets if target.id in names]
     if not held:
         listed = ", ".join(target.id for target in targets)
-        raise DataError(f"{folder} holds no folder of {name} ({listed}): give the folder of the release")
+        raise MissingError(f"{folder} holds no folder of {name} ({listed}): give the folder of the release")
     return sorted(held, key=lambda target: target.id)
 
 
@@ -270,6 +272,24 @@ def _partial(data_dir: Path, name: str, key: str) -> Iterator[Path]:
         shutil.rmtree(folder, ignore_errors=True)
         raise
     shutil.rmtree(folder)
+
+
+@contextlib.contextmanager
+def _in_words_of(release: "Release", folder: Path) -> Iterator[None]:
+    """Let errors name the source, not the folder into which it was unpacked; where something is missing, also an
+    archive that lies in it unopened.
+    """
+    from protocols.release import inner_archive
+
+    try:
+        yield
+    except DataError as error:
+        text = str(error).replace(str(folder), str(release.source))
+        inner = inner_archive(folder) if isinstance(error, MissingError) else None
+        if inner is not None:
+            place = release.source / inner.relative_to(folder)
+            text = f"{text} (it holds the archive {place}, which is left as it is: unpack all and give their folder)"
+        raise DataError(text) from error
 
 
 def _fingerprint(folder: Path, name: str) -> str | None:

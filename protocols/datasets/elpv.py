@@ -27,18 +27,18 @@ def prepare(building: Building) -> list[Row]:
     Raises:
         DataError: a line without its image, an image without its line, or a line that is damaged or not the release's.
     """
-    from protocols.layouts import check_file, entry, files, find_root
+    from protocols.layouts import entry, files, find_root, label_file
     from protocols.raw import RawImage
 
     release, inside = (building.release,) * 2 if building.release else (_package_data(), Path("/"))
     root = find_root(release, _LABELS, _IMAGES)
-    labels_file = check_file(entry(root, _LABELS), inside.resolve())
-    labels = _labels(labels_file)
+    listing = label_file(root, _LABELS, inside)
+    labels = _labels(listing)
     paths = {f"{_IMAGES}/{path.name}": path for path in files(entry(root, _IMAGES), root=inside)}
     for name in sorted(labels.keys() - paths.keys()):
-        raise DataError(f"{labels_file} lists {name}, which is not in {root}: {_AGAIN}")
+        raise DataError(f"{listing} lists {name}, which is not in {root}: {_AGAIN}")
     for name in sorted(paths.keys() - labels.keys()):
-        raise DataError(f"{paths[name]} has no line in {labels_file}: move it away or get the release again")
+        raise DataError(f"{paths[name]} has no line in {listing}: move it away or get the release again")
     images = [RawImage(canonical_id(name), paths[name], label) for name, label in labels.items() if label]
     return building.unchanged(images, verify=building.release is not None)
 

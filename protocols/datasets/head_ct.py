@@ -19,11 +19,11 @@ def prepare(building: Building) -> list[Row]:
     Raises:
         DataError: a row without its image, an image without its row, or a label file that cannot be read.
     """
-    from protocols.layouts import check_file, entry, find_root
+    from protocols.layouts import find_root, label_file
     from protocols.raw import RawImage
 
     root = find_root(building.source, _LABELS)
-    labels_file = check_file(entry(root, _LABELS), building.source.resolve())
+    labels_file = label_file(root, _LABELS, building.source)
     labels = _labels(labels_file)
     paths = _images(root, building.source, next(iter(labels)))
     missing = [name for name in labels if name not in paths]

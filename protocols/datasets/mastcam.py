@@ -119,7 +119,7 @@ def _array(path: Path) -> "npt.NDArray[np.float64]":
     try:
         with _HEADERS:
             array = np.lib.format.open_memmap(path, mode="r")
-    except (OSError, ValueError, EOFError) as error:
+    except (OSError, ValueError, EOFError, RecursionError, MemoryError) as error:
         raise DataError(f"{path} is not a readable array ({error}): get the release again") from error
     if array.shape != _SHAPE or array.dtype != np.float64:
         raise DataError(

@@ -67,24 +67,24 @@ def _texture(building: Building, texture: str) -> "list[RawImage]":
 
 
 def _half(folder: Path, release: Path) -> list[tuple[_Entry, Path]]:
-    from protocols.layouts import check_file, entry
+    from protocols.layouts import entry, label_file
 
     labels = entry(folder, "Label")
-    label_file = check_file(entry(labels, "Labels.txt"), release.resolve())
-    listed = _listed(label_file)
+    listing = label_file(labels, "Labels.txt", release)
+    listed = _listed(listing)
     images, masks = _by_name(folder, release), _by_name(labels, release)
     pairs = []
     for item in listed:
         if item.name.lower() not in images:
-            raise DataError(f"{label_file} lists {item.name}, which is not in {folder}: get the release again")
+            raise DataError(f"{listing} lists {item.name}, which is not in {folder}: get the release again")
         path = images.pop(item.name.lower())
         if item.mask and masks.pop(item.mask.lower(), None) is None:
             raise DataError(f"{path} has no mask {labels / item.mask}: get the release again")
         pairs.append((item, path))
     for path in images.values():
-        raise DataError(f"{path} is not listed in {label_file}: move it away or get the release again")
+        raise DataError(f"{path} is not listed in {listing}: move it away or get the release again")
     for path in masks.values():
-        raise DataError(f"{path} is the mask of no defect that {label_file} lists: get the release again")
+        raise DataError(f"{path} is the mask of no defect that {listing} lists: get the release again")
     return pairs
 
 
