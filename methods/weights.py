@@ -1,7 +1,7 @@
 """Finding files of ImageNet weights and telling them apart, without torch where a digest is known (design section 5).
 
-A genuine file is one that torchvision publishes, or for FID's network the packages that port it, by all 64 digits of its
-SHA-256. Any other file that holds a complete trunk is a custom one.
+A genuine file is one that torchvision publishes, or for FID's network the packages that port it, by all 64 digits of
+its SHA-256. Any other file that holds a complete trunk is a custom one.
 """
 
 import contextlib
