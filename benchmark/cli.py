@@ -9,8 +9,10 @@ import click
 import benchmark.commands
 from benchmark.errors import BenchError
 from benchmark.names import near
+from benchmark.options import note
 from methods.errors import MethodError
 from protocols.errors import DataError
+from protocols.text import printable
 from reports.errors import ReportError
 from results.errors import ResultsError
 
@@ -62,10 +64,10 @@ def status(args: list[str] | None = None) -> int:
     except click.exceptions.Exit as leave:
         return leave.exit_code
     except (click.ClickException, *KNOWN_TROUBLE) as error:
-        click.echo(_said(error), err=True)
+        click.echo(printable(_said(error)), err=True)
         return WRONG_INPUT
     except (KeyboardInterrupt, click.Abort):
-        click.echo("bench: interrupted; finished runs are kept, the same command goes on from there", err=True)
+        note("bench: interrupted; finished runs are kept, the same command goes on from there")
         return INTERRUPTED
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

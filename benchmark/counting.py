@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from benchmark.options import note
+from protocols.text import printable_line
 
 LINE_SECONDS = 30.0
 
@@ -33,7 +34,7 @@ def _bars(bar: Any) -> Progress:
 
     def progress(what: str, done: int, total: int) -> None:
         if what not in tasks:
-            tasks[what] = bar.add_task(what)
+            tasks[what] = bar.add_task(printable_line(what))
         bar.update(tasks[what], completed=done, total=total or None)
 
     return progress

@@ -1,4 +1,4 @@
-"""What several verbs share: the results option, comma-separated lists, JSON on stdout."""
+"""What several verbs share: the results option, comma-separated lists, what they say on stdout and stderr."""
 
 import os
 from collections.abc import Callable
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from benchmark.errors import BenchError
+from protocols.text import printable, printable_json, printable_line
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -101,15 +102,25 @@ def json_option(function: Callable[..., Any]) -> Callable[..., Any]:
     return click.option("--json", "as_json", is_flag=True, help="Print JSON.")(function)
 
 
+def say(line: str) -> None:
+    """A line of the result, on stdout. What a person reads goes out here, in `say_page` or in `note` alone."""
+    click.echo(printable_line(line))
+
+
+def say_page(text: str) -> None:
+    """A page of the result with its own line ends, on stdout."""
+    click.echo(printable(text), nl=False)
+
+
+def note(line: str) -> None:
+    """A message for the person, on stderr."""
+    click.echo(printable_line(line), err=True)
+
+
 def echo_json(value: Any) -> None:
     import json
 
-    click.echo(json.dumps(value, indent=2, ensure_ascii=False))
-
-
-def note(text: str) -> None:
-    """A message for the person, on stderr."""
-    click.echo(text, err=True)
+    say_page(printable_json(json.dumps(value, indent=2, ensure_ascii=False)) + "\n")
 
 
 def write_output(path: "Path", made: str | bytes) -> None:

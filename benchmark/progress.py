@@ -11,7 +11,9 @@ from contextlib import contextmanager
 from typing import Any
 
 from benchmark.execute import Outcome
+from benchmark.options import note
 from benchmark.planned import Task
+from protocols.text import printable_line
 from results.store import Store
 
 LINE_SECONDS = 30.0
@@ -63,7 +65,7 @@ class Progress:
             nonlocal line, spoken
             now = time.monotonic()
             if self._bar:
-                line = self._bar.add_task(what, total=total) if line is None else line
+                line = self._bar.add_task(printable_line(what), total=total) if line is None else line
                 self._bar.update(line, completed=done)
                 if done == total:
                     self._bar.remove_task(line)
@@ -87,7 +89,7 @@ class Progress:
             self._bar.update(self._all, completed=self.done + part)
             for key, (task, state) in at_work.items():
                 if key not in self._lines:
-                    self._lines[key] = self._bar.add_task(task.name, total=state["total"])
+                    self._lines[key] = self._bar.add_task(printable_line(task.name), total=state["total"])
                 self._bar.update(self._lines[key], completed=state["done"], total=state["total"])
         elif time.monotonic() - self._spoken > LINE_SECONDS:
             self._spoken = time.monotonic()
@@ -99,9 +101,9 @@ class Progress:
     def say(self, text: str) -> None:
         """A line on stderr, above the bar where there is one."""
         if self._bar:
-            self._bar.console.print(text, highlight=False, markup=False, soft_wrap=True)
+            self._bar.console.print(printable_line(text), highlight=False, markup=False, soft_wrap=True)
         else:
-            print(text, file=sys.stderr, flush=True)  # noqa: T201 - progress belongs on stderr
+            note(text)
 
 
 def _time(seconds: float) -> str:
@@ -120,6 +122,6 @@ def shown(store: Store, tasks: Sequence[Task]) -> Iterator[Progress]:
     from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
     from rich.progress import Progress as Bar
 
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    columns = (TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Bar(*columns, console=Console(stderr=True)) as bar:
         yield Progress(store, tasks, bar)

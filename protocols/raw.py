@@ -213,7 +213,7 @@ def _scaled_row(scale: deep.Range, one: Seen) -> Seen:
 
 def _scaled_pixels(path: Path, scale: deep.Range) -> decode.Pixels:
     with named(path):
-        return scale.scaled(decode.values(path.read_bytes()))[:, :, None]
+        return scale.scaled(decode.values(decode.read(path)))[:, :, None]
 
 
 def _conversion(one: Seen) -> tuple[str, str] | None:

@@ -17,6 +17,7 @@ from protocols.errors import DataError
 from protocols.manifest import Dataset, Row
 from protocols.mvtec_layout import GOOD
 from protocols.split import Split
+from protocols.text import csv_cell
 
 COLUMNS = ("id", "file", "position", "label", "side", "list", "shot")
 LABELLED = "labelled-anomalies"
@@ -159,7 +160,7 @@ def _csv(listed: Sequence[Entry], files: Sequence[str] | None = None) -> str:
     for place, entry in enumerate(listed):
         row, shot = entry.row, "" if entry.shot is None else entry.shot
         cells = [row.id, row.file, entry.position, row.label, entry.side, entry.list, shot]
-        writer.writerow([*cells, *([files[place]] if files else [])])
+        writer.writerow([csv_cell(str(cell)) for cell in [*cells, *([files[place]] if files else [])]])
     return written.getvalue()
 
 

@@ -56,7 +56,7 @@ def summary(found: Agreement) -> str:
         titles = [f"{number.title} (reference)" for number in found.pairs[0].numbers]
         text += [pipe_table(["Run", *titles, "Allowed", "Result"], rows), f"{TESTED[0].upper()}{TESTED[1:]}."]
     text += [escape_markdown(told) for told in found.contradictions]
-    text += [f"Not compared: {_skipped(found)}."] if found.skipped else []
+    text += [f"Not compared: {escape_markdown(_skipped(found))}."] if found.skipped else []
     return "\n\n".join(text) + "\n"
 
 

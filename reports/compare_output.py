@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from typing import Any
 
+from protocols.text import printable_json
 from reports.compare import Comparison, Family, Pair, Setting, Tally
 from reports.compare_folders import Changed, FolderComparison, Twin
 from reports.errors import ReportError, did_you_mean
@@ -53,7 +54,7 @@ def render(found: Comparison | FolderComparison, form: str) -> str:
         return csv_text(_pair_lines(found) if isinstance(found, Comparison) else _folder_lines(found))
     if form == "json":
         content = _json(found) if isinstance(found, Comparison) else _folder_json(found)
-        return json.dumps(content, ensure_ascii=False, indent=2, allow_nan=False) + "\n"
+        return printable_json(json.dumps(content, ensure_ascii=False, indent=2, allow_nan=False)) + "\n"
     parts = _page(found) if isinstance(found, Comparison) else _folder_page(found)
     return "\n\n".join(parts) + "\n"
 

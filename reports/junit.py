@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from typing import Literal
 from xml.etree import ElementTree as ET
 
+from protocols.text import printable
+
 
 @dataclass(frozen=True, slots=True)
 class Case:
@@ -31,7 +33,7 @@ def document(title: str, cases: Sequence[Case], said: Iterable[str]) -> str:
     root = ET.Element("testsuites", attributes)
     suite = ET.SubElement(root, "testsuite", {"name": title, **attributes})
     for case in cases:
-        element = ET.SubElement(suite, "testcase", {"classname": case.group, "name": _clean(case.name)})
+        element = ET.SubElement(suite, "testcase", {"classname": _clean(case.group), "name": _clean(case.name)})
         if case.outcome:
             ET.SubElement(element, case.outcome, {"message": _clean(case.message)}).text = _clean(case.text) or None
     ET.SubElement(suite, "system-out").text = _clean("\n".join(said))
@@ -40,5 +42,6 @@ def document(title: str, cases: Sequence[Case], said: Iterable[str]) -> str:
 
 
 def _clean(text: str) -> str:
-    """Text without the characters that XML cannot hold."""
-    return re.sub("[^\t\n\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]", "", text)
+    """Printable text without the characters that XML cannot hold."""
+    plain = re.sub("[^\t\n\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]", "", text)
+    return printable(plain)

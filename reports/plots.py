@@ -3,6 +3,7 @@
 from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
+from protocols.text import printable
 from reports.boxes import BoxPlot, Group
 from reports.errors import ReportError
 from reports.table import Cell, Table
@@ -22,6 +23,7 @@ STYLE: dict[Any, Any] = {
     "axes.spines.right": False,
     "svg.hashsalt": "swanbench",
     "svg.fonttype": "none",
+    "text.parse_math": False,
 }
 
 
@@ -70,9 +72,9 @@ def boxes(plot: BoxPlot, form: str) -> bytes:
         panels = figure.subplots(len(plot.panels), squeeze=False)[:, 0]
         for axes, (title, groups) in zip(panels, plot.panels.items(), strict=True):
             _panel(axes, plot, groups)
-            axes.set_title(title, fontsize=10, loc="left")
+            axes.set_title(printable(title), fontsize=10, loc="left")
         _box_key(figure, plot)
-        figure.suptitle(_wrapped(f"{plot.title}: {plot.method}"), fontsize=11)
+        figure.suptitle(_wrapped(printable(f"{plot.title}: {plot.method}")), fontsize=11)
         return _drawn(figure, form)
 
 
@@ -142,7 +144,7 @@ def _panel(axes: "Axes", plot: BoxPlot, groups: tuple[Group, ...]) -> None:
         x = classes.index(split.normal_class or "") + (slot - (len(slots) - 1) / 2) * width
         colour = COLOURS[plot.gammas.index(split.gamma or "") % len(COLOURS)]
         _box(axes, group, x, 0.8 * width, colour)
-    axes.set_xticks(range(len(classes)), classes)
+    axes.set_xticks(range(len(classes)), list(map(printable, classes)))
     axes.set_xlim(-0.6, len(classes) - 0.4)
     axes.set_xlabel("normal class")
     axes.set_ylabel("anomaly score")
@@ -175,7 +177,7 @@ def _box_key(figure: "Figure", plot: BoxPlot) -> None:
         Patch(
             facecolor=COLOURS[at % len(COLOURS)] if images == "anomalous" else "white",
             edgecolor=COLOURS[at % len(COLOURS)],
-            label=f"gamma {gamma}, {images} test images",
+            label=printable(f"gamma {gamma}, {images} test images"),
         )
         for at, gamma in enumerate(plot.gammas)
         for images in ("normal", "anomalous")

@@ -2,11 +2,13 @@
 
 import csv
 import json
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict
 from io import StringIO
 from typing import TYPE_CHECKING, Any
 
+from protocols.text import csv_cell, printable, printable_json
 from reports.errors import ReportError, did_you_mean
 from reports.facts import FactTable
 from reports.facts import page as fact_page
@@ -48,6 +50,8 @@ LATEX = {
     "\n": " ",
 }
 MARKDOWN = {"\\": "\\\\", "|": "\\|", "*": "\\*", "`": "\\`", "<": "&lt;", "\n": " "}
+_LINK = re.compile(r"!\[|\]\(|\]\[|^\s*\[[^\]]*\]:")
+_BRACKET = re.compile(r"[!\[\]]")
 
 
 def render(table: Table | FactTable, form: str) -> str:
@@ -60,21 +64,22 @@ def render(table: Table | FactTable, form: str) -> str:
         return csv_text(_fact_lines(table) if isinstance(table, FactTable) else _lines(table))
     if form == "json":
         found = _json_facts(table) if isinstance(table, FactTable) else _json(table)
-        return json.dumps(found, ensure_ascii=False, indent=2, allow_nan=False) + "\n"
+        return printable_json(json.dumps(found, ensure_ascii=False, indent=2, allow_nan=False)) + "\n"
     if form in FORMATS:
         printed = fact_page(table) if isinstance(table, FactTable) else page(table)
-        return _environment(form).get_template(f"table.{form}.j2").render(page=printed)
+        return printable(_environment(form).get_template(f"table.{form}.j2").render(page=printed))
     raise ReportError(f"no format {form!r}{did_you_mean(form, FORMATS) or ': choose ' + ', '.join(FORMATS)}")
 
 
 def escape_latex(text: str) -> str:
     """Text that LaTeX prints as it stands."""
-    return "".join(LATEX.get(character, character) for character in text)
+    return "".join(LATEX.get(character, character) for character in printable(text))
 
 
 def escape_markdown(text: str) -> str:
-    """Text that stands in a cell of a Markdown table as it is."""
-    return "".join(MARKDOWN.get(character, character) for character in text)
+    """Text that stands in a cell of a Markdown table as it is; what would be an image or a link is none there."""
+    escaped = "".join(MARKDOWN.get(character, character) for character in printable(text))
+    return _BRACKET.sub(r"\\\g<0>", escaped) if _LINK.search(text) else escaped
 
 
 def pipe_table(heading: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
@@ -107,9 +112,9 @@ def _environment(form: str) -> "Environment":
 
 
 def csv_text(lines: Iterable[Sequence[str]]) -> str:
-    """Lines of fields as CSV with LF line ends."""
+    """Lines of fields as CSV with LF line ends; no field is a formula."""
     text = StringIO()
-    csv.writer(text, lineterminator="\n").writerows(lines)
+    csv.writer(text, lineterminator="\n").writerows(map(csv_cell, line) for line in lines)
     return text.getvalue()
 
 

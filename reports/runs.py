@@ -23,7 +23,7 @@ def listing(records: Iterable[Record], *, stale: Stale = fresh) -> str:
     rows = [
         [
             escape_markdown(record.spec.name),
-            record.spec.recipe,
+            escape_markdown(record.spec.recipe),
             f"{record.metrics.auroc:.4f}" + (" stale" if stale(record) else ""),
             f"{record.metrics.average_precision:.4f}",
         ]

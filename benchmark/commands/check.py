@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from benchmark.errors import BenchError
-from benchmark.options import FilePath, accept_stale_option, note, record_options, write_output
+from benchmark.options import FilePath, accept_stale_option, note, record_options, say, write_output
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -112,7 +112,7 @@ def command(
         status, lines = found.status, agreement_output.lines(found)
         pages = {junit: agreement_output.junit(found), summary: agreement_output.summary(found)}
     for line in lines:
-        click.echo(line)
+        say(line)
     for path, page in pages.items():
         if path:
             write_output(path, page)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import click
 
 from benchmark.errors import BenchError
-from benchmark.options import echo_json, json_option, note, results_option
+from benchmark.options import echo_json, json_option, note, results_option, say
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -37,9 +37,9 @@ def command(*, stores: bool, fits: bool, yes: bool, results: "Path | None", as_j
         note(remark)
     if not as_json:
         for one in found.items:
-            click.echo(f"{in_words(one.size):>10}  {one.kind:14}  {one.name}")
+            say(f"{in_words(one.size):>10}  {one.kind:14}  {one.name}")
         total = in_words(sum(one.size for one in found.items))
-        click.echo(f"{total:>10}  in all" if found.items else "there is nothing to clean")
+        say(f"{total:>10}  in all" if found.items else "there is nothing to clean")
     left: dict[str, str | None] = {}
     agreed = bool(found.items) and (yes or _agreed(as_json=as_json))
     for one in found.items if agreed else ():
@@ -61,7 +61,7 @@ def command(*, stores: bool, fits: bool, yes: bool, results: "Path | None", as_j
             ]
         )
     elif agreed:
-        click.echo(f"removed {len(removed)} of {len(found.items)}: {in_words(sum(one.size for one in removed))} won")
+        say(f"removed {len(removed)} of {len(found.items)}: {in_words(sum(one.size for one in removed))} won")
 
 
 def _agreed(*, as_json: bool) -> bool:

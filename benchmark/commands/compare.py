@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import click
 
 from benchmark.errors import BenchError
-from benchmark.options import FilePath, accept_stale_option, note, write_output
+from benchmark.options import FilePath, accept_stale_option, note, say_page, write_output
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -80,7 +80,7 @@ def command(
         form,
     )
     if output is None:
-        click.echo(text, nl=False)
+        say_page(text)
     else:
         write_output(output, text)
 

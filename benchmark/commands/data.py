@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from benchmark.options import FilePath, echo_json, json_option, note
+from benchmark.options import FilePath, echo_json, json_option, note, say
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -42,10 +42,10 @@ def list_(as_json: bool) -> None:
             for key in ("counts", "published")
             if row[key]
         ]
-        click.echo(f"{row['name']:14} {row['state']:9} {'; '.join([row['title'], *numbers])}")
+        say(f"{row['name']:14} {row['state']:9} {'; '.join([row['title'], *numbers])}")
         about = [part for part in (row["size"], row["licence"], row["source"]) if part]
         if about:
-            click.echo(f"{'':25}{'; '.join(about)}")
+            say(f"{'':25}{'; '.join(about)}")
 
 
 @command.command("show")
@@ -71,7 +71,7 @@ def show(name: str, near: bool, jobs: int | None, as_json: bool) -> None:
         echo_json(found)
         return
     for line in in_lines(found):
-        click.echo(line)
+        say(line)
 
 
 @command.command("prepare")
@@ -96,7 +96,7 @@ def prepare_(name: str, source: "Path | None", download: bool, jobs: int | None)
             folders().data, name, source, download=download, jobs=jobs, notify=note, progress=progress
         )
     for dataset in made:
-        click.echo(f"{dataset.name}: {len(dataset.rows)} images in {dataset.folder}: {described(dataset)}")
+        say(f"{dataset.name}: {len(dataset.rows)} images in {dataset.folder}: {described(dataset)}")
         _note_doubts(dataset)
 
 
@@ -117,7 +117,7 @@ def adopt(folder: "Path", name: str, layout: str, jobs: int | None) -> None:
 
     with counted() as progress:
         opened = prepare.adopt(folder, name, folders().data, layout=layout, jobs=jobs, notify=note, progress=progress)
-    click.echo(f"{name}: {len(opened.rows)} images, anomaly classes {', '.join(opened.labels)}")
+    say(f"{name}: {len(opened.rows)} images, anomaly classes {', '.join(opened.labels)}")
     _note_doubts(opened)
 
 
@@ -149,7 +149,7 @@ def path(name: str) -> None:
     from benchmark.settings import folders
     from protocols import prepare
 
-    click.echo(prepare.open_dataset(folders().data, name, notify=note).folder)
+    say(str(prepare.open_dataset(folders().data, name, notify=note).folder))
 
 
 def _verified(dataset: "Dataset", near: bool, jobs: int | None) -> int:
@@ -166,11 +166,11 @@ def _verified(dataset: "Dataset", near: bool, jobs: int | None) -> int:
     if near and not found:
         lines += duplicate_lines(_near_duplicates(dataset, jobs), "alike", dataset.name)
     for line in [*found, *counted_differences, *remarks, *lines]:
-        click.echo(line)
+        say(line)
     if not found and manifest.seal_older(dataset.folder):
-        click.echo(f"{dataset.name}: the digest of its manifest, made by an older version, is kept from now on")
+        say(f"{dataset.name}: the digest of its manifest, made by an older version, is kept from now on")
     number = len(found) + len(counted_differences)
-    click.echo(f"{dataset.name}: {len(dataset.rows)} images, {number} difference{'' if number == 1 else 's'}")
+    say(f"{dataset.name}: {len(dataset.rows)} images, {number} difference{'' if number == 1 else 's'}")
     return number
 
 

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from benchmark.options import echo_json, json_option, results_option
+from benchmark.options import echo_json, json_option, results_option, say
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -28,10 +28,10 @@ def command(ctx: click.Context, *, deep: bool, results: "Path | None", as_json: 
         echo_json(facts | {"findings": [{"hinders": one.hinders, "text": one.text} for one in findings]})
     else:
         for line in _lines(facts):
-            click.echo(line)
+            say(line)
         for one in sorted(findings, key=lambda one: not one.hinders):
-            click.echo(f"{'hinders' if one.hinders else 'warning'}: {one.text}")
-        click.echo(f"{hindrances} to mend before a run" if hindrances else "nothing hinders a run")
+            say(f"{'hinders' if one.hinders else 'warning'}: {one.text}")
+        say(f"{hindrances} to mend before a run" if hindrances else "nothing hinders a run")
     ctx.exit(1 if hindrances else 0)
 
 

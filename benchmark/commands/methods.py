@@ -2,7 +2,7 @@
 
 import click
 
-from benchmark.options import echo_json, json_option, note
+from benchmark.options import echo_json, json_option, note, say, say_page
 
 
 @click.group("methods", short_help="List detectors; show their hyper-parameters and sources.")
@@ -40,7 +40,8 @@ def list_(as_json: bool) -> None:
         return
     for info in found.values():
         kind = f"variant of {info.variant_of}" if info.variant_of else f"version {info.version}"
-        click.echo(f"{info.id:12} {kind:18} {', '.join(info.rules)}\n             {info.summary}")
+        say(f"{info.id:12} {kind:18} {', '.join(info.rules)}")
+        say(f"             {info.summary}")
 
 
 @command.command("show")
@@ -75,11 +76,13 @@ def show(method: str, as_json: bool) -> None:
             }
         )
         return
-    click.echo(f"{info.title}, version {info.version}: {info.summary}\n{info.citation}\n")
+    say(f"{info.title}, version {info.version}: {info.summary}")
+    say(info.citation)
+    say("")
     for package, requirement in info.packages.items():
-        click.echo(f"needs the package {package}: pip install '{requirement}'")
+        say(f"needs the package {package}: pip install '{requirement}'")
     for name, value in info.overrides.items():
-        click.echo(f"this variant sets {name} = {shown(value)}")
+        say(f"this variant sets {name} = {shown(value)}")
     for name, param in info.params.items():
         values = ", ".join(f"{recipe} {shown(param.value(recipe))}" for recipe in RECIPES)
         if len({param.value(recipe) for recipe in RECIPES}) == 1:
@@ -88,10 +91,12 @@ def show(method: str, as_json: bool) -> None:
         where = "".join(
             f", only where {switch} is {' or '.join(map(shown, values))}" for switch, values in param.only_where.items()
         )
-        note = f"\n    {param.note}" if param.note else ""
-        click.echo(f"{name}: {values}\n    {param.expected}{where} [{tags}]{note}")
+        say(f"{name}: {values}")
+        say(f"    {param.expected}{where} [{tags}]")
+        if param.note:
+            say(f"    {param.note}")
     for dataset, block in info.datasets.items():
-        click.echo(f"on {dataset}: " + ", ".join(f"{name} = {shown(value)}" for name, value in block.items()))
+        say(f"on {dataset}: " + ", ".join(f"{name} = {shown(value)}" for name, value in block.items()))
 
 
 @command.command("sizes")
@@ -109,4 +114,4 @@ def fidelity() -> None:
     from methods import registry
     from protocols import datasets, options
 
-    click.echo(page(registry.methods().values(), options.DESCRIPTIONS, datasets.infos().values()), nl=False)
+    say_page(page(registry.methods().values(), options.DESCRIPTIONS, datasets.infos().values()))

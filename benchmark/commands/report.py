@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from benchmark.errors import BenchError
-from benchmark.options import CommaList, FilePath, accept_stale_option, note, record_options, write_output
+from benchmark.options import CommaList, FilePath, accept_stale_option, note, record_options, say_page, write_output
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -179,7 +179,7 @@ def _put(made: str | bytes, output: "Path | None") -> None:
     if output is not None:
         write_output(output, made)
     elif isinstance(made, str):
-        click.echo(made, nl=False)
+        say_page(made)
     elif sys.stdout.isatty():
         raise BenchError("a picture is not for a terminal: give --output FILE")
     else:

@@ -7,10 +7,22 @@ import click
 
 from benchmark.errors import BenchError
 from benchmark.names import near
-from benchmark.options import FilePath, accept_stale_option, echo_json, json_option, note, results_option, write_output
+from benchmark.options import (
+    FilePath,
+    accept_stale_option,
+    echo_json,
+    json_option,
+    note,
+    results_option,
+    say,
+    say_page,
+    write_output,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    import pandas as pd
 
     from results.pruning import Found
     from results.record import Record
@@ -44,7 +56,7 @@ def list_(results: "Path | None", as_json: bool) -> None:
         note("no records yet: bench run --suite quick makes the first")
     for row in rows:
         auroc = "" if row["auroc"] is None else f"{row['auroc']:.4f}" + (" below 0.5" if row["auroc"] < 0.5 else "")
-        click.echo(f"{row['name']:56} {row['recipe']:9} {row['status']:7} {auroc}")
+        say(f"{row['name']:56} {row['recipe']:9} {row['status']:7} {auroc}")
 
 
 @command.command("show")
@@ -52,9 +64,10 @@ def list_(results: "Path | None", as_json: bool) -> None:
 @records_option
 def show(run: str, results: "Path | None") -> None:
     """The record of RUN: a name, or the beginning of a key."""
+    from protocols.text import printable_json
     from results.record import encode
 
-    click.echo(encode(_find(results, run)).decode(), nl=False)
+    say_page(printable_json(encode(_find(results, run)).decode()))
 
 
 @command.command("why")
@@ -67,7 +80,7 @@ def why(run: str, results: "Path | None") -> None:
 
     record = _find(results, run)
     for line in _explanation(record, Store(folders(results).results).traceback_path(record.key)):
-        click.echo(line)
+        say(line)
 
 
 @command.command("export")
@@ -85,6 +98,7 @@ def why(run: str, results: "Path | None") -> None:
 def export(form: str, output: "Path | None", results: "Path | None", accept_stale_code: bool) -> None:
     """All records of a folder in one file, but those of plug-ins whose code was edited since."""
     from benchmark.installed import InstalledCode
+    from protocols.text import printable_json
     from results.export import frame, lines
 
     code, found = InstalledCode(accept=accept_stale_code), _records(results)
@@ -94,9 +108,9 @@ def export(form: str, output: "Path | None", results: "Path | None", accept_stal
             f"{left} of {len(found)} records left out, stale: made by other code of a plug-in than is installed; "
             "--accept-stale-code exports them too"
         )
-    text = lines(records) if form == "jsonl" else frame(records).to_csv(index=False, lineterminator="\n")
+    text = printable_json(lines(records)) if form == "jsonl" else _csv(frame(records))
     if output is None:
-        click.echo(text, nl=False)
+        say_page(text)
     else:
         write_output(output, text)
 
@@ -130,7 +144,7 @@ def merge(ctx: click.Context, places: "tuple[Path, ...]", dry_run: bool, results
             if step.troubled:
                 note(f"{step.name}: {step.reason}")
         if not as_json:
-            click.echo(f"{place}: {_merged(states, store.root, 'would be ' if dry_run else '')}")
+            say(f"{place}: {_merged(states, store.root, 'would be ' if dry_run else '')}")
     if as_json:
         echo_json(rows)
     ctx.exit(1 if any(row["state"] in merging.TROUBLED for row in rows) else 0)
@@ -163,9 +177,9 @@ def prune(results: "Path | None", dry_run: bool, as_json: bool, **flags: bool) -
         echo_json(rows)
     elif rows:
         won = in_words(sum(row["bytes"] for row in rows if not row["left"]))
-        click.echo(f"{won} {'would be ' if dry_run else ''}won in {store.root}")
+        say(f"{won} {'would be ' if dry_run else ''}won in {store.root}")
     else:
-        click.echo(f"nothing to prune in {store.root}" + (f" but {_flags(found)}" if found.items else ""))
+        say(f"nothing to prune in {store.root}" + (f" but {_flags(found)}" if found.items else ""))
 
 
 def _pruned(item: "Item", *, dry_run: bool, quiet: bool) -> dict[str, Any]:
@@ -176,8 +190,17 @@ def _pruned(item: "Item", *, dry_run: bool, quiet: bool) -> dict[str, Any]:
     if left:
         note(f"left: {item.name}: {left}")
     elif not quiet:
-        click.echo(f"{'would remove' if dry_run else 'removed'} {item.kind.replace('_', ' ')}: {item.name}")
+        say(f"{'would remove' if dry_run else 'removed'} {item.kind.replace('_', ' ')}: {item.name}")
     return {"kind": item.kind, "name": item.name, "bytes": item.size, "removed": not (dry_run or left), "left": left}
+
+
+def _csv(table: "pd.DataFrame") -> str:
+    from protocols.text import csv_cell
+
+    texts = table.select_dtypes("object")
+    safe = table.assign(**{name: column.map(csv_cell, na_action="ignore") for name, column in texts.items()})
+    text: str = safe.to_csv(index=False, lineterminator="\n")
+    return text
 
 
 def _merged(states: "Iterable[str]", root: "Path", would: str) -> str:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from benchmark.errors import BenchError
-from benchmark.options import CommaList, accept_stale_option, note, parse_options, results_option
+from benchmark.options import CommaList, accept_stale_option, note, parse_options, results_option, say, say_page
 
 if TYPE_CHECKING:
     from benchmark.execute import Again
@@ -109,7 +109,7 @@ def command(**options: Any) -> int:
     overview.say_code(planned, note)
     if options["plan_only"]:
         for line in overview.lines(planned, store):
-            click.echo(line)
+            say(line)
         return 0
     if all_blocked:
         raise BenchError(overview.all_blocked(planned))
@@ -211,10 +211,10 @@ def _print_tables(planned: "Plan", store: "Store", layouts: "list[Layout]", *, a
         )
         others = runs.elsewhere(built, others, measured_as)
         if built.has_measured:
-            click.echo(render.render(built.measured_part(), "md"), nl=False)
+            say_page(render.render(built.measured_part(), "md"))
     if any(record.status == "done" for record in others):
         title = "Runs that stand in no table of the paper" if layouts else "Runs"
-        click.echo(f"## {title}\n\n{runs.listing(others, stale=code.stale)}", nl=False)
+        say_page(f"## {title}\n\n{runs.listing(others, stale=code.stale)}")
 
 
 def _assignments(texts: tuple[str, ...]) -> dict[str, dict[str, Any]]:

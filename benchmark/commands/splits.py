@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from benchmark.errors import BenchError
-from benchmark.options import FilePath, echo_json, json_option, note, parse_options, write_output
+from benchmark.options import FilePath, echo_json, json_option, note, parse_options, say, say_page, write_output
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -63,11 +63,9 @@ def show(dataset: str, as_json: bool, **asked: Any) -> None:
     if as_json:
         echo_json({**_definition(split), "fingerprints": dict(split.fingerprints), **lists})
         return
-    click.echo(f"fingerprint    {split.fingerprint}")
+    say(f"fingerprint    {split.fingerprint}")
     for name, ids in lists.items():
-        click.echo(
-            f"{name:14} {len(ids):6}  {split.fingerprints[name][:16]}  {', '.join(ids[:3])}{' ...' if ids[3:] else ''}"
-        )
+        say(f"{name:14} {len(ids):6}  {split.fingerprints[name][:16]}  {', '.join(ids[:3])}{' ...' if ids[3:] else ''}")
 
 
 @command.command("verify")
@@ -99,7 +97,8 @@ def verify(datasets: tuple[str, ...], near: bool, file: "Path | None", as_json: 
         echo_json(findings)
     else:
         for finding in findings:
-            click.echo("\n".join(_told(finding)))
+            for line in _told(finding):
+                say(line)
     return 1 if any(finding["differences"] for finding in findings) else 0
 
 
@@ -138,7 +137,7 @@ def export(dataset: str, form: str, output: "Path | None", symbolic: bool, masks
     opened = _opened(dataset)
     split = _drawn(opened, **asked)
     if output is None:
-        click.echo(split_export.csv_text(split, opened), nl=False)
+        say_page(split_export.csv_text(split, opened))
     elif form == "csv":
         split_export.write_csv(split, opened, output)
     else:

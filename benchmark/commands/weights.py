@@ -2,7 +2,7 @@
 
 import click
 
-from benchmark.options import echo_json, json_option
+from benchmark.options import echo_json, json_option, say
 
 
 @click.group("weights", short_help="List the ImageNet weights that are found; fetch the genuine ones.")
@@ -36,10 +36,10 @@ def list_(as_json: bool) -> None:
         return
     for item in found:
         what = f"{item.weights.arch} {item.weights.label}" if item.weights else f"not usable: {item.problem}"
-        click.echo(f"{item.source}: {item.path}: {what}")
+        say(f"{item.source}: {item.path}: {what}")
     for arch in weights.ARCHITECTURES:
         if not any(item.weights and item.weights.arch == arch for item in found):
-            click.echo(f"{arch}: none; bench weights fetch {arch} downloads the genuine file")
+            say(f"{arch}: none; bench weights fetch {arch} downloads the genuine file")
 
 
 @command.command("fetch")
@@ -49,4 +49,4 @@ def fetch(arch: str) -> None:
     from benchmark.settings import folders
     from methods.weights_fetch import fetch as download
 
-    click.echo(download(arch, folders().hub))
+    say(str(download(arch, folders().hub)))
