@@ -197,7 +197,7 @@ def _pruned(item: "Item", *, dry_run: bool, quiet: bool) -> dict[str, Any]:
 def _csv(table: "pd.DataFrame") -> str:
     from protocols.text import csv_cell
 
-    texts = table.select_dtypes("object")
+    texts = table.select_dtypes(exclude="number")
     safe = table.assign(**{name: column.map(csv_cell, na_action="ignore") for name, column in texts.items()})
     text: str = safe.to_csv(index=False, lineterminator="\n")
     return text
