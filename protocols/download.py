@@ -58,6 +58,7 @@ def _fetch(download: Download, target: Path, notify: Callable[[str], None], prog
     trouble = _trouble(part, download) if download.sha256 is None else None
     if trouble is not None:
         part.unlink()
+        _origin(part).unlink(missing_ok=True)
         raise DataError(
             f"what {download.url} sent {trouble}: log in there if it asks for that, get {download.file} and pass it as "
             "--source, or try again"
