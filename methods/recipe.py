@@ -115,7 +115,7 @@ def document(text: str, origin: str) -> dict[str, Any]:
     try:
         return tomllib.loads(text)
     except (tomllib.TOMLDecodeError, RecursionError) as error:
-        raise MethodError(f"{origin} is not TOML that can be read: {error}") from None
+        raise MethodError(f"{origin} is not TOML: {error}") from None
 
 
 def parse(text: str, origin: str, detectors: Mapping[str, MethodInfo] | None = None) -> MethodInfo:
