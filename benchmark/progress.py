@@ -39,7 +39,7 @@ class Progress:
 
     def finished(self, task: Task, outcome: Outcome) -> None:
         self.done += 1
-        for note in outcome.notes:
+        for text in outcome.notes:
             self.say(note)
         self.troubles += outcome.state not in {"done", "taken", "paused"}
         self._tasks.pop(task.key, None)
