@@ -40,7 +40,7 @@ class Progress:
     def finished(self, task: Task, outcome: Outcome) -> None:
         self.done += 1
         for text in outcome.notes:
-            self.say(note)
+            self.say(text)
         self.troubles += outcome.state not in {"done", "taken", "paused"}
         self._tasks.pop(task.key, None)
         if self._bar:
