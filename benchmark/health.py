@@ -2,20 +2,17 @@
 
 import platform
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, entry_points, metadata, version
+from importlib.metadata import PackageNotFoundError, metadata, version
 from pathlib import Path
 
 from benchmark import machine
-from benchmark.errors import BenchError
 from benchmark.settings import Folders
 from methods import devices
 from methods.errors import MethodError
 
 DISTRIBUTION = "swanbench"
 LIBRARIES = ("torch", "torchvision", "numpy", "scipy", "scikit-learn", "pandas", "pillow")
-SUITES = "swanbench.suites"
 
 _SETS = {"avx2": "AVX2", "avx512f": "AVX-512", "avx512_bf16": "AVX-512 BF16", "amx_bf16": "AMX BF16"}
 _REQUIREMENT = re.compile(r"\A([A-Za-z0-9._-]+)[^;]*(?:;.*extra == [\"']([\w.-]+)[\"'])?")
@@ -108,15 +105,17 @@ def datasets(data: Path) -> dict[str, str]:
 
 def plug_ins() -> tuple[PlugIn, ...]:
     """Methods, datasets and suites that other packages offer."""
+    from benchmark import suite
     from methods import registry
     from protocols import datasets as known
+    from protocols.plugins import points
 
-    broken = {"methods": registry.broken(), "datasets": known.discover()[1], "suites": dict(_broken_suites())}
-    groups = {"methods": registry.GROUP, "datasets": known.ENTRY_POINTS, "suites": SUITES}
+    broken = {"methods": registry.broken(), "datasets": known.discover()[1], "suites": suite.broken()}
+    groups = {"methods": registry.GROUP, "datasets": known.ENTRY_POINTS, "suites": suite.ENTRY_POINTS}
     return tuple(
         PlugIn(kind, point.name, point.value, broken[kind].get(point.name, ""))
         for kind, group in groups.items()
-        for point in sorted(entry_points(group=group), key=lambda point: point.name)
+        for point in points(group)
     )
 
 
@@ -171,20 +170,6 @@ def _miscalculation(precision: str) -> str:
     if not library.isnan(lost).all():
         return f"a small convolution in {precision} loses NaN, which would hide fits that diverge: install torch again"
     return ""
-
-
-def _broken_suites() -> Iterator[tuple[str, str]]:
-    from importlib.resources import files
-
-    from benchmark import suite
-
-    for point in entry_points(group=SUITES):
-        try:
-            suite.load(str(files(point.module).joinpath(point.attr)))
-        except BenchError as error:
-            yield point.name, str(error)
-        except Exception as error:  # noqa: BLE001 - whatever a plug-in does wrong is told
-            yield point.name, f"cannot load {point.value} ({type(error).__name__}: {error})"
 
 
 def _version(name: str) -> str | None:

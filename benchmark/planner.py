@@ -8,7 +8,6 @@ from typing import Any
 from benchmark import deviations, pools
 from benchmark.errors import BenchError
 from benchmark.measures import fit_params
-from benchmark.names import near
 from benchmark.planned import PlannedFit, PlannedRun, Request, State
 from benchmark.resources import Resources
 from benchmark.suite import CROSS_DOMAIN, NO_ANOMALIES, Selection, Suite, Wanted
@@ -31,6 +30,10 @@ from results.store import Store
 
 class BlockedError(Exception):
     """Why a run cannot be made here and now."""
+
+
+def _no_detector(method: str) -> str:
+    return registry.trouble(method) or f"there is no detector '{method}' yet"
 
 
 class Planner:
@@ -61,14 +64,13 @@ class Planner:
         known_methods = {*self.methods, *self.suite.methods}
         for name in [*(selection.methods or ()), *self.request.sets]:
             if name not in known_methods:
-                raise BenchError(f"unknown method '{name}'{near(name, known_methods)}")
+                registry.get(name)
         for name in [*(selection.datasets or ()), *(selection.source_datasets or ())]:
             if base_id(name) not in self.infos and prepare.state(self.resources.data, name) == "absent":
-                prepared = prepare.prepared(self.resources.data)
-                raise BenchError(f"unknown dataset '{name}'{near(name, {*self.infos, *prepared})}")
+                prepare.known(name, self.resources.data)
         for method, values in self.request.sets.items():
             if method not in self.methods:
-                raise BenchError(f"--set {method}...: there is no detector '{method}' yet, so it has no parameters")
+                raise BenchError(f"--set {method}...: {_no_detector(method)}, so it has no parameters")
             resolve(self.methods[method], self.recipe, "", values)
         if selection.gammas:
             from protocols.rules.labelled_share import share
@@ -103,7 +105,7 @@ class Planner:
     def _planned(self, wanted: Wanted) -> PlannedRun:
         info = self.methods.get(wanted.method)
         if info is None:
-            raise BlockedError(f"there is no detector '{wanted.method}' yet")
+            raise BlockedError(_no_detector(wanted.method))
         rule, named = self._own_rule(info, wanted)
         if rule not in info.rules:
             raise BlockedError(f"{info.title} does not run under the rule '{rule}'")

@@ -5,18 +5,23 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from importlib.resources import files
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
 
 from benchmark.errors import BenchError
 from benchmark.names import near
 from methods.params import ParamValue
-from protocols import rules
+from protocols import plugins, rules
 from protocols.errors import DataError
+from protocols.plugins import PluginError
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
 
 Subset = Literal["known_class", "normal_class", "source_dataset"]
 
+ENTRY_POINTS = "swanbench.suites"
 CROSS_DOMAIN = "cross_domain"
 NO_ANOMALIES = "0.00"
 """The gamma of a method that is given no labelled anomalies."""
@@ -112,10 +117,28 @@ def load(name: str) -> Suite:
             return _parse(path.read_text(encoding="utf-8"), str(path))
         except (OSError, UnicodeDecodeError) as error:
             raise BenchError(f"cannot read the suite file {path}: {error}") from error
-    plugged = _plug_ins()
-    if name in plugged:
-        return _parse(plugged[name].read_text(encoding="utf-8"), str(plugged[name]))
-    raise BenchError(f"unknown suite '{name}'{near(name, [*names(), *plugged])}: or give the path of a TOML file")
+    plugged = [point for point in plugins.points(ENTRY_POINTS) if point.name == name]
+    if plugged:
+        try:
+            return _offered(plugged)
+        except PluginError as error:
+            raise BenchError(f"the plug-in '{name}' cannot be used: {error}") from error
+    others = [point.name for point in plugins.points(ENTRY_POINTS)]
+    raise BenchError(f"unknown suite '{name}'{near(name, {*names(), *others})}: or give the path of a TOML file")
+
+
+def broken() -> dict[str, str]:
+    """Plug-ins that cannot be used, by entry point name, with the reason."""
+    by_name: dict[str, list[EntryPoint]] = {}
+    for point in plugins.points(ENTRY_POINTS):
+        by_name.setdefault(point.name, []).append(point)
+    problems = {}
+    for name, same in by_name.items():
+        try:
+            _offered(same)
+        except PluginError as error:
+            problems[name] = str(error)
+    return problems
 
 
 def parts(suite: Suite, selection: Selection) -> list[tuple[Suite, Selection]]:
@@ -254,7 +277,15 @@ def _built_in() -> Any:
     return files("benchmark").joinpath("suites")
 
 
-def _plug_ins() -> dict[str, Any]:
-    from importlib.metadata import entry_points
-
-    return {entry.name: files(entry.module).joinpath(entry.attr) for entry in entry_points(group="swanbench.suites")}
+def _offered(same: "Sequence[EntryPoint]") -> Suite:
+    """The suite of the entry points of one name, of which there should be one; raises PluginError otherwise."""
+    point = same[0]
+    if point.name in names():
+        raise PluginError(f"{point.value}: the name '{point.name}' is that of a suite of swanbench: choose another")
+    if len(same) > 1:
+        raise PluginError(f"{' and '.join(one.value for one in same)} have the same name: choose another for one")
+    with plugins.guest():
+        try:
+            return _parse(plugins.text(point.value, "suite file"), point.value)
+        except BenchError as error:
+            raise PluginError(str(error)) from error

@@ -1,9 +1,9 @@
 """Which methods there are: our recipe files, and those that other packages offer by entry point."""
 
+import contextlib
 import functools
 import importlib
-import importlib.util
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +12,8 @@ import msgspec
 from methods.errors import MethodError
 from methods.params import hint
 from methods.recipe import MethodInfo, detector, document, variant
+from protocols import plugins
+from protocols.plugins import PluginError
 
 if TYPE_CHECKING:
     from methods.detector import Detector
@@ -30,19 +32,27 @@ class Plugin(msgspec.Struct, frozen=True):
 
 
 class Registry(msgspec.Struct, frozen=True):
-    """Methods by id, sorted, and the plug-ins that cannot be used: name -> reason."""
+    """Methods by id, sorted, and the plug-ins that cannot be used: name -> reason.
+
+    `broken_ids` are the ids that the recipes of the latter have, and the names of these plug-ins.
+    """
 
     methods: dict[str, MethodInfo]
     broken: dict[str, str]
+    broken_ids: dict[str, str] = {}
 
     def get(self, method: str) -> MethodInfo:
         """The method of this id; MethodError with a near miss where there is none."""
         if method in self.methods:
             return self.methods[method]
-        if method in self.broken:
-            raise MethodError(f"the plug-in '{method}' cannot be used: {self.broken[method]}")
+        known = [*self.methods, *self.broken, *self.broken_ids]
         otherwise = "see bench methods list"
-        raise MethodError(f"unknown method '{method}': {hint(method, self.methods, otherwise)}")
+        raise MethodError(self.trouble(method) or f"unknown method '{method}': {hint(method, known, otherwise)}")
+
+    def trouble(self, method: str) -> str | None:
+        """Why the plug-in that has this name, or this id, cannot be used; None where no broken one has."""
+        plugin = self.broken_ids.get(method, method)
+        return f"the plug-in '{plugin}' cannot be used: {self.broken[plugin]}" if plugin in self.broken else None
 
 
 def methods() -> dict[str, MethodInfo]:
@@ -53,6 +63,11 @@ def methods() -> dict[str, MethodInfo]:
 def broken() -> dict[str, str]:
     """Plug-ins that cannot be used, by entry point name, with the reason."""
     return dict(_installed().broken)
+
+
+def trouble(method: str) -> str | None:
+    """Why the plug-in that has this name, or this id, cannot be used; None where no broken one has."""
+    return _installed().trouble(method)
 
 
 def get(method: str) -> MethodInfo:
@@ -76,10 +91,10 @@ def load(info: MethodInfo) -> "type[Detector]":
         raise MethodError(lacking)
     module, _, name = info.detector.partition(":")
     try:
-        found: Any = getattr(importlib.import_module(module), name)
-    except Exception as error:
-        reason = f"{type(error).__name__}: {error}"
-        raise MethodError(f"the detector of {info.id}, {info.detector}, cannot be imported: {reason}") from error
+        with plugins.guest():
+            found: Any = getattr(importlib.import_module(module), name)
+    except PluginError as error:
+        raise MethodError(f"the detector of {info.id}, {info.detector}, cannot be imported: {error}") from error
     missing = [method for method in _INTERFACE if not callable(getattr(found, method, None))]
     if missing:
         text = f"has no {', '.join(missing)}: see methods.detector.Detector"
@@ -91,12 +106,10 @@ def load(info: MethodInfo) -> "type[Detector]":
 @functools.cache
 def _installed() -> Registry:
     """What is installed does not change while a process lives, so it is read once."""
-    from importlib.metadata import entry_points
-
-    return discover(FOLDER, [Plugin(point.name, point.value) for point in entry_points(group=GROUP)])
+    return discover(FOLDER, [Plugin(point.name, point.value) for point in plugins.points(GROUP)])
 
 
-def discover(folder: Path, plugins: Iterable[Plugin] = ()) -> Registry:
+def discover(folder: Path, offered: Iterable[Plugin] = ()) -> Registry:
     """Methods of the recipe files in `folder` and of plug-ins; a plug-in never takes others down.
 
     Raises:
@@ -107,24 +120,34 @@ def discover(folder: Path, plugins: Iterable[Plugin] = ()) -> Registry:
     found: dict[str, MethodInfo] = {}
     for origin in sorted(documents, key=lambda origin: "variant_of" in documents[origin]):
         _add(found, _read(documents[origin], origin, found))
-    return _with_plugins(found, plugins)
+    return _with_plugins(found, offered)
 
 
-def _with_plugins(built_in: Mapping[str, MethodInfo], plugins: Iterable[Plugin]) -> Registry:
+def _with_plugins(built_in: Mapping[str, MethodInfo], offered: Iterable[Plugin]) -> Registry:
     found = dict(built_in)
     documents: dict[Plugin, dict[str, Any]] = {}
     failed: dict[str, str] = {}
-    for plugin in sorted(plugins, key=lambda plugin: (plugin.name, plugin.value)):
-        try:
+    ids: dict[str, str] = {}
+    for plugin in sorted(offered, key=lambda plugin: (plugin.name, plugin.value)):
+        with _kept_apart(plugin, failed):
             documents[plugin] = document(_plugin_text(plugin), _origin(plugin))
-        except MethodError as error:
-            failed[plugin.name] = str(error)
     for plugin in sorted(documents, key=lambda plugin: "variant_of" in documents[plugin]):
-        try:
+        ids[str(documents[plugin].get("id"))] = plugin.name
+        with _kept_apart(plugin, failed):
             _add(found, _read(documents[plugin], _origin(plugin), found))
-        except MethodError as error:
-            failed[plugin.name] = str(error)
-    return Registry(dict(sorted(found.items())), dict(sorted(failed.items())))
+    broken_ids = {id_: name for id_, name in ids.items() if name in failed and id_ not in found}
+    return Registry(dict(sorted(found.items())), dict(sorted(failed.items())), broken_ids)
+
+
+@contextlib.contextmanager
+def _kept_apart(plugin: Plugin, failed: dict[str, str]) -> Iterator[None]:
+    """A block that reads a plug-in's recipe: whatever is wrong with it is noted in `failed`."""
+    try:
+        yield
+    except MethodError as error:
+        failed[plugin.name] = str(error)
+    except Exception as error:  # noqa: BLE001 - whatever a plug-in does wrong, the others stay usable
+        failed[plugin.name] = f"{_origin(plugin)}: {type(error).__name__}: {error}"
 
 
 def _read(tables: Mapping[str, Any], origin: str, known: Mapping[str, MethodInfo]) -> MethodInfo:
@@ -143,21 +166,7 @@ def _origin(plugin: Plugin) -> str:
 
 
 def _plugin_text(plugin: Plugin) -> str:
-    package, colon, file = (part.strip() for part in plugin.value.partition(":"))
-    if not (package and colon and file.endswith(".toml")):
-        raise MethodError(f"{_origin(plugin)}: the entry point must name a recipe file as package:file.toml")
     try:
-        return (_folder(package) / file).read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError, ImportError, ValueError) as error:
-        raise MethodError(f"{_origin(plugin)}: the recipe file cannot be read: {error}") from None
-
-
-def _folder(package: str) -> Path:
-    """Folder of a package, found without importing it (or its parents, which `find_spec` would import)."""
-    top, *below = package.split(".")
-    spec = importlib.util.find_spec(top)
-    if spec is None:
-        raise ImportError(f"no package {top}")
-    roots = spec.submodule_search_locations or [str(Path(spec.origin or "").parent)]
-    folders = [Path(root, *below) for root in roots]
-    return next((folder for folder in folders if folder.is_dir()), folders[0])
+        return plugins.text(plugin.value, "recipe file")
+    except PluginError as error:
+        raise MethodError(f"{_origin(plugin)}: {error}") from None

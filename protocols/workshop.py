@@ -12,12 +12,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from protocols.building import Building, Progress
-from protocols.datasets import DatasetInfo, Prepare
+from protocols.datasets import DatasetInfo, Prepare, is_guest
 from protocols.errors import DataError, MissingError
 from protocols.folders import claimed, fresh
 from protocols.journal import Journal
 from protocols.manifest import MANIFEST, Dataset, build, read, write
 from protocols.naming import base_id
+from protocols.plugins import PluginError, guest
 
 if TYPE_CHECKING:
     from protocols.release import Release
@@ -239,7 +240,14 @@ def _key(release: "Release", target: Target) -> str:
 
 
 def _made(target: Target, work: Building, folder: Path) -> Dataset:
-    return build(target.id, folder, target.preparation()(work))
+    prepare = target.preparation()
+    if not is_guest(target.info):
+        return build(target.id, folder, prepare(work))
+    try:
+        with guest(DataError, OSError):
+            return build(target.id, folder, prepare(work))
+    except PluginError as error:
+        raise DataError(f"the plug-in of {target.id} fails to prepare it ({error}): tell its authors") from error
 
 
 def _held(targets: Sequence[Target], folder: Path, name: str) -> Sequence[Target]:

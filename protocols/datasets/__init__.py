@@ -10,9 +10,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from protocols import plugins
 from protocols.building import Building
 from protocols.manifest import Row
 from protocols.naming import base_id
+from protocols.plugins import PluginError
 
 ENTRY_POINTS = "swanbench.datasets"
 
@@ -110,6 +112,11 @@ def find(name: str) -> DatasetInfo | None:
     return _own().get(known) or infos().get(known)
 
 
+def is_guest(info: DatasetInfo) -> bool:
+    """Whether another package offers this dataset."""
+    return info.id not in _own()
+
+
 def leak_guard(name: str) -> bool:
     """The default of the split option `leak_guard` for a dataset: on for Mastcam, whose frames repeat."""
     info = find(name)
@@ -118,24 +125,28 @@ def leak_guard(name: str) -> bool:
 
 def discover() -> tuple[dict[str, DatasetInfo], dict[str, str]]:
     """Known datasets by id, and the entry points that could not be used with the reason."""
-    import importlib.metadata
-
     known, problems = _own(), {}
-    for point in importlib.metadata.entry_points(group=ENTRY_POINTS):
+    for point in plugins.points(ENTRY_POINTS):
         try:
-            offered = dict(point.load())
-            wrong = [id_ for id_, info in offered.items() if not isinstance(info, DatasetInfo) or info.id != id_]
-        except Exception as error:  # noqa: BLE001 - whatever a plug-in does wrong, the others stay usable
-            problems[point.name] = f"cannot load {point.value} ({type(error).__name__}: {error})"
-            continue
-        taken = sorted(offered.keys() & known.keys())
-        if wrong or taken:
-            problems[point.name] = (
-                f"{point.value} is no DatasetInfo under its own id, or takes a known id: {wrong or taken}"
-            )
-            continue
-        known |= offered
+            known |= _offered(point.value, known)
+        except PluginError as error:
+            problems[point.name] = str(error)
     return known, problems
+
+
+def _offered(value: str, known: Mapping[str, DatasetInfo]) -> dict[str, DatasetInfo]:
+    """The datasets of one entry point; raises PluginError where they cannot be used."""
+    named = plugins.load(value)
+    try:
+        with plugins.guest():
+            offered = dict(named)
+            wrong = [id_ for id_, info in offered.items() if not isinstance(info, DatasetInfo) or info.id != id_]
+    except PluginError as error:
+        raise PluginError(f"{value} is no mapping of ids to DatasetInfo ({error})") from error
+    taken = sorted(offered.keys() & known.keys())
+    if wrong or taken:
+        raise PluginError(f"{value} is no DatasetInfo under its own id, or takes a known id: {wrong or taken}")
+    return offered
 
 
 def _own() -> dict[str, DatasetInfo]:

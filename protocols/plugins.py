@@ -1,0 +1,78 @@
+"""What other packages offer by entry points, read or loaded so that a broken one costs itself alone."""
+
+import contextlib
+import importlib.util
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
+
+
+class PluginError(Exception):
+    """An entry point cannot be used; the text says why."""
+
+
+def points(group: str) -> "list[EntryPoint]":
+    """The entry points of a group, sorted by name and value."""
+    from importlib.metadata import entry_points
+
+    return sorted(entry_points(group=group), key=lambda point: (point.name, point.value))
+
+
+@contextlib.contextmanager
+def guest(*passed: type[Exception]) -> Iterator[None]:
+    """A block that runs code of a plug-in: what it prints goes to stderr, and whatever it raises is its own trouble.
+
+    Raises:
+        PluginError: the block called for an exit, or raised an error that is none of those that are `passed` on.
+    """
+    try:
+        with contextlib.redirect_stdout(sys.stderr):
+            yield
+    except (PluginError, *passed):
+        raise
+    except (Exception, SystemExit) as error:
+        raise PluginError(" ".join(f"{type(error).__name__}: {error}".split())) from error
+
+
+def load(value: str) -> Any:
+    """The object that `module:NAME` names.
+
+    Raises:
+        PluginError: it cannot be imported.
+    """
+    module, _, name = (part.strip() for part in value.partition(":"))
+    try:
+        with guest():
+            return getattr(importlib.import_module(module), name)
+    except PluginError as error:
+        raise PluginError(f"cannot load {value} ({error})") from error
+
+
+def text(value: str, what: str) -> str:
+    """What stands in the file that `package:file.toml` names, found without importing anything.
+
+    Raises:
+        PluginError: there is no such file, or it cannot be read; `what` is what the file should be.
+    """
+    package, colon, file = (part.strip() for part in value.partition(":"))
+    if not (package and colon and file.endswith(".toml")):
+        raise PluginError(f"the entry point must name a {what} as package:file.toml")
+    try:
+        return (_folder(package) / file).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError, ImportError, ValueError) as error:
+        raise PluginError(f"the {what} cannot be read: {error}") from None
+
+
+def _folder(package: str) -> Path:
+    """Folder of a package, found without importing it (or its parents, which `find_spec` would import)."""
+    top, *below = package.split(".")
+    spec = importlib.util.find_spec(top)
+    if spec is None:
+        raise ImportError(f"no package {top}")
+    roots = spec.submodule_search_locations or [str(Path(spec.origin or "").parent)]
+    folders = [Path(root, *below) for root in roots]
+    return next((folder for folder in folders if folder.is_dir()), folders[0])
