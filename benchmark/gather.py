@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from benchmark.errors import BenchError
+from benchmark.options import each_once
 from benchmark.settings import folders
 from methods.params import ParamValue, assignment
 from results import reference
@@ -41,13 +42,13 @@ def conditions(texts: Sequence[str]) -> dict[str, ParamValue]:
     """`PARAM=VALUE` texts as a mapping; the value is TOML, a bare word is a text, `none` is None.
 
     Raises:
-        BenchError: a text has another form.
+        BenchError: a text has another form, or a parameter is given twice.
     """
-    found: dict[str, ParamValue] = {}
+    found: list[tuple[str, ParamValue]] = []
     for text in texts:
         try:
             name, value = assignment(text)
         except ValueError as error:
             raise BenchError(f"--where {text}: give PARAM=VALUE {error}, such as --where optim.lr=1e-3") from None
-        found[name] = None if text.partition("=")[2].strip() == "none" else value
-    return found
+        found.append((name, None if text.partition("=")[2].strip() == "none" else value))
+    return each_once("--where", found)

@@ -84,6 +84,9 @@ def weights(where: Folders, *, deep: bool) -> tuple[tuple[Weights, ...], tuple[W
         for arch in files.ARCHITECTURES
     }
     usable = [one.weights for one in found if one.weights is not None]
+    named = [one.weights for one in found if one.weights is not None and one.source == files.ENV]
+    for arch in files.ARCHITECTURES:
+        problem = problem or files.several(arch, (file for file in named if file.arch == arch), files.ENV)
     labels = {
         arch: tuple(
             sorted({file.label for file in usable if file.arch == arch}, key=lambda label: not label.startswith("gen"))

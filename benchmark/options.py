@@ -1,8 +1,8 @@
 """What several verbs share: the results option, comma-separated lists, what they say on stdout and stderr."""
 
 import os
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
@@ -11,6 +11,8 @@ from protocols.text import printable, printable_json, printable_line
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+_Value = TypeVar("_Value")
 
 
 class CommaList(click.ParamType[Any]):
@@ -49,18 +51,27 @@ def parse_options(assignments: tuple[str, ...], *, deduplicate: bool) -> dict[st
     """Split options from `OPTION=VALUE` texts; the value is TOML, a bare word is a text.
 
     Raises:
-        BenchError: a text has another form.
+        BenchError: a text has another form, or an option is given twice.
     """
     from methods.params import assignment
 
-    options: dict[str, str | int | float | bool] = {"deduplicate": True} if deduplicate else {}
+    options: list[tuple[str, str | int | float | bool]] = [("deduplicate", True)] if deduplicate else []
     for text in assignments:
         try:
-            name, value = assignment(text)
+            options.append(assignment(text))
         except ValueError as error:
             raise BenchError(f"--split {text}: give OPTION=VALUE {error}, such as --split limit_test=100") from None
-        options[name] = value
-    return options
+    return each_once("--split", options)
+
+
+def each_once(option: str, values: Iterable[tuple[str, _Value]]) -> dict[str, _Value]:
+    """Values by name; raises BenchError where two have one name, so that none wins silently."""
+    found: dict[str, _Value] = {}
+    for name, value in values:
+        if name in found:
+            raise BenchError(f"{option} gives {name} twice, {found[name]} and {value}: give it once")
+        found[name] = value
+    return found
 
 
 def results_option(function: Callable[..., Any]) -> Callable[..., Any]:

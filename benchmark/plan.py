@@ -1,6 +1,6 @@
 """From a suite and a selection to runs with keys: cached, missing, failed before, or blocked and why."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Sequence
 
 from benchmark.errors import BenchError
 from benchmark.names import near
@@ -9,7 +9,10 @@ from benchmark.planner import Planner
 from benchmark.resources import Resources
 from benchmark.settings import Folders
 from benchmark.suite import Selection, Suite, expand, parts
+from methods import registry
 from methods.params import RECIPES
+from protocols import options, rules
+from protocols.errors import DataError
 from results.store import Store
 
 
@@ -26,19 +29,42 @@ def plan(
 
     Raises:
         BenchError: a selected method, dataset, class or recipe does not exist, or nothing is left.
-        DataError: a selected share of labelled anomalies is none.
-        MethodError: `--set` names no parameter, or a value that it cannot have.
+        DataError: a selected share of labelled anomalies is none, or a split option cannot be.
+        MethodError: `--set` names no parameter, or a value that it cannot have; or `--weights` or BENCH_WEIGHTS names
+            nothing that can be used.
     """
     recipe = request.recipe or suite.recipe
     if recipe not in RECIPES:
         raise BenchError(f"unknown recipe '{recipe}'{near(recipe, RECIPES)}")
+    together = parts(suite, selection)
+    _check_sets(request, {name for part, own in together for name in own.methods or part.methods})
+    _check_split_options(request, [part.rule for part, _ in together])
     resources = Resources(folders, tuple(request.weights), quick=recipe == "quick", notify=notify)
+    resources.check_weights()
     runs = [
-        planned
-        for part, own in parts(suite, selection)
-        for planned in _planned(Planner(part, recipe, request, resources, store), own)
+        planned for part, own in together for planned in _planned(Planner(part, recipe, request, resources, store), own)
     ]
     return Plan(suite=suite, recipe=recipe, runs=tuple(runs))
+
+
+def _check_sets(request: Request, methods: Collection[str]) -> None:
+    """Refuse to set parameters of a method that is none of those to be run; raises BenchError, MethodError."""
+    for name in request.sets:
+        if name not in methods:
+            registry.get(name)
+            raise BenchError(f"--set {name}...: no run of {name} is asked for: leave it out, or add it to --method")
+
+
+def _check_split_options(request: Request, rules_asked: Sequence[str]) -> None:
+    """Refuse split options that none of the rules has, or in other values; raises DataError."""
+    refused: list[DataError] = []
+    for rule in rules_asked:
+        try:
+            options.parse(request.split_options, rules.get(rule).OPTIONS, rule, options.Options())
+        except DataError as error:
+            refused.append(error)
+    if len(refused) == len(rules_asked):
+        raise refused[0]
 
 
 def _planned(planner: Planner, selection: Selection) -> list[PlannedRun]:

@@ -73,7 +73,10 @@ class PlannedFit:
 
 @dataclass(frozen=True)
 class PlannedRun:
-    """One wanted run: its state, the reason where it is blocked; all that a worker needs of it where it is not."""
+    """One wanted run: its state, the reason where it is blocked; all that a worker needs of it where it is not.
+
+    `is_refused` says that what was asked for blocks it, not what this machine lacks.
+    """
 
     wanted: Wanted
     state: State
@@ -83,6 +86,7 @@ class PlannedRun:
     evaluation: Evaluation | None = None
     fit: PlannedFit | None = None
     record: Record | None = None
+    is_refused: bool = False
 
     @property
     def is_of_other_code(self) -> bool:
@@ -129,6 +133,11 @@ class Plan:
 
     def count(self, state: State) -> int:
         return sum(run.state == state for run in self.runs)
+
+    @property
+    def is_refused(self) -> bool:
+        """Whether nothing is left to run for what was asked."""
+        return self.count("blocked") == len(self.runs) and any(run.is_refused for run in self.runs)
 
     def tasks(self, states: Collection[State]) -> list[Task]:
         """The fits behind the runs in `states`, each once, in the order of the plan, a source before what needs it."""

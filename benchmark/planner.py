@@ -17,6 +17,7 @@ from methods.info import MethodInfo
 from methods.measuring import Measures
 from methods.params import PER_DATASET, ParamValue
 from methods.recipe import EVALUATION, Resolved, resolve
+from methods.weights import WrongWeightsError
 from protocols import datasets, prepare
 from protocols.draw import list_fingerprint
 from protocols.errors import DataError
@@ -30,6 +31,10 @@ from results.store import Store
 
 class BlockedError(Exception):
     """Why a run cannot be made here and now."""
+
+
+class RefusedError(Exception):
+    """What the command line asks of a run cannot be."""
 
 
 def _no_detector(method: str) -> str:
@@ -96,11 +101,13 @@ class Planner:
             return ()
 
     def planned(self, wanted: Wanted) -> PlannedRun:
-        """The run with its key and state, or why it is blocked."""
+        """The run with its key and state, or why it is blocked; raises WrongWeightsError."""
         try:
             return self._planned(wanted)
-        except (BlockedError, DataError, MethodError) as error:
-            return PlannedRun(wanted, "blocked", str(error))
+        except WrongWeightsError:
+            raise
+        except (BlockedError, RefusedError, DataError, MethodError) as error:
+            return PlannedRun(wanted, "blocked", str(error), is_refused=isinstance(error, RefusedError))
 
     def _planned(self, wanted: Wanted) -> PlannedRun:
         info = self.methods.get(wanted.method)
@@ -169,11 +176,16 @@ class Planner:
         return self.suite.rule, wanted
 
     def _split(self, rule: str, info: MethodInfo, wanted: Wanted) -> Split:
-        options = {**self.suite.options, **info.split(self.recipe), **self.request.split_options}
+        own = {**self.suite.options, **info.split(self.recipe)}
         # A method without anomalies is scored on the test set of the ten-shot split (design section 6).
         coordinates = asdict(wanted) | {"shots": TEN if wanted.shots is None else wanted.shots}
         dataset = self.resources.dataset(wanted.dataset)
-        return self.resources.split(rule, dataset, self._split_seed(wanted), coordinates, options)
+        drawn = functools.partial(self.resources.split, rule, dataset, self._split_seed(wanted), coordinates)
+        try:
+            return drawn(own | dict(self.request.split_options))
+        except DataError as error:
+            drawn(own)  # where this fails too, the data lack something
+            raise RefusedError(str(error)) from error
 
     def _split_seed(self, wanted: Wanted) -> int:
         return wanted.seed if self.request.split_seed is None else self.request.split_seed
@@ -230,7 +242,10 @@ class Planner:
         return Measures(asked, {arch: self.resources.weights(arch, auto=False) for arch in measuring.networks(asked)})
 
     def _resolve(self, method: str, dataset: str) -> Resolved:
-        return resolve(self.methods[method], self.recipe, dataset, self.request.sets.get(method, {}))
+        try:
+            return resolve(self.methods[method], self.recipe, dataset, self.request.sets.get(method, {}))
+        except MethodError as error:
+            raise RefusedError(str(error)) from error
 
     def _evaluation(self, params: Mapping[str, ParamValue]) -> Evaluation:
         """How test images are put to the detector; part of the key only where scores depend on it."""

@@ -7,6 +7,7 @@ from benchmark.code_digest import CodeDigests
 from benchmark.settings import Folders
 from methods.errors import MethodError
 from methods.weights import AUTO, WeightsFile
+from methods.weights import check as check_weights
 from methods.weights import find as find_weights
 from protocols import prepare, rules
 from protocols.errors import DataError
@@ -45,6 +46,10 @@ class Resources:
             raise opened
         return opened
 
+    def check_weights(self) -> None:
+        """Refuse what `--weights` cannot name; raises what `methods.weights.check` raises."""
+        check_weights(self._options, allow_auto=self._quick)
+
     def weights(self, arch: str, *, auto: bool = True) -> WeightsFile:
         """The weights of an architecture; raises what `methods.weights.find` raises.
 
@@ -60,6 +65,7 @@ class Resources:
                     hub_dir=self._folders.hub,
                     cache_dir=self._folders.cache,
                     allow_auto=self._quick and auto,
+                    notify=self._notify,
                 )
             except MethodError as error:
                 self._found[arch, auto] = error

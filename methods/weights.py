@@ -9,7 +9,7 @@ import hashlib
 import json
 import os
 import tempfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 RANDOM = "random"
 AUTO = "auto"
+ENV = "BENCH_WEIGHTS"
 ARCHITECTURES = ("resnet18", "vgg16", "inception_v3", "fid_inception_v3")
 """The last two are measured with only; the last is known by its digest alone, its tensors are like the one before."""
 SUFFIXES = (".pth", ".pt")
@@ -87,6 +88,10 @@ class Found(msgspec.Struct, frozen=True):
     seen: bool = True
 
 
+class WrongWeightsError(MethodError):
+    """What --weights or BENCH_WEIGHTS names cannot be used: wrong input, where other errors mean that weights lack."""
+
+
 class _UnseenError(MethodError):
     """A file was never looked into, and may not be now."""
 
@@ -96,6 +101,10 @@ class _Option(msgspec.Struct, frozen=True):
 
     value: str
     arch: str | None = None
+
+    @property
+    def text(self) -> str:
+        return f"{self.arch}={self.value}" if self.arch else self.value
 
 
 class _Place(msgspec.Struct, frozen=True):
@@ -107,6 +116,20 @@ class _Place(msgspec.Struct, frozen=True):
     arch: str | None = None
 
 
+class _Seen(msgspec.Struct, frozen=True):
+    """What is in some places: files of one architecture, and sentences on those of others and on unusable ones."""
+
+    files: list[WeightsFile]
+    others: list[str]
+    problems: list[str]
+
+    @property
+    def reason(self) -> str:
+        """Why there is no file of the architecture."""
+        first, *rest = [*self.problems, *self.others] or [f"no file there ends in {' or '.join(SUFFIXES)}"]
+        return f"{first} (and {len(rest)} more: see bench weights list)" if rest else first
+
+
 def find(
     arch: str,
     *,
@@ -116,36 +139,62 @@ def find(
     cache_dir: Path,
     allow_auto: bool,
     genuine: Sequence[Genuine] = GENUINE,
+    notify: Callable[[str], None] | None = None,
 ) -> WeightsFile:
     """Weights of an architecture: from `options` (`random`, `auto`, `FILE`, `ARCH=FILE`), `env`, or torch's hub cache.
 
     `env` is the value of BENCH_WEIGHTS, a file or a folder. With `allow_auto` (recipe quick) random weights stand in
     for missing ones; the label says so. What a file was found to hold is remembered in `cache_dir` by its digest.
+    `notify` is told why nothing of `env` could be used, where something else is.
 
     Raises:
-        MethodError: nothing was found, a named file cannot be used, or a file has a genuine one's name alone.
+        WrongWeightsError: what `options` or `env` name is not there, cannot be used, or is more than one file.
+        MethodError: nothing was found, or a file has a genuine one's name alone.
     """
     if arch not in ARCHITECTURES:
         raise MethodError(f"no weights are known for '{arch}': {_which(arch)}")
+    check(options, allow_auto=allow_auto)
     chosen = _options(arch, options)
-    words = {option.value for option in chosen}
-    if AUTO in words and not allow_auto:
-        raise MethodError("--weights auto is for recipe quick alone: pass --weights FILE, or --weights random")
-    files = _of_arch(arch, _option_places(chosen), cache_dir, genuine)
-    if len({file.digest for file in files}) > 1:
-        names = " and ".join(str(file.path) for file in files)
-        raise MethodError(f"--weights names more than one file for {arch}: keep one of {names}")
+    seen = _of_arch(arch, _option_places(chosen), cache_dir, genuine)
     random = WeightsFile(arch, None, RANDOM, RANDOM)
-    if not files and RANDOM in words:
+    if seen.files:
+        return _only(arch, seen.files, "--weights")
+    if RANDOM in {option.value for option in chosen}:
         return random
-    files = files or _of_arch(arch, _env_places(env), cache_dir, genuine)
-    files = files or _of_arch(arch, _hub_places(hub_dir, genuine), cache_dir, genuine)
-    if files:
-        return min(files, key=lambda file: not file.label.startswith("genuine:"))
-    if allow_auto:
-        return random
-    text = "set BENCH_WEIGHTS to a file, or pass --weights FILE, or --weights random for a smoke test"
-    raise MethodError(f"no weights for {arch}: {text}")
+    seen = _of_arch(arch, _env_places(env), cache_dir, genuine)
+    if seen.files:
+        return _only(arch, seen.files, ENV)
+    files = _of_arch(arch, _hub_places(hub_dir, genuine), cache_dir, genuine).files
+    unusable = f"{ENV} names {env}, without usable weights of {arch}: {seen.reason}" if env else ""
+    if not files and not allow_auto:
+        text = f"set {ENV} to a file, or pass --weights FILE, or --weights random for a smoke test"
+        raise MethodError(f"no weights for {arch}: {unusable or text}")
+    if unusable and notify and (seen.problems or not seen.others or not files):
+        notify(unusable)
+    return files[0] if files else random
+
+
+def check(options: Sequence[str], *, allow_auto: bool) -> None:
+    """Refuse what `--weights` cannot name, whatever networks are needed; looks into no file.
+
+    Raises:
+        WrongWeightsError: an unknown network, one that is named twice, a file that cannot be read, or `auto` where it
+            is not allowed.
+    """
+    for arch in ARCHITECTURES:
+        chosen = _options(arch, options)
+        values = {option.value for option in chosen}
+        if AUTO in values and not allow_auto:
+            text = "--weights auto is for recipe quick alone: pass --weights FILE, or --weights random"
+            raise WrongWeightsError(text)
+        if values >= {RANDOM, AUTO} or (len(chosen) > 1 and chosen[0].arch):
+            names = " and ".join(f"--weights {option.text}" for option in chosen)
+            raise WrongWeightsError(f"{names} contradict each other: keep one")
+        for place in _option_places(chosen):
+            try:
+                place.path.open("rb").close()
+            except OSError as error:
+                raise WrongWeightsError(_unreadable(place.path, error)) from None
 
 
 def listing(
@@ -166,7 +215,7 @@ def listing(
     """
     asked = [place for arch in ARCHITECTURES for place in _option_places(_options(arch, options))]
     places = [*dict.fromkeys(asked), *_env_places(env), *_hub_places(hub_dir, genuine)]
-    found = {}
+    found: dict[tuple[str, Path], Found] = {}
     for place in places:
         try:
             weights = identify(place.path, cache_dir=cache_dir, genuine=genuine, look_inside=look_inside)
@@ -238,7 +287,7 @@ def _options(arch: str, options: Iterable[str]) -> list[_Option]:
         if not equals or not name.isidentifier() or _is_file(Path(option)):
             general.append(_Option(option))
         elif name not in ARCHITECTURES:
-            raise MethodError(f"--weights {option}: no network '{name}': {_which(name)}")
+            raise WrongWeightsError(f"--weights {option}: no network '{name}': {_which(name)}")
         elif name == arch:
             own.append(_Option(value, arch))
     return own or general
@@ -255,14 +304,14 @@ def _env_places(env: str | None) -> list[_Place]:
     path = _path(env)
     try:
         if not path.exists():
-            raise MethodError(f"BENCH_WEIGHTS names {path}, which is not there: give a file or a folder")
+            raise WrongWeightsError(f"{ENV} names {path}, which is not there: give a file or a folder")
         inside = sorted(path.iterdir()) if path.is_dir() else None
     except OSError as error:
         text = "give another file or folder"
-        raise MethodError(f"BENCH_WEIGHTS names {path}, which cannot be read: {error.strerror}: {text}") from None
+        raise WrongWeightsError(f"{ENV} names {path}, which cannot be read: {error.strerror}: {text}") from None
     if inside is None:
-        return [_Place("BENCH_WEIGHTS", path, named=True)]
-    return [_Place("BENCH_WEIGHTS", file) for file in inside if file.suffix in SUFFIXES and _is_file(file)]
+        return [_Place(ENV, path, named=True)]
+    return [_Place(ENV, file) for file in inside if file.suffix in SUFFIXES and _is_file(file)]
 
 
 def _hub_places(hub_dir: Path, genuine: Sequence[Genuine]) -> list[_Place]:
@@ -285,22 +334,46 @@ def _is_file(path: Path) -> bool:
         return False
 
 
-def _of_arch(arch: str, places: Iterable[_Place], cache_dir: Path, genuine: Sequence[Genuine]) -> list[WeightsFile]:
-    """The usable files of one architecture. A folder's other files are passed over, but no impostor of its own."""
+def _of_arch(arch: str, places: Iterable[_Place], cache_dir: Path, genuine: Sequence[Genuine]) -> _Seen:
+    """What is in these places. A folder's unusable files are passed over, but no impostor of the architecture's own."""
     own_names = {known.name for known in genuine if known.arch == arch}
-    files = []
+    seen = _Seen([], [], [])
     for place in places:
         try:
             file = identify(place.path, cache_dir=cache_dir, genuine=genuine)
-        except MethodError:
-            if place.named or place.path.name in own_names:
+        except MethodError as error:
+            if place.named:
+                raise WrongWeightsError(str(error)) from error
+            if place.path.name in own_names:
                 raise
+            seen.problems.append(str(error))
             continue
         if place.arch not in {None, file.arch}:
-            raise MethodError(f"{place.path} holds {file.arch}, not {place.arch}: name it --weights {file.arch}=FILE")
+            text = f"{place.path} holds {file.arch}, not {place.arch}: name it --weights {file.arch}=FILE"
+            raise WrongWeightsError(text)
         if file.arch == arch:
-            files.append(file)
-    return files
+            seen.files.append(file)
+        else:
+            seen.others.append(f"{place.path} holds {file.arch}")
+    return seen
+
+
+def _only(arch: str, files: Sequence[WeightsFile], source: str) -> WeightsFile:
+    """The one file that was named for an architecture; copies of it count once."""
+    text = several(arch, files, source)
+    if text:
+        raise WrongWeightsError(text)
+    return files[0]
+
+
+def several(arch: str, files: Iterable[WeightsFile], source: str) -> str:
+    """What is wrong with files that `source` names for one architecture: nothing, or that they differ."""
+    by_digest: dict[str, str] = {}
+    for file in files:
+        by_digest.setdefault(file.digest, str(file.path))
+    if len(by_digest) < 2:
+        return ""
+    return f"{source} names more than one file for {arch}: keep one of {' and '.join(by_digest.values())}"
 
 
 def _digest(path: Path) -> str:
@@ -308,7 +381,11 @@ def _digest(path: Path) -> str:
         with path.open("rb") as stream:
             return hashlib.file_digest(stream, "sha256").hexdigest()
     except OSError as error:
-        raise MethodError(f"weights file {path} cannot be read: {error.strerror}: give another path") from None
+        raise MethodError(_unreadable(path, error)) from None
+
+
+def _unreadable(path: Path, error: OSError) -> str:
+    return f"weights file {path} cannot be read: {error.strerror}: give another path"
 
 
 def _remembered(note: Path) -> tuple[str, str] | None:

@@ -32,7 +32,9 @@ def guest(*passed: type[Exception]) -> Iterator[None]:
     try:
         with contextlib.redirect_stdout(sys.stderr):
             yield
-    except (PluginError, *passed):
+    except PluginError:
+        raise
+    except passed:
         raise
     except (Exception, SystemExit) as error:
         raise PluginError(" ".join(f"{type(error).__name__}: {error}".split())) from error

@@ -6,7 +6,16 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from benchmark.errors import BenchError
-from benchmark.options import CommaList, accept_stale_option, note, parse_options, results_option, say, say_page
+from benchmark.options import (
+    CommaList,
+    accept_stale_option,
+    each_once,
+    note,
+    parse_options,
+    results_option,
+    say,
+    say_page,
+)
 
 if TYPE_CHECKING:
     from benchmark.execute import Again
@@ -104,10 +113,11 @@ def command(**options: Any) -> int:
         notify=note,
     )
     all_blocked = planned.count("blocked") == len(planned.runs)
-    if options["plan_only"] or not all_blocked:
+    plan_only = options["plan_only"] and not planned.is_refused
+    if plan_only or not all_blocked:
         overview.say_blocked(planned, note)
     overview.say_code(planned, note)
-    if options["plan_only"]:
+    if plan_only:
         for line in overview.lines(planned, store):
             say(line)
         return 0
@@ -220,9 +230,10 @@ def _print_tables(planned: "Plan", store: "Store", layouts: "list[Layout]", *, a
 def _assignments(texts: tuple[str, ...]) -> dict[str, dict[str, Any]]:
     from methods.recipe import parse_assignment
 
+    parsed = [parse_assignment(text) for text in texts]
+    each_once("--set", ((f"{method}.{name}", value) for method, name, value in parsed))
     sets: dict[str, dict[str, Any]] = {}
-    for text in texts:
-        method, name, value = parse_assignment(text)
+    for method, name, value in parsed:
         sets.setdefault(method, {})[name] = value
     return sets
 

@@ -33,12 +33,15 @@ seeds = [0]
 tiny = ["bar", "dot"]
 """
 
-SMALL = [
-    word
+BUDGETS = {
+    method: [
+        word
+        for setting in ("img_size=32", "budget.epochs=1", "budget.steps=2", "batch.size=6", f"batch.seen={seen}")
+        for word in ("--set", f"{method}.{setting}")
+    ]
     for method, seen in (("dra", 2), ("devnet", 3))
-    for setting in ("img_size=32", "budget.epochs=1", "budget.steps=2", "batch.size=6", f"batch.seen={seen}")
-    for word in ("--set", f"{method}.{setting}")
-]
+}
+SMALL = [word for words in BUDGETS.values() for word in words]
 
 
 @dataclass
@@ -85,8 +88,10 @@ class House:
         return subprocess.CompletedProcess(words, process.returncode, out, err)
 
     def run(self, *words):
-        """The small suite with its small budget."""
-        return self.bench("run", "--suite", self.suite, *SMALL, *words)
+        """The small suite with the small budget of its methods, or of those that are selected."""
+        methods = words[words.index("--method") + 1].split(",") if "--method" in words else BUDGETS
+        small = [word for name in BUDGETS if name in methods for word in BUDGETS[name]]
+        return self.bench("run", "--suite", self.suite, *small, *words)
 
     def listed(self):
         return json.loads(self.bench("results", "list", "--json").stdout)

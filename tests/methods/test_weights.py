@@ -6,6 +6,7 @@ import http.server
 import os
 import pickle
 import re
+import shutil
 import socket
 import subprocess
 import sys
@@ -18,7 +19,7 @@ from torchvision.models import resnet18, vgg16
 
 from methods import weights, weights_content, weights_fetch
 from methods.errors import MethodError
-from methods.weights import Genuine, WeightsFile, find, identify, listing, read
+from methods.weights import Genuine, WeightsFile, WrongWeightsError, find, identify, listing, read
 from methods.weights_fetch import fetch
 
 ROOT = Path(__file__).parents[2]
@@ -236,14 +237,49 @@ def test_an_option_beats_the_variable_and_the_variable_the_cache(genuine, look, 
     assert look(genuine=known).path == hub / path.name
 
 
-def test_in_a_folder_the_genuine_file_comes_first_then_the_name(genuine, look, save):
+def test_a_folder_that_has_two_files_of_a_network_is_refused_as_two_options_are(genuine, look, save):
     path, known = genuine
-    b, a = save("folder/b.pth", trunk_state(value=1)), save("folder/a.pth", trunk_state(value=2))
-    (a.parent / "notes.txt").write_text("no weights")
+    first, others = save("folder/a.pth", trunk_state()), []
+    (first.parent / "notes.txt").write_text("no weights")
     save("folder/0.pth", {"epoch": 3})
-    assert look(env=str(a.parent), genuine=known).path == a
-    path.rename(b.parent / "z.pth")
-    assert look(env=str(a.parent), genuine=known).path == b.parent / "z.pth"
+    save("folder/vgg.pth", trunk_state("vgg16"))
+    shutil.copy(first, first.with_name("copy.pth"))
+    assert look(env=str(first.parent), genuine=known, notify=others.append).digest == digest(first)
+    assert others == []
+    path.rename(first.parent / path.name)
+    with pytest.raises(
+        WrongWeightsError, match=r"BENCH_WEIGHTS names more than one file for resnet18: keep one of .*a.pth"
+    ):
+        look(env=str(first.parent), genuine=known)
+    assert look("vgg16", env=str(first.parent), genuine=known).path == first.with_name("vgg.pth")
+
+
+def test_what_is_wrong_with_the_files_of_a_folder_is_told_whatever_is_taken_instead(genuine, look, save, tmp_path):
+    path, known = genuine
+    save("folder/nested.pth", {"state_dict": trunk_state(), "epoch": 90})
+    said = []
+    folder = str(tmp_path / "folder")
+    assert look(env=folder, allow_auto=True, notify=said.append).label == "random"
+    with pytest.raises(MethodError, match=r"no weights for resnet18: .*nested.pth holds more than tensors"):
+        look(env=folder)
+    hub = tmp_path / "hub" / "checkpoints" / path.name
+    hub.parent.mkdir(parents=True)
+    path.rename(hub)
+    assert look(env=folder, genuine=known, notify=said.append).path == hub
+    assert len(said) == 2
+    assert all("nested.pth holds more than tensors" in text and "BENCH_WEIGHTS names" in text for text in said)
+
+
+def test_a_folder_of_another_network_is_told_where_random_weights_stand_in_and_else_not(genuine, look, save, tmp_path):
+    path, known = genuine
+    folder, said = str(save("folder/vgg.pth", trunk_state("vgg16")).parent), []
+    assert look(env=folder, allow_auto=True, notify=said.append).label == "random"
+    assert "vgg.pth holds vgg16" in said[0]
+    hub = tmp_path / "hub" / "checkpoints" / path.name
+    hub.parent.mkdir(parents=True)
+    path.rename(hub)
+    assert look(env=folder, genuine=known, notify=said.append).path == hub
+    assert len(said) == 1
 
 
 def test_a_file_of_another_network_leaves_the_other_places_open(look, save):
@@ -262,9 +298,12 @@ def test_options_that_contradict_or_name_nothing_are_refused(look, save, tmp_pat
         ([str(resnet), str(other)], f"--weights names more than one file for resnet18: keep one of {resnet} and"),
         ([str(tmp_path / "gone.pth")], "gone.pth cannot be read: No such file or directory"),
         ([str(tmp_path)], "cannot be read: Is a directory"),
+        ([f"resnet18={resnet}", f"resnet18={other}"], "contradict each other: keep one"),
+        ([f"resnet18={resnet}", "resnet18=random"], "contradict each other: keep one"),
+        ([f"vgg16={vgg}", "vgg16=random"], "contradict each other: keep one"),
     ]
     for options, text in cases:
-        with pytest.raises(MethodError) as caught:
+        with pytest.raises(WrongWeightsError) as caught:
             look(options=options)
         assert text in str(caught.value)
     with pytest.raises(MethodError, match=r"BENCH_WEIGHTS names .*gone, which is not there: give a file or a folder"):
