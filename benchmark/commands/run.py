@@ -105,7 +105,7 @@ def command(**options: Any) -> int:
             split_seed=options["split_seed"],
             weights=options["weights"],
             precision=options["precision"],
-            device=_device(options["device"]),
+            device=_device(options["device"], is_here=options["address"] is None),
             accept_stale_code=options["accept_stale_code"],
         ),
         folders=where,
@@ -247,7 +247,13 @@ def _check_engine(options: dict[str, Any]) -> None:
         raise BenchError("with --address give --threads too: the cores of one of its workers")
 
 
-def _device(name: str) -> str:
-    if name != "cpu" and not re.fullmatch(r"cuda(:\d+)?", name):
+def _device(name: str, *, is_here: bool) -> str:
+    """The device as it was given; one that is to be used here must be here."""
+    from benchmark.machine import lacking_device
+
+    if name != "cpu" and not re.fullmatch(r"cuda(:\d+)?", name, re.ASCII):
         raise BenchError(f"unknown device '{name}': give cpu or cuda")
+    lacking = lacking_device(name) if is_here else ""
+    if lacking:
+        raise BenchError(f"no device '{name}' on this machine, {lacking}: give --device cpu, or run where one is")
     return name
