@@ -7,6 +7,7 @@ from importlib import import_module
 import click
 
 import benchmark.commands
+from benchmark import interrupts, streams
 from benchmark.errors import BenchError
 from benchmark.names import near
 from benchmark.options import note
@@ -18,7 +19,6 @@ from results.errors import ResultsError
 
 KNOWN_TROUBLE = (BenchError, DataError, MethodError, ReportError, ResultsError)
 WRONG_INPUT = 2
-INTERRUPTED = 130
 
 
 class Verbs(click.Group):
@@ -53,6 +53,8 @@ def bench() -> None:
 
 def main(args: list[str] | None = None) -> None:
     """Run the command line and leave with its exit status; no traceback for anything a person can type."""
+    streams.secure()
+    interrupts.patient()
     sys.exit(status(args))
 
 
@@ -68,10 +70,12 @@ def status(args: list[str] | None = None) -> int:
         return WRONG_INPUT
     except (KeyboardInterrupt, click.Abort):
         note("bench: interrupted; finished runs are kept, the same command goes on from there")
-        return INTERRUPTED
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
+        return interrupts.INTERRUPTED
+    except streams.StreamError as error:
+        if error.is_left:
+            return 0
+        note(f"bench: {error}")
+        return WRONG_INPUT
     return outcome if isinstance(outcome, int) else 0
 
 
