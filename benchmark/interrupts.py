@@ -1,5 +1,6 @@
 """Ctrl-C pressed more than once: the first stops what is at work, a second does no harm to the clean-up."""
 
+import atexit
 import os
 import signal
 from types import FrameType
@@ -26,7 +27,9 @@ class _Patience:
 def patient() -> None:
     """Raise KeyboardInterrupt for the first Ctrl-C alone; the second is let pass, the third ends this process at once.
 
-    Where Ctrl-C is ignored (as a shell's background jobs do) it stays so.
+    Where Ctrl-C is ignored (as a shell's background jobs do) it stays so. The last moments of this process, when Python
+    takes its handlers away, are not interrupted at all.
     """
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         signal.signal(signal.SIGINT, _Patience())
+        atexit.register(signal.signal, signal.SIGINT, signal.SIG_IGN)
