@@ -65,13 +65,17 @@ class Queue:
 
 @dataclass(frozen=True)
 class Engine:
-    """Executes `jobs` tasks at the same time; `finished` hears of each, `tick` is called while waiting."""
+    """Executes `jobs` tasks at the same time.
+
+    `finished` hears of each, `waiting` of those that another call holds; `tick` is called while waiting.
+    """
 
     where: Machine
     workers: Opener
     jobs: int
     again: Again
     finished: Callable[[Task, Outcome], None]
+    waiting: Callable[[Task, Outcome], None]
     tick: Callable[[], None]
 
     def run(self, tasks: Sequence[Task]) -> None:
@@ -119,6 +123,7 @@ class Engine:
                         outcome = _outcome(future)
                         task = running.pop(future)
                         if outcome.state == "busy":
+                            self.waiting(task, outcome)
                             busy += [task, *queue.take_behind(task)]
                         else:
                             self._end(queue, task, outcome)

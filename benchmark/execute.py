@@ -92,7 +92,7 @@ def _outcome(
     try:
         with store.claim(task.key) as mine:
             if not mine:
-                return Outcome("busy")
+                return Outcome("busy", str(store.holder(task.key)))
             found = {run.spec.key: store.get(run.spec.key) for run in task.runs}
             runs = [run for run in task.runs if _is_due(found[run.spec.key], again)]
             if not runs and not task.is_source:

@@ -59,6 +59,12 @@ def of_place(place: Place) -> Iterator[Finding]:
     if place.locks is False:
         text = f"locks do not work in {what}, so that two calls would do the same fit: {other} on a local disk"
         yield Finding(hinders=True, text=text)
+    elif place.by_files:
+        text = (
+            f"there are no locks in {what}: a call that is killed on another machine leaves claims that have to be "
+            f"removed by hand, which bench run names: {other} on a local disk"
+        )
+        yield Finding(hinders=False, text=text)
     elif place.is_network and place.name == "results":
         text = (
             f"{what} is on a network file system ({place.system}), where locks may not reach other machines: let one "

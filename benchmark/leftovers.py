@@ -11,6 +11,7 @@ from pathlib import Path
 
 from benchmark.settings import Folders
 from results import scan
+from results.locks import is_locked
 from results.record import Record
 from results.removal import Item, item, remove
 from results.store import Store
@@ -45,7 +46,7 @@ def find(where: Folders, *, stores: bool = False, fits: bool = False) -> Leftove
         *_notes(where.cache),
         *_temporary(where, remarks),
     ]
-    locked = [one for one in items if one.lock is not None and scan.is_locked(one.lock)]
+    locked = [one for one in items if one.lock is not None and is_locked(one.lock)]
     remarks += [f"left, a living process is at work on it: {one.kind} {one.name}" for one in locked]
     return Leftovers(tuple(one for one in items if one not in locked), tuple(remarks))
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmark.settings import Folders
-from results.scan import is_locked
+from results.locks import has_locks, is_locked
 
 _NETWORK = {"9p", "afs", "beegfs", "ceph", "cifs", "glusterfs", "gpfs", "lustre", "nfs", "nfs4", "smb3", "smbfs"}
 _NETWORK_FUSE = {"fuse.gcsfuse", "fuse.glusterfs", "fuse.rclone", "fuse.s3fs", "fuse.sshfs"}
@@ -21,7 +21,8 @@ class Place:
 
     `origin` is the option or variable that names it, or `default`; `free` in bytes; `system` is the type of the file
     system. `locks` says whether locks work there on this machine, None where it was not tried. What is told of a folder
-    that is not there yet is told of the nearest one above it.
+    that is not there yet is told of the nearest one above it. `by_files` where there are no locks, so that files that
+    stay behind a killed call stand for them.
     """
 
     name: str
@@ -33,6 +34,7 @@ class Place:
     free: int
     system: str
     locks: bool | None
+    by_files: bool = False
 
     @property
     def is_network(self) -> bool:
@@ -53,6 +55,8 @@ def _place(name: str, path: Path, origin: str) -> Place:
     nearest = next((folder for folder in (path, *path.parents) if _is_there(folder)), Path(path.anchor))
     there = nearest == path
     writable = _is_writable(nearest, there=there)
+    is_tried = there and writable and name == "results"
+    by_files = is_tried and not has_locks(path)
     return Place(
         name=name,
         path=str(path),
@@ -62,7 +66,8 @@ def _place(name: str, path: Path, origin: str) -> Place:
         writable=writable,
         free=shutil.disk_usage(nearest).free,
         system=file_system(nearest),
-        locks=_do_locks_work(path) if there and writable and name == "results" else None,
+        locks=_do_locks_work(path) if is_tried and not by_files else None,
+        by_files=by_files,
     )
 
 

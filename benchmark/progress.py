@@ -34,6 +34,7 @@ class Progress:
         self._all = bar.add_task("all fits", total=len(tasks)) if bar else None
         self._lines: dict[str, Any] = {}
         self._found: dict[str, float] = {}
+        self._awaited: dict[str, str | None] = {}
         self.done = 0
         self.troubles = 0
 
@@ -56,6 +57,12 @@ class Progress:
                 text += f"  AUC {record.metrics.auroc:.4f}  {record.timings.get('fit_s', 0):.0f} s"
             self.say(text + (f"  {outcome.reason}" if outcome.reason else ""))
         self.tick()
+
+    def waiting(self, task: Task, outcome: Outcome) -> None:
+        """Say once whose claim a task waits for."""
+        if self._awaited.get(task.key) != outcome.reason:
+            self._awaited[task.key] = outcome.reason
+            self.say(f"waiting: {task.name}  held by {outcome.reason}")
 
     def counting(self, what: str) -> Callable[[int, int], None]:
         """What work on many images is to call with (done, total); it says nothing before the first."""

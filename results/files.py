@@ -4,6 +4,7 @@ import contextlib
 import os
 import secrets
 import socket
+import stat
 from pathlib import Path
 
 from results.errors import ResultsError
@@ -17,7 +18,7 @@ def write_atomic(path: Path, data: bytes) -> None:
     """
     temporary = path.with_name(f".{path.name}.{socket.gethostname()}.{os.getpid()}.{secrets.token_hex(4)}")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(path.parent)
         with temporary.open("xb") as handle:
             handle.write(data)
             handle.flush()
@@ -31,6 +32,30 @@ def write_atomic(path: Path, data: bytes) -> None:
         raise ResultsError(
             f"cannot write {path}: {reason}; make room or choose another folder with --results, then run again"
         ) from error
+
+
+def make_folder(path: Path) -> None:
+    """Make a folder, and those above it, that lets write who may write beside it: a group can share what it is in."""
+    if path.is_dir():
+        return
+    make_folder(path.parent)
+    try:
+        path.mkdir()
+    except FileExistsError:
+        if not path.is_dir():
+            raise
+        return
+    share(path)
+
+
+def share(path: Path) -> None:
+    """Let write to what is ours who may write to the folder around it, whatever the umask; not below /tmp."""
+    around, own = path.parent.stat(), path.stat()
+    bits = 0 if around.st_mode & stat.S_ISVTX else around.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
+    if own.st_gid != around.st_gid:
+        bits &= ~stat.S_IWGRP
+    if bits & ~own.st_mode and own.st_uid == os.geteuid():
+        path.chmod(stat.S_IMODE(own.st_mode | bits))
 
 
 def _sync_folder(folder: Path) -> None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from results.errors import ResultsError
+from results.locks import claim
 from results.scan import size
 
 Stamp = tuple[int, int, int]
@@ -61,22 +62,11 @@ def remove(one: Item) -> str | None:
 
 @contextlib.contextmanager
 def _held(lock: Path | None) -> Iterator[bool]:
-    from filelock import FileLock, Timeout
-
     if lock is None:
         yield True
         return
-    lock.parent.mkdir(parents=True, exist_ok=True)
-    held = FileLock(lock)
-    try:
-        held.acquire(blocking=False)
-    except Timeout:
-        yield False
-        return
-    try:
-        yield True
-    finally:
-        held.release()
+    with claim(lock) as mine:
+        yield mine
 
 
 def _stamp(path: Path) -> Stamp | None:

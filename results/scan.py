@@ -1,12 +1,12 @@
 """Looking into a results folder, or a file of records, without changing anything: no record is set aside here."""
 
-import fcntl
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from results.errors import ResultsError
+from results.locks import is_locked
 from results.record import DamagedRecordError, Record, decode
 
 
@@ -58,23 +58,6 @@ def lines(path: Path) -> Iterator[Seen]:
     for number, line in enumerate(data.splitlines(), 1):
         if line.strip():
             yield _decoded(line, f"{path}:{number}")
-
-
-def is_locked(lock: Path) -> bool:
-    """Whether a living process holds a lock file; makes none. One that cannot be opened counts as held."""
-    try:
-        descriptor = os.open(lock, os.O_RDONLY)
-    except FileNotFoundError:
-        return False
-    except OSError:
-        return True
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except OSError:
-        return True
-    finally:
-        os.close(descriptor)
-    return False
 
 
 def is_at_work(root: Path) -> bool:

@@ -1,7 +1,7 @@
 """A results folder: one JSON file a run, written atomically, and the claims of those who are at work in it.
 
 records/<2 hex>/<key>.json    scores/<2 hex>/<key>.npz    checkpoints/<fit_key>.pt
-artefacts/<fit_key>/    locks/<fit_key>.lock, .json (progress)    tracebacks/<key>.txt
+artefacts/<fit_key>/    locks/<fit_key>.lock, .claim (without locks), .json (progress)    tracebacks/<key>.txt
 set_aside/ (records that could not be read)
 """
 
@@ -10,8 +10,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from results import locks
 from results.errors import ResultsError
-from results.files import write_atomic
+from results.files import make_folder, write_atomic
 from results.record import DamagedRecordError, Record, decode, encode
 
 if TYPE_CHECKING:
@@ -92,24 +93,22 @@ class Store:
     @contextlib.contextmanager
     def claim(self, fit_key: str) -> Iterator[bool]:
         """Hold the lock of a fit; yields False at once where a living process holds it. It dies with its holder."""
-        from filelock import FileLock, Timeout
+        with contextlib.ExitStack() as stack:
+            path = self.lock_path(fit_key)
+            try:
+                mine = stack.enter_context(locks.claim(path))
+            except OSError as error:
+                raise ResultsError(
+                    f"cannot lock {path}: {error.strerror or error}; make its folder writable for all who share it, or "
+                    "choose another with --results"
+                ) from error
+            if mine:
+                stack.callback(self.progress_path(fit_key).unlink, missing_ok=True)
+            yield mine
 
-        lock = FileLock(self.lock_path(fit_key))
-        try:
-            Path(lock.lock_file).parent.mkdir(parents=True, exist_ok=True)
-            lock.acquire(blocking=False)
-        except Timeout:
-            yield False
-            return
-        except OSError as error:
-            raise ResultsError(
-                f"cannot lock {lock.lock_file}: {error.strerror or error}; choose another folder with --results"
-            ) from error
-        try:
-            yield True
-        finally:
-            self.progress_path(fit_key).unlink(missing_ok=True)
-            lock.release()
+    def holder(self, fit_key: str) -> locks.Holder:
+        """Who holds the claim of a fit that could not be had, as far as that is known."""
+        return locks.holder(self.lock_path(fit_key))
 
     def _read(self, path: Path) -> Record | None:
         try:
@@ -132,7 +131,7 @@ class Store:
     def _set_aside(self, path: Path, reason: str) -> None:
         target = self.root / "set_aside" / path.name
         try:
-            target.parent.mkdir(exist_ok=True)
+            make_folder(target.parent)
             path.replace(target)
         except OSError:
             self._warn(f"record {path} {reason}; it is not counted: remove it or run it again with --force")

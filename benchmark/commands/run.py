@@ -187,7 +187,9 @@ def _engine(tasks: "list[Task]", where: "Folders", store: "Store", options: dict
     again: Again = "all" if options["force"] else "failed" if options["retry_failed"] else "never"
     with shown(store, tasks) as progress:
         ready = stores.with_images(tasks, where.data, where.cache, progress)
-        engine.Engine(place, workers, options["jobs"], again, progress.finished, progress.tick).run(ready)
+        engine.Engine(place, workers, options["jobs"], again, progress.finished, progress.waiting, progress.tick).run(
+            ready
+        )
     return progress.troubles
 
 
