@@ -195,6 +195,7 @@ def test_the_class_of_numerics_that_is_expected_is_the_one_that_torch_says():
 
 READ_ONLY = """
 import os, sys
+import platformdirs  # the other user may not be able to read where it lies
 from benchmark import places, settings, findings, health, limits
 os.setgid(65534); os.setuid(65534)
 for place in places.places(settings.folders(), results_given=False):
