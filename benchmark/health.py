@@ -111,15 +111,16 @@ def plug_ins() -> tuple[PlugIn, ...]:
     from benchmark import suite
     from methods import registry
     from protocols import datasets as known
-    from protocols.plugins import points
+    from protocols.plugins import points, unreadable
 
     broken = {"methods": registry.broken(), "datasets": known.discover()[1], "suites": suite.broken()}
     groups = {"methods": registry.GROUP, "datasets": known.ENTRY_POINTS, "suites": suite.ENTRY_POINTS}
-    return tuple(
+    listed = tuple(
         PlugIn(kind, point.name, point.value, broken[kind].get(point.name, ""))
         for kind, group in groups.items()
         for point in points(group)
     )
+    return listed + tuple(PlugIn("package", name, "entry_points.txt", text) for name, text in unreadable().items())
 
 
 def requirements() -> dict[str, dict[str, bool]]:

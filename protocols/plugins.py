@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from importlib.metadata import EntryPoint
+    from importlib.metadata import Distribution, EntryPoint
 
 
 class PluginError(Exception):
@@ -16,10 +16,30 @@ class PluginError(Exception):
 
 
 def points(group: str) -> "list[EntryPoint]":
-    """The entry points of a group, sorted by name and value."""
-    from importlib.metadata import entry_points
+    """The entry points of a group, sorted by name and value; those of packages that list them wrongly are left out."""
+    from importlib.metadata import distributions, entry_points
 
-    return sorted(entry_points(group=group), key=lambda point: (point.name, point.value))
+    try:
+        found = list(entry_points(group=group))
+    except Exception:  # noqa: BLE001 - it reads the lists of all packages at once, and fails with the worst
+        sound = (one for one in distributions() if not _trouble(one))
+        found = [point for one in sound for point in one.entry_points.select(group=group)]
+    return sorted(dict.fromkeys(found), key=lambda point: (point.name, point.value))
+
+
+def unreadable() -> dict[str, str]:
+    """Packages whose list of entry points cannot be read, with the reason."""
+    from importlib.metadata import distributions
+
+    return {str(one.name): trouble for one in distributions() if (trouble := _trouble(one))}
+
+
+def _trouble(distribution: "Distribution") -> str:
+    try:
+        list(distribution.entry_points)
+    except Exception as error:  # noqa: BLE001 - the text of a stranger is parsed in the standard library
+        return f"its entry_points.txt cannot be read ({type(error).__name__}: {error})"
+    return ""
 
 
 @contextlib.contextmanager

@@ -5,7 +5,7 @@ import sys
 import pytest
 import strangers
 
-from benchmark import suite
+from benchmark import health, suite
 from protocols import datasets
 
 NO_TEXT = "no UTF-8"
@@ -99,6 +99,16 @@ def test_a_broken_method_says_why_where_it_is_asked_for(house, site):
         assert "the plug-in 'lost' cannot be used: lost (odd:m.toml)" in done.stderr
         assert "unknown key 'allowed'" in done.stderr
         assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("text", ["[swanbench.suites]\nnothing here\n", "\udcff"], ids=["no entry", "no text"])
+def test_a_package_that_lists_its_entry_points_wrongly_takes_no_other_down(house, site, bench, text):
+    strangers.install(site, "even", {"swanbench.suites": {"mine": "even:s.toml"}}, {"s.toml": house.suite.read_text()})
+    strangers.install(site, "odd", {}, {})
+    (site / "odd-1.0.dist-info" / "entry_points.txt").write_bytes(text.encode(errors="surrogateescape"))
+    assert bench("run", "--suite", "mine", "--plan")[0] == 0
+    refused(bench("run", "--suite", "mien", "--plan"), "did you mean 'mine'?")
+    assert "entry_points.txt cannot be read" in {one.name: one.problem for one in health.plug_ins()}["odd"]
 
 
 BOLTS = """
