@@ -66,10 +66,12 @@ def parse_options(assignments: tuple[str, ...], *, deduplicate: bool) -> dict[st
 
 def each_once(option: str, values: Iterable[tuple[str, _Value]]) -> dict[str, _Value]:
     """Values by name; raises BenchError where two have one name, so that none wins silently."""
+    from methods.params import shown
+
     found: dict[str, _Value] = {}
     for name, value in values:
         if name in found:
-            raise BenchError(f"{option} gives {name} twice, {found[name]} and {value}: give it once")
+            raise BenchError(f"{option} gives {name} twice, {shown(found[name])} and {shown(value)}: give it once")
         found[name] = value
     return found
 

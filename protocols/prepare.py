@@ -81,14 +81,15 @@ def targets(name: str, others: Collection[str] = ()) -> list[Target]:
     Raises:
         DataError: there is none; `others` are names that may have been meant besides.
     """
-    infos, broken = datasets.discover()
+    infos = datasets.infos()
     family = [Target(info.id, info) for info in infos.values() if info.family == name]
     if family and name not in infos:
         return family
     info = infos.get(base_id(name))
-    if info is None and base_id(name) in broken:
-        raise DataError(f"the plug-in '{base_id(name)}' cannot be used: {broken[base_id(name)]}")
     if info is None:
+        _, broken = datasets.discover()
+        if base_id(name) in broken:
+            raise DataError(f"the plug-in '{base_id(name)}' cannot be used: {broken[base_id(name)]}")
         choices = {*infos, *broken, *others, *(info.family for info in infos.values() if info.family)}
         raise DataError(f"there is no dataset '{name}': {near_miss(name, choices)}")
     target = Target(name, info)

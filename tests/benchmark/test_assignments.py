@@ -39,7 +39,8 @@ def test_anything_else_is_refused_with_an_example(text):
 
 def test_split_options_are_joined_with_the_short_form():
     assert parse_options(("limit_test=5",), deduplicate=True) == {"deduplicate": True, "limit_test": 5}
-    assert parse_options(("deduplicate=false",), deduplicate=True) == {"deduplicate": False}
+    with pytest.raises(BenchError, match="--split gives deduplicate twice, true and false: give it once"):
+        parse_options(("deduplicate=false",), deduplicate=True)
 
 
 def test_a_condition_knows_none_from_the_text_of_that_name():
