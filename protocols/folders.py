@@ -34,7 +34,7 @@ def claimed(folder: Path, variable: str, notify: Callable[[str], None] | None = 
             lock.acquire(timeout=0)
         except Timeout:
             if notify is not None:
-                notify(f"waiting for another process that builds {folder}")
+                notify(f"waiting for another process that builds {folder}{_holder(Path(lock.lock_file))}")
             lock.acquire()
         try:
             for leftover in folder.parent.glob(f".{folder.name}.*.tmp"):
@@ -42,6 +42,15 @@ def claimed(folder: Path, variable: str, notify: Callable[[str], None] | None = 
             yield
         finally:
             lock.release()
+
+
+def _holder(lock: Path) -> str:
+    """What to add about who holds a lock, where the file system has none and filelock's file stands for it."""
+    try:
+        process, host = lock.read_text(encoding="utf-8").splitlines()[:2]
+    except (OSError, ValueError):
+        return ""
+    return f": process {process} on {host.partition('?')[0]}; there are no locks, if it is gone remove {lock}"
 
 
 @contextlib.contextmanager
