@@ -1,6 +1,6 @@
 """Why a run is not the paper's, beyond its recipe and weights: one text a reason, kept in its record."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from methods import measuring
 from methods.info import MethodInfo
@@ -9,7 +9,6 @@ from methods.recipe import EVALUATION, Resolved
 from protocols import recognition
 from protocols.datasets import DatasetInfo
 from protocols.manifest import Dataset
-from protocols.split import Split
 
 
 def of_method(method: str, info: MethodInfo, resolved: Resolved) -> Iterator[str]:
@@ -26,8 +25,9 @@ def of_method(method: str, info: MethodInfo, resolved: Resolved) -> Iterator[str
     yield from info.leaks(resolved.params)
 
 
-def of_split(split: Split) -> Iterator[str]:
-    for name, value in sorted(split.options.items()):
+def of_options(options: Mapping[str, ParamValue]) -> Iterator[str]:
+    """Options of the split that are not the defaults."""
+    for name, value in sorted(options.items()):
         yield f"split option {name} = {value}"
 
 

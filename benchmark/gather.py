@@ -1,13 +1,15 @@
 """Records for reports and the gate: from one or several results folders, or the index that is packaged."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
+from benchmark.derived import Teller, told
 from benchmark.errors import BenchError
 from benchmark.options import each_once
 from benchmark.settings import folders
 from methods.params import ParamValue, assignment
-from results import reference
+from protocols.draw import list_fingerprint
+from results import reference, verification
 from results.record import Record
 from results.store import Store
 from results.twins import disagreements
@@ -18,7 +20,7 @@ REFERENCE = "reference"
 def gather(
     places: Sequence[Path], warn: Callable[[str], None], tell: Callable[[str], None] | None = None
 ) -> list[Record]:
-    """All readable records of the folders in `places`; none given: those of the default results folder.
+    """All readable records of the folders in `places`, told by their keys; none given: the default results folder's.
 
     `tell` (else `warn`) is told in one sentence of each key with records of other numbers.
 
@@ -31,7 +33,27 @@ def gather(
     held = [(record, f"in {place}") for place in places or (folders().results,) for record in _records(place, warn)]
     for sentence in disagreements(held):
         (tell or warn)(f"{sentence}; the one made last counts")
-    return [record for record, _ in held]
+    return told((record for record, _ in held), warn)
+
+
+def verified(place: Path | None) -> Iterator[verification.Verified]:
+    """Every record of one such place, or of the default results folder, looked at by its key and its scores.
+
+    Raises:
+        BenchError: the folder is not there.
+    """
+    tell = Teller()
+
+    def words(record: Record) -> list[str]:
+        found = tell(record)
+        return [found.odd] if found.odd else list(found.corrected)
+
+    if str(place) == REFERENCE:
+        return (verification.verified(record, None, list_fingerprint, words) for record in reference.records())
+    root = folders(place).results
+    if not root.exists():
+        raise BenchError(f"--results {root}: there is no such folder")
+    return verification.verify(Store(root), list_fingerprint, words)
 
 
 def _records(place: Path, warn: Callable[[str], None]) -> Iterable[Record]:

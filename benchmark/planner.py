@@ -25,6 +25,7 @@ from protocols.manifest import Dataset
 from protocols.naming import base_id
 from protocols.split import Split
 from protocols.steps import TEN
+from results.errors import ResultsError
 from results.spec import Evaluation, FitSpec, RunSpec, SplitDefinition
 from results.store import Store
 
@@ -147,7 +148,10 @@ class Planner:
             source=source.spec if source else None,
             deviations=list(dict.fromkeys(self._deviations(info, split, fit))),
         )
-        record = self.store.get(spec.key)
+        try:
+            record = self.store.get(spec.key)
+        except ResultsError as error:
+            raise BlockedError(str(error)) from error
         run = PlannedRun(wanted, "cached", spec=spec, split=split, evaluation=evaluation, fit=fit, record=record)
         state = self._state(run, info)
         lacking = info.lacking() if state == "missing" else None
@@ -272,11 +276,11 @@ class Planner:
         dataset = self.resources.dataset(split.dataset)
         resolved = self._resolved(info.id, split.dataset)
         yield from deviations.of_method(info.id, info, resolved)
-        yield from deviations.of_split(split)
+        yield from deviations.of_options(split.options)
         if self.recipe != "quick":
             yield from deviations.of_size(fit.spec.size, resolved, self._default_size(dataset))
         for pool, own in fit.pools.items():
-            lacking = pools.lacking(pool, resolved.params, dataset, own)
+            lacking = pools.lacking(pool, resolved.params, dataset.name, len(own))
             if lacking:
                 yield lacking
             for part in own:

@@ -59,25 +59,25 @@ def note(pool: str, found: tuple[Part, ...]) -> str:
     return f"pool {pool}: {images} images of {', '.join(part.dataset for part in found)}"
 
 
-def lacking(pool: str, params: Mapping[str, ParamValue], target: Dataset, found: tuple[Part, ...]) -> str | None:
-    """Why a pool is not the paper's: categories of MVTec AD that are not prepared here. None where it is complete."""
+def lacking(pool: str, params: Mapping[str, ParamValue], target: str, parts: int) -> str | None:
+    """Why a pool of so many parts is not the paper's: it lacks categories of MVTec AD. None where it is complete."""
     if pool != MVTEC_AD_POOL:
         return None
     whole = [name for name in MVTEC_AD if name not in _overlapping(params, target)]
-    if len(found) == len(whole):
+    if parts == len(whole):
         return None
-    return f"pool {pool} has {len(found)} of {len(whole)} categories"
+    return f"pool {pool} has {parts} of {len(whole)} categories"
 
 
 def _names(pool: str, params: Mapping[str, ParamValue], target: Dataset, data_dir: Path) -> list[str]:
     if pool != MVTEC_AD_POOL:
         return [pool]
-    overlapping = _overlapping(params, target)
+    overlapping = _overlapping(params, target.name)
     return [name for name in prepare.prepared(data_dir) if name in MVTEC_AD and name not in overlapping]
 
 
-def _overlapping(params: Mapping[str, ParamValue], target: Dataset) -> set[str]:
-    name = base_id(target.name)
+def _overlapping(params: Mapping[str, ParamValue], target: str) -> set[str]:
+    name = base_id(target)
     related = RELATED.get(name, ()) if params.get("pool.exclude") == "related" else ()
     return {name, *related}
 

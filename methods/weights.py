@@ -255,6 +255,14 @@ def identify(
     return WeightsFile(arch, path, digest, f"custom:{digest[:8]}")
 
 
+def label(arch: str, digest: str, genuine: Sequence[Genuine] = GENUINE) -> str:
+    """What tables say of weights, by the digest that a key holds: `genuine:NAME`, `custom:<8 digits>` or `random`."""
+    if digest == RANDOM:
+        return RANDOM
+    known = next((one for one in genuine if one.arch == arch and digest.startswith(one.prefix)), None)
+    return f"genuine:{known.name}" if known else f"custom:{digest[:8]}"
+
+
 def read(file: WeightsFile) -> "dict[str, torch.Tensor]":
     """The trunk's tensors by torchvision's names, float32, complete and finite; the classifier is left out.
 

@@ -9,6 +9,8 @@ from protocols.manifest import Dataset, Row
 from protocols.naming import NORMAL, base_id
 from protocols.workshop import forms
 
+UNKNOWN = "release not recognised"
+
 _REST = "*"
 
 
@@ -18,13 +20,13 @@ def doubts(info: DatasetInfo, dataset: Dataset) -> tuple[str, ...]:
     None where it is one of them, or no release of that dataset is known. A variant that is none of the dataset's own is
     compared with the dataset itself.
     """
-    found = [tuple(_doubts(release, dataset)) for release in _known(info, dataset)]
+    found = [tuple(_doubts(release, dataset)) for release in _known(info, dataset.name)]
     return min(found, key=len, default=())
 
 
 def recognised(info: DatasetInfo, dataset: Dataset) -> str:
     """How a dataset without doubts was recognised; empty where no release of it is known."""
-    known = _known(info, dataset)
+    known = _known(info, dataset.name)
     if any(release.fingerprint == dataset.fingerprint for release in known):
         return "release recognised by its fingerprint"
     return "release recognised by counts, sizes and modes" if known else ""
@@ -32,16 +34,22 @@ def recognised(info: DatasetInfo, dataset: Dataset) -> str:
 
 def counts_are_known(info: DatasetInfo, dataset: Dataset) -> bool:
     """Whether a dataset has just as many images of each class, and in each half, as a known release."""
-    return any(_counted(dataset, release.counts) == release.counts for release in _known(info, dataset))
+    return any(_counted(dataset, release.counts) == release.counts for release in _known(info, dataset.name))
 
 
 def sentence(dataset: Dataset, found: tuple[str, ...]) -> str:
     """What `doubts` found, as one sentence."""
-    return f"{dataset.name}: release not recognised, since {', '.join(found)}"
+    return f"{dataset.name}: {UNKNOWN}, since {', '.join(found)}"
 
 
-def _known(info: DatasetInfo, dataset: Dataset) -> tuple[KnownRelease, ...]:
-    variant = dataset.name.removeprefix(base_id(dataset.name)).removeprefix("@")
+def may_be_known(info: DatasetInfo, name: str, fingerprint: str) -> bool:
+    """Whether a manifest may be that of a known release: it is, or of one of them no fingerprint is known."""
+    known = {release.fingerprint for release in _known(info, name)}
+    return not known or "" in known or fingerprint in known
+
+
+def _known(info: DatasetInfo, name: str) -> tuple[KnownRelease, ...]:
+    variant = name.removeprefix(base_id(name)).removeprefix("@")
     return info.releases.get(variant if variant in info.variants else "", ())
 
 

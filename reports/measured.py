@@ -143,7 +143,7 @@ def average(
     if not shared:
         return None
     values = [
-        {run: series.runs[run].history[history][-1] if history else scale * _auroc(series.runs[run]) for run in shared}
+        {run: _last(series.runs[run], history) if history else scale * _auroc(series.runs[run]) for run in shared}
         for series in subsets
     ]
     per_seed = {run: fmean([subset[run] for subset in values], shares) for run in shared}
@@ -243,6 +243,13 @@ def _auroc(record: Record) -> float:
     if record.metrics is None:
         raise ValueError(f"record {record.key} has no metrics")
     return record.metrics.auroc
+
+
+def _last(record: Record, name: str) -> float:
+    value = record.last(name)
+    if value is None:
+        raise ValueError(f"record {record.key} has no last {name}")
+    return value
 
 
 def _run(record: Record) -> Run:

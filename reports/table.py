@@ -153,7 +153,7 @@ class Lookup:
     ) -> list[Series]:
         found = self._found.get(_key(source, where), [])
         if source.history:
-            found = [record for record in found if record.status == "failed" or source.history in record.history]
+            found = [record for record in found if record.status == "failed" or record.last(source.history) is not None]
         return series_of(found, self._versions, stale=self._stale, other_data=other_data)
 
     def values(self, source: Source, coordinate: str) -> list[str]:

@@ -1,4 +1,4 @@
-"""Writing files so that a crash leaves the old one or the new one, never half of one."""
+"""Writing files so that a crash leaves the old one or the new one, and reading none that could be anything."""
 
 import contextlib
 import os
@@ -56,6 +56,22 @@ def share(path: Path) -> None:
         bits &= ~stat.S_IWGRP
     if bits & ~own.st_mode and own.st_uid == os.geteuid():
         path.chmod(stat.S_IMODE(own.st_mode | bits))
+
+
+def read_bounded(path: Path, most: int) -> bytes:
+    """What is in a plain file of at most `most` bytes; a pipe or a device is not opened, a larger file not read.
+
+    Raises:
+        ResultsError: it is another thing or larger; the text goes on a sentence that starts with the path.
+        OSError: it is not there, or cannot be read.
+    """
+    if not stat.S_ISREG(path.stat().st_mode):
+        raise ResultsError("is no file but a folder, a pipe or a device")
+    with path.open("rb") as handle:
+        data = handle.read(most + 1)
+    if len(data) > most:
+        raise ResultsError(f"is larger than {most / 2**20:.0f} MiB")
+    return data
 
 
 def _sync_folder(folder: Path) -> None:

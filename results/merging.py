@@ -1,20 +1,20 @@
 """Bringing the records of other results folders into one: what is there already stays as it is."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
 from results import scan
 from results.errors import ResultsError
-from results.files import write_atomic
+from results.files import read_bounded, write_atomic
 from results.record import Record, encode
 from results.scan import Seen
-from results.scores import Scores
+from results.scores import LARGEST, Scores
 from results.store import Store
 
-State = Literal["new", "replaced", "completed", "there", "differs", "unreadable", "busy"]
-TROUBLED: tuple[State, ...] = ("differs", "unreadable", "busy")
+State = Literal["new", "replaced", "completed", "there", "differs", "altered", "unreadable", "busy"]
+TROUBLED: tuple[State, ...] = ("differs", "altered", "unreadable", "busy")
 
 _LARGEST = 1 << 30
 _DEEPEST = 32
@@ -30,7 +30,8 @@ class Step:
 
     `new`; `replaced`: a run that had failed here; `completed`: scores or artefacts were missing here; `there`: the same
     numbers are here already, or there is only a failure to bring. The others brought nothing, for a `reason`: `differs`
-    (other numbers of the same key are here), `unreadable`, `busy` (a living process is at work on the fit here).
+    (other numbers of the same key are here), `altered` (its numbers are not those of its scores), `unreadable`, `busy`
+    (a living process is at work on the fit here).
     """
 
     state: State
@@ -69,10 +70,12 @@ class Merger:
     """Brings records into `store`, or with `dry_run` only says what it would bring. No link of a source is followed.
 
     Each record is written after all that belongs to it, under the lock of its fit: a call that is killed leaves whole
-    records, and the same call goes on from there.
+    records, and the same call goes on from there. `differences` tells what a record says and its scores do not
+    (`results.verification`): such a record is not brought.
     """
 
     store: Store
+    differences: Callable[[Record, Scores], Iterable[str]]
     dry_run: bool = False
     _brought: dict[str, Record] = field(default_factory=dict)
 
@@ -100,6 +103,9 @@ class Merger:
             scores = _scores(record, root)
         except ResultsError as error:
             return Step("unreadable", record.spec.name, str(error))
+        found = "; ".join(self.differences(record, Scores.decode(scores))) if scores else ""
+        if found:
+            return Step("altered", record.spec.name, f"{found}: {where} is left, run it again there with --force")
         artefacts = self._artefacts(record, root)
         trace = _traceback(record, root)
         if self.dry_run:
@@ -116,7 +122,11 @@ class Merger:
 
     def _compared(self, record: Record, where: str, root: Path | None) -> Step:
         """What there is to do about a record."""
-        name, here = record.spec.name, self._here(record.key)
+        name = record.spec.name
+        try:
+            here = self._here(record.key)
+        except ResultsError as error:
+            return Step("unreadable", name, f"{error}; it stays, and that of {where} is left")
         if here is None:
             return Step("new", name)
         if here.status == "failed" and record.status == "done":
@@ -128,10 +138,12 @@ class Merger:
         return Step("completed" if here == record and self._lacks(record, root) else "there", name)
 
     def _here(self, key: str) -> Record | None:
-        """The record that the target has, or in a dry run would have."""
+        """The record that the target has, or in a dry run would have; what `Store.get` raises."""
         if not self.dry_run:
             return self.store.get(key)
         seen = scan.record(self.store.record_path(key))
+        if seen is not None and seen.record is None and not seen.damaged:
+            raise ResultsError(f"record {seen.where} {seen.problem}")
         return self._brought.get(key) or (seen.record if seen else None)
 
     def _difference(self, record: Record, here: Record, where: str) -> str:
@@ -241,15 +253,19 @@ def _scores(record: Record, root: Path | None) -> bytes | None:
     """The scores of a record in a source, if it has any there.
 
     Raises:
-        ResultsError: they are damaged.
+        ResultsError: they cannot be read.
     """
-    path = Store(root).scores_path(record.key) if root is not None else None
-    if root is None or path is None or not _is_there(path, root):
+    if root is None:
         return None
-    data = _read(path)
+    path = Store(root).scores_path(record.key)
+    if not _is_there(path, root):
+        return None
     try:
+        data = read_bounded(path, LARGEST)
         Scores.decode(data)
-    except (ValueError, KeyError) as error:
+    except FileNotFoundError:
+        return None
+    except (OSError, ResultsError, ValueError) as error:
         raise ResultsError(
             f"its scores {path} cannot be read ({error}): run it again there with --force, or merge that folder's "
             "'bench results export --format jsonl', which has no scores"

@@ -57,7 +57,7 @@ def find(store: Store, versions: Mapping[str, int], chosen: Collection[str] = ()
     young = _young(store, lost)
     if young:
         remarks.append(f"{len(young)} new files without a record are left: a fit is at work in {store.root}")
-    aside = [item("set_aside", path.name, path) for path in _files(store.root / "set_aside", "*")]
+    aside = [item("set_aside", path.name, path) for path in sorted((store.root / "set_aside").glob("*"))]
     found = [*records, *aside, *artefacts, *(one for one in lost if one not in young)]
     return Found(tuple(sorted(found, key=lambda one: KINDS.index(one.kind))), tuple(remarks))
 

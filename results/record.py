@@ -1,33 +1,41 @@
 """What one run left: a record, one JSON file, schema-versioned."""
 
-from typing import Literal
+from collections.abc import Iterator
+from typing import Annotated, Literal
 
 import msgspec
+from msgspec import Meta
 
 from results.errors import ResultsError
-from results.spec import RunSpec
+from results.spec import EMPTY_LIST, RunSpec
 
 SCHEMA = 1
+LARGEST = 16 * 2**20
+"""Bytes that a record may have; one of 10,000 epochs has a hundredth of it for each number in its history."""
+
+_Fraction = Annotated[float, Meta(ge=0, le=1)]
+_Seconds = Annotated[float, Meta(ge=0)]
+_Count = Annotated[int, Meta(ge=0)]
 
 
 class DamagedRecordError(ResultsError):
-    """A record file is cut short, edited or otherwise not what was written; stores set it aside."""
+    """A record file is cut short, edited, contradicts itself or is none at all; stores set it aside."""
 
 
 class Metrics(msgspec.Struct, frozen=True, kw_only=True):
     """AUROC and average precision as fractions; anomalies are the positive class, ties count one half."""
 
-    auroc: float
-    average_precision: float
+    auroc: _Fraction
+    average_precision: _Fraction
 
 
 class Counts(msgspec.Struct, frozen=True, kw_only=True):
     """Images in each of the split's four lists."""
 
-    train_normal: int
-    train_anomaly: int
-    test_normal: int
-    test_anomaly: int
+    train_normal: _Count
+    train_anomaly: _Count
+    test_normal: _Count
+    test_anomaly: _Count
 
 
 class Provenance(msgspec.Struct, frozen=True, kw_only=True):
@@ -44,15 +52,15 @@ class Provenance(msgspec.Struct, frozen=True, kw_only=True):
     device: str
     cpu: str
     libraries: dict[str, str]
-    threads: int
+    threads: _Count
     started: str
-    test_evaluations: int
+    test_evaluations: _Count
     environment: dict[str, str] = {}
 
 
 class Record(msgspec.Struct, frozen=True, kw_only=True):
     """One run. Timings in seconds; memory in MiB, the peak of the process that made the run, which may have made others
-    before; `history` holds one number an epoch.
+    before; `history` holds one number an epoch, None where it was not finite.
     """
 
     schema: int = SCHEMA
@@ -64,11 +72,16 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     error: str | None = None
     metrics: Metrics | None = None
     counts: Counts | None = None
-    timings: dict[str, float] = {}
-    peak_memory_mib: float | None = None
-    history: dict[str, list[float]] = {}
+    timings: dict[str, _Seconds] = {}
+    peak_memory_mib: Annotated[float, Meta(ge=0)] | None = None
+    history: dict[str, list[float | None]] = {}
     provenance: Provenance | None = None
     notes: list[str] = []
+
+    def last(self, name: str) -> float | None:
+        """The last value of a number in the history; None where there is none, or it was not finite."""
+        values = self.history.get(name)
+        return values[-1] if values else None
 
 
 def encode(record: Record) -> bytes:
@@ -80,20 +93,42 @@ def decode(data: bytes) -> Record:
     """The record in `data`.
 
     Raises:
-        DamagedRecordError: not a record, or its keys do not fit what it says.
+        DamagedRecordError: not a record, a number out of its range, or a key that does not fit what it says.
         ResultsError: written by a newer version of this project.
     """
+    if len(data) > LARGEST:
+        raise DamagedRecordError(f"is larger than {LARGEST / 2**20:.0f} MiB")
     try:
         schema = msgspec.json.decode(data, type=_Versioned).schema
         if schema > SCHEMA:
             raise ResultsError(f"has schema {schema}, this version reads up to {SCHEMA}: upgrade swanbench to read it")
         record = msgspec.json.decode(data, type=Record)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        odd = next(_contradictions(record), None)
+    except (msgspec.DecodeError, ValueError, RecursionError) as error:
         raise DamagedRecordError(f"is not a readable record ({error})") from error
-    if record.key != record.spec.key or record.fit_key != record.spec.fit.fit_key:
-        raise DamagedRecordError("has a key that does not fit its spec: it was edited or damaged")
+    if odd:
+        raise DamagedRecordError(f"has {odd}: it was edited or damaged")
     return record
 
 
+def _contradictions(record: Record) -> Iterator[str]:
+    """What a record says that its spec or its own numbers contradict."""
+    spec, counts = record.spec, record.counts
+    if record.key != spec.key or record.fit_key != spec.fit.fit_key:
+        yield "a key that does not fit its spec"
+    if record.series != spec.series:
+        yield "a series that does not fit its spec"
+    if spec.fit.source != (spec.source.fit_key if spec.source else None):
+        yield "a source fit that does not fit its key"
+    if spec.split.dataset_fingerprint != spec.fit.dataset_fingerprint:
+        yield "a split of other data than its fit"
+    if (record.metrics is None) != (record.status == "failed"):
+        yield "metrics although it failed, or none although it is done"
+    if record.status == "done" and not (counts and counts.train_normal and counts.test_normal and counts.test_anomaly):
+        yield "no counts, or none of some images that every run has"
+    if counts and (counts.train_anomaly == 0) != (spec.fit.train_anomaly == EMPTY_LIST):
+        yield "a count of training anomalies that does not fit its list"
+
+
 class _Versioned(msgspec.Struct):
-    schema: int
+    schema: Annotated[int, Meta(le=2**53)]

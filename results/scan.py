@@ -4,10 +4,12 @@ import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 from results.errors import ResultsError
+from results.files import read_bounded
 from results.locks import is_locked
-from results.record import DamagedRecordError, Record, decode
+from results.record import LARGEST, DamagedRecordError, Record, decode
 
 
 @dataclass(frozen=True)
@@ -34,9 +36,11 @@ def records(root: Path) -> Iterator[tuple[Path, Seen]]:
 def record(path: Path) -> Seen | None:
     """What is in the file of one record; None where there is no such file."""
     try:
-        data = path.read_bytes()
+        data = read_bounded(path, LARGEST)
+    except ResultsError as error:
+        return Seen(str(path), None, str(error), damaged=True)
     except FileNotFoundError:
-        return None
+        return Seen(str(path), None, "is a link to nothing", damaged=True) if path.is_symlink() else None
     except OSError as error:
         return Seen(str(path), None, f"cannot be read: {error.strerror or error}")
     seen = _decoded(data, str(path))
@@ -52,12 +56,14 @@ def lines(path: Path) -> Iterator[Seen]:
         ResultsError: it cannot be read at all.
     """
     try:
-        data = path.read_bytes()
+        if not path.is_file():
+            raise ResultsError(f"cannot read {path}: it is no file; give another")
+        with path.open("rb") as handle:
+            for number, line in enumerate(_bounded(handle), 1):
+                if line.strip():
+                    yield _decoded(line, f"{path}:{number}")
     except OSError as error:
         raise ResultsError(f"cannot read {path}: {error.strerror or error}; give another file") from error
-    for number, line in enumerate(data.splitlines(), 1):
-        if line.strip():
-            yield _decoded(line, f"{path}:{number}")
 
 
 def is_at_work(root: Path) -> bool:
@@ -70,6 +76,14 @@ def size(path: Path) -> int:
     if path.is_dir() and not path.is_symlink():
         return sum(_file_size(Path(parent, file)) for parent, _, files in os.walk(path) for file in files)
     return _file_size(path)
+
+
+def _bounded(handle: BinaryIO) -> Iterator[bytes]:
+    """The lines of a file; of one that is longer than a record may be, only so much that it is seen to be."""
+    while line := handle.readline(LARGEST + 1):
+        yield line
+        while len(line) > LARGEST and not line.endswith(b"\n"):
+            line = handle.readline(LARGEST + 1)
 
 
 def _file_size(path: Path) -> int:

@@ -9,6 +9,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+LARGEST = 16 * 2**20
+"""Bytes that a file of scores may have."""
+
+_UNPACKED = 128 * 2**20  # half a million images with ids of fifty letters
+_KINDS = {"id": "U", "class": "U", "label": "i", "score": "f"}
+_PACKED_BY = {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}  # what zipfile unpacks no further than it is asked to
+_NORMAL = "normal"
+
 
 @dataclass(frozen=True)
 class Scores:
@@ -24,24 +32,74 @@ class Scores:
     @property
     def labels(self) -> npt.NDArray[np.int8]:
         """1 for an anomaly, 0 for a normal image (n,)."""
-        return np.array([name != "normal" for name in self.classes], dtype=np.int8)
+        return np.array([name != _NORMAL for name in self.classes], dtype=np.int8)
 
     def encode(self) -> bytes:
-        """A compressed `.npz` with arrays `id`, `class`, `label` and `score`; the same scores give the same bytes."""
-        buffer = io.BytesIO()
+        """A compressed `.npz` with arrays `id`, `class`, `label` and `score`; the same scores give the same bytes.
+
+        Raises:
+            ValueError: `decode` would refuse it.
+        """
         columns: dict[str, Any] = {"id": self.ids, "class": self.classes, "label": self.labels, "score": self.values}
-        np.savez_compressed(buffer, **columns)
-        return buffer.getvalue()
+        arrays: dict[str, Any] = {name: np.asarray(values) for name, values in columns.items()}
+        _check_size(sum(array.nbytes for array in arrays.values()), _UNPACKED)
+        buffer = io.BytesIO()
+        np.savez_compressed(buffer, **arrays)
+        data = buffer.getvalue()
+        _check_size(len(data), LARGEST)
+        return data
 
     @classmethod
     def decode(cls, data: bytes) -> "Scores":
-        """The scores in `data`; ValueError or KeyError where it is damaged or something else."""
+        """The scores in `data`; nothing is unpacked before its size is known.
+
+        Raises:
+            ValueError: it is damaged, too large, or no scores: the text says which.
+        """
+        _check_size(len(data), LARGEST)
         try:
-            with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
-                return cls(
-                    ids=tuple(arrays["id"].tolist()),
-                    classes=tuple(arrays["class"].tolist()),
-                    values=arrays["score"],
-                )
-        except (EOFError, TypeError, zipfile.BadZipFile, zlib.error) as error:
+            with zipfile.ZipFile(io.BytesIO(data)) as file:
+                columns = {name: file.getinfo(f"{name}.npy") for name in _KINDS}
+                _check_size(sum(member.file_size for member in columns.values()), _UNPACKED)
+                arrays = {name: _array(file, member, _KINDS[name]) for name, member in columns.items()}
+        except KeyError as error:
+            raise ValueError(f"no scores: {error.args[0]}") from error
+        except (EOFError, RuntimeError, NotImplementedError, zipfile.BadZipFile, zlib.error) as error:
             raise ValueError(f"no scores: {error}") from error
+        scores = arrays["score"].astype(np.float64)
+        found = cls(tuple(arrays["id"].tolist()), tuple(arrays["class"].tolist()), scores)
+        if len({len(array) for array in arrays.values()}) > 1:
+            raise ValueError("its columns are not equally long")
+        if len(set(found.ids)) < len(found.ids):
+            raise ValueError("it has an image twice")
+        if not np.array_equal(found.labels, arrays["label"]):
+            raise ValueError("its labels do not fit its classes")
+        if not np.isfinite(found.values).all():
+            raise ValueError("it has scores that are not finite")
+        return found
+
+
+def _array(file: zipfile.ZipFile, member: zipfile.ZipInfo, kind: str) -> npt.NDArray[Any]:
+    """One column; its header must promise no more than the member holds."""
+    if member.compress_type not in _PACKED_BY:
+        raise ValueError(f"no scores: {member.filename} is packed in another way")
+    with file.open(member) as stream:
+        try:
+            shape, _, dtype = _header(stream)
+        except (RecursionError, MemoryError, TypeError) as error:  # of a header that is no dictionary of three
+            raise ValueError(f"no scores: {member.filename} has no header that can be read") from error
+        size = member.file_size - stream.tell()
+        if len(shape) != 1 or dtype.kind != kind or dtype.itemsize * shape[0] != size:
+            raise ValueError(f"no scores: {member.filename} is not a column of its kind and length")
+        return np.frombuffer(stream.read(size), dtype=dtype)
+
+
+def _header(stream: Any) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
+    if np.lib.format.read_magic(stream) == (1, 0):
+        return np.lib.format.read_array_header_1_0(stream)
+    return np.lib.format.read_array_header_2_0(stream)
+
+
+def _check_size(size: int, most: int) -> None:
+    if size > most:
+        raise ValueError(f"scores of {size / 2**20:.0f} MiB are more than the {most / 2**20:.0f} MiB that are read")

@@ -1,12 +1,18 @@
 """What a fit and a run are made of. A fit is one training; a run is a fit scored on one test list: one AUC."""
 
-from typing import Any
+import hashlib
+from typing import Annotated, Any
 
 import msgspec
+from msgspec import Meta
 
 from results.key import digest
 
 ParamValue = str | int | float | bool | None
+_Seed = Annotated[int, Meta(ge=0, le=2**63 - 1)]
+
+EMPTY_LIST = hashlib.sha256().hexdigest()
+"""The fingerprint of a list without images."""
 
 
 class PoolPart(msgspec.Struct, frozen=True, kw_only=True):
@@ -27,17 +33,17 @@ class FitSpec(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     detector: str
-    version: int
+    version: Annotated[int, Meta(ge=0, le=2**53)]
     params: dict[str, ParamValue]
     dataset_fingerprint: str
     train_normal: str
     train_anomaly: str
-    size: int
+    size: Annotated[int, Meta(ge=0, le=2**53)]
     resize: str
     pools: dict[str, tuple[PoolPart, ...]]
     weights: dict[str, str]
     precision: str
-    seed: int
+    seed: _Seed
     source: str | None = None
 
     @property
@@ -49,7 +55,7 @@ class Evaluation(msgspec.Struct, frozen=True, kw_only=True):
     """Order (`listing` or `ranked`) and batching of the test images where scores depend on them."""
 
     order: str
-    batch: int
+    batch: Annotated[int, Meta(ge=1, le=2**53)]
 
 
 class SplitDefinition(msgspec.Struct, frozen=True, kw_only=True):
@@ -64,7 +70,7 @@ class SplitDefinition(msgspec.Struct, frozen=True, kw_only=True):
     source_dataset: str | None = None
     known_class: str | None = None
     normal_class: str | None = None
-    shots: int | None = None
+    shots: Annotated[int, Meta(ge=0, le=2**53)] | None = None
     gamma: str | None = None
     options: dict[str, ParamValue] = {}
 
@@ -84,7 +90,7 @@ class RunSpec(msgspec.Struct, frozen=True, kw_only=True):
     method: str
     recipe: str
     split: SplitDefinition
-    split_seed: int
+    split_seed: _Seed
     source: FitSpec | None = None
     deviations: list[str] = []
 

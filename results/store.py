@@ -6,14 +6,16 @@ set_aside/ (records that could not be read)
 """
 
 import contextlib
+import itertools
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from results import locks
+from results import locks, scan
 from results.errors import ResultsError
-from results.files import make_folder, write_atomic
-from results.record import DamagedRecordError, Record, decode, encode
+from results.files import make_folder, read_bounded, write_atomic
+from results.record import Record, encode
 
 if TYPE_CHECKING:
     from results.scores import Scores
@@ -54,15 +56,29 @@ class Store:
         return self.root / "tracebacks" / f"{key}.txt"
 
     def get(self, key: str) -> Record | None:
-        """The record of `key`, or None where there is none that can be read."""
-        return self._read(self.record_path(key))
+        """The record of `key`, or None where there is none; what is no record is set aside.
+
+        Raises:
+            ResultsError: there is one that may not be replaced: a newer version wrote it, or it cannot be read now.
+        """
+        seen = scan.record(self.record_path(key))
+        if seen is None:
+            return None
+        if seen.record is None and not seen.damaged:
+            raise ResultsError(f"record {seen.where} {seen.problem}")
+        if seen.record is None:
+            self._set_aside(self.record_path(key), seen.problem)
+        return seen.record
 
     def records(self) -> Iterator[Record]:
-        """All readable records, sorted by key."""
-        for path in sorted((self.root / "records").glob("??/*.json")):
-            record = self._read(path)
-            if record is not None:
-                yield record
+        """All readable records, sorted by key; of the others those that are damaged are set aside."""
+        for path, seen in scan.records(self.root):
+            if seen.record is not None:
+                yield seen.record
+            elif seen.damaged:
+                self._set_aside(path, seen.problem)
+            else:
+                self._warn(f"record {seen.where} {seen.problem}; it is not counted")
 
     def put(self, record: Record, scores: "Scores | None" = None) -> None:
         """Keep a record and its scores; the record comes last, so that it never stands without them."""
@@ -71,13 +87,18 @@ class Store:
         write_atomic(self.record_path(record.key), encode(record))
 
     def scores(self, key: str) -> "Scores":
-        from results.scores import Scores
+        """The scores of a run.
+
+        Raises:
+            ResultsError: there are none that can be read.
+        """
+        from results.scores import LARGEST, Scores
 
         try:
-            return Scores.decode(self.scores_path(key).read_bytes())
-        except (OSError, ValueError, KeyError) as error:
+            return Scores.decode(read_bounded(self.scores_path(key), LARGEST))
+        except (OSError, ValueError, ResultsError) as error:
             raise ResultsError(
-                f"no readable scores of run {key[:8]} in {self.root}: run it again with --force"
+                f"no readable scores of run {key[:8]} in {self.root} ({error}): run it again with --force"
             ) from error
 
     def check_writable(self) -> None:
@@ -110,30 +131,19 @@ class Store:
         """Who holds the claim of a fit that could not be had, as far as that is known."""
         return locks.holder(self.lock_path(fit_key))
 
-    def _read(self, path: Path) -> Record | None:
-        try:
-            data = path.read_bytes()
-        except FileNotFoundError:
-            return None
-        except OSError as error:
-            raise ResultsError(f"cannot read {path}: {error.strerror or error}") from error
-        try:
-            record = decode(data)
-            if record.key != path.stem:
-                raise DamagedRecordError("lies under another key")
-        except DamagedRecordError as error:
-            self._set_aside(path, str(error))
-            return None
-        except ResultsError as error:
-            raise ResultsError(f"{path} {error}") from error
-        return record
-
     def _set_aside(self, path: Path, reason: str) -> None:
         target = self.root / "set_aside" / path.name
         try:
             make_folder(target.parent)
-            path.replace(target)
+            target = next(place for place in _places(target) if not os.path.lexists(place))
+            path.rename(target)
         except OSError:
             self._warn(f"record {path} {reason}; it is not counted: remove it or run it again with --force")
         else:
             self._warn(f"record {path} {reason}; set aside as {target}, its run counts as missing")
+
+
+def _places(path: Path) -> Iterator[Path]:
+    """A path, then others beside it: what lies there already stays."""
+    yield path
+    yield from (path.with_name(f"{path.stem}.{number}{path.suffix}") for number in itertools.count(1))

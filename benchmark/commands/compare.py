@@ -161,6 +161,7 @@ def _nothing(found: "Comparison", rules: "Sequence[str]", recipe: str | None) ->
 def _folders(a: str, b: str, recipe: str | None, wheres: tuple[str, ...]) -> "FolderComparison":
     from pathlib import Path
 
+    from benchmark.derived import told
     from benchmark.gather import REFERENCE
     from reports import compare_folders
     from results import reference
@@ -169,7 +170,7 @@ def _folders(a: str, b: str, recipe: str | None, wheres: tuple[str, ...]) -> "Fo
     if a == b or (REFERENCE not in {a, b} and Path(a).samefile(b)):
         raise BenchError(f"{a} and {b} are one folder: name two")
     stores = [None if name == REFERENCE else Store(Path(name), warn=note) for name in (a, b)]
-    records = [list(store.records() if store else reference.records()) for store in stores]
+    records = [told(store.records() if store else reference.records(), note) for store in stores]
     kept = {record.key for record in _chosen([*records[0], *records[1]], recipe, wheres)}
     sides = [[record for record in side if record.key in kept] for side in records]
     found = compare_folders.compare(

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from results.removal import Item
 
 
-@click.group("results", short_help="List, show and explain records; export, merge and prune them.")
+@click.group("results", short_help="List, show, explain and verify records; export, merge and prune them.")
 def command() -> None:
     """Records of a results folder."""
 
@@ -115,6 +115,52 @@ def export(form: str, output: "Path | None", results: "Path | None", accept_stal
         write_output(output, text)
 
 
+@command.command("verify")
+@click.option(
+    "--results",
+    type=FilePath(),
+    multiple=True,
+    metavar="DIR",
+    help="Results folder (default: BENCH_RESULTS, else runs); repeatable; 'reference' is the packaged index.",
+)
+@click.option("--require-scores", is_flag=True, help="Exit with 1 also where a finished run has no scores.")
+@json_option
+@click.pass_context
+def verify(ctx: click.Context, results: "tuple[Path, ...]", require_scores: bool, as_json: bool) -> None:
+    """Recompute the numbers of every record from its scores, and check what else its key tells of it.
+
+    Scores must be of the test images in the key; AUROC, average precision and counts those of the scores; key, series,
+    weights labels and deviations those of what is hashed. What differs or cannot be read is named, with exit status 1.
+    A record without scores is named too: its numbers cannot be recomputed. Nothing is changed.
+    """
+    from benchmark.gather import verified
+
+    rows: list[dict[str, Any]] = []
+    for place in results or (None,):
+        for one in verified(place):
+            rows.append({"from": place and str(place), "state": one.state, "name": one.name, "reasons": one.reasons})
+            for reason in one.reasons or (["no scores lie beside it"] if one.state == "no_scores" else []):
+                note(f"{one.name}: {reason}")
+    if not rows:
+        raise BenchError("there is no record to verify: give another folder with --results")
+    wrong = {"differs", "unreadable"} | ({"no_scores"} if require_scores else set())
+    if as_json:
+        echo_json(rows)
+    else:
+        click.echo(_counted([row["state"] for row in rows], VERIFIED))
+    ctx.exit(1 if any(row["state"] in wrong for row in rows) else 0)
+
+
+VERIFIED = {
+    "verified": "what their scores give",
+    "no_scores": "without scores",
+    "failed": "of failed runs",
+    "differs": "not what their keys or scores say",
+    "unreadable": "left, since they cannot be read",
+}
+"""States of records in words."""
+
+
 @command.command("merge")
 @click.argument("places", metavar="FOLDER...", nargs=-1, required=True, type=FilePath())
 @click.option("--dry-run", is_flag=True, help="Say what would be brought; write nothing.")
@@ -126,15 +172,20 @@ def merge(ctx: click.Context, places: "tuple[Path, ...]", dry_run: bool, results
 
     A FOLDER may also be a file that `bench results export --format jsonl` wrote; such records come without scores. What
     is here stays: the same numbers are passed over, and other numbers of the same key are named, with exit status 1.
-    Only a run that had failed here gives way to one that is done. An interrupted merge goes on by the same command.
+    Only a run that had failed here gives way to one that is done. A record that says other numbers than its scores give
+    is named and left. An interrupted merge goes on by the same command.
     """
+    from functools import partial
+
     from benchmark.settings import folders
-    from results import merging
+    from protocols.draw import list_fingerprint
+    from results import merging, verification
     from results.store import Store
 
     store = Store(folders(results).results, warn=note)
     merging.check(places, store.root)
-    merger = merging.Merger(store, dry_run=dry_run)
+    differences = partial(verification.differences, fingerprint=list_fingerprint)
+    merger = merging.Merger(store, differences, dry_run=dry_run)
     rows = []
     for place in places:
         states = []
@@ -205,18 +256,24 @@ def _csv(table: "pd.DataFrame") -> str:
 
 def _merged(states: "Iterable[str]", root: "Path", would: str) -> str:
     """How many records became what, in words."""
-    from collections import Counter
-
-    counts = Counter(states)
     words = {
         "new": f"{would}brought to {root}",
         "replaced": f"{would}put in the place of failed ones",
         "completed": f"{would}completed with scores or artefacts",
         "there": "there already",
         "differs": "left, with other numbers here",
+        "altered": "left, with other numbers than their scores give",
         "unreadable": "left, since they cannot be read",
         "busy": "left, since their fit is at work here",
     }
+    return _counted(states, words)
+
+
+def _counted(states: "Iterable[str]", words: dict[str, str]) -> str:
+    """How many records are in which state, in words."""
+    from collections import Counter
+
+    counts = Counter(states)
     parts = [f"{counts[state]} {text}" for state, text in words.items() if counts[state]]
     head = f"{counts.total()} record{'' if counts.total() == 1 else 's'}"
     return ": ".join([head, ", ".join(parts)] if parts else [head])

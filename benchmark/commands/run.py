@@ -204,12 +204,14 @@ def _layouts(suites: "list[Suite]") -> "list[Layout]":
 
 def _print_tables(planned: "Plan", store: "Store", layouts: "list[Layout]", *, accept: bool) -> None:
     """The suite's tables with what these runs measured, then the runs that stand in no place of them."""
+    from benchmark.derived import told
     from benchmark.installed import InstalledCode
     from benchmark.measures import measures, versions
     from reports import render, runs, table
 
     code = InstalledCode(accept=accept)
-    records = [record for run in planned.runs if run.spec and (record := store.get(run.spec.key))]
+    stored = (record for run in planned.runs if run.spec and (record := store.get(run.spec.key)))
+    records = told(stored, note)
     others, measured_as = records, measures()
     for chosen in layouts:
         built = table.build(

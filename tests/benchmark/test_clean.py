@@ -35,7 +35,7 @@ def made(seed, **fit):
     """A record like the packaged ones, of another seed."""
     record = next(reference.records())
     spec = msgspec.structs.replace(record.spec, fit=msgspec.structs.replace(record.spec.fit, seed=seed, **fit))
-    return msgspec.structs.replace(record, spec=spec, key=spec.key, fit_key=spec.fit.fit_key)
+    return msgspec.structs.replace(record, spec=spec, key=spec.key, fit_key=spec.fit.fit_key, series=spec.series)
 
 
 def stored(where, size=8):

@@ -9,19 +9,38 @@ import msgspec
 import numpy as np
 import pytest
 
+from protocols.draw import list_fingerprint
 from results import reference
+from results.record import Metrics
 from results.scores import Scores
 from results.store import Store
 
-SCORES = Scores(ids=("b", "a"), classes=("normal", "mono"), values=np.array([0.25, 1 / 3]))
+NORMAL = tuple(f"n{number:02}" for number in range(20))
+
+
+def scores(auroc=0.75):
+    """Twenty normal images and one anomaly that is above so many of them."""
+    values = np.array([*range(20), 20 * auroc - 0.5], dtype=np.float64)
+    return Scores(ids=(*NORMAL, "m"), classes=("normal",) * 20 + ("mono",), values=values)
 
 
 def made(seed, auroc=0.75, **fit):
-    """A record like the packaged ones, of another seed."""
+    """A record like the packaged ones, of another seed and these scores."""
     record = next(reference.records())
-    spec = msgspec.structs.replace(record.spec, fit=msgspec.structs.replace(record.spec.fit, seed=seed, **fit))
-    metrics = msgspec.structs.replace(record.metrics, auroc=auroc)
-    return msgspec.structs.replace(record, spec=spec, key=spec.key, fit_key=spec.fit.fit_key, metrics=metrics)
+    spec = msgspec.structs.replace(
+        record.spec,
+        fit=msgspec.structs.replace(record.spec.fit, seed=seed, **fit),
+        test=list_fingerprint([list_fingerprint(NORMAL), list_fingerprint(["m"])]),
+    )
+    return msgspec.structs.replace(
+        record,
+        spec=spec,
+        key=spec.key,
+        fit_key=spec.fit.fit_key,
+        series=spec.series,
+        metrics=Metrics(auroc=auroc, average_precision=1 / (21 - round(20 * auroc))),
+        counts=msgspec.structs.replace(record.counts, test_normal=20, test_anomaly=1),
+    )
 
 
 @pytest.fixture
@@ -29,7 +48,7 @@ def root(tmp_path):
     """Folders `one` (seeds 0, 1) and `two` (seed 1 with another AUC, 2)."""
     for name, records in (("one", [made(0), made(1)]), ("two", [made(1, auroc=0.8), made(2)])):
         for record in records:
-            Store(tmp_path / name).put(record, SCORES)
+            Store(tmp_path / name).put(record, scores(record.metrics.auroc))
     return tmp_path
 
 
@@ -51,7 +70,7 @@ def test_two_folders_become_one_and_what_differs_is_named(bench, root):
     assert "AUC 0.8 in two/records/" in err
     runs = Store(root / "runs")
     assert {record.spec.fit.seed: record.metrics.auroc for record in runs.records()} == {0: 0.75, 1: 0.75, 2: 0.75}
-    assert all(runs.scores(record.key).ids == SCORES.ids for record in runs.records())
+    assert all(runs.scores(record.key).ids == scores().ids for record in runs.records())
 
 
 def test_the_next_step_that_a_difference_names_takes_the_other_record(bench, root):
@@ -80,7 +99,7 @@ def test_an_export_goes_in_again(bench, root):
 
 def test_nothing_is_pruned_without_a_flag(bench, root):
     assert bench("results", "prune", "--results", "one") == (0, "nothing to prune in one\n", "")
-    Store(root / "one").put(made(5, version=0), SCORES)
+    Store(root / "one").put(made(5, version=0), scores())
     failed = msgspec.structs.replace(made(6), status="failed", metrics=None, error="RuntimeError: it broke")
     Store(root / "one").put(failed)
     code, out, err = bench("results", "prune", "--results", "one")
@@ -91,7 +110,7 @@ def test_nothing_is_pruned_without_a_flag(bench, root):
 
 def test_pruning_lists_what_goes_and_the_space_won(bench, root):
     store = Store(root / "one")
-    store.put(made(5, version=0), SCORES)
+    store.put(made(5, version=0), scores())
     failed = msgspec.structs.replace(made(6), status="failed", metrics=None, error="RuntimeError: it broke")
     store.put(failed)
     would = bench("results", "prune", "--failed", "--dry-run", "--results", "one")

@@ -1,7 +1,7 @@
 import msgspec
 import pytest
 
-from results.record import Metrics, Record
+from results.record import Counts, Metrics, Record
 from results.spec import Evaluation, FitSpec, RunSpec, SplitDefinition
 
 
@@ -50,6 +50,7 @@ def make_record(spec=None, auroc=0.75, **rest):
         spec=spec,
         status="done",
         metrics=Metrics(auroc=auroc, average_precision=0.5),
+        counts=Counts(train_normal=1131, train_anomaly=10, test_normal=1, test_anomaly=1),
         **rest,
     )
 

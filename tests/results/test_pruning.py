@@ -115,9 +115,10 @@ def test_artefacts_of_a_fit_whose_state_is_kept_are_no_orphans(store, spec):
 
 
 def test_the_traceback_of_a_failed_source_stays_with_the_runs_behind_it(store, spec, record):
-    behind = record(spec(fit__seed=7, fit__source="5" * 64))
+    source = spec(fit__seed=8).fit
+    behind = record(spec(fit__seed=7, fit__source=source.fit_key, source=source))
     store.put(msgspec.structs.replace(behind, status="failed", metrics=None, error="the fit that it starts from"))
-    write(store.traceback_path("5" * 64))
+    write(store.traceback_path(source.fit_key))
     assert counts(find(store, TODAY))["tracebacks"] == 1
     assert counts(find(store, TODAY, ["failed"]))["tracebacks"] == 2
 

@@ -5,8 +5,16 @@ import hashlib
 from benchmark.measures import fit_params
 from methods import registry
 from methods.recipe import resolve
-from results.record import Metrics, Provenance, Record
+from protocols import datasets
+from results.record import Counts, Metrics, Provenance, Record
 from results.spec import Evaluation, FitSpec, RunSpec, SplitDefinition
+
+GENUINE = "genuine:resnet18-f37072fd.pth"
+DIGESTS = {
+    GENUINE: "f37072fd47e89c5e827621c5baffa7500819f7896bbacec160b1a16c560e07ec",
+    "custom:9400829f": "9400829ffbfef7693dafd7b2407eba6408c95dcef1359b06d81aa13ac231769b",
+}
+"""Labels of ResNet-18 weights, each with the digest that a key holds."""
 
 
 def built(split, seed, auroc, *, recipe="official", params=None, provenance=None, evaluation=None, **run):
@@ -42,11 +50,12 @@ def built(split, seed, auroc, *, recipe="official", params=None, provenance=None
         spec=spec,
         status="done",
         metrics=Metrics(auroc=auroc, average_precision=0.5),
+        counts=Counts(train_normal=100, train_anomaly=10, test_normal=30, test_anomaly=30),
         provenance=provenance,
     )
 
 
-def record(known_class, seed, auroc, *, recipe="official", weights="genuine:resnet18-f37072fd.pth"):
+def record(known_class, seed, auroc, *, recipe="official", weights=GENUINE):
     """A record of DRA on ELPV, hard setting, ten-shot."""
     made = Provenance(
         package_version="0.1.0",
@@ -63,13 +72,19 @@ def record(known_class, seed, auroc, *, recipe="official", weights="genuine:resn
         test_evaluations=1,
     )
     return built(
-        SplitDefinition(dataset="elpv", dataset_fingerprint="d" * 64, rule="hard", known_class=known_class, shots=10),
+        SplitDefinition(
+            dataset="elpv",
+            dataset_fingerprint=datasets.infos()["elpv"].releases[""][0].fingerprint,
+            rule="hard",
+            known_class=known_class,
+            shots=10,
+        ),
         seed,
         auroc,
         method="dra",
         recipe=recipe,
         size=224,
-        weights={"resnet18": "c" * 64},
+        weights={"resnet18": DIGESTS[weights]},
         provenance=made,
         evaluation=Evaluation(order="listing", batch=48),
     )
