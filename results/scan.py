@@ -60,7 +60,7 @@ def lines(path: Path) -> Iterator[Seen]:
             raise ResultsError(f"cannot read {path}: it is no file; give another")
         with path.open("rb") as handle:
             for number, line in enumerate(_bounded(handle), 1):
-                if line.strip():
+                if len(line) > LARGEST or line.strip():
                     yield _decoded(line, f"{path}:{number}")
     except OSError as error:
         raise ResultsError(f"cannot read {path}: {error.strerror or error}; give another file") from error

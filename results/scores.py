@@ -86,10 +86,10 @@ def _array(file: zipfile.ZipFile, member: zipfile.ZipInfo, kind: str) -> npt.NDA
     with file.open(member) as stream:
         try:
             shape, _, dtype = _header(stream)
-        except (RecursionError, MemoryError, TypeError) as error:  # of a header that is no dictionary of three
+        except Exception as error:  # a text that is parsed as Python fails in many ways
             raise ValueError(f"no scores: {member.filename} has no header that can be read") from error
         size = member.file_size - stream.tell()
-        if len(shape) != 1 or dtype.kind != kind or dtype.itemsize * shape[0] != size:
+        if len(shape) != 1 or dtype.kind != kind or dtype.itemsize * shape[0] != size or not size:
             raise ValueError(f"no scores: {member.filename} is not a column of its kind and length")
         return np.frombuffer(stream.read(size), dtype=dtype)
 

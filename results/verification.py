@@ -15,6 +15,9 @@ from results.store import Store
 ROUNDING = 1e-9
 """Two ways of summing up the same scores differ by less."""
 
+_MOST_HALVES = 10**10  # beyond, rounding hides a half
+_HALF_OFF = 1e-3
+
 Fingerprint = Callable[[Iterable[str]], str]
 State = Literal["verified", "no_scores", "failed", "differs", "unreadable"]
 
@@ -55,14 +58,27 @@ def verified(
 ) -> Verified:
     """One record, with the scores that its store has; None: it stands alone."""
     name, reasons = record.spec.name, list(words(record))
-    state: State = "failed" if record.status == "failed" else "no_scores"
-    if state == "no_scores" and store is not None and os.path.lexists(store.scores_path(record.key)):
-        state = "verified"
+    state: State = "verified"
+    if record.status == "failed":
+        state = "failed"
+    elif store is None or not os.path.lexists(store.scores_path(record.key)):
+        state = "no_scores"
+        reasons += _impossible(record)
+    else:
         try:
             reasons += differences(record, store.scores(record.key), fingerprint)
         except ResultsError as error:
             reasons.append(str(error))
     return Verified("differs" if reasons else state, name, tuple(reasons))
+
+
+def _impossible(record: Record) -> Iterator[str]:
+    """An AUROC that no scores of so many images have: it counts pairs, and ties by half."""
+    if record.metrics is None or record.counts is None:
+        return
+    halves = 2 * record.counts.test_normal * record.counts.test_anomaly
+    if halves < _MOST_HALVES and abs(record.metrics.auroc * halves - round(record.metrics.auroc * halves)) > _HALF_OFF:
+        yield f"no scores of so many images give AUC {record.metrics.auroc!r}, it is no multiple of 1/{halves}"
 
 
 def differences(record: Record, scores: Scores, fingerprint: Fingerprint) -> Iterator[str]:
