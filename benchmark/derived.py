@@ -174,8 +174,8 @@ def _held(spec: RunSpec, info: MethodInfo, usual: Mapping[str, ParamValue]) -> d
             if usual.get(name) is not None or own != held.get(plain):
                 held[name] = own
     if spec.evaluation is not None:
-        scored = zip(EVALUATION, (spec.evaluation.order, spec.evaluation.batch), strict=True)
-        held |= {name: value for name, value in scored if name in info.params}
+        scored: tuple[ParamValue, ...] = (spec.evaluation.order, spec.evaluation.batch)
+        held |= {name: value for name, value in zip(EVALUATION, scored, strict=True) if name in info.params}
     return held
 
 

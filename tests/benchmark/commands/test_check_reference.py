@@ -80,7 +80,7 @@ def test_a_counterpart_that_failed_fails_always(check, folders, words):
         (lambda fit: {"size": 64}, "parameter img_size = 64 (reference: 224)"),
         (lambda fit: {"precision": "bf16"}, "precision = bf16 (reference: fp32)"),
         (lambda fit: {"train_normal": "b" * 64}, "list of training normals = bbbbbbbb (reference: aaaaaaaa)"),
-        (lambda fit: {"weights": {"resnet18": "e" * 64}}, "weights resnet18 = eeeeeeee (reference: cccccccc)"),
+        (lambda fit: {"weights": {"resnet18": "e" * 64}}, "weights resnet18 = eeeeeeee (reference: f37072fd)"),
     ],
 )
 def test_another_key_of_the_same_run_fails_always_and_says_what_differs(check, folders, change, told, words):
