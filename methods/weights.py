@@ -259,7 +259,7 @@ def label(arch: str, digest: str, genuine: Sequence[Genuine] = GENUINE) -> str:
     """What tables say of weights, by the digest that a key holds: `genuine:NAME`, `custom:<8 digits>` or `random`."""
     if digest == RANDOM:
         return RANDOM
-    known = next((one for one in genuine if one.arch == arch and digest.startswith(one.prefix)), None)
+    known = next((one for one in genuine if one.arch == arch and one.sha256 == digest), None)
     return f"genuine:{known.name}" if known else f"custom:{digest[:8]}"
 
 

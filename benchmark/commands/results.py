@@ -147,7 +147,7 @@ def verify(ctx: click.Context, results: "tuple[Path, ...]", require_scores: bool
     if as_json:
         echo_json(rows)
     else:
-        click.echo(_counted([row["state"] for row in rows], VERIFIED))
+        say(_counted([row["state"] for row in rows], VERIFIED))
     ctx.exit(1 if any(row["state"] in wrong for row in rows) else 0)
 
 
