@@ -10,6 +10,7 @@ from benchmark import machine
 from benchmark.settings import Folders
 from methods import devices
 from methods.errors import MethodError
+from methods.genuine_weights import ARCHITECTURES
 
 DISTRIBUTION = "swanbench"
 LIBRARIES = ("torch", "torchvision", "numpy", "scipy", "scikit-learn", "pandas", "pillow")
@@ -81,20 +82,20 @@ def weights(where: Folders, *, deep: bool) -> tuple[tuple[Weights, ...], tuple[W
         problem = str(error)
     needed = {
         arch: tuple(info.id for info in registry.methods().values() if arch in info.capabilities.backbones)
-        for arch in files.ARCHITECTURES
+        for arch in ARCHITECTURES
     }
     usable = [one.weights for one in found if one.weights is not None]
     named = [one.weights for one in found if one.weights is not None and one.source == files.ENV]
-    for arch in files.ARCHITECTURES:
+    for arch in ARCHITECTURES:
         problem = problem or files.several(arch, (file for file in named if file.arch == arch), files.ENV)
     labels = {
         arch: tuple(
             sorted({file.label for file in usable if file.arch == arch}, key=lambda label: not label.startswith("gen"))
         )
-        for arch in files.ARCHITECTURES
+        for arch in ARCHITECTURES
     }
     others = tuple(WeightsFile(str(one.path), one.problem, one.seen) for one in found if one.weights is None)
-    return tuple(Weights(arch, labels[arch], needed[arch]) for arch in files.ARCHITECTURES), others, problem
+    return tuple(Weights(arch, labels[arch], needed[arch]) for arch in ARCHITECTURES), others, problem
 
 
 def datasets(data: Path) -> dict[str, str]:

@@ -11,8 +11,8 @@ from urllib.error import HTTPError
 from urllib.request import urlopen
 
 from methods.errors import MethodError
+from methods.genuine_weights import GENUINE, Genuine
 from methods.params import hint
-from methods.weights import GENUINE, Genuine
 
 TIMEOUT = 5.0
 """Seconds to wait for a connection, and for the next bytes."""

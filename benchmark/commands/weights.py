@@ -16,6 +16,7 @@ def list_(as_json: bool) -> None:
     """Every file that was found: what it is, or why it cannot be used."""
     from benchmark.settings import folders
     from methods import weights
+    from methods.genuine_weights import ARCHITECTURES
 
     places = folders()
     found = weights.listing(env=places.weights, hub_dir=places.hub, cache_dir=places.cache)
@@ -37,7 +38,7 @@ def list_(as_json: bool) -> None:
     for item in found:
         what = f"{item.weights.arch} {item.weights.label}" if item.weights else f"not usable: {item.problem}"
         say(f"{item.source}: {item.path}: {what}")
-    for arch in weights.ARCHITECTURES:
+    for arch in ARCHITECTURES:
         if not any(item.weights and item.weights.arch == arch for item in found):
             say(f"{arch}: none; bench weights fetch {arch} downloads the genuine file")
 

@@ -15,10 +15,11 @@ from methods import measuring, weights_content
 from methods.csi_gan import CSIGAN
 from methods.detector import TrainData
 from methods.errors import MethodError
+from methods.genuine_weights import GENUINE, Genuine
 from methods.nn import fid
 from methods.recipe import resolve
 from methods.registry import get
-from methods.weights import GENUINE, RANDOM, Genuine, WeightsFile, identify
+from methods.weights import RANDOM, WeightsFile, identify
 
 TINY = {
     "network.width": 2,

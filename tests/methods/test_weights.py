@@ -17,9 +17,10 @@ import pytest
 import torch
 from torchvision.models import resnet18, vgg16
 
-from methods import weights, weights_content, weights_fetch
+from methods import weights_content, weights_fetch
 from methods.errors import MethodError
-from methods.weights import Genuine, WeightsFile, WrongWeightsError, find, identify, listing, read
+from methods.genuine_weights import GENUINE, Genuine
+from methods.weights import WeightsFile, WrongWeightsError, find, identify, listing, read
 from methods.weights_fetch import fetch
 
 ROOT = Path(__file__).parents[2]
@@ -580,10 +581,10 @@ def test_the_real_table_names_torchvisions_files():
         "vgg16-397923af.pth": VGG16_Weights.IMAGENET1K_V1,
         "inception_v3_google-0cc3c7bd.pth": Inception_V3_Weights.IMAGENET1K_V1,
     }
-    table = {known.name: known for known in weights.GENUINE}
+    table = {known.name: known for known in GENUINE}
     for name, listed in published.items():
         assert listed.url == table[name].base + name
-    for known in weights.GENUINE:
+    for known in GENUINE:
         assert re.fullmatch("[0-9a-f]{64}", known.sha256)
         assert known.name.removesuffix(".pth").endswith(f"-{known.sha256[:8]}")
     assert weights_fetch.TIMEOUT == 5

@@ -8,7 +8,8 @@ import torch
 from torchvision.models import resnet18
 
 from methods.errors import MethodError
-from methods.weights import GENUINE, Genuine, identify
+from methods.genuine_weights import GENUINE, Genuine
+from methods.weights import identify
 from methods.weights_fetch import fetch
 
 FORGED = b"no weights: only eight digits agree    :000cCDqD"
