@@ -7,7 +7,7 @@ from importlib import import_module
 import click
 
 import benchmark.commands
-from benchmark import interrupts, streams
+from benchmark import interrupts, signals, streams
 from benchmark.errors import BenchError
 from benchmark.names import near
 from benchmark.options import note
@@ -55,11 +55,14 @@ def main(args: list[str] | None = None) -> None:
     """Run the command line and leave with its exit status; no traceback for anything a person can type."""
     streams.secure()
     interrupts.patient()
-    sys.exit(status(args))
+    with signals.as_exceptions():
+        sys.exit(status(args))
 
 
 def status(args: list[str] | None = None) -> int:
-    """The exit status of one call: 0 good, 1 some runs failed, 2 wrong input, 3 and 4 the gate's, 130 interrupted."""
+    """The exit status of one call: 0 good, 1 some runs failed, 2 wrong input, 3 and 4 the gate's, 130 interrupted; 128
+    and the number of the signal where SIGTERM or SIGHUP ended it.
+    """
     try:
         outcome = bench.main(args, prog_name="bench", standalone_mode=False)
         sys.stdout.flush()
@@ -71,11 +74,13 @@ def status(args: list[str] | None = None) -> int:
     except (KeyboardInterrupt, click.Abort):
         note("bench: interrupted; finished runs are kept, the same command goes on from there")
         return interrupts.INTERRUPTED
+    except signals.Terminated as ended:
+        note(f"bench: ended by {ended}; finished runs and checkpoints are kept, the same command goes on from there")
+        return ended.status
     except streams.StreamError as error:
-        if error.is_left:
-            return 0
-        note(f"bench: {error}")
-        return WRONG_INPUT
+        if not error.is_left:
+            note(f"bench: {error}")
+        return 0 if error.is_left else WRONG_INPUT
     return outcome if isinstance(outcome, int) else 0
 
 

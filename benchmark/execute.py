@@ -1,20 +1,21 @@
 """One fit and the runs that score it: what a worker process does between taking a claim and leaving records."""
 
-import errno
 import json
+import math
 import platform
 import time
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from contextlib import contextmanager, suppress
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
-from benchmark import machine, provenance
+from benchmark import confine, faults, machine, provenance
 from benchmark.code_digest import code_digest, digest_at_import
+from benchmark.handover import ASKED_TO_STOP, GRACE_SECONDS, TIME_IS_OVER, Again, Machine, Outcome
 from benchmark.planned import PlannedFit, Scoring, Task
 from benchmark.resuming import Resumption, in_brief
 from benchmark.states import REUSED_MIB, CheckpointFile, Kept, StateFile
@@ -27,7 +28,7 @@ from protocols.naming import NORMAL
 from protocols.split import test_ids
 from results.errors import ResultsError
 from results.files import write_atomic
-from results.record import Counts, Metrics, Provenance, Record
+from results.record import Counts, DamagedRecordError, Metrics, Provenance, Record
 from results.scores import Scores
 from results.spec import RunSpec
 from results.store import Store
@@ -35,74 +36,70 @@ from results.store import Store
 if TYPE_CHECKING:
     from methods.detector import Detector, FitContext
 
-TIME_IS_OVER = "the time given with --max-time is over; the same command goes on from here"
 PROGRESS_SECONDS = 0.5
 
-Again = Literal["never", "failed", "all"]
-OutcomeState = Literal["done", "taken", "failed", "busy", "blocked", "paused", "stopped"]
 
-
-@dataclass(frozen=True)
-class Machine:
-    """What a worker must know of this call: folders, threads a fit, device, deadline (UNIX time), state of the code.
-
-    `code` is the digest of the code that the worker must have too; None for workers of this very installation.
-    """
-
-    data: Path
-    cache: Path
-    store: Path
-    threads: int
-    device: str
-    deadline: float | None
-    package_version: str
-    git_commit: str | None
-    git_dirty: bool | None
-    code: str | None = None
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What became of a task: `taken` where another call made its records, `busy` where one still does; `blocked`,
-    `paused` (by --max-time) and `stopped` leave no record. `notes` say what a person should know besides.
-    """
-
-    state: OutcomeState
-    reason: str | None = None
-    notes: tuple[str, ...] = ()
-
-
-def execute(task: Task, where: Machine, *, again: Again = "never", lost_source: str | None = None) -> Outcome:
+def execute(task: Task, where: Machine, *, again: Again = "never", failure: str | None = None) -> Outcome:
     """Fit once, score every run that has no record yet, and put the records. Never raises what a run can cause.
 
-    `again` says what is run although it has a record: nothing, what failed, or everything. `lost_source` is why the
-    source of this fit failed, in which case its runs fail too.
+    `again` says what is run although it has a record: nothing, what failed, or everything. `failure` is why the runs
+    fail without a fit: their source failed, or the fit ended its process. What the detector prints goes to stderr, and
+    processes that it started end with it.
     """
     notes: list[str] = []
-    outcome = _outcome(task, where, again, lost_source, notes.append)
+    with confine.guest():
+        outcome = _outcome(task, where, again, failure, notes.append)
     return replace(outcome, notes=tuple(dict.fromkeys(notes)))
 
 
-def _outcome(
-    task: Task, where: Machine, again: Again, lost_source: str | None, notify: Callable[[str], None]
-) -> Outcome:
+def crash_dump(store: Path, fit_key: str) -> str:
+    """What a fit that ended its process left of the place where it was; empty where there is nothing."""
+    try:
+        return Store(store).crash_path(fit_key).read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return ""
+
+
+def _outcome(task: Task, where: Machine, again: Again, failure: str | None, notify: Callable[[str], None]) -> Outcome:
+    try:
+        return _executed(task, where, again, failure, notify)
+    except (DataError, MethodError) as error:
+        return Outcome("blocked", str(error))
+    except MemoryError:
+        return Outcome("stopped", faults.MEMORY)
+    except faults.MachineError as error:
+        # A disk that is full for the detector need not be for the records: that is found out by writing.
+        is_full = error.is_disk_full and not _can_write(Store(where.store))
+        return Outcome("stopped", str(error), is_disk_full=is_full)
+    except (ResultsError, OSError) as error:
+        return Outcome("stopped", str(error), is_disk_full=faults.is_disk_full(error))
+
+
+def _executed(task: Task, where: Machine, again: Again, failure: str | None, notify: Callable[[str], None]) -> Outcome:
     if refused := _other_code(task, where):
         return Outcome("stopped", refused)
     store = Store(where.store)
+    with store.claim(task.key) as mine:
+        if not mine:
+            return Outcome("busy", str(store.holder(task.key)))
+        found = {run.spec.key: store.get(run.spec.key) for run in task.runs}
+        runs = [run for run in task.runs if _is_due(found[run.spec.key], again)]
+        if not runs and not task.is_source:
+            return _taken(found.values())
+        execution = _Execution(task, where, store, notify)
+        if failure is not None:
+            return execution.fail(runs, failure)
+        with confine.crashes_told(store.crash_path(task.key)) as watchdog, confine.on_sigterm(execution.ask_to_stop):
+            execution.watch(watchdog)
+            return execution.run(runs, again)
+
+
+def _can_write(store: Store) -> bool:
     try:
-        with store.claim(task.key) as mine:
-            if not mine:
-                return Outcome("busy", str(store.holder(task.key)))
-            found = {run.spec.key: store.get(run.spec.key) for run in task.runs}
-            runs = [run for run in task.runs if _is_due(found[run.spec.key], again)]
-            if not runs and not task.is_source:
-                return _taken(found.values())
-            execution = _Execution(task, where, store, notify)
-            return execution.run(runs, again) if lost_source is None else execution.fail(runs, lost_source)
-    except (DataError, MethodError) as error:
-        return Outcome("blocked", str(error))
-    except (ResultsError, OSError, MemoryError) as error:
-        return Outcome("stopped", str(error) or "out of memory: use fewer --jobs, then run again")
+        store.check_writable()
+    except ResultsError:
+        return False
+    return True
 
 
 def _other_code(task: Task, where: Machine) -> str | None:
@@ -128,20 +125,6 @@ def _taken(records: Iterable[Record | None]) -> Outcome:
     return Outcome("failed", failed.error) if failed else Outcome("taken")
 
 
-def _reraise_if_not_its_own(error: Exception, task: Task) -> None:
-    """A full disk or too little memory is the machine's trouble: it leaves no failed record of the run."""
-    if isinstance(error, OSError) and error.errno in {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}:
-        raise error
-    if is_memory_short(error):
-        raise MemoryError(f"out of memory in {task.name}: use fewer --jobs, then run again") from error
-
-
-def is_memory_short(error: Exception) -> bool:
-    """Whether an allocation failed: Python's own error, or torch's, which is a RuntimeError."""
-    words = ("out of memory", "can't allocate memory")
-    return isinstance(error, MemoryError) or any(text in str(error).lower() for text in words)
-
-
 class _Execution:
     def __init__(self, task: Task, where: Machine, store: Store, notify: Callable[[str], None]) -> None:
         self.task = task
@@ -153,6 +136,11 @@ class _Execution:
         self.started = datetime.now(UTC)
         self.timings: dict[str, float] = {}
         self.history: dict[str, list[float]] = {}
+        self.notes = list(task.fit.notes)
+        self.call_over = math.inf if where.seconds is None else time.monotonic() + where.seconds
+        self.context: FitContext | None = None
+        self.watchdog: confine.Watchdog | None = None
+        self.is_asked_to_stop = False
 
     def run(self, runs: Sequence[Scoring], again: Again) -> Outcome:
         import torch
@@ -177,27 +165,57 @@ class _Execution:
             while left:
                 self.store.put(*self._scored(detector, left[0], dataset, images))
                 left.pop(0)
-        except DeadlineReached:
-            return Outcome("paused", TIME_IS_OVER)
-        except (DataError, ResultsError, MemoryError):
+        except DeadlineReached as stopped:
+            return self._paused(left, stopped)
+        except DamagedRecordError as error:
+            return self._failed(left, f"its record could not be read again: it {error}", str(error))
+        except (DataError, ResultsError, faults.MachineError):
             raise
-        except Exception as error:  # noqa: BLE001 - whatever a detector does wrong is its record
-            _reraise_if_not_its_own(error, self.task)
+        except BaseException as error:  # noqa: BLE001 - whatever a detector does wrong, sys.exit too, is its record
+            self._reraise_if_of_machine(error)
             return self._failed(left, in_brief(error), "".join(traceback.format_exception(error)))
-        self.store.checkpoint_path(self.fit.key).unlink(missing_ok=True)
+        with suppress(OSError):
+            self.store.checkpoint_path(self.fit.key).unlink(missing_ok=True)
         return Outcome("done")
+
+    def _reraise_if_of_machine(self, error: BaseException) -> None:
+        if fault := faults.of_machine(error, (self.where.data, self.where.cache, self.where.store)):
+            raise fault from error
+
+    def _paused(self, left: Sequence[Scoring], stopped: Exception) -> Outcome:
+        """A fit that stopped by itself: it was asked to, or a time is over."""
+        if self.is_asked_to_stop:
+            return Outcome("paused", ASKED_TO_STOP)
+        if self.where.fit_seconds is not None and time.monotonic() < self.call_over:
+            reason = f"{self.where.fit_over}: give it more with --retry-failed, which goes on from its checkpoint"
+            return self._failed(left, reason, str(stopped))
+        return Outcome("paused", TIME_IS_OVER)
+
+    def watch(self, watchdog: "confine.Watchdog") -> None:
+        """Let a watchdog end this process where it does not stop when its time is over."""
+        self.watchdog = watchdog
+        watchdog.end_at(self.call_over + GRACE_SECONDS)
+
+    def ask_to_stop(self) -> None:
+        """Let the fit save a checkpoint and stop at its next step."""
+        self.is_asked_to_stop = True
+        if self.context is not None:
+            self.context.deadline = time.monotonic()
 
     def fail(self, runs: Sequence[Scoring], reason: str) -> Outcome:
         """Leave failed records of runs that cannot start."""
         source = self.fit.source
-        behind = f"see {self.store.traceback_path(source.key)}\n" if source else ""
+        dump = crash_dump(self.store.root, self.fit.key)
+        behind = dump or (f"see {self.store.traceback_path(source.key)}\n" if source else "")
+        with suppress(OSError):
+            self.store.crash_path(self.fit.key).unlink(missing_ok=True)
         return self._failed(runs, reason, f"{reason}\n{behind}")
 
     def _fitted(self, images: ImageStore, kept: Kept | None) -> "Detector":
         """The detector with its fit done: now, or before and kept."""
         path = self.store.checkpoint_path(self.fit.key)
         checkpoint = CheckpointFile(path, self._identity(self.fit), self.notify)
-        resumption = Resumption(partial(self._detector, checkpoint), partial(_reraise_if_not_its_own, task=self.task))
+        resumption = Resumption(partial(self._detector, checkpoint), self._reraise_if_of_machine)
         if kept and (detector := resumption.from_kept(kept, self._state_file(self.fit))):
             self.history, self.timings["fit_s"] = dict(kept.history), round(kept.seconds, 3)
             return detector
@@ -205,12 +223,27 @@ class _Execution:
         with self._timed("fit"):
             detector = resumption.fitted(data, checkpoint)
         self.timings["fit_s"] = round(self.timings["fit_s"] + checkpoint.seconds, 3)
-        self.history = {name: [float(value) for value in values] for name, values in detector.history.items()}
+        self._take_history(detector)
         if self.task.is_source or self.fit.reusable:
             limit = None if self.task.is_source else REUSED_MIB
             kept = Kept(detector.state(), self.history, self.timings["fit_s"])
             self._state_file(self.fit).save(kept, limit)
         return detector
+
+    def _take_history(self, detector: "Detector") -> None:
+        """Keep the detector's history; what no record can hold is left out, with a note.
+
+        Raises ValueError where it is no history at all.
+        """
+        try:
+            history = {str(name): [float(value) for value in values] for name, values in detector.history.items()}
+        except (AttributeError, TypeError, ValueError) as error:
+            text = f"the history of {self.fit.method} is not one list of numbers for each name"
+            raise ValueError(f"{text} ({error})") from error
+        for name, values in history.items():
+            if wrong := sum(not math.isfinite(value) for value in values):
+                self.notes.append(f"history of {name} left out: {wrong} of {len(values)} numbers are not finite")
+        self.history = {name: values for name, values in history.items() if all(map(math.isfinite, values))}
 
     def _detector(self, checkpoint: CheckpointFile) -> "Detector":
         params = {**self.fit.spec.params, **self.fit.measures.params}
@@ -289,14 +322,15 @@ class _Execution:
             try:
                 return detector.score(images, batch)
             except (MemoryError, RuntimeError) as error:
-                if batch == 1 or run.spec.evaluation is not None or not is_memory_short(error):
+                if batch == 1 or run.spec.evaluation is not None or not faults.is_memory_short(error):
                     raise
             batch //= 2
 
     def _failed(self, runs: Sequence[Scoring], reason: str, trace: str) -> Outcome:
+        reason = reason.encode(errors="backslashreplace").decode()
         keys = [run.spec.key for run in runs] or [self.fit.key]
         for key in keys:
-            write_atomic(self.store.traceback_path(key), trace.encode())
+            write_atomic(self.store.traceback_path(key), trace.encode(errors="backslashreplace"))
         for run in runs:
             self.store.put(self._record(run.spec, status="failed", error=reason))
         return Outcome("failed", f"{reason} (traceback: {self.store.traceback_path(keys[0])})")
@@ -340,8 +374,8 @@ class _Execution:
     def _notes(self) -> list[str]:
         """What the plan knows of the fit, and whether its code was edited while it ran."""
         if code_digest(self.info.module) == self._code_digest():
-            return list(self.fit.notes)
-        return [*self.fit.notes, f"the code of {self.info.id} was edited while this run was made"]
+            return list(self.notes)
+        return [*self.notes, f"the code of {self.info.id} was edited while this run was made"]
 
     def _numerics_class(self) -> str:
         return machine.numerics_class(
@@ -355,8 +389,13 @@ class _Execution:
         from methods.detector import FitContext
 
         fit, where = self.fit, self.where
-        deadline = None if where.deadline is None else time.monotonic() + where.deadline - time.time()
-        return FitContext(
+        own = math.inf if where.fit_seconds is None else time.monotonic() + where.fit_seconds
+        deadline = min(self.call_over, own)
+        if self.watchdog is not None:
+            self.watchdog.end_at(deadline + GRACE_SECONDS)
+        if self.is_asked_to_stop:
+            deadline = time.monotonic()
+        self.context = FitContext(
             seed=fit.spec.seed,
             threads=where.threads,
             precision=fit.spec.precision,
@@ -365,8 +404,9 @@ class _Execution:
             checkpoint=checkpoint,
             progress=self._report,
             artefact=lambda name, data: write_atomic(self.store.root / "artefacts" / fit.key / name, data),
-            deadline=deadline,
+            deadline=None if math.isinf(deadline) else deadline,
         )
+        return self.context
 
     def _open_store(self, name: str) -> ImageStore:
         dataset = prepare.open_dataset(self.where.data, name)
@@ -387,8 +427,11 @@ class _Execution:
         self._reported = now
         path = self.store.progress_path(self.fit.key)
         beside = path.with_suffix(".part")
-        beside.write_text(json.dumps({"done": done, "total": total, **numbers}), encoding="utf-8")
-        beside.replace(path)
+        known = {name: float(value) for name, value in numbers.items()}
+        text = json.dumps({"done": int(done), "total": int(total), **known})
+        with suppress(OSError):  # nobody loses a fit for want of its progress
+            beside.write_text(text, encoding="utf-8")
+            beside.replace(path)
 
     @contextmanager
     def _timed(self, name: str) -> Iterator[None]:

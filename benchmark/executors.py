@@ -4,37 +4,48 @@ Workers on other machines must see the folders of data, cache, weights and resul
 """
 
 import contextlib
-import ctypes
 import logging
 import os
-import signal
-import sys
-import time
-import warnings
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
+from benchmark import offspring
 from benchmark.errors import BenchError
+from benchmark.workers import Workers
 
 _T = TypeVar("_T")
 
-WATCH_SECONDS = 0.3
 CONNECT_SECONDS = 10
-LOST = ("KilledWorker", "WorkerCrashedError")
-"""Names of the errors by which Dask and Ray say that a worker died; loky's ends the pool."""
+LOST = ("KilledWorker", "WorkerCrashedError", "WorkerLostError")
+"""Names of the errors by which Dask, Ray and our own workers say that a worker died."""
+SCHEDULER_LOST = ("CancelledError", "FutureCancelledError", "CommClosedError", "RaySystemError")
+"""Names of the errors that a call to a cluster ends with where its scheduler is gone."""
 KEPT_MEMORY = {"MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": str(2**40)}
 """For glibc: what a step frees stays with the process for the next one. To take large blocks anew from the system, page
 by page, cost a tenth of a training step. No number depends on it."""
+WAITING = {"OMP_WAIT_POLICY": "PASSIVE"}
+"""For OpenMP: threads that wait for others sleep. By default they spin, and take the processor from those that they
+wait for: on a busy machine two threads were then four times slower than one. No number depends on it."""
 _RAY_START = "ray start --head, or set RAY_AUTH_MODE=token if it asks for a token"
 
 
 class Executor(Protocol):
-    """Runs calls elsewhere, `concurrent.futures` style."""
+    """Runs calls elsewhere, `concurrent.futures` style. `lost` is what to say where no call can be run any more."""
+
+    lost: str
 
     def submit(self, call: Callable[..., _T], /, *args: Any, **named: Any) -> Future[_T]: ...
+
+    def end(self, future: Future[Any]) -> None:
+        """End by force what is at work on a call."""
+        ...
+
+    def ask_to_stop(self) -> bool:
+        """Ask all that are at work to save what they have and stop; whether that is possible."""
+        ...
 
 
 Opener = Callable[[int], AbstractContextManager[Executor]]
@@ -43,27 +54,21 @@ Opener = Callable[[int], AbstractContextManager[Executor]]
 
 @dataclass(frozen=True)
 class Local:
-    """Worker processes of joblib's loky, `threads` of each."""
+    """Worker processes of this machine, `threads` of each."""
 
     threads: int
 
     @contextlib.contextmanager
     def __call__(self, jobs: int) -> Iterator[Executor]:
-        """Workers that die with this process; they are killed where the block is left by an error."""
-        from joblib.externals.loky import ProcessPoolExecutor
-
-        executor = ProcessPoolExecutor(
-            max_workers=jobs, initializer=_prepare_worker, initargs=(os.getpid(),), env=_environment(self.threads)
-        )
-        with warnings.catch_warnings():
-            # With psutil beside it loky replaces a worker that has grown, and calls it a leak: it is kept memory.
-            warnings.filterwarnings("ignore", message="A worker stopped while some jobs were given to the executor")
+        """Workers that end with this process, and all that they started; killed where the block is left by an error."""
+        workers = Workers(jobs, _environment(self.threads))
+        with offspring.watched(workers.mark):
             try:
-                yield executor
+                yield workers
             except BaseException:
-                executor.shutdown(kill_workers=True)
+                workers.close(kill=True)
                 raise
-            executor.shutdown(wait=True)
+            workers.close()
 
 
 @dataclass(frozen=True)
@@ -85,6 +90,7 @@ class Dask:
 
         with contextlib.ExitStack() as stack:
             stack.enter_context(dask.config.set({"distributed.scheduler.allowed-failures": 0}))
+            stack.enter_context(_silent("distributed", "distributed.client", "distributed.utils"))
             try:
                 cluster = self.address or stack.enter_context(
                     LocalCluster(
@@ -100,7 +106,7 @@ class Dask:
             except (OSError, RuntimeError, ValueError) as error:
                 raise _no_cluster("Dask scheduler", self.address, "dask scheduler", error) from error
             _check_workers(client.nthreads(), self.address)
-            yield client.get_executor(pure=False, retries=0)
+            yield _DaskExecutor(client, self.address)
 
 
 @dataclass(frozen=True)
@@ -133,17 +139,43 @@ class Ray:
             raise _no_cluster("Ray cluster", self.address, _RAY_START, error) from error
         remote = ray.remote(num_cpus=self.threads, num_gpus=int(self.on_gpu), max_retries=0)(_called)
         try:
-            yield _RayExecutor(remote)
+            yield _RayExecutor(remote, self.address)
         finally:
             ray.shutdown()
 
 
-@dataclass(frozen=True)
-class _RayExecutor:
-    remote: Any
+class _Cluster:
+    """What an executor of a cluster cannot do: its fits save checkpoints only now and then."""
+
+    def __init__(self, name: str, address: str | None) -> None:
+        at = f" at {address}" if address else ""
+        self.lost = f"the {name}{at} is lost: start one, then run the same command again"
+
+    def end(self, future: Future[Any]) -> None:
+        """Stop waiting: a fit that is over its time ends by itself."""
+        future.cancel()
+
+    def ask_to_stop(self) -> bool:
+        return False
+
+
+class _DaskExecutor(_Cluster):
+    def __init__(self, client: Any, address: str | None) -> None:
+        super().__init__("Dask scheduler", address)
+        self._executor = client.get_executor(pure=False, retries=0)
 
     def submit(self, call: Callable[..., _T], /, *args: Any, **named: Any) -> Future[_T]:
-        future: Future[_T] = self.remote.remote(call, args, named).future()
+        future: Future[_T] = self._executor.submit(call, *args, **named)
+        return future
+
+
+class _RayExecutor(_Cluster):
+    def __init__(self, remote: Any, address: str | None) -> None:
+        super().__init__("Ray cluster", address)
+        self._remote = remote
+
+    def submit(self, call: Callable[..., _T], /, *args: Any, **named: Any) -> Future[_T]:
+        future: Future[_T] = self._remote.remote(call, args, named).future()
         return future
 
 
@@ -159,9 +191,9 @@ def _called(call: Callable[..., _T], args: tuple[Any, ...], named: dict[str, Any
 
 
 def _environment(threads: int) -> dict[str, str]:
-    """What workers start with; an own choice of memory habits stands."""
+    """What workers start with; an own choice of habits stands."""
     counts = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), str(threads))
-    return {name: os.environ.get(name, value) for name, value in KEPT_MEMORY.items()} | counts
+    return {name: os.environ.get(name, value) for name, value in (KEPT_MEMORY | WAITING).items()} | counts
 
 
 @contextlib.contextmanager
@@ -170,6 +202,19 @@ def _needed(extra: str) -> Iterator[None]:
         yield
     except ImportError as error:
         raise BenchError(f"the engine {extra} is not installed: pip install 'swanbench[{extra}]'") from error
+
+
+@contextlib.contextmanager
+def _silent(*names: str) -> Iterator[None]:
+    """Keep loggers from writing tracebacks of what is told in a sentence."""
+    levels = {logging.getLogger(name): logging.getLogger(name).level for name in names}
+    for logger in levels:
+        logger.setLevel(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        for logger, level in levels.items():
+            logger.setLevel(level)
 
 
 def _no_cluster(name: str, address: str | None, command: str, error: Exception) -> BenchError:
@@ -195,26 +240,3 @@ def _check_workers(threads: dict[str, int], address: str | None) -> None:
     if crowded:
         text = f"the Dask worker {crowded[0]} runs several fits in one process, where they share random generators"
         raise BenchError(f"{text}: start it with --nthreads 1")
-
-
-def _prepare_worker(parent: int) -> None:
-    """Die with the parent, even if it is killed; leave Ctrl-C to it."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    if sys.platform == "linux":
-        pr_set_pdeathsig = 1
-        ctypes.CDLL(None, use_errno=True).prctl(pr_set_pdeathsig, signal.SIGKILL)
-    else:
-        _watch(parent)
-    if os.getppid() != parent:
-        os._exit(1)
-
-
-def _watch(parent: int) -> None:
-    import threading
-
-    def look() -> None:
-        while os.getppid() == parent:
-            time.sleep(WATCH_SECONDS)
-        os._exit(1)
-
-    threading.Thread(target=look, daemon=True).start()

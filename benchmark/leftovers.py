@@ -179,7 +179,8 @@ def _temporary(where: Folders, remarks: list[str]) -> Iterator[Item]:
             text = f"{path} (its writer, process {named['pid']}, is dead)"
             yield item(TEMPORARY, text, path, lock=path.with_name(f".{target}.lock") if path.is_dir() else None)
     locks = where.results / "locks"
-    for path in sorted([*locks.glob("[!.]*.json"), *locks.glob("[!.]*.part"), *locks.glob("probe")]):
+    of_fits = (path for ending in ("json", "part", "crash") for path in locks.glob(f"[!.]*.{ending}"))
+    for path in sorted([*of_fits, *locks.glob("probe")]):
         if _is_old(path):
             text = f"{path} (progress of a fit that was killed)"
             yield item(TEMPORARY, text, path, lock=None if path.name == "probe" else path.with_suffix(".lock"))

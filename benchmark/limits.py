@@ -1,11 +1,15 @@
 """How much memory and processor time this process may use: what Linux and a container's control group allow."""
 
 import math
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from benchmark.machine import cores
+
+_LOOKS = 5
+_LOOK_SECONDS = 0.01
 
 
 @dataclass(frozen=True)
@@ -37,6 +41,19 @@ def limits(root: Path = Path("/")) -> Limits:
             free = min(free or int(most), max(0, int(most - used)))
         quota = min(quota, _quota(folder))
     return Limits(total, min(free, total), cores(), min(float(cores()), quota))
+
+
+def others_at_work(root: Path = Path("/")) -> int:
+    """How many processes and threads beside this one want a processor: the least of a few looks, 0 if not known."""
+    seen = []
+    for _ in range(_LOOKS):
+        try:
+            running = (root / "proc/loadavg").read_text(encoding="ascii").split()[3].partition("/")[0]
+            seen.append(int(running) - 1)
+        except (OSError, ValueError, IndexError):
+            return 0
+        time.sleep(_LOOK_SECONDS)
+    return max(0, min(seen))
 
 
 def _memory(root: Path) -> dict[str, int]:

@@ -137,14 +137,24 @@ def echo_json(value: Any) -> None:
 
 
 def write_output(path: "Path", made: str | bytes) -> None:
-    """Write what was asked for into a file.
+    """Write what was asked for into a file, whole or not at all; into a device or pipe as it comes.
 
     Raises:
         BenchError: its folder is not there or cannot be written.
     """
-    if not path.parent.is_dir():
+    from results.errors import ResultsError
+    from results.files import write_atomic
+
+    target = path.resolve()  # a link stays one
+    if not target.parent.is_dir():
         raise BenchError(f"--output {path}: the folder {path.parent} is not there; make it first")
+    data = made.encode() if isinstance(made, str) else made
     try:
-        path.write_bytes(made.encode() if isinstance(made, str) else made)
-    except OSError as error:
-        raise BenchError(f"--output {path}: {error.strerror or error}; choose another file") from error
+        if path.exists() and not path.is_file():
+            path.write_bytes(data)
+        else:
+            write_atomic(target, data)
+    except (OSError, ResultsError) as error:
+        cause = error.__cause__ if isinstance(error.__cause__, OSError) else error
+        reason = cause.strerror if isinstance(cause, OSError) else None
+        raise BenchError(f"--output {path}: {reason or cause}; choose another file") from error

@@ -6,17 +6,20 @@ On a terminal a live bar; elsewhere a line for each finished run, and one every 
 import json
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from benchmark.execute import Outcome
+from benchmark.handover import Outcome
 from benchmark.options import note
 from benchmark.planned import Task
 from protocols.text import printable_line
+from results.errors import ResultsError
+from results.record import Record
 from results.store import Store
 
 LINE_SECONDS = 30.0
+STILL_SECONDS = 300.0
 
 
 class Progress:
@@ -35,6 +38,7 @@ class Progress:
         self._lines: dict[str, Any] = {}
         self._found: dict[str, float] = {}
         self._awaited: dict[str, str | None] = {}
+        self._moved: dict[str, tuple[int | None, float]] = {}
         self.done = 0
         self.troubles = 0
 
@@ -52,7 +56,7 @@ class Progress:
             self.say(f"{outcome.state}: {task.name}" + (f"  {outcome.reason}" if outcome.reason else ""))
         for spec in (run.spec for run in task.runs):
             text = f"{outcome.state}: {spec.name}"
-            record = self._store.get(spec.key) if outcome.state in {"done", "taken"} else None
+            record = self._stored(spec.key) if outcome.state in {"done", "taken"} else None
             if record and record.metrics:
                 text += f"  AUC {record.metrics.auroc:.4f}  {record.timings.get('fit_s', 0):.0f} s"
             self.say(text + (f"  {outcome.reason}" if outcome.reason else ""))
@@ -63,6 +67,18 @@ class Progress:
         if self._awaited.get(task.key) != outcome.reason:
             self._awaited[task.key] = outcome.reason
             self.say(f"waiting: {task.name}  held by {outcome.reason}")
+
+    def given_up(self, tasks: Sequence[Task], reason: str) -> None:
+        """Tasks that this call cannot do any more."""
+        self.troubles += len(tasks)
+        self.say(f"stopped: {reason}" + (f"; fits left undone: {len(tasks)}" if tasks else ""))
+
+    def _stored(self, key: str) -> Record | None:
+        """A record, where the folder can be read: what became of a run is no reason to end others."""
+        try:
+            return self._store.get(key)
+        except ResultsError:
+            return None
 
     def counting(self, what: str) -> Callable[[int, int], None]:
         """What work on many images is to call with (done, total); it says nothing before the first."""
@@ -84,11 +100,14 @@ class Progress:
 
     def tick(self) -> None:
         at_work = {}
+        now = time.monotonic()
         for key, task in self._tasks.items():
             try:
                 at_work[key] = (task, json.loads(self._store.progress_path(key).read_text(encoding="utf-8")))
             except (OSError, ValueError, RecursionError):
                 continue
+            done, moved = self._moved.get(key, (None, now))
+            self._moved[key] = (at_work[key][1]["done"], moved if done == at_work[key][1]["done"] else now)
         shares = {key: state["done"] / max(state["total"], 1) for key, (_, state) in at_work.items()}
         self._found |= {key: min(share, self._found.get(key, share)) for key, share in shares.items()}
         part = sum(shares.values())
@@ -104,6 +123,14 @@ class Progress:
             share, gained = (self.done + part) / count, (self.done + part - sum(self._found.values())) / count
             left = (self._spoken - self._started) * (1 - share) / gained if gained > 0 else None
             self.say(f"{share:.0%} of all fits done" + (f", about {_time(left)} left" if left is not None else ""))
+            self._name_still(task for task, _ in at_work.values())
+
+    def _name_still(self, tasks: Iterable[Task]) -> None:
+        """Name the fits that have not moved for long."""
+        for task in tasks:
+            still = time.monotonic() - self._moved[task.key][1]
+            if still > STILL_SECONDS:
+                self.say(f"no progress for {_time(still)}: {task.name}; --fit-timeout would bound it")
 
     def say(self, text: str) -> None:
         """A line on stderr, above the bar where there is one."""

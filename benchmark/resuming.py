@@ -18,7 +18,7 @@ class Resumption:
     """`make` gives a detector that nothing was done with; `reraise` raises the errors that are the machine's."""
 
     make: Callable[[], "Detector"]
-    reraise: Callable[[Exception], None]
+    reraise: Callable[[BaseException], None]
 
     def from_kept(self, kept: Kept, file: StateFile) -> "Detector | None":
         """The detector as its fit left it; None where it does not take the state."""
@@ -50,6 +50,6 @@ class Resumption:
         return detector
 
 
-def in_brief(error: Exception) -> str:
+def in_brief(error: BaseException) -> str:
     """An error's kind and the first line of what it says."""
     return f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else 'no message'}"

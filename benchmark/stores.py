@@ -5,7 +5,7 @@ image store there and whole. Decoding shows its progress, what was damaged is sa
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from benchmark.execute import Outcome
+from benchmark.handover import Outcome
 from benchmark.planned import Task
 from benchmark.progress import Progress
 from protocols import prepare

@@ -47,11 +47,12 @@ class DeadlineReached(Exception):  # noqa: N818 - a stop that was asked for, not
     """The fit stopped at `FitContext.deadline`, after it saved a checkpoint."""
 
 
-@dataclass(frozen=True)
+@dataclass
 class FitContext:
     """Everything around a fit that is not data: seed, machine settings, weights, and ways to report back.
 
-    `deadline` is on the clock of `time.monotonic`. `progress(done, total, **numbers)` takes the numbers of one epoch.
+    `deadline` is on the clock of `time.monotonic`; it may come nearer while a fit is at work, so look at each step.
+    `progress(done, total, **numbers)` takes the numbers of one epoch.
     """
 
     seed: int

@@ -57,21 +57,6 @@ def csv_text(split: Split, dataset: Dataset) -> str:
     return _csv(entries(split, dataset))
 
 
-def write_csv(split: Split, dataset: Dataset, path: Path) -> None:
-    """Write the CSV into a file, whole or not at all.
-
-    Raises:
-        DataError: the file cannot be written.
-    """
-    with _translated(path):
-        temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}.tmp")
-        try:
-            temporary.write_text(csv_text(split, dataset), encoding="utf-8", newline="")
-            temporary.replace(path)
-        finally:
-            temporary.unlink(missing_ok=True)
-
-
 def write_tree(split: Split, dataset: Dataset, folder: Path, *, symbolic: bool = False, masks: bool = False) -> None:
     """Write a split as folders of images, on which code for MVTec AD trains and tests on the very same images.
 

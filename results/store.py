@@ -1,7 +1,8 @@
 """A results folder: one JSON file a run, written atomically, and the claims of those who are at work in it.
 
 records/<2 hex>/<key>.json    scores/<2 hex>/<key>.npz    checkpoints/<fit_key>.pt
-artefacts/<fit_key>/    locks/<fit_key>.lock, .claim (without locks), .json (progress)    tracebacks/<key>.txt
+artefacts/<fit_key>/    locks/<fit_key>.lock, .claim (without locks), .json (progress), .crash
+tracebacks/<key>.txt
 set_aside/ (records that could not be read)
 """
 
@@ -15,7 +16,7 @@ from typing import TYPE_CHECKING
 from results import locks, scan
 from results.errors import ResultsError
 from results.files import make_folder, read_bounded, write_atomic
-from results.record import Record, encode
+from results.record import Record, decode, encode
 
 if TYPE_CHECKING:
     from results.scores import Scores
@@ -52,6 +53,9 @@ class Store:
     def progress_path(self, fit_key: str) -> Path:
         return self.root / "locks" / f"{fit_key}.json"
 
+    def crash_path(self, fit_key: str) -> Path:
+        return self.root / "locks" / f"{fit_key}.crash"
+
     def traceback_path(self, key: str) -> Path:
         return self.root / "tracebacks" / f"{key}.txt"
 
@@ -81,10 +85,17 @@ class Store:
                 self._warn(f"record {seen.where} {seen.problem}; it is not counted")
 
     def put(self, record: Record, scores: "Scores | None" = None) -> None:
-        """Keep a record and its scores; the record comes last, so that it never stands without them."""
+        """Keep a record and its scores; the record comes last, so that it never stands without them.
+
+        Raises:
+            DamagedRecordError: the record could not be read again.
+            ResultsError: it cannot be written.
+        """
+        data = encode(record)
+        decode(data)
         if scores is not None:
             write_atomic(self.scores_path(record.key), scores.encode())
-        write_atomic(self.record_path(record.key), encode(record))
+        write_atomic(self.record_path(record.key), data)
 
     def scores(self, key: str) -> "Scores":
         """The scores of a run.
@@ -124,8 +135,12 @@ class Store:
                     "choose another with --results"
                 ) from error
             if mine:
-                stack.callback(self.progress_path(fit_key).unlink, missing_ok=True)
+                stack.callback(self._forget_progress, fit_key)
             yield mine
+
+    def _forget_progress(self, fit_key: str) -> None:
+        with contextlib.suppress(OSError):  # a folder that is gone has taken it along
+            self.progress_path(fit_key).unlink(missing_ok=True)
 
     def holder(self, fit_key: str) -> locks.Holder:
         """Who holds the claim of a fit that could not be had, as far as that is known."""

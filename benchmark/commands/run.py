@@ -18,7 +18,7 @@ from benchmark.options import (
 )
 
 if TYPE_CHECKING:
-    from benchmark.execute import Again
+    from benchmark.handover import Again
     from benchmark.planned import Plan, PlannedRun, State, Task
     from benchmark.settings import Folders
     from benchmark.suite import Suite
@@ -71,6 +71,7 @@ class Duration(click.ParamType[float]):
 @click.option("--force", is_flag=True, help="Run again what is stored.")
 @accept_stale_option
 @click.option("--max-time", type=Duration(), help="Stop fits after this time and keep checkpoints.")
+@click.option("--fit-timeout", type=Duration(), help="A fit that takes longer has failed; its checkpoint is kept.")
 @results_option
 def command(**options: Any) -> int:
     """Run what is missing of a suite, store it, and print the suite's table."""
@@ -163,19 +164,21 @@ def _engine(tasks: "list[Task]", where: "Folders", store: "Store", options: dict
     import time
 
     import benchmark
-    from benchmark import engine, executors, limits, provenance, stores
-    from benchmark.execute import Machine
+    from benchmark import engine, executors, provenance, stores
+    from benchmark.handover import Machine
     from benchmark.progress import shown
 
+    deadline = time.monotonic() + options["max_time"] if options["max_time"] else None
     store.check_writable()
+    threads = options["threads"] or _default_threads(options["jobs"])
     head, dirty = provenance.commit()
     place = Machine(
         data=where.data.absolute(),
         cache=where.cache.absolute(),
         store=where.results.absolute(),
-        threads=options["threads"] or max(1, limits.limits().usable // options["jobs"]),
+        threads=threads,
         device=options["device"],
-        deadline=time.time() + options["max_time"] if options["max_time"] else None,
+        fit_seconds=options["fit_timeout"],
         package_version=benchmark.__version__,
         git_commit=head,
         git_dirty=dirty,
@@ -187,10 +190,21 @@ def _engine(tasks: "list[Task]", where: "Folders", store: "Store", options: dict
     again: Again = "all" if options["force"] else "failed" if options["retry_failed"] else "never"
     with shown(store, tasks) as progress:
         ready = stores.with_images(tasks, where.data, where.cache, progress)
-        engine.Engine(place, workers, options["jobs"], again, progress.finished, progress.waiting, progress.tick).run(
-            ready
-        )
+        engine.Engine(place, workers, options["jobs"], again, progress, deadline).run(ready)
     return progress.troubles
+
+
+def _default_threads(jobs: int) -> int:
+    """The cores that each fit may have. A busy machine is told, not heeded: the count is part of the numerics class."""
+    import os
+
+    from benchmark import limits
+
+    threads = max(1, limits.limits().usable // jobs)
+    others, cores = limits.others_at_work(), os.cpu_count() or 1
+    if threads > 1 and others + threads * jobs > cores:
+        note(f"{others} others are at work on this machine's {cores} cores: --threads 1 may be faster than {threads}")
+    return threads
 
 
 def _layouts(suites: "list[Suite]") -> "list[Layout]":

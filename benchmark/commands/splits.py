@@ -139,7 +139,7 @@ def export(dataset: str, form: str, output: "Path | None", symbolic: bool, masks
     if output is None:
         say_page(split_export.csv_text(split, opened))
     elif form == "csv":
-        split_export.write_csv(split, opened, output)
+        write_output(output, split_export.csv_text(split, opened))
     else:
         refuse_replaced(opened, folders().cache, jobs=default_jobs())
         split_export.write_tree(split, opened, output, symbolic=symbolic, masks=masks)

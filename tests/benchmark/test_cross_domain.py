@@ -7,7 +7,8 @@ import signal
 import pytest
 
 from benchmark.engine import Queue
-from benchmark.execute import Outcome, execute
+from benchmark.execute import execute
+from benchmark.handover import Outcome
 from benchmark.planned import Task
 from benchmark.stores import with_images
 

@@ -2,7 +2,7 @@
 
 import time
 
-from benchmark.execute import Machine
+from benchmark.handover import Machine
 from results.store import Store
 
 
@@ -31,7 +31,6 @@ def machine(data, cache, store):
         store=store,
         threads=1,
         device="cpu",
-        deadline=None,
         package_version="0",
         git_commit=None,
         git_dirty=None,

@@ -1,0 +1,52 @@
+"""What goes between a call and its workers: what they must know of it, and what became of a task."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+TIME_IS_OVER = "the time given with --max-time is over; the same command goes on from here"
+ASKED_TO_STOP = "it was asked to stop and saved a checkpoint; the same command goes on from there"
+GRACE_SECONDS = 15.0
+"""How long a fit may take to stop when its time is over: it finishes a step and writes a checkpoint."""
+
+Again = Literal["never", "failed", "all"]
+OutcomeState = Literal["done", "taken", "failed", "busy", "blocked", "paused", "stopped"]
+
+
+@dataclass(frozen=True)
+class Machine:
+    """What a worker must know of this call: folders, threads a fit, device, times, state of the code.
+
+    `seconds` are those left of --max-time when a task is handed over: no two machines share a clock; `fit_seconds` is
+    what one fit may take. `code` is the digest of the code that the worker must have too; None for workers of this
+    very installation.
+    """
+
+    data: Path
+    cache: Path
+    store: Path
+    threads: int
+    device: str
+    package_version: str
+    git_commit: str | None
+    git_dirty: bool | None
+    code: str | None = None
+    seconds: float | None = None
+    fit_seconds: float | None = None
+
+    @property
+    def fit_over(self) -> str:
+        return f"it took longer than --fit-timeout {self.fit_seconds:g}s"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a task: `taken` where another call made its records, `busy` where one still does; `blocked`,
+    `paused` (by --max-time or a signal) and `stopped` leave no record. `is_disk_full`: no other task could leave one.
+    `notes` say what a person should know besides.
+    """
+
+    state: OutcomeState
+    reason: str | None = None
+    is_disk_full: bool = False
+    notes: tuple[str, ...] = ()
