@@ -1,5 +1,6 @@
 """Many fits: workers that die with their parent, claims shared with other calls, a failure that costs itself only."""
 
+import json
 import math
 import time
 from collections.abc import Callable
@@ -11,7 +12,7 @@ from typing import Protocol
 from benchmark import faults
 from benchmark.execute import crash_dump, execute
 from benchmark.executors import LOST, SCHEDULER_LOST, Executor, Opener
-from benchmark.handover import GRACE_SECONDS, TIME_IS_OVER, Again, Machine, Outcome
+from benchmark.handover import GRACE_SECONDS, PATIENCE, TIME_IS_OVER, Again, Machine, Outcome
 from benchmark.planned import Task
 from benchmark.signals import Terminated
 from benchmark.task_queue import Queue
@@ -117,7 +118,9 @@ class Engine:
                 for future in done:
                     deaths += self._take_in(executor, queue, future, running.pop(future))
                 for future, handed in running.items():
-                    if time.monotonic() > handed.until:
+                    if time.monotonic() > handed.until and time.monotonic() > handed.until + self._patience(
+                        handed.task
+                    ):
                         executor.end(future)
         except (Terminated, CallOverError) as ended:
             self._let_them_save(executor, queue, running, str(ended))
@@ -139,8 +142,16 @@ class Engine:
             raise CallOverError(executor.lost) from error
         whole = math.inf if where.seconds is None else where.seconds
         own = math.inf if where.fit_seconds is None else where.fit_seconds + START_SECONDS
-        running[future] = Handed(task, now + min(whole, own) + GRACE_SECONDS + KILL_SECONDS)
+        running[future] = Handed(task, now + min(whole + START_SECONDS, own) + KILL_SECONDS)
         return True
+
+    def _patience(self, task: Task) -> float:
+        """How long a task may take to stop when its time is over, as its worker says."""
+        try:
+            known = json.loads(Store(self.where.store).progress_path(task.key).read_text(encoding="utf-8"))
+            return float(known[PATIENCE])
+        except (OSError, ValueError, KeyError, TypeError, RecursionError):
+            return GRACE_SECONDS
 
     def _take_in(self, executor: Executor, queue: Queue, future: Future[Outcome], handed: Handed) -> list[Death]:
         """What a worker said of a task, or how it died; an error that nobody foresaw stops its own task only."""

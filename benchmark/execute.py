@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from benchmark import confine, faults, machine, provenance
 from benchmark.code_digest import code_digest, digest_at_import
-from benchmark.handover import ASKED_TO_STOP, GRACE_SECONDS, TIME_IS_OVER, Again, Machine, Outcome
+from benchmark.handover import ASKED_TO_STOP, GRACE_SECONDS, PATIENCE, TIME_IS_OVER, Again, Machine, Outcome
 from benchmark.planned import PlannedFit, Scoring, Task
 from benchmark.resuming import Resumption, in_brief
 from benchmark.states import REUSED_MIB, CheckpointFile, Kept, StateFile
@@ -37,6 +37,8 @@ if TYPE_CHECKING:
     from methods.detector import Detector, FitContext
 
 PROGRESS_SECONDS = 0.5
+STEPS = 3.0
+"""A fit that is over its time may take as long as this many of its longest steps to save a checkpoint and stop."""
 
 
 def execute(task: Task, where: Machine, *, again: Again = "never", failure: str | None = None) -> Outcome:
@@ -140,6 +142,9 @@ class _Execution:
         self.call_over = math.inf if where.seconds is None else time.monotonic() + where.seconds
         self.context: FitContext | None = None
         self.watchdog: confine.Watchdog | None = None
+        self.over = self.call_over
+        self.patience = GRACE_SECONDS
+        self._last_report = time.monotonic()
         self.is_asked_to_stop = False
 
     def run(self, runs: Sequence[Scoring], again: Again) -> Outcome:
@@ -194,7 +199,14 @@ class _Execution:
     def watch(self, watchdog: "confine.Watchdog") -> None:
         """Let a watchdog end this process where it does not stop when its time is over."""
         self.watchdog = watchdog
-        watchdog.end_at(self.call_over + GRACE_SECONDS)
+        self._be_patient(GRACE_SECONDS, from_now=True)
+
+    def _be_patient(self, seconds: float, *, from_now: bool = False) -> None:
+        """Give this process so long, at least the usual, to stop when its time is over, or from now on if it is."""
+        late = max(0.0, time.monotonic() - self.over) if from_now else 0.0
+        self.patience = max(self.patience, late + max(GRACE_SECONDS, seconds))
+        if self.watchdog is not None:
+            self.watchdog.end_at(self.over + self.patience)
 
     def ask_to_stop(self) -> None:
         """Let the fit save a checkpoint and stop at its next step."""
@@ -288,6 +300,8 @@ class _Execution:
         spec, split, evaluation = run
         ids = test_ids(split, dataset, evaluation.order)
         self.timings.pop("score_s", None)
+        self._be_patient(self.timings.get("fit_s", 0.0), from_now=True)  # nothing is saved of a fit but its scores
+        self._report(1, 1)
         with self._timed("score"):
             values = np.asarray(self._scores(detector, images.images(ids), run), dtype=np.float64)
         if values.shape != (len(ids),):
@@ -390,11 +404,9 @@ class _Execution:
 
         fit, where = self.fit, self.where
         own = math.inf if where.fit_seconds is None else time.monotonic() + where.fit_seconds
-        deadline = min(self.call_over, own)
-        if self.watchdog is not None:
-            self.watchdog.end_at(deadline + GRACE_SECONDS)
-        if self.is_asked_to_stop:
-            deadline = time.monotonic()
+        self.over = min(self.call_over, own)
+        self._be_patient(GRACE_SECONDS, from_now=True)
+        deadline = time.monotonic() if self.is_asked_to_stop else self.over
         self.context = FitContext(
             seed=fit.spec.seed,
             threads=where.threads,
@@ -422,13 +434,16 @@ class _Execution:
     def _report(self, done: int, total: int, **numbers: float) -> None:
         """Leave the progress of this fit where the parent process reads it; half a second is often enough."""
         now = time.monotonic()
+        if done:
+            self._be_patient(STEPS * (now - self._last_report))
+        self._last_report = now
         if done not in (0, total) and now - getattr(self, "_reported", -PROGRESS_SECONDS) < PROGRESS_SECONDS:
             return
         self._reported = now
         path = self.store.progress_path(self.fit.key)
         beside = path.with_suffix(".part")
         known = {name: float(value) for name, value in numbers.items()}
-        text = json.dumps({"done": int(done), "total": int(total), **known})
+        text = json.dumps({**known, "done": int(done), "total": int(total), PATIENCE: self.patience})
         with suppress(OSError):  # nobody loses a fit for want of its progress
             beside.write_text(text, encoding="utf-8")
             beside.replace(path)

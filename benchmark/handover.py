@@ -7,7 +7,11 @@ from typing import Literal
 TIME_IS_OVER = "the time given with --max-time is over; the same command goes on from here"
 ASKED_TO_STOP = "it was asked to stop and saved a checkpoint; the same command goes on from there"
 GRACE_SECONDS = 15.0
-"""How long a fit may take to stop when its time is over: it finishes a step and writes a checkpoint."""
+"""How long a fit may take to stop when its time is over: it finishes a step and writes a checkpoint. More where a step
+is longer than that, or where its scores are being made.
+"""
+PATIENCE = "patience_s"
+"""Name in the progress file of a fit of how long it may take."""
 
 Again = Literal["never", "failed", "all"]
 OutcomeState = Literal["done", "taken", "failed", "busy", "blocked", "paused", "stopped"]

@@ -187,7 +187,7 @@ def test_a_source_that_fails_fails_its_runs_until_they_are_asked_for_again(textu
     queue.end(queue.next(), execute(source, textures.machine))
     reason, ended = queue.trouble(target)
     assert ended is None
-    assert execute(target, textures.machine, lost_source=reason).state == "failed"
+    assert execute(target, textures.machine, failure=reason).state == "failed"
     (record,) = textures.store.records()
     assert record.status == "failed"
     assert record.error.startswith("the fit that it starts from: RuntimeError: a fit that fails (traceback: ")
@@ -234,8 +234,7 @@ def test_tasks_wait_for_their_source_and_share_its_fate(textures):
     for task, outcome in zip(taken, ends, strict=True):
         queue.end(task, outcome)
     fates = {}
-    while queue:
-        task = queue.next()
+    while (task := queue.next()) is not None:
         assert isinstance(task, Task)
         reason, ended = queue.trouble(task)
         fates[list(sources).index(task.source_key)] = reason or (ended and ended.state)
@@ -246,6 +245,9 @@ def test_what_waits_for_a_fit_of_another_call_is_put_off_with_it(textures):
     tasks = textures.plan(textures.suite(CROSS), methods=("drift",)).tasks({"missing"})
     queue = Queue(tasks)
     source = queue.next()
-    behind = queue.take_behind(source)
-    assert [task.source_key for task in behind] == [source.key]
-    assert len(queue.drain()) == len(tasks) - 1 - len(behind)
+    queue.put_aside(source)
+    others = list(iter(queue.next, None))
+    assert all(task.is_source for task in others), "no task that waits for a source at work"
+    assert source not in others
+    queue.put_busy_back()
+    assert queue.next() is source

@@ -3,7 +3,6 @@
 import io
 import json
 import shutil
-import time
 from dataclasses import replace
 
 import numpy as np
@@ -57,7 +56,7 @@ def task(textures):
 @pytest.fixture
 def paused(textures, task):
     """The checkpoint of that fit, which was stopped after its first step."""
-    assert execute(task, replace(textures.machine, deadline=time.time())).state == "paused"
+    assert execute(task, replace(textures.machine, seconds=0.0)).state == "paused"
     return textures.store.checkpoint_path(task.key)
 
 
