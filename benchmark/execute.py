@@ -1,6 +1,5 @@
 """One fit and the runs that score it: what a worker process does between taking a claim and leaving records."""
 
-import json
 import math
 import platform
 import time
@@ -15,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 from benchmark import confine, faults, machine, provenance
 from benchmark.code_digest import code_digest, digest_at_import
-from benchmark.handover import ASKED_TO_STOP, GRACE_SECONDS, PATIENCE, TIME_IS_OVER, Again, Machine, Outcome
+from benchmark.fit_clock import FitClock
+from benchmark.handover import ASKED_TO_STOP, TIME_IS_OVER, Again, Machine, Outcome
 from benchmark.planned import PlannedFit, Scoring, Task
 from benchmark.resuming import Resumption, in_brief
 from benchmark.states import REUSED_MIB, CheckpointFile, Kept, StateFile
@@ -35,10 +35,6 @@ from results.store import Store
 
 if TYPE_CHECKING:
     from methods.detector import Detector, FitContext
-
-PROGRESS_SECONDS = 0.5
-STEPS = 3.0
-"""A fit that is over its time may take as long as this many of its longest steps to save a checkpoint and stop."""
 
 
 def execute(task: Task, where: Machine, *, again: Again = "never", failure: str | None = None) -> Outcome:
@@ -92,7 +88,7 @@ def _executed(task: Task, where: Machine, again: Again, failure: str | None, not
         if failure is not None:
             return execution.fail(runs, failure)
         with confine.crashes_told(store.crash_path(task.key)) as watchdog, confine.on_sigterm(execution.ask_to_stop):
-            execution.watch(watchdog)
+            execution.clock.watch(watchdog)
             return execution.run(runs, again)
 
 
@@ -139,12 +135,8 @@ class _Execution:
         self.timings: dict[str, float] = {}
         self.history: dict[str, list[float]] = {}
         self.notes = list(task.fit.notes)
-        self.call_over = math.inf if where.seconds is None else time.monotonic() + where.seconds
+        self.clock = FitClock(store.progress_path(task.fit.key), where.seconds)
         self.context: FitContext | None = None
-        self.watchdog: confine.Watchdog | None = None
-        self.over = self.call_over
-        self.patience = GRACE_SECONDS
-        self._last_report = time.monotonic()
         self.is_asked_to_stop = False
 
     def run(self, runs: Sequence[Scoring], again: Again) -> Outcome:
@@ -155,7 +147,7 @@ class _Execution:
         torch.set_num_threads(self.where.threads)
         torch.set_float32_matmul_precision("highest")  # no TF32, bf16 or such in what is called fp32
         torch.backends.cudnn.allow_tf32 = False
-        self._report(0, 1)
+        self.clock.report(0, 1)
         kept = self._state_file(self.fit).load() if self.task.is_source or self._may_reuse(again) else None
         if kept and not runs:
             return Outcome("taken")
@@ -191,22 +183,10 @@ class _Execution:
         """A fit that stopped by itself: it was asked to, or a time is over."""
         if self.is_asked_to_stop:
             return Outcome("paused", ASKED_TO_STOP)
-        if self.where.fit_seconds is not None and time.monotonic() < self.call_over:
+        if self.where.fit_seconds is not None and time.monotonic() < self.clock.call_over:
             reason = f"{self.where.fit_over}: give it more with --retry-failed, which goes on from its checkpoint"
             return self._failed(left, reason, str(stopped))
         return Outcome("paused", TIME_IS_OVER)
-
-    def watch(self, watchdog: "confine.Watchdog") -> None:
-        """Let a watchdog end this process where it does not stop when its time is over."""
-        self.watchdog = watchdog
-        self._be_patient(GRACE_SECONDS, from_now=True)
-
-    def _be_patient(self, seconds: float, *, from_now: bool = False) -> None:
-        """Give this process so long, at least the usual, to stop when its time is over, or from now on if it is."""
-        late = max(0.0, time.monotonic() - self.over) if from_now else 0.0
-        self.patience = max(self.patience, late + max(GRACE_SECONDS, seconds))
-        if self.watchdog is not None:
-            self.watchdog.end_at(self.over + self.patience)
 
     def ask_to_stop(self) -> None:
         """Let the fit save a checkpoint and stop at its next step."""
@@ -300,8 +280,7 @@ class _Execution:
         spec, split, evaluation = run
         ids = test_ids(split, dataset, evaluation.order)
         self.timings.pop("score_s", None)
-        self._be_patient(self.timings.get("fit_s", 0.0), from_now=True)  # nothing is saved of a fit but its scores
-        self._report(1, 1)
+        self.clock.begin_scores(self.timings.get("fit_s", 0.0))
         with self._timed("score"):
             values = np.asarray(self._scores(detector, images.images(ids), run), dtype=np.float64)
         if values.shape != (len(ids),):
@@ -403,10 +382,7 @@ class _Execution:
         from methods.detector import FitContext
 
         fit, where = self.fit, self.where
-        own = math.inf if where.fit_seconds is None else time.monotonic() + where.fit_seconds
-        self.over = min(self.call_over, own)
-        self._be_patient(GRACE_SECONDS, from_now=True)
-        deadline = time.monotonic() if self.is_asked_to_stop else self.over
+        deadline = self.clock.begin_fit(where.fit_seconds)
         self.context = FitContext(
             seed=fit.spec.seed,
             threads=where.threads,
@@ -414,9 +390,9 @@ class _Execution:
             device=where.device,
             weights={**fit.measures.weights, **fit.weights},
             checkpoint=checkpoint,
-            progress=self._report,
+            progress=self.clock.report,
             artefact=lambda name, data: write_atomic(self.store.root / "artefacts" / fit.key / name, data),
-            deadline=None if math.isinf(deadline) else deadline,
+            deadline=time.monotonic() if self.is_asked_to_stop else deadline,
         )
         return self.context
 
@@ -430,23 +406,6 @@ class _Execution:
             jobs=self.where.threads,
             notify=self.notify,
         )
-
-    def _report(self, done: int, total: int, **numbers: float) -> None:
-        """Leave the progress of this fit where the parent process reads it; half a second is often enough."""
-        now = time.monotonic()
-        if done:
-            self._be_patient(STEPS * (now - self._last_report))
-        self._last_report = now
-        if done not in (0, total) and now - getattr(self, "_reported", -PROGRESS_SECONDS) < PROGRESS_SECONDS:
-            return
-        self._reported = now
-        path = self.store.progress_path(self.fit.key)
-        beside = path.with_suffix(".part")
-        known = {name: float(value) for name, value in numbers.items()}
-        text = json.dumps({**known, "done": int(done), "total": int(total), PATIENCE: self.patience})
-        with suppress(OSError):  # nobody loses a fit for want of its progress
-            beside.write_text(text, encoding="utf-8")
-            beside.replace(path)
 
     @contextmanager
     def _timed(self, name: str) -> Iterator[None]:
