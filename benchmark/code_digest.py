@@ -52,35 +52,40 @@ class CodeDigests:
         waiting = [module]
         while waiting:
             name = waiting.pop()
-            source = None if name in sources else _source(name)
-            if source is not None:
-                sources[name] = source
-                waiting.extend(other for other in self._imported(source, name) if other.partition(".")[0] == package)
+            found = None if name in sources else _source(name)
+            if found is not None:
+                sources[name] = found[0]
+                waiting.extend(other for other in self._imported(*found) if other.partition(".")[0] == package)
         whole = hashlib.sha256()
         for name in sorted(sources):
             whole.update(f"{name}\n{len(sources[name])}\n".encode() + sources[name])
         return whole.hexdigest()
 
-    def _imported(self, source: bytes, module: str) -> list[str]:
-        key = hashlib.sha256(module.encode() + b"\n" + source).hexdigest()
+    def _imported(self, source: bytes, package: str) -> list[str]:
+        key = hashlib.sha256(package.encode() + b"\0" + source).hexdigest()
         if key not in self._imports:
-            self._imports[key] = sorted(set(_imports(source, module)))
+            self._imports[key] = sorted(set(_imports(source, package)))
         return self._imports[key]
 
 
-def _source(module: str) -> bytes | None:
-    """The file of a module, found by its path so that nothing is imported; None where the name is not a module's."""
+def _source(module: str) -> tuple[bytes, str] | None:
+    """The file of a module and the package that its relative imports start from: of a package itself, else around it.
+
+    It is found by its path so that nothing is imported; None where the name is not a module's.
+    """
     package, *inner = module.split(".")
     spec = find_spec(package)
+    around = module.rpartition(".")[0]
     for folder in (spec.submodule_search_locations or ()) if spec else ():
         place = Path(folder, *inner)
-        for file in (place.with_suffix(".py"), place / "__init__.py"):
+        for file, start in ((place / "__init__.py", module), (place.with_suffix(".py"), around)):
             if file.is_file():
-                return file.read_bytes()
-    return Path(spec.origin).read_bytes() if spec and spec.origin and not inner else None
+                return file.read_bytes(), start
+    return (Path(spec.origin).read_bytes(), around) if spec and spec.origin and not inner else None
 
 
-def _imports(source: bytes, module: str) -> Iterator[str]:
+def _imports(source: bytes, package: str) -> Iterator[str]:
+    """The modules that a source imports, and names in them that may be modules too."""
     try:
         tree = ast.parse(source)
     except (SyntaxError, ValueError):
@@ -89,7 +94,7 @@ def _imports(source: bytes, module: str) -> Iterator[str]:
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
-            parent = module.rsplit(".", node.level)[0] if node.level else ""
+            parent = package.rsplit(".", node.level - 1)[0] if node.level else ""
             base = ".".join(part for part in (parent, node.module) if part)
             yield base
             yield from (f"{base}.{alias.name}" for alias in node.names)
