@@ -74,6 +74,14 @@ def test_values_that_use_the_range_keep_their_high_bytes_and_their_files(tmp_pat
     assert all(dataset.path(row).is_symlink() and row.file == row.id for row in dataset.rows)
 
 
+# From 100 on: 20,001, 32,768 and 32,769 values. floor(16384 256 / 20001) = 209, floor(16384 256 / 32768) = 128, and
+# the high byte of 16,484 is 64.
+@pytest.mark.parametrize(("greatest", "seen"), [(20100, 209), (32867, 128), (32868, 64)])
+def test_values_are_scaled_up_to_half_of_what_sixteen_bits_hold(tmp_path: Path, greatest: int, seen: int) -> None:
+    dataset = adopted(folder(tmp_path / "deep", lambda _: np.array([[100, 16484], [greatest, greatest]], np.uint16)))
+    assert pixels(dataset, 3)[0] == [0, seen]
+
+
 def test_adopting_scaled_images_again_changes_nothing(tmp_path: Path) -> None:
     source = folder(tmp_path / "deep", lambda number: np.full((4, 4), number, np.uint16))
     first = adopted(source)

@@ -1,0 +1,28 @@
+"""The option `normal_split` = `released`: the authors' own draw of normals, whatever their number."""
+
+import hashlib
+from pathlib import Path
+
+import pytest
+from sklearn.model_selection import train_test_split
+
+from protocols.manifest import Dataset, Row, build
+from protocols.split import draw
+
+
+def head_ct(normals: int) -> Dataset:
+    """Made-up rows under the ids of HeadCT: normals, then twelve with a haemorrhage."""
+    rows = []
+    for number in range(normals + 12):
+        id_ = f"{number:03d}.png"
+        label = "normal" if number < normals else "defect"
+        rows.append(Row(id_, id_, label, "", hashlib.sha256(id_.encode()).hexdigest(), 8, 8, 3))
+    return build("head_ct", Path("nowhere"), rows)
+
+
+@pytest.mark.parametrize("normals", [20, 21, 22, 23])
+def test_normals_are_split_as_scikit_learn_does_whatever_is_left_over(normals: int) -> None:
+    train, test = train_test_split([f"{number:03d}.png" for number in range(normals)], test_size=0.25, random_state=42)
+    split = draw(head_ct(normals), "general", split_seed=0, shots=1, options={"normal_split": "released"})
+    assert split.train_normal == tuple(sorted(train))
+    assert split.test_normal == tuple(sorted(test))
