@@ -66,6 +66,16 @@ def test_what_differs_is_said_with_both_numbers(honest, record_change, scores_ch
     assert any(said in text for text in found), found
 
 
+@pytest.mark.parametrize("off", [2e-9, -2e-9, 1e-6, -1e-6])
+def test_only_the_rounding_of_sums_is_no_difference(honest, off):
+    for name in ("auroc", "average_precision"):
+        value = getattr(honest.metrics, name)
+        for said, count in ((value + off, 1), (value + off / 1e4, 0)):
+            metrics = msgspec.structs.replace(honest.metrics, **{name: said})
+            record = msgspec.structs.replace(honest, metrics=metrics)
+            assert len(list(differences(record, SCORES, fingerprint))) == count
+
+
 def test_a_record_without_scores_cannot_say_an_auc_that_no_scores_give(tmp_path, honest):
     store = Store(tmp_path)
     states = {}
