@@ -9,7 +9,7 @@ from torchvision.models import resnet18
 
 from methods.errors import MethodError
 from methods.genuine_weights import GENUINE, Genuine
-from methods.weights import identify
+from methods.weights import RANDOM, identify, label
 from methods.weights_fetch import fetch
 
 FORGED = b"no weights: only eight digits agree    :000cCDqD"
@@ -48,3 +48,15 @@ def test_a_download_that_shares_eight_digits_is_thrown_away(tmp_path):
     with pytest.raises(MethodError, match="has the SHA-256 397923af"):
         fetch("vgg16", tmp_path / "hub", genuine=vgg16, base_url=f"{web.as_uri()}/")
     assert not list(Path(tmp_path / "hub").rglob("*.pth*"))
+
+
+@pytest.mark.parametrize("known", GENUINE, ids=lambda known: known.name)
+def test_a_label_calls_a_digest_genuine_by_all_its_digits_and_by_its_network(known):
+    names = {f"genuine:{one.name}" for one in GENUINE if (one.arch, one.sha256) == (known.arch, known.sha256)}
+    assert label(known.arch, known.sha256) in names
+    last = "1" if known.sha256[-1] == "0" else "0"
+    for digest in (known.sha256[:8] + "0" * 56, known.sha256[:-1] + last, known.sha256[:63]):
+        assert label(known.arch, digest) == f"custom:{digest[:8]}"
+    other = "vgg16" if known.arch != "vgg16" else "resnet18"
+    assert label(other, known.sha256) == f"custom:{known.sha256[:8]}"
+    assert label(known.arch, RANDOM) == RANDOM
