@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from benchmark.measures import measures, versions
-from reports import layout, render, table
+from reports import layout, render, runs, table
 from results import reference
 
 PLACE = "<!-- tables -->"
@@ -16,7 +16,9 @@ def on_page_markdown(markdown: str, **_: Any) -> str:
 
 
 def tables() -> Iterator[str]:
-    """The measured part of each table in which a series stands for the first time: later tables repeat some cells."""
+    """The measured part of each table in which a series stands for the first time: later tables repeat some cells. Then
+    the runs of series that no table shows.
+    """
     records, measured_as = list(reference.records()), measures()
     seen: set[tuple[str, ...]] = set()
     for name in layout.available():
@@ -25,3 +27,6 @@ def tables() -> Iterator[str]:
         if found - seen:
             yield render.render(built.measured_part(), "md")
         seen |= found
+    others = [record for record in records if not any(record.series in series for series in seen)]
+    if others:
+        yield f"# Runs of other series\n\nFewer seeds than the series that a table shows, or another precision.\n\n{runs.listing(others)}"
