@@ -29,4 +29,5 @@ def tables() -> Iterator[str]:
         seen |= found
     others = [record for record in records if not any(record.series in series for series in seen)]
     if others:
-        yield f"# Runs of other series\n\nFewer seeds than the series that a table shows, or another precision.\n\n{runs.listing(others)}"
+        text = "Of fewer seeds than the series that a table shows, or of another precision."
+        yield f"# Runs of other series\n\n{text}\n\n{runs.listing(others)}"
