@@ -16,6 +16,7 @@ import pytest
 from running import machine, scores_of, wait_for
 
 from benchmark import provenance
+from benchmark.code_digest import code_digest
 from benchmark.execute import execute
 
 DASK, RAY = (
@@ -98,7 +99,8 @@ def test_workers_of_a_dask_cluster_run_one_fit_each(threads, house, scheduler, f
 
 def test_a_worker_with_other_code_makes_no_run(tmp_path):
     place = replace(machine(tmp_path, tmp_path, tmp_path / "runs"), code="of another version")
-    task = SimpleNamespace(key="a", runs=(), is_source=False)
+    fit = SimpleNamespace(method="devnet", code=code_digest("methods.devnet"))
+    task = SimpleNamespace(key="a", runs=(), is_source=False, fit=fit)
     outcome = execute(task, place)
     assert outcome.state == "stopped"
     assert outcome.reason.endswith("has other code of swanbench: install the same there")
