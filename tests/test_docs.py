@@ -7,6 +7,7 @@ from pathlib import Path
 from runpy import run_path
 from statistics import fmean
 
+import fault_table
 import numpy as np
 import pytest
 from PIL import Image
@@ -83,3 +84,8 @@ def test_the_page_of_measured_values_holds_every_packaged_series():
         mean = f"**{fmean(record.metrics.auroc for record in records):.3f}"
         listed = [f"{record.spec.name} " in on_page for record in records]
         assert mean in on_page or all(listed)
+
+
+def test_the_page_of_faults_has_a_row_for_each_that_its_script_makes():
+    rows = re.findall(r"^\| (.+?) \| .+ \|$", PAGES["faults"], re.MULTILINE)
+    assert rows == ["fault", *fault_table.FAULTS]
