@@ -19,7 +19,7 @@ from benchmark.workers import Workers
 _T = TypeVar("_T")
 
 CONNECT_SECONDS = 10
-LOST = ("KilledWorker", "WorkerCrashedError", "WorkerLostError")
+LOST = ("KilledWorker", "WorkerCrashedError", "NodeDiedError", "WorkerLostError")
 """Names of the errors by which Dask, Ray and our own workers say that a worker died."""
 SCHEDULER_LOST = ("CancelledError", "FutureCancelledError", "CommClosedError", "RaySystemError")
 """Names of the errors that a call to a cluster ends with where its scheduler is gone."""
@@ -139,7 +139,7 @@ class Ray:
             raise _no_cluster("Ray cluster", self.address, _RAY_START, error) from error
         remote = ray.remote(num_cpus=self.threads, num_gpus=int(self.on_gpu), max_retries=0)(_called)
         try:
-            yield _RayExecutor(remote, self.address)
+            yield _RayExecutor(remote, self.address, ray.get_runtime_context().gcs_address)
         finally:
             ray.shutdown()
 
@@ -170,11 +170,14 @@ class _DaskExecutor(_Cluster):
 
 
 class _RayExecutor(_Cluster):
-    def __init__(self, remote: Any, address: str | None) -> None:
+    def __init__(self, remote: Any, address: str | None, head: str) -> None:
         super().__init__("Ray cluster", address)
         self._remote = remote
+        self._head = head
 
     def submit(self, call: Callable[..., _T], /, *args: Any, **named: Any) -> Future[_T]:
+        """Raises OSError where the head of the cluster is gone."""
+        _knock(self._head)
         future: Future[_T] = self._remote.remote(call, args, named).future()
         return future
 

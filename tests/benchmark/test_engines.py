@@ -13,6 +13,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from guests import Guests
 from running import machine, scores_of, wait_for
 
 from benchmark import provenance
@@ -109,8 +110,13 @@ def test_a_worker_with_other_code_makes_no_run(tmp_path):
 
 
 @pytest.fixture
+def guests(house, monkeypatch):
+    return Guests(house, monkeypatch)
+
+
+@pytest.fixture
 def head(house, monkeypatch):
-    """Address of a Ray cluster of one processor that runs as processes of its own."""
+    """Address of a Ray cluster of one processor that runs as processes of its own, the group `house.head`."""
     monkeypatch.setenv("RAY_AUTH_MODE", "disabled")
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
@@ -122,6 +128,7 @@ def head(house, monkeypatch):
         words = [*command, "--temp-dir", folder, "--disable-usage-stats"]
         quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "env": house.env, "cwd": house.root}
         process = subprocess.Popen(words, start_new_session=True, **quiet)
+        house.head = process.pid
         wait_for(lambda: answers(port))
         yield f"127.0.0.1:{port}"
         os.killpg(process.pid, signal.SIGKILL)
@@ -138,6 +145,19 @@ def test_a_ray_cluster_by_its_address_gives_the_same_bits(house, head, finished)
     done = house.run("--threads", "1", "--engine", "ray", "--address", head)
     assert done.returncode == 0, done.stderr
     assert scores_of(house) == scores_of(finished)
+
+
+@RAY
+def test_a_ray_cluster_whose_head_is_lost_is_one_sentence(guests, head):
+    guests.invite("slow", "time.sleep(60)")
+    call = guests.start("slow", "--engine", "ray", "--address", head)
+    wait_for(lambda: guests.fits("slow") or call.poll() is not None)
+    os.killpg(guests.house.head, signal.SIGKILL)
+    _, said = call.communicate(timeout=240)
+    assert call.returncode == 1, said
+    assert f"stopped: the Ray cluster at {head} is lost" in said
+    assert "Traceback" not in said
+    assert guests.states == {}
 
 
 @pytest.mark.parametrize("engine", ENGINES)

@@ -311,11 +311,11 @@ class Place:
     def failed(self):
         return sum(record["status"] == "failed" for record in self.records().values())
 
-    def seen(self, done, status, says="", *, failed=0, again=(), note="", look=True, alone=False):
+    def seen(self, done, status, says="", *, failed=0, again=(), note="", look=True, alone=False, steps=1):
         """Look at how a call ended with a fault, let the next one make what is missing, and look at all numbers.
 
         `again` are the options of the next call, `look` says whether records are to be right before it, and `alone`
-        that there is nothing for it to do.
+        that there is nothing for it to do. At most so many `steps` may be made again.
         """
         must(done.status == status, f"exit status {done.status}, not {status}:\n{done.text}")
         line = done.line(says) if says else ""
@@ -328,15 +328,15 @@ class Place:
         must(self.kept() == SEEDS, f"{self.kept()} runs are there after the next call")
         must(self.bench("results", "verify").status == 0, "the records do not verify")
         repeated = self.steps - STEPS * SEEDS
-        must(repeated >= 0, "a step was left out")
+        must(0 <= repeated <= steps, f"{repeated} steps were made again:\n{done.text}\n{after.text}")
         must(not alone or "all cached" in after.text, after)
-        happened = " ".join(filter(None, [f"“{self.plain(line)}”" if line else "", note]))
-        lost = [f"{kept} of {SEEDS} runs stood after it" if look and not alone else ""]
-        lost += [f"{failed} left a failed record" if failed else ""]
-        lost += [f"{repeated} of {STEPS * SEEDS} steps made again" if repeated else "no step"]
+        stands = f"{kept} of {SEEDS} runs are done{f', {failed} has a failed record' if failed else ''}."
+        said = f"“{self.plain(line)}”" if line else ""
+        happened = " ".join(filter(None, [said, note, stands if look and not alone else ""]))
+        lost = f"{repeated} of {STEPS * SEEDS} steps, made again" if repeated else "nothing"
         name = signal.Signals(-status).name if status < 0 else str(status)
-        then = "" if alone else f", then 0{' with ' + ' '.join(again) if again else ''}"
-        return Seen(happened, "; ".join(filter(None, lost)), name + then)
+        then = "" if alone else ", then 0" + (f" with `{self.plain(' '.join(again))}`" if again else "")
+        return Seen(happened, lost, name + then)
 
     def plain(self, line):
         """A line without what is different each time."""
@@ -344,4 +344,4 @@ class Place:
         line = re.sub(r"[0-9a-f]{64}", "KEY", line)
         line = re.sub(r"process \d+", "process N", line)
         line = re.sub(r"since [\d-]+ [\d:]+\+00:00", "since TIME", line)
-        return re.sub(r"127\.0\.0\.1:\d+", "HOST:PORT", line).replace(os.uname().nodename, "HOST")
+        return re.sub(r"(tcp://)?\d+\.\d+\.\d+\.\d+:\d+", "ADDRESS", line).replace(os.uname().nodename, "HOST")

@@ -4,7 +4,7 @@
     python tests/support/fault_table.py NAME...      # these faults alone: their rows
 
 Each fault is made in a folder of its own, with a plug-in whose every step counts. Raises WrongError where something is
-lost, or is wrong without a word. Takes about ten minutes on two cores; needs Linux, root for what is mounted, and
+lost, or is wrong without a word. Takes about twenty minutes on two busy cores; needs Linux, root for what is mounted, and
 the extras dask and ray for what is lost of clusters.
 """
 
@@ -28,10 +28,11 @@ FAULTS = faults_here.fault | faults_of_clusters.fault
 PAGE = """# Faults
 
 What `bench run` does when a machine, a file or a guest fails. Each row was seen: `tests/support/fault_table.py` makes the fault
-with a plug-in detector of three runs of eight steps, each with a checkpoint, looks at what is left, lets the next call make what is
-missing, and compares every score, AUROC and average precision with those of runs without any fault. It stops where one of them
-differs by a bit, where a finished run is lost, where a failed record stands that should not, where `bench results verify` finds a
-difference afterwards, where a traceback is shown, or where a sentence that is due is missing. So every row ends with three sound runs of three.
+with a plug-in detector of three runs of eight steps each, a checkpoint after every step, looks at what is left, lets the next call
+make what is missing, and compares every score, AUROC and average precision with those of runs without any fault. It stops where one
+differs by a bit, where more is made again than the row tells, where a failed record stands that should not, where `bench results verify`
+finds a difference afterwards, where a traceback is shown, or where a sentence that is due is missing. So behind every row stand, at
+its end, three sound runs of three.
 
 The exit statuses are those of the call that meets the fault (a signal where it ended by one), then of the next call.
 
