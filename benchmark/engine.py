@@ -12,7 +12,7 @@ from typing import Protocol
 from benchmark import faults
 from benchmark.execute import crash_dump, execute
 from benchmark.executors import LOST, SCHEDULER_LOST, Executor, Opener
-from benchmark.handover import GRACE_SECONDS, PATIENCE, TIME_IS_OVER, Again, Machine, Outcome
+from benchmark.handover import GRACE_SECONDS, PATIENCE, START_SECONDS, TIME_IS_OVER, Again, Machine, Outcome
 from benchmark.planned import Task
 from benchmark.signals import Terminated
 from benchmark.task_queue import Queue
@@ -22,8 +22,6 @@ POLL_SECONDS = 0.3
 BUSY_SECONDS = 1.0
 KILL_SECONDS = 5.0
 """A fit that is over its time ends its process; one that cannot even do that is killed this much later."""
-START_SECONDS = 60.0
-"""A fit's own time begins when its images are there, this much after its task was handed over at the most."""
 NOT_SAVED = "it was ended before it could save a checkpoint; the same command starts from the last one"
 
 

@@ -7,7 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from benchmark.confine import Watchdog
-from benchmark.handover import GRACE_SECONDS, PATIENCE
+from benchmark.handover import GRACE_SECONDS, PATIENCE, START_SECONDS
 
 PROGRESS_SECONDS = 0.5
 STEPS = 3.0
@@ -29,7 +29,7 @@ class FitClock:
     def watch(self, watchdog: Watchdog) -> None:
         """Let a watchdog end this process where it does not stop when its time is over."""
         self._watchdog = watchdog
-        self._be_patient(GRACE_SECONDS, from_now=True)
+        watchdog.end_at(max(self._over, time.monotonic()) + START_SECONDS)
 
     def begin_fit(self, seconds: float | None) -> float | None:
         """The deadline of a fit that may take so long and begins now; None where it has none."""

@@ -10,6 +10,8 @@ GRACE_SECONDS = 15.0
 """How long a fit may take to stop when its time is over: it finishes a step and writes a checkpoint. More where a step
 is longer than that, or where its scores are being made.
 """
+START_SECONDS = 60.0
+"""A fit's own time begins when torch and its images are there, this much after its task was handed over at the most."""
 PATIENCE = "patience_s"
 """Name in the progress file of a fit of how long it may take."""
 
