@@ -34,13 +34,16 @@ differs by a bit, where more is made again than the row tells, where a failed re
 finds a difference afterwards, where a traceback is shown, or where a sentence that is due is missing. So behind every row stand, at
 its end, three sound runs of three.
 
+Two hosts are two host names on one machine here (`unshare -u`), a file system without locks is one on which `flock` is refused, and a
+clock that jumps is Python's `time.time`; disks, modes, memory, signals and clusters are real.
+
 The exit statuses are those of the call that meets the fault (a signal where it ended by one), then of the next call.
 
 | fault | what happened | what was lost | exit status |
 |---|---|---|---|
 """
 FOOT = """
-Seen with swanbench {swanbench} at commit {commit} on {cpu}, {cores} cores, Linux {kernel}; Python {python}, torch {torch}{others}.
+Seen with swanbench {swanbench} (SHA-256 of its code {code}) on {cpu}, {cores} cores, Linux {kernel}; Python {python}, torch {torch}{others}.
 """
 
 
@@ -78,7 +81,7 @@ def foot() -> str:
     others = [f", {name} {version(name)}" for name in ("distributed", "ray") if find_spec(name)]
     return FOOT.format(
         swanbench=version("swanbench"),
-        commit=(provenance.commit()[0] or "unknown")[:7],
+        code=provenance.installed_digest()[:8],
         cpu=machine.cpu_name(),
         cores=os.cpu_count(),
         kernel=platform.release(),

@@ -206,16 +206,20 @@ def edited_spec(place):
 @fault("a record: its AUROC is edited")
 def edited_metric(place):
     edit(finished(place), lambda record: record["metrics"].update(auroc=0.987))
-    return place.seen(place.bench("results", "verify"), 1, "0.987", again=["--force"], look=False, steps=STEPS * SEEDS)
+    return verified(place, "0.987")
 
 
 @fault("the scores of a run: one bit")
 def damaged_scores(place):
     path = finished(place)
     flip(place.results / "scores" / path.parent.name / f"{path.stem}.npz", 300)
-    return place.seen(
-        place.bench("results", "verify"), 1, path.stem[:8], again=["--force"], look=False, steps=STEPS * SEEDS
-    )
+    return verified(place, path.stem[:8])
+
+
+def verified(place, says):
+    note = "The call is `bench results verify`."
+    done = place.bench("results", "verify")
+    return place.seen(done, 1, says, note=note, again=["--force"], look=False, steps=STEPS * SEEDS)
 
 
 def finished(place):
