@@ -3,7 +3,6 @@
 import re
 from collections import defaultdict
 from importlib.metadata import EntryPoint
-from pathlib import Path
 from runpy import run_path
 from statistics import fmean
 
@@ -11,6 +10,7 @@ import fault_table
 import numpy as np
 import pytest
 from PIL import Image
+from repository import ROOT
 from typing_in import parses
 
 from benchmark.suite import load
@@ -19,7 +19,7 @@ from protocols.draw import first, rank
 from reports.verdict import Sample, compare
 from results import reference
 
-PAGES = {path.stem: path.read_text(encoding="utf-8") for path in (Path(__file__).parents[1] / "docs").glob("*.md")}
+PAGES = {path.stem: path.read_text(encoding="utf-8") for path in (ROOT / "docs").glob("*.md")}
 COMMANDS = sorted(
     {found for page in PAGES.values() for found in re.findall(r"(?<![\w-])(bench [a-z][^`|&#\n]*)", page)}
 )
@@ -75,7 +75,7 @@ def test_the_suite_of_the_page_can_be_read(tmp_path):
 
 
 def test_the_page_of_measured_values_holds_every_packaged_series():
-    on_page = run_path(str(Path(__file__).parents[1] / "docs" / "hooks.py"))["on_page_markdown"](PAGES["measured"])
+    on_page = run_path(str(ROOT / "docs" / "hooks.py"))["on_page_markdown"](PAGES["measured"])
     assert "<!-- tables -->" not in on_page
     by_series = defaultdict(list)
     for record in reference.records():

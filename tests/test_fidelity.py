@@ -2,13 +2,12 @@
 
 import re
 from dataclasses import fields
-from pathlib import Path
+
+from repository import ROOT
 
 from benchmark.fidelity import page
 from methods import registry
 from protocols import datasets, options
-
-ROOT = Path(__file__).parents[1]
 
 
 def own_page() -> str:

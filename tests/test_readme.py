@@ -2,15 +2,14 @@
 
 import re
 import tomllib
-from pathlib import Path
 
 import pytest
+from repository import ROOT
 from typing_in import parses
 
 from benchmark.suite import Selection, expand, load
 from protocols.datasets import infos
 
-ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 COMMANDS = sorted({found for found in re.findall(r"(bench [a-z][^`|&\n]*)", README) if " " in found})
 

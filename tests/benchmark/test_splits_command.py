@@ -6,10 +6,10 @@ import hashlib
 import importlib.util
 import io
 import json
-from pathlib import Path
 
 import numpy as np
 import pytest
+from repository import ROOT
 
 from benchmark.cli import status
 from protocols import fingerprints
@@ -19,7 +19,7 @@ from protocols.manifest import Row, build, write
 if importlib.util.find_spec("elpv_dataset") is None:
     pytest.skip("the package elpv-dataset is not installed", allow_module_level=True)
 
-DRAWN = json.loads((Path(__file__).parents[1] / "protocols" / "data" / "splits_elpv.json").read_text())
+DRAWN = json.loads((ROOT / "tests" / "protocols" / "data" / "splits_elpv.json").read_text())
 LISTS = ("train_normal", "train_anomaly", "test_normal", "test_anomaly")
 
 

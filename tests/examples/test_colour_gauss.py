@@ -4,16 +4,16 @@ import json
 import os
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
+from repository import ROOT
 
 from methods import registry
 from methods.checks import check_detector
 from protocols.prepare import adopt
 from results.store import Store
 
-EXAMPLE = Path(__file__).parents[2] / "examples" / "swanbench-colour-gauss"
+EXAMPLE = ROOT / "examples" / "swanbench-colour-gauss"
 SMALL = ("--suite", "general", "--recipe", "quick", "--seed", "0", "--shots", "10", "--threads", "1")
 
 

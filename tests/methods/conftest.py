@@ -5,11 +5,11 @@ import functools
 import json
 import math
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from repository import ROOT
 from torch import nn
 
 from methods.detector import FitContext, TrainData
@@ -18,7 +18,7 @@ from methods.recipe import resolve
 from methods.registry import get
 from methods.weights import RANDOM, WeightsFile
 
-DATA = Path(__file__).parent / "data"
+DATA = ROOT / "tests" / "methods" / "data"
 DEVIATIONS = pytest.StashKey[dict[str, float]]()
 
 

@@ -3,13 +3,13 @@
 import io
 import math
 import re
-from pathlib import Path
 
 import numpy as np
 import pytest
 import squares
 import torch
 from PIL import Image
+from repository import SHARED
 
 from benchmark.deviations import of_method
 from methods.agad import AGAD, Feed, anomaly_places, distances
@@ -22,7 +22,7 @@ from methods.nn.turns import Turns
 from methods.recipe import RECIPES, parse, resolve
 from methods.registry import FOLDER, get, methods
 
-SPECIFICATION = Path(__file__).parents[2].parent / "shared" / "specs" / "agad.md"
+SPECIFICATION = SHARED / "specs" / "agad.md"
 RECIPE = FOLDER / "agad.toml"
 OUTSIDE = {"A1", "A2", "A3", "A4", "A5", "A6", "A7", "A32", "A33"}
 """Of the split, the suite, the tables and the plots."""

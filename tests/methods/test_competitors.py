@@ -1,17 +1,17 @@
 """FLOS, SAOE, MLEP and MINNS: recipe files against the specification's table of differences, and awkward data."""
 
 import re
-from pathlib import Path
 
 import numpy as np
 import pytest
+from repository import SHARED
 
 from methods.detector import TrainData
 from methods.errors import MethodError
 from methods.recipe import RECIPES, resolve
 from methods.registry import get, load
 
-SPECIFICATION = Path(__file__).parents[2].parent / "shared" / "specs" / "methods.md"
+SPECIFICATION = SHARED / "specs" / "methods.md"
 NAMES = ("flos", "minns", "mlep", "saoe")
 ASSUMED_ROWS = {"D48", "D49", "D50", "D55"}
 

@@ -3,16 +3,16 @@
 import re
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
+from repository import ROOT, SHARED
 
 from methods.errors import MethodError
 from methods.params import Param
 from methods.recipe import RECIPES, parse, parse_assignment, resolve
 
-RECIPE_FILES = Path(__file__).parents[2] / "methods" / "recipes"
-SPECIFICATION = Path(__file__).parents[2].parent / "shared" / "specs" / "methods.md"
+RECIPE_FILES = ROOT / "methods" / "recipes"
+SPECIFICATION = SHARED / "specs" / "methods.md"
 
 MINE = """
 id = "mine"
@@ -402,6 +402,6 @@ def test_reading_recipes_needs_neither_torch_nor_numpy():
         "recipe.resolve(registry.get('dra'), 'official', 'elpv', {})\n"
         "print([m for m in ('torch', 'numpy', 'sklearn', 'scipy', 'pandas') if m in sys.modules])"
     )
-    root = Path(__file__).parents[2]
+    root = ROOT
     done = subprocess.run([sys.executable, "-c", code], cwd=root, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"

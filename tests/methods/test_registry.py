@@ -3,15 +3,13 @@
 import os
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
+from repository import ROOT
 
 from methods import registry
 from methods.errors import MethodError
 from methods.registry import Plugin, discover
-
-ROOT = Path(__file__).parents[2]
 
 DETECTOR = """
 id = "{id}"

@@ -11,10 +11,10 @@ import socket
 import subprocess
 import sys
 import threading
-from pathlib import Path
 
 import pytest
 import torch
+from repository import ROOT
 from torchvision.models import resnet18, vgg16
 
 from methods import weights_content, weights_fetch
@@ -23,7 +23,6 @@ from methods.genuine_weights import GENUINE, Genuine
 from methods.weights import WeightsFile, WrongWeightsError, find, identify, listing, read
 from methods.weights_fetch import fetch
 
-ROOT = Path(__file__).parents[2]
 REAL = ROOT.parent / "shared" / "data" / "weights"
 NOT_GENUINE = "is not the file that its name says, its SHA-256 is "
 

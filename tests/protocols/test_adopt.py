@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from repository import SHARED
 
 from protocols import prepare, verify
 from protocols import split as splits
@@ -224,7 +225,7 @@ def test_folders_in_upper_case_are_read(mvtec_folder: Path, data_dir: Path) -> N
 
 
 def test_a_real_category_has_the_counts_of_table_5(data_dir: Path) -> None:
-    source = Path(__file__).parents[2].parent / "shared/data/raw/mvtec_anomaly_detection/screw"
+    source = SHARED / "data/raw/mvtec_anomaly_detection/screw"
     if not source.is_dir():
         pytest.skip("the shared real images are not here")
     dataset = prepare.adopt(source, "screw", data_dir)

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from repository import SHARED
 
 from protocols import audit
 from protocols import split as splits
@@ -111,7 +112,7 @@ def test_without_imagehash_the_next_step_is_named(make_dataset: Make, monkeypatc
 
 def test_brain_mri_repeats_images_within_its_classes_only() -> None:
     # spec 10.7: 22 groups, 11 pairs of `no`; of `yes` 9 pairs, a triple and a quadruple
-    raw = Path(__file__).parents[2].parent / "shared" / "data" / "raw" / "BrainMRI"
+    raw = SHARED / "data" / "raw" / "BrainMRI"
     if not raw.exists():
         pytest.skip(f"{raw} is not there")
     import hashlib

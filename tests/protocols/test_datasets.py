@@ -5,11 +5,12 @@ import sys
 from pathlib import Path
 
 import pytest
+from repository import ROOT
 
 from protocols import datasets
 from protocols.datasets import DatasetInfo, Published
 
-TABLE_5 = Path(__file__).parent / "data" / "dra_table5.csv"
+TABLE_5 = ROOT / "tests" / "protocols" / "data" / "dra_table5.csv"
 
 
 def published() -> dict[str, Published]:

@@ -1,16 +1,16 @@
 """ELPV's manifest and eighteen splits, drawn elsewhere from the text of the design alone, byte for byte."""
 
 import json
-from pathlib import Path
 from typing import Any
 
 import pytest
+from repository import ROOT
 
 from protocols import split as splits
 from protocols.draw import rank
 from protocols.manifest import Dataset
 
-VECTORS = json.loads((Path(__file__).parent / "data" / "splits_elpv.json").read_text())
+VECTORS = json.loads((ROOT / "tests" / "protocols" / "data" / "splits_elpv.json").read_text())
 
 
 def test_the_rank_example() -> None:

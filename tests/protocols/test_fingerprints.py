@@ -8,13 +8,14 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from repository import ROOT, SHARED
 
 from protocols import fingerprints
 from protocols import split as splits
 from protocols.manifest import Dataset, Row, build
 
-RAW = Path(__file__).parents[2].parent / "shared" / "data" / "raw"
-VECTORS = json.loads((Path(__file__).parent / "data" / "splits_elpv.json").read_text())
+RAW = SHARED / "data" / "raw"
+VECTORS = json.loads((ROOT / "tests" / "protocols" / "data" / "splits_elpv.json").read_text())
 COMMITTED = fingerprints.committed()
 
 Make = Callable[..., Dataset]

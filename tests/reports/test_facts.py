@@ -1,14 +1,14 @@
 import csv
 import json
 from io import StringIO
-from pathlib import Path
 
 import pytest
+from repository import SHARED
 
 from reports import facts, layout, render
 from reports.errors import ReportError
 
-SHARED = Path(__file__).parents[2].parent / "shared" / "published"
+PUBLISHED = SHARED / "published"
 SDD = facts.Facts(
     {"train_normal": 857, "test_normal": 286, "test_anomaly": 54, "anomaly_classes": 1},
     "three quarters of 1143 are 857",
@@ -27,14 +27,14 @@ def rows(table):
     return {row["dataset"]: row for row in found}
 
 
-@pytest.mark.skipif(not SHARED.is_dir(), reason="the audited transcription is not beside this checkout")
+@pytest.mark.skipif(not PUBLISHED.is_dir(), reason="the audited transcription is not beside this checkout")
 @pytest.mark.parametrize(("name", "file"), [("dra:5", "dra_table5"), ("agad:8", "agad_table8")])
 def test_csv_repeats_the_audited_facts_verbatim_then_what_is_measured(name, file):
     chosen = layout.find(name)
     found = list(csv.reader(StringIO(render.render(facts.build(chosen, {}, show="published"), "csv"))))
     shown = [*chosen.entry.coordinates, *chosen.entry.columns]
     assert found[0] == [*shown, *(f"measured_{column}" for column in chosen.entry.measured), "note"]
-    with (SHARED / f"{file}.csv").open(newline="") as handle:
+    with (PUBLISHED / f"{file}.csv").open(newline="") as handle:
         lines = list(csv.DictReader(handle))
     assert set(lines[0]) == {"paper", "table", "transcription", "note", *shown}
     assert [line[: len(shown)] for line in found[1:]] == [[line[column] for column in shown] for line in lines]

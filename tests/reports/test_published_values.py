@@ -2,10 +2,11 @@ import csv
 from pathlib import Path
 
 import pytest
+from repository import SHARED
 
 from reports import published
 
-SHARED = Path(__file__).parents[2].parent / "shared" / "published"
+PUBLISHED = SHARED / "published"
 DRA = ["dataset", "known_class", "method", "shots"]
 
 FILES = {
@@ -57,10 +58,10 @@ def test_audit_notes_come_with_the_package():
     assert "Kinds in errata.csv" in published.audit()
 
 
-@pytest.mark.skipif(not SHARED.is_dir(), reason="the audited transcription is not beside this checkout")
+@pytest.mark.skipif(not PUBLISHED.is_dir(), reason="the audited transcription is not beside this checkout")
 def test_package_data_is_the_audited_transcription():
     packaged = Path(published.__file__).parent / "data"
-    assert {path.name for path in packaged.glob("*.csv")} == {path.name for path in SHARED.glob("*.csv")}
-    for path in SHARED.glob("*.csv"):
+    assert {path.name for path in packaged.glob("*.csv")} == {path.name for path in PUBLISHED.glob("*.csv")}
+    for path in PUBLISHED.glob("*.csv"):
         with path.open(newline="") as ours, (packaged / path.name).open(newline="") as theirs:
             assert list(csv.reader(ours)) == list(csv.reader(theirs)), path.name

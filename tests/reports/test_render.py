@@ -10,12 +10,13 @@ from io import StringIO
 from pathlib import Path
 
 import pytest
+from repository import SHARED
 
 import reports
 from reports import facts, grid, layout, render, table
 from reports.errors import ReportError
 
-SHARED = Path(__file__).parents[2].parent / "shared" / "published"
+PUBLISHED = SHARED / "published"
 TAIL = ["published_mean", "published_std", "measured_mean", "measured_std", "n", "verdict"]
 NASTY = "x_y & 5 % # ~ ^ \\ {z} $ <b> | * `"
 
@@ -74,11 +75,11 @@ def test_csv_headers():
     assert ablation[-1] == ["cifar10", "csi_gan", "fid", "54.1", "", "", "", "", "missing"]
 
 
-@pytest.mark.skipif(not SHARED.is_dir(), reason="the audited transcription is not beside this checkout")
+@pytest.mark.skipif(not PUBLISHED.is_dir(), reason="the audited transcription is not beside this checkout")
 @pytest.mark.parametrize("chosen", LAYOUTS, ids=lambda chosen: chosen.title.partition(":")[0])
 def test_csv_repeats_the_audited_values_verbatim(chosen):
     """All rows of the file that hold a value, in its order; columns left out hold one value only, or remarks."""
-    with (SHARED / chosen.entry.file).open(newline="") as handle:
+    with (PUBLISHED / chosen.entry.file).open(newline="") as handle:
         lines = [line for line in csv.DictReader(handle) if line["mean"]]
     lines = [line for line in lines if line["table"] == (chosen.entry.lines or line["table"])]
     coordinates = chosen.entry.coordinates
@@ -89,10 +90,10 @@ def test_csv_repeats_the_audited_values_verbatim(chosen):
         assert {column: len({line[column] for line in lines}) for column in left_out} == dict.fromkeys(left_out, 1)
 
 
-@pytest.mark.skipif(not SHARED.is_dir(), reason="the audited transcription is not beside this checkout")
+@pytest.mark.skipif(not PUBLISHED.is_dir(), reason="the audited transcription is not beside this checkout")
 @pytest.mark.parametrize("chosen", LAYOUTS, ids=lambda chosen: chosen.title.partition(":")[0])
 def test_values_that_were_not_read_in_one_source_are_footnoted(chosen):
-    with (SHARED / chosen.entry.file).open(newline="") as handle:
+    with (PUBLISHED / chosen.entry.file).open(newline="") as handle:
         lines = [line for line in csv.DictReader(handle) if line["mean"]]
     lines = [line for line in lines if line["table"] == (chosen.entry.lines or line["table"])]
     doubtful = [line for line in lines if line["transcription"] != "exact"]

@@ -5,9 +5,9 @@ Record after a deliberate change of a detector's numbers, together with a raised
 
 import hashlib
 import json
-from pathlib import Path
 
 import numpy as np
+from repository import ROOT
 
 from benchmark.machine import cpu_name, numerics_class
 from methods import registry
@@ -16,7 +16,7 @@ from methods.detector import FitContext, TrainData
 from methods.recipe import resolve
 from methods.weights import RANDOM, WeightsFile
 
-FILE = Path(__file__).parents[1] / "methods" / "data" / "golden.json"
+FILE = ROOT / "tests" / "methods" / "data" / "golden.json"
 DETECTORS = (
     "agad",
     "csi",

@@ -3,12 +3,13 @@
 from pathlib import Path
 
 import pytest
+from repository import SHARED
 
 from protocols import datasets, manifest, naming
 from protocols.building import Building
 from protocols.manifest import Dataset
 
-RAW = Path(__file__).parents[2].parent / "shared" / "data" / "raw"
+RAW = SHARED / "data" / "raw"
 
 
 def prepared(name: str, release: Path, folder: Path, said: list[str] | None = None) -> Dataset:
