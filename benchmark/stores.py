@@ -19,8 +19,8 @@ def build(tasks: Sequence[Task], data: Path, cache: Path, progress: Progress) ->
     failed.
     """
     from protocols.images import ImageStore
+    from protocols.io.parallel import default_jobs
     from protocols.replaced import refuse_replaced
-    from protocols.threads import default_jobs
 
     jobs = default_jobs()
     failed: dict[StoreKey, str] = {}

@@ -20,9 +20,9 @@ import PIL
 from protocols import decode
 from protocols.decode import Pixels
 from protocols.errors import DataError
-from protocols.folders import check_space, claimed, fresh
+from protocols.io.atomic_folders import check_space, claimed, fresh
+from protocols.io.parallel import Count, parallel
 from protocols.manifest import Dataset, Row
-from protocols.threads import parallel
 
 ARRAY = "images.npy"
 DIGESTS = "images.sha256"
@@ -32,7 +32,6 @@ VERSION = 1
 _DIGEST_BYTES = 32
 _BLOCK = 4 << 20
 
-Progress = Callable[[int, int], None]
 Notify = Callable[[str], None]
 Meta = dict[str, str | int]
 Shape = tuple[int, int, int, int]
@@ -100,7 +99,7 @@ def array_folder(
     *,
     jobs: int,
     every_pixel: bool,
-    progress: Progress | None,
+    progress: Count | None,
     notify: Notify | None,
 ) -> Path:
     """The folder that holds the array of `dataset` at this size, built where it is not there yet or damaged.
@@ -192,7 +191,7 @@ def _header(shape: Shape) -> bytes:
     return written.getvalue()
 
 
-def _fill(path: Path, dataset: Dataset, shape: Shape, resize: str, jobs: int, progress: Progress | None) -> bytes:
+def _fill(path: Path, dataset: Dataset, shape: Shape, resize: str, jobs: int, progress: Count | None) -> bytes:
     """Write the array; the digests of its images, one after another.
 
     Threads write at their places with plain writes: a full disk is then an error, not a signal.

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from protocols.errors import DataError
+from protocols.io.parallel import parallel
 from protocols.manifest import Dataset, Row
 from protocols.split import Split
 from protocols.steps import Ids
-from protocols.threads import parallel
 
 if TYPE_CHECKING:
     import numpy as np

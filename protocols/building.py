@@ -7,7 +7,8 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 from protocols.errors import DataError
-from protocols.manifest import Row
+from protocols.io.parallel import Progress
+from protocols.manifest import ARRAY, Row, pixels_digest
 
 if TYPE_CHECKING:
     import numpy as np
@@ -15,11 +16,6 @@ if TYPE_CHECKING:
 
     from protocols.journal import Journal
     from protocols.raw import RawImage
-
-ARRAY = "images.npy"
-
-Progress = Callable[[str, int, int], None]
-"""Told what is being done, how much of it is done, and how much there is."""
 
 _BLOCK = 16 << 20
 
@@ -106,7 +102,7 @@ class Building:
             DataError: what `cut` raises, or two pieces of one id or file name.
         """
         from protocols import decode
-        from protocols.threads import parallel
+        from protocols.io.parallel import parallel
 
         call = self.journal.call() if self.journal else 0
         rows: list[Row] = []
@@ -117,7 +113,7 @@ class Building:
                 self._count(done, len(sources))
         _refuse_equal_files(self.name, rows)
         if self.journal:
-            from protocols.folders import take
+            from protocols.io.atomic_folders import take
 
             for row in rows:
                 (self.folder / row.file).parent.mkdir(parents=True, exist_ok=True)
@@ -195,12 +191,6 @@ class Building:
             piece.id, file, piece.label, piece.split, digest, width, height, channels, piece.group, piece.subclass
         )
         return row, hashlib.sha256(data).hexdigest()
-
-
-def pixels_digest(pixels: "npt.NDArray[np.uint8]") -> str:
-    """SHA-256 of `HEIGHTxWIDTHxCHANNELS` LF and the pixels, rows first, channels last (design section 4)."""
-    height, width, channels = pixels.shape
-    return hashlib.sha256(f"{height}x{width}x{channels}\n".encode() + pixels.tobytes()).hexdigest()
 
 
 def encoded(pixels: "npt.NDArray[np.uint8]") -> bytes:

@@ -10,9 +10,9 @@ import numpy.typing as npt
 
 from protocols import decode
 from protocols.arrayfile import ArrayFile, array_folder
-from protocols.building import ARRAY as RELEASE_ARRAY
 from protocols.decode import Pixels
 from protocols.errors import DataError
+from protocols.manifest import ARRAY as RELEASE_ARRAY
 from protocols.manifest import Dataset
 from protocols.naming import near_miss
 

@@ -5,17 +5,12 @@ from collections.abc import Collection, Iterable
 from pathlib import Path
 
 from protocols.errors import DataError, MissingError
+from protocols.io.archives import is_litter
 
 IMAGE_SUFFIXES = (".bmp", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp")
 
 _DEPTH = 4
 _MAX_LABELS = 64 << 20
-_LITTER = {"__macosx", "thumbs.db", "desktop.ini"}
-
-
-def is_litter(name: str) -> bool:
-    """Whether a name is one that operating systems leave behind: hidden, or such as `Thumbs.db` and `__MACOSX`."""
-    return name.startswith(".") or name.lower() in _LITTER
 
 
 def find_root(folder: Path, *needed: str) -> Path:

@@ -14,13 +14,19 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from protocols.errors import DataError
 from protocols.naming import NORMAL
 
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
 MANIFEST = "manifest.csv"
 SEAL = "manifest.sha256"
+ARRAY = "images.npy"
+"""The one file of all images of an array set."""
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
@@ -180,3 +186,9 @@ def _sealed(data: bytes) -> str:
 
 def _again(name: str) -> str:
     return f"remove the folder and prepare or adopt {name} again"
+
+
+def pixels_digest(pixels: "npt.NDArray[np.uint8]") -> str:
+    """SHA-256 of `HEIGHTxWIDTHxCHANNELS` LF and the pixels, rows first, channels last (design section 4)."""
+    height, width, channels = pixels.shape
+    return hashlib.sha256(f"{height}x{width}x{channels}\n".encode() + pixels.tobytes()).hexdigest()

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from protocols import layouts, masks
 from protocols.errors import DataError
+from protocols.io.archives import is_litter
 from protocols.naming import NORMAL, canonical_id, snake_case
 from protocols.raw import RawImage, refuse_equal_ids
 
@@ -73,7 +74,7 @@ def _classes(test: Path, notify: Callable[[str], None]) -> list[Path]:
 
 
 def _entries(folder: Path, kind: str) -> list[Path]:
-    entries = sorted(entry for entry in folder.iterdir() if not layouts.is_litter(entry.name))
+    entries = sorted(entry for entry in folder.iterdir() if not is_litter(entry.name))
     for entry in entries:
         if not entry.is_dir():
             raise DataError(f"{entry} is a file where {folder} should hold {kind} only: move it away")

@@ -5,9 +5,9 @@ from pathlib import Path
 from typing import Literal
 
 from protocols import datasets
-from protocols.building import Progress
 from protocols.errors import DataError
-from protocols.folders import claimed, fresh
+from protocols.io.atomic_folders import claimed, fresh
+from protocols.io.parallel import Progress
 from protocols.manifest import MANIFEST, Dataset, build, read, write
 from protocols.naming import base_id, check_dataset_id, near_miss
 from protocols.workshop import VARIABLE, Target, embedded, from_release, note_source, refuse_other, usable
@@ -134,8 +134,8 @@ def prepare_all(
         DataError: unknown, without a preparation of its own, a release that is not what it should be, or other images
             have the name already; the data folder's datasets are then as they were before.
     """
+    from protocols.io.parallel import default_jobs
     from protocols.release import recognise
-    from protocols.threads import default_jobs
 
     notify, progress, jobs = notify or _quiet, progress or _uncounted, jobs or default_jobs()
     wanted = targets(name)
@@ -172,7 +172,7 @@ def adopt(
             folder is then as it was before.
     """
     from protocols import class_folders, mvtec_layout, raw
-    from protocols.threads import default_jobs
+    from protocols.io.parallel import default_jobs
 
     scans = {"mvtec": mvtec_layout.scan, "class_folders": class_folders.scan}
     if layout not in scans:
@@ -215,7 +215,7 @@ def _downloaded(
     data_dir: Path, wanted: Sequence[Target], *, download: bool, notify: Notify, progress: Progress
 ) -> Path:
     """The folder of the files that were downloaded for these datasets, after fetching them if asked to."""
-    from protocols.download import fetch
+    from protocols.io.download import fetch
 
     info = wanted[0].info
     files = tuple(dict.fromkeys(file for target in wanted for file in target.info.downloads))

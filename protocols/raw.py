@@ -3,21 +3,19 @@
 import contextlib
 import hashlib
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 from protocols import decode, deep
-from protocols.building import encoded, pixels_digest
+from protocols.building import encoded
 from protocols.errors import DataError
-from protocols.folders import take
+from protocols.io.atomic_folders import take
+from protocols.io.parallel import Count, parallel
 from protocols.journal import Journal
-from protocols.manifest import Row
-from protocols.threads import parallel
-
-Count = Callable[[int, int], None]
+from protocols.manifest import Row, pixels_digest
 
 _SHORTEST = 2
 _TURNED = "with an EXIF orientation", "left as they are stored, not turned"

@@ -7,11 +7,11 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from protocols import archives
-from protocols.building import Progress
 from protocols.errors import DataError
-from protocols.folders import sync, take
-from protocols.layouts import is_litter
+from protocols.io import archives
+from protocols.io.archives import is_litter
+from protocols.io.atomic_folders import sync, take
+from protocols.io.parallel import Progress
 
 _MOST = 3_000_000
 _DEEPEST = 64

@@ -6,9 +6,8 @@ from functools import partial
 from pathlib import Path
 
 from protocols import decode
-from protocols.building import ARRAY, pixels_digest
-from protocols.manifest import MANIFEST, SEAL, Dataset, Row
-from protocols.threads import default_jobs, parallel
+from protocols.io.parallel import default_jobs, parallel
+from protocols.manifest import ARRAY, MANIFEST, SEAL, Dataset, Row, pixels_digest
 from protocols.workshop import SOURCE
 
 _OWN = {MANIFEST, SEAL, SOURCE}

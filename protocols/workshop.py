@@ -11,10 +11,11 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from protocols.building import Building, Progress
+from protocols.building import Building
 from protocols.datasets import DatasetInfo, Prepare, is_guest
 from protocols.errors import DataError, MissingError
-from protocols.folders import claimed, fresh
+from protocols.io.atomic_folders import claimed, fresh
+from protocols.io.parallel import Progress
 from protocols.journal import Journal
 from protocols.manifest import MANIFEST, Dataset, build, read, write
 from protocols.naming import base_id
@@ -81,7 +82,7 @@ def embedded(data_dir: Path, info: DatasetInfo, notify: Notify) -> Dataset:
     Raises:
         DataError: the package is not installed or damaged, or a foreign folder has the name.
     """
-    from protocols.threads import default_jobs
+    from protocols.io.parallel import default_jobs
 
     folder = data_dir / info.id
     with claimed(folder, VARIABLE, notify):

@@ -185,6 +185,6 @@ def _note_doubts(dataset: "Dataset") -> None:
 
 def _near_duplicates(dataset: "Dataset", jobs: int | None) -> "tuple[tuple[str, ...], ...]":
     from protocols import audit
-    from protocols.threads import default_jobs
+    from protocols.io.parallel import default_jobs
 
     return audit.near_duplicates(dataset, jobs or default_jobs())

@@ -127,8 +127,8 @@ def export(dataset: str, form: str, output: "Path | None", symbolic: bool, masks
     """
     from benchmark.settings import folders
     from protocols import split_export
+    from protocols.io.parallel import default_jobs
     from protocols.replaced import refuse_replaced
-    from protocols.threads import default_jobs
 
     if form == "mvtec" and output is None:
         raise BenchError("--format mvtec needs a folder: give --output PATH, new or empty")
@@ -198,8 +198,8 @@ def _definition(split: "Split") -> dict[str, Any]:
 def _finding(dataset: "Dataset", *, near: bool, rule: str | None, **asked: Any) -> dict[str, Any]:
     """What `verify` says of one dataset."""
     from protocols import audit, fingerprints
+    from protocols.io.parallel import default_jobs
     from protocols.naming import NORMAL
-    from protocols.threads import default_jobs
 
     if rule is None and all(row.label != NORMAL for row in dataset.rows):
         if any(value for name, value in asked.items() if name != "seed"):

@@ -12,6 +12,7 @@ from typing import Literal
 
 from protocols import plugins
 from protocols.building import Building
+from protocols.io.download import Download
 from protocols.manifest import Row
 from protocols.naming import base_id
 from protocols.plugins import PluginError
@@ -49,15 +50,6 @@ class KnownRelease:
     channels: Literal[0, 1, 3] = 0
     form: str = ""
     fingerprint: str = ""
-
-
-@dataclass(frozen=True)
-class Download:
-    """A file of a release at a stable public address; `sha256` where it is known."""
-
-    url: str
-    file: str
-    sha256: str | None = None
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,8 @@
 """Hyper-Kvasir: endoscopy of the upper gastrointestinal tract (spec 10.9)."""
 
 from protocols.building import Building
-from protocols.datasets import DatasetInfo, Download, KnownRelease, Published
+from protocols.datasets import DatasetInfo, KnownRelease, Published
+from protocols.io.download import Download
 from protocols.manifest import Row
 from protocols.naming import NORMAL, canonical_id
 

@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from protocols.building import Building, Piece
-from protocols.datasets import DatasetInfo, Download, KnownRelease, Published
+from protocols.datasets import DatasetInfo, KnownRelease, Published
 from protocols.errors import DataError
+from protocols.io.download import Download
 from protocols.manifest import Row
 from protocols.naming import NORMAL, canonical_id, snake_case
 

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 from protocols.building import Building
 from protocols.class_sets import check_counts, halves, indices, numbered
-from protocols.datasets import DatasetInfo, Download, KnownRelease
+from protocols.datasets import DatasetInfo, KnownRelease
 from protocols.errors import DataError
+from protocols.io.download import Download
 from protocols.manifest import Row
 
 if TYPE_CHECKING:

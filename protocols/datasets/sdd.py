@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from protocols.building import Building, Piece
-from protocols.datasets import DatasetInfo, Download, KnownRelease, Published
+from protocols.datasets import DatasetInfo, KnownRelease, Published
 from protocols.errors import DataError
+from protocols.io.download import Download
 from protocols.manifest import Row
 from protocols.naming import NORMAL
 
@@ -49,7 +50,7 @@ def prepare(building: Building) -> list[Row]:
         DataError: an object is missing, an image has no label or a label no image, or their sizes differ.
     """
     from protocols import decode
-    from protocols.threads import parallel
+    from protocols.io.parallel import parallel
 
     photographs = {photograph.image: photograph for photograph in _photographs(building.source)}
     if len(photographs) != _PHOTOGRAPHS:

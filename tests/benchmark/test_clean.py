@@ -99,7 +99,7 @@ def test_a_damaged_dataset_keeps_its_image_store(house, where):
 BUILD = """
 import sys, time
 from pathlib import Path
-from protocols.folders import claimed
+from protocols.io.atomic_folders import claimed
 with claimed(Path(sys.argv[1]), "BENCH_CACHE"):
     print("here", flush=True)
     time.sleep(60)
@@ -176,7 +176,7 @@ write_atomic(Path(sys.argv[1]), b"half")
 KILLED_BUILDER = """
 import os, signal, sys
 from pathlib import Path
-from protocols.folders import claimed, fresh
+from protocols.io.atomic_folders import claimed, fresh
 folder = Path(sys.argv[1])
 with claimed(folder, "BENCH_CACHE"), fresh(folder) as building:
     (building / "images.npy").write_bytes(b"half")

@@ -15,11 +15,11 @@ import pytest
 from PIL import Image
 
 from protocols import prepare, verify
-from protocols.building import ARRAY, ArrayImage, Building, Piece
+from protocols.building import ArrayImage, Building, Piece
 from protocols.errors import DataError
 from protocols.images import ImageStore
 from protocols.journal import Journal
-from protocols.manifest import Dataset, build
+from protocols.manifest import ARRAY, Dataset, build
 from protocols.raw import RawImage
 
 

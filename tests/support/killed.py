@@ -12,7 +12,7 @@ import threading
 import traceback
 from pathlib import Path
 
-from protocols import folders, images, manifest, prepare, raw, release, workshop  # noqa: F401 - before the forks
+from protocols import images, manifest, prepare, raw, release, workshop  # noqa: F401 - before the forks
 
 STEPS = ("mkdir", "rename", "replace", "link", "symlink", "fsync", "unlink", "rmdir", "truncate")
 

@@ -8,7 +8,7 @@ import threading
 CLAIM = """
 import errno, fcntl, os, sys, warnings
 from pathlib import Path
-from protocols.folders import claimed
+from protocols.io.atomic_folders import claimed
 
 def refuse(descriptor, operation):
     raise OSError(errno.ENOSYS, os.strerror(errno.ENOSYS))

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from protocols import download
-from protocols.datasets import Download
 from protocols.errors import DataError
+from protocols.io import download
+from protocols.io.download import Download
 
 PAGE = b"\xef\xbb\xbf \n<!DOCTYPE html><html><body>Please log in.</body></html>"
 

@@ -11,9 +11,10 @@ import made_up
 import pytest
 
 from benchmark.cli import status
-from protocols import archives, prepare
-from protocols.archives import Limits
+from protocols import prepare
 from protocols.errors import DataError
+from protocols.io import archives
+from protocols.io.archives import Limits
 
 ABOVE = 70
 

@@ -103,7 +103,7 @@ def check_space(folder: Path, needed: int, what: str, variable: str) -> None:
 
 def sync(folder: Path) -> None:
     """Wait until every file in `folder` is on the disk."""
-    from protocols.threads import parallel
+    from protocols.io.parallel import parallel
 
     listed = [(Path(parent), [Path(parent, file) for file in files]) for parent, _, files in os.walk(folder)]
     plain = (file for _, files in listed for file in files if not file.is_symlink())

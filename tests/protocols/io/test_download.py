@@ -10,9 +10,10 @@ from typing import ClassVar
 import made_up
 import pytest
 
-from protocols import datasets, download, prepare
-from protocols.datasets import Download
+from protocols import datasets, prepare
 from protocols.errors import DataError
+from protocols.io import download
+from protocols.io.download import Download
 
 CONTENT = bytes(range(256)) * 4000
 SHA256 = hashlib.sha256(CONTENT).hexdigest()

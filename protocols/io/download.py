@@ -8,13 +8,13 @@ import os
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
-from protocols import archives
-from protocols.building import Progress
-from protocols.datasets import Download
 from protocols.errors import DataError
-from protocols.folders import check_space, claimed
+from protocols.io import archives
+from protocols.io.atomic_folders import check_space, claimed
+from protocols.io.parallel import Progress
 
 CONNECT_SECONDS = 5.0
 READ_SECONDS = 60.0
@@ -24,6 +24,15 @@ _START = 512
 _MARKUP = (".htm", ".html", ".svg", ".xml")
 _PART_OF_FILE = 206
 _NO_SUCH_RANGE = 416
+
+
+@dataclass(frozen=True)
+class Download:
+    """A file of a release at a stable public address; `sha256` where it is known."""
+
+    url: str
+    file: str
+    sha256: str | None = None
 
 
 def fetch(downloads: Iterable[Download], folder: Path, *, notify: Callable[[str], None], progress: Progress) -> None:

@@ -12,8 +12,8 @@ import made_up
 import pytest
 
 from protocols import prepare
-from protocols.archives import Limits, check, unpack
 from protocols.errors import DataError
+from protocols.io.archives import Limits, check, unpack
 
 PACKED = {".tar": bytes, ".tar.gz": gzip.compress, ".tar.bz2": bz2.compress, ".tar.xz": lzma.compress}
 

@@ -11,6 +11,12 @@ _R = TypeVar("_R")
 
 _WAITING = 16
 
+Count = Callable[[int, int], None]
+"""Told how much of the work is done, and how much there is."""
+
+Progress = Callable[[str, int, int], None]
+"""Told what is being done, how much of it is done, and how much there is."""
+
 
 def default_jobs() -> int:
     """Threads for reading files: the cores that this process may use, at most eight."""

@@ -23,11 +23,9 @@ from pathlib import Path, PurePosixPath
 from typing import IO, Any, Literal, cast
 
 from protocols.errors import DataError
-from protocols.folders import check_space
-from protocols.layouts import is_litter
-from protocols.threads import parallel
+from protocols.io.atomic_folders import check_space
+from protocols.io.parallel import Count, parallel
 
-Count = Callable[[int, int], None]
 Kind = Literal["file", "folder", "link", "device", "sparse file"]
 
 SUFFIXES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz")
@@ -43,9 +41,15 @@ _LONGEST_READ = 16 << 20
 _LONGEST_NAME = 255
 _LONGEST_PATH = 1024
 _DEEPEST = 64
+_LITTER = {"__macosx", "thumbs.db", "desktop.ini"}
 _BLOCK = bytes(512)
 _HEADERS = 4096
 _LOCKED = 1
+
+
+def is_litter(name: str) -> bool:
+    """Whether a name is one that operating systems leave behind: hidden, or such as `Thumbs.db` and `__MACOSX`."""
+    return name.startswith(".") or name.lower() in _LITTER
 
 
 @dataclass(frozen=True)

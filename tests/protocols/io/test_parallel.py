@@ -2,7 +2,7 @@ import threading
 
 import pytest
 
-from protocols.threads import parallel
+from protocols.io.parallel import parallel
 
 
 def test_results_keep_the_order_of_the_items() -> None:
