@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from benchmark.data_view import table_5
-from protocols import datasets, prepare
+from protocols import prepare
+from protocols.datasets import registry as datasets
 from protocols.errors import DataError
 
 if TYPE_CHECKING:

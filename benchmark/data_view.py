@@ -4,14 +4,15 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from protocols import datasets, prepare, recognition
+from protocols import prepare, recognition
+from protocols.datasets import registry
+from protocols.datasets.naming import NORMAL
 from protocols.errors import DataError
-from protocols.naming import NORMAL
 from protocols.workshop import usable
 
 if TYPE_CHECKING:
-    from protocols.datasets import DatasetInfo, Published
-    from protocols.manifest import Dataset
+    from protocols.datasets.info import DatasetInfo, Published
+    from protocols.datasets.manifest import Dataset
 
 _SHOWN_GROUPS = 20
 _SHOWN_IDS = 8
@@ -35,7 +36,7 @@ def counts(dataset: "Dataset") -> dict[str, dict[str, int]]:
 
 def table_5(dataset: "Dataset") -> "Published | None":
     """The counts that DRA's Table 5 prints, taken from the manifest; None for a set without normal images."""
-    from protocols.datasets import Published
+    from protocols.datasets.info import Published
 
     found = counts(dataset)
     if NORMAL not in found:
@@ -80,7 +81,7 @@ def facts(
     data: Path, name: str, opened: "Dataset | None", groups: "tuple[tuple[str, ...], ...] | None"
 ) -> dict[str, Any]:
     """What `bench data show` prints of a dataset, which is `opened` where it is there."""
-    info = datasets.find(name)
+    info = registry.find(name)
     doubts = recognition.doubts(info, opened) if info and opened else ()
     return {
         "name": name,
@@ -118,7 +119,7 @@ def in_lines(found: dict[str, Any]) -> list[str]:
 
 def listed(data: Path, name: str) -> dict[str, Any]:
     """What `bench data list` prints of a dataset."""
-    info = datasets.find(name)
+    info = registry.find(name)
     opened = usable(data / name, name)
     measured = table_5(opened) if opened else None
     return {

@@ -18,9 +18,10 @@ from methods.errors import MethodError
 from methods.info import MethodInfo
 from methods.params import PER_DATASET, ParamValue, shown
 from methods.recipe import EVALUATION, Resolved, resolve
-from protocols import datasets, recognition
-from protocols.datasets import DatasetInfo
-from protocols.naming import base_id
+from protocols import recognition
+from protocols.datasets import registry as datasets
+from protocols.datasets.info import DatasetInfo
+from protocols.datasets.naming import base_id
 from results.record import Record
 from results.spec import RunSpec
 

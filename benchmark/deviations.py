@@ -7,8 +7,8 @@ from methods.info import MethodInfo
 from methods.params import ParamValue, shown
 from methods.recipe import EVALUATION, Resolved
 from protocols import recognition
-from protocols.datasets import DatasetInfo
-from protocols.manifest import Dataset
+from protocols.datasets.info import DatasetInfo
+from protocols.datasets.manifest import Dataset
 
 
 def of_method(method: str, info: MethodInfo, resolved: Resolved) -> Iterator[str]:

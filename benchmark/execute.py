@@ -22,9 +22,9 @@ from benchmark.states import REUSED_MIB, CheckpointFile, Kept, StateFile
 from methods import registry
 from methods.errors import MethodError
 from protocols import prepare
+from protocols.datasets.naming import NORMAL
 from protocols.errors import DataError
 from protocols.images import Images, ImageStore
-from protocols.naming import NORMAL
 from protocols.split import test_ids
 from results.errors import ResultsError
 from results.files import write_atomic

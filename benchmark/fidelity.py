@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 
 from methods.info import MethodInfo
 from methods.params import RECIPES, Param, shown
-from protocols.datasets import DatasetInfo
+from protocols.datasets.info import DatasetInfo
 
 INTRODUCTION = """\
 # Fidelity

@@ -100,8 +100,8 @@ def weights(where: Folders, *, deep: bool) -> tuple[tuple[Weights, ...], tuple[W
 
 def datasets(data: Path) -> dict[str, str]:
     """State of each prepared dataset, and of those that prepare themselves."""
-    from protocols import datasets as known
     from protocols import prepare
+    from protocols.datasets import registry as known
 
     embedded = (info.id for info in known.infos().values() if info.embedded)
     return {name: prepare.state(data, name) for name in sorted({*prepare.prepared(data), *embedded})}
@@ -111,7 +111,7 @@ def plug_ins() -> tuple[PlugIn, ...]:
     """Methods, datasets and suites that other packages offer."""
     from benchmark import suite
     from methods import registry
-    from protocols import datasets as known
+    from protocols.datasets import registry as known
     from protocols.plugins import points, unreadable
 
     broken = {"methods": registry.broken(), "datasets": known.discover()[1], "suites": suite.broken()}

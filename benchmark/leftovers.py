@@ -61,8 +61,8 @@ def clear(one: Item, where: Folders) -> str | None:
 def _image_stores(where: Folders, remarks: list[str], *, every: bool) -> list[Item]:
     """Image stores that no prepared dataset can use, or every one."""
     from protocols import prepare, stored
+    from protocols.datasets.manifest import read
     from protocols.errors import DataError
-    from protocols.manifest import read
 
     arrays = list(stored.arrays((where.cache / "images").absolute()))
     prints: set[str] = set()

@@ -18,11 +18,12 @@ from methods.measuring import Measures
 from methods.params import PER_DATASET, ParamValue
 from methods.recipe import EVALUATION, Resolved, resolve
 from methods.weights import WrongWeightsError
-from protocols import datasets, prepare
+from protocols import prepare
+from protocols.datasets import registry as datasets
+from protocols.datasets.manifest import Dataset
+from protocols.datasets.naming import base_id
 from protocols.draw import list_fingerprint
 from protocols.errors import DataError
-from protocols.manifest import Dataset
-from protocols.naming import base_id
 from protocols.split import Split
 from protocols.steps import TEN
 from results.errors import ResultsError

@@ -5,12 +5,13 @@ from pathlib import Path
 
 from benchmark.planned import Part
 from methods.params import ParamValue
-from protocols import datasets, prepare
-from protocols.datasets.mvtec_ad import DATASETS as MVTEC_AD
+from protocols import prepare
+from protocols.datasets import registry
+from protocols.datasets.manifest import Dataset, Row
+from protocols.datasets.naming import NORMAL, base_id
 from protocols.draw import list_fingerprint
 from protocols.errors import DataError
-from protocols.manifest import Dataset, Row
-from protocols.naming import NORMAL, base_id
+from protocols.preparations.mvtec_ad import DATASETS as MVTEC_AD
 from results.spec import PoolPart
 
 MVTEC_AD_POOL = "mvtec_ad"
@@ -92,6 +93,6 @@ def _offered(pool: str, params: Mapping[str, ParamValue], dataset: Dataset) -> l
 
 
 def _next_step(pool: str) -> str:
-    info = MVTEC_AD["bottle"] if pool == MVTEC_AD_POOL else datasets.find(pool)
+    info = MVTEC_AD["bottle"] if pool == MVTEC_AD_POOL else registry.find(pool)
     where = f"get it from {info.source}, then " if info else ""
     return f"{where}run 'bench data prepare {pool} --source DIR'"

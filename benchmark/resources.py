@@ -10,8 +10,8 @@ from methods.weights import AUTO, WeightsFile
 from methods.weights import check as check_weights
 from methods.weights import find as find_weights
 from protocols import prepare, rules
+from protocols.datasets.manifest import Dataset
 from protocols.errors import DataError
-from protocols.manifest import Dataset
 from protocols.split import Split, draw
 
 

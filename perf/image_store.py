@@ -22,8 +22,8 @@ import numpy as np
 from PIL import Image
 
 from protocols import prepare
+from protocols.datasets.manifest import Dataset
 from protocols.images import ImageStore
-from protocols.manifest import Dataset
 from protocols.replaced import refuse_replaced
 
 

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from protocols import split as splits
-from protocols.manifest import Dataset, Row, build
+from protocols.datasets.manifest import Dataset, Row, build
 
 SETTINGS = {
     "general": {"shots": 10},

@@ -18,11 +18,11 @@ import numpy.typing as npt
 import PIL
 
 from protocols import decode
+from protocols.datasets.manifest import Dataset, Row
 from protocols.decode import Pixels
 from protocols.errors import DataError
 from protocols.io.atomic_folders import check_space, claimed, fresh
 from protocols.io.parallel import Count, parallel
-from protocols.manifest import Dataset, Row
 
 ARRAY = "images.npy"
 DIGESTS = "images.sha256"

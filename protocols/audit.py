@@ -5,9 +5,9 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from protocols.datasets.manifest import Dataset, Row
 from protocols.errors import DataError
 from protocols.io.parallel import parallel
-from protocols.manifest import Dataset, Row
 from protocols.split import Split
 from protocols.steps import Ids
 

@@ -6,9 +6,9 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
+from protocols.datasets.manifest import ARRAY, Row, pixels_digest
 from protocols.errors import DataError
 from protocols.io.parallel import Progress
-from protocols.manifest import ARRAY, Row, pixels_digest
 
 if TYPE_CHECKING:
     import numpy as np

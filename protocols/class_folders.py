@@ -4,8 +4,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from protocols import layouts, masks
+from protocols.datasets.naming import NORMAL, canonical_id, snake_case
 from protocols.errors import DataError
-from protocols.naming import NORMAL, canonical_id, snake_case
 from protocols.raw import RawImage, refuse_equal_ids
 
 _NORMAL = ("good", "normal")

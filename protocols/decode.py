@@ -24,8 +24,8 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, UnidentifiedImageError
 
+from protocols.datasets.manifest import ARRAY, Dataset, Row, pixels_digest
 from protocols.errors import DataError
-from protocols.manifest import ARRAY, Dataset, Row, pixels_digest
 
 Pixels = npt.NDArray[np.uint8]
 

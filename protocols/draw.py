@@ -4,7 +4,7 @@ import hashlib
 import math
 from collections.abc import Iterable, Sequence
 
-from protocols.naming import base_id
+from protocols.datasets.naming import base_id
 
 SEPARATOR = "\x1f"
 

@@ -12,11 +12,11 @@ from dataclasses import asdict, dataclass
 from functools import partial
 from importlib.resources import files
 
-from protocols import datasets
+from protocols.datasets import registry
+from protocols.datasets.manifest import Dataset
+from protocols.datasets.naming import NORMAL
 from protocols.draw import list_fingerprint
 from protocols.errors import DataError
-from protocols.manifest import Dataset
-from protocols.naming import NORMAL
 from protocols.options import Options
 from protocols.split import draw
 from protocols.steps import Request, normals
@@ -102,7 +102,7 @@ def _splits(dataset: Dataset) -> dict[str, Callable[[], str]]:
         return found
     for place, half in enumerate(("train", "test")):
         found[f"normals-{half}"] = partial(_drawn_normals, dataset, place)
-    info = datasets.find(dataset.name)
+    info = registry.find(dataset.name)
     for seed in _SEEDS:
         found[f"general-{_SHOTS}-s{seed}"] = partial(_drawn, dataset, "general", seed, shots=_SHOTS)
         for known in info.known_classes if info else ():

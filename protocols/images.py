@@ -10,11 +10,11 @@ import numpy.typing as npt
 
 from protocols import decode
 from protocols.arrayfile import ArrayFile, array_folder
+from protocols.datasets.manifest import ARRAY as RELEASE_ARRAY
+from protocols.datasets.manifest import Dataset
+from protocols.datasets.naming import near_miss
 from protocols.decode import Pixels
 from protocols.errors import DataError
-from protocols.manifest import ARRAY as RELEASE_ARRAY
-from protocols.manifest import Dataset
-from protocols.naming import near_miss
 
 Index = npt.NDArray[Any]
 

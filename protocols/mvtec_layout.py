@@ -4,9 +4,9 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from protocols import layouts, masks
+from protocols.datasets.naming import NORMAL, canonical_id, snake_case
 from protocols.errors import DataError
 from protocols.io.archives import is_litter
-from protocols.naming import NORMAL, canonical_id, snake_case
 from protocols.raw import RawImage, refuse_equal_ids
 
 GOOD = "good"

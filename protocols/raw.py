@@ -11,11 +11,11 @@ from typing import Any
 
 from protocols import decode, deep
 from protocols.building import encoded
+from protocols.datasets.manifest import Row, pixels_digest
 from protocols.errors import DataError
 from protocols.io.atomic_folders import take
 from protocols.io.parallel import Count, parallel
 from protocols.journal import Journal
-from protocols.manifest import Row, pixels_digest
 
 _SHORTEST = 2
 _TURNED = "with an EXIF orientation", "left as they are stored, not turned"

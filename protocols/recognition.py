@@ -4,9 +4,9 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 
 from protocols import fingerprints
-from protocols.datasets import DatasetInfo, KnownRelease
-from protocols.manifest import Dataset, Row
-from protocols.naming import NORMAL, base_id
+from protocols.datasets.info import DatasetInfo, KnownRelease
+from protocols.datasets.manifest import Dataset, Row
+from protocols.datasets.naming import NORMAL, base_id
 from protocols.workshop import forms
 
 UNKNOWN = "release not recognised"

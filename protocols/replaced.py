@@ -12,9 +12,9 @@ from functools import partial
 from pathlib import Path
 
 from protocols import decode
+from protocols.datasets.manifest import ARRAY, Dataset, Row
 from protocols.errors import DataError
 from protocols.io.parallel import parallel
-from protocols.manifest import ARRAY, Dataset, Row
 from protocols.verify import array_trouble, difference
 
 NOTES = "files"

@@ -5,11 +5,12 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from protocols import datasets, rules
+from protocols import rules
+from protocols.datasets import registry
+from protocols.datasets.manifest import Dataset
+from protocols.datasets.naming import near_miss
 from protocols.draw import list_fingerprint
 from protocols.errors import DataError
-from protocols.manifest import Dataset
-from protocols.naming import near_miss
 from protocols.options import Options, OptionValue, parse
 from protocols.steps import Ids, Lists, Request
 
@@ -77,7 +78,7 @@ def draw(
         if (value is not None) != (name in module.COORDINATES):
             problem = "takes no" if value is not None else "needs a value for"
             raise DataError(f"the rule {rule} {problem} {name}: its coordinates are {', '.join(module.COORDINATES)}")
-    defaults = Options(leak_guard=datasets.leak_guard(dataset.name))
+    defaults = Options(leak_guard=registry.leak_guard(dataset.name))
     chosen = parse(options or {}, module.OPTIONS, rule, defaults)
     request = Request(dataset, split_seed, chosen, known_class, normal_class, shots, gamma)
     lists = module.lists(request)

@@ -13,8 +13,8 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path, PurePosixPath
 
+from protocols.datasets.manifest import Dataset, Row
 from protocols.errors import DataError
-from protocols.manifest import Dataset, Row
 from protocols.mvtec_layout import GOOD
 from protocols.split import Split
 from protocols.text import csv_cell
@@ -97,7 +97,7 @@ def file_name(id_: str) -> str:
 def _place(listed: Sequence[Entry], dataset: Dataset, folder: Path, put: Callable[[str, Path], object]) -> list[str]:
     """Put or write every image; the paths that they got, relative to `folder`."""
     from protocols import decode
-    from protocols.manifest import ARRAY
+    from protocols.datasets.manifest import ARRAY
 
     reader = decode.Reader(dataset)
     files = [str(PurePosixPath(*_folder(entry, dataset.name), file_name(entry.row.id))) for entry in listed]

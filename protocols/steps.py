@@ -3,11 +3,11 @@
 import math
 from dataclasses import dataclass, field, replace
 
-from protocols import datasets
+from protocols.datasets import registry
+from protocols.datasets.manifest import Dataset, Row
+from protocols.datasets.naming import NORMAL
 from protocols.draw import divided, first
 from protocols.errors import DataError
-from protocols.manifest import Dataset, Row
-from protocols.naming import NORMAL
 from protocols.options import Options
 
 Ids = tuple[str, ...]
@@ -146,7 +146,7 @@ def _released(name: str, parts: set[str], ids: Ids) -> tuple[Ids, Ids]:
 
     It permutes the positions with NumPy's legacy generator; the first ceil(n / 4) are test, the rest train.
     """
-    info = datasets.find(name)
+    info = registry.find(name)
     if parts != {""} or info is None or info.label_order is None:
         raise DataError(
             f"normal_split cannot be 'released' for {name}: the label file's order is not known; use 'ranked'"

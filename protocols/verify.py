@@ -6,8 +6,8 @@ from functools import partial
 from pathlib import Path
 
 from protocols import decode
+from protocols.datasets.manifest import ARRAY, MANIFEST, SEAL, Dataset, Row, pixels_digest
 from protocols.io.parallel import default_jobs, parallel
-from protocols.manifest import ARRAY, MANIFEST, SEAL, Dataset, Row, pixels_digest
 from protocols.workshop import SOURCE
 
 _OWN = {MANIFEST, SEAL, SOURCE}

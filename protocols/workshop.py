@@ -12,13 +12,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from protocols.building import Building
-from protocols.datasets import DatasetInfo, Prepare, is_guest
+from protocols.datasets.info import DatasetInfo, Prepare
+from protocols.datasets.manifest import MANIFEST, Dataset, build, read, write
+from protocols.datasets.naming import base_id
+from protocols.datasets.registry import is_guest
 from protocols.errors import DataError, MissingError
 from protocols.io.atomic_folders import claimed, fresh
 from protocols.io.parallel import Progress
 from protocols.journal import Journal
-from protocols.manifest import MANIFEST, Dataset, build, read, write
-from protocols.naming import base_id
 from protocols.plugins import PluginError, guest
 
 if TYPE_CHECKING:

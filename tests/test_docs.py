@@ -14,7 +14,8 @@ from repository import ROOT
 from typing_in import parses
 
 from benchmark.suite import load
-from protocols import datasets, prepare
+from protocols import prepare
+from protocols.datasets import registry
 from protocols.draw import first, rank
 from reports.verdict import Sample, compare
 from results import reference
@@ -55,7 +56,7 @@ def test_three_runs_against_three_prove_equivalence_once_in_fifty():
 def test_the_dataset_of_the_page_can_be_prepared(tmp_path, monkeypatch):
     (tmp_path / "bolts_of_the_page.py").write_text(code("extending", "python")[0], encoding="utf-8")
     monkeypatch.syspath_prepend(str(tmp_path))
-    point = EntryPoint("bolts", "bolts_of_the_page:DATASETS", datasets.ENTRY_POINTS)
+    point = EntryPoint("bolts", "bolts_of_the_page:DATASETS", registry.ENTRY_POINTS)
     monkeypatch.setattr("importlib.metadata.entry_points", lambda *, group: [point])
     for name in ("ok", "bent", "rusty"):
         (tmp_path / "raw" / name).mkdir(parents=True)
@@ -64,7 +65,7 @@ def test_the_dataset_of_the_page_can_be_prepared(tmp_path, monkeypatch):
             Image.fromarray(pixels).save(tmp_path / "raw" / name / f"{number:03d}.png")
     bolts = prepare.prepare(tmp_path / "data", "bolts", tmp_path / "raw")
     assert [row.id for row in bolts.rows][:2] == ["bent/000.png", "bent/001.png"]
-    assert bolts.labels == ("bent", "rusty") == datasets.infos()["bolts"].known_classes
+    assert bolts.labels == ("bent", "rusty") == registry.infos()["bolts"].known_classes
 
 
 def test_the_suite_of_the_page_can_be_read(tmp_path):

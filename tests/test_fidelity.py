@@ -7,7 +7,8 @@ from repository import ROOT
 
 from benchmark.fidelity import page
 from methods import registry
-from protocols import datasets, options
+from protocols import options
+from protocols.datasets import registry as datasets
 
 
 def own_page() -> str:

@@ -8,7 +8,7 @@ from repository import ROOT
 from typing_in import parses
 
 from benchmark.suite import Selection, expand, load
-from protocols.datasets import infos
+from protocols.datasets.registry import infos
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 COMMANDS = sorted({found for found in re.findall(r"(bench [a-z][^`|&\n]*)", README) if " " in found})

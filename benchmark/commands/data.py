@@ -9,7 +9,7 @@ from benchmark.options import FilePath, echo_json, json_option, note, say
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from protocols.manifest import Dataset
+    from protocols.datasets.manifest import Dataset
 
 _jobs = click.option("--jobs", type=click.IntRange(1), help="Threads (default: the cores, at most eight).")
 _near = click.option("--near", is_flag=True, help="Look for images that are alike too, by a perceptual hash.")
@@ -26,10 +26,11 @@ def list_(as_json: bool) -> None:
     """Known datasets, then variants and those that were adopted; counts stand beside Table 5's."""
     from benchmark.data_view import listed
     from benchmark.settings import folders
-    from protocols import datasets, prepare
+    from protocols import prepare
+    from protocols.datasets import registry
 
     data = folders().data
-    known, broken = datasets.discover()
+    known, broken = registry.discover()
     for name, reason in broken.items():
         note(f"plug-in {name} is left out: {reason}")
     rows = [listed(data, name) for name in [*known, *(one for one in prepare.prepared(data) if one not in known)]]
@@ -156,12 +157,13 @@ def _verified(dataset: "Dataset", near: bool, jobs: int | None) -> int:
     """Print what verifying a dataset finds; the number of differences."""
     from benchmark.counting import counted
     from benchmark.data_view import beside_table_5, duplicate_lines
-    from protocols import audit, datasets, manifest
+    from protocols import audit
+    from protocols.datasets import manifest, registry
     from protocols.verify import differences
 
     with counted() as progress:
         found = differences(dataset, jobs=jobs, count=lambda done, total: progress(dataset.name, done, total))
-    counted_differences, remarks = beside_table_5(dataset, datasets.find(dataset.name))
+    counted_differences, remarks = beside_table_5(dataset, registry.find(dataset.name))
     lines = duplicate_lines(audit.duplicates(dataset), "equal content", dataset.name)
     if near and not found:
         lines += duplicate_lines(_near_duplicates(dataset, jobs), "alike", dataset.name)
@@ -175,9 +177,10 @@ def _verified(dataset: "Dataset", near: bool, jobs: int | None) -> int:
 
 
 def _note_doubts(dataset: "Dataset") -> None:
-    from protocols import datasets, recognition
+    from protocols import recognition
+    from protocols.datasets import registry
 
-    info = datasets.find(dataset.name)
+    info = registry.find(dataset.name)
     found = recognition.doubts(info, dataset) if info is not None else ()
     if found:
         note(recognition.sentence(dataset, found))

@@ -11,7 +11,7 @@ from benchmark.options import FilePath, echo_json, json_option, note, parse_opti
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from protocols.manifest import Dataset
+    from protocols.datasets.manifest import Dataset
     from protocols.split import Split
 
 SHOTS = 10
@@ -198,8 +198,8 @@ def _definition(split: "Split") -> dict[str, Any]:
 def _finding(dataset: "Dataset", *, near: bool, rule: str | None, **asked: Any) -> dict[str, Any]:
     """What `verify` says of one dataset."""
     from protocols import audit, fingerprints
+    from protocols.datasets.naming import NORMAL
     from protocols.io.parallel import default_jobs
-    from protocols.naming import NORMAL
 
     if rule is None and all(row.label != NORMAL for row in dataset.rows):
         if any(value for name, value in asked.items() if name != "seed"):

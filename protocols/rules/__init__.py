@@ -4,8 +4,8 @@ import importlib
 import pkgutil
 from typing import Protocol, cast
 
+from protocols.datasets.naming import near_miss
 from protocols.errors import DataError
-from protocols.naming import near_miss
 from protocols.steps import Lists, Request
 
 

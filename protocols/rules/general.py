@@ -1,8 +1,8 @@
 """General setting: the labelled anomalies are drawn over all classes and leave the test set (spec 11.1)."""
 
 from protocols import steps
+from protocols.datasets.naming import NORMAL
 from protocols.errors import DataError
-from protocols.naming import NORMAL
 from protocols.steps import Lists, Request
 
 COORDINATES = ("shots",)

@@ -1,8 +1,8 @@
 """Hard setting: the labelled anomalies come from one class, and that whole class leaves the test set (spec 11.1)."""
 
 from protocols import steps
+from protocols.datasets.naming import NORMAL, near_miss
 from protocols.errors import DataError
-from protocols.naming import NORMAL, near_miss
 from protocols.steps import Lists, Request
 
 COORDINATES = ("known_class", "shots")

@@ -17,7 +17,7 @@ from benchmark.planned import Request
 from benchmark.settings import Folders
 from benchmark.suite import Selection, load
 from methods import registry
-from protocols.manifest import Row, build, write
+from protocols.datasets.manifest import Row, build, write
 from protocols.prepare import adopt
 from results.store import Store
 

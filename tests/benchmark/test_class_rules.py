@@ -8,7 +8,7 @@ import pytest
 from benchmark.errors import BenchError
 from benchmark.execute import execute
 from benchmark.suite import Selection, expand, load
-from protocols.manifest import Row, build, write
+from protocols.datasets.manifest import Row, build, write
 
 ONE_CLASS = """
 id = "digits"

@@ -13,7 +13,7 @@ from repository import ROOT
 
 from benchmark.cli import status
 from protocols import fingerprints
-from protocols.manifest import Row, build, pixels_digest, write
+from protocols.datasets.manifest import Row, build, pixels_digest, write
 
 if importlib.util.find_spec("elpv_dataset") is None:
     pytest.skip("the package elpv-dataset is not installed", allow_module_level=True)

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from protocols import datasets, prepare
-from protocols.manifest import Dataset, Row, build
+from protocols import prepare
+from protocols.datasets import registry
+from protocols.datasets.manifest import Dataset, Row, build
 
 
 @pytest.fixture
@@ -63,5 +64,5 @@ def elpv(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
 
     if importlib.util.find_spec("elpv_dataset") is None:
         pytest.skip("the package elpv-dataset is not installed")
-    assert datasets.infos()["elpv"].embedded
+    assert registry.infos()["elpv"].embedded
     return prepare.open_dataset(tmp_path_factory.mktemp("data"), "elpv")

@@ -10,8 +10,8 @@ from repository import SHARED
 
 from protocols import prepare, verify
 from protocols import split as splits
+from protocols.datasets.manifest import MANIFEST
 from protocols.errors import DataError
-from protocols.manifest import MANIFEST
 
 
 @pytest.fixture

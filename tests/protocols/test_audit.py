@@ -11,8 +11,8 @@ from repository import SHARED
 from protocols import audit
 from protocols import split as splits
 from protocols.audit import Crossing
+from protocols.datasets.manifest import Dataset, Row, build
 from protocols.errors import DataError
-from protocols.manifest import Dataset, Row, build
 from protocols.prepare import adopt
 
 Make = Callable[..., Dataset]

@@ -16,10 +16,10 @@ from PIL import Image
 
 from protocols import prepare, verify
 from protocols.building import ArrayImage, Building, Piece
+from protocols.datasets.manifest import ARRAY, Dataset, build
 from protocols.errors import DataError
 from protocols.images import ImageStore
 from protocols.journal import Journal
-from protocols.manifest import ARRAY, Dataset, build
 from protocols.raw import RawImage
 
 

@@ -7,8 +7,8 @@ import pytest
 from repository import ROOT
 
 from protocols import split as splits
+from protocols.datasets.manifest import Dataset
 from protocols.draw import rank
-from protocols.manifest import Dataset
 
 VECTORS = json.loads((ROOT / "tests" / "protocols" / "data" / "splits_elpv.json").read_text())
 

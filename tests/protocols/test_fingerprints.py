@@ -12,7 +12,7 @@ from repository import ROOT, SHARED
 
 from protocols import fingerprints
 from protocols import split as splits
-from protocols.manifest import Dataset, Row, build
+from protocols.datasets.manifest import Dataset, Row, build
 
 RAW = SHARED / "data" / "raw"
 VECTORS = json.loads((ROOT / "tests" / "protocols" / "data" / "splits_elpv.json").read_text())

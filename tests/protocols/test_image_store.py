@@ -11,9 +11,9 @@ from PIL import Image
 
 from protocols import prepare
 from protocols.arrayfile import ARRAY
+from protocols.datasets.manifest import Dataset
 from protocols.errors import DataError
 from protocols.images import Images, ImageStore
-from protocols.manifest import Dataset
 
 
 @pytest.fixture
@@ -190,7 +190,7 @@ import resource, sys
 from pathlib import Path
 from protocols.errors import DataError
 from protocols.images import ImageStore
-from protocols.manifest import read
+from protocols.datasets.manifest import read
 dataset = read(Path(sys.argv[1]), "toy")
 resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, 50_000))
 try:
@@ -211,7 +211,7 @@ KILLED = """
 import os, signal, sys
 from pathlib import Path
 from protocols.images import ImageStore
-from protocols.manifest import read
+from protocols.datasets.manifest import read
 
 def progress(done, total):
     if done == 5:
@@ -234,7 +234,7 @@ BUILD = """
 import sys, time
 from pathlib import Path
 from protocols.images import ImageStore
-from protocols.manifest import read
+from protocols.datasets.manifest import read
 built = []
 
 def progress(done, total):

@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from protocols import datasets, prepare, verify
+from protocols import prepare, verify
+from protocols.datasets import registry
+from protocols.datasets.manifest import MANIFEST, Dataset
 from protocols.errors import DataError
-from protocols.manifest import MANIFEST, Dataset
 
 
 @pytest.fixture
@@ -114,8 +115,8 @@ def test_an_unknown_dataset_gets_a_near_miss(tmp_path: Path, name: str, hint: st
 
 
 def test_what_has_no_preparation_says_how_to_adopt_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    infos = datasets.infos()
-    monkeypatch.setattr(datasets, "infos", lambda: infos | {"aitex": replace(infos["aitex"], prepare=None)})
+    infos = registry.infos()
+    monkeypatch.setattr(registry, "infos", lambda: infos | {"aitex": replace(infos["aitex"], prepare=None)})
     with pytest.raises(DataError, match="bench data adopt DIR --name aitex"):
         prepare.prepare(tmp_path, "aitex", tmp_path)
     with pytest.raises(DataError, match="there is no dataset 'aitec': did you mean 'aitex'"):

@@ -7,8 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from protocols import split as splits
+from protocols.datasets.manifest import Dataset, Row, build
 from protocols.errors import DataError
-from protocols.manifest import Dataset, Row, build
 from protocols.rules.labelled_share import n_anomalies, share
 
 SEEDS = st.integers(0, 2**40)

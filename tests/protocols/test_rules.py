@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from protocols import split as splits
+from protocols.datasets.manifest import Dataset, Row, build
 from protocols.draw import rank
 from protocols.errors import DataError
-from protocols.manifest import Dataset, Row, build
 from protocols.rules.labelled_share import n_anomalies, share
 
 Make = Callable[..., Dataset]

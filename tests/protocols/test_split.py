@@ -6,9 +6,9 @@ from collections.abc import Callable
 import pytest
 
 from protocols import split as splits
+from protocols.datasets.manifest import Dataset, build
 from protocols.draw import rank
 from protocols.errors import DataError
-from protocols.manifest import Dataset, build
 
 Make = Callable[..., Dataset]
 

@@ -13,8 +13,8 @@ from PIL import Image
 
 from protocols import split as splits
 from protocols import split_export
+from protocols.datasets.manifest import Dataset, Row, build
 from protocols.errors import DataError
-from protocols.manifest import Dataset, Row, build
 from protocols.prepare import adopt
 
 Make = Callable[..., Dataset]

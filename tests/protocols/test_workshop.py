@@ -9,8 +9,8 @@ import made_up
 import pytest
 
 from protocols import prepare, verify, workshop
+from protocols.datasets.manifest import MANIFEST, Dataset
 from protocols.errors import DataError
-from protocols.manifest import MANIFEST, Dataset
 
 SUPPORT = Path(made_up.__file__).parent
 

@@ -22,8 +22,9 @@ from benchmark.planned import Request
 from benchmark.settings import folders
 from benchmark.suite import Selection, load, names
 from methods import registry
-from protocols import datasets, manifest
-from protocols.manifest import Row
+from protocols.datasets import manifest
+from protocols.datasets import registry as datasets
+from protocols.datasets.manifest import Row
 from results.spec import FitSpec
 from results.store import Store
 

@@ -12,7 +12,8 @@ import threading
 import traceback
 from pathlib import Path
 
-from protocols import images, manifest, prepare, raw, release, workshop  # noqa: F401 - before the forks
+from protocols import images, prepare
+from protocols.datasets import manifest
 
 STEPS = ("mkdir", "rename", "replace", "link", "symlink", "fsync", "unlink", "rmdir", "truncate")
 

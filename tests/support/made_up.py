@@ -8,8 +8,8 @@ import numpy as np
 from PIL import Image
 
 from protocols.building import ArrayImage, Building, Piece
-from protocols.datasets import DatasetInfo, KnownRelease, Published
-from protocols.manifest import Row
+from protocols.datasets.info import DatasetInfo, KnownRelease, Published
+from protocols.datasets.manifest import Row
 
 _FACTS = {"licence": "none", "citation": "nobody", "source": "https://example.org/made-up"}
 

@@ -5,16 +5,16 @@ from pathlib import Path
 import pytest
 from repository import SHARED
 
-from protocols import datasets, manifest, naming
 from protocols.building import Building
-from protocols.manifest import Dataset
+from protocols.datasets import manifest, naming, registry
+from protocols.datasets.manifest import Dataset
 
 RAW = SHARED / "data" / "raw"
 
 
 def prepared(name: str, release: Path, folder: Path, said: list[str] | None = None) -> Dataset:
     """The dataset or variant `name` made of `release` in the new folder `folder`; `said` takes what a person is told."""
-    info = datasets.find(name)
+    info = registry.find(name)
     assert info is not None
     assert info.prepare is not None
     folder.mkdir(parents=True)

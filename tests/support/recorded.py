@@ -5,7 +5,7 @@ import hashlib
 from benchmark.measures import fit_params
 from methods import registry
 from methods.recipe import resolve
-from protocols import datasets
+from protocols.datasets import registry as datasets
 from results.record import Counts, Metrics, Provenance, Record
 from results.spec import Evaluation, FitSpec, RunSpec, SplitDefinition
 

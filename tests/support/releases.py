@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from protocols.datasets import aitex, mastcam, mvtec_ad
+from protocols.preparations import aitex, mastcam, mvtec_ad
 
 AITEX_WIDTH = 4096
 

@@ -6,7 +6,7 @@ import pytest
 import strangers
 
 from benchmark import health, suite
-from protocols import datasets
+from protocols.datasets import registry
 
 NO_TEXT = "no UTF-8"
 EXITS = "print('hello from a guest')\nimport sys\nsys.exit(0)\n"
@@ -85,7 +85,7 @@ def test_a_broken_dataset_costs_itself_alone(house, site, bench, value, files, r
     assert "hello" not in out
     for words in (("run", "--suite", house.suite, "--dataset", "lost"), ("data", "show", "lost")):
         refused(bench(*words), "the plug-in 'lost' cannot be used", reason)
-    assert reason in datasets.discover()[1]["lost"]
+    assert reason in registry.discover()[1]["lost"]
 
 
 def test_a_broken_method_says_why_where_it_is_asked_for(house, site):
@@ -113,7 +113,7 @@ def test_a_package_that_lists_its_entry_points_wrongly_takes_no_other_down(house
 
 BOLTS = """
 import sys
-from protocols.datasets import DatasetInfo
+from protocols.datasets.registry import DatasetInfo
 
 def prepare(building):
     print("hello from a guest")

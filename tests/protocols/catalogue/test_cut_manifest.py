@@ -9,8 +9,8 @@ import pytest
 
 from benchmark.cli import status
 from protocols import prepare
+from protocols.datasets.manifest import MANIFEST, SEAL
 from protocols.errors import DataError
-from protocols.manifest import MANIFEST, SEAL
 
 
 @pytest.fixture

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from protocols import prepare
+from protocols.datasets.manifest import read
 from protocols.errors import DataError
-from protocols.manifest import read
 from protocols.replaced import refuse_replaced
 
 

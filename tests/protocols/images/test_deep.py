@@ -10,8 +10,8 @@ import pytest
 from PIL import Image
 
 from protocols import decode, prepare, verify
+from protocols.datasets.manifest import Dataset
 from protocols.errors import DataError
-from protocols.manifest import Dataset
 
 Values = Callable[[int], "np.ndarray[tuple[int, int], np.dtype[np.uint16]]"]
 

@@ -10,7 +10,8 @@ from typing import ClassVar
 import made_up
 import pytest
 
-from protocols import datasets, prepare
+from protocols import prepare
+from protocols.datasets import registry
 from protocols.errors import DataError
 from protocols.io import download
 from protocols.io.download import Download
@@ -189,9 +190,9 @@ def test_nothing_is_fetched_unless_asked_and_what_was_fetched_is_used(
 
     archive = shutil.make_archive(str(tmp_path / "plain"), "zip", made_up.plain_release(tmp_path / "release"))
     server.content = Path(archive).read_bytes()
-    known = datasets.infos()
+    known = registry.infos()
     offered = replace(known["plain"], downloads=(Download(server.url, "plain.zip"),), size="3 kB")
-    monkeypatch.setattr(datasets, "infos", lambda: known | {"plain": offered})
+    monkeypatch.setattr(registry, "infos", lambda: known | {"plain": offered})
     data_dir = tmp_path / "data"
     with pytest.raises(DataError, match=r"plain needs its release: .*'bench data prepare plain --download' fetch 3 kB"):
         prepare.prepare(data_dir, "plain")

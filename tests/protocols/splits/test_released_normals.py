@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from sklearn.model_selection import train_test_split
 
-from protocols.manifest import Dataset, Row, build
+from protocols.datasets.manifest import Dataset, Row, build
 from protocols.split import draw
 
 

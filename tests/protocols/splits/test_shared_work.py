@@ -3,7 +3,7 @@
 import itertools
 from pathlib import Path
 
-from protocols.manifest import Dataset, Row, build
+from protocols.datasets.manifest import Dataset, Row, build
 from protocols.split import draw
 
 

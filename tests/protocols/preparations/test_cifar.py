@@ -13,8 +13,8 @@ import numpy.typing as npt
 import pytest
 from preparing import prepared, raw
 
-from protocols.datasets import cifar
 from protocols.errors import DataError
+from protocols.preparations import cifar
 
 torchvision = pytest.importorskip("torchvision.datasets")
 

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 from protocols.building import ArrayImage, Building
 from protocols.class_sets import check_counts, halves, indices, numbered
-from protocols.datasets import DatasetInfo, KnownRelease
+from protocols.datasets.info import DatasetInfo, KnownRelease
+from protocols.datasets.manifest import Row
+from protocols.datasets.naming import canonical_id
 from protocols.errors import DataError
 from protocols.io.download import Download
-from protocols.manifest import Row
-from protocols.naming import canonical_id
 
 if TYPE_CHECKING:
     import numpy as np

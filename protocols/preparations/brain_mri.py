@@ -3,9 +3,9 @@
 from pathlib import Path
 
 from protocols.building import Building
-from protocols.datasets import DatasetInfo, KnownRelease, Published
-from protocols.manifest import Row
-from protocols.naming import NORMAL, canonical_id
+from protocols.datasets.info import DatasetInfo, KnownRelease, Published
+from protocols.datasets.manifest import Row
+from protocols.datasets.naming import NORMAL, canonical_id
 
 _RELEASED_LOADER = "released_loader"
 

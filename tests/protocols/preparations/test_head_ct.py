@@ -8,8 +8,8 @@ import pytest
 from preparing import prepared, raw
 
 from protocols import verify
+from protocols.datasets.manifest import Dataset
 from protocols.errors import DataError
-from protocols.manifest import Dataset
 from protocols.split import draw
 
 LABELS = {0: 1, 1: 0, 2: 1, 3: 0}

@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from protocols.building import Building, Piece
-from protocols.datasets import DatasetInfo, KnownRelease, Published
+from protocols.datasets.info import DatasetInfo, KnownRelease, Published
+from protocols.datasets.manifest import Row
+from protocols.datasets.naming import NORMAL, canonical_id, snake_case
 from protocols.errors import DataError
 from protocols.io.download import Download
-from protocols.manifest import Row
-from protocols.naming import NORMAL, canonical_id, snake_case
 
 if TYPE_CHECKING:
     import numpy as np

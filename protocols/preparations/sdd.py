@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from protocols.building import Building, Piece
-from protocols.datasets import DatasetInfo, KnownRelease, Published
+from protocols.datasets.info import DatasetInfo, KnownRelease, Published
+from protocols.datasets.manifest import Row
+from protocols.datasets.naming import NORMAL
 from protocols.errors import DataError
 from protocols.io.download import Download
-from protocols.manifest import Row
-from protocols.naming import NORMAL
 
 _OBJECTS = tuple(f"kos{number:02d}" for number in range(1, 51))
 _PHOTOGRAPHS = 399

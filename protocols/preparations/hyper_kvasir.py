@@ -1,10 +1,10 @@
 """Hyper-Kvasir: endoscopy of the upper gastrointestinal tract (spec 10.9)."""
 
 from protocols.building import Building
-from protocols.datasets import DatasetInfo, KnownRelease, Published
+from protocols.datasets.info import DatasetInfo, KnownRelease, Published
+from protocols.datasets.manifest import Row
+from protocols.datasets.naming import NORMAL, canonical_id
 from protocols.io.download import Download
-from protocols.manifest import Row
-from protocols.naming import NORMAL, canonical_id
 
 _LANDMARKS = ("pylorus", "retroflex-stomach", "z-line")
 _FINDINGS = {

@@ -11,9 +11,9 @@ from preparing import prepared, raw
 from releases import noise, save, sdd_release
 
 from protocols import verify
+from protocols.datasets.manifest import Dataset
 from protocols.draw import ranked
 from protocols.errors import DataError
-from protocols.manifest import Dataset
 from protocols.split import draw
 
 
@@ -63,7 +63,7 @@ def test_equal_photographs_give_equal_hashes_and_names_do_not_matter(tmp_path: P
 def test_594_keeps_the_first_training_normals_by_rank_and_every_test_image(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("protocols.datasets.sdd._TRAIN_NORMALS", 60)
+    monkeypatch.setattr("protocols.preparations.sdd._TRAIN_NORMALS", 60)
     release = sdd_release(tmp_path / "raw")
     base, variant = (prepared(name, release, tmp_path / name) for name in ("sdd", "sdd@594"))
     rule, drawn = (

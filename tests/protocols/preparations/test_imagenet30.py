@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 from preparing import prepared
 
-from protocols.datasets import imagenet30
+from protocols.datasets.manifest import Dataset
 from protocols.errors import DataError
-from protocols.manifest import Dataset
+from protocols.preparations import imagenet30
 
 SPEC = """
 acorn, airliner, ambulance, american_alligator, banjo, barn, bikini, digital_clock, dragonfly, dumbbell, forklift,

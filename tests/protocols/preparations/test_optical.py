@@ -8,8 +8,8 @@ from preparing import prepared
 from releases import mask, noise, optical_release, save
 
 from protocols import verify
-from protocols.datasets import optical
 from protocols.errors import DataError
+from protocols.preparations import optical
 from protocols.split import draw
 
 

@@ -7,8 +7,8 @@ from preparing import prepared, raw
 from releases import mask, mvtec_category, noise, save
 
 from protocols import verify
-from protocols.datasets import mvtec_ad
 from protocols.errors import DataError
+from protocols.preparations import mvtec_ad
 
 
 @pytest.fixture

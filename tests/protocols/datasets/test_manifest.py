@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from protocols.datasets.manifest import COLUMNS, MANIFEST, Row, build, read, write
 from protocols.errors import DataError
-from protocols.manifest import COLUMNS, MANIFEST, Row, build, read, write
 
 ROWS = [
     Row("b, with comma.png", "b, with comma.png", "cut", "", "b" * 64, 4, 5, 3, 'strip "7"', "sub"),

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 from protocols.building import Building
 from protocols.class_sets import check_counts, halves, indices, numbered
-from protocols.datasets import DatasetInfo, KnownRelease
+from protocols.datasets.info import DatasetInfo, KnownRelease
+from protocols.datasets.manifest import Row
 from protocols.errors import DataError
 from protocols.io.download import Download
-from protocols.manifest import Row
 
 if TYPE_CHECKING:
     import numpy as np

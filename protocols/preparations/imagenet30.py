@@ -4,10 +4,10 @@ from pathlib import Path
 
 from protocols.building import Building
 from protocols.class_sets import check_counts, halves, indices
-from protocols.datasets import DatasetInfo, KnownRelease
+from protocols.datasets.info import DatasetInfo, KnownRelease
+from protocols.datasets.manifest import Row
+from protocols.datasets.naming import canonical_id
 from protocols.errors import DataError
-from protocols.manifest import Row
-from protocols.naming import canonical_id
 
 _FOLDERS = {"one_class_train": ("train", 1300), "one_class_test": ("test", 100)}
 _CLASSES = (

@@ -1,9 +1,9 @@
 """LAG: fundus images with and without suspected glaucoma, a pool of outliers that is never tested (spec 10.10)."""
 
 from protocols.building import Building
-from protocols.datasets import DatasetInfo, KnownRelease
-from protocols.manifest import Row
-from protocols.naming import canonical_id
+from protocols.datasets.info import DatasetInfo, KnownRelease
+from protocols.datasets.manifest import Row
+from protocols.datasets.naming import canonical_id
 
 _CLASSES = {"non_glaucoma": "non_glaucoma", "suspicious_glaucoma": "suspicious"}
 _COUNTS = ((3143, 1711), (3432, 2392), (6882, 4878))

@@ -4,10 +4,10 @@ import csv
 from pathlib import Path
 
 from protocols.building import Building
-from protocols.datasets import DatasetInfo, KnownRelease, Published
+from protocols.datasets.info import DatasetInfo, KnownRelease, Published
+from protocols.datasets.manifest import Row
+from protocols.datasets.naming import NORMAL
 from protocols.errors import DataError
-from protocols.manifest import Row
-from protocols.naming import NORMAL
 
 _LABELS = "labels.csv"
 _CLASSES = {"0": NORMAL, "1": "defect"}

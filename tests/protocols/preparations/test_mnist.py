@@ -8,9 +8,10 @@ import numpy.typing as npt
 import pytest
 from preparing import prepared, raw
 
-from protocols import datasets, recognition
-from protocols.datasets import mnist
+from protocols import recognition
+from protocols.datasets import registry
 from protocols.errors import DataError
+from protocols.preparations import mnist
 
 TRAIN_IMAGES = "train-images-idx3-ubyte"
 TRAIN_LABELS = "train-labels-idx1-ubyte"
@@ -173,7 +174,7 @@ def test_the_whole_of_fashion_mnist_is_what_torchvision_reads(tmp_path: Path) ->
     source = raw("FashionMNIST")
     dataset = prepared("fashion_mnist", source, tmp_path / "out")
     assert len(dataset.rows) == 70_000
-    info = datasets.infos()["fashion_mnist"]
+    info = registry.infos()["fashion_mnist"]
     assert [release.fingerprint for release in info.releases[""]] == [dataset.fingerprint]
     assert recognition.doubts(info, dataset) == ()
     stored = np.load(dataset.folder / "images.npy", mmap_mode="r")

@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from protocols.building import Building, Piece
-from protocols.datasets import DatasetInfo, KnownRelease, Published
+from protocols.datasets.info import DatasetInfo, KnownRelease, Published
+from protocols.datasets.manifest import Row
+from protocols.datasets.naming import NORMAL, canonical_id
 from protocols.errors import DataError
-from protocols.manifest import Row
-from protocols.naming import NORMAL, canonical_id
 
 if TYPE_CHECKING:
     import numpy as np

@@ -9,9 +9,9 @@ from preparing import prepared, raw
 from releases import aitex_release, mask, noise, save
 
 from protocols import verify
-from protocols.datasets import aitex
+from protocols.datasets.manifest import Dataset
 from protocols.errors import DataError
-from protocols.manifest import Dataset
+from protocols.preparations import aitex
 from protocols.split import draw
 
 FABRIC = "2306881-210020u"

@@ -16,8 +16,8 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from protocols.datasets.naming import NORMAL
 from protocols.errors import DataError
-from protocols.naming import NORMAL
 
 if TYPE_CHECKING:
     import numpy as np
