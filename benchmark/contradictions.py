@@ -4,11 +4,11 @@ from collections.abc import Iterator, Mapping
 
 from benchmark.suite import CROSS_DOMAIN, NO_ANOMALIES
 from methods.info import MethodInfo
-from protocols import rules
 from protocols.datasets.info import DatasetInfo
 from protocols.datasets.naming import base_id
 from protocols.errors import DataError
-from protocols.options import Options, parse
+from protocols.splits import rules
+from protocols.splits.draw.options import Options, parse
 from results.record import Record
 from results.spec import EMPTY_LIST
 

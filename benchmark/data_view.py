@@ -154,8 +154,8 @@ def _shortened(group: tuple[str, ...]) -> str:
 
 def _normals(dataset: "Dataset") -> tuple[int, int]:
     """Training and test normals after the seedless draw; all count as test where they are too few to be drawn."""
-    from protocols.options import Options
-    from protocols.steps import Request, normals
+    from protocols.splits.draw.options import Options
+    from protocols.splits.draw.steps import Request, normals
 
     try:
         train, test = normals(Request(dataset, split_seed=0, options=Options()))

@@ -25,7 +25,7 @@ from protocols import prepare
 from protocols.datasets.naming import NORMAL
 from protocols.errors import DataError
 from protocols.images import Images, ImageStore
-from protocols.split import test_ids
+from protocols.splits.split import test_ids
 from results.errors import ResultsError
 from results.files import write_atomic
 from results.record import Counts, DamagedRecordError, Metrics, Provenance, Record

@@ -8,7 +8,7 @@ from benchmark.errors import BenchError
 from benchmark.options import each_once
 from benchmark.settings import folders
 from methods.params import ParamValue, assignment
-from protocols.draw import list_fingerprint
+from protocols.splits.draw.ranking import list_fingerprint
 from results import reference, verification
 from results.record import Record
 from results.store import Store

@@ -11,8 +11,9 @@ from benchmark.settings import Folders
 from benchmark.suite import Selection, Suite, expand, parts
 from methods import registry
 from methods.params import RECIPES
-from protocols import options, rules
 from protocols.errors import DataError
+from protocols.splits import rules
+from protocols.splits.draw import options
 from results.store import Store
 
 

@@ -9,8 +9,8 @@ from benchmark.suite import Suite, Wanted
 from methods.measuring import NONE, Measures
 from methods.params import ParamValue
 from methods.weights import WeightsFile
-from protocols.split import Split
-from protocols.steps import Ids
+from protocols.splits.draw.steps import Ids
+from protocols.splits.split import Split
 from results.record import Record
 from results.spec import Evaluation, FitSpec, RunSpec
 

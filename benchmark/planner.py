@@ -22,10 +22,10 @@ from protocols import prepare
 from protocols.datasets import registry as datasets
 from protocols.datasets.manifest import Dataset
 from protocols.datasets.naming import base_id
-from protocols.draw import list_fingerprint
 from protocols.errors import DataError
-from protocols.split import Split
-from protocols.steps import TEN
+from protocols.splits.draw.ranking import list_fingerprint
+from protocols.splits.draw.steps import TEN
+from protocols.splits.split import Split
 from results.errors import ResultsError
 from results.spec import Evaluation, FitSpec, RunSpec, SplitDefinition
 from results.store import Store
@@ -80,7 +80,7 @@ class Planner:
                 raise BenchError(f"--set {method}...: {_no_detector(method)}, so it has no parameters")
             resolve(self.methods[method], self.recipe, "", values)
         if selection.gammas:
-            from protocols.rules.labelled_share import share
+            from protocols.splits.rules.labelled_share import share
 
             for gamma in selection.gammas:
                 share(gamma)

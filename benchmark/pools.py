@@ -9,9 +9,9 @@ from protocols import prepare
 from protocols.datasets import registry
 from protocols.datasets.manifest import Dataset, Row
 from protocols.datasets.naming import NORMAL, base_id
-from protocols.draw import list_fingerprint
 from protocols.errors import DataError
 from protocols.preparations.mvtec_ad import DATASETS as MVTEC_AD
+from protocols.splits.draw.ranking import list_fingerprint
 from results.spec import PoolPart
 
 MVTEC_AD_POOL = "mvtec_ad"

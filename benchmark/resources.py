@@ -9,10 +9,11 @@ from methods.errors import MethodError
 from methods.weights import AUTO, WeightsFile
 from methods.weights import check as check_weights
 from methods.weights import find as find_weights
-from protocols import prepare, rules
+from protocols import prepare
 from protocols.datasets.manifest import Dataset
 from protocols.errors import DataError
-from protocols.split import Split, draw
+from protocols.splits import rules
+from protocols.splits.split import Split, draw
 
 
 class Resources:

@@ -12,9 +12,10 @@ import msgspec
 from benchmark.errors import BenchError
 from benchmark.names import near
 from methods.params import ParamValue
-from protocols import plugins, rules
+from protocols import plugins
 from protocols.errors import DataError
 from protocols.plugins import PluginError
+from protocols.splits import rules
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint

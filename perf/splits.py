@@ -13,8 +13,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from protocols import split as splits
 from protocols.datasets.manifest import Dataset, Row, build
+from protocols.splits import split as splits
 
 SETTINGS = {
     "general": {"shots": 10},

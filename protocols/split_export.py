@@ -16,7 +16,7 @@ from pathlib import Path, PurePosixPath
 from protocols.datasets.manifest import Dataset, Row
 from protocols.errors import DataError
 from protocols.mvtec_layout import GOOD
-from protocols.split import Split
+from protocols.splits.split import Split
 from protocols.text import csv_cell
 
 COLUMNS = ("id", "file", "position", "label", "side", "list", "shot")

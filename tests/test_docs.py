@@ -16,7 +16,7 @@ from typing_in import parses
 from benchmark.suite import load
 from protocols import prepare
 from protocols.datasets import registry
-from protocols.draw import first, rank
+from protocols.splits.draw.ranking import first, rank
 from reports.verdict import Sample, compare
 from results import reference
 

@@ -7,8 +7,8 @@ from repository import ROOT
 
 from benchmark.fidelity import page
 from methods import registry
-from protocols import options
 from protocols.datasets import registry as datasets
+from protocols.splits.draw import options
 
 
 def own_page() -> str:

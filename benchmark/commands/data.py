@@ -58,14 +58,15 @@ def show(name: str, near: bool, jobs: int | None, as_json: bool) -> None:
     """Counts of NAME beside the published ones, equal images, fingerprint, licence and citation."""
     from benchmark.data_view import facts, in_lines
     from benchmark.settings import folders
-    from protocols import audit, prepare
+    from protocols import prepare
+    from protocols.splits import leakage
 
     data = folders().data
     state = prepare.state(data, name)
     if state == "absent":
         prepare.known(name, data)
     opened = prepare.open_dataset(data, name, notify=note) if state in {"ready", "embedded"} else None
-    found = facts(data, name, opened, audit.duplicates(opened) if opened else None)
+    found = facts(data, name, opened, leakage.duplicates(opened) if opened else None)
     if near and opened:
         found["near_duplicates"] = [list(group) for group in _near_duplicates(opened, jobs)]
     if as_json:
@@ -157,14 +158,14 @@ def _verified(dataset: "Dataset", near: bool, jobs: int | None) -> int:
     """Print what verifying a dataset finds; the number of differences."""
     from benchmark.counting import counted
     from benchmark.data_view import beside_table_5, duplicate_lines
-    from protocols import audit
     from protocols.datasets import manifest, registry
+    from protocols.splits import leakage
     from protocols.verify import differences
 
     with counted() as progress:
         found = differences(dataset, jobs=jobs, count=lambda done, total: progress(dataset.name, done, total))
     counted_differences, remarks = beside_table_5(dataset, registry.find(dataset.name))
-    lines = duplicate_lines(audit.duplicates(dataset), "equal content", dataset.name)
+    lines = duplicate_lines(leakage.duplicates(dataset), "equal content", dataset.name)
     if near and not found:
         lines += duplicate_lines(_near_duplicates(dataset, jobs), "alike", dataset.name)
     for line in [*found, *counted_differences, *remarks, *lines]:
@@ -187,7 +188,7 @@ def _note_doubts(dataset: "Dataset") -> None:
 
 
 def _near_duplicates(dataset: "Dataset", jobs: int | None) -> "tuple[tuple[str, ...], ...]":
-    from protocols import audit
     from protocols.io.parallel import default_jobs
+    from protocols.near_duplicates import near_duplicates
 
-    return audit.near_duplicates(dataset, jobs or default_jobs())
+    return near_duplicates(dataset, jobs or default_jobs())

@@ -112,7 +112,7 @@ def fidelity() -> None:
     """Print the page on fidelity: every choice that papers and released code leave open, in Markdown."""
     from benchmark.fidelity import page
     from methods import registry
-    from protocols import options
     from protocols.datasets import registry as datasets
+    from protocols.splits.draw import options
 
     say_page(page(registry.methods().values(), options.DESCRIPTIONS, datasets.infos().values()))

@@ -178,7 +178,7 @@ def merge(ctx: click.Context, places: "tuple[Path, ...]", dry_run: bool, results
     from functools import partial
 
     from benchmark.settings import folders
-    from protocols.draw import list_fingerprint
+    from protocols.splits.draw.ranking import list_fingerprint
     from results import merging, verification
     from results.store import Store
 

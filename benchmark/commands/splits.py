@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from protocols.datasets.manifest import Dataset
-    from protocols.split import Split
+    from protocols.splits.split import Split
 
 SHOTS = 10
 LISTED = 10
@@ -84,7 +84,8 @@ def verify(datasets: tuple[str, ...], near: bool, file: "Path | None", as_json: 
     that is not the committed one is exit status 1.
     """
     from benchmark.settings import folders
-    from protocols import fingerprints, prepare
+    from protocols import prepare
+    from protocols.splits import fingerprints
 
     names = datasets or tuple(prepare.prepared(folders().data))
     if not names:
@@ -164,8 +165,8 @@ def _drawn(
     options: tuple[str, ...],
     deduplicate: bool,
 ) -> "Split":
-    from protocols import rules
-    from protocols.split import draw
+    from protocols.splits import rules
+    from protocols.splits.split import draw
 
     return draw(
         dataset,
@@ -197,28 +198,29 @@ def _definition(split: "Split") -> dict[str, Any]:
 
 def _finding(dataset: "Dataset", *, near: bool, rule: str | None, **asked: Any) -> dict[str, Any]:
     """What `verify` says of one dataset."""
-    from protocols import audit, fingerprints
     from protocols.datasets.naming import NORMAL
     from protocols.io.parallel import default_jobs
+    from protocols.near_duplicates import near_duplicates
+    from protocols.splits import fingerprints, leakage
 
     if rule is None and all(row.label != NORMAL for row in dataset.rows):
         if any(value for name, value in asked.items() if name != "seed"):
             raise BenchError(f"{dataset.name} is a set of classes: add --protocol one_class and --normal-class")
         split = None
         train, test = ([row.id for row in dataset.rows if row.split == half] for half in ("train", "test"))
-        leaks = audit.between(train, test, dataset)
+        leaks = leakage.between(train, test, dataset)
     else:
         split = _drawn(dataset, rule=rule or "general", **asked)
-        leaks = audit.across(split, dataset)
+        leaks = leakage.across(split, dataset)
     pinned = fingerprints.committed().get(dataset.name)
     return {
         "dataset": dataset.name,
         "split": _definition(split) if split else None,
         "contents": _crossings(leaks.contents),
         "photographs": _crossings(leaks.photographs),
-        "duplicates": audit.duplicates(dataset),
-        "mislabelled": audit.mislabelled(dataset),
-        "near_duplicates": audit.near_duplicates(dataset, default_jobs()) if near else None,
+        "duplicates": leakage.duplicates(dataset),
+        "mislabelled": leakage.mislabelled(dataset),
+        "near_duplicates": near_duplicates(dataset, default_jobs()) if near else None,
         "committed": len(pinned.splits) if pinned else None,
         "differences": fingerprints.differences(dataset, pinned) if pinned else [],
     }

@@ -103,7 +103,7 @@ def _thirds(height: int) -> list[slice]:
 
 def _splits(labels: Mapping[_Photograph, _Label], variant: str) -> dict[str, str]:
     """The images that are kept, by id, and the split of each (empty where the rule draws it)."""
-    from protocols.draw import ranked
+    from protocols.splits.draw.ranking import ranked
 
     normals = list(_ids(labels, NORMAL))
     defects = list(_ids(labels, "defect"))

@@ -9,7 +9,7 @@ import msgspec
 import numpy as np
 import pytest
 
-from protocols.draw import list_fingerprint
+from protocols.splits.draw.ranking import list_fingerprint
 from results import reference
 from results.record import Metrics
 from results.scores import Scores

@@ -12,13 +12,13 @@ import pytest
 from repository import ROOT
 
 from benchmark.cli import status
-from protocols import fingerprints
 from protocols.datasets.manifest import Row, build, pixels_digest, write
+from protocols.splits import fingerprints
 
 if importlib.util.find_spec("elpv_dataset") is None:
     pytest.skip("the package elpv-dataset is not installed", allow_module_level=True)
 
-DRAWN = json.loads((ROOT / "tests" / "protocols" / "data" / "splits_elpv.json").read_text())
+DRAWN = json.loads((ROOT / "tests" / "protocols" / "splits" / "data" / "splits_elpv.json").read_text())
 LISTS = ("train_normal", "train_anomaly", "test_normal", "test_anomaly")
 
 

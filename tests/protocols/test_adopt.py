@@ -9,9 +9,9 @@ import pytest
 from repository import SHARED
 
 from protocols import prepare, verify
-from protocols import split as splits
 from protocols.datasets.manifest import MANIFEST
 from protocols.errors import DataError
+from protocols.splits import split as splits
 
 
 @pytest.fixture

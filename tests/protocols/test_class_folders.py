@@ -4,8 +4,8 @@ from pathlib import Path
 import pytest
 
 from protocols import prepare, verify
-from protocols import split as splits
 from protocols.errors import DataError
+from protocols.splits import split as splits
 
 
 @pytest.fixture

@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from protocols import split as splits
 from protocols import split_export
 from protocols.datasets.manifest import Dataset, Row, build
 from protocols.errors import DataError
 from protocols.prepare import adopt
+from protocols.splits import split as splits
 
 Make = Callable[..., Dataset]
 

@@ -12,7 +12,7 @@ from protocols import verify
 from protocols.datasets.manifest import Dataset
 from protocols.errors import DataError
 from protocols.preparations import aitex
-from protocols.split import draw
+from protocols.splits.split import draw
 
 FABRIC = "2306881-210020u"
 

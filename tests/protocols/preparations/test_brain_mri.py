@@ -10,7 +10,7 @@ from protocols import recognition, verify
 from protocols.datasets import registry
 from protocols.datasets.manifest import Dataset
 from protocols.errors import DataError
-from protocols.split import draw
+from protocols.splits.split import draw
 
 NAMES = {"no": ("1 no.jpeg", "10 no.jpg", "No11.JPG", "no.png"), "yes": ("Y1.jpg", "Y2.JPG", "Y3.PNG")}
 

@@ -10,7 +10,7 @@ from preparing import prepared, raw
 from protocols import verify
 from protocols.datasets.manifest import Dataset
 from protocols.errors import DataError
-from protocols.split import draw
+from protocols.splits.split import draw
 
 LABELS = {0: 1, 1: 0, 2: 1, 3: 0}
 EXPECTED = {"000.png": "defect", "001.png": "normal", "002.png": "defect", "003.png": "normal"}

@@ -12,7 +12,7 @@ from protocols import verify
 from protocols.datasets import registry
 from protocols.errors import DataError
 from protocols.preparations import mastcam
-from protocols.split import draw
+from protocols.splits.split import draw
 
 CLASSES = {"edge_cases", "other"} | set(mastcam.DATASETS["mastcam"].known_classes)
 TWIN = "test_novel/dump-pile/twin.npy"

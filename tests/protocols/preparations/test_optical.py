@@ -10,7 +10,7 @@ from releases import mask, noise, optical_release, save
 from protocols import verify
 from protocols.errors import DataError
 from protocols.preparations import optical
-from protocols.split import draw
+from protocols.splits.split import draw
 
 
 @pytest.fixture

@@ -12,9 +12,9 @@ from releases import noise, save, sdd_release
 
 from protocols import verify
 from protocols.datasets.manifest import Dataset
-from protocols.draw import ranked
 from protocols.errors import DataError
-from protocols.split import draw
+from protocols.splits.draw.ranking import ranked
+from protocols.splits.split import draw
 
 
 def labels(dataset: Dataset) -> dict[str, str]:

@@ -7,7 +7,7 @@ import pytest
 from sklearn.model_selection import train_test_split
 
 from protocols.datasets.manifest import Dataset, Row, build
-from protocols.split import draw
+from protocols.splits.split import draw
 
 
 def head_ct(normals: int) -> Dataset:

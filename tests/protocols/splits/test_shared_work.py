@@ -4,7 +4,7 @@ import itertools
 from pathlib import Path
 
 from protocols.datasets.manifest import Dataset, Row, build
-from protocols.split import draw
+from protocols.splits.split import draw
 
 
 def class_set() -> Dataset:

@@ -5,14 +5,14 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from protocols import rules
 from protocols.datasets import registry
 from protocols.datasets.manifest import Dataset
 from protocols.datasets.naming import near_miss
-from protocols.draw import list_fingerprint
 from protocols.errors import DataError
-from protocols.options import Options, OptionValue, parse
-from protocols.steps import Ids, Lists, Request
+from protocols.splits import rules
+from protocols.splits.draw.options import Options, OptionValue, parse
+from protocols.splits.draw.ranking import list_fingerprint
+from protocols.splits.draw.steps import Ids, Lists, Request
 
 _LISTS = ("train_normal", "train_anomaly", "test_normal", "test_anomaly")
 

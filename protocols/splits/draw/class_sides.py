@@ -4,9 +4,9 @@ from dataclasses import dataclass
 from itertools import islice
 
 from protocols.datasets.naming import NORMAL, near_miss
-from protocols.draw import ranked
 from protocols.errors import DataError
-from protocols.steps import Ids, Request
+from protocols.splits.draw.ranking import ranked
+from protocols.splits.draw.steps import Ids, Request
 
 # In the order of the fields of Sides; what has a name must not be empty.
 _PARTS = {

@@ -1,8 +1,8 @@
 """One class: a class of a set is normal, and the release's whole test set is the test (CSI spec 1, AGAD spec 1.2)."""
 
-from protocols import steps
-from protocols.sides import sides
-from protocols.steps import Lists, Request
+from protocols.splits.draw import steps
+from protocols.splits.draw.class_sides import sides
+from protocols.splits.draw.steps import Lists, Request
 
 COORDINATES = ("normal_class",)
 OPTIONS = ("normal_side", "deduplicate", "limit_train", "limit_test")

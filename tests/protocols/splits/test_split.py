@@ -5,10 +5,10 @@ from collections.abc import Callable
 
 import pytest
 
-from protocols import split as splits
 from protocols.datasets.manifest import Dataset, build
-from protocols.draw import rank
 from protocols.errors import DataError
+from protocols.splits import split as splits
+from protocols.splits.draw.ranking import rank
 
 Make = Callable[..., Dataset]
 

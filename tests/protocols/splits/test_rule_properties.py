@@ -6,10 +6,10 @@ from pathlib import Path
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from protocols import split as splits
 from protocols.datasets.manifest import Dataset, Row, build
 from protocols.errors import DataError
-from protocols.rules.labelled_share import n_anomalies, share
+from protocols.splits import split as splits
+from protocols.splits.rules.labelled_share import n_anomalies, share
 
 SEEDS = st.integers(0, 2**40)
 GAMMAS = st.sampled_from(["0.00", "0.01", "0.05", "0.10", "0.20", "0.333", "0.50"])

@@ -6,9 +6,9 @@ from dataclasses import dataclass, field, replace
 from protocols.datasets import registry
 from protocols.datasets.manifest import Dataset, Row
 from protocols.datasets.naming import NORMAL
-from protocols.draw import divided, first
 from protocols.errors import DataError
-from protocols.options import Options
+from protocols.splits.draw.options import Options
+from protocols.splits.draw.ranking import divided, first
 
 Ids = tuple[str, ...]
 

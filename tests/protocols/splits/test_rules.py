@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from protocols import split as splits
 from protocols.datasets.manifest import Dataset, Row, build
-from protocols.draw import rank
 from protocols.errors import DataError
-from protocols.rules.labelled_share import n_anomalies, share
+from protocols.splits import split as splits
+from protocols.splits.draw.ranking import rank
+from protocols.splits.rules.labelled_share import n_anomalies, share
 
 Make = Callable[..., Dataset]
 

@@ -6,11 +6,11 @@ from typing import Any
 import pytest
 from repository import ROOT
 
-from protocols import split as splits
 from protocols.datasets.manifest import Dataset
-from protocols.draw import rank
+from protocols.splits import split as splits
+from protocols.splits.draw.ranking import rank
 
-VECTORS = json.loads((ROOT / "tests" / "protocols" / "data" / "splits_elpv.json").read_text())
+VECTORS = json.loads((ROOT / "tests" / "protocols" / "splits" / "data" / "splits_elpv.json").read_text())
 
 
 def test_the_rank_example() -> None:

@@ -15,11 +15,11 @@ from importlib.resources import files
 from protocols.datasets import registry
 from protocols.datasets.manifest import Dataset
 from protocols.datasets.naming import NORMAL
-from protocols.draw import list_fingerprint
 from protocols.errors import DataError
-from protocols.options import Options
-from protocols.split import draw
-from protocols.steps import Request, normals
+from protocols.splits.draw.options import Options
+from protocols.splits.draw.ranking import list_fingerprint
+from protocols.splits.draw.steps import Request, normals
+from protocols.splits.split import draw
 
 _FILE = "fingerprints.json"
 _SEEDS = (0, 1, 2)
@@ -58,7 +58,7 @@ def ids_fingerprint(dataset: Dataset) -> str:
 
 def committed() -> dict[str, Pinned]:
     """The committed fingerprints by dataset."""
-    stored = json.loads(files("protocols").joinpath(_FILE).read_text(encoding="utf-8"))
+    stored = json.loads(files("protocols.splits").joinpath(_FILE).read_text(encoding="utf-8"))
     return {name: Pinned(**entry) for name, entry in stored.items()}
 
 

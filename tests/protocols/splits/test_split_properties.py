@@ -6,10 +6,10 @@ from pathlib import Path
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from protocols import split as splits
 from protocols.datasets.manifest import Dataset, Row, build
 from protocols.datasets.naming import NORMAL
 from protocols.errors import DataError
+from protocols.splits import split as splits
 
 COUNTS = st.fixed_dictionaries(
     {NORMAL: st.integers(0, 12), "a": st.integers(0, 14), "b": st.integers(0, 14), "c": st.integers(1, 14)}

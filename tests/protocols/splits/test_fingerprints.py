@@ -10,12 +10,12 @@ from pathlib import Path
 import pytest
 from repository import ROOT, SHARED
 
-from protocols import fingerprints
-from protocols import split as splits
 from protocols.datasets.manifest import Dataset, Row, build
+from protocols.splits import fingerprints
+from protocols.splits import split as splits
 
 RAW = SHARED / "data" / "raw"
-VECTORS = json.loads((ROOT / "tests" / "protocols" / "data" / "splits_elpv.json").read_text())
+VECTORS = json.loads((ROOT / "tests" / "protocols" / "splits" / "data" / "splits_elpv.json").read_text())
 COMMITTED = fingerprints.committed()
 
 Make = Callable[..., Dataset]

@@ -6,7 +6,7 @@ from typing import Protocol, cast
 
 from protocols.datasets.naming import near_miss
 from protocols.errors import DataError
-from protocols.steps import Lists, Request
+from protocols.splits.draw.steps import Lists, Request
 
 
 class Rule(Protocol):

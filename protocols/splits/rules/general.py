@@ -1,9 +1,9 @@
 """General setting: the labelled anomalies are drawn over all classes and leave the test set (spec 11.1)."""
 
-from protocols import steps
 from protocols.datasets.naming import NORMAL
 from protocols.errors import DataError
-from protocols.steps import Lists, Request
+from protocols.splits.draw import steps
+from protocols.splits.draw.steps import Lists, Request
 
 COORDINATES = ("shots",)
 OPTIONS = ("normal_split", "deduplicate", "leak_guard", "contamination", "one_shot_test", "limit_train", "limit_test")

@@ -5,10 +5,10 @@ import re
 from decimal import Decimal, InvalidOperation
 from fractions import Fraction
 
-from protocols import steps
 from protocols.errors import DataError
-from protocols.sides import first_others, sides
-from protocols.steps import Lists, Request
+from protocols.splits.draw import steps
+from protocols.splits.draw.class_sides import first_others, sides
+from protocols.splits.draw.steps import Lists, Request
 
 COORDINATES = ("normal_class", "gamma")
 OPTIONS = ("normal_side", "deduplicate", "leak_guard", "limit_train", "limit_test")

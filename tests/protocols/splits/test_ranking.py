@@ -2,7 +2,7 @@ import hashlib
 
 import pytest
 
-from protocols.draw import divided, first, list_fingerprint, rank, ranked
+from protocols.splits.draw.ranking import divided, first, list_fingerprint, rank, ranked
 
 
 def test_a_rank_is_the_hash_of_the_joined_text() -> None:
@@ -39,7 +39,9 @@ def test_a_draw_is_the_first_n_however_many_there_are(n: int) -> None:
 
 def test_a_draw_is_right_where_digests_do_not_spread_evenly(monkeypatch: pytest.MonkeyPatch) -> None:
     # all digests in the lowest sixteenth of their range: far from where the n-th is looked for
-    monkeypatch.setattr("protocols.draw._digests", lambda *given: [f"{int(id_):032d}".encode() for id_ in given[-1]])
+    monkeypatch.setattr(
+        "protocols.splits.draw.ranking._digests", lambda *given: [f"{int(id_):032d}".encode() for id_ in given[-1]]
+    )
     ids = [str((7 * i) % 3001) for i in range(3001)]
     assert first("toy", "anomaly", "0", ids, 10) == [str(i) for i in range(10)]
     assert len(divided("toy", "normal", "", ids, 2250)[0]) == 2250

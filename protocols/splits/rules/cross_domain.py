@@ -5,6 +5,6 @@ ten-shot test set, whatever the source. The source has a general split of its ow
 fit, not of the split; the target's labelled anomalies leave the test set and are given to nobody.
 """
 
-from protocols.rules.general import COORDINATES, OPTIONS, lists
+from protocols.splits.rules.general import COORDINATES, OPTIONS, lists
 
 __all__ = ["COORDINATES", "OPTIONS", "lists"]
