@@ -12,6 +12,8 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from protocols.images.store import Images, ImageStore
+
 from benchmark import confine, faults, machine, provenance
 from benchmark.code_digest import code_digest, digest_at_import
 from benchmark.fit_clock import FitClock
@@ -24,7 +26,6 @@ from methods.errors import MethodError
 from protocols import prepare
 from protocols.datasets.naming import NORMAL
 from protocols.errors import DataError
-from protocols.images import Images, ImageStore
 from protocols.splits.split import test_ids
 from results.errors import ResultsError
 from results.files import write_atomic
@@ -254,7 +255,7 @@ class _Execution:
         )
 
     def _pool(self, name: str) -> Images:
-        from protocols.joined import JoinedImages
+        from protocols.images.concatenated import JoinedImages
 
         parts = self.fit.pools[name]
         return JoinedImages([(part.dataset, self._open_store(part.dataset).images(part.ids)) for part in parts])

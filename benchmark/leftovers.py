@@ -60,11 +60,12 @@ def clear(one: Item, where: Folders) -> str | None:
 
 def _image_stores(where: Folders, remarks: list[str], *, every: bool) -> list[Item]:
     """Image stores that no prepared dataset can use, or every one."""
-    from protocols import prepare, stored
+    from protocols import prepare
     from protocols.datasets.manifest import read
     from protocols.errors import DataError
+    from protocols.images import cache
 
-    arrays = list(stored.arrays((where.cache / "images").absolute()))
+    arrays = list(cache.arrays((where.cache / "images").absolute()))
     prints: set[str] = set()
     unsure: set[str] = set()
     for name in prepare.prepared(where.data) if arrays else ():

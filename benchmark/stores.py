@@ -18,7 +18,8 @@ def build(tasks: Sequence[Task], data: Path, cache: Path, progress: Progress) ->
     """Build every store that these tasks need and that is not there or damaged; returns why those could not be that
     failed.
     """
-    from protocols.images import ImageStore
+    from protocols.images.store import ImageStore
+
     from protocols.io.parallel import default_jobs
     from protocols.replaced import refuse_replaced
 

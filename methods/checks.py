@@ -43,7 +43,7 @@ class CheckError(AssertionError):
 
 
 class ArrayImages:
-    """`protocols.images.Images` over a uint8 array (n, S, S, C) that nobody can write to."""
+    """`protocols.images.store.Images` over a uint8 array (n, S, S, C) that nobody can write to."""
 
     def __init__(self, pixels: npt.NDArray[np.uint8], ids: tuple[str, ...] = ()) -> None:
         self.pixels = pixels.copy()

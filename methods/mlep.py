@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 
 import torch
 import torch.nn.functional as F
+from protocols.images.store import Images
 from torch import Tensor, nn
 
 from methods.detector import FitContext, TrainData
@@ -18,7 +19,6 @@ from methods.nn.onehead import OneHeadNetwork
 from methods.nn.pyramid import Pyramid
 from methods.nn.training import LossTerms
 from methods.nn.values import Params, integer, number, text
-from protocols.images import Images
 
 MEAN_MAP = "normal.mean."
 DECODER_WIDTHS = (256, 128, 64, 32, 3)

@@ -20,10 +20,10 @@ from pathlib import Path
 
 import numpy as np
 from PIL import Image
+from protocols.images.store import ImageStore
 
 from protocols import prepare
 from protocols.datasets.manifest import Dataset
-from protocols.images import ImageStore
 from protocols.replaced import refuse_replaced
 
 

@@ -80,7 +80,7 @@ class Building:
     def unchanged(self, images: Iterable["RawImage"], *, verify: bool = True) -> list[Row]:
         """Take release files as they are: hash and link each, and if `verify` decode all of it.
 
-        Grey images of 16 bits that leave high bytes unused are scaled (`protocols.deep`).
+        Grey images of 16 bits that leave high bytes unused are scaled (`protocols.images.deep`).
 
         Raises:
             DataError: two images of one id, or a file that cannot be read or decoded.
@@ -101,7 +101,7 @@ class Building:
         Raises:
             DataError: what `cut` raises, or two pieces of one id or file name.
         """
-        from protocols import decode
+        from protocols.images import decode
         from protocols.io.parallel import parallel
 
         call = self.journal.call() if self.journal else 0

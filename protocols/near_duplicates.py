@@ -31,7 +31,7 @@ def near_duplicates(dataset: Dataset, jobs: int, distance: int = DISTANCE) -> Gr
     """
     import numpy as np
 
-    from protocols import decode
+    from protocols.images import decode
 
     hashed = _perceptual_hash()
     by_content: dict[str, list[Row]] = defaultdict(list)

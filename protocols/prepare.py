@@ -162,7 +162,7 @@ def adopt(
     """Take a folder of images into the data folder as a dataset; its images are linked, not copied.
 
     Links in it are followed wherever they lead. Grey images of 16 bits that leave high bytes unused are scaled into
-    files of their own (`protocols.deep`).
+    files of their own (`protocols.images.deep`).
 
     `layout`: `mvtec` (`protocols.mvtec_layout`) or `class_folders` (`protocols.class_folders`). Every image is decoded
     once. Adopting the same images again changes nothing.

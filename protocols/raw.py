@@ -9,10 +9,10 @@ from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from protocols import decode, deep
 from protocols.building import encoded
 from protocols.datasets.manifest import Row, pixels_digest
 from protocols.errors import DataError
+from protocols.images import decode, deep
 from protocols.io.atomic_folders import take
 from protocols.io.parallel import Count, parallel
 from protocols.journal import Journal
@@ -59,7 +59,7 @@ def inspect(
     """Read and hash every image and look at its header, or if `verify` decode all of it.
 
     One image at a time is in memory for each of `jobs` threads. What the journal holds is not read again. Images of 16
-    bits are scaled together (`protocols.deep`): such a row's sha256 is that of the scaled pixels.
+    bits are scaled together (`protocols.images.deep`): such a row's sha256 is that of the scaled pixels.
 
     Raises:
         DataError: two images of one id, a file that cannot be read or decoded, or 16 bits a channel of which too few
@@ -99,7 +99,7 @@ def place(seen: Iterable[Seen], folder: Path, *, move: bool) -> None:
 
 
 def pixels(path: Path) -> decode.Pixels:
-    """The pixels (h, w, 1 | 3) of an image file, by the rule of `protocols.decode`; alpha is dropped.
+    """The pixels (h, w, 1 | 3) of an image file, by the rule of `protocols.images.decode`; alpha is dropped.
 
     Raises:
         DataError: a file that cannot be read or decoded, or has 16 bits, whose range in the other files is not known.

@@ -11,9 +11,9 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from protocols import decode
 from protocols.datasets.manifest import ARRAY, Dataset, Row
 from protocols.errors import DataError
+from protocols.images import decode
 from protocols.io.parallel import parallel
 from protocols.verify import array_trouble, difference
 

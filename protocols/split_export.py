@@ -96,8 +96,8 @@ def file_name(id_: str) -> str:
 
 def _place(listed: Sequence[Entry], dataset: Dataset, folder: Path, put: Callable[[str, Path], object]) -> list[str]:
     """Put or write every image; the paths that they got, relative to `folder`."""
-    from protocols import decode
     from protocols.datasets.manifest import ARRAY
+    from protocols.images import decode
 
     reader = decode.Reader(dataset)
     files = [str(PurePosixPath(*_folder(entry, dataset.name), file_name(entry.row.id))) for entry in listed]

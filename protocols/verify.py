@@ -5,8 +5,8 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from protocols import decode
 from protocols.datasets.manifest import ARRAY, MANIFEST, SEAL, Dataset, Row, pixels_digest
+from protocols.images import decode
 from protocols.io.parallel import default_jobs, parallel
 from protocols.workshop import SOURCE
 

@@ -8,6 +8,7 @@ from typing import Generic, Self, TypeVar
 import numpy as np
 import numpy.typing as npt
 import torch
+from protocols.images.store import Images
 from torch import Tensor, nn
 
 from methods.detector import FitContext, TrainData
@@ -20,7 +21,6 @@ from methods.nn.passes import Passes
 from methods.nn.turns import Advance, Optimisers, Turns
 from methods.nn.values import Params, batch_size, integer, number, text
 from methods.nn.views import Dice, Views
-from protocols.images import Images
 
 Network = TypeVar("Network", bound=nn.Module)
 FIRST_LAYER = "trunk.conv1.weight"

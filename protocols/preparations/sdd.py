@@ -49,7 +49,7 @@ def prepare(building: Building) -> list[Row]:
     Raises:
         DataError: an object is missing, an image has no label or a label no image, or their sizes differ.
     """
-    from protocols import decode
+    from protocols.images import decode
     from protocols.io.parallel import parallel
 
     photographs = {photograph.image: photograph for photograph in _photographs(building.source)}

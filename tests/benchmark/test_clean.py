@@ -13,12 +13,12 @@ import time
 
 import msgspec
 import pytest
+from protocols.images.store import ImageStore
 
 from benchmark import leftovers
 from benchmark.code_digest import code_digest
 from benchmark.settings import Folders
 from protocols import prepare
-from protocols.images import ImageStore
 from results import reference
 from results.store import Store
 

@@ -90,7 +90,7 @@ def vectors():
 
 @dataclass(frozen=True)
 class ArrayImages:
-    """protocols.images.Images over one uint8 array (n, S, S, C)."""
+    """protocols.images.store.Images over one uint8 array (n, S, S, C)."""
 
     pixels: np.ndarray
 

@@ -13,12 +13,12 @@ import made_up
 import numpy as np
 import pytest
 from PIL import Image
+from protocols.images.store import ImageStore
 
 from protocols import prepare, verify
 from protocols.building import ArrayImage, Building, Piece
 from protocols.datasets.manifest import ARRAY, Dataset, build
 from protocols.errors import DataError
-from protocols.images import ImageStore
 from protocols.journal import Journal
 from protocols.raw import RawImage
 

@@ -12,8 +12,9 @@ import threading
 import traceback
 from pathlib import Path
 
-from protocols import images, prepare
+from protocols import prepare
 from protocols.datasets import manifest
+from protocols.images import store
 
 STEPS = ("mkdir", "rename", "replace", "link", "symlink", "fsync", "unlink", "rmdir", "truncate")
 
@@ -23,7 +24,7 @@ def prepared(data, name, source):
 
 
 def stored(cache, dataset, size):
-    images.ImageStore.open(manifest.read(Path(dataset), "set"), size=int(size), cache_dir=Path(cache), jobs=2)
+    store.ImageStore.open(manifest.read(Path(dataset), "set"), size=int(size), cache_dir=Path(cache), jobs=2)
 
 
 def attempt(work, arguments, last_step):

@@ -58,7 +58,11 @@ def test_near_codes_are_joined_through_chains_and_across_blocks(
     codes[3], codes[200], codes[399] = 0b0, 0b11, 0b1111
     source = tmp_path / "raw" / "many"
     for number in range(400):
-        path = source / ("train/good" if number < 200 else "test/cut") / f"{number:03d}.png"
+        path = (
+            source
+            / ("train/good" if number < 200 else "test/good" if number < 399 else "test/cut")
+            / f"{number:03d}.png"
+        )
         path.parent.mkdir(parents=True, exist_ok=True)
         Image.fromarray(np.full((1, 1, 3), (number // 256, number % 256, 0), dtype=np.uint8)).save(path)
     many = adopt(source, "many", tmp_path / "data")
@@ -68,7 +72,7 @@ def test_near_codes_are_joined_through_chains_and_across_blocks(
         return f"{codes[high * 256 + low]:016x}"
 
     monkeypatch.setitem(sys.modules, "imagehash", SimpleNamespace(phash=phash))
-    chain = ("test/cut/200.png", "test/cut/399.png", "train/good/003.png")
+    chain = ("test/cut/399.png", "test/good/200.png", "train/good/003.png")
     assert near_duplicates(many, 2, distance=2) == (chain,)
     assert near_duplicates(many, 2, distance=1) == ()
 

@@ -6,10 +6,10 @@ import shutil
 
 import numpy as np
 import pytest
+from protocols.images.store import ImageStore
 
 from protocols import prepare
 from protocols.errors import DataError
-from protocols.images import ImageStore
 
 
 @pytest.fixture

@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from protocols import decode, prepare, verify
+from protocols import prepare, verify
 from protocols.datasets.manifest import Dataset
 from protocols.errors import DataError
+from protocols.images import decode
 
 Values = Callable[[int], "np.ndarray[tuple[int, int], np.dtype[np.uint16]]"]
 

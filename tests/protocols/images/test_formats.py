@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 from PIL import EpsImagePlugin, Image
 
-from protocols import decode, prepare, verify
+from protocols import prepare, verify
 from protocols.errors import DataError
+from protocols.images import decode
 
 POSTSCRIPT = b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 8 8\n%%EndComments\nshowpage\n%%EOF\n"
 PIXELS = Image.fromarray(np.arange(64, dtype=np.uint8).reshape(8, 8))

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from protocols import decode
+from protocols.images import decode
 
 
 @pytest.mark.parametrize(("side", "start"), [(8, 0), (9, 0), (11, 2), (13, 2), (15, 4)])

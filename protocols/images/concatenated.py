@@ -5,9 +5,9 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from protocols.decode import Pixels
 from protocols.errors import DataError
-from protocols.images import Images, Index
+from protocols.images.decode import Pixels
+from protocols.images.store import Images, Index
 
 
 class JoinedImages:

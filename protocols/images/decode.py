@@ -2,7 +2,7 @@
 
 - Grey (modes L, 1) stays grey; 1-bit becomes 0 and 255. 16-bit grey keeps its high byte (value >> 8), which is also
   what Pillow does to 16-bit colour and to 16-bit grey with alpha. Values that leave high bytes unused never get here:
-  where images are taken into a dataset, `protocols.deep` scales or refuses them.
+  where images are taken into a dataset, `protocols.images.deep` scales or refuses them.
 - RGB stays. Palettes are expanded, CMYK and YCbCr converted by Pillow.
 - Alpha is dropped without blending. EXIF orientation is not applied, which is said where images are taken into a
   dataset (of TIFF Pillow applies it). Of several frames the first counts.

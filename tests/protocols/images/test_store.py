@@ -8,12 +8,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from protocols.images.store import Images, ImageStore
 
 from protocols import prepare
-from protocols.arrayfile import ARRAY
 from protocols.datasets.manifest import Dataset
 from protocols.errors import DataError
-from protocols.images import Images, ImageStore
+from protocols.images.array_file import ARRAY
 
 
 @pytest.fixture
@@ -189,7 +189,7 @@ FULL = """
 import resource, sys
 from pathlib import Path
 from protocols.errors import DataError
-from protocols.images import ImageStore
+from protocols.images.store import ImageStore
 from protocols.datasets.manifest import read
 dataset = read(Path(sys.argv[1]), "toy")
 resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, 50_000))
@@ -210,7 +210,7 @@ def test_a_disk_that_fills_up_is_one_sentence(dataset: Dataset, cache: Path) -> 
 KILLED = """
 import os, signal, sys
 from pathlib import Path
-from protocols.images import ImageStore
+from protocols.images.store import ImageStore
 from protocols.datasets.manifest import read
 
 def progress(done, total):
@@ -233,7 +233,7 @@ def test_a_killed_builder_leaves_nothing_that_is_taken_for_finished(dataset: Dat
 BUILD = """
 import sys, time
 from pathlib import Path
-from protocols.images import ImageStore
+from protocols.images.store import ImageStore
 from protocols.datasets.manifest import read
 built = []
 

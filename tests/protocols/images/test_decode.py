@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from protocols import decode
+from protocols.images import decode
 
 
 def encoded(image: Image.Image, form: str = "png", **options: object) -> bytes:

@@ -5,7 +5,7 @@ import pytest
 
 from methods.checks import ArrayImages
 from protocols.errors import DataError
-from protocols.joined import JoinedImages
+from protocols.images.concatenated import JoinedImages
 
 
 def images(name, count, channels, size=4):

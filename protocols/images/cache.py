@@ -7,7 +7,7 @@ from pathlib import Path
 
 import PIL
 
-from protocols.arrayfile import ARRAY, DIGESTS, META, VERSION
+from protocols.images.array_file import ARRAY, DIGESTS, META, VERSION
 
 
 @dataclass(frozen=True)

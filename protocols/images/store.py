@@ -8,13 +8,13 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from protocols import decode
-from protocols.arrayfile import ArrayFile, array_folder
 from protocols.datasets.manifest import ARRAY as RELEASE_ARRAY
 from protocols.datasets.manifest import Dataset
 from protocols.datasets.naming import near_miss
-from protocols.decode import Pixels
 from protocols.errors import DataError
+from protocols.images import decode
+from protocols.images.array_file import ArrayFile, array_folder
+from protocols.images.decode import Pixels
 
 Index = npt.NDArray[Any]
 
@@ -144,8 +144,8 @@ class ImageStore:
         """The store of `dataset` under `cache_dir/images`, built by `jobs` threads where it is not there or damaged.
 
         An image is compared with its digest when it is first taken, or with `every_pixel` now, so that damage is
-        mended; `notify` is told of it. `resize` is `squash`, `shorter_side` (see `protocols.decode`) or `none`, which
-        ignores `size` and keeps the images in their files; those of an array set come from a store of their size.
+        mended; `notify` is told of it. `resize` is `squash`, `shorter_side` (see `protocols.images.decode`) or
+        `none`, which ignores `size` and keeps the images in their files; those of an array set come from a store of their size.
 
         Raises:
             DataError: an image that cannot be read, too little space, or a wrong size or resize.

@@ -17,10 +17,10 @@ import numpy as np
 import numpy.typing as npt
 import PIL
 
-from protocols import decode
 from protocols.datasets.manifest import Dataset, Row
-from protocols.decode import Pixels
 from protocols.errors import DataError
+from protocols.images import decode
+from protocols.images.decode import Pixels
 from protocols.io.atomic_folders import check_space, claimed, fresh
 from protocols.io.parallel import Count, parallel
 
