@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from benchmark.data_view import table_5
-from protocols import prepare
+from protocols.catalogue import data_folder
 from protocols.datasets import registry as datasets
 from protocols.errors import DataError
 
@@ -45,9 +45,9 @@ def counted(data: Path, warn: Callable[[str], None]) -> "dict[str, Facts]":
 
     found = {}
     for name, info in datasets.infos().items():
-        if info.published and prepare.state(data, name) != "absent":
+        if info.published and data_folder.state(data, name) != "absent":
             try:
-                counts = table_5(prepare.open_dataset(data, name, notify=warn))
+                counts = table_5(data_folder.open_dataset(data, name, notify=warn))
             except DataError as error:
                 warn(f"{name} is not counted: {error}")
                 continue

@@ -4,11 +4,11 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from protocols import prepare, recognition
+from protocols.catalogue import data_folder, recognition
+from protocols.catalogue.publish import usable
 from protocols.datasets import registry
 from protocols.datasets.naming import NORMAL
 from protocols.errors import DataError
-from protocols.workshop import usable
 
 if TYPE_CHECKING:
     from protocols.datasets.info import DatasetInfo, Published
@@ -85,7 +85,7 @@ def facts(
     doubts = recognition.doubts(info, opened) if info and opened else ()
     return {
         "name": name,
-        "state": "ready" if opened else prepare.state(data, name),
+        "state": "ready" if opened else data_folder.state(data, name),
         "fingerprint": opened.fingerprint if opened else None,
         "counts": counts(opened) if opened else None,
         "published": asdict(info.published) if info and info.published else None,
@@ -124,7 +124,7 @@ def listed(data: Path, name: str) -> dict[str, Any]:
     measured = table_5(opened) if opened else None
     return {
         "name": name,
-        "state": "ready" if opened else prepare.state(data, name),
+        "state": "ready" if opened else data_folder.state(data, name),
         "title": info.title if info else "adopted",
         "source": info.source if info else None,
         "licence": info.licence if info else None,

@@ -18,7 +18,7 @@ from methods.errors import MethodError
 from methods.info import MethodInfo
 from methods.params import PER_DATASET, ParamValue, shown
 from methods.recipe import EVALUATION, Resolved, resolve
-from protocols import recognition
+from protocols.catalogue import recognition
 from protocols.datasets import registry as datasets
 from protocols.datasets.info import DatasetInfo
 from protocols.datasets.naming import base_id

@@ -6,7 +6,7 @@ from methods import measuring
 from methods.info import MethodInfo
 from methods.params import ParamValue, shown
 from methods.recipe import EVALUATION, Resolved
-from protocols import recognition
+from protocols.catalogue import recognition
 from protocols.datasets.info import DatasetInfo
 from protocols.datasets.manifest import Dataset
 

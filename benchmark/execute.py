@@ -12,8 +12,6 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from protocols.images.store import Images, ImageStore
-
 from benchmark import confine, faults, machine, provenance
 from benchmark.code_digest import code_digest, digest_at_import
 from benchmark.fit_clock import FitClock
@@ -23,9 +21,10 @@ from benchmark.resuming import Resumption, in_brief
 from benchmark.states import REUSED_MIB, CheckpointFile, Kept, StateFile
 from methods import registry
 from methods.errors import MethodError
-from protocols import prepare
+from protocols.catalogue import data_folder
 from protocols.datasets.naming import NORMAL
 from protocols.errors import DataError
+from protocols.images.store import Images, ImageStore
 from protocols.splits.split import test_ids
 from results.errors import ResultsError
 from results.files import write_atomic
@@ -154,7 +153,7 @@ class _Execution:
             return Outcome("taken")
         if lacking := self.info.lacking():
             raise MethodError(lacking)  # out of the try below: it is no failure of the run
-        dataset = prepare.open_dataset(self.where.data, self.fit.dataset)
+        dataset = data_folder.open_dataset(self.where.data, self.fit.dataset)
         with self._timed("images"):
             images = self._open_store(dataset.name)
         left = list(runs)
@@ -398,7 +397,7 @@ class _Execution:
         return self.context
 
     def _open_store(self, name: str) -> ImageStore:
-        dataset = prepare.open_dataset(self.where.data, name)
+        dataset = data_folder.open_dataset(self.where.data, name)
         return ImageStore.open(
             dataset,
             size=self.fit.spec.size,

@@ -100,11 +100,11 @@ def weights(where: Folders, *, deep: bool) -> tuple[tuple[Weights, ...], tuple[W
 
 def datasets(data: Path) -> dict[str, str]:
     """State of each prepared dataset, and of those that prepare themselves."""
-    from protocols import prepare
+    from protocols.catalogue import data_folder
     from protocols.datasets import registry as known
 
     embedded = (info.id for info in known.infos().values() if info.embedded)
-    return {name: prepare.state(data, name) for name in sorted({*prepare.prepared(data), *embedded})}
+    return {name: data_folder.state(data, name) for name in sorted({*data_folder.prepared(data), *embedded})}
 
 
 def plug_ins() -> tuple[PlugIn, ...]:

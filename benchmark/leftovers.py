@@ -60,7 +60,7 @@ def clear(one: Item, where: Folders) -> str | None:
 
 def _image_stores(where: Folders, remarks: list[str], *, every: bool) -> list[Item]:
     """Image stores that no prepared dataset can use, or every one."""
-    from protocols import prepare
+    from protocols.catalogue import data_folder
     from protocols.datasets.manifest import read
     from protocols.errors import DataError
     from protocols.images import cache
@@ -68,7 +68,7 @@ def _image_stores(where: Folders, remarks: list[str], *, every: bool) -> list[It
     arrays = list(cache.arrays((where.cache / "images").absolute()))
     prints: set[str] = set()
     unsure: set[str] = set()
-    for name in prepare.prepared(where.data) if arrays else ():
+    for name in data_folder.prepared(where.data) if arrays else ():
         try:
             prints.add(read(where.data / name, name).fingerprint)
         except DataError:
@@ -159,7 +159,7 @@ def _useless(files: list[Path], codes: set[str]) -> str:
 
 def _notes(cache: Path) -> Iterator[Item]:
     """What was found in files of weights, remembered by their digests, and that files of datasets were found right."""
-    from protocols.replaced import NOTES
+    from protocols.catalogue.replaced import NOTES
 
     for path in sorted([*cache.glob("weights/[!.]*.json"), *cache.glob(f"{NOTES}/[!.]*.json")]):
         yield item(NOTE, f"{path} (looked up again when needed)", path)

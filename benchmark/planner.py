@@ -18,7 +18,7 @@ from methods.measuring import Measures
 from methods.params import PER_DATASET, ParamValue
 from methods.recipe import EVALUATION, Resolved, resolve
 from methods.weights import WrongWeightsError
-from protocols import prepare
+from protocols.catalogue import data_folder
 from protocols.datasets import registry as datasets
 from protocols.datasets.manifest import Dataset
 from protocols.datasets.naming import base_id
@@ -73,8 +73,8 @@ class Planner:
             if name not in known_methods:
                 registry.get(name)
         for name in [*(selection.datasets or ()), *(selection.source_datasets or ())]:
-            if base_id(name) not in self.infos and prepare.state(self.resources.data, name) == "absent":
-                prepare.known(name, self.resources.data)
+            if base_id(name) not in self.infos and data_folder.state(self.resources.data, name) == "absent":
+                data_folder.known(name, self.resources.data)
         for method, values in self.request.sets.items():
             if method not in self.methods:
                 raise BenchError(f"--set {method}...: {_no_detector(method)}, so it has no parameters")

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from benchmark.planned import Part
 from methods.params import ParamValue
-from protocols import prepare
+from protocols.catalogue import data_folder
 from protocols.datasets import registry
 from protocols.datasets.manifest import Dataset, Row
 from protocols.datasets.naming import NORMAL, base_id
@@ -74,7 +74,7 @@ def _names(pool: str, params: Mapping[str, ParamValue], target: Dataset, data_di
     if pool != MVTEC_AD_POOL:
         return [pool]
     overlapping = _overlapping(params, target.name)
-    return [name for name in prepare.prepared(data_dir) if name in MVTEC_AD and name not in overlapping]
+    return [name for name in data_folder.prepared(data_dir) if name in MVTEC_AD and name not in overlapping]
 
 
 def _overlapping(params: Mapping[str, ParamValue], target: str) -> set[str]:

@@ -9,7 +9,7 @@ from methods.errors import MethodError
 from methods.weights import AUTO, WeightsFile
 from methods.weights import check as check_weights
 from methods.weights import find as find_weights
-from protocols import prepare
+from protocols.catalogue import data_folder
 from protocols.datasets.manifest import Dataset
 from protocols.errors import DataError
 from protocols.splits import rules
@@ -39,7 +39,7 @@ class Resources:
         """A prepared dataset; raises what `prepare.open_dataset` raises."""
         if name not in self._opened:
             try:
-                self._opened[name] = prepare.open_dataset(self.data, name, notify=self._notify)
+                self._opened[name] = data_folder.open_dataset(self.data, name, notify=self._notify)
             except DataError as error:
                 self._opened[name] = error
         opened = self._opened[name]

@@ -8,7 +8,7 @@ from pathlib import Path
 from benchmark.handover import Outcome
 from benchmark.planned import Task
 from benchmark.progress import Progress
-from protocols import prepare
+from protocols.catalogue import data_folder
 from protocols.errors import DataError
 
 StoreKey = tuple[str, int, str]
@@ -18,17 +18,16 @@ def build(tasks: Sequence[Task], data: Path, cache: Path, progress: Progress) ->
     """Build every store that these tasks need and that is not there or damaged; returns why those could not be that
     failed.
     """
+    from protocols.catalogue.replaced import refuse_replaced
     from protocols.images.store import ImageStore
-
     from protocols.io.parallel import default_jobs
-    from protocols.replaced import refuse_replaced
 
     jobs = default_jobs()
     failed: dict[StoreKey, str] = {}
     for key in dict.fromkeys(key for task in tasks for key in _needed(task)):
         name, size, resize = key
         try:
-            dataset = prepare.open_dataset(data, name)
+            dataset = data_folder.open_dataset(data, name)
             refuse_replaced(dataset, cache, jobs=jobs, count=progress.counting(f"checking files of {name}"))
             ImageStore.open(
                 dataset,

@@ -20,11 +20,11 @@ from pathlib import Path
 
 import numpy as np
 from PIL import Image
-from protocols.images.store import ImageStore
 
-from protocols import prepare
+from protocols.catalogue import data_folder
+from protocols.catalogue.replaced import refuse_replaced
 from protocols.datasets.manifest import Dataset
-from protocols.replaced import refuse_replaced
+from protocols.images.store import ImageStore
 
 
 def photographs(folder: Path, count: int, side: int) -> None:
@@ -74,7 +74,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
         photographs(root / "raw", options.images, options.side)
-        dataset = prepare.adopt(root / "raw", "noise", root / "data")
+        dataset = data_folder.adopt(root / "raw", "noise", root / "data")
         found = [rounds(dataset, root / "cache", options.size) for _ in range(options.repeats + 1)][1:]
     for one in found:
         print("   ".join(f"{name} {value:.4f} s" for name, value in one.items()))

@@ -14,7 +14,7 @@ from repository import ROOT
 from typing_in import parses
 
 from benchmark.suite import load
-from protocols import prepare
+from protocols.catalogue import data_folder
 from protocols.datasets import registry
 from protocols.splits.draw.ranking import first, rank
 from reports.verdict import Sample, compare
@@ -63,7 +63,7 @@ def test_the_dataset_of_the_page_can_be_prepared(tmp_path, monkeypatch):
         for number in range(4):
             pixels = np.full((8, 8), 10 * number + len(name), dtype=np.uint8)
             Image.fromarray(pixels).save(tmp_path / "raw" / name / f"{number:03d}.png")
-    bolts = prepare.prepare(tmp_path / "data", "bolts", tmp_path / "raw")
+    bolts = data_folder.prepare(tmp_path / "data", "bolts", tmp_path / "raw")
     assert [row.id for row in bolts.rows][:2] == ["bent/000.png", "bent/001.png"]
     assert bolts.labels == ("bent", "rusty") == registry.infos()["bolts"].known_classes
 

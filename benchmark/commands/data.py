@@ -26,14 +26,14 @@ def list_(as_json: bool) -> None:
     """Known datasets, then variants and those that were adopted; counts stand beside Table 5's."""
     from benchmark.data_view import listed
     from benchmark.settings import folders
-    from protocols import prepare
+    from protocols.catalogue import data_folder
     from protocols.datasets import registry
 
     data = folders().data
     known, broken = registry.discover()
     for name, reason in broken.items():
         note(f"plug-in {name} is left out: {reason}")
-    rows = [listed(data, name) for name in [*known, *(one for one in prepare.prepared(data) if one not in known)]]
+    rows = [listed(data, name) for name in [*known, *(one for one in data_folder.prepared(data) if one not in known)]]
     if as_json:
         echo_json(rows)
         return
@@ -58,14 +58,14 @@ def show(name: str, near: bool, jobs: int | None, as_json: bool) -> None:
     """Counts of NAME beside the published ones, equal images, fingerprint, licence and citation."""
     from benchmark.data_view import facts, in_lines
     from benchmark.settings import folders
-    from protocols import prepare
+    from protocols.catalogue import data_folder
     from protocols.splits import leakage
 
     data = folders().data
-    state = prepare.state(data, name)
+    state = data_folder.state(data, name)
     if state == "absent":
-        prepare.known(name, data)
-    opened = prepare.open_dataset(data, name, notify=note) if state in {"ready", "embedded"} else None
+        data_folder.known(name, data)
+    opened = data_folder.open_dataset(data, name, notify=note) if state in {"ready", "embedded"} else None
     found = facts(data, name, opened, leakage.duplicates(opened) if opened else None)
     if near and opened:
         found["near_duplicates"] = [list(group) for group in _near_duplicates(opened, jobs)]
@@ -89,12 +89,12 @@ def prepare_(name: str, source: "Path | None", download: bool, jobs: int | None)
     from benchmark.counting import counted
     from benchmark.data_view import described
     from benchmark.settings import folders
-    from protocols import prepare
+    from protocols.catalogue import data_folder
 
     if source is not None and download:
         raise click.UsageError("give --source or --download, not both")
     with counted() as progress:
-        made = prepare.prepare_all(
+        made = data_folder.prepare_all(
             folders().data, name, source, download=download, jobs=jobs, notify=note, progress=progress
         )
     for dataset in made:
@@ -115,10 +115,12 @@ def adopt(folder: "Path", name: str, layout: str, jobs: int | None) -> None:
     """
     from benchmark.counting import counted
     from benchmark.settings import folders
-    from protocols import prepare
+    from protocols.catalogue import data_folder
 
     with counted() as progress:
-        opened = prepare.adopt(folder, name, folders().data, layout=layout, jobs=jobs, notify=note, progress=progress)
+        opened = data_folder.adopt(
+            folder, name, folders().data, layout=layout, jobs=jobs, notify=note, progress=progress
+        )
     say(f"{name}: {len(opened.rows)} images, anomaly classes {', '.join(opened.labels)}")
     _note_doubts(opened)
 
@@ -136,10 +138,10 @@ def verify(ctx: click.Context, name: str, near: bool, jobs: int | None) -> None:
     Images of equal content are listed; they are no difference.
     """
     from benchmark.settings import folders
-    from protocols import prepare
+    from protocols.catalogue import data_folder
 
     found = 0
-    for dataset in prepare.open_all(folders().data, name, notify=note):
+    for dataset in data_folder.open_all(folders().data, name, notify=note):
         found += _verified(dataset, near, jobs)
     ctx.exit(1 if found else 0)
 
@@ -149,18 +151,18 @@ def verify(ctx: click.Context, name: str, near: bool, jobs: int | None) -> None:
 def path(name: str) -> None:
     """Print the folder of a prepared dataset."""
     from benchmark.settings import folders
-    from protocols import prepare
+    from protocols.catalogue import data_folder
 
-    say(str(prepare.open_dataset(folders().data, name, notify=note).folder))
+    say(str(data_folder.open_dataset(folders().data, name, notify=note).folder))
 
 
 def _verified(dataset: "Dataset", near: bool, jobs: int | None) -> int:
     """Print what verifying a dataset finds; the number of differences."""
     from benchmark.counting import counted
     from benchmark.data_view import beside_table_5, duplicate_lines
+    from protocols.catalogue.verify import differences
     from protocols.datasets import manifest, registry
     from protocols.splits import leakage
-    from protocols.verify import differences
 
     with counted() as progress:
         found = differences(dataset, jobs=jobs, count=lambda done, total: progress(dataset.name, done, total))
@@ -178,7 +180,7 @@ def _verified(dataset: "Dataset", near: bool, jobs: int | None) -> int:
 
 
 def _note_doubts(dataset: "Dataset") -> None:
-    from protocols import recognition
+    from protocols.catalogue import recognition
     from protocols.datasets import registry
 
     info = registry.find(dataset.name)
@@ -188,7 +190,7 @@ def _note_doubts(dataset: "Dataset") -> None:
 
 
 def _near_duplicates(dataset: "Dataset", jobs: int | None) -> "tuple[tuple[str, ...], ...]":
+    from protocols.catalogue.near_duplicates import near_duplicates
     from protocols.io.parallel import default_jobs
-    from protocols.near_duplicates import near_duplicates
 
     return near_duplicates(dataset, jobs or default_jobs())

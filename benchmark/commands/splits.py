@@ -84,10 +84,10 @@ def verify(datasets: tuple[str, ...], near: bool, file: "Path | None", as_json: 
     that is not the committed one is exit status 1.
     """
     from benchmark.settings import folders
-    from protocols import prepare
+    from protocols.catalogue import data_folder
     from protocols.splits import fingerprints
 
-    names = datasets or tuple(prepare.prepared(folders().data))
+    names = datasets or tuple(data_folder.prepared(folders().data))
     if not names:
         raise BenchError("no dataset is prepared: name one that prepares itself, such as 'bench splits verify elpv'")
     if file is not None:
@@ -127,9 +127,9 @@ def export(dataset: str, form: str, output: "Path | None", symbolic: bool, masks
     id. Images of an array set are written as PNG.
     """
     from benchmark.settings import folders
-    from protocols import split_export
+    from protocols.catalogue import export as split_export
+    from protocols.catalogue.replaced import refuse_replaced
     from protocols.io.parallel import default_jobs
-    from protocols.replaced import refuse_replaced
 
     if form == "mvtec" and output is None:
         raise BenchError("--format mvtec needs a folder: give --output PATH, new or empty")
@@ -148,9 +148,9 @@ def export(dataset: str, form: str, output: "Path | None", symbolic: bool, masks
 
 def _opened(name: str) -> "Dataset":
     from benchmark.settings import folders
-    from protocols import prepare
+    from protocols.catalogue import data_folder
 
-    return prepare.open_dataset(folders().data, name, notify=note)
+    return data_folder.open_dataset(folders().data, name, notify=note)
 
 
 def _drawn(
@@ -198,9 +198,9 @@ def _definition(split: "Split") -> dict[str, Any]:
 
 def _finding(dataset: "Dataset", *, near: bool, rule: str | None, **asked: Any) -> dict[str, Any]:
     """What `verify` says of one dataset."""
+    from protocols.catalogue.near_duplicates import near_duplicates
     from protocols.datasets.naming import NORMAL
     from protocols.io.parallel import default_jobs
-    from protocols.near_duplicates import near_duplicates
     from protocols.splits import fingerprints, leakage
 
     if rule is None and all(row.label != NORMAL for row in dataset.rows):

@@ -8,7 +8,7 @@ from protocols.datasets.manifest import Row
 from protocols.io.download import Download
 
 Prepare = Callable[[Any], list[Row]]
-"""Puts the images of a dataset into the builder that it is given, `protocols.release.builder`; returns their rows."""
+"""Puts the images of a dataset into the builder (`protocols.release.builder`) that it is given; returns their rows."""
 
 
 @dataclass(frozen=True)

@@ -1,8 +1,8 @@
 """Images of 16 bits: how they become 8 is decided once for a dataset, by the range of all their values.
 
 Where grey images span at least half of the 65,536 values they keep their high bytes (`protocols.images.decode`). Else
-they are scaled, all alike: floor((value - least) 256 / (greatest - least + 1)). Of 16-bit colour and grey with alpha Pillow
-gives the high bytes only, so that images which leave most of them unused are refused.
+they are scaled, all alike: floor((value - least) 256 / (greatest - least + 1)). Of 16-bit colour and grey with alpha
+Pillow gives the high bytes only, so that images which leave most of them unused are refused.
 """
 
 from collections.abc import Iterable

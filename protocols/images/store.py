@@ -145,7 +145,8 @@ class ImageStore:
 
         An image is compared with its digest when it is first taken, or with `every_pixel` now, so that damage is
         mended; `notify` is told of it. `resize` is `squash`, `shorter_side` (see `protocols.images.decode`) or
-        `none`, which ignores `size` and keeps the images in their files; those of an array set come from a store of their size.
+        `none`, which ignores `size` and keeps the images in their files; those of an array set come from a store of
+        their size.
 
         Raises:
             DataError: an image that cannot be read, too little space, or a wrong size or resize.

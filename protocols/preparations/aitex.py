@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from protocols.building import Building, Piece
 from protocols.datasets.info import DatasetInfo, KnownRelease, Published
 from protocols.datasets.manifest import Row
 from protocols.datasets.naming import NORMAL, canonical_id
 from protocols.errors import DataError
+from protocols.release.builder import Building, Piece
 
 if TYPE_CHECKING:
     import numpy as np
@@ -99,7 +99,7 @@ def prepare(building: Building) -> list[Row]:
 
 
 def _normal_strips(release: Path) -> list[_Strip]:
-    from protocols.layouts import entry, files, folders, named
+    from protocols.release.release_files import entry, files, folders, named
 
     root = named(release, "NODefect_images")
     fabrics = {name: entry(root, name) for name in FABRICS}
@@ -114,7 +114,7 @@ def _normal_strips(release: Path) -> list[_Strip]:
 
 
 def _defect_strips(building: Building) -> list[_Strip]:
-    from protocols.layouts import files, named
+    from protocols.release.release_files import files, named
 
     release = building.source
     folder = named(release, "Defect_images")
@@ -133,7 +133,7 @@ def _defect_strips(building: Building) -> list[_Strip]:
 
 
 def _masks(folder: Path, release: Path) -> dict[str, tuple[Path, ...]]:
-    from protocols.layouts import files
+    from protocols.release.release_files import files
 
     masks: defaultdict[str, tuple[Path, ...]] = defaultdict(tuple)
     for path in files(folder, root=release):
@@ -154,7 +154,7 @@ def _defect_strip(path: Path, masks: tuple[Path, ...]) -> _Strip:
 
 
 def _tiles(strip: _Strip, variant: str) -> list[Piece]:
-    from protocols.raw import pixels
+    from protocols.release.image_files import pixels
 
     image = pixels(strip.path)
     columns = [slice(left, left + _TILE) for left in range(0, image.shape[1], _TILE)]
@@ -178,7 +178,7 @@ def _marked(strip: _Strip, height: int, width: int) -> "npt.NDArray[np.bool_]":
     """Where one of the strip's masks is not black in its first channel, (height, width)."""
     import numpy as np
 
-    from protocols.raw import pixels
+    from protocols.release.image_files import pixels
 
     marked = np.zeros((height, width), dtype=np.bool_)
     for path in strip.masks:

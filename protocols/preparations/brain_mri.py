@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
-from protocols.building import Building
 from protocols.datasets.info import DatasetInfo, KnownRelease, Published
 from protocols.datasets.manifest import Row
 from protocols.datasets.naming import NORMAL, canonical_id
+from protocols.release.builder import Building
 
 _RELEASED_LOADER = "released_loader"
 
@@ -19,8 +19,8 @@ def prepare(building: Building) -> list[Row]:
     The variant `released_loader` keeps what the authors' loader counts as an image (spec 1.3, D30): the last three
     characters of the name decide.
     """
-    from protocols.layouts import entry, files, find_root
-    from protocols.raw import RawImage
+    from protocols.release.image_files import RawImage
+    from protocols.release.release_files import entry, files, find_root
 
     root = find_root(building.source, *_FOLDERS)
     images = [

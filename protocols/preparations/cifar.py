@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from protocols.building import ArrayImage, Building
-from protocols.class_sets import check_counts, halves, indices, numbered
 from protocols.datasets.info import DatasetInfo, KnownRelease
 from protocols.datasets.manifest import Row
 from protocols.datasets.naming import canonical_id
 from protocols.errors import DataError
 from protocols.io.download import Download
+from protocols.release.builder import ArrayImage, Building
+from protocols.release.class_sets import check_counts, halves, indices, numbered
 
 if TYPE_CHECKING:
     import numpy as np
@@ -118,8 +118,8 @@ def _array(building: Building, images: Sequence[ArrayImage], parts: Sequence[_Pa
 
 
 def _class_folders(building: Building) -> list[Row]:
-    from protocols.layouts import entry, files, find_root
-    from protocols.raw import RawImage
+    from protocols.release.image_files import RawImage
+    from protocols.release.release_files import entry, files, find_root
 
     root = find_root(building.source, *_IMAGES)
     return building.unchanged(
@@ -155,7 +155,7 @@ def _coarse_labels(path: Path) -> list[int]:
 
 def _provide(release: Path, reader: Any, batches: Path) -> None:
     """Put the files that torchvision's `reader` unpickles into `batches`, each checked against the release's MD5."""
-    from protocols.layouts import check_file, entry, find_root
+    from protocols.release.release_files import check_file, entry, find_root
 
     meta = reader.meta["filename"]
     checked = {**dict(reader.train_list), **dict(reader.test_list), meta: reader.meta["md5"]}
@@ -174,7 +174,7 @@ def _extract(release: Path, reader: Any, batches: Path, names: Iterable[str], pr
     """Take the files out of the release's own archive; `problem` is raised where there is none."""
     import tarfile
 
-    from protocols.layouts import check_file, entry, find_root
+    from protocols.release.release_files import check_file, entry, find_root
 
     try:
         root = find_root(release, reader.filename)

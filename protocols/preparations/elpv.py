@@ -4,11 +4,11 @@ import importlib.util
 import re
 from pathlib import Path
 
-from protocols.building import Building
 from protocols.datasets.info import DatasetInfo, KnownRelease, Published
 from protocols.datasets.manifest import Row
 from protocols.datasets.naming import NORMAL, canonical_id
 from protocols.errors import DataError
+from protocols.release.builder import Building
 
 _PACKAGE = "elpv_dataset"
 _LABELS, _IMAGES = "labels.csv", "images"
@@ -27,8 +27,8 @@ def prepare(building: Building) -> list[Row]:
     Raises:
         DataError: a line without its image, an image without its line, or a line that is damaged or not the release's.
     """
-    from protocols.layouts import entry, files, find_root, label_file
-    from protocols.raw import RawImage
+    from protocols.release.image_files import RawImage
+    from protocols.release.release_files import entry, files, find_root, label_file
 
     release, inside = (building.release,) * 2 if building.release else (_package_data(), Path("/"))
     root = find_root(release, _LABELS, _IMAGES)

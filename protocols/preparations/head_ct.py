@@ -3,11 +3,11 @@
 import csv
 from pathlib import Path
 
-from protocols.building import Building
 from protocols.datasets.info import DatasetInfo, KnownRelease, Published
 from protocols.datasets.manifest import Row
 from protocols.datasets.naming import NORMAL
 from protocols.errors import DataError
+from protocols.release.builder import Building
 
 _LABELS = "labels.csv"
 _CLASSES = {"0": NORMAL, "1": "defect"}
@@ -19,8 +19,8 @@ def prepare(building: Building) -> list[Row]:
     Raises:
         DataError: a row without its image, an image without its row, or a label file that cannot be read.
     """
-    from protocols.layouts import find_root, label_file
-    from protocols.raw import RawImage
+    from protocols.release.image_files import RawImage
+    from protocols.release.release_files import find_root, label_file
 
     root = find_root(building.source, _LABELS)
     labels_file = label_file(root, _LABELS, building.source)
@@ -56,7 +56,7 @@ def _labels(path: Path) -> dict[str, str]:
 
 def _images(root: Path, release: Path, first: str) -> dict[str, Path]:
     """The images by the name that the label file's rows give, in whatever case their endings are."""
-    from protocols.layouts import files, find_root
+    from protocols.release.release_files import files, find_root
 
     found: dict[str, Path] = {}
     for path in files(find_root(root, first), root=release):

@@ -1,10 +1,10 @@
 """Hyper-Kvasir: endoscopy of the upper gastrointestinal tract (spec 10.9)."""
 
-from protocols.building import Building
 from protocols.datasets.info import DatasetInfo, KnownRelease, Published
 from protocols.datasets.manifest import Row
 from protocols.datasets.naming import NORMAL, canonical_id
 from protocols.io.download import Download
+from protocols.release.builder import Building
 
 _LANDMARKS = ("pylorus", "retroflex-stomach", "z-line")
 _FINDINGS = {
@@ -17,8 +17,8 @@ _FINDINGS = {
 
 def prepare(building: Building) -> list[Row]:
     """Link the labelled images of the upper tract: three landmarks are normal, four findings the anomaly classes."""
-    from protocols.layouts import entry, files, find_root
-    from protocols.raw import RawImage
+    from protocols.release.image_files import RawImage
+    from protocols.release.release_files import entry, files, find_root
 
     roots = find_root(building.source, *_LANDMARKS), find_root(building.source, *_FINDINGS)
     classes = [(roots[0], folder, NORMAL) for folder in _LANDMARKS]

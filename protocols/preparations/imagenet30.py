@@ -2,12 +2,12 @@
 
 from pathlib import Path
 
-from protocols.building import Building
-from protocols.class_sets import check_counts, halves, indices
 from protocols.datasets.info import DatasetInfo, KnownRelease
 from protocols.datasets.manifest import Row
 from protocols.datasets.naming import canonical_id
 from protocols.errors import DataError
+from protocols.release.builder import Building
+from protocols.release.class_sets import check_counts, halves, indices
 
 _FOLDERS = {"one_class_train": ("train", 1300), "one_class_test": ("test", 100)}
 _CLASSES = (
@@ -50,8 +50,8 @@ def prepare(building: Building) -> list[Row]:
     Raises:
         DataError: a class is missing or has another number of images than the release, or a folder is no class.
     """
-    from protocols.layouts import entry, find_root
-    from protocols.raw import RawImage
+    from protocols.release.image_files import RawImage
+    from protocols.release.release_files import entry, find_root
 
     root = find_root(building.source, *_FOLDERS)
     images = []
@@ -69,7 +69,7 @@ def prepare(building: Building) -> list[Row]:
 
 
 def _refuse_foreign(classes: Path) -> None:
-    from protocols.layouts import folders
+    from protocols.release.release_files import folders
 
     for folder in folders(classes):
         if folder.name.lower() not in _CLASSES:
@@ -78,7 +78,7 @@ def _refuse_foreign(classes: Path) -> None:
 
 def _images(folder: Path, release: Path) -> list[Path]:
     """The images of a class, which the release keeps in a folder within the class's folder."""
-    from protocols.layouts import files, folders
+    from protocols.release.release_files import files, folders
 
     return [path for inner in folders(folder) or [folder] for path in files(inner, root=release)]
 

@@ -1,9 +1,9 @@
 """LAG: fundus images with and without suspected glaucoma, a pool of outliers that is never tested (spec 10.10)."""
 
-from protocols.building import Building
 from protocols.datasets.info import DatasetInfo, KnownRelease
 from protocols.datasets.manifest import Row
 from protocols.datasets.naming import canonical_id
+from protocols.release.builder import Building
 
 _CLASSES = {"non_glaucoma": "non_glaucoma", "suspicious_glaucoma": "suspicious"}
 _COUNTS = ((3143, 1711), (3432, 2392), (6882, 4878))
@@ -15,8 +15,8 @@ def prepare(building: Building) -> list[Row]:
 
     The folders `attention_map` beside `image` are not used.
     """
-    from protocols.layouts import entry, files, find_root
-    from protocols.raw import RawImage
+    from protocols.release.image_files import RawImage
+    from protocols.release.release_files import entry, files, find_root
 
     root = find_root(building.source, *_CLASSES)
     return building.unchanged(

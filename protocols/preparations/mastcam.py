@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from protocols.building import Building, Piece
 from protocols.datasets.info import DatasetInfo, KnownRelease, Published
 from protocols.datasets.manifest import Row
 from protocols.datasets.naming import NORMAL, canonical_id, snake_case
 from protocols.errors import DataError
 from protocols.io.download import Download
+from protocols.release.builder import Building, Piece
 
 if TYPE_CHECKING:
     import numpy as np
@@ -67,7 +67,7 @@ def prepare(building: Building) -> list[Row]:
 
 
 def _typical(release: Path) -> list[_Frame]:
-    from protocols.layouts import named
+    from protocols.release.release_files import named
 
     return [
         frame
@@ -77,7 +77,7 @@ def _typical(release: Path) -> list[_Frame]:
 
 
 def _novel(building: Building) -> list[_Frame]:
-    from protocols.layouts import entry, folders, named
+    from protocols.release.release_files import entry, folders, named
 
     root = named(building.source, _NOVEL)
     foreign = [folder for folder in folders(root) if folder.name.lower() not in {_ALL, *CLASSES}]
@@ -93,7 +93,7 @@ def _novel(building: Building) -> list[_Frame]:
 
 
 def _frames(folder: Path, prefix: str, label: str, split: str, release: Path) -> list[_Frame]:
-    from protocols.layouts import files
+    from protocols.release.release_files import files
 
     paths = files(folder, suffixes=(".npy",), root=release)
     return [_Frame(path, canonical_id(f"{prefix}/{path.stem}.npy"), label, split) for path in paths]

@@ -6,12 +6,12 @@ import zlib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from protocols.building import Building
-from protocols.class_sets import check_counts, halves, indices, numbered
 from protocols.datasets.info import DatasetInfo, KnownRelease
 from protocols.datasets.manifest import Row
 from protocols.errors import DataError
 from protocols.io.download import Download
+from protocols.release.builder import Building
+from protocols.release.class_sets import check_counts, halves, indices, numbered
 
 if TYPE_CHECKING:
     import numpy as np
@@ -61,7 +61,7 @@ def prepare(building: Building) -> list[Row]:
 
 def _files(release: Path, reader: str) -> dict[str, Path]:
     """The four files by torchvision's names, found under the first spelling that the release has."""
-    from protocols.layouts import check_file, entry, find_root, folders
+    from protocols.release.release_files import check_file, entry, find_root, folders
 
     problems: list[DataError] = []
     inner = [folder for folder in folders(release) if folder.name == reader] if release.is_dir() else []

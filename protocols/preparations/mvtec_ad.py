@@ -5,14 +5,14 @@ from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
-from protocols.building import Building
 from protocols.datasets.info import DatasetInfo, KnownRelease, Published
 from protocols.datasets.manifest import Row
 from protocols.datasets.naming import NORMAL, base_id, canonical_id
 from protocols.errors import DataError
+from protocols.release.builder import Building
 
 if TYPE_CHECKING:
-    from protocols.raw import RawImage
+    from protocols.release.image_files import RawImage
 
 FAMILY = "mvtec_ad"
 
@@ -96,7 +96,7 @@ def prepare(building: Building) -> list[Row]:
         DataError: the category or a class of it is missing, an anomaly has no mask or a mask no image, or the layout is
             another.
     """
-    from protocols import mvtec_layout
+    from protocols.release import mvtec_layout
 
     category = base_id(building.name)
     root = _root(building.source, category)
@@ -108,7 +108,7 @@ def prepare(building: Building) -> list[Row]:
 
 
 def _root(release: Path, category: str) -> Path:
-    from protocols.layouts import find_root
+    from protocols.release.release_files import find_root
 
     there = _named(release, category)
     root = find_root(there or release, "train", "test")
@@ -120,7 +120,7 @@ def _root(release: Path, category: str) -> Path:
 
 
 def _named(release: Path, category: str) -> Path | None:
-    from protocols.layouts import named
+    from protocols.release.release_files import named
 
     try:
         return named(release, category)
@@ -138,7 +138,7 @@ def _check_classes(root: Path, category: str, images: "Iterable[RawImage]") -> N
 
 
 def _check_masks(root: Path, category: str, images: "Iterable[RawImage]", release: Path) -> None:
-    from protocols.layouts import entry, files, folders
+    from protocols.release.release_files import entry, files, folders
 
     masks = entry(root, "ground_truth")
     for folder in folders(masks):

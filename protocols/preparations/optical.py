@@ -4,14 +4,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from protocols.building import Building
 from protocols.datasets.info import DatasetInfo, KnownRelease, Published
 from protocols.datasets.manifest import Row
 from protocols.datasets.naming import NORMAL, canonical_id
 from protocols.errors import DataError
+from protocols.release.builder import Building
 
 if TYPE_CHECKING:
-    from protocols.raw import RawImage
+    from protocols.release.image_files import RawImage
 
 _CLASSES = tuple(f"Class{number}" for number in range(1, 11))
 _HALVES = ("Train", "Test")
@@ -52,8 +52,8 @@ def label_order(id_: str) -> str:
 
 
 def _texture(building: Building, texture: str) -> "list[RawImage]":
-    from protocols.layouts import entry, find_root, named
-    from protocols.raw import RawImage
+    from protocols.release.image_files import RawImage
+    from protocols.release.release_files import entry, find_root, named
 
     root = find_root(named(building.source, texture), *_HALVES)
     defect = texture.lower() if building.variant == "ten_classes" else "defect"
@@ -67,7 +67,7 @@ def _texture(building: Building, texture: str) -> "list[RawImage]":
 
 
 def _half(folder: Path, release: Path) -> list[tuple[_Entry, Path]]:
-    from protocols.layouts import entry, label_file
+    from protocols.release.release_files import entry, label_file
 
     labels = entry(folder, "Label")
     listing = label_file(labels, "Labels.txt", release)
@@ -89,7 +89,7 @@ def _half(folder: Path, release: Path) -> list[tuple[_Entry, Path]]:
 
 
 def _by_name(folder: Path, release: Path) -> dict[str, Path]:
-    from protocols.layouts import files
+    from protocols.release.release_files import files
 
     found: dict[str, Path] = {}
     for path in files(folder, root=release):

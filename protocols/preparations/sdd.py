@@ -5,12 +5,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from protocols.building import Building, Piece
 from protocols.datasets.info import DatasetInfo, KnownRelease, Published
 from protocols.datasets.manifest import Row
 from protocols.datasets.naming import NORMAL
 from protocols.errors import DataError
 from protocols.io.download import Download
+from protocols.release.builder import Building, Piece
 
 _OBJECTS = tuple(f"kos{number:02d}" for number in range(1, 51))
 _PHOTOGRAPHS = 399
@@ -63,14 +63,14 @@ def prepare(building: Building) -> list[Row]:
 
 
 def _photographs(release: Path) -> list[_Photograph]:
-    from protocols.layouts import entry, find_root
+    from protocols.release.release_files import entry, find_root
 
     root = find_root(release, _OBJECTS[0])
     return [photograph for name in _OBJECTS for photograph in _object(name, entry(root, name), release)]
 
 
 def _object(name: str, folder: Path, release: Path) -> list[_Photograph]:
-    from protocols.layouts import files
+    from protocols.release.release_files import files
 
     images: dict[int, Path] = {}
     labels: dict[int, Path] = {}
@@ -88,7 +88,7 @@ def _object(name: str, folder: Path, release: Path) -> list[_Photograph]:
 
 
 def _read_label(photograph: _Photograph) -> _Label:
-    from protocols.raw import pixels
+    from protocols.release.image_files import pixels
 
     label = pixels(photograph.label)
     height, width, _ = label.shape
@@ -121,7 +121,7 @@ def _ids(labels: Mapping[_Photograph, _Label], wanted: str) -> Iterable[str]:
 
 
 def _cut(photograph: _Photograph, label: _Label, kept: Mapping[str, str]) -> list[Piece]:
-    from protocols.raw import pixels
+    from protocols.release.image_files import pixels
 
     image = pixels(photograph.image)
     height, width, _ = image.shape

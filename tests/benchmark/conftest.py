@@ -17,8 +17,8 @@ from benchmark.planned import Request
 from benchmark.settings import Folders
 from benchmark.suite import Selection, load
 from methods import registry
+from protocols.catalogue.data_folder import adopt
 from protocols.datasets.manifest import Row, build, write
-from protocols.prepare import adopt
 from results.store import Store
 
 SUITE = """

@@ -13,12 +13,12 @@ import time
 
 import msgspec
 import pytest
-from protocols.images.store import ImageStore
 
 from benchmark import leftovers
 from benchmark.code_digest import code_digest
 from benchmark.settings import Folders
-from protocols import prepare
+from protocols.catalogue import data_folder
+from protocols.images.store import ImageStore
 from results import reference
 from results.store import Store
 
@@ -41,7 +41,7 @@ def made(seed, **fit):
 def stored(where, size=8):
     """The folder of an image store of the prepared set."""
     before = set((where.cache / "images").glob("[!.]*"))
-    ImageStore.open(prepare.open_dataset(where.data, "tiny"), size=size, cache_dir=where.cache)
+    ImageStore.open(data_folder.open_dataset(where.data, "tiny"), size=size, cache_dir=where.cache)
     (folder,) = set((where.cache / "images").glob("[!.]*")) - before
     return folder
 
@@ -79,8 +79,8 @@ def test_an_image_store_goes_only_when_no_prepared_dataset_can_use_it(where):
     assert listed(where, stores=True).keys() == {kept, old, half, other}
     assert cleared(where) == []
     assert sorted((where.cache / "images").glob("[!.]*")) == [kept]
-    again = ImageStore.open(prepare.open_dataset(where.data, "tiny"), size=9, cache_dir=where.cache)
-    assert len(again.images([prepare.open_dataset(where.data, "tiny").rows[0].id])) == 1
+    again = ImageStore.open(data_folder.open_dataset(where.data, "tiny"), size=9, cache_dir=where.cache)
+    assert len(again.images([data_folder.open_dataset(where.data, "tiny").rows[0].id])) == 1
 
 
 def test_a_damaged_dataset_keeps_its_image_store(house, where):

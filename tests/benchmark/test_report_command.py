@@ -9,7 +9,7 @@ import pytest
 
 from benchmark import counts
 from benchmark.cli import status
-from protocols.prepare import adopt
+from protocols.catalogue.data_folder import adopt
 from results.record import Counts, Metrics, Record
 from results.scores import Scores
 from results.spec import FitSpec, RunSpec, SplitDefinition

@@ -10,7 +10,7 @@ from repository import ROOT
 
 from methods import registry
 from methods.checks import check_detector
-from protocols.prepare import adopt
+from protocols.catalogue.data_folder import adopt
 from results.store import Store
 
 EXAMPLE = ROOT / "examples" / "swanbench-colour-gauss"

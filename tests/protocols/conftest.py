@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from protocols import prepare
+from protocols.catalogue import data_folder
 from protocols.datasets import registry
 from protocols.datasets.manifest import Dataset, Row, build
 
@@ -65,4 +65,4 @@ def elpv(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
     if importlib.util.find_spec("elpv_dataset") is None:
         pytest.skip("the package elpv-dataset is not installed")
     assert registry.infos()["elpv"].embedded
-    return prepare.open_dataset(tmp_path_factory.mktemp("data"), "elpv")
+    return data_folder.open_dataset(tmp_path_factory.mktemp("data"), "elpv")

@@ -12,7 +12,7 @@ import threading
 import traceback
 from pathlib import Path
 
-from protocols import prepare
+from protocols.catalogue import data_folder
 from protocols.datasets import manifest
 from protocols.images import store
 
@@ -20,7 +20,7 @@ STEPS = ("mkdir", "rename", "replace", "link", "symlink", "fsync", "unlink", "rm
 
 
 def prepared(data, name, source):
-    prepare.prepare(Path(data), name, Path(source), jobs=2)
+    data_folder.prepare(Path(data), name, Path(source), jobs=2)
 
 
 def stored(cache, dataset, size):

@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from protocols.building import ArrayImage, Building, Piece
 from protocols.datasets.info import DatasetInfo, KnownRelease, Published
 from protocols.datasets.manifest import Row
+from protocols.release.builder import ArrayImage, Building, Piece
 
 _FACTS = {"licence": "none", "citation": "nobody", "source": "https://example.org/made-up"}
 
@@ -63,8 +63,8 @@ def digits_release(folder: Path, per_split: int = 30) -> Path:
 
 
 def _plain(building: Building) -> list[Row]:
-    from protocols.layouts import files, find_root
-    from protocols.raw import RawImage
+    from protocols.release.image_files import RawImage
+    from protocols.release.release_files import files, find_root
 
     root = find_root(building.source, "good", "bad")
     kept = ("good",) if building.variant == "good_only" else ("good", "bad")
@@ -76,8 +76,8 @@ def _plain(building: Building) -> list[Row]:
 
 
 def _tiles(building: Building) -> list[Row]:
-    from protocols.layouts import files, find_root
-    from protocols.raw import pixels
+    from protocols.release.image_files import pixels
+    from protocols.release.release_files import files, find_root
 
     cut = []
 
@@ -107,8 +107,8 @@ def _digits(building: Building) -> list[Row]:
 
 
 def _shape(building: Building) -> list[Row]:
-    from protocols.layouts import files, named
-    from protocols.raw import RawImage
+    from protocols.release.image_files import RawImage
+    from protocols.release.release_files import files, named
 
     folder = named(building.source, building.name)
     return building.unchanged(

@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 from repository import SHARED
 
-from protocols.building import Building
 from protocols.datasets import manifest, naming, registry
 from protocols.datasets.manifest import Dataset
+from protocols.release.builder import Building
 
 RAW = SHARED / "data" / "raw"
 

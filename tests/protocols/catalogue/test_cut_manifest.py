@@ -8,7 +8,7 @@ import made_up
 import pytest
 
 from benchmark.cli import status
-from protocols import prepare
+from protocols.catalogue import data_folder
 from protocols.datasets.manifest import MANIFEST, SEAL
 from protocols.errors import DataError
 
@@ -22,7 +22,7 @@ def data(tmp_path, monkeypatch):
 
 @pytest.fixture
 def toy(mvtec_folder, data):
-    return prepare.adopt(mvtec_folder, "toy", data)
+    return data_folder.adopt(mvtec_folder, "toy", data)
 
 
 def cut(manifest):
@@ -45,7 +45,7 @@ def test_a_manifest_cut_at_the_end_of_a_line_is_not_ready(toy, data, capsys):
     cut(toy.folder / MANIFEST)
     assert listed(capsys)["toy"] == "damaged"
     with pytest.raises(DataError, match=r"manifest.csv is damaged, .*remove the folder and prepare or adopt toy again"):
-        prepare.open_dataset(data, "toy")
+        data_folder.open_dataset(data, "toy")
     assert status(["run", "--suite", "general", "--dataset", "toy", "--method", "kdad", "--recipe", "quick"]) == 2
     assert "manifest.csv is damaged" in capsys.readouterr().err
 
@@ -61,22 +61,22 @@ def test_a_manifest_cut_at_the_end_of_a_line_is_not_ready(toy, data, capsys):
 def test_any_other_change_of_a_manifest_is_damage_too(toy, data, change):
     path = toy.folder / MANIFEST
     path.write_text(change(path.read_text()))
-    assert prepare.state(data, "toy") == "damaged"
+    assert data_folder.state(data, "toy") == "damaged"
 
 
 @pytest.mark.parametrize("left", [b"", b"torn", b"\xff" * 70])
 def test_a_damaged_digest_is_not_passed_over(toy, data, left):
     (toy.folder / SEAL).write_bytes(left)
-    assert prepare.state(data, "toy") == "damaged"
+    assert data_folder.state(data, "toy") == "damaged"
 
 
 def test_a_folder_of_an_older_version_is_read_and_sealed_once_it_is_verified(toy, data, capsys):
     (toy.folder / SEAL).unlink()
-    assert prepare.open_dataset(data, "toy") == toy
+    assert data_folder.open_dataset(data, "toy") == toy
     assert status(["data", "verify", "toy"]) == 0
     assert "digest of its manifest" in capsys.readouterr().out
     cut(toy.folder / MANIFEST)
-    assert prepare.state(data, "toy") == "damaged"
+    assert data_folder.state(data, "toy") == "damaged"
 
 
 def test_a_cut_manifest_of_an_older_version_is_found_by_verify_and_not_sealed(toy, capsys):
@@ -89,18 +89,18 @@ def test_a_cut_manifest_of_an_older_version_is_found_by_verify_and_not_sealed(to
 
 def test_preparing_again_mends_it(data, made_up_sets, tmp_path):
     source = made_up.plain_release(tmp_path / "release")
-    plain = prepare.prepare(data, "plain", source)
+    plain = data_folder.prepare(data, "plain", source)
     cut(plain.folder / MANIFEST)
-    assert prepare.state(data, "plain") == "damaged"
-    assert prepare.prepare(data, "plain", source) == plain
-    assert prepare.state(data, "plain") == "ready"
+    assert data_folder.state(data, "plain") == "damaged"
+    assert data_folder.prepare(data, "plain", source) == plain
+    assert data_folder.state(data, "plain") == "ready"
 
 
 def test_a_set_that_prepares_itself_does_so_again_and_says_why(elpv, data):
     shutil.copytree(elpv.folder, data / "elpv", symlinks=True)
     said = []
-    prepare.open_dataset(data, "elpv", notify=said.append)
+    data_folder.open_dataset(data, "elpv", notify=said.append)
     assert said == []
     cut(data / "elpv" / MANIFEST)
-    assert prepare.open_dataset(data, "elpv", notify=said.append).fingerprint == elpv.fingerprint
+    assert data_folder.open_dataset(data, "elpv", notify=said.append).fingerprint == elpv.fingerprint
     assert said == [f"preparing elpv in {data / 'elpv'}, where it is damaged"]

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from protocols.catalogue.data_folder import adopt
+from protocols.catalogue.near_duplicates import near_duplicates
 from protocols.datasets.manifest import Dataset, build
 from protocols.errors import DataError
-from protocols.near_duplicates import near_duplicates
-from protocols.prepare import adopt
 from protocols.splits import leakage
 
 Make = Callable[..., Dataset]
@@ -64,7 +64,7 @@ def test_near_codes_are_joined_through_chains_and_across_blocks(
             / f"{number:03d}.png"
         )
         path.parent.mkdir(parents=True, exist_ok=True)
-        Image.fromarray(np.full((1, 1, 3), (number // 256, number % 256, 0), dtype=np.uint8)).save(path)
+        Image.fromarray(np.full((4, 4, 3), (number // 256, number % 256, 0), dtype=np.uint8)).save(path)
     many = adopt(source, "many", tmp_path / "data")
 
     def phash(image: Image.Image) -> str:

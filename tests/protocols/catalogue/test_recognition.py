@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from preparing import prepared, raw
 
-from protocols import recognition
+from protocols.catalogue import recognition
 from protocols.datasets import registry
 from protocols.datasets.info import DatasetInfo, KnownRelease
 from protocols.datasets.manifest import Dataset, Row, build

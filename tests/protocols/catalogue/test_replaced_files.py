@@ -7,15 +7,15 @@ import made_up
 import numpy as np
 import pytest
 
-from protocols import prepare
+from protocols.catalogue import data_folder
+from protocols.catalogue.replaced import refuse_replaced
 from protocols.datasets.manifest import read
 from protocols.errors import DataError
-from protocols.replaced import refuse_replaced
 
 
 @pytest.fixture
 def toy(mvtec_folder, tmp_path):
-    return prepare.adopt(mvtec_folder, "toy", tmp_path / "data")
+    return data_folder.adopt(mvtec_folder, "toy", tmp_path / "data")
 
 
 @pytest.fixture
@@ -103,7 +103,7 @@ def test_a_copy_of_the_folder_is_looked_at_by_itself(toy, look, tmp_path):
 
 
 def test_pixels_of_an_array_set_count_as_files(tmp_path, made_up_sets, look):
-    digits = prepare.prepare(tmp_path / "data", "digits", made_up.digits_release(tmp_path / "release"))
+    digits = data_folder.prepare(tmp_path / "data", "digits", made_up.digits_release(tmp_path / "release"))
     assert [look(digits), look(digits)] == [60, 0]
     path = digits.folder / "images.npy"
     pixels = np.load(path)
@@ -117,7 +117,7 @@ def test_pixels_of_an_array_set_count_as_files(tmp_path, made_up_sets, look):
 
 
 def test_pieces_of_photographs_are_compared_by_their_pixels(tmp_path, made_up_sets, look):
-    tiles = prepare.prepare(tmp_path / "data", "tiles", made_up.tiles_release(tmp_path / "release"))
+    tiles = data_folder.prepare(tmp_path / "data", "tiles", made_up.tiles_release(tmp_path / "release"))
     assert [look(tiles), look(tiles)] == [18, 0]
     shutil.copy(tiles.folder / "000_0.png", tiles.folder / "001_1.png")
     with pytest.raises(DataError, match=r"1 of 18 images of tiles .*001_1.png is not the image"):

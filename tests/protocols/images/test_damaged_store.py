@@ -6,15 +6,15 @@ import shutil
 
 import numpy as np
 import pytest
-from protocols.images.store import ImageStore
 
-from protocols import prepare
+from protocols.catalogue import data_folder
 from protocols.errors import DataError
+from protocols.images.store import ImageStore
 
 
 @pytest.fixture
 def dataset(mvtec_folder, tmp_path):
-    return prepare.adopt(mvtec_folder, "toy", tmp_path / "data")
+    return data_folder.adopt(mvtec_folder, "toy", tmp_path / "data")
 
 
 @pytest.fixture

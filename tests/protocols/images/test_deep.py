@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from protocols import prepare, verify
+from protocols.catalogue import data_folder, verify
 from protocols.datasets.manifest import Dataset
 from protocols.errors import DataError
 from protocols.images import decode
@@ -27,7 +27,9 @@ def folder(root: Path, values: Values, form: str = "png") -> Path:
 
 
 def adopted(source: Path, said: list[str] | None = None) -> Dataset:
-    dataset = prepare.adopt(source, "mine", source.parent / "data", notify=(said if said is not None else []).append)
+    dataset = data_folder.adopt(
+        source, "mine", source.parent / "data", notify=(said if said is not None else []).append
+    )
     assert verify.differences(dataset) == []
     return dataset
 

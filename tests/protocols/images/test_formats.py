@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import EpsImagePlugin, Image
 
-from protocols import prepare, verify
+from protocols.catalogue import data_folder, verify
 from protocols.errors import DataError
 from protocols.images import decode
 
@@ -51,19 +51,19 @@ def test_any_other_format_is_refused_and_no_program_is_started(form: str, starte
 def test_postscript_under_another_name_is_refused_when_adopted_and_when_verified(
     tmp_path: Path, mvtec_folder: Path, started: list[object]
 ) -> None:
-    dataset = prepare.adopt(mvtec_folder, "own", tmp_path / "data")
+    dataset = data_folder.adopt(mvtec_folder, "own", tmp_path / "data")
     odd = mvtec_folder / "test/color/000.png"
     odd.write_bytes(POSTSCRIPT)
     assert [line for line in verify.differences(dataset) if "000.png is not a readable image" in line]
     with pytest.raises(DataError, match=r"000\.png is not a readable image .*replace or remove the file"):
-        prepare.adopt(mvtec_folder, "other", tmp_path / "data")
+        data_folder.adopt(mvtec_folder, "other", tmp_path / "data")
     assert not started
 
 
 def test_a_file_of_gigabytes_is_not_read(tmp_path: Path, mvtec_folder: Path, save_image: Callable[..., Path]) -> None:
-    dataset = prepare.adopt(mvtec_folder, "own", tmp_path / "data")
+    dataset = data_folder.adopt(mvtec_folder, "own", tmp_path / "data")
     with (mvtec_folder / "test/color/000.png").open("r+b") as file:
         file.truncate(9 << 30)
     assert [line for line in verify.differences(dataset) if "000.png has 9216 MiB" in line]
     with pytest.raises(DataError, match=r"000\.png has 9216 MiB, more than an image file may have: replace or remove"):
-        prepare.adopt(mvtec_folder, "other", tmp_path / "data")
+        data_folder.adopt(mvtec_folder, "other", tmp_path / "data")

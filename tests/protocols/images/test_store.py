@@ -8,17 +8,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from protocols.images.store import Images, ImageStore
 
-from protocols import prepare
+from protocols.catalogue import data_folder
 from protocols.datasets.manifest import Dataset
 from protocols.errors import DataError
 from protocols.images.array_file import ARRAY
+from protocols.images.store import Images, ImageStore
 
 
 @pytest.fixture
 def dataset(mvtec_folder: Path, tmp_path: Path) -> Dataset:
-    return prepare.adopt(mvtec_folder, "toy", tmp_path / "data")
+    return data_folder.adopt(mvtec_folder, "toy", tmp_path / "data")
 
 
 @pytest.fixture
@@ -78,7 +78,7 @@ def test_colour_datasets_have_three_channels_throughout(
     mvtec_folder: Path, tmp_path: Path, cache: Path, save_image: Callable[..., Path]
 ) -> None:
     save_image(mvtec_folder / "test/color/009.png", 9, mode="RGB")
-    dataset = prepare.adopt(mvtec_folder, "toy", tmp_path / "data")
+    dataset = data_folder.adopt(mvtec_folder, "toy", tmp_path / "data")
     images = everything(ImageStore.open(dataset, size=8, cache_dir=cache), dataset)
     assert images.channels == 3
     grey = images.one(images.ids.index("train/good/000.png"))
@@ -90,7 +90,7 @@ def test_without_resize_images_keep_their_sizes(
     mvtec_folder: Path, tmp_path: Path, cache: Path, save_image: Callable[..., Path]
 ) -> None:
     save_image(mvtec_folder / "test/color/009.png", 9, size=(5, 4))
-    dataset = prepare.adopt(mvtec_folder, "toy", tmp_path / "data")
+    dataset = data_folder.adopt(mvtec_folder, "toy", tmp_path / "data")
     store = ImageStore.open(dataset, size=0, resize="none", cache_dir=cache)
     images = everything(store, dataset)
     assert images.size == 0
@@ -124,7 +124,7 @@ def test_size_and_resize_and_content_have_stores_of_their_own(
     dataset: Dataset, mvtec_folder: Path, tmp_path: Path, cache: Path, save_image: Callable[..., Path]
 ) -> None:
     save_image(mvtec_folder / "test/color/009.png", 9)
-    other = prepare.adopt(mvtec_folder, "other", tmp_path / "data")
+    other = data_folder.adopt(mvtec_folder, "other", tmp_path / "data")
     for data, size, resize in [
         (dataset, 8, "squash"),
         (dataset, 9, "squash"),

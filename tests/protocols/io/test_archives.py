@@ -11,7 +11,7 @@ from pathlib import Path
 import made_up
 import pytest
 
-from protocols import prepare
+from protocols.catalogue import data_folder
 from protocols.errors import DataError
 from protocols.io.archives import Limits, check, unpack
 
@@ -215,8 +215,8 @@ def packed(kind: str, source: Path, target: Path) -> Path:
 @pytest.mark.parametrize("kind", ["zip", "tar", "tar.gz", "tar.xz"])
 def test_an_archive_gives_the_manifest_of_its_folder(tmp_path: Path, kind: str) -> None:
     source = made_up.plain_release(tmp_path / "deep" / "er" / "release")
-    folder = prepare.prepare(tmp_path / "one", "plain", source)
-    archived = prepare.prepare(tmp_path / "two", "plain", packed(kind, tmp_path / "deep", tmp_path))
+    folder = data_folder.prepare(tmp_path / "one", "plain", source)
+    archived = data_folder.prepare(tmp_path / "two", "plain", packed(kind, tmp_path / "deep", tmp_path))
     assert archived.rows == folder.rows
     assert all(not archived.path(row).is_symlink() and archived.path(row).stat().st_nlink == 1 for row in archived.rows)
     hidden = [path.name for path in (tmp_path / "two").iterdir() if path.name != "plain"]
@@ -229,7 +229,7 @@ def test_a_refused_archive_leaves_the_prepared_folder_as_it_was(tmp_path: Path, 
     source = made_up.plain_release(tmp_path / "release")
     data_dir = tmp_path / "data"
     if prepared_before:
-        prepare.prepare(data_dir, "plain", source)
+        data_folder.prepare(data_dir, "plain", source)
     before = {path: path.read_bytes() for path in sorted(data_dir.rglob("*")) if path.is_file()}
     members = [(path.relative_to(source).as_posix(), path.read_bytes()) for path in sorted(source.rglob("*.png"))]
     for archive in (
@@ -237,7 +237,7 @@ def test_a_refused_archive_leaves_the_prepared_folder_as_it_was(tmp_path: Path, 
         tarred(tmp_path / "r.tar.gz", [*members, ("/evil.png", b"")]),
     ):
         with pytest.raises(DataError, match=r"evil\.png"):
-            prepare.prepare(data_dir, "plain", archive)
+            data_folder.prepare(data_dir, "plain", archive)
     after = {path: path.read_bytes() for path in sorted(data_dir.rglob("*")) if path.is_file()}
     assert {path: data for path, data in after.items() if path.suffix != ".lock"} == {
         path: data for path, data in before.items() if path.suffix != ".lock"

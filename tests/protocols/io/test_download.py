@@ -10,7 +10,7 @@ from typing import ClassVar
 import made_up
 import pytest
 
-from protocols import prepare
+from protocols.catalogue import data_folder
 from protocols.datasets import registry
 from protocols.errors import DataError
 from protocols.io import download
@@ -195,12 +195,12 @@ def test_nothing_is_fetched_unless_asked_and_what_was_fetched_is_used(
     monkeypatch.setattr(registry, "infos", lambda: known | {"plain": offered})
     data_dir = tmp_path / "data"
     with pytest.raises(DataError, match=r"plain needs its release: .*'bench data prepare plain --download' fetch 3 kB"):
-        prepare.prepare(data_dir, "plain")
+        data_folder.prepare(data_dir, "plain")
     assert server.asked == []
-    first = prepare.prepare(data_dir, "plain", download=True)
+    first = data_folder.prepare(data_dir, "plain", download=True)
     assert len(first.rows) == 12
     assert (data_dir / ".downloads" / "plain" / "plain.zip").is_file()
-    assert prepare.prepared(data_dir) == ["plain"]
+    assert data_folder.prepared(data_dir) == ["plain"]
     shutil.rmtree(first.folder)
-    assert prepare.prepare(data_dir, "plain") == first
+    assert data_folder.prepare(data_dir, "plain") == first
     assert len(server.asked) == 1

@@ -8,7 +8,7 @@ from PIL import Image
 from preparing import prepared, raw
 from releases import aitex_release, mask, noise, save
 
-from protocols import verify
+from protocols.catalogue import verify
 from protocols.datasets.manifest import Dataset
 from protocols.errors import DataError
 from protocols.preparations import aitex

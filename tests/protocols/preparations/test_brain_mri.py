@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from preparing import prepared, raw
 
-from protocols import recognition, verify
+from protocols.catalogue import recognition, verify
 from protocols.datasets import registry
 from protocols.datasets.manifest import Dataset
 from protocols.errors import DataError

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from preparing import prepared, raw
 
-from protocols import verify
+from protocols.catalogue import verify
 from protocols.datasets.manifest import Dataset
 from protocols.errors import DataError
 from protocols.splits.split import draw

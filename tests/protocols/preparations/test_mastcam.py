@@ -8,7 +8,7 @@ from PIL import Image
 from preparing import prepared
 from releases import mastcam_frame, mastcam_release
 
-from protocols import verify
+from protocols.catalogue import verify
 from protocols.datasets import registry
 from protocols.errors import DataError
 from protocols.preparations import mastcam

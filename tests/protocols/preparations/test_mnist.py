@@ -8,7 +8,7 @@ import numpy.typing as npt
 import pytest
 from preparing import prepared, raw
 
-from protocols import recognition
+from protocols.catalogue import recognition
 from protocols.datasets import registry
 from protocols.errors import DataError
 from protocols.preparations import mnist

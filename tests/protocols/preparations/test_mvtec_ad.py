@@ -6,7 +6,7 @@ import pytest
 from preparing import prepared, raw
 from releases import mask, mvtec_category, noise, save
 
-from protocols import verify
+from protocols.catalogue import verify
 from protocols.errors import DataError
 from protocols.preparations import mvtec_ad
 

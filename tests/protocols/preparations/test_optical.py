@@ -7,7 +7,7 @@ import pytest
 from preparing import prepared
 from releases import mask, noise, optical_release, save
 
-from protocols import verify
+from protocols.catalogue import verify
 from protocols.errors import DataError
 from protocols.preparations import optical
 from protocols.splits.split import draw

@@ -10,7 +10,7 @@ from PIL import Image
 from preparing import prepared, raw
 from releases import noise, save, sdd_release
 
-from protocols import verify
+from protocols.catalogue import verify
 from protocols.datasets.manifest import Dataset
 from protocols.errors import DataError
 from protocols.splits.draw.ranking import ranked

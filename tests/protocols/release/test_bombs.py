@@ -11,7 +11,7 @@ import made_up
 import pytest
 
 from benchmark.cli import status
-from protocols import prepare
+from protocols.catalogue import data_folder
 from protocols.errors import DataError
 from protocols.io import archives
 from protocols.io.archives import Limits
@@ -129,7 +129,7 @@ def test_an_archive_in_the_archive_is_named_and_the_hidden_folder_is_not(tmp_pat
         file.writestr("readme.txt", "unpack me")
         file.writestr("data/pictures.zip", inner.getvalue())
     with pytest.raises(DataError) as refused:
-        prepare.prepare(tmp_path / "data", "plain", archive)
+        data_folder.prepare(tmp_path / "data", "plain", archive)
     assert f"it holds the archive {archive}/data/pictures.zip" in str(refused.value)
     assert ".partial" not in str(refused.value)
 
@@ -141,7 +141,7 @@ def test_what_is_wrong_in_an_archive_is_said_of_the_archive(tmp_path: Path) -> N
         file.writestr("good/000.png", b"no image")
         file.writestr("bad/000.png", b"no image")
     with pytest.raises(DataError, match=rf"{archive}/(good|bad)/000\.png is not a readable image"):
-        prepare.prepare(tmp_path / "data", "plain", archive)
+        data_folder.prepare(tmp_path / "data", "plain", archive)
 
 
 @pytest.mark.parametrize("text", ["a = " + "[" * 5000, "a = " + "{b = " * 5000])
@@ -156,7 +156,7 @@ def test_a_suite_that_is_too_deep_is_one_sentence(tmp_path: Path, text: str, cap
 @pytest.mark.usefixtures("made_up_sets")
 def test_json_that_is_too_deep_does_not_stop_a_preparation(tmp_path: Path) -> None:
     source = made_up.plain_release(tmp_path / "release")
-    first = prepare.prepare(tmp_path / "data", "plain", source)
+    first = data_folder.prepare(tmp_path / "data", "plain", source)
     (first.folder / "source.json").write_text("[" * 100_000)
-    assert prepare.prepare(tmp_path / "data", "plain", source) == first
+    assert data_folder.prepare(tmp_path / "data", "plain", source) == first
     assert len((first.folder / "source.json").read_text()) < 1000

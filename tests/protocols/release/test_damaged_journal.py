@@ -1,6 +1,6 @@
 """What an interrupted preparation noted is taken up only where it is as it was written."""
 
-from protocols.journal import Journal
+from protocols.release.resume import Journal
 
 FOUND = ["0" * 64, [8, 8, 3, None]]
 

@@ -5,13 +5,13 @@ from pathlib import Path
 
 import pytest
 
-from protocols import prepare
+from protocols.catalogue import data_folder
 
 Save = Callable[..., Path]
 
 
 def adopted(source: Path, layout: str, said: list[str]) -> tuple[set[str], int]:
-    dataset = prepare.adopt(source, "mine", source.parent / "data", layout=layout, notify=said.append)
+    dataset = data_folder.adopt(source, "mine", source.parent / "data", layout=layout, notify=said.append)
     return set(dataset.labels), len(dataset.rows)
 
 

@@ -11,11 +11,11 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
+from protocols.catalogue.verify import array_trouble, difference
 from protocols.datasets.manifest import ARRAY, Dataset, Row
 from protocols.errors import DataError
 from protocols.images import decode
 from protocols.io.parallel import parallel
-from protocols.verify import array_trouble, difference
 
 NOTES = "files"
 """The folder of the cache in which is kept what files looked like when they were found right, one note a dataset."""

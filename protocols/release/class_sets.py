@@ -3,8 +3,8 @@
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
-from protocols.building import ArrayImage
 from protocols.errors import DataError
+from protocols.release.builder import ArrayImage
 
 
 def indices(count: int) -> tuple[str, ...]:

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from protocols import prepare, verify
+from protocols.catalogue import data_folder, verify
 from protocols.errors import DataError
 from protocols.splits import split as splits
 
@@ -21,11 +21,11 @@ def class_folders(tmp_path: Path, save_image: Callable[..., Path]) -> Path:
 
 
 def adopt(source: Path, data_dir: Path) -> object:
-    return prepare.adopt(source, "mine", data_dir, layout="class_folders")
+    return data_folder.adopt(source, "mine", data_dir, layout="class_folders")
 
 
 def test_folders_are_classes_and_the_rules_draw_the_split(class_folders: Path, tmp_path: Path) -> None:
-    dataset = prepare.adopt(class_folders, "mine", tmp_path / "data", layout="class_folders")
+    dataset = data_folder.adopt(class_folders, "mine", tmp_path / "data", layout="class_folders")
     assert dataset.labels == ("big_crack", "hole")
     assert dataset.row("Big Crack/0.png").label == "big_crack"
     assert {row.split for row in dataset.rows} == {""}
@@ -36,7 +36,7 @@ def test_folders_are_classes_and_the_rules_draw_the_split(class_folders: Path, t
 
 def test_the_normal_folder_may_be_called_good(class_folders: Path, tmp_path: Path) -> None:
     (class_folders / "normal").rename(class_folders / "Good")
-    dataset = prepare.adopt(class_folders, "mine", tmp_path / "data", layout="class_folders")
+    dataset = data_folder.adopt(class_folders, "mine", tmp_path / "data", layout="class_folders")
     assert dataset.row("Good/0.png").label == "normal"
 
 
@@ -73,4 +73,4 @@ def test_only_normal_images_are_refused(class_folders: Path, tmp_path: Path) -> 
 
 def test_an_unknown_layout_gets_a_near_miss(class_folders: Path, tmp_path: Path) -> None:
     with pytest.raises(DataError, match="there is no layout 'class_folder': did you mean 'class_folders'"):
-        prepare.adopt(class_folders, "mine", tmp_path / "data", layout="class_folder")
+        data_folder.adopt(class_folders, "mine", tmp_path / "data", layout="class_folder")

@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
-    from protocols.journal import Journal
-    from protocols.raw import RawImage
+    from protocols.release.image_files import RawImage
+    from protocols.release.resume import Journal
 
 _BLOCK = 16 << 20
 
@@ -85,7 +85,7 @@ class Building:
         Raises:
             DataError: two images of one id, or a file that cannot be read or decoded.
         """
-        from protocols.raw import conversions, inspect, place
+        from protocols.release.image_files import conversions, inspect, place
 
         listed = list(images)
         seen = inspect(listed, self.jobs, verify=verify, journal=self.journal, count=self._count)
@@ -153,8 +153,8 @@ class Building:
             self.progress(self.name, done, total)
 
     def _cut(self, source: Path, cut: Callable[[Path], Sequence[Piece]], call: int) -> list[Row]:
-        from protocols.layouts import IMAGE_SUFFIXES
-        from protocols.raw import form
+        from protocols.release.image_files import form
+        from protocols.release.release_files import IMAGE_SUFFIXES
 
         rows = self._pieces(source, cut, call)
         if source.suffix.lower() in IMAGE_SUFFIXES:
@@ -162,7 +162,7 @@ class Building:
         return rows
 
     def _pieces(self, source: Path, cut: Callable[[Path], Sequence[Piece]], call: int) -> list[Row]:
-        from protocols.raw import named
+        from protocols.release.image_files import named
 
         if self.journal is None:
             with named(source):

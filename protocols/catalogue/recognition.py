@@ -3,11 +3,11 @@
 from collections import Counter
 from collections.abc import Iterator, Mapping
 
+from protocols.catalogue.publish import forms
 from protocols.datasets.info import DatasetInfo, KnownRelease
 from protocols.datasets.manifest import Dataset, Row
 from protocols.datasets.naming import NORMAL, base_id
 from protocols.splits import fingerprints
-from protocols.workshop import forms
 
 UNKNOWN = "release not recognised"
 

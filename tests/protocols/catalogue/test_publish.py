@@ -8,7 +8,7 @@ from pathlib import Path
 import made_up
 import pytest
 
-from protocols import prepare, verify, workshop
+from protocols.catalogue import data_folder, publish, verify
 from protocols.datasets.manifest import MANIFEST, Dataset
 from protocols.errors import DataError
 
@@ -26,20 +26,20 @@ def visible(data_dir: Path) -> list[str]:
 
 def test_files_that_do_not_change_are_links_to_the_release(data_dir: Path, tmp_path: Path) -> None:
     source = made_up.plain_release(tmp_path / "release")
-    dataset = prepare.prepare(data_dir, "plain", source)
+    dataset = data_folder.prepare(data_dir, "plain", source)
     assert len(dataset.rows) == 12
     assert all(dataset.path(row).resolve() == (source / row.id).resolve() for row in dataset.rows)
-    assert prepare.open_dataset(data_dir, "plain") == dataset
+    assert data_folder.open_dataset(data_dir, "plain") == dataset
     assert verify.differences(dataset) == []
     assert visible(data_dir) == ["plain"]
 
 
 def test_a_variant_is_a_dataset_of_its_own(data_dir: Path, tmp_path: Path) -> None:
     source = made_up.plain_release(tmp_path / "release")
-    dataset = prepare.prepare(data_dir, "plain@good_only", source)
+    dataset = data_folder.prepare(data_dir, "plain@good_only", source)
     assert (dataset.name, dataset.folder.name, len(dataset.rows)) == ("plain@good_only", "plain@good_only", 8)
-    assert prepare.open_dataset(data_dir, "plain@good_only") == dataset
-    assert prepare.state(data_dir, "plain") == "absent"
+    assert data_folder.open_dataset(data_dir, "plain@good_only") == dataset
+    assert data_folder.state(data_dir, "plain") == "absent"
 
 
 @pytest.mark.parametrize(
@@ -53,9 +53,9 @@ def test_a_variant_is_a_dataset_of_its_own(data_dir: Path, tmp_path: Path) -> No
 )
 def test_an_unknown_name_or_variant_gets_a_near_miss(data_dir: Path, tmp_path: Path, name: str, problem: str) -> None:
     for attempt in (
-        lambda: prepare.prepare(data_dir, name, tmp_path),
-        lambda: prepare.open_dataset(data_dir, name),
-        lambda: prepare.known(name, data_dir),
+        lambda: data_folder.prepare(data_dir, name, tmp_path),
+        lambda: data_folder.open_dataset(data_dir, name),
+        lambda: data_folder.known(name, data_dir),
     ):
         with pytest.raises(DataError, match=problem):
             attempt()
@@ -65,9 +65,9 @@ def test_an_unknown_name_or_variant_gets_a_near_miss(data_dir: Path, tmp_path: P
 def test_without_a_source_it_is_said_where_to_get_one(data_dir: Path) -> None:
     said = "get it from https://example.org/made-up, then 'bench data prepare plain --source DIR_OR_ARCHIVE'$"
     with pytest.raises(DataError, match=f"plain needs its release: {said}"):
-        prepare.prepare(data_dir, "plain")
+        data_folder.prepare(data_dir, "plain")
     with pytest.raises(DataError, match=f"plain has no address that is free to fetch from: {said}"):
-        prepare.prepare(data_dir, "plain", download=True)
+        data_folder.prepare(data_dir, "plain", download=True)
 
 
 def shapes(folder: Path, save_image: Callable[..., Path], names: tuple[str, ...]) -> Path:
@@ -83,18 +83,18 @@ def test_a_family_is_prepared_as_its_members_that_are_there(
     data_dir: Path, tmp_path: Path, save_image: Callable[..., Path]
 ) -> None:
     release = shapes(tmp_path / "raw" / "shapes_1.0", save_image, ("circles", "squares"))
-    made = prepare.prepare_all(data_dir, "shapes", tmp_path / "raw")
+    made = data_folder.prepare_all(data_dir, "shapes", tmp_path / "raw")
     assert [dataset.name for dataset in made] == ["circles", "squares"]
     assert visible(data_dir) == ["circles", "squares"]
-    assert prepare.open_all(data_dir, "shapes") == made
+    assert data_folder.open_all(data_dir, "shapes") == made
     shutil.rmtree(release / "circles")
-    (alone,) = prepare.prepare_all(tmp_path / "other", "shapes", tmp_path / "raw")
+    (alone,) = data_folder.prepare_all(tmp_path / "other", "shapes", tmp_path / "raw")
     assert alone.rows == made[1].rows
-    assert prepare.open_all(tmp_path / "other", "shapes") == [alone]
+    assert data_folder.open_all(tmp_path / "other", "shapes") == [alone]
     with pytest.raises(DataError, match=r"holds no folder of shapes \(circles, squares\): give the folder"):
-        prepare.prepare_all(data_dir, "shapes", made_up.plain_release(tmp_path / "plain"))
+        data_folder.prepare_all(data_dir, "shapes", made_up.plain_release(tmp_path / "plain"))
     with pytest.raises(DataError, match="shapes is a family of datasets: choose one of them, such as circles"):
-        prepare.open_dataset(data_dir, "shapes")
+        data_folder.open_dataset(data_dir, "shapes")
 
 
 def test_a_family_from_an_archive_gives_the_same_and_is_unpacked_once(
@@ -108,14 +108,14 @@ def test_a_family_from_an_archive_gives_the_same_and_is_unpacked_once(
         if what.startswith("unpacking") and done == total:
             unpacked.append(what)
 
-    made = prepare.prepare_all(data_dir, "shapes", archive, progress=progress)
-    again = prepare.prepare_all(data_dir, "shapes", archive, progress=progress)
+    made = data_folder.prepare_all(data_dir, "shapes", archive, progress=progress)
+    again = data_folder.prepare_all(data_dir, "shapes", archive, progress=progress)
     assert made == again
     assert len(set(unpacked)) == 1
     seen = len(unpacked)
-    plain = prepare.prepare_all(tmp_path / "plain", "shapes", release)
+    plain = data_folder.prepare_all(tmp_path / "plain", "shapes", release)
     assert [dataset.rows for dataset in plain] == [dataset.rows for dataset in made]
-    prepare.prepare_all(data_dir, "shapes", archive, progress=progress)
+    data_folder.prepare_all(data_dir, "shapes", archive, progress=progress)
     assert len(unpacked) == seen
 
 
@@ -125,7 +125,7 @@ def test_one_bad_image_refuses_the_whole_family(
     release = shapes(tmp_path / "raw", save_image, ("circles", "squares"))
     (release / "squares/test/dot/1.png").write_bytes(b"")
     with pytest.raises(DataError, match=r"squares/test/dot/1.png is empty"):
-        prepare.prepare_all(data_dir, "shapes", release)
+        data_folder.prepare_all(data_dir, "shapes", release)
     assert visible(data_dir) == []
 
 
@@ -135,57 +135,57 @@ def inode(dataset: Dataset) -> int:
 
 def test_preparing_again_changes_nothing_unless_a_file_is_gone(data_dir: Path, tmp_path: Path) -> None:
     source = made_up.tiles_release(tmp_path / "release")
-    first = prepare.prepare(data_dir, "tiles", source)
+    first = data_folder.prepare(data_dir, "tiles", source)
     before = inode(first)
-    assert prepare.prepare(data_dir, "tiles", source) == first
+    assert data_folder.prepare(data_dir, "tiles", source) == first
     assert inode(first) == before
     (first.folder / "003_1.png").unlink()
     assert verify.differences(first) != []
-    assert prepare.prepare(data_dir, "tiles", source) == first
+    assert data_folder.prepare(data_dir, "tiles", source) == first
     assert verify.differences(first) == []
 
 
 def test_the_same_images_from_elsewhere_renew_the_links(data_dir: Path, tmp_path: Path) -> None:
     source = made_up.plain_release(tmp_path / "release")
-    first = prepare.prepare(data_dir, "plain", source)
+    first = data_folder.prepare(data_dir, "plain", source)
     moved = Path(shutil.copytree(source, tmp_path / "moved"))
-    assert prepare.prepare(data_dir, "plain", moved) == first
+    assert data_folder.prepare(data_dir, "plain", moved) == first
     assert first.path(first.rows[0]).resolve().is_relative_to(moved)
 
 
 def test_other_images_under_a_taken_name_are_refused(data_dir: Path, tmp_path: Path) -> None:
-    first = prepare.prepare(data_dir, "plain", made_up.plain_release(tmp_path / "release"))
+    first = data_folder.prepare(data_dir, "plain", made_up.plain_release(tmp_path / "release"))
     other = made_up.plain_release(tmp_path / "other", normals=9)
     with pytest.raises(DataError, match=r"plain holds other images than .*/other: remove it, then prepare plain again"):
-        prepare.prepare(data_dir, "plain", other)
-    assert prepare.open_dataset(data_dir, "plain") == first
+        data_folder.prepare(data_dir, "plain", other)
+    assert data_folder.open_dataset(data_dir, "plain") == first
     assert visible(data_dir) == ["plain"]
 
 
 def test_a_manifest_that_cannot_be_read_is_replaced(data_dir: Path, tmp_path: Path) -> None:
     source = made_up.plain_release(tmp_path / "release")
-    first = prepare.prepare(data_dir, "plain", source)
+    first = data_folder.prepare(data_dir, "plain", source)
     (first.folder / MANIFEST).write_text("torn")
-    assert prepare.state(data_dir, "plain") == "damaged"
-    assert prepare.prepare(data_dir, "plain", source) == first
+    assert data_folder.state(data_dir, "plain") == "damaged"
+    assert data_folder.prepare(data_dir, "plain", source) == first
 
 
 def test_a_foreign_folder_is_left_alone(data_dir: Path, tmp_path: Path) -> None:
     (data_dir / "plain").mkdir(parents=True)
     (data_dir / "plain" / "mine.txt").write_text("precious")
     with pytest.raises(DataError, match="is no prepared dataset: move it elsewhere"):
-        prepare.prepare(data_dir, "plain", made_up.plain_release(tmp_path / "release"))
+        data_folder.prepare(data_dir, "plain", made_up.plain_release(tmp_path / "release"))
     assert (data_dir / "plain" / "mine.txt").read_text() == "precious"
 
 
 def test_other_code_is_another_preparation(data_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     source = made_up.tiles_release(tmp_path / "release")
-    first = prepare.prepare(data_dir, "tiles", source)
+    first = data_folder.prepare(data_dir, "tiles", source)
     changed = tmp_path / "changed.py"
     changed.write_bytes(Path(made_up.__file__).read_bytes() + b"\n")
     before = inode(first)
     monkeypatch.setattr(sys.modules["made_up"], "__file__", str(changed))
-    assert prepare.prepare(data_dir, "tiles", source) == first
+    assert data_folder.prepare(data_dir, "tiles", source) == first
     assert inode(first) != before
 
 
@@ -201,13 +201,13 @@ def start(data_dir: Path, installed: Path, name: str, source: Path, **environmen
 
 def test_what_was_cut_before_a_kill_is_not_cut_again(data_dir: Path, made_up_sets: Path, tmp_path: Path) -> None:
     source = made_up.tiles_release(tmp_path / "release", strips=12)
-    undisturbed = prepare.prepare(tmp_path / "undisturbed", "tiles", source)
+    undisturbed = data_folder.prepare(tmp_path / "undisturbed", "tiles", source)
     for cuts in (9, 3):  # after eight strips that were cut, then after two more of the four others
         killed = start(data_dir, made_up_sets, "tiles", source, MADE_UP_KILL=str(cuts))
         killed.communicate()
         assert killed.returncode == -9
-        assert prepare.prepared(data_dir) == []
-        assert prepare.state(data_dir, "tiles") == "absent"
+        assert data_folder.prepared(data_dir) == []
+        assert data_folder.state(data_dir, "tiles") == "absent"
     (journal,) = data_dir.glob(".tiles.*.partial/tiles.*/journal.jsonl")
     assert len(journal.read_text().splitlines()) == 10
     last = start(data_dir, made_up_sets, "tiles", source, MADE_UP_KILL="3")
@@ -216,7 +216,7 @@ def test_what_was_cut_before_a_kill_is_not_cut_again(data_dir: Path, made_up_set
     assert err.startswith("tiles: release not recognised, since it has 6 images of 'hole' where the release has 3")
     assert out.startswith("tiles: 36 images in ")
     assert (data_dir / "tiles" / MANIFEST).read_bytes() == (undisturbed.folder / MANIFEST).read_bytes()
-    assert verify.differences(prepare.open_dataset(data_dir, "tiles")) == []
+    assert verify.differences(data_folder.open_dataset(data_dir, "tiles")) == []
     assert visible(data_dir) == ["tiles"]
 
 
@@ -225,7 +225,10 @@ def test_a_release_that_changed_since_the_kill_is_read_anew(data_dir: Path, made
     start(data_dir, made_up_sets, "tiles", source, MADE_UP_KILL="5").communicate()
     first = source / "strips" / "000.png"
     shutil.copyfile(source / "strips" / "001.png", first)
-    assert prepare.prepare(data_dir, "tiles", source).rows == prepare.prepare(tmp_path / "new", "tiles", source).rows
+    assert (
+        data_folder.prepare(data_dir, "tiles", source).rows
+        == data_folder.prepare(tmp_path / "new", "tiles", source).rows
+    )
     assert visible(data_dir) == ["tiles"]
 
 
@@ -259,7 +262,7 @@ def test_killed_anywhere_twice_a_preparation_gives_the_same_bytes(
 
 
 def test_killed_anywhere_twice_a_store_has_the_same_bytes(data_dir: Path, made_up_sets: Path, tmp_path: Path) -> None:
-    dataset = prepare.prepare(data_dir, "plain", made_up.plain_release(tmp_path / "release"))
+    dataset = data_folder.prepare(data_dir, "plain", made_up.plain_release(tmp_path / "release"))
     told = stories(made_up_sets, "stored", tmp_path / "cache", 4, dataset.folder, 8)
     assert len(told) >= 4
     assert all(story["same"] and story["left"] == [] for story in told)
@@ -270,7 +273,7 @@ def test_a_second_process_waits_says_so_and_finds_the_work_done(
     data_dir: Path, made_up_sets: Path, tmp_path: Path
 ) -> None:
     source = made_up.tiles_release(tmp_path / "release")
-    with workshop.claimed(data_dir / "tiles", "BENCH_DATA"):
+    with publish.claimed(data_dir / "tiles", "BENCH_DATA"):
         waiting = [start(data_dir, made_up_sets, "tiles", source) for _ in range(2)]
         for process in waiting:
             assert process.stderr is not None

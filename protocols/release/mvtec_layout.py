@@ -3,11 +3,11 @@
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from protocols import layouts, masks
 from protocols.datasets.naming import NORMAL, canonical_id, snake_case
 from protocols.errors import DataError
 from protocols.io.archives import is_litter
-from protocols.raw import RawImage, refuse_equal_ids
+from protocols.release import masks, release_files
+from protocols.release.image_files import RawImage, refuse_equal_ids
 
 GOOD = "good"
 
@@ -36,8 +36,8 @@ def scan(
             raise DataError(f"{classes[label]} and {folder} are both the class '{label}': rename one of them")
         name = GOOD if label == NORMAL else folder.name
         images += [
-            RawImage(canonical_id(f"{split}/{name}/{file.name}"), layouts.check_file(file, root), label, split)
-            for file in masks.without(layouts.only_images(folder), notify)
+            RawImage(canonical_id(f"{split}/{name}/{file.name}"), release_files.check_file(file, root), label, split)
+            for file in masks.without(release_files.only_images(folder), notify)
         ]
     if len(classes) == 1:
         raise DataError(f"{test} holds no anomaly class: put anomalies into a folder beside {GOOD}")
@@ -49,11 +49,11 @@ def _halves(source: Path) -> tuple[Path, Path]:
     """The folders `train/good` and `test`."""
     for needed in (("train", GOOD), ("test",), ("test", GOOD)):
         if _below(source, *needed) is None:
-            inner = [folder for folder in layouts.folders(source) if _below(folder, "train", GOOD)]
+            inner = [folder for folder in release_files.folders(source) if _below(folder, "train", GOOD)]
             step = f"did you mean {inner[0]}?" if inner else "give a folder in the layout of MVTec AD"
             raise DataError(f"{source} has no folder {'/'.join(needed)}: {step}")
-    train, test = layouts.entry(source, "train"), layouts.entry(source, "test")
-    good = layouts.entry(train, GOOD)
+    train, test = release_files.entry(source, "train"), release_files.entry(source, "test")
+    good = release_files.entry(train, GOOD)
     for entry in _entries(train, f"the folder {GOOD}"):
         if entry != good:
             raise DataError(f"{entry} is not {GOOD}, the only folder that train may hold: move it away")
@@ -63,9 +63,9 @@ def _halves(source: Path) -> tuple[Path, Path]:
 def _below(folder: Path, *names: str) -> Path | None:
     """The folder of these names below another, in any case, or None."""
     for name in names:
-        if name.lower() not in (inner.name.lower() for inner in layouts.folders(folder)):
+        if name.lower() not in (inner.name.lower() for inner in release_files.folders(folder)):
             return None
-        folder = layouts.entry(folder, name)
+        folder = release_files.entry(folder, name)
     return folder
 
 

@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from protocols import split_export
+from protocols.catalogue import export
+from protocols.catalogue.data_folder import adopt
 from protocols.datasets.manifest import Dataset, Row, build
 from protocols.errors import DataError
-from protocols.prepare import adopt
 from protocols.splits import split as splits
 
 Make = Callable[..., Dataset]
@@ -76,7 +76,7 @@ def hard(dataset: Dataset) -> splits.Split:
 
 def test_csv_has_a_line_for_every_image_in_the_lists_order(carpet: Dataset) -> None:
     split = hard(carpet)
-    lines = read(split_export.csv_text(split, carpet))
+    lines = read(export.csv_text(split, carpet))
     assert tuple(lines[0]) == ("id", "file", "position", "label", "side", "list", "shot")
     for name in split.fingerprints:
         assert tuple(line["id"] for line in lines if line["list"] == name) == getattr(split, name)
@@ -90,13 +90,13 @@ def test_csv_has_a_line_for_every_image_in_the_lists_order(carpet: Dataset) -> N
 
 
 def test_csv_has_plain_line_ends(carpet: Dataset) -> None:
-    assert "\r" not in split_export.csv_text(hard(carpet), carpet)
+    assert "\r" not in export.csv_text(hard(carpet), carpet)
 
 
 @pytest.mark.parametrize("symbolic", [False, True])
 def test_torchvision_finds_the_same_images_on_each_side(carpet: Dataset, tmp_path: Path, symbolic: bool) -> None:
     split = hard(carpet)
-    split_export.write_tree(split, carpet, tmp_path / "out", symbolic=symbolic)
+    export.write_tree(split, carpet, tmp_path / "out", symbolic=symbolic)
     assert contents(tmp_path / "out" / "carpet" / "train") == {"good": expected(carpet, split.train_normal)}
     metal = tuple(id_ for id_ in split.test_anomaly if "metal" in id_)
     colour = tuple(id_ for id_ in split.test_anomaly if "color" in id_)
@@ -108,7 +108,7 @@ def test_torchvision_finds_the_same_images_on_each_side(carpet: Dataset, tmp_pat
     labelled = tmp_path / "out" / "labelled-anomalies"
     assert contents(labelled) == {"cut": expected(carpet, split.train_anomaly)}
     raw = carpet.path(carpet.row(split.train_normal[0])).resolve()
-    name = split_export.file_name(split.train_normal[0])
+    name = export.file_name(split.train_normal[0])
     link = tmp_path / "out" / "carpet" / "train" / "good" / name
     assert link.is_symlink() == symbolic
     assert link.samefile(raw) == symbolic
@@ -116,7 +116,7 @@ def test_torchvision_finds_the_same_images_on_each_side(carpet: Dataset, tmp_pat
 
 def test_the_tree_says_which_file_is_which_image_and_how_it_was_drawn(carpet: Dataset, tmp_path: Path) -> None:
     split = hard(carpet)
-    split_export.write_tree(split, carpet, tmp_path / "out")
+    export.write_tree(split, carpet, tmp_path / "out")
     lines = read((tmp_path / "out" / "split.csv").read_text())
     for line in lines:
         data = (tmp_path / "out" / line["path"]).read_bytes()
@@ -130,14 +130,14 @@ def test_the_tree_says_which_file_is_which_image_and_how_it_was_drawn(carpet: Da
 
 def test_unlabelled_anomalies_are_among_the_good_ones(carpet: Dataset, tmp_path: Path) -> None:
     split = splits.draw(carpet, "general", split_seed=0, shots=1, options={"contamination": 0.3})
-    split_export.write_tree(split, carpet, tmp_path / "out")
+    export.write_tree(split, carpet, tmp_path / "out")
     assert contents(tmp_path / "out" / "carpet" / "train") == {"good": expected(carpet, split.train_normal)}
     assert len(split.train_normal) == 5
 
 
 def test_an_array_set_becomes_png_files(array_set: Dataset, tmp_path: Path) -> None:
     split = splits.draw(array_set, "labelled_share", split_seed=0, normal_class="1", gamma="0.20")
-    split_export.write_tree(split, array_set, tmp_path / "out")
+    export.write_tree(split, array_set, tmp_path / "out")
     lines = read((tmp_path / "out" / "split.csv").read_text())
     assert len(lines) == 10 + 3 + 20
     for line in lines:
@@ -151,7 +151,7 @@ def test_an_array_set_becomes_png_files(array_set: Dataset, tmp_path: Path) -> N
 
 def test_masks_stand_beside_the_test_anomalies_in_their_sizes(carpet: Dataset, tmp_path: Path) -> None:
     split = hard(carpet)
-    split_export.write_tree(split, carpet, tmp_path / "out", masks=True)
+    export.write_tree(split, carpet, tmp_path / "out", masks=True)
     root = tmp_path / "out" / "carpet"
     images = sorted(
         path.relative_to(root / "test") for path in (root / "test").rglob("*.png") if "good" not in path.parts
@@ -176,7 +176,7 @@ def test_names_are_made_of_the_id_alone_and_never_collide() -> None:
         "/",
         "x" * 300,
     ]
-    names = [split_export.file_name(id_) for id_ in ids]
+    names = [export.file_name(id_) for id_ in ids]
     assert len({name.lower() for name in names}) == len(ids)
     assert names[0] == f"a_b-{hashlib.sha256(b'a/b.png').hexdigest()[:12]}.png"
     for name in names:
@@ -192,7 +192,7 @@ def test_a_class_that_would_pass_for_good_gets_another_folder(carpet: Dataset, t
     rows = [dataclasses.replace(row, label=odd.get(row.label, row.label)) for row in carpet.rows]
     dataset = build("carpet", carpet.folder, rows)
     split = splits.draw(dataset, "general", split_seed=0, shots=1)
-    split_export.write_tree(split, dataset, tmp_path / "out")
+    export.write_tree(split, dataset, tmp_path / "out")
     assert contents(tmp_path / "out" / "carpet" / "test")["good"] == expected(dataset, split.test_normal)
     assert {path.name for path in tmp_path.iterdir()} == {"raw", "data", "out"}
 
@@ -200,13 +200,13 @@ def test_a_class_that_would_pass_for_good_gets_another_folder(carpet: Dataset, t
 def test_a_folder_that_is_not_empty_is_refused_and_left_alone(carpet: Dataset, tmp_path: Path) -> None:
     target = tmp_path / "out"
     target.mkdir()
-    split_export.write_tree(hard(carpet), carpet, target)
+    export.write_tree(hard(carpet), carpet, target)
     before = sorted(target.rglob("*"))
     with pytest.raises(DataError, match="is not empty: give a new or an empty folder"):
-        split_export.write_tree(hard(carpet), carpet, target)
+        export.write_tree(hard(carpet), carpet, target)
     assert sorted(target.rglob("*")) == before
     with pytest.raises(DataError, match="is not empty"):
-        split_export.write_tree(hard(carpet), carpet, target / "split.csv")
+        export.write_tree(hard(carpet), carpet, target / "split.csv")
 
 
 def test_an_image_that_is_gone_leaves_nothing_behind(carpet: Dataset, tmp_path: Path) -> None:
@@ -214,14 +214,14 @@ def test_an_image_that_is_gone_leaves_nothing_behind(carpet: Dataset, tmp_path: 
     gone = carpet.path(carpet.row(split.test_anomaly[-1]))
     gone.unlink()
     with pytest.raises(DataError, match="is gone: see 'bench data verify carpet'"):
-        split_export.write_tree(split, carpet, tmp_path / "out")
+        export.write_tree(split, carpet, tmp_path / "out")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["data", "raw"]
 
 
 def test_what_is_done_to_exported_images_does_not_reach_the_release(carpet: Dataset, tmp_path: Path) -> None:
     split = hard(carpet)
     before = {row.id: carpet.path(row).read_bytes() for row in carpet.rows}
-    split_export.write_tree(split, carpet, tmp_path / "out")
+    export.write_tree(split, carpet, tmp_path / "out")
     for path in (tmp_path / "out").rglob("*.png"):
         assert (path.stat().st_nlink, path.is_symlink()) == (1, False)
         path.write_bytes(b"")

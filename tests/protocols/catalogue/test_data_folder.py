@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from protocols import prepare, verify
+from protocols.catalogue import data_folder, verify
 from protocols.datasets import registry
 from protocols.datasets.manifest import MANIFEST, Dataset
 from protocols.errors import DataError
@@ -46,8 +46,8 @@ def installed_elpv(small_elpv: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_elpv_prepares_itself_from_its_package_without_importing_it(tmp_path: Path, installed_elpv: Path) -> None:
     said: list[str] = []
     data_dir = tmp_path / "data"
-    assert prepare.state(data_dir, "elpv") == "embedded"
-    dataset = prepare.open_dataset(data_dir, "elpv", notify=said.append)
+    assert data_folder.state(data_dir, "elpv") == "embedded"
+    dataset = data_folder.open_dataset(data_dir, "elpv", notify=said.append)
     assert [(row.id, row.label, row.split) for row in dataset.rows] == [
         ("images/cell0001.png", "normal", ""),
         ("images/cell0004.png", "poly", ""),
@@ -55,19 +55,19 @@ def test_elpv_prepares_itself_from_its_package_without_importing_it(tmp_path: Pa
     ]
     assert (data_dir / "elpv/images/cell0001.png").resolve() == (installed_elpv / "images/cell0001.png").resolve()
     assert said == [f"preparing elpv in {data_dir / 'elpv'}"]
-    assert prepare.state(data_dir, "elpv") == "ready"
-    assert prepare.open_dataset(data_dir, "elpv", notify=said.append) == dataset
+    assert data_folder.state(data_dir, "elpv") == "ready"
+    assert data_folder.open_dataset(data_dir, "elpv", notify=said.append) == dataset
     assert len(said) == 1
-    assert prepare.prepared(data_dir) == ["elpv"]
+    assert data_folder.prepared(data_dir) == ["elpv"]
 
 
 def test_elpv_prepares_itself_again_where_its_links_lead_nowhere(tmp_path: Path, installed_elpv: Path) -> None:
     data_dir = tmp_path / "data"
-    first = prepare.open_dataset(data_dir, "elpv")
+    first = data_folder.open_dataset(data_dir, "elpv")
     (data_dir / "elpv/images/cell0001.png").unlink()
     (data_dir / "elpv/images/cell0001.png").symlink_to(tmp_path / "gone.png")
-    assert prepare.state(data_dir, "elpv") == "damaged"
-    assert prepare.open_dataset(data_dir, "elpv") == first
+    assert data_folder.state(data_dir, "elpv") == "damaged"
+    assert data_folder.open_dataset(data_dir, "elpv") == first
     assert verify.differences(first) == []
 
 
@@ -76,34 +76,34 @@ def test_a_folder_that_is_no_prepared_dataset_is_never_replaced(tmp_path: Path, 
     mine.parent.mkdir(parents=True)
     mine.write_text("precious")
     with pytest.raises(DataError, match="is no prepared dataset: move it elsewhere"):
-        prepare.open_dataset(tmp_path / "data", "elpv")
+        data_folder.open_dataset(tmp_path / "data", "elpv")
     assert mine.read_text() == "precious"
 
 
 def test_a_missing_package_is_named_with_the_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     with pytest.raises(DataError, match=r"pip install 'swanbench\[elpv\]'"):
-        prepare.open_dataset(tmp_path / "data", "elpv")
-    assert prepare.prepared(tmp_path / "data") == []
+        data_folder.open_dataset(tmp_path / "data", "elpv")
+    assert data_folder.prepared(tmp_path / "data") == []
 
 
 def test_a_release_with_a_damaged_label_file_leaves_nothing(tmp_path: Path, installed_elpv: Path) -> None:
     (installed_elpv / "labels.csv").write_text("images/cell0001.png half mono\n")
     with pytest.raises(DataError, match=r"cannot read .*labels.csv"):
-        prepare.open_dataset(tmp_path / "data", "elpv")
+        data_folder.open_dataset(tmp_path / "data", "elpv")
     assert [path.name for path in (tmp_path / "data").iterdir()] == [".elpv.lock"]
 
 
 def test_a_release_folder_can_be_given(tmp_path: Path, small_elpv: Path) -> None:
-    assert len(prepare.prepare(tmp_path / "data", "elpv", small_elpv).rows) == 3
+    assert len(data_folder.prepare(tmp_path / "data", "elpv", small_elpv).rows) == 3
 
 
 def test_a_known_dataset_that_is_not_there_says_where_to_get_it(tmp_path: Path) -> None:
-    assert prepare.state(tmp_path, "carpet") == "absent"
+    assert data_folder.state(tmp_path, "carpet") == "absent"
     with pytest.raises(
         DataError, match=r"carpet is not in .*mvtec.com.*bench data prepare carpet --source DIR_OR_ARCHIVE"
     ):
-        prepare.open_dataset(tmp_path, "carpet")
+        data_folder.open_dataset(tmp_path, "carpet")
 
 
 @pytest.mark.parametrize(
@@ -111,22 +111,22 @@ def test_a_known_dataset_that_is_not_there_says_where_to_get_it(tmp_path: Path) 
 )
 def test_an_unknown_dataset_gets_a_near_miss(tmp_path: Path, name: str, hint: str) -> None:
     with pytest.raises(DataError, match=f"there is no dataset '{name}': {hint}"):
-        prepare.open_dataset(tmp_path, name)
+        data_folder.open_dataset(tmp_path, name)
 
 
 def test_what_has_no_preparation_says_how_to_adopt_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     infos = registry.infos()
     monkeypatch.setattr(registry, "infos", lambda: infos | {"aitex": replace(infos["aitex"], prepare=None)})
     with pytest.raises(DataError, match="bench data adopt DIR --name aitex"):
-        prepare.prepare(tmp_path, "aitex", tmp_path)
+        data_folder.prepare(tmp_path, "aitex", tmp_path)
     with pytest.raises(DataError, match="there is no dataset 'aitec': did you mean 'aitex'"):
-        prepare.prepare(tmp_path, "aitec", tmp_path)
+        data_folder.prepare(tmp_path, "aitec", tmp_path)
 
 
 def test_a_data_folder_that_cannot_be_written_is_named(tmp_path: Path, installed_elpv: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(DataError, match=r"cannot write in .*file.*: set BENCH_DATA to another folder"):
-        prepare.open_dataset(tmp_path / "file", "elpv")
+        data_folder.open_dataset(tmp_path / "file", "elpv")
 
 
 PREPARE = """
@@ -164,16 +164,16 @@ def test_a_killed_preparation_is_never_taken_for_finished_and_is_cleared(tmp_pat
     arguments = [sys.executable, "-c", KILLED, str(data_dir), str(installed_elpv.parents[1])]
     assert subprocess.run(arguments, check=False).returncode == -9
     assert [path for path in data_dir.iterdir() if path.suffix == ".tmp"]
-    assert prepare.state(data_dir, "elpv") == "embedded"
-    assert prepare.prepared(data_dir) == []
-    prepare.open_dataset(data_dir, "elpv")
+    assert data_folder.state(data_dir, "elpv") == "embedded"
+    assert data_folder.prepared(data_dir) == []
+    data_folder.open_dataset(data_dir, "elpv")
     assert sorted(path.name for path in data_dir.iterdir()) == [".elpv.lock", "elpv"]
 
 
 def test_a_copied_data_folder_gives_the_same_dataset(tmp_path: Path, installed_elpv: Path) -> None:
-    dataset = prepare.open_dataset(tmp_path / "data", "elpv")
+    dataset = data_folder.open_dataset(tmp_path / "data", "elpv")
     shutil.copytree(tmp_path / "data", tmp_path / "copy")
-    copy = prepare.open_dataset(tmp_path / "copy", "elpv")
+    copy = data_folder.open_dataset(tmp_path / "copy", "elpv")
     assert copy.fingerprint == dataset.fingerprint
     assert (tmp_path / "copy/elpv" / MANIFEST).read_bytes() == (tmp_path / "data/elpv" / MANIFEST).read_bytes()
     assert verify.differences(copy) == []
@@ -182,7 +182,7 @@ def test_a_copied_data_folder_gives_the_same_dataset(tmp_path: Path, installed_e
 def test_verify_names_each_file_that_is_not_what_the_manifest_says(
     tmp_path: Path, installed_elpv: Path, save_image: Callable[..., Path]
 ) -> None:
-    dataset: Dataset = prepare.open_dataset(tmp_path / "data", "elpv")
+    dataset: Dataset = data_folder.open_dataset(tmp_path / "data", "elpv")
     save_image(installed_elpv / "images/cell0001.png", 99)
     (installed_elpv / "images/cell0004.png").write_bytes(b"")
     (installed_elpv / "images/cell0005.png").unlink()

@@ -5,10 +5,10 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
+from protocols.catalogue.publish import SOURCE
 from protocols.datasets.manifest import ARRAY, MANIFEST, SEAL, Dataset, Row, pixels_digest
 from protocols.images import decode
 from protocols.io.parallel import default_jobs, parallel
-from protocols.workshop import SOURCE
 
 _OWN = {MANIFEST, SEAL, SOURCE}
 

@@ -9,13 +9,13 @@ from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from protocols.building import encoded
 from protocols.datasets.manifest import Row, pixels_digest
 from protocols.errors import DataError
 from protocols.images import decode, deep
 from protocols.io.atomic_folders import take
 from protocols.io.parallel import Count, parallel
-from protocols.journal import Journal
+from protocols.release.builder import encoded
+from protocols.release.resume import Journal
 
 _SHORTEST = 2
 _TURNED = "with an EXIF orientation", "left as they are stored, not turned"

@@ -4,9 +4,9 @@ from pathlib import Path
 import made_up
 import pytest
 
-from protocols import prepare
+from protocols.catalogue import data_folder
 from protocols.errors import DataError
-from protocols.release import recognise, unpack
+from protocols.release.source import recognise, unpack
 
 
 def test_a_source_that_is_not_there_is_named(tmp_path: Path) -> None:
@@ -102,7 +102,9 @@ def test_an_archive_that_is_done_is_not_unpacked_again(tmp_path: Path) -> None:
     counted: list[str] = []
 
     def prepared() -> int:
-        prepare.prepare(tmp_path / "data", "plain", archive, progress=lambda what, done, total: counted.append(what))
+        data_folder.prepare(
+            tmp_path / "data", "plain", archive, progress=lambda what, done, total: counted.append(what)
+        )
         return counted.count("unpacking r.tar.gz")
 
     first = prepared()

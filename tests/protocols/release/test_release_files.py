@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from protocols.errors import DataError
-from protocols.layouts import entry, files, find_root, folders, named, only_images
+from protocols.release.release_files import entry, files, find_root, folders, named, only_images
 
 
 def filled(root: Path, *paths: str) -> Path:

@@ -13,14 +13,14 @@ import made_up
 import numpy as np
 import pytest
 from PIL import Image
-from protocols.images.store import ImageStore
 
-from protocols import prepare, verify
-from protocols.building import ArrayImage, Building, Piece
+from protocols.catalogue import data_folder, verify
 from protocols.datasets.manifest import ARRAY, Dataset, build
 from protocols.errors import DataError
-from protocols.journal import Journal
-from protocols.raw import RawImage
+from protocols.images.store import ImageStore
+from protocols.release.builder import ArrayImage, Building, Piece
+from protocols.release.image_files import RawImage
+from protocols.release.resume import Journal
 
 
 @pytest.fixture
@@ -39,7 +39,7 @@ def cutter(calls: list[Path]) -> Callable[[Path], Sequence[Piece]]:
     """Cuts an image into left and right; keeps which were asked for."""
 
     def cut(path: Path) -> Sequence[Piece]:
-        from protocols.raw import pixels
+        from protocols.release.image_files import pixels
 
         calls.append(path)
         image = pixels(path)
@@ -203,7 +203,7 @@ def test_a_release_that_is_missing_is_asked_for(building: Building) -> None:
 @pytest.fixture
 def digits(made_up_sets: Path, tmp_path: Path) -> Dataset:
     release = made_up.digits_release(tmp_path / "digits")
-    return prepare.prepare(tmp_path / "data", "digits", release)
+    return data_folder.prepare(tmp_path / "data", "digits", release)
 
 
 def test_an_array_set_keeps_its_images_in_the_order_of_the_manifest(digits: Dataset, tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from pathlib import Path, PurePosixPath
 
 from protocols.datasets.manifest import Dataset, Row
 from protocols.errors import DataError
-from protocols.mvtec_layout import GOOD
+from protocols.release.mvtec_layout import GOOD
 from protocols.splits.split import Split
 from protocols.text import csv_cell
 

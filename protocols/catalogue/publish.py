@@ -11,7 +11,6 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from protocols.building import Building
 from protocols.datasets.info import DatasetInfo, Prepare
 from protocols.datasets.manifest import MANIFEST, Dataset, build, read, write
 from protocols.datasets.naming import base_id
@@ -19,11 +18,12 @@ from protocols.datasets.registry import is_guest
 from protocols.errors import DataError, MissingError
 from protocols.io.atomic_folders import claimed, fresh
 from protocols.io.parallel import Progress
-from protocols.journal import Journal
 from protocols.plugins import PluginError, guest
+from protocols.release.builder import Building
+from protocols.release.resume import Journal
 
 if TYPE_CHECKING:
-    from protocols.release import Release
+    from protocols.release.source import Release
 
 Notify = Callable[[str], None]
 
@@ -114,7 +114,7 @@ def from_release(
     Raises:
         DataError: the release is not what it should be, or other images have a name already.
     """
-    from protocols.release import unpack
+    from protocols.release.source import unpack
 
     with claimed(data_dir / name, VARIABLE, notify), _partial(data_dir, name, release.key) as partial:
         made = _made_before(data_dir, targets, release)
@@ -289,7 +289,7 @@ def _in_words_of(release: "Release", folder: Path) -> Iterator[None]:
     """Let errors name the source, not the folder into which it was unpacked; where something is missing, also an
     archive that lies in it unopened.
     """
-    from protocols.release import inner_archive
+    from protocols.release.source import inner_archive
 
     try:
         yield

@@ -4,13 +4,13 @@ from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import Literal
 
+from protocols.catalogue.publish import VARIABLE, Target, embedded, from_release, note_source, refuse_other, usable
 from protocols.datasets import registry
 from protocols.datasets.manifest import MANIFEST, Dataset, build, read, write
 from protocols.datasets.naming import base_id, check_dataset_id, near_miss
 from protocols.errors import DataError
 from protocols.io.atomic_folders import claimed, fresh
 from protocols.io.parallel import Progress
-from protocols.workshop import VARIABLE, Target, embedded, from_release, note_source, refuse_other, usable
 
 State = Literal["ready", "damaged", "embedded", "absent"]
 Notify = Callable[[str], None]
@@ -135,7 +135,7 @@ def prepare_all(
             have the name already; the data folder's datasets are then as they were before.
     """
     from protocols.io.parallel import default_jobs
-    from protocols.release import recognise
+    from protocols.release.source import recognise
 
     notify, progress, jobs = notify or _quiet, progress or _uncounted, jobs or default_jobs()
     wanted = targets(name)
@@ -164,15 +164,15 @@ def adopt(
     Links in it are followed wherever they lead. Grey images of 16 bits that leave high bytes unused are scaled into
     files of their own (`protocols.images.deep`).
 
-    `layout`: `mvtec` (`protocols.mvtec_layout`) or `class_folders` (`protocols.class_folders`). Every image is decoded
-    once. Adopting the same images again changes nothing.
+    `layout`: `mvtec` (`protocols.release.mvtec_layout`) or `class_folders` (`protocols.release.class_folders`). Every
+    image is decoded once. Adopting the same images again changes nothing.
 
     Raises:
         DataError: the name, the layout or an image cannot be used, or other images have that name already; the data
             folder is then as it was before.
     """
-    from protocols import class_folders, mvtec_layout, raw
     from protocols.io.parallel import default_jobs
+    from protocols.release import class_folders, image_files, mvtec_layout
 
     scans = {"mvtec": mvtec_layout.scan, "class_folders": class_folders.scan}
     if layout not in scans:
@@ -194,9 +194,9 @@ def adopt(
         if progress is not None:
             progress(name, done, total)
 
-    seen = raw.inspect(images, jobs or default_jobs(), verify=True, count=count)
+    seen = image_files.inspect(images, jobs or default_jobs(), verify=True, count=count)
     dataset = build(name, folder, [one.row for one in seen])
-    for sentence in raw.conversions(seen):
+    for sentence in image_files.conversions(seen):
         notify(f"{name}: {sentence}")
     refuse_other(folder, dataset, source)
     with claimed(folder, VARIABLE, notify):
@@ -205,7 +205,7 @@ def adopt(
         if there is not None:
             return there
         with fresh(folder) as building:
-            raw.place(seen, building, move=False)
+            image_files.place(seen, building, move=False)
             write(dataset, building)
             note_source(building, source.absolute(), {one.header.form for one in seen})
     return dataset

@@ -1,0 +1,1 @@
+"""The data folder: preparing datasets there, verifying them, and taking splits out of it for other code."""
