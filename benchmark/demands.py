@@ -10,11 +10,11 @@ from benchmark.names import near
 from benchmark.settings import folders
 from reports.faults import Fault
 from reports.required import Required
-from results import reference, scan
+from results import reference
 from results.errors import ResultsError
+from results.maintenance.twins import disagreements
 from results.record import Record
-from results.scan import Seen
-from results.twins import disagreements
+from results.store import ReadRecord, read_record_lines, read_records
 
 PUBLISHED = "published"
 
@@ -41,7 +41,7 @@ def references(against: str) -> References:
     if against == REFERENCE:
         return References(tuple(reference.records()))
     if path.is_dir():
-        return _read(seen for _, seen in scan.records(path))
+        return _read(seen for _, seen in read_records(path))
     if not path.is_file():
         hint = near(against, (PUBLISHED, REFERENCE))
         raise BenchError(f"--against {against}: neither published, nor reference, nor a file or folder of runs{hint}")
@@ -72,7 +72,7 @@ def required(path: Path) -> Required:
         return Required(lines=lines)
     found = References(())
     if lines or path.is_dir():
-        found = _read((seen for _, seen in scan.records(path)) if path.is_dir() else _lines(path, "--require"))
+        found = _read((seen for _, seen in read_records(path)) if path.is_dir() else _lines(path, "--require"))
     for fault in found.unreadable:
         raise BenchError(f"--require {fault.name} {fault.reason}: {form}")
     if not found.records:
@@ -95,14 +95,14 @@ def unread(places: Sequence[Path], records: Iterable[Record]) -> list[Fault]:
     ]
 
 
-def _lines(path: Path, option: str) -> Iterable[Seen]:
+def _lines(path: Path, option: str) -> Iterable[ReadRecord]:
     try:
-        return list(scan.lines(path))
+        return list(read_record_lines(path))
     except ResultsError as error:
         raise BenchError(f"{option} {path}: {error}") from error
 
 
-def _read(found: Iterable[Seen]) -> References:
+def _read(found: Iterable[ReadRecord]) -> References:
     seen = list(found)
     return References(
         records=tuple(one.record for one in seen if one.record),

@@ -9,10 +9,11 @@ from benchmark.options import each_once
 from benchmark.settings import folders
 from methods.params import ParamValue, assignment
 from protocols.splits.draw.ranking import list_fingerprint
-from results import reference, verification
+from results import reference
+from results.maintenance import verification
+from results.maintenance.twins import disagreements
 from results.record import Record
 from results.store import Store
-from results.twins import disagreements
 
 REFERENCE = "reference"
 

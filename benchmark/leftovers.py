@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmark.settings import Folders
-from results import scan
-from results.locks import is_locked
+from results.files import disk_size
+from results.locks import is_at_work, is_locked
+from results.maintenance.removal import Item, item, remove
 from results.record import Record
-from results.removal import Item, item, remove
-from results.store import Store
+from results.store import Store, read_records
 
 OLD_SECONDS = 3600.0
 """A write takes seconds; what a writer left may go when it is this old and the writer is dead."""
@@ -53,7 +53,7 @@ def find(where: Folders, *, stores: bool = False, fits: bool = False) -> Leftove
 
 def clear(one: Item, where: Folders) -> str | None:
     """Remove an item; the reason where it is left instead. Raises ResultsError where it cannot be removed."""
-    if one.kind == STORE and (scan.is_at_work(where.results) or _is_mapped(one.files[0])):
+    if one.kind == STORE and (is_at_work(where.results) or _is_mapped(one.files[0])):
         return "a process uses it"
     return remove(one)
 
@@ -83,7 +83,7 @@ def _image_stores(where: Folders, remarks: list[str], *, every: bool) -> list[It
             text = f"{name} ({reason or 'decoded again when needed'}): {array.folder}"
             found.append(item(STORE, text, array.folder, lock=array.lock))
     used = [one for one in found if _is_mapped(one.files[0])]
-    if found and scan.is_at_work(where.results):
+    if found and is_at_work(where.results):
         used = found
     remarks += [f"left, a process uses it or a fit is at work: {one.kind} {one.name}" for one in used]
     return [one for one in found if one not in used]
@@ -91,7 +91,7 @@ def _image_stores(where: Folders, remarks: list[str], *, every: bool) -> list[It
 
 def _of_fits(store: Store, remarks: list[str], *, every: bool) -> Iterator[Item]:
     """Checkpoints of fits that are done, and kept states that no run can start from."""
-    seen = [(path, each.record) for path, each in scan.records(store.root) if each.record]
+    seen = [(path, each.record) for path, each in read_records(store.root) if each.record]
     yield from _checkpoints(store, seen, remarks)
     folder = store.root / "fits"
     keys = sorted({path.stem for path in folder.glob("[!.]*") if path.suffix in {".pt", ".json"}})
@@ -106,7 +106,7 @@ def _of_fits(store: Store, remarks: list[str], *, every: bool) -> Iterator[Item]
             text = f"{folder / key}.pt ({reason or 'trained again when needed'})"
             yield item(STATE, text, *files, lock=store.lock_path(key))
         else:
-            kept += sum(map(scan.size, files))
+            kept += sum(map(disk_size, files))
     if kept:
         from benchmark.sizes import in_words
 

@@ -13,8 +13,8 @@ from typing import NamedTuple
 from reports.faults import Counterparts, Fault
 from reports.gate import LEAKING
 from reports.measured import Stale, fresh
+from results.maintenance.twins import METRICS
 from results.record import Metrics, Record
-from results.twins import METRICS
 
 TOLERANCE = 0.01
 

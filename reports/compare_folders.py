@@ -7,7 +7,7 @@ from typing import Literal
 from reports.paired import Paired, corrected
 from reports.pairing import ScoresOf, paired_scores
 from reports.table import latest
-from results.differences import SHOWN_DIGITS, differences, of_values, place
+from results.maintenance.differences import SHOWN_DIGITS, differences, of_values, place
 from results.record import Record
 
 State = Literal["equal", "differs", "unscored", "failed"]

@@ -8,7 +8,7 @@ from typing import Literal
 from reports.junit import Case
 from reports.measured import Stale, age, first_line, fresh
 from reports.render import escape_markdown, pipe_table
-from results.differences import differences, place
+from results.maintenance.differences import differences, place
 from results.record import Record
 
 Kind = Literal["absent", "failed", "stale", "other key", "unreadable"]

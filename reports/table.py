@@ -14,9 +14,9 @@ from reports.layout import Layout, Source
 from reports.measured import RECIPES, Measured, Series, Stale, average, fresh, series_of
 from reports.published import Unit, Value
 from reports.verdict import Sample, Verdict, compare
+from results.maintenance.twins import disagreements
 from results.record import Record
 from results.spec import ParamValue
-from results.twins import disagreements
 
 Show = Literal["published", "measured", "both"]
 Measures = Callable[[Record], Collection[str]]

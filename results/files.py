@@ -74,6 +74,20 @@ def read_bounded(path: Path, most: int) -> bytes:
     return data
 
 
+def disk_size(path: Path) -> int:
+    """Bytes of a file, or of all files below a folder; links count themselves, what is gone counts nothing."""
+    if path.is_dir() and not path.is_symlink():
+        return sum(_file_size(Path(parent, file)) for parent, _, files in os.walk(path) for file in files)
+    return _file_size(path)
+
+
+def _file_size(path: Path) -> int:
+    try:
+        return path.lstat().st_size
+    except OSError:
+        return 0
+
+
 def _sync_folder(folder: Path) -> None:
     descriptor = os.open(folder, os.O_RDONLY)
     try:

@@ -89,6 +89,11 @@ def is_locked(lock: Path) -> bool:
     return False
 
 
+def is_at_work(root: Path) -> bool:
+    """Whether any fit of a results folder is claimed by a living process."""
+    return any(is_locked(lock) for lock in (root / "locks").glob("*.lock"))
+
+
 def has_locks(folder: Path) -> bool:
     """Whether the file system of a folder that can be written has locks at all."""
     import tempfile

@@ -10,16 +10,71 @@ import contextlib
 import itertools
 import os
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
-from results import locks, scan
+from results import locks
 from results.errors import ResultsError
 from results.files import make_folder, read_bounded, write_atomic
-from results.record import Record, decode, encode
+from results.record import LARGEST, DamagedRecordError, Record, decode, encode
 
 if TYPE_CHECKING:
     from results.scores import Scores
+
+
+@dataclass(frozen=True)
+class ReadRecord:
+    """A record where it lies, or why it cannot be read: `problem` goes on a sentence that starts with `where`.
+
+    `damaged` is False for a record that a newer version of this project wrote.
+    """
+
+    where: str
+    record: Record | None
+    problem: str = ""
+    damaged: bool = False
+
+
+def read_records(root: Path) -> Iterator[tuple[Path, ReadRecord]]:
+    """The files of records in a folder, sorted by key, with what is in each."""
+    for path in sorted((root / "records").glob("??/*.json")):
+        seen = read_record(path)
+        if seen is not None:
+            yield path, seen
+
+
+def read_record(path: Path) -> ReadRecord | None:
+    """What is in the file of one record; None where there is no such file."""
+    try:
+        data = read_bounded(path, LARGEST)
+    except ResultsError as error:
+        return ReadRecord(str(path), None, str(error), damaged=True)
+    except FileNotFoundError:
+        return ReadRecord(str(path), None, "is a link to nothing", damaged=True) if path.is_symlink() else None
+    except OSError as error:
+        return ReadRecord(str(path), None, f"cannot be read: {error.strerror or error}")
+    seen = _decoded(data, str(path))
+    if seen.record is not None and seen.record.key != path.stem:
+        return ReadRecord(str(path), None, "lies under another key", damaged=True)
+    return seen
+
+
+def read_record_lines(path: Path) -> Iterator[ReadRecord]:
+    """The records of a file as `results.export.lines` writes it, one a line.
+
+    Raises:
+        ResultsError: it cannot be read at all.
+    """
+    try:
+        if not path.is_file():
+            raise ResultsError(f"cannot read {path}: it is no file; give another")
+        with path.open("rb") as handle:
+            for number, line in enumerate(_bounded(handle), 1):
+                if len(line) > LARGEST or line.strip():
+                    yield _decoded(line, f"{path}:{number}")
+    except OSError as error:
+        raise ResultsError(f"cannot read {path}: {error.strerror or error}; give another file") from error
 
 
 class Store:
@@ -65,7 +120,7 @@ class Store:
         Raises:
             ResultsError: there is one that may not be replaced: a newer version wrote it, or it cannot be read now.
         """
-        seen = scan.record(self.record_path(key))
+        seen = read_record(self.record_path(key))
         if seen is None:
             return None
         if seen.record is None and not seen.damaged:
@@ -76,7 +131,7 @@ class Store:
 
     def records(self) -> Iterator[Record]:
         """All readable records, sorted by key; of the others those that are damaged are set aside."""
-        for path, seen in scan.records(self.root):
+        for path, seen in read_records(self.root):
             if seen.record is not None:
                 yield seen.record
             elif seen.damaged:
@@ -103,10 +158,11 @@ class Store:
         Raises:
             ResultsError: there are none that can be read.
         """
-        from results.scores import LARGEST, Scores
+        from results.scores import LARGEST as LARGEST_SCORES
+        from results.scores import Scores
 
         try:
-            return Scores.decode(read_bounded(self.scores_path(key), LARGEST))
+            return Scores.decode(read_bounded(self.scores_path(key), LARGEST_SCORES))
         except (OSError, ValueError, ResultsError) as error:
             raise ResultsError(
                 f"no readable scores of run {key[:8]} in {self.root} ({error}): run it again with --force"
@@ -156,6 +212,23 @@ class Store:
             self._warn(f"record {path} {reason}; it is not counted: remove it or run it again with --force")
         else:
             self._warn(f"record {path} {reason}; set aside as {target}, its run counts as missing")
+
+
+def _bounded(handle: BinaryIO) -> Iterator[bytes]:
+    """The lines of a file; of one that is longer than a record may be, only so much that it is seen to be."""
+    while line := handle.readline(LARGEST + 1):
+        yield line
+        while len(line) > LARGEST and not line.endswith(b"\n"):
+            line = handle.readline(LARGEST + 1)
+
+
+def _decoded(data: bytes, where: str) -> ReadRecord:
+    try:
+        return ReadRecord(where, decode(data))
+    except DamagedRecordError as error:
+        return ReadRecord(where, None, str(error), damaged=True)
+    except ResultsError as error:
+        return ReadRecord(where, None, str(error))
 
 
 def _places(path: Path) -> Iterator[Path]:

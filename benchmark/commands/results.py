@@ -24,9 +24,9 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-    from results.pruning import Found
+    from results.maintenance.pruning import Found
+    from results.maintenance.removal import Item
     from results.record import Record
-    from results.removal import Item
 
 
 @click.group("results", short_help="List, show, explain and verify records; export, merge and prune them.")
@@ -179,7 +179,7 @@ def merge(ctx: click.Context, places: "tuple[Path, ...]", dry_run: bool, results
 
     from benchmark.settings import folders
     from protocols.splits.draw.ranking import list_fingerprint
-    from results import merging, verification
+    from results.maintenance import merging, verification
     from results.store import Store
 
     store = Store(folders(results).results, warn=note)
@@ -214,7 +214,7 @@ def prune(results: "Path | None", dry_run: bool, as_json: bool, **flags: bool) -
     """Remove what no report counts: only the kinds that are named, and nothing of a fit that is at work."""
     from benchmark.measures import versions
     from benchmark.sizes import in_words
-    from results import pruning
+    from results.maintenance import pruning
 
     store = _store(results)
     chosen = [kind for kind in pruning.KINDS if flags[kind]]
@@ -235,7 +235,7 @@ def prune(results: "Path | None", dry_run: bool, as_json: bool, **flags: bool) -
 
 def _pruned(item: "Item", *, dry_run: bool, quiet: bool) -> dict[str, Any]:
     """Remove an item and say so."""
-    from results.removal import remove
+    from results.maintenance.removal import remove
 
     left = None if dry_run else remove(item)
     if left:
@@ -281,7 +281,7 @@ def _counted(states: "Iterable[str]", words: dict[str, str]) -> str:
 
 def _flags(found: "Found") -> str:
     """The kinds that there are to prune, by their flags."""
-    from results.pruning import KINDS
+    from results.maintenance.pruning import KINDS
 
     counts = {kind: len(found.of([kind])) for kind in KINDS}
     return ", ".join(f"--{kind.replace('_', '-')} ({count})" for kind, count in counts.items() if count)

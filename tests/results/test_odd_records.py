@@ -5,10 +5,9 @@ import os
 import msgspec
 import pytest
 
-from results import scan
 from results.errors import ResultsError
 from results.record import LARGEST, SCHEMA, decode, encode
-from results.store import Store
+from results.store import Store, read_record_lines
 
 
 def folder(path, text):
@@ -121,5 +120,5 @@ def test_a_line_longer_than_any_record_costs_no_other_line(tmp_path, record):
     path = tmp_path / "records.jsonl"
     line = msgspec.json.encode(record())
     path.write_bytes(b"\n".join([b" " * (2 * LARGEST + 5) + b"x", line, b"[" * 100_000, line]))
-    problems = [(seen.where.rpartition(":")[2], seen.record is None) for seen in scan.lines(path)]
+    problems = [(seen.where.rpartition(":")[2], seen.record is None) for seen in read_record_lines(path)]
     assert problems == [("1", True), ("2", False), ("3", True), ("4", False)]

@@ -5,7 +5,7 @@ import os
 import numpy as np
 import pytest
 
-from results.merging import Merger
+from results.maintenance.merging import Merger
 from results.record import Counts, Metrics, Record
 from results.scores import Scores
 from results.spec import FitSpec, RunSpec, SplitDefinition

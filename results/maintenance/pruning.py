@@ -5,11 +5,10 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from results import scan
+from results.locks import is_at_work
+from results.maintenance.removal import Item, item
 from results.record import Record
-from results.removal import Item, item
-from results.scan import Seen
-from results.store import Store
+from results.store import ReadRecord, Store, read_records
 
 KINDS = ("failed", "stale", "set_aside", "orphans", "tracebacks")
 """Failed records with their tracebacks; records of an older version of their detector, with their scores; records that
@@ -39,7 +38,7 @@ def find(store: Store, versions: Mapping[str, int], chosen: Collection[str] = ()
     `versions` is the current version of each detector. Orphans and tracebacks are those that there are when the records
     of the `chosen` kinds are gone.
     """
-    seen = list(scan.records(store.root))
+    seen = list(read_records(store.root))
     records = [one for path, each in seen for one in _of_record(store, path, each, versions)]
     going = {one.files[0] for one in records if one.kind in chosen}
     staying = [each for path, each in seen if path not in going]
@@ -62,7 +61,7 @@ def find(store: Store, versions: Mapping[str, int], chosen: Collection[str] = ()
     return Found(tuple(sorted(found, key=lambda one: KINDS.index(one.kind))), tuple(remarks))
 
 
-def _of_record(store: Store, path: Path, seen: Seen, versions: Mapping[str, int]) -> Iterator[Item]:
+def _of_record(store: Store, path: Path, seen: ReadRecord, versions: Mapping[str, int]) -> Iterator[Item]:
     """The item that a record's file is, if it is one."""
     record = seen.record
     if record is None:
@@ -111,7 +110,7 @@ def _young(store: Store, lost: Sequence[Item]) -> list[Item]:
     """Those that were written just now, if somebody is at work in the folder."""
     since = (time.time() - YOUNG_SECONDS) * 1e9
     young = [one for one in lost if one.stamp and one.stamp[1] > since]
-    return young if young and scan.is_at_work(store.root) else []
+    return young if young and is_at_work(store.root) else []
 
 
 def _files(folder: Path, pattern: str) -> list[Path]:

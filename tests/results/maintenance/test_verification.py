@@ -9,11 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.metrics import average_precision_score, roc_auc_score
 
+from results.maintenance.verification import differences, verify
 from results.metrics import recomputed
 from results.record import Counts, Metrics
 from results.scores import Scores
 from results.store import Store
-from results.verification import differences, verify
 
 SCORES = Scores(("b", "a", "c", "d"), ("normal", "mono", "normal", "poly"), np.array([0.25, 0.5, 0.75, 0.75]))
 

@@ -11,7 +11,7 @@ import pytest
 
 from results.errors import ResultsError
 from results.export import lines
-from results.merging import Merger, check
+from results.maintenance.merging import Merger, check
 from results.record import Metrics
 from results.scores import Scores
 from results.store import Store

@@ -5,13 +5,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from results import scan
 from results.errors import ResultsError
 from results.files import read_bounded, write_atomic
 from results.record import Record, encode
-from results.scan import Seen
 from results.scores import LARGEST, Scores
-from results.store import Store
+from results.store import ReadRecord, Store, read_record, read_record_lines
 
 State = Literal["new", "replaced", "completed", "there", "differs", "altered", "unreadable", "busy"]
 TROUBLED: tuple[State, ...] = ("differs", "altered", "unreadable", "busy")
@@ -58,7 +56,7 @@ def check(places: Sequence[Path], target: Path) -> None:
         if place.is_dir():
             fits = any((place / room).is_dir() for room in rooms)
         else:
-            fits = any(seen.record for seen in scan.lines(place))
+            fits = any(seen.record for seen in read_record_lines(place))
         if not fits:
             raise ResultsError(
                 f"{place} holds no records: give a results folder, or what 'bench results export --format jsonl' writes"
@@ -71,7 +69,7 @@ class Merger:
 
     Each record is written after all that belongs to it, under the lock of its fit: a call that is killed leaves whole
     records, and the same call goes on from there. `differences` tells what a record says and its scores do not
-    (`results.verification`): such a record is not brought.
+    (`results.maintenance.verification`): such a record is not brought.
     """
 
     store: Store
@@ -141,7 +139,7 @@ class Merger:
         """The record that the target has, or in a dry run would have; what `Store.get` raises."""
         if not self.dry_run:
             return self.store.get(key)
-        seen = scan.record(self.store.record_path(key))
+        seen = read_record(self.store.record_path(key))
         if seen is not None and seen.record is None and not seen.damaged:
             raise ResultsError(f"record {seen.where} {seen.problem}")
         return self._brought.get(key) or (seen.record if seen else None)
@@ -196,15 +194,15 @@ class Merger:
                 self.store.traceback_path(record.key).unlink(missing_ok=True)
 
 
-def _offered(place: Path) -> Iterator[Seen]:
+def _offered(place: Path) -> Iterator[ReadRecord]:
     if not place.is_dir():
-        yield from scan.lines(place)
+        yield from read_record_lines(place)
         return
     for path in sorted((place / "records").glob("??/*.json")):
         try:
-            seen = scan.record(path) if _is_there(path, place) else None
+            seen = read_record(path) if _is_there(path, place) else None
         except _ForeignError as error:
-            seen = Seen(str(path), None, str(error).removeprefix(f"{path} "))
+            seen = ReadRecord(str(path), None, str(error).removeprefix(f"{path} "))
         if seen is not None:
             yield seen
 

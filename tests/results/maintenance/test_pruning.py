@@ -9,8 +9,8 @@ import msgspec
 import numpy as np
 import pytest
 
-from results.pruning import KINDS, find
-from results.removal import remove
+from results.maintenance.pruning import KINDS, find
+from results.maintenance.removal import remove
 from results.scores import Scores
 from results.store import Store
 

@@ -5,12 +5,11 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-from results import scan
 from results.errors import ResultsError
 from results.metrics import recomputed
 from results.record import Record
 from results.scores import Scores
-from results.store import Store
+from results.store import Store, read_records
 
 ROUNDING = 1e-9
 """Two ways of summing up the same scores differ by less."""
@@ -41,7 +40,7 @@ def verify(store: Store, fingerprint: Fingerprint, words: Callable[[Record], Ite
     `words` tells what else of a record cannot be, `fingerprint` is that of a list of ids.
     """
     there = set()
-    for path, seen in scan.records(store.root):
+    for path, seen in read_records(store.root):
         there.add(path.stem)
         if seen.record is None:
             yield Verified("unreadable", seen.where, (seen.problem,))

@@ -8,7 +8,6 @@ from pathlib import Path
 
 from results.errors import ResultsError
 from results.locks import claim
-from results.scan import size
 
 Stamp = tuple[int, int, int]
 
@@ -31,7 +30,7 @@ class Item:
 
 def item(kind: str, name: str, *files: Path, lock: Path | None = None) -> Item:
     """An item of these files as they are now."""
-    return Item(kind, name, files, sum(map(size, files)), _stamp(files[0]), lock)
+    return Item(kind, name, files, sum(map(disk_size, files)), _stamp(files[0]), lock)
 
 
 def remove(one: Item) -> str | None:

@@ -1,0 +1,1 @@
+"""Work on records that are there: verified, compared, merged, pruned, removed."""
