@@ -6,7 +6,6 @@ from collections.abc import Mapping
 import numpy as np
 import numpy.typing as npt
 import torch
-from protocols.images.store import Images
 from torch import Tensor
 
 from methods.detector import FitContext, TrainData
@@ -22,6 +21,7 @@ from methods.nn.feed import in_batches
 from methods.nn.passes import Passes
 from methods.nn.turns import Turns
 from methods.nn.values import Params, batch_size, flag, integer, number, text
+from protocols.images.store import Images
 
 GENERATOR, VIEW = "generator.", "view."
 SHOWN = 10

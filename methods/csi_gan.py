@@ -6,7 +6,6 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 import numpy.typing as npt
 import torch
-from protocols.images.store import Images
 from torch import Tensor
 
 from methods import measuring
@@ -22,6 +21,7 @@ from methods.nn.passes import Passes
 from methods.nn.turns import Advance, Optimisers
 from methods.nn.values import Params, flag, integer, text
 from methods.nn.views import Dice
+from protocols.images.store import Images
 
 SHOWN = 10
 """Images in a row of a grid."""

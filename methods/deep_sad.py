@@ -5,7 +5,6 @@ import dataclasses
 import numpy as np
 import torch
 import torch.nn.functional as F
-from protocols.images.store import Images
 from torch import Tensor, nn
 
 from methods.detector import FitContext, TrainData
@@ -21,6 +20,7 @@ from methods.nn.precision import autocast, full_precision
 from methods.nn.training import LossTerms, TrainSettings, train
 from methods.nn.values import Params, flag, integer, number, text
 from methods.trunk_precision import precision_at
+from protocols.images.store import Images
 
 REPRESENTATION = 128
 ANOMALY = -1

@@ -12,11 +12,11 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 import torch
-from protocols.images.store import Images
 from torch import nn
 
 from methods.recipe import ParamValue
 from methods.weights import WeightsFile
+from protocols.images.store import Images
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,6 @@ from collections.abc import Callable, Iterable
 
 import torch
 import torch.nn.functional as F
-from protocols.images.store import Images
 from torch import Tensor, nn
 
 from methods.detector import FitContext, TrainData
@@ -18,6 +17,7 @@ from methods.nn.precision import autocast, full_precision
 from methods.nn.training import LossTerms, TrainSettings, train
 from methods.nn.values import Params, flag, integer, number, optional_number, text
 from methods.nn.vgg import maps_after_pools
+from protocols.images.store import Images
 
 # Output channels of each block's convolutions: those of the released student, and VGG-16's own (spec 7.2).
 WIDTHS = {

@@ -4,7 +4,6 @@ from collections.abc import Callable, Mapping
 
 import torch
 import torch.nn.functional as F
-from protocols.images.store import Images
 from torch import Tensor, nn
 
 from methods.detector import FitContext, TrainData
@@ -19,6 +18,7 @@ from methods.nn.onehead import OneHeadNetwork
 from methods.nn.pyramid import Pyramid
 from methods.nn.training import LossTerms
 from methods.nn.values import Params, integer, number, text
+from protocols.images.store import Images
 
 MEAN_MAP = "normal.mean."
 DECODER_WIDTHS = (256, 128, 64, 32, 3)

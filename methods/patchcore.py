@@ -14,7 +14,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import torch
-from protocols.images.store import Images
 from torch import Tensor, nn
 
 from methods.detector import DeadlineReached, FitContext, TrainData
@@ -24,6 +23,7 @@ from methods.nn.batches import Indices
 from methods.nn.feed import in_batches
 from methods.nn.precision import autocast, full_precision
 from methods.nn.values import Params, batch_size, integer, number, optional_number, text
+from protocols.images.store import Images
 
 
 class Extractor(nn.Module):

@@ -4,13 +4,13 @@ from collections.abc import Mapping
 
 import torch
 import torch.nn.functional as F
-from protocols.images.store import Images
 from torch import Tensor, nn
 
 from methods.errors import MethodError
 from methods.nn.batches import Indices
 from methods.nn.feed import in_batches, taken
 from methods.nn.values import Params, integer, text
+from protocols.images.store import Images
 
 STORED = "bilinear_antialias"
 BATCH = 512

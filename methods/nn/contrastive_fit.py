@@ -8,7 +8,6 @@ from typing import Generic, Self, TypeVar
 import numpy as np
 import numpy.typing as npt
 import torch
-from protocols.images.store import Images
 from torch import Tensor, nn
 
 from methods.detector import FitContext, TrainData
@@ -21,6 +20,7 @@ from methods.nn.passes import Passes
 from methods.nn.turns import Advance, Optimisers, Turns
 from methods.nn.values import Params, batch_size, integer, number, text
 from methods.nn.views import Dice, Views
+from protocols.images.store import Images
 
 Network = TypeVar("Network", bound=nn.Module)
 FIRST_LAYER = "trunk.conv1.weight"

@@ -5,7 +5,6 @@ from typing import NamedTuple, Self
 
 import numpy as np
 import torch
-from protocols.images.store import Images
 from torch import Tensor
 
 from methods.nn.batches import Indices
@@ -14,6 +13,7 @@ from methods.nn.crops import Scale
 from methods.nn.feature_network import FeatureNetwork, Outputs
 from methods.nn.values import Params, integer, number, text
 from methods.nn.views import Dice, Views
+from protocols.images.store import Images
 
 CLASSIFIER_FLOOR = 0.1
 VECTORS, LOGITS = "bank.vectors", "bank.logits"

@@ -5,13 +5,13 @@ from dataclasses import replace
 
 import numpy as np
 import torch
-from protocols.images.store import Images
 
 from methods.detector import FitContext, TrainData
 from methods.nn.augment import rotate, rotation_angles
 from methods.nn.batches import NORMAL, PSEUDO, SEEN, BalancedSampler, Draw, Indices, Quotas
 from methods.nn.passes import ShuffledSampler
 from methods.nn.pseudo import Pseudo
+from protocols.images.store import Images
 
 Pixels = torch.Tensor
 

@@ -7,7 +7,6 @@ from typing import Generic, TypeVar
 import numpy as np
 import numpy.typing as npt
 import torch
-from protocols.images.store import Images
 from torch import Tensor, nn
 
 from methods.detector import FitContext, TrainData
@@ -15,6 +14,7 @@ from methods.errors import MethodError
 from methods.nn.feed import in_batches
 from methods.nn.training import LossTerms, TrainSettings, train
 from methods.nn.values import Params, batch_size
+from protocols.images.store import Images
 
 Network = TypeVar("Network", bound=nn.Module)
 Scorer = Callable[[Tensor, int], Tensor]

@@ -5,13 +5,13 @@ from dataclasses import dataclass
 from typing import Literal, Protocol, Self
 
 import torch
-from protocols.images.store import Images
 
 from methods.detector import TrainData
 from methods.errors import MethodError
 from methods.nn.cp_scar import CPScar
 from methods.nn.cutmix import CutMix, Pixels, uniform
 from methods.nn.values import Params, text
+from protocols.images.store import Images
 
 Change = Callable[[Pixels], Pixels]
 

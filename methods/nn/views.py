@@ -7,7 +7,6 @@ from typing import Self
 import numpy as np
 import torch
 import torch.nn.functional as F
-from protocols.images.store import Images
 from torch import Tensor
 
 from methods.detector import FitContext
@@ -17,6 +16,7 @@ from methods.nn.batches import Indices
 from methods.nn.crops import Scale
 from methods.nn.feed import taken
 from methods.nn.values import Params, flag, integer, number, text
+from protocols.images.store import Images
 
 JITTER = 6
 """Draws of one image beside its crop and blur: jitter, contrast, hue, saturation, value, grey."""

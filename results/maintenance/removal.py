@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from results.errors import ResultsError
+from results.files import disk_size
 from results.locks import claim
 
 Stamp = tuple[int, int, int]

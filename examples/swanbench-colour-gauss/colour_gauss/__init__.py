@@ -5,10 +5,10 @@ from typing import Any
 
 import numpy as np
 import torch
-from protocols.images.store import Images
 from sklearn.covariance import LedoitWolf
 
 from methods.detector import FitContext, TrainData
+from protocols.images.store import Images
 
 
 def statistics(images: Images, cells: int) -> np.ndarray:
