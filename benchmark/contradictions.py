@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 
 from benchmark.suite import CROSS_DOMAIN, NO_ANOMALIES
-from methods.info import MethodInfo
+from methods.registry.info import MethodInfo
 from protocols.datasets.info import DatasetInfo
 from protocols.datasets.naming import base_id
 from protocols.errors import DataError

@@ -28,14 +28,14 @@ def network_sizes() -> "dict[str, Facts]":
 
 def count_networks() -> dict[str, int]:
     """Parameters of the generators of AGAD's Table 8, of recipe official, colour, 32 pixels; needs torch."""
-    from methods import registry
     from methods.agad import generator_parameters
-    from methods.recipe import resolve
+    from methods.registry import installed
+    from methods.registry.recipe import resolve
     from reports import layout
 
     table = layout.find("agad:8")
     methods = [dict(line.coordinates)["method"] for line in table.lines] if isinstance(table, layout.FactLayout) else []
-    resolved = {method: resolve(registry.get(method), "official", "cifar10", {}).params for method in methods}
+    resolved = {method: resolve(installed.get(method), "official", "cifar10", {}).params for method in methods}
     return {method: generator_parameters(params, 32, 3) for method, params in resolved.items()}
 
 

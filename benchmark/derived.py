@@ -13,11 +13,12 @@ import msgspec
 from benchmark import deviations, pools
 from benchmark.contradictions import contradiction
 from benchmark.measures import FINE_TUNING, fit_params
-from methods import registry, weights
+from methods import weights
 from methods.errors import MethodError
-from methods.info import MethodInfo
-from methods.params import PER_DATASET, ParamValue, shown
-from methods.recipe import EVALUATION, Resolved, resolve
+from methods.registry import installed
+from methods.registry.info import MethodInfo
+from methods.registry.params import PER_DATASET, ParamValue, shown
+from methods.registry.recipe import EVALUATION, Resolved, resolve
 from protocols.catalogue import recognition
 from protocols.datasets import registry as datasets
 from protocols.datasets.info import DatasetInfo
@@ -57,7 +58,7 @@ class Teller:
     """Tells records by the methods and datasets that are known here."""
 
     def __init__(self) -> None:
-        self._methods = registry.methods()
+        self._methods = installed.methods()
         self._datasets = datasets.infos()
 
     def __call__(self, record: Record) -> Told:

@@ -3,9 +3,9 @@
 from collections.abc import Iterator, Mapping
 
 from methods import measuring
-from methods.info import MethodInfo
-from methods.params import ParamValue, shown
-from methods.recipe import EVALUATION, Resolved
+from methods.registry.info import MethodInfo
+from methods.registry.params import ParamValue, shown
+from methods.registry.recipe import EVALUATION, Resolved
 from protocols.catalogue import recognition
 from protocols.datasets.info import DatasetInfo
 from protocols.datasets.manifest import Dataset

@@ -19,8 +19,8 @@ from benchmark.handover import ASKED_TO_STOP, TIME_IS_OVER, Again, Machine, Outc
 from benchmark.planned import PlannedFit, Scoring, Task
 from benchmark.resuming import Resumption, in_brief
 from benchmark.states import REUSED_MIB, CheckpointFile, Kept, StateFile
-from methods import registry
 from methods.errors import MethodError
+from methods.registry import installed
 from protocols.catalogue import data_folder
 from protocols.datasets.naming import NORMAL
 from protocols.errors import DataError
@@ -104,7 +104,7 @@ def _other_code(task: Task, where: Machine) -> str | None:
     """Why this worker may not make the runs of a task: its code is not what the call was planned with."""
     if where.code not in {None, provenance.installed_digest()}:
         return f"the worker on {platform.node()} has other code of swanbench: install the same there"
-    info = registry.get(task.fit.method)
+    info = installed.get(task.fit.method)
     if digest_at_import(info.module) != task.fit.code:
         return (
             f"the worker on {platform.node()} has other code of {info.id} than this call was planned with: run it "
@@ -128,7 +128,7 @@ class _Execution:
         self.task = task
         self.notify = notify
         self.fit = task.fit
-        self.info = registry.get(task.fit.method)
+        self.info = installed.get(task.fit.method)
         self.where = where
         self.store = store
         self.started = datetime.now(UTC)
@@ -239,7 +239,7 @@ class _Execution:
 
     def _detector(self, checkpoint: CheckpointFile) -> "Detector":
         params = {**self.fit.spec.params, **self.fit.measures.params}
-        return registry.load(self.info)(params, self._context(checkpoint))
+        return installed.load(self.info)(params, self._context(checkpoint))
 
     def _train_data(self, images: ImageStore) -> Any:
         from methods.detector import TrainData

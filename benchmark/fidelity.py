@@ -5,8 +5,8 @@ It is written from the recipes, the split options and the datasets, so that it s
 
 from collections.abc import Iterable, Mapping
 
-from methods.info import MethodInfo
-from methods.params import RECIPES, Param, shown
+from methods.registry.info import MethodInfo
+from methods.registry.params import RECIPES, Param, shown
 from protocols.datasets.info import DatasetInfo
 
 INTRODUCTION = """\

@@ -7,7 +7,7 @@ from benchmark.derived import Teller, told
 from benchmark.errors import BenchError
 from benchmark.options import each_once
 from benchmark.settings import folders
-from methods.params import ParamValue, assignment
+from methods.registry.params import ParamValue, assignment
 from protocols.splits.draw.ranking import list_fingerprint
 from results import reference
 from results.maintenance import verification

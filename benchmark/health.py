@@ -71,8 +71,8 @@ def instruction_sets() -> tuple[str, ...]:
 
 def weights(where: Folders, *, deep: bool) -> tuple[tuple[Weights, ...], tuple[WeightsFile, ...], str]:
     """Weights by architecture, the files that are none, and why nothing could be looked for, if that is so."""
-    from methods import registry
     from methods import weights as files
+    from methods.registry import installed
 
     problem = ""
     found: tuple[files.Found, ...] = ()
@@ -81,7 +81,7 @@ def weights(where: Folders, *, deep: bool) -> tuple[tuple[Weights, ...], tuple[W
     except MethodError as error:
         problem = str(error)
     needed = {
-        arch: tuple(info.id for info in registry.methods().values() if arch in info.capabilities.backbones)
+        arch: tuple(info.id for info in installed.methods().values() if arch in info.capabilities.backbones)
         for arch in ARCHITECTURES
     }
     usable = [one.weights for one in found if one.weights is not None]
@@ -110,12 +110,12 @@ def datasets(data: Path) -> dict[str, str]:
 def plug_ins() -> tuple[PlugIn, ...]:
     """Methods, datasets and suites that other packages offer."""
     from benchmark import suite
-    from methods import registry
+    from methods.registry import installed
     from protocols.datasets import registry as known
     from protocols.plugins import points, unreadable
 
-    broken = {"methods": registry.broken(), "datasets": known.discover()[1], "suites": suite.broken()}
-    groups = {"methods": registry.GROUP, "datasets": known.ENTRY_POINTS, "suites": suite.ENTRY_POINTS}
+    broken = {"methods": installed.broken(), "datasets": known.discover()[1], "suites": suite.broken()}
+    groups = {"methods": installed.GROUP, "datasets": known.ENTRY_POINTS, "suites": suite.ENTRY_POINTS}
     listed = tuple(
         PlugIn(kind, point.name, point.value, broken[kind].get(point.name, ""))
         for kind, group in groups.items()
@@ -140,9 +140,9 @@ def requirements() -> dict[str, dict[str, bool]]:
 
 def lacking_methods() -> tuple[str, ...]:
     """One sentence for each method whose own packages are not installed."""
-    from methods import registry
+    from methods.registry import installed
 
-    return tuple(text for info in registry.methods().values() if (text := info.lacking()))
+    return tuple(text for info in installed.methods().values() if (text := info.lacking()))
 
 
 def torch(precision: str, threads: int) -> Torch:

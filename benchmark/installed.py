@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from benchmark.code_digest import CodeDigests
 from benchmark.settings import folders
-from methods import registry
+from methods.registry import installed
 from results.record import Record
 
 
@@ -18,7 +18,7 @@ class InstalledCode:
     def __init__(self, *, accept: bool) -> None:
         self._accept = accept
         self._digests = CodeDigests(folders().cache / "imports.json")
-        self._detectors = {info.detector_id: info for info in registry.methods().values() if info.variant_of is None}
+        self._detectors = {info.detector_id: info for info in installed.methods().values() if info.variant_of is None}
 
     def is_other(self, record: Record) -> bool:
         """Whether a finished record was made by other code; unknown for a detector that is not installed."""

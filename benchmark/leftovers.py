@@ -141,9 +141,9 @@ def _older_fits(records: Iterator[Record]) -> set[str]:
 def _codes() -> set[str]:
     """Digests of the code behind every detector that is installed."""
     from benchmark.code_digest import code_digest
-    from methods import registry
+    from methods.registry import installed
 
-    return {code_digest(module) for module in {info.module for info in registry.methods().values()}}
+    return {code_digest(module) for module in {info.module for info in installed.methods().values()}}
 
 
 def _useless(files: list[Path], codes: set[str]) -> str:

@@ -3,10 +3,11 @@
 import functools
 from collections.abc import Callable, Iterable, Mapping
 
-from methods import measuring, registry
+from methods import measuring
 from methods.errors import MethodError
-from methods.params import ParamValue
-from methods.recipe import EVALUATION, resolve
+from methods.registry import installed
+from methods.registry.params import ParamValue
+from methods.registry.recipe import EVALUATION, resolve
 from results.record import Record
 
 OUTSIDE_FIT = (*EVALUATION, "img_size", "img_resize")
@@ -34,12 +35,12 @@ def fit_params(params: Mapping[str, ParamValue], *, fine_tuned: bool = False) ->
 
 def versions() -> dict[str, int]:
     """Current version of each detector; a record of an older one is stale."""
-    return {info.detector_id: info.version for info in registry.methods().values()}
+    return {info.detector_id: info.version for info in installed.methods().values()}
 
 
 def leaking(records: Iterable[Record]) -> frozenset[str]:
     """Ids of the series among the records whose scores test labels had part in; no gate counts these."""
-    known = {info.id: info for info in registry.methods().values()}
+    known = {info.id: info for info in installed.methods().values()}
     return frozenset(
         record.series
         for record in records
@@ -49,7 +50,7 @@ def leaking(records: Iterable[Record]) -> frozenset[str]:
 
 def measures() -> Callable[[Record], frozenset[str]]:
     """A function from a record to the ids it measures: the one it was run as, and every twin with equal parameters."""
-    known = registry.methods()
+    known = installed.methods()
 
     @functools.cache
     def params(method: str, recipe: str, dataset: str) -> dict[str, ParamValue] | None:

@@ -53,7 +53,7 @@ def parse_options(assignments: tuple[str, ...], *, deduplicate: bool) -> dict[st
     Raises:
         BenchError: a text has another form, or an option is given twice.
     """
-    from methods.params import assignment
+    from methods.registry.params import assignment
 
     options: list[tuple[str, str | int | float | bool]] = [("deduplicate", True)] if deduplicate else []
     for text in assignments:
@@ -66,7 +66,7 @@ def parse_options(assignments: tuple[str, ...], *, deduplicate: bool) -> dict[st
 
 def each_once(option: str, values: Iterable[tuple[str, _Value]]) -> dict[str, _Value]:
     """Values by name; raises BenchError where two have one name, so that none wins silently."""
-    from methods.params import shown
+    from methods.registry.params import shown
 
     found: dict[str, _Value] = {}
     for name, value in values:

@@ -9,8 +9,8 @@ from benchmark.planner import Planner
 from benchmark.resources import Resources
 from benchmark.settings import Folders
 from benchmark.suite import Selection, Suite, expand, parts
-from methods import registry
-from methods.params import RECIPES
+from methods.registry import installed
+from methods.registry.params import RECIPES
 from protocols.errors import DataError
 from protocols.splits import rules
 from protocols.splits.draw import options
@@ -52,7 +52,7 @@ def _check_sets(request: Request, methods: Collection[str]) -> None:
     """Refuse to set parameters of a method that is none of those to be run; raises BenchError, MethodError."""
     for name in request.sets:
         if name not in methods:
-            registry.get(name)
+            installed.get(name)
             raise BenchError(f"--set {name}...: no run of {name} is asked for: leave it out, or add it to --method")
 
 

@@ -7,7 +7,7 @@ from typing import Any, Literal, NamedTuple
 
 from benchmark.suite import Suite, Wanted
 from methods.measuring import NONE, Measures
-from methods.params import ParamValue
+from methods.registry.params import ParamValue
 from methods.weights import WeightsFile
 from protocols.splits.draw.steps import Ids
 from protocols.splits.split import Split

@@ -11,12 +11,13 @@ from benchmark.measures import fit_params
 from benchmark.planned import PlannedFit, PlannedRun, Request, State
 from benchmark.resources import Resources
 from benchmark.suite import CROSS_DOMAIN, NO_ANOMALIES, Selection, Suite, Wanted
-from methods import devices, measuring, registry
+from methods import devices, measuring
 from methods.errors import MethodError
-from methods.info import MethodInfo
 from methods.measuring import Measures
-from methods.params import PER_DATASET, ParamValue
-from methods.recipe import EVALUATION, Resolved, resolve
+from methods.registry import installed
+from methods.registry.info import MethodInfo
+from methods.registry.params import PER_DATASET, ParamValue
+from methods.registry.recipe import EVALUATION, Resolved, resolve
 from methods.weights import WrongWeightsError
 from protocols.catalogue import data_folder
 from protocols.datasets import registry as datasets
@@ -40,7 +41,7 @@ class RefusedError(Exception):
 
 
 def _no_detector(method: str) -> str:
-    return registry.trouble(method) or f"there is no detector '{method}' yet"
+    return installed.trouble(method) or f"there is no detector '{method}' yet"
 
 
 class Planner:
@@ -59,7 +60,7 @@ class Planner:
         self.request = request
         self.resources = resources
         self.store = store
-        self.methods = registry.methods()
+        self.methods = installed.methods()
         self.infos = datasets.infos()
         self.precision = request.precision or devices.default_precision(request.device)
         self._resolved = functools.cache(self._resolve)
@@ -71,7 +72,7 @@ class Planner:
         known_methods = {*self.methods, *self.suite.methods}
         for name in [*(selection.methods or ()), *self.request.sets]:
             if name not in known_methods:
-                registry.get(name)
+                installed.get(name)
         for name in [*(selection.datasets or ()), *(selection.source_datasets or ())]:
             if base_id(name) not in self.infos and data_folder.state(self.resources.data, name) == "absent":
                 data_folder.known(name, self.resources.data)

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 from benchmark.planned import Part
-from methods.params import ParamValue
+from methods.registry.params import ParamValue
 from protocols.catalogue import data_folder
 from protocols.datasets import registry
 from protocols.datasets.manifest import Dataset, Row

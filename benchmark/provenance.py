@@ -6,7 +6,7 @@ import subprocess
 from collections.abc import Collection
 from pathlib import Path
 
-from methods.registry import GROUP
+from methods.registry.installed import GROUP
 
 PACKAGES = ("benchmark", "methods", "protocols", "results")
 LIBRARIES = ("torch", "torchvision", "numpy", "scikit-learn", "pillow")

@@ -11,7 +11,7 @@ import msgspec
 
 from benchmark.errors import BenchError
 from benchmark.names import near
-from methods.params import ParamValue
+from methods.registry.params import ParamValue
 from protocols import plugins
 from protocols.errors import DataError
 from protocols.plugins import PluginError

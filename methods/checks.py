@@ -14,10 +14,10 @@ import numpy.typing as npt
 
 from methods.devices import default_precision
 from methods.errors import MethodError
-from methods.info import MethodInfo
-from methods.params import ParamValue
-from methods.recipe import resolve
-from methods.registry import load
+from methods.registry.info import MethodInfo
+from methods.registry.installed import load
+from methods.registry.params import ParamValue
+from methods.registry.recipe import resolve
 from methods.weights import RANDOM, WeightsFile
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ import numpy.typing as npt
 import torch
 from torch import nn
 
-from methods.recipe import ParamValue
+from methods.registry.recipe import ParamValue
 from methods.weights import WeightsFile
 from protocols.images.store import Images
 

@@ -6,7 +6,7 @@ from importlib.util import find_spec
 import msgspec
 
 from methods.errors import MethodError
-from methods.params import ParamValue
+from methods.registry.params import ParamValue
 from methods.weights import WeightsFile
 
 PREFIX = "measure."

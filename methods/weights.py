@@ -17,7 +17,7 @@ import msgspec
 
 from methods.errors import MethodError
 from methods.genuine_weights import ARCHITECTURES, GENUINE, Genuine
-from methods.params import hint
+from methods.registry.params import hint
 
 if TYPE_CHECKING:
     import torch

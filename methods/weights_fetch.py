@@ -12,7 +12,7 @@ from urllib.request import urlopen
 
 from methods.errors import MethodError
 from methods.genuine_weights import GENUINE, Genuine
-from methods.params import hint
+from methods.registry.params import hint
 
 TIMEOUT = 5.0
 """Seconds to wait for a connection, and for the next bytes."""

@@ -21,8 +21,8 @@ from methods.dra import DRA
 from methods.nn.backbone import build
 from methods.nn.precision import autocast
 from methods.nn.training import TrainSettings, minimiser
-from methods.recipe import resolve
-from methods.registry import get
+from methods.registry.installed import get
+from methods.registry.recipe import resolve
 from methods.weights import RANDOM, WeightsFile
 
 WEIGHTS = WeightsFile("resnet18", None, RANDOM, RANDOM)

@@ -6,13 +6,13 @@ from dataclasses import fields
 from repository import ROOT
 
 from benchmark.fidelity import page
-from methods import registry
+from methods.registry import installed
 from protocols.datasets import registry as datasets
 from protocols.splits.draw import options
 
 
 def own_page() -> str:
-    methods = [info for info in registry.methods().values() if info.module.startswith("methods.")]
+    methods = [info for info in installed.methods().values() if info.module.startswith("methods.")]
     return page(methods, options.DESCRIPTIONS, datasets.infos().values())
 
 
@@ -22,7 +22,7 @@ def test_the_page_is_the_one_that_the_command_writes():
 
 def test_every_assumption_and_every_difference_stands_on_the_page():
     text = own_page()
-    for info in registry.methods().values():
+    for info in installed.methods().values():
         for name, param in info.params.items():
             if param.diff or param.assumption:
                 assert re.search(rf"\| `{re.escape(name)}` \|.*{re.escape(param.diff or 'assumption')}", text), (

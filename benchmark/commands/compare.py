@@ -90,10 +90,10 @@ def _kind(name: str) -> str:
     from pathlib import Path
 
     from benchmark.gather import REFERENCE
-    from methods import registry
-    from methods.params import hint
+    from methods.registry import installed
+    from methods.registry.params import hint
 
-    known = registry.methods()
+    known = installed.methods()
     if name in known:
         if Path(name).is_dir():
             note(f"'{name}' is the method: write ./{name} for the folder of that name")
@@ -114,7 +114,7 @@ def _methods(
     from benchmark.installed import InstalledCode
     from benchmark.measures import measures, versions
     from benchmark.settings import folders
-    from methods import registry
+    from methods.registry import installed
     from reports import compare
     from results.store import Store
 
@@ -133,7 +133,7 @@ def _methods(
         versions=versions(),
         stale=code.stale,
         scores=_scores(stores),
-        alone=[name for name in (a, b) if not registry.get(name).anomalies],
+        alone=[name for name in (a, b) if not installed.get(name).anomalies],
     )
     if not found.settings:
         rules = [record.spec.split.rule for record in records if not measured_as(record).isdisjoint((a, b))]
@@ -143,9 +143,9 @@ def _methods(
 
 def _nothing(found: "Comparison", rules: "Sequence[str]", recipe: str | None) -> str:
     """Why two methods have no pair, and what would make one; `rules` are those that either was run under."""
-    from methods import registry
+    from methods.registry import installed
 
-    a, b = registry.get(found.a), registry.get(found.b)
+    a, b = installed.get(found.a), installed.get(found.b)
     shared = [rule for rule in a.rules if rule in b.rules]
     if not shared:
         protocols = f"{', '.join(a.rules)}; {', '.join(b.rules)}"

@@ -14,11 +14,11 @@ def command() -> None:
 @json_option
 def list_(as_json: bool) -> None:
     """One line a method."""
-    from methods import registry
-    from methods.params import RECIPES
+    from methods.registry import installed
+    from methods.registry.params import RECIPES
 
-    found = registry.methods()
-    for name, reason in registry.broken().items():
+    found = installed.methods()
+    for name, reason in installed.broken().items():
         note(f"plug-in {name} is left out: {reason}")
     if as_json:
         echo_json(
@@ -49,10 +49,10 @@ def list_(as_json: bool) -> None:
 @json_option
 def show(method: str, as_json: bool) -> None:
     """Hyper-parameters of METHOD: official, paper, quick, then source, difference and note."""
-    from methods import registry
-    from methods.params import RECIPES, shown
+    from methods.registry import installed
+    from methods.registry.params import RECIPES, shown
 
-    info = registry.get(method)
+    info = installed.get(method)
     if as_json:
         echo_json(
             {
@@ -111,8 +111,8 @@ def sizes() -> None:
 def fidelity() -> None:
     """Print the page on fidelity: every choice that papers and released code leave open, in Markdown."""
     from benchmark.fidelity import page
-    from methods import registry
+    from methods.registry import installed
     from protocols.datasets import registry as datasets
     from protocols.splits.draw import options
 
-    say_page(page(registry.methods().values(), options.DESCRIPTIONS, datasets.infos().values()))
+    say_page(page(installed.methods().values(), options.DESCRIPTIONS, datasets.infos().values()))

@@ -246,7 +246,7 @@ def _print_tables(planned: "Plan", store: "Store", layouts: "list[Layout]", *, a
 
 
 def _assignments(texts: tuple[str, ...]) -> dict[str, dict[str, Any]]:
-    from methods.recipe import parse_assignment
+    from methods.registry.recipe import parse_assignment
 
     parsed = [parse_assignment(text) for text in texts]
     each_once("--set", ((f"{method}.{name}", value) for method, name, value in parsed))

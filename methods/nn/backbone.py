@@ -7,7 +7,7 @@ from torchvision.models.resnet import ResNet, resnet18
 
 from methods.errors import MethodError
 from methods.nn.vgg import VGG16Trunk
-from methods.params import hint
+from methods.registry.params import hint
 from methods.weights import RANDOM, WeightsFile, read
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from methods.recipe import ParamValue
+from methods.registry.recipe import ParamValue
 
 Params = Mapping[str, ParamValue]
 

@@ -16,7 +16,7 @@ from benchmark.cli import status
 from benchmark.planned import Request
 from benchmark.settings import Folders
 from benchmark.suite import Selection, load
-from methods import registry
+from methods.registry import installed
 from protocols.catalogue.data_folder import adopt
 from protocols.datasets.manifest import Row, build, write
 from results.store import Store
@@ -362,9 +362,9 @@ def drifting(tmp_path, monkeypatch):
         "PYTHONPATH", os.pathsep.join(filter(None, [str(tmp_path / "site"), os.environ.get("PYTHONPATH")]))
     )
     monkeypatch.syspath_prepend(tmp_path / "site")
-    registry._installed.cache_clear()
+    installed._installed.cache_clear()
     yield Drifting(House(tmp_path, tmp_path / "made.toml"))
-    registry._installed.cache_clear()
+    installed._installed.cache_clear()
     for name in [name for name in sys.modules if name.partition(".")[0] == "plugged"]:
         del sys.modules[name]
 

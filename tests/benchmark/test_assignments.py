@@ -5,7 +5,7 @@ import pytest
 from benchmark.errors import BenchError
 from benchmark.gather import conditions
 from benchmark.options import parse_options
-from methods.params import assignment
+from methods.registry.params import assignment
 
 VALUES = {
     "x=1": 1,

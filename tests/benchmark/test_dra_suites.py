@@ -13,9 +13,9 @@ from benchmark.errors import BenchError
 from benchmark.execute import execute
 from benchmark.measures import fit_params, measures
 from benchmark.suite import Selection, expand, load, parts
-from methods import registry
 from methods.nn import backbone
-from methods.recipe import resolve
+from methods.registry import installed
+from methods.registry.recipe import resolve
 from reports import layout
 
 SMALL = {
@@ -70,7 +70,7 @@ def test_a_suite_holds_every_cell_of_its_tables_three_times(name, tables):
 )
 def test_a_suite_holds_the_runs_behind_every_bar_of_its_figure(name, figure):
     chosen = layout.figure(figure)
-    methods = registry.methods()
+    methods = installed.methods()
     wanted = set()
     for place in chosen.places:
         where = dict(place.coordinates)
@@ -85,7 +85,7 @@ def test_a_suite_holds_the_runs_behind_every_bar_of_its_figure(name, figure):
 
 def test_every_printed_method_of_the_dra_paper_that_is_dras_is_measured_by_one():
     paper = layout.resolve("dra:1").paper
-    found = registry.methods()
+    found = installed.methods()
     assert [name for name in paper.methods.values() if name.startswith("dra") and name not in found] == []
 
 
@@ -153,7 +153,7 @@ def test_a_record_measures_its_twin(textures):
 
 
 def test_fine_tuning_takes_its_own_budget_and_switches():
-    dra = registry.get("dra")
+    dra = installed.get("dra")
     params = resolve(dra, "official", "carpet", {"finetune.optim.lr": 2e-5, "finetune.freeze_g_s": True}).params
     source, target = fit_params(params), fit_params(params, fine_tuned=True)
     assert (source["budget.epochs"], target["budget.epochs"]) == (30, 10)

@@ -3,7 +3,7 @@
 import golden
 import pytest
 
-from methods import registry
+from methods.registry import installed
 from results.store import Store
 
 SUITE = """
@@ -48,7 +48,7 @@ def run(drifting, rows):
         for methods in BY_RULE.values()
         for name in methods
         for parameter, value in SMALL.items()
-        if parameter in registry.get(name).params
+        if parameter in installed.get(name).params
         for word in ("--set", f"{name}.{parameter}={value}")
     ]
 

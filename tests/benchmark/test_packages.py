@@ -3,7 +3,7 @@
 import pytest
 
 from benchmark.execute import execute
-from methods import registry
+from methods.registry import installed
 
 SUITE = """
 id = "packaged"
@@ -33,7 +33,7 @@ def needs(tmp_path):
 
     def write(package):
         path.write_text(f'packages = {{ {package} = "drift[all]" }}\n{recipe}')
-        registry._installed.cache_clear()
+        installed._installed.cache_clear()
 
     return write
 
@@ -78,7 +78,7 @@ def test_the_record_holds_the_version_of_the_package(carpet, needs):
 
 
 def test_patchcore_is_blocked_without_anomalib(carpet, monkeypatch):
-    monkeypatch.setattr("methods.info.find_spec", lambda name: None)
+    monkeypatch.setattr("methods.registry.info.find_spec", lambda name: None)
     (run,) = planned(carpet, ("patchcore",))
     assert (run.state, run.reason) == (
         "blocked",

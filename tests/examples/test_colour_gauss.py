@@ -8,8 +8,8 @@ import sys
 import pytest
 from repository import ROOT
 
-from methods import registry
 from methods.checks import check_detector
+from methods.registry import installed
 from protocols.catalogue.data_folder import adopt
 from results.store import Store
 
@@ -58,9 +58,9 @@ def bench(tmp_path, site):
 @pytest.fixture
 def info(site, monkeypatch):
     monkeypatch.syspath_prepend(site)
-    registry._installed.cache_clear()
-    yield registry.get("colour_gauss")
-    registry._installed.cache_clear()
+    installed._installed.cache_clear()
+    yield installed.get("colour_gauss")
+    installed._installed.cache_clear()
     sys.modules.pop("colour_gauss", None)
 
 

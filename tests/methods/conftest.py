@@ -14,8 +14,8 @@ from torch import nn
 
 from methods.detector import FitContext, TrainData
 from methods.nn import backbone
-from methods.recipe import resolve
-from methods.registry import get
+from methods.registry.installed import get
+from methods.registry.recipe import resolve
 from methods.weights import RANDOM, WeightsFile
 
 DATA = ROOT / "tests" / "methods" / "data"

@@ -19,8 +19,8 @@ from methods.detector import DeadlineReached, TrainData
 from methods.errors import MethodError
 from methods.nn.agad_norms import StreamNorm
 from methods.nn.turns import Turns
-from methods.recipe import RECIPES, parse, resolve
-from methods.registry import FOLDER, get, methods
+from methods.registry.installed import FOLDER, get, methods
+from methods.registry.recipe import RECIPES, parse, resolve
 
 SPECIFICATION = SHARED / "specs" / "agad.md"
 RECIPE = FOLDER / "agad.toml"

@@ -2,9 +2,9 @@
 
 import pytest
 
-from methods import registry
 from methods.checks import ArrayImages, CheckError, check_detector, tiny_images
-from methods.recipe import parse
+from methods.registry import installed
+from methods.registry.recipe import parse
 
 RECIPE = """
 id = "nearest"
@@ -94,7 +94,7 @@ def nearest(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("method", ["devnet", "dra"])
 def test_our_detectors_pass(method):
-    check_detector(registry.get(method))
+    check_detector(installed.get(method))
 
 
 def test_a_small_detector_of_somebody_else_passes(nearest):

@@ -8,8 +8,8 @@ from repository import SHARED
 
 from methods.detector import TrainData
 from methods.errors import MethodError
-from methods.recipe import RECIPES, resolve
-from methods.registry import get, load
+from methods.registry.installed import get, load
+from methods.registry.recipe import RECIPES, resolve
 
 SPECIFICATION = SHARED / "specs" / "methods.md"
 NAMES = ("flos", "minns", "mlep", "saoe")

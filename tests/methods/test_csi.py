@@ -14,7 +14,7 @@ from methods.errors import MethodError
 from methods.nn.contrastive_fit import CSILoss, feature_network
 from methods.nn.feature_bank import Bank, Features
 from methods.nn.views import Dice, Views
-from methods.registry import get
+from methods.registry.installed import get
 
 TINY = {
     "network.width": 2,

@@ -14,7 +14,7 @@ from methods.csi_gan import CSIGAN
 from methods.detector import TrainData
 from methods.nn.algorithm1 import Block
 from methods.nn.feature_bank import Bank, Features
-from methods.registry import get
+from methods.registry.installed import get
 
 LINES = {
     "discriminator",

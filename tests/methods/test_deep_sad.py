@@ -14,7 +14,7 @@ from methods.detector import TrainData
 from methods.errors import MethodError
 from methods.nn import lenet
 from methods.nn.training import TrainSettings
-from methods.registry import get
+from methods.registry.installed import get
 
 LENET = {"network": "lenet_32px", "backbone": None, "pretrain.epochs": 2, "pretrain.batch": 4}
 

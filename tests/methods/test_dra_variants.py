@@ -7,12 +7,12 @@ import pytest
 import squares
 import torch
 
-from methods import registry
 from methods.checks import check_detector
 from methods.dra import DRA, DRANetwork, head_losses, total_score
 from methods.nn.batches import NORMAL, PSEUDO, SEEN
 from methods.nn.losses import Criterion
-from methods.recipe import resolve
+from methods.registry import installed
+from methods.registry.recipe import resolve
 
 OVERRIDES = {
     "dra1a": {"heads": "s", "batch.pseudo_prob": 0.0, "pseudo.source": "cutmix"},
@@ -44,8 +44,8 @@ def fitted(make_params, make_context, tiny):
 
 
 def test_variants_are_dra_but_for_what_they_name():
-    dra = registry.get("dra")
-    found = {name: info for name, info in registry.methods().items() if info.variant_of == "dra"}
+    dra = installed.get("dra")
+    found = {name: info for name, info in installed.methods().items() if info.variant_of == "dra"}
     assert {name: info.overrides for name, info in found.items()} == OVERRIDES
     for recipe in ("official", "paper", "quick"):
         for name, info in found.items():
@@ -58,14 +58,14 @@ def test_variants_are_dra_but_for_what_they_name():
     [("carpet", "dra_cutmix", ()), ("elpv", "dra_cutmix", ()), ("hyper_kvasir", "dra_lag", ("lag",))],
 )
 def test_one_source_of_pseudo_anomalies_is_dras_own(dataset, twin, pools):
-    dra = resolve(registry.get("dra"), "official", dataset, {}).params
+    dra = resolve(installed.get("dra"), "official", dataset, {}).params
     same = [
         name
-        for name, info in registry.methods().items()
+        for name, info in installed.methods().items()
         if info.variant_of == "dra" and resolve(info, "official", dataset, {}).params == dra
     ]
     assert same == [twin]
-    assert registry.get("dra").pools(dra) == pools
+    assert installed.get("dra").pools(dra) == pools
 
 
 @pytest.mark.parametrize(
@@ -73,7 +73,7 @@ def test_one_source_of_pseudo_anomalies_is_dras_own(dataset, twin, pools):
 )
 @pytest.mark.parametrize("dataset", ["carpet", "head_ct", "brain_mri@released_loader"])
 def test_pools_follow_the_variant_on_medical_sets_too(method, pools, dataset):
-    info = registry.get(method)
+    info = installed.get(method)
     assert info.pools(resolve(info, "official", dataset, {}).params) == pools
 
 
@@ -207,7 +207,7 @@ def test_bright_squares_are_found(method, fitted):
 @pytest.mark.usefixtures("small_trunk")
 @pytest.mark.parametrize("method", ["dra1a", "dra3an", "dra_cp_mix", "dra_mvtec_ad"])
 def test_the_battery_passes(method):
-    check_detector(registry.get(method))
+    check_detector(installed.get(method))
 
 
 def test_sources_of_pseudo_anomalies_give_other_scores(fitted, toy_data):

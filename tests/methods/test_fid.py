@@ -17,8 +17,8 @@ from methods.detector import TrainData
 from methods.errors import MethodError
 from methods.genuine_weights import GENUINE, Genuine
 from methods.nn import fid
-from methods.recipe import resolve
-from methods.registry import get
+from methods.registry.installed import get
+from methods.registry.recipe import resolve
 from methods.weights import RANDOM, WeightsFile, identify
 
 TINY = {

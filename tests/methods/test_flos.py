@@ -5,10 +5,10 @@ import pytest
 import squares
 import torch
 
-from methods import registry
 from methods.checks import check_detector
 from methods.flos import FLOS
 from methods.nn.training import TrainSettings
+from methods.registry import installed
 
 
 @pytest.fixture
@@ -23,7 +23,7 @@ def flos(make_params, make_context, tiny):
 
 @pytest.mark.usefixtures("small_trunk")
 def test_the_battery_passes():
-    check_detector(registry.get("flos"))
+    check_detector(installed.get("flos"))
 
 
 def test_the_network_is_devnets(make_params, make_context, vectors, fill_network, vector_images, close):

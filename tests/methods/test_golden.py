@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import torch
 
-from methods import registry
+from methods.registry import installed
 
 
 @pytest.fixture
@@ -19,9 +19,9 @@ def one_thread():
 @pytest.mark.parametrize("method", golden.DETECTORS + golden.NEEDING_PACKAGES + golden.VARIANTS)
 @pytest.mark.usefixtures("one_thread")
 def test_the_scores_of_this_version_are_the_recorded_ones(method):
-    if lacking := registry.get(method).lacking():
+    if lacking := installed.get(method).lacking():
         pytest.skip(lacking)
-    version = str(registry.get(method).version)
+    version = str(installed.get(method).version)
     stored = golden.read()[method]
     assert version in stored, f"version {version} of {method} has no golden scores: python tests/support/golden.py"
     assert version == max(stored, key=int), f"{method} went back from version {max(stored, key=int)} to {version}"
@@ -38,12 +38,12 @@ def test_the_scores_of_this_version_are_the_recorded_ones(method):
 @pytest.mark.parametrize("method", golden.DETECTORS)
 @pytest.mark.usefixtures("one_thread")
 def test_another_seed_gives_other_scores(method):
-    recorded = golden.read()[method][str(registry.get(method).version)]
+    recorded = golden.read()[method][str(installed.get(method).version)]
     measured = golden.scores(method, seed=1)
     for texts in recorded.values():
         assert not np.allclose(measured, [float.fromhex(text) for text in texts], rtol=1e-3, atol=0)
 
 
 def test_every_detector_of_the_package_has_golden_scores():
-    built_in = {info.detector_id for info in registry.methods().values() if info.module.startswith("methods.")}
+    built_in = {info.detector_id for info in installed.methods().values() if info.module.startswith("methods.")}
     assert built_in == {*golden.DETECTORS, *golden.NEEDING_PACKAGES}

@@ -16,7 +16,7 @@ from methods.kdad import KDAD, POOLS, WIDTHS, KDADNetwork, Student, direction, v
 from methods.nn import backbone
 from methods.nn.training import TrainSettings, minimiser
 from methods.nn.vgg import maps_after_pools
-from methods.registry import get
+from methods.registry.installed import get
 from methods.weights import RANDOM, WeightsFile
 
 RANDOM_VGG = {"vgg16": WeightsFile("vgg16", None, RANDOM, RANDOM)}

@@ -8,10 +8,10 @@ import pytest
 import squares
 import torch
 
-from methods import registry
 from methods.checks import check_detector
 from methods.minns import MINNS, POOLS, InstanceHead
 from methods.nn.training import TrainSettings
+from methods.registry import installed
 
 
 @pytest.fixture
@@ -32,7 +32,7 @@ def head(make_params):
 @pytest.mark.usefixtures("small_trunk")
 @pytest.mark.parametrize("changes", [{}, {"form": "MI", "pool": "lse", "deep_supervision": True}])
 def test_the_battery_passes(changes):
-    check_detector(registry.get("minns"), overrides=changes)
+    check_detector(installed.get("minns"), overrides=changes)
 
 
 # Spec 9: instance values (0, 2): max 2, mean 1, ln((1 + 7.38906) / 2) = 1.43378.
@@ -163,7 +163,7 @@ def test_budget_and_batch_are_devnets(make_params):
         params = make_params("minns", recipe)
         assert TrainSettings.from_params(params) == TrainSettings(50, 20, 2e-4, 1e-5, "step10_end", 1.0)
         assert [params[name] for name in ("batch.size", "batch.seen", "form", "pool")] == [48, 24, "mi", "max"]
-    assert registry.get("minns").assumed
+    assert installed.get("minns").assumed
 
 
 def test_every_form_and_pool_scores_otherwise(minns, toy_data):

@@ -7,13 +7,13 @@ import pytest
 import squares
 import torch
 
-from methods import registry
 from methods.checks import check_detector
 from methods.errors import MethodError
 from methods.mlep import MLEP, Decoder, margin_loss, mean_error, negative_psnr, signed_images, triplets
 from methods.nn.augment import normalise
 from methods.nn.batches import NORMAL, SEEN, BalancedSampler, Quotas
 from methods.nn.training import TrainSettings
+from methods.registry import installed
 
 MODES = ("embed", "distance", "recon")
 
@@ -40,7 +40,7 @@ def black(toy_data, array_images):
 @pytest.mark.usefixtures("small_trunk")
 @pytest.mark.parametrize("mode", MODES)
 def test_the_battery_passes(mode):
-    check_detector(registry.get("mlep"), overrides={"batch.triplets": 2, "mode": mode})
+    check_detector(installed.get("mlep"), overrides={"batch.triplets": 2, "mode": mode})
 
 
 def stated_maps(intra, inter):
@@ -239,7 +239,7 @@ def test_optimiser_and_budget_are_dras(make_params):
     assert TrainSettings.from_params(paper) == TrainSettings(30, 20, 1e-3, 1e-2, "step10_end", 1.0)
     names = ("mode", "loss.margin", "loss.margin_weight", "loss.head_weight")
     assert [official[name] for name in names] == ["embed", 1.0, 1.0, 1.0]
-    assert registry.get("mlep").assumed
+    assert installed.get("mlep").assumed
 
 
 @pytest.mark.parametrize(

@@ -8,13 +8,13 @@ import squares
 import torch
 from fixed_heads import answering
 
-from methods import registry
 from methods.checks import check_detector
 from methods.dra_non_disentangled import NonDisentangled, class_loss
 from methods.errors import MethodError
 from methods.nn.batches import NORMAL, PSEUDO, SEEN
 from methods.nn.classes import PooledClassHead, TopKClassHead, log_odds
 from methods.nn.training import TrainSettings
+from methods.registry import installed
 
 METHOD = "dra_non_disentangled"
 
@@ -32,7 +32,7 @@ def classifier(make_params, make_context, tiny):
 @pytest.mark.usefixtures("small_trunk")
 @pytest.mark.parametrize("head", ["topk_conv", "gap_linear"])
 def test_the_battery_passes(head):
-    check_detector(registry.get(METHOD), overrides={"head": head})
+    check_detector(installed.get(METHOD), overrides={"head": head})
 
 
 @pytest.mark.parametrize(("head", "kind"), [("topk_conv", TopKClassHead), ("gap_linear", PooledClassHead)])
@@ -111,7 +111,7 @@ def test_optimiser_batch_and_pools_are_dras(make_params):
         assert TrainSettings.from_params(own) == TrainSettings.from_params(dra)
         shared = own.keys() & dra.keys() - {"head.abs"}
         assert {name: own[name] for name in shared} == {name: dra[name] for name in shared}
-    info, dra = registry.get(METHOD), registry.get("dra")
+    info, dra = installed.get(METHOD), installed.get("dra")
     assert (info.pool_values, info.datasets) == (dra.pool_values, dra.datasets)
     assert info.assumed
 

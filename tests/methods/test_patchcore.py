@@ -14,7 +14,7 @@ from methods.detector import DeadlineReached, TrainData
 from methods.errors import MethodError
 from methods.nn.augment import normalise
 from methods.patchcore import PatchCore, seeded_globals
-from methods.registry import get
+from methods.registry.installed import get
 from methods.weights import RANDOM, WeightsFile
 
 pytestmark = pytest.mark.skipif(find_spec("anomalib") is None, reason="the package anomalib is not installed")

@@ -6,7 +6,7 @@ import platform
 import golden
 import pytest
 
-from methods import registry
+from methods.registry import installed
 from methods.trunk_precision import level_precisions, precision_at
 
 M_MMAP_MAX, M_PERTURB = -4, -6
@@ -29,7 +29,7 @@ def dirty_heap():
 @pytest.mark.parametrize("precision", ["fp32", "bf16"])
 @pytest.mark.parametrize("method", golden.DETECTORS)
 def test_the_smallest_images_give_the_same_bits_five_times_on_a_dirty_heap(method, precision, dirty_heap):
-    if precision == "bf16" and not registry.get(method).takes_precision:
+    if precision == "bf16" and not installed.get(method).takes_precision:
         pytest.skip("it computes in fp32 whatever the run asks for")
     seen = set()
     for byte in DIRT:

@@ -9,7 +9,6 @@ import torch
 import torch.nn.functional as F
 from fixed_heads import answering
 
-from methods import registry
 from methods.checks import check_detector
 from methods.errors import MethodError
 from methods.nn.batches import NORMAL, PSEUDO, SEEN
@@ -17,6 +16,7 @@ from methods.nn.classes import PooledClassHead, TopKClassHead, abnormal_probabil
 from methods.nn.heads import TopK
 from methods.nn.losses import uniform_cross_entropy
 from methods.nn.training import TrainSettings
+from methods.registry import installed
 from methods.saoe import SAOE
 
 POOL = "mvtec_ad"
@@ -35,7 +35,7 @@ def saoe(make_params, make_context, tiny):
 @pytest.mark.usefixtures("small_trunk")
 @pytest.mark.parametrize("head", ["topk_conv", "gap_linear"])
 def test_the_battery_passes(head):
-    check_detector(registry.get("saoe"), overrides={"oe_batch": 2, "head": head})
+    check_detector(installed.get("saoe"), overrides={"oe_batch": 2, "head": head})
 
 
 def test_the_outlier_term_equals_its_authors_code(vectors, close):
@@ -182,7 +182,7 @@ def test_no_pool_is_refused_in_one_line(pools, saoe, toy_data):
 
 
 def test_medical_targets_take_the_medical_pool_and_still_cutmix():
-    saoe = registry.get("saoe")
+    saoe = installed.get("saoe")
     assert set(saoe.datasets) == {"brain_mri", "head_ct", "hyper_kvasir"}
     assert all(block == {"oe_pool": "lag"} for block in saoe.datasets.values())
     assert saoe.pools({"oe_pool": "lag"}) == ("lag",)

@@ -21,7 +21,7 @@ from benchmark.plan import plan
 from benchmark.planned import Request
 from benchmark.settings import folders
 from benchmark.suite import Selection, load, names
-from methods import registry
+from methods.registry import installed
 from protocols.datasets import manifest
 from protocols.datasets import registry as datasets
 from protocols.datasets.manifest import Row
@@ -49,7 +49,7 @@ def main(folder: Path) -> None:
         )
     for against in ("published", "reference"):
         write(folder / "tables" / f"check.{against}.txt", said(["check", "--against", against, *REFERENCE]))
-    for name in sorted(registry.methods()):
+    for name in sorted(installed.methods()):
         write(folder / "plans" / f"method.{name}.json", said(["methods", "show", name, "--json"]))
     write(folder / "methods.json", said(["methods", "list", "--json"]))
     write(folder / "datasets.json", said(["data", "list", "--json"]))

@@ -10,10 +10,10 @@ import numpy as np
 from repository import ROOT
 
 from benchmark.machine import cpu_name, numerics_class
-from methods import registry
 from methods.checks import ArrayImages, MemoryCheckpoint
 from methods.detector import FitContext, TrainData
-from methods.recipe import resolve
+from methods.registry import installed
+from methods.registry.recipe import resolve
 from methods.weights import RANDOM, WeightsFile
 
 FILE = ROOT / "tests" / "methods" / "data" / "golden.json"
@@ -69,7 +69,7 @@ def images(name, *blocks):
 
 
 def scores(method, seed=0, precision="fp32"):
-    info = registry.get(method)
+    info = installed.get(method)
     small = {name: value for name, value in SMALL.items() if name in info.params}
     params = resolve(info, "official", "toy", small).params
     context = FitContext(
@@ -82,7 +82,7 @@ def scores(method, seed=0, precision="fp32"):
         progress=lambda *_, **__: None,
         artefact=lambda *_: None,
     )
-    detector = registry.load(info)(params, context)
+    detector = installed.load(info)(params, context)
     detector.fit(
         TrainData(
             normal=images("n", pictures(12, 0, False)),
@@ -109,9 +109,9 @@ if __name__ == "__main__":
     torch.set_num_threads(THREADS)
     stored = read()
     for name in DETECTORS + NEEDING_PACKAGES + VARIANTS:
-        if lacking := registry.get(name).lacking():
+        if lacking := installed.get(name).lacking():
             print(f"left as it is: {lacking}")  # noqa: T201
             continue
-        of_version = stored.setdefault(name, {}).setdefault(str(registry.get(name).version), {})
+        of_version = stored.setdefault(name, {}).setdefault(str(installed.get(name).version), {})
         of_version[here()] = [float(value).hex() for value in scores(name)]
     FILE.write_text(json.dumps(stored, indent=1, sort_keys=True) + "\n", encoding="utf-8")

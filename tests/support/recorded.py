@@ -3,8 +3,8 @@
 import hashlib
 
 from benchmark.measures import fit_params
-from methods import registry
-from methods.recipe import resolve
+from methods.registry import installed
+from methods.registry.recipe import resolve
 from protocols.datasets import registry as datasets
 from results.record import Counts, Metrics, Provenance, Record
 from results.spec import Evaluation, FitSpec, RunSpec, SplitDefinition
@@ -19,7 +19,7 @@ DIGESTS = {
 
 def built(split, seed, auroc, *, recipe="official", params=None, provenance=None, evaluation=None, **run):
     """A finished record: `params` are those that differ from the recipe's, `run` its other facts."""
-    info = registry.get(run["method"])
+    info = installed.get(run["method"])
     fit = FitSpec(
         detector=run.get("detector", info.id),
         version=info.version,

@@ -12,7 +12,7 @@ import msgspec
 import pytest
 
 from benchmark.cli import status
-from methods import registry
+from methods.registry import installed
 from results.record import Counts, Metrics, Provenance, Record
 from results.spec import FitSpec, RunSpec, SplitDefinition
 from results.store import Store
@@ -238,7 +238,7 @@ def test_the_recipe_of_a_plug_in_is_shown_safely(tmp_path, monkeypatch, capfd):
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: loud\nVersion: 1.0\n")
     (info / "entry_points.txt").write_text("[swanbench.methods]\nloud = loud:loud.toml\n")
     monkeypatch.syspath_prepend(tmp_path)
-    registry._installed.cache_clear()
+    installed._installed.cache_clear()
     try:
         for words in (["list"], ["list", "--json"], ["show", "loud"], ["show", "loud", "--json"]):
             assert status(["methods", *words]) == 0
@@ -246,4 +246,4 @@ def test_the_recipe_of_a_plug_in_is_shown_safely(tmp_path, monkeypatch, capfd):
             assert not control(out + err)
             assert "loud" in out.lower()
     finally:
-        registry._installed.cache_clear()
+        installed._installed.cache_clear()

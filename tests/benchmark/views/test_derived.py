@@ -7,7 +7,7 @@ import pytest
 
 from benchmark.derived import Teller, told
 from benchmark.execute import execute
-from methods import registry
+from methods.registry import installed
 from results.record import Counts, Metrics, Provenance, Record, decode, encode
 
 SUITE = """
@@ -90,7 +90,7 @@ def test_an_honest_record_is_told_as_it_is_whatever_method_recipe_and_setting(ru
             plan = drifting.plan(
                 suite,
                 recipe,
-                methods=tuple(registry.methods()),
+                methods=tuple(installed.methods()),
                 sets=sets,
                 precision="fp32",
                 split_options={"limit_test": 4} if sets else {},

@@ -3,7 +3,7 @@
 import pytest
 
 from methods.errors import MethodError
-from methods.recipe import document
+from methods.registry.recipe import document
 
 
 def test_a_recipe_that_is_too_deep_is_one_sentence():

@@ -8,7 +8,7 @@ import msgspec
 from msgspec import Meta
 
 from methods.errors import MethodError
-from methods.params import Param, ParamValue, hint, shown
+from methods.registry.params import Param, ParamValue, hint, shown
 
 Id = Annotated[str, Meta(pattern=r"\A[a-z][a-z0-9_]*\Z")]
 Block = dict[str, ParamValue]

@@ -8,8 +8,8 @@ import msgspec
 from msgspec import Meta
 
 from methods.errors import MethodError
-from methods.info import Block, Capabilities, Id, MethodInfo, RecipeBlock
-from methods.params import PER_DATASET, RECIPES, Param, ParamValue, assignment, hint
+from methods.registry.info import Block, Capabilities, Id, MethodInfo, RecipeBlock
+from methods.registry.params import PER_DATASET, RECIPES, Param, ParamValue, assignment, hint
 
 __all__ = [
     "EVALUATION",

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from methods.errors import MethodError
-from methods.params import hint
-from methods.recipe import MethodInfo, detector, document, variant
+from methods.registry.params import hint
+from methods.registry.recipe import MethodInfo, detector, document, variant
 from protocols import plugins
 from protocols.plugins import PluginError
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from methods.detector import Detector
 
 GROUP = "swanbench.methods"
-FOLDER = Path(__file__).parent / "recipes"
+FOLDER = Path(__file__).parents[1] / "recipes"
 
 _INTERFACE = ("fit", "score", "state", "load")
 

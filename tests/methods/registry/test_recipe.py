@@ -8,8 +8,8 @@ import pytest
 from repository import ROOT, SHARED
 
 from methods.errors import MethodError
-from methods.params import Param
-from methods.recipe import RECIPES, parse, parse_assignment, resolve
+from methods.registry.params import Param
+from methods.registry.recipe import RECIPES, parse, parse_assignment, resolve
 
 RECIPE_FILES = ROOT / "methods" / "recipes"
 SPECIFICATION = SHARED / "specs" / "methods.md"

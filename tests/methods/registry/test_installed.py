@@ -7,9 +7,9 @@ import sys
 import pytest
 from repository import ROOT
 
-from methods import registry
 from methods.errors import MethodError
-from methods.registry import Plugin, discover
+from methods.registry import installed
+from methods.registry.installed import Plugin, discover
 
 DETECTOR = """
 id = "{id}"
@@ -58,29 +58,29 @@ def package(tmp_path, monkeypatch):
 
 
 def test_our_own_methods_are_sorted_and_none_is_broken():
-    found = registry.methods()
+    found = installed.methods()
     assert {"dra", "devnet"} <= set(found)
     assert list(found) == sorted(found)
-    assert registry.broken() == {}
+    assert installed.broken() == {}
     assert all(info.id == name for name, info in found.items())
 
 
 @pytest.mark.parametrize("name", ["devnet", "dra"])
 def test_our_own_detectors_load(name):
-    assert callable(registry.load(registry.get(name)).fit)
+    assert callable(installed.load(installed.get(name)).fit)
 
 
 def test_a_detector_whose_package_is_not_there_does_not_load_and_says_how_to_get_it(folder, package):
     (folder / "a.toml").write_text('packages = { no_such_thing = "mine[fast]" }\n' + detector("a"))
     with pytest.raises(MethodError, match=r"^a needs the package no_such_thing: pip install 'mine\[fast\]'$"):
-        registry.load(discover(folder).get("a"))
+        installed.load(discover(folder).get("a"))
 
 
 def test_an_unknown_method_gets_a_near_miss():
     with pytest.raises(MethodError, match=r"unknown method 'devent': did you mean 'devnet'\?"):
-        registry.get("devent")
+        installed.get("devent")
     with pytest.raises(MethodError, match="unknown method 'zzz': see bench methods list"):
-        registry.get("zzz")
+        installed.get("zzz")
 
 
 def test_variants_are_found_whatever_the_order_of_files(folder):
@@ -170,7 +170,7 @@ def test_a_detector_that_cannot_be_used_is_refused_when_it_is_loaded(folder, tmp
     monkeypatch.syspath_prepend(tmp_path)
     (folder / "a.toml").write_text(detector("a", module))
     with pytest.raises(MethodError) as caught:
-        registry.load(discover(folder).get("a"))
+        installed.load(discover(folder).get("a"))
     assert f"the detector of a, {module}:Mine, {reason}" in str(caught.value)
 
 
