@@ -13,7 +13,7 @@ import msgspec
 from benchmark import deviations, pools
 from benchmark.contradictions import contradiction
 from benchmark.measures import FINE_TUNING, fit_params
-from methods import weights
+from methods.backbones import find
 from methods.errors import MethodError
 from methods.registry import installed
 from methods.registry.info import MethodInfo
@@ -67,7 +67,7 @@ class Teller:
         odd = contradiction(record, info, self._datasets)
         if odd:
             return Told(record, odd=odd)
-        labels = {arch: weights.label(arch, digest) for arch, digest in spec.fit.weights.items()}
+        labels = {arch: find.label(arch, digest) for arch, digest in spec.fit.weights.items()}
         said = record.provenance.weights if record.provenance else labels
         corrected = [
             f"it says weights {arch} {said.get(arch, 'none')}, but its key holds {labels.get(arch, 'none')}"

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 
-from methods import measuring
+from methods.measures import request
 from methods.registry.info import MethodInfo
 from methods.registry.params import ParamValue, shown
 from methods.registry.recipe import EVALUATION, Resolved
@@ -20,7 +20,7 @@ def of_method(method: str, info: MethodInfo, resolved: Resolved) -> Iterator[str
     if info.assumed:
         yield f"{info.title} is defined by assumption, the papers say too little"
     for name, (usual, value) in sorted(resolved.changed.items()):
-        if not name.startswith(measuring.PREFIX) and not (independent and name in EVALUATION):
+        if not name.startswith(request.PREFIX) and not (independent and name in EVALUATION):
             yield f"{method}.{name} = {shown(value)} (recipe: {shown(usual)})"
     yield from info.leaks(resolved.params)
 

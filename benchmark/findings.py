@@ -80,7 +80,7 @@ def of_weights(
     weights: tuple[Weights, ...], files: tuple[WeightsFile, ...], problem: str, named: str | None
 ) -> Iterator[Finding]:
     """Weights that are missing, and files that stop a run. `named` is the value of BENCH_WEIGHTS."""
-    from methods.genuine_weights import GENUINE
+    from methods.backbones.table import GENUINE
 
     if problem:
         yield Finding(hinders=True, text=problem)

@@ -9,8 +9,8 @@ from pathlib import Path
 from benchmark import machine
 from benchmark.settings import Folders
 from methods import devices
+from methods.backbones.table import ARCHITECTURES
 from methods.errors import MethodError
-from methods.genuine_weights import ARCHITECTURES
 
 DISTRIBUTION = "swanbench"
 LIBRARIES = ("torch", "torchvision", "numpy", "scipy", "scikit-learn", "pandas", "pillow")
@@ -71,7 +71,7 @@ def instruction_sets() -> tuple[str, ...]:
 
 def weights(where: Folders, *, deep: bool) -> tuple[tuple[Weights, ...], tuple[WeightsFile, ...], str]:
     """Weights by architecture, the files that are none, and why nothing could be looked for, if that is so."""
-    from methods import weights as files
+    from methods.backbones import find as files
     from methods.registry import installed
 
     problem = ""

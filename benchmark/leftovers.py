@@ -167,7 +167,7 @@ def _notes(cache: Path) -> Iterator[Item]:
 
 def _temporary(where: Folders, remarks: list[str]) -> Iterator[Item]:
     """What writers left that are dead: half-written files and folders, progress of fits, downloads of weights."""
-    from methods.genuine_weights import GENUINE
+    from methods.backbones.table import GENUINE
 
     for path in _hidden(where):
         named = _ATOMIC.match(path.name)

@@ -3,8 +3,8 @@
 import functools
 from collections.abc import Callable, Iterable, Mapping
 
-from methods import measuring
 from methods.errors import MethodError
+from methods.measures import request
 from methods.registry import installed
 from methods.registry.params import ParamValue
 from methods.registry.recipe import EVALUATION, resolve
@@ -24,7 +24,7 @@ def fit_params(params: Mapping[str, ParamValue], *, fine_tuned: bool = False) ->
     own = {
         name: value
         for name, value in params.items()
-        if name not in OUTSIDE_FIT and not name.startswith((FINE_TUNING, measuring.PREFIX))
+        if name not in OUTSIDE_FIT and not name.startswith((FINE_TUNING, request.PREFIX))
     }
     if not fine_tuned:
         return own

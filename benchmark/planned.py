@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple
 
 from benchmark.suite import Suite, Wanted
-from methods.measuring import NONE, Measures
+from methods.backbones.find import WeightsFile
+from methods.measures.request import NONE, Measures
 from methods.registry.params import ParamValue
-from methods.weights import WeightsFile
 from protocols.splits.draw.steps import Ids
 from protocols.splits.split import Split
 from results.record import Record

@@ -11,14 +11,15 @@ from benchmark.measures import fit_params
 from benchmark.planned import PlannedFit, PlannedRun, Request, State
 from benchmark.resources import Resources
 from benchmark.suite import CROSS_DOMAIN, NO_ANOMALIES, Selection, Suite, Wanted
-from methods import devices, measuring
+from methods import devices
+from methods.backbones.find import WrongWeightsError
 from methods.errors import MethodError
-from methods.measuring import Measures
+from methods.measures import request as measuring
+from methods.measures.request import Measures
 from methods.registry import installed
 from methods.registry.info import MethodInfo
 from methods.registry.params import PER_DATASET, ParamValue
 from methods.registry.recipe import EVALUATION, Resolved, resolve
-from methods.weights import WrongWeightsError
 from protocols.catalogue import data_folder
 from protocols.datasets import registry as datasets
 from protocols.datasets.manifest import Dataset

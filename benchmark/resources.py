@@ -5,10 +5,10 @@ from typing import Any
 
 from benchmark.code_digest import CodeDigests
 from benchmark.settings import Folders
+from methods.backbones.find import AUTO, WeightsFile
+from methods.backbones.find import check as check_weights
+from methods.backbones.find import find as find_weights
 from methods.errors import MethodError
-from methods.weights import AUTO, WeightsFile
-from methods.weights import check as check_weights
-from methods.weights import find as find_weights
 from protocols.catalogue import data_folder
 from protocols.datasets.manifest import Dataset
 from protocols.errors import DataError
@@ -48,11 +48,11 @@ class Resources:
         return opened
 
     def check_weights(self) -> None:
-        """Refuse what `--weights` cannot name; raises what `methods.weights.check` raises."""
+        """Refuse what `--weights` cannot name; raises what `methods.backbones.find.check` raises."""
         check_weights(self._options, allow_auto=self._quick)
 
     def weights(self, arch: str, *, auto: bool = True) -> WeightsFile:
-        """The weights of an architecture; raises what `methods.weights.find` raises.
+        """The weights of an architecture; raises what `methods.backbones.find.find` raises.
 
         Without `auto` random ones stand in for missing ones only where a person asks for them.
         """

@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from methods.backbones.find import RANDOM, WeightsFile
 from methods.devices import default_precision
 from methods.errors import MethodError
 from methods.registry.info import MethodInfo
 from methods.registry.installed import load
 from methods.registry.params import ParamValue
 from methods.registry.recipe import resolve
-from methods.weights import RANDOM, WeightsFile
 
 if TYPE_CHECKING:
     import torch

@@ -8,8 +8,8 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from methods import measuring
 from methods.detector import FitContext, TrainData
+from methods.measures import request
 from methods.nn import picture_grid
 from methods.nn.algorithm1 import SAMPLES, Block, Losses, Material, distinct, is_due, optimisers_of
 from methods.nn.batches import Indices
@@ -38,7 +38,7 @@ class CSIGAN(ContrastiveDetector[GANNetworks]):
 
     def __init__(self, params: Params, context: FitContext) -> None:
         """Raises MethodError where a measure is asked for whose packages are not installed."""
-        measuring.check(params)
+        request.check(params)
         super().__init__(params, context)
 
     def new_network(self, channels: int) -> GANNetworks:
@@ -102,7 +102,7 @@ class CSIGAN(ContrastiveDetector[GANNetworks]):
 
     def _measure(self, images: Images) -> None:
         """Frechet distance between the training images and as many synthetic ones as asked for, at one size (C25)."""
-        from methods.nn import fid
+        from methods.measures import fid
 
         trunk, batch = text(self.params, "measure.fid_trunk"), integer(self.params, "features.batch")
         asked = self.params["measure.fid_images"]
@@ -111,7 +111,7 @@ class CSIGAN(ContrastiveDetector[GANNetworks]):
         real = (self.network.smaller(self.views.whole(images, np.arange(*span))) for span in spans(len(images), batch))
         latents = (self._latents("measure.fid", start, stop - start) for start, stop in spans(count, batch))
         value = fid.distance(network, real, map(self.network.generated, latents))
-        name = measuring.fid_name(weights)
+        name = request.fid_name(weights)
         self.history[name] = [value]
         said = {"measure": name, "value": value, "real_images": len(images), "generated_images": count}
         said |= {"features": network.num_features, "weights": weights.label}

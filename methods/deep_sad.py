@@ -7,11 +7,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from methods.backbones.trunk import CHANNELS
+from methods.backbones.trunk_precision import precision_at
 from methods.detector import FitContext, TrainData
 from methods.errors import MethodError
 from methods.nn import lenet
 from methods.nn.augment import normalise, rotate, rotation_angles, to_unit
-from methods.nn.backbone import CHANNELS
 from methods.nn.batches import NORMAL, SEEN, Indices, Quotas, Stream
 from methods.nn.feed import Feed, in_batches
 from methods.nn.neural import NeuralDetector, Scorer
@@ -19,7 +20,6 @@ from methods.nn.phases import Phase
 from methods.nn.precision import autocast, full_precision
 from methods.nn.training import LossTerms, TrainSettings, train
 from methods.nn.values import Params, flag, integer, number, text
-from methods.trunk_precision import precision_at
 from protocols.images.store import Images
 
 REPRESENTATION = 128

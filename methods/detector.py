@@ -14,8 +14,8 @@ import numpy.typing as npt
 import torch
 from torch import nn
 
+from methods.backbones.find import WeightsFile
 from methods.registry.recipe import ParamValue
-from methods.weights import WeightsFile
 from protocols.images.store import Images
 
 
@@ -66,8 +66,8 @@ class FitContext:
     deadline: float | None = None
 
     def backbone(self, arch: str) -> nn.Module:
-        """The trunk of `arch` with the weights that this run resolved; see `methods.nn.backbone`."""
-        from methods.nn.backbone import build
+        """The trunk of `arch` with the weights that this run resolved; see `methods.backbones.trunk`."""
+        from methods.backbones.trunk import build
 
         with self.seeded(f"backbone.{arch}"):
             return build(arch, self.weights[arch])

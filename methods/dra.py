@@ -7,10 +7,10 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from methods.backbones.trunk import CHANNELS
 from methods.detector import FitContext, TrainData
 from methods.errors import MethodError
 from methods.nn.augment import join, normalise
-from methods.nn.backbone import CHANNELS
 from methods.nn.batches import NORMAL, PSEUDO, SEEN, Indices, Quotas
 from methods.nn.feed import Feed
 from methods.nn.heads import CompositeHead, HolisticHead, TopK, TopKHead

@@ -7,6 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from methods.backbones.vgg import maps_after_pools
 from methods.detector import FitContext, TrainData
 from methods.nn.augment import normalise, to_unit
 from methods.nn.batches import Indices
@@ -16,7 +17,6 @@ from methods.nn.passes import Passes
 from methods.nn.precision import autocast, full_precision
 from methods.nn.training import LossTerms, TrainSettings, train
 from methods.nn.values import Params, flag, integer, number, optional_number, text
-from methods.nn.vgg import maps_after_pools
 from protocols.images.store import Images
 
 # Output channels of each block's convolutions: those of the released student, and VGG-16's own (spec 7.2).

@@ -16,14 +16,14 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from methods.backbones.find import RANDOM, WeightsFile
+from methods.backbones.trunk import build
 from methods.detector import FitContext, TrainData
 from methods.dra import DRA
-from methods.nn.backbone import build
 from methods.nn.precision import autocast
 from methods.nn.training import TrainSettings, minimiser
 from methods.registry.installed import get
 from methods.registry.recipe import resolve
-from methods.weights import RANDOM, WeightsFile
 
 WEIGHTS = WeightsFile("resnet18", None, RANDOM, RANDOM)
 

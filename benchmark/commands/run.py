@@ -152,7 +152,7 @@ def _run(planned: "Plan", where: "Folders", store: "Store", options: dict[str, A
 
 
 def _lacks_measure(run: "PlannedRun") -> bool:
-    from methods.measuring import lacking
+    from methods.measures.request import lacking
 
     return bool(
         run.state == "cached" and run.fit and run.record and lacking(run.fit.measures.params, run.record.history)

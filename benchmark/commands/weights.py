@@ -15,11 +15,11 @@ def command() -> None:
 def list_(as_json: bool) -> None:
     """Every file that was found: what it is, or why it cannot be used."""
     from benchmark.settings import folders
-    from methods import weights
-    from methods.genuine_weights import ARCHITECTURES
+    from methods.backbones import find
+    from methods.backbones.table import ARCHITECTURES
 
     places = folders()
-    found = weights.listing(env=places.weights, hub_dir=places.hub, cache_dir=places.cache)
+    found = find.listing(env=places.weights, hub_dir=places.hub, cache_dir=places.cache)
     if as_json:
         echo_json(
             [
@@ -48,6 +48,6 @@ def list_(as_json: bool) -> None:
 def fetch(arch: str) -> None:
     """Download the genuine file of ARCH into the torch hub cache and check its digest."""
     from benchmark.settings import folders
-    from methods.weights_fetch import fetch as download
+    from methods.backbones.fetch import fetch as download
 
     say(str(download(arch, folders().hub)))

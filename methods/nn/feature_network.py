@@ -5,8 +5,8 @@ from typing import NamedTuple
 from torch import Tensor, nn
 from torchvision.models.resnet import BasicBlock
 
+from methods.backbones.trunk_precision import precision_at
 from methods.nn.precision import autocast, full_precision
-from methods.trunk_precision import precision_at
 
 EMBEDDING = 128
 STEMS = {"imagenet": "resnet18", "small": "resnet18_small_stem"}

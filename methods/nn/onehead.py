@@ -5,8 +5,8 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
+from methods.backbones.trunk import CHANNELS
 from methods.detector import FitContext
-from methods.nn.backbone import CHANNELS
 from methods.nn.pyramid import Pyramid, PyramidTrunk
 from methods.nn.values import Params, text
 

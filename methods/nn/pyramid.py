@@ -7,9 +7,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from methods.backbones.trunk_precision import precision_at
 from methods.nn.precision import autocast, full_precision
 from methods.nn.values import Params, integer, text
-from methods.trunk_precision import precision_at
 
 
 def nearest(images: Tensor, size: int) -> Tensor:

@@ -15,7 +15,7 @@ from benchmark.cli import status
 from benchmark.limits import Limits, limits
 from benchmark.places import Place, file_system, places
 from benchmark.settings import Folders
-from methods.weights import _NOTE_VERSION
+from methods.backbones.find import _NOTE_VERSION
 
 LISTING = """
 import json, sys

@@ -13,7 +13,7 @@ from benchmark.errors import BenchError
 from benchmark.execute import execute
 from benchmark.measures import fit_params, measures
 from benchmark.suite import Selection, expand, load, parts
-from methods.nn import backbone
+from methods.backbones import trunk
 from methods.registry import installed
 from methods.registry.recipe import resolve
 from reports import layout
@@ -166,8 +166,8 @@ def test_fine_tuning_takes_its_own_budget_and_switches():
 
 def test_dra_is_fine_tuned_from_a_source_to_a_target(textures, monkeypatch):
     small_trunk = partial(nn.Sequential, nn.Conv2d(3, 8, 16, stride=16), nn.ReLU())
-    monkeypatch.setitem(backbone.TRUNKS, "resnet18", small_trunk)
-    monkeypatch.setitem(backbone.CHANNELS, "resnet18", 8)
+    monkeypatch.setitem(trunk.TRUNKS, "resnet18", small_trunk)
+    monkeypatch.setitem(trunk.CHANNELS, "resnet18", 8)
     small = {"dra": {**SMALL, "budget.epochs": 1, "finetune.budget.epochs": 2, "finetune.freeze_g_s": True}}
     chosen = {"methods": ("dra",), "datasets": ("carpet",), "source_datasets": ("grid",), "seeds": (0,)}
     source, target = textures.plan("cross_domain", sets=small, **chosen).tasks({"missing"})

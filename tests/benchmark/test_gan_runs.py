@@ -12,7 +12,7 @@ from PIL import Image
 
 from benchmark.cli import status
 from benchmark.execute import execute
-from methods import measuring
+from methods.measures import request
 from results.store import Store
 
 SUITE = """
@@ -150,10 +150,10 @@ def test_a_measure_is_blocked_at_planning_without_its_package_or_weights(gans, m
     suite = gans.write("csi_gan")
     asked = {"measure.fid": True, "measure.fid_trunk": "resnet18"}
     (plain,) = gans.plan(suite, recipe="quick", weights=()).runs
-    monkeypatch.setattr(measuring, "find_spec", lambda name: None)
+    monkeypatch.setattr(request, "find_spec", lambda name: None)
     (run,) = gans.plan(suite, recipe="quick", weights=(), sets={"csi_gan": asked}).runs
     assert (run.state, run.reason) == ("blocked", "measure.fid needs torchmetrics: pip install 'swanbench[fid]'")
-    monkeypatch.setattr(measuring, "find_spec", lambda name: name)
+    monkeypatch.setattr(request, "find_spec", lambda name: name)
     (run,) = gans.plan(suite, recipe="quick", weights=(), sets={"csi_gan": asked}).runs
     assert run.state == "blocked", "recipe quick takes random weights for a backbone, but not for a measure"
     assert run.reason.startswith("no weights for resnet18: set BENCH_WEIGHTS")

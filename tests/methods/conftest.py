@@ -12,11 +12,11 @@ import torch
 from repository import ROOT
 from torch import nn
 
+from methods.backbones import trunk
+from methods.backbones.find import RANDOM, WeightsFile
 from methods.detector import FitContext, TrainData
-from methods.nn import backbone
 from methods.registry.installed import get
 from methods.registry.recipe import resolve
-from methods.weights import RANDOM, WeightsFile
 
 DATA = ROOT / "tests" / "methods" / "data"
 DEVIATIONS = pytest.StashKey[dict[str, float]]()
@@ -60,8 +60,8 @@ class SmallTrunk(nn.Module):
 @pytest.fixture
 def small_trunk(monkeypatch):
     """Let `resnet18` be a small trunk with 16 channels."""
-    monkeypatch.setitem(backbone.TRUNKS, "resnet18", SmallTrunk)
-    monkeypatch.setitem(backbone.CHANNELS, "resnet18", 16)
+    monkeypatch.setitem(trunk.TRUNKS, "resnet18", SmallTrunk)
+    monkeypatch.setitem(trunk.CHANNELS, "resnet18", 16)
 
 
 @pytest.fixture

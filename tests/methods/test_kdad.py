@@ -9,15 +9,15 @@ import torch
 from torch import nn
 
 from methods import kdad
+from methods.backbones import trunk
+from methods.backbones.find import RANDOM, WeightsFile
+from methods.backbones.vgg import maps_after_pools
 from methods.checks import check_detector
 from methods.detector import TrainData
 from methods.errors import MethodError
 from methods.kdad import KDAD, POOLS, WIDTHS, KDADNetwork, Student, direction, value
-from methods.nn import backbone
 from methods.nn.training import TrainSettings, minimiser
-from methods.nn.vgg import maps_after_pools
 from methods.registry.installed import get
-from methods.weights import RANDOM, WeightsFile
 
 RANDOM_VGG = {"vgg16": WeightsFile("vgg16", None, RANDOM, RANDOM)}
 LAMBDAS = {"0.5": 0.5, "0.01": 0.01, "direction_only": 0.0}
@@ -38,7 +38,7 @@ class SmallTeacher(nn.Module):
 
 @pytest.fixture
 def small_teacher(monkeypatch):
-    monkeypatch.setitem(backbone.TRUNKS, "vgg16", SmallTeacher)
+    monkeypatch.setitem(trunk.TRUNKS, "vgg16", SmallTeacher)
 
 
 @pytest.fixture

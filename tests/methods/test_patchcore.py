@@ -9,13 +9,13 @@ import squares
 import torch
 
 from methods import patchcore as patchcore_module
+from methods.backbones.find import RANDOM, WeightsFile
 from methods.checks import check_detector
 from methods.detector import DeadlineReached, TrainData
 from methods.errors import MethodError
 from methods.nn.augment import normalise
 from methods.patchcore import PatchCore, seeded_globals
 from methods.registry.installed import get
-from methods.weights import RANDOM, WeightsFile
 
 pytestmark = pytest.mark.skipif(find_spec("anomalib") is None, reason="the package anomalib is not installed")
 

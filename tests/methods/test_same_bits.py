@@ -6,8 +6,8 @@ import platform
 import golden
 import pytest
 
+from methods.backbones.trunk_precision import level_precisions, precision_at
 from methods.registry import installed
-from methods.trunk_precision import level_precisions, precision_at
 
 M_MMAP_MAX, M_PERTURB = -4, -6
 DIRT = (0x00, 0x01, 0x55, 0xAA, 0xFF)
@@ -52,8 +52,8 @@ def test_the_side_is_that_from_which_on_no_strided_convolution_sees_one_pixel(ar
     import torch
     from torch import nn
 
-    from methods.nn import backbone
-    from methods.weights import RANDOM, WeightsFile
+    from methods.backbones import trunk as backbone
+    from methods.backbones.find import RANDOM, WeightsFile
 
     trunk = backbone.build(arch, WeightsFile(arch, None, RANDOM, RANDOM)).eval()
     sides = []

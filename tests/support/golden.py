@@ -10,11 +10,11 @@ import numpy as np
 from repository import ROOT
 
 from benchmark.machine import cpu_name, numerics_class
+from methods.backbones.find import RANDOM, WeightsFile
 from methods.checks import ArrayImages, MemoryCheckpoint
 from methods.detector import FitContext, TrainData
 from methods.registry import installed
 from methods.registry.recipe import resolve
-from methods.weights import RANDOM, WeightsFile
 
 FILE = ROOT / "tests" / "methods" / "data" / "golden.json"
 DETECTORS = (

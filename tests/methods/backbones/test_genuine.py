@@ -7,10 +7,10 @@ import pytest
 import torch
 from torchvision.models import resnet18
 
+from methods.backbones.fetch import fetch
+from methods.backbones.find import RANDOM, identify, label
+from methods.backbones.table import GENUINE, Genuine
 from methods.errors import MethodError
-from methods.genuine_weights import GENUINE, Genuine
-from methods.weights import RANDOM, identify, label
-from methods.weights_fetch import fetch
 
 FORGED = b"no weights: only eight digits agree    :000cCDqD"
 

@@ -17,11 +17,12 @@ import torch
 from repository import ROOT
 from torchvision.models import resnet18, vgg16
 
-from methods import weights_content, weights_fetch
+from methods.backbones import content
+from methods.backbones import fetch as weights_fetch
+from methods.backbones.fetch import fetch
+from methods.backbones.find import WeightsFile, WrongWeightsError, find, identify, listing, read
+from methods.backbones.table import GENUINE, Genuine
 from methods.errors import MethodError
-from methods.genuine_weights import GENUINE, Genuine
-from methods.weights import WeightsFile, WrongWeightsError, find, identify, listing, read
-from methods.weights_fetch import fetch
 
 REAL = ROOT.parent / "shared" / "data" / "weights"
 NOT_GENUINE = "is not the file that its name says, its SHA-256 is "
@@ -83,7 +84,7 @@ def no_torch(monkeypatch):
     """From here on nothing may look into a file."""
 
     def start():
-        monkeypatch.setattr(weights_content, "load", lambda path: pytest.fail(f"{path} was loaded"))
+        monkeypatch.setattr(content, "load", lambda path: pytest.fail(f"{path} was loaded"))
 
     return start
 
@@ -475,7 +476,7 @@ def test_a_rerun_with_a_custom_file_imports_no_torch(save, tmp_path):
     path = save("mine.pth", trunk_state())
     identify(path, cache_dir=tmp_path / "cache")
     code = (
-        "import sys; from pathlib import Path; from methods.weights import identify\n"
+        "import sys; from pathlib import Path; from methods.backbones.find import identify\n"
         f"print(identify(Path({str(path)!r}), cache_dir=Path({str(tmp_path / 'cache')!r})).label, 'torch' in sys.modules)"
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)

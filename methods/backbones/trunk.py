@@ -5,10 +5,10 @@ from collections.abc import Callable
 from torch import Tensor, nn
 from torchvision.models.resnet import ResNet, resnet18
 
+from methods.backbones.find import RANDOM, WeightsFile, read
+from methods.backbones.vgg import VGG16Trunk
 from methods.errors import MethodError
-from methods.nn.vgg import VGG16Trunk
 from methods.registry.params import hint
-from methods.weights import RANDOM, WeightsFile, read
 
 
 class ResNetTrunk(nn.Module):

@@ -5,9 +5,9 @@ from importlib.util import find_spec
 
 import msgspec
 
+from methods.backbones.find import WeightsFile
 from methods.errors import MethodError
 from methods.registry.params import ParamValue
-from methods.weights import WeightsFile
 
 PREFIX = "measure."
 FID = "measure.fid"

@@ -10,8 +10,8 @@ from typing import IO
 from urllib.error import HTTPError
 from urllib.request import urlopen
 
+from methods.backbones.table import GENUINE, Genuine
 from methods.errors import MethodError
-from methods.genuine_weights import GENUINE, Genuine
 from methods.registry.params import hint
 
 TIMEOUT = 5.0

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from methods.backbones.table import ARCHITECTURES, GENUINE, Genuine
 from methods.errors import MethodError
-from methods.genuine_weights import ARCHITECTURES, GENUINE, Genuine
 from methods.registry.params import hint
 
 if TYPE_CHECKING:
@@ -235,14 +235,14 @@ def read(file: WeightsFile) -> "dict[str, torch.Tensor]":
     Raises:
         MethodError: the file changed since it was found, or is no complete trunk of its architecture.
     """
-    from methods import weights_content
+    from methods.backbones import content
 
     if file.path is None:
         raise MethodError(f"random weights of {file.arch} have no file: initialise the network instead")
     if _digest(file.path) != file.digest:
         raise MethodError(f"{file.path} changed since it was found: run the command again")
     try:
-        return weights_content.trunk(weights_content.load(file.path), file.arch)
+        return content.trunk(content.load(file.path), file.arch)
     except ValueError as error:
         raise MethodError(f"{file.path} {error}: give another file with --weights") from None
 
@@ -373,15 +373,15 @@ def _remembered(note: Path) -> tuple[str, str] | None:
 
 def _contents(path: Path, note: Path) -> tuple[str, str]:
     """Architecture of a file, or what is wrong with it, by looking into it; a note is left."""
-    from methods import weights_content
+    from methods.backbones import content
 
     try:
-        state = weights_content.load(path)
+        state = content.load(path)
     except ValueError as error:
         return "", str(error)  # not remembered: it may have been a passing lack of memory
     arch, problem = "", ""
     try:
-        arch = weights_content.recognise(state)
+        arch = content.recognise(state)
     except ValueError as error:
         problem = str(error)
     _remember(note, {"version": _NOTE_VERSION, "arch": arch, "problem": problem})

@@ -1,7 +1,7 @@
 """The Frechet distance between generated and real images, as torchmetrics takes it (CSI spec 7.5, C25).
 
 On the Inception network of the metric's authors it is FID; on any other network it has that network's name
-(`methods.measuring.fid_name`).
+(`methods.measures.request.fid_name`).
 """
 
 import importlib
@@ -15,10 +15,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torchvision.models import inception_v3
 
+from methods.backbones import trunk
+from methods.backbones.find import RANDOM, WeightsFile, read
 from methods.detector import FitContext
-from methods.measuring import INCEPTION
-from methods.nn import backbone
-from methods.weights import RANDOM, WeightsFile, read
+from methods.measures.request import INCEPTION
 
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 CHANNELS, CLASSES = 2048, 1008
@@ -43,7 +43,7 @@ class TrunkFeatures(Features):
 
     def __init__(self, arch: str, context: FitContext) -> None:
         super().__init__()
-        self.network, self.num_features = context.backbone(arch), backbone.CHANNELS[arch]
+        self.network, self.num_features = context.backbone(arch), trunk.CHANNELS[arch]
 
     def pooled(self, images: Tensor) -> Tensor:
         mean, std = (torch.tensor(values, device=images.device)[:, None, None] for values in (MEAN, STD))

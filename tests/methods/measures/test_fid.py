@@ -11,15 +11,15 @@ from torchvision.models import inception_v3
 
 from benchmark.deviations import of_method
 from benchmark.measures import fit_params
-from methods import measuring, weights_content
+from methods.backbones import content
+from methods.backbones.find import RANDOM, WeightsFile, identify
+from methods.backbones.table import GENUINE, Genuine
 from methods.csi_gan import CSIGAN
 from methods.detector import TrainData
 from methods.errors import MethodError
-from methods.genuine_weights import GENUINE, Genuine
-from methods.nn import fid
+from methods.measures import fid, request
 from methods.registry.installed import get
 from methods.registry.recipe import resolve
-from methods.weights import RANDOM, WeightsFile, identify
 
 TINY = {
     "network.width": 2,
@@ -100,19 +100,19 @@ def test_grey_images_are_seen_in_three_equal_channels_and_values_are_kept_in_bou
     ],
 )
 def test_only_the_distance_on_the_published_inception_weights_is_called_fid(arch, path, label, name):
-    assert measuring.fid_name(WeightsFile(arch, path, "d", label)) == name
+    assert request.fid_name(WeightsFile(arch, path, "d", label)) == name
 
 
 def test_inception_is_known_by_its_keys_and_fid_s_network_by_its_digest_alone(tmp_path):
     state = inception_v3(init_weights=False).state_dict()
-    assert weights_content.recognise(state) == "inception_v3"
-    assert not any(name.startswith(("fc.", "AuxLogits.")) for name in weights_content.trunk(state, "fid_inception_v3"))
+    assert content.recognise(state) == "inception_v3"
+    assert not any(name.startswith(("fc.", "AuxLogits.")) for name in content.trunk(state, "fid_inception_v3"))
     path = tmp_path / "renamed.pth"
     path.write_bytes(b"published" * 1000)
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
     known = [Genuine("fid_inception_v3", f"fid-{digest[:8]}.pth", digest)]
     found = identify(path, cache_dir=tmp_path / "cache", genuine=known)
-    assert (found.arch, measuring.fid_name(found)) == ("fid_inception_v3", "fid")
+    assert (found.arch, request.fid_name(found)) == ("fid_inception_v3", "fid")
     published = {known.name: known.sha256[:8] for known in GENUINE if known.arch == "fid_inception_v3"}
     assert set(published.values()) == {"6726825d"}
     assert len(published) == 2
@@ -188,14 +188,14 @@ def test_a_measured_fit_has_the_same_scores_and_says_the_distance_beside_them(me
 
 
 def test_a_fit_that_is_not_measured_needs_no_package_and_leaves_no_distance(fitted, monkeypatch):
-    monkeypatch.setattr(measuring, "find_spec", lambda name: None)
+    monkeypatch.setattr(request, "find_spec", lambda name: None)
     kept = {}
     fitted(kept=kept)
     assert "fid.json" not in kept
 
 
 def test_without_the_package_a_measure_is_refused_before_the_fit(fitted, monkeypatch):
-    monkeypatch.setattr(measuring, "find_spec", lambda name: None)
+    monkeypatch.setattr(request, "find_spec", lambda name: None)
     with pytest.raises(MethodError, match=r"^measure\.fid needs torchmetrics: pip install 'swanbench\[fid\]'$"):
         fitted(**{"measure.fid": True})
     with pytest.raises(MethodError, match=r"^measure\.fid needs torchmetrics and torch-fidelity: pip install"):
@@ -207,7 +207,7 @@ def test_a_measure_is_no_part_of_the_key_and_no_deviation():
     plain = resolve(info, "official", "cifar10", {})
     asked = {"measure.fid": True, "measure.fid_trunk": "resnet18", "measure.fid_images": 50_000}
     measured = resolve(info, "official", "cifar10", asked)
-    assert measuring.own(measured.params) == asked
+    assert request.own(measured.params) == asked
     assert fit_params(measured.params) == fit_params(plain.params)
     assumed = ["CSI-GAN is defined by assumption, the papers say too little"]
     assert list(of_method("csi_gan", info, measured)) == assumed
@@ -217,15 +217,15 @@ def test_a_measure_is_no_part_of_the_key_and_no_deviation():
 
 def test_networks_are_needed_only_where_something_is_measured():
     info = get("csi_gan")
-    assert measuring.networks(resolve(info, "official", "cifar10", {}).params) == ()
+    assert request.networks(resolve(info, "official", "cifar10", {}).params) == ()
     asked = resolve(info, "official", "cifar10", {"measure.fid": True}).params
-    assert measuring.networks(asked) == ("fid_inception_v3",)
+    assert request.networks(asked) == ("fid_inception_v3",)
     assert info.backbones(asked) == ()
-    assert measuring.networks(resolve(get("dra"), "official", "elpv", {}).params) == ()
+    assert request.networks(resolve(get("dra"), "official", "elpv", {}).params) == ()
 
 
 def test_what_was_stored_without_the_measure_is_known():
     asked = {"measure.fid": True}
-    assert measuring.lacking(asked, {"loss": [1.0]})
-    assert not measuring.lacking(asked, {"loss": [1.0], "frechet_resnet18": [3.0]})
-    assert not measuring.lacking({"measure.fid": False}, {"loss": [1.0]})
+    assert request.lacking(asked, {"loss": [1.0]})
+    assert not request.lacking(asked, {"loss": [1.0], "frechet_resnet18": [3.0]})
+    assert not request.lacking({"measure.fid": False}, {"loss": [1.0]})

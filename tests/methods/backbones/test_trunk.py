@@ -5,10 +5,10 @@ import torch
 from torch import nn
 from torchvision.models import resnet18, vgg16
 
+from methods.backbones.find import RANDOM, WeightsFile, find
+from methods.backbones.trunk import build
+from methods.backbones.vgg import VGG16Trunk
 from methods.errors import MethodError
-from methods.nn.backbone import build
-from methods.nn.vgg import VGG16Trunk
-from methods.weights import RANDOM, WeightsFile, find
 
 
 def test_trunk_is_resnet18_up_to_the_last_relu_of_layer4(tmp_path):

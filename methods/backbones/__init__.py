@@ -1,0 +1,1 @@
+"""Architectures of trunks, and finding, checking and loading their weights."""

@@ -1,0 +1,1 @@
+"""Numbers that a fit may take beside its scores."""
