@@ -28,7 +28,7 @@ def network_sizes() -> "dict[str, Facts]":
 
 def count_networks() -> dict[str, int]:
     """Parameters of the generators of AGAD's Table 8, of recipe official, colour, 32 pixels; needs torch."""
-    from methods.agad import generator_parameters
+    from methods.detectors.agad.detector import generator_parameters
     from methods.registry import installed
     from methods.registry.recipe import resolve
     from reports import layout

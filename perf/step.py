@@ -19,9 +19,9 @@ import torch
 from methods.backbones.find import RANDOM, WeightsFile
 from methods.backbones.trunk import build
 from methods.detector import FitContext, TrainData
-from methods.dra import DRA
+from methods.detectors.dra.detector import DRA
 from methods.nn.precision import autocast
-from methods.nn.training import TrainSettings, minimiser
+from methods.nn.training.supervised import TrainSettings, minimiser
 from methods.registry.installed import get
 from methods.registry.recipe import resolve
 

@@ -151,7 +151,11 @@ def test_a_kept_state_goes_only_when_no_run_can_start_from_it(where, monkeypatch
     monkeypatch.setattr(leftovers, "_codes", lambda: known)  # seconds each time
     store, folder = Store(where.results), where.results / "fits"
     store.put(made(0, version=0))
-    codes = {"a" * 64: code_digest("methods.dra"), "b" * 64: "0" * 64, made(0).fit_key: code_digest("methods.dra")}
+    codes = {
+        "a" * 64: code_digest("methods.detectors.dra.detector"),
+        "b" * 64: "0" * 64,
+        made(0).fit_key: code_digest("methods.detectors.dra.detector"),
+    }
     codes[made(0, version=0).fit_key] = codes.pop(made(0).fit_key)
     for key, code in codes.items():
         write(folder / f"{key}.pt")

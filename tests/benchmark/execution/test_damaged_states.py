@@ -134,7 +134,7 @@ def test_a_checkpoint_that_its_detector_does_not_take_costs_no_run(textures, tas
 
 
 def test_a_fit_that_fails_by_itself_fails_once(textures, task, paused, monkeypatch):
-    import methods.nn.turns
+    import methods.nn.training.loop
 
     tries = []
 
@@ -142,7 +142,7 @@ def test_a_fit_that_fails_by_itself_fails_once(textures, task, paused, monkeypat
         tries.append(self._context.checkpoint.load() is not None)
         raise RuntimeError("broken by itself")
 
-    monkeypatch.setattr(methods.nn.turns.Turns, "run", breaks)
+    monkeypatch.setattr(methods.nn.training.loop.Turns, "run", breaks)
     outcome = execute(task, textures.machine)
     assert (outcome.state, tries) == ("failed", [True, False])
     outcome = execute(task, textures.machine, again="failed")

@@ -2,7 +2,7 @@
 
 import pytest
 
-from methods.agad import anomaly_places
+from methods.detectors.agad.detector import anomaly_places
 
 
 # Of 256 places, n of 512 training images have n / 2: 32, 32.5, 33, 33.5, 50.5 and 127.5.

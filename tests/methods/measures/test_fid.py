@@ -14,8 +14,8 @@ from benchmark.measures import fit_params
 from methods.backbones import content
 from methods.backbones.find import RANDOM, WeightsFile, identify
 from methods.backbones.table import GENUINE, Genuine
-from methods.csi_gan import CSIGAN
 from methods.detector import TrainData
+from methods.detectors.csi_gan.detector import CSIGAN
 from methods.errors import MethodError
 from methods.measures import fid, request
 from methods.registry.installed import get

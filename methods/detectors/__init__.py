@@ -1,0 +1,1 @@
+"""Detectors, one file or folder each, named by a recipe's `detector`."""

@@ -1,0 +1,1 @@
+"""AGAD: networks, losses and the training step."""

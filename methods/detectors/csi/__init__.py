@@ -1,0 +1,1 @@
+"""CSI, and what CSI-GAN shares with it."""

@@ -1,0 +1,183 @@
+"""What CSI and CSI-GAN do alike: train in turns, keep the features of the training set, score in batches."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Generic, Self, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor, nn
+
+from methods.detector import FitContext, TrainData
+from methods.detectors.csi.encoder import FeatureNetwork
+from methods.detectors.csi.lars import LARS, Schedule
+from methods.detectors.csi.losses import nt_xent, shift_losses, shift_targets
+from methods.detectors.csi.memory_bank import Bank, Extractor, Features
+from methods.detectors.csi.views import Dice, Views
+from methods.errors import MethodError
+from methods.nn.data.epochs import Passes
+from methods.nn.params import Params, batch_size, integer, number, text
+from methods.nn.training.loop import Advance, Optimisers, Turns
+from protocols.images.store import Images
+
+Network = TypeVar("Network", bound=nn.Module)
+FIRST_LAYER = "trunk.conv1.weight"
+REDUCTIONS: dict[str, Callable[[Tensor], Tensor]] = {"mean": torch.mean, "sum": torch.sum}
+
+
+@dataclass(frozen=True)
+class CSILoss:
+    """L_CSI = contrast + shift classification of base views (2B, C, S, S), reduced over all anchors (CSI spec 4)."""
+
+    views: Views
+    temperature: float
+    reduction: str
+
+    @classmethod
+    def from_params(cls, views: Views, params: Params) -> Self:
+        return cls(views, number(params, "loss.temperature"), text(params, "loss.reduction"))
+
+    def __call__(self, network: FeatureNetwork, base: Tensor, dice: Dice) -> dict[str, Tensor]:
+        """The terms by name; without shifts the contrast alone."""
+        reduce, shifts = REDUCTIONS[self.reduction], self.views.shifts
+        outputs = network(self.views.shifted(base, 2, dice))
+        terms = {"contrast": reduce(nt_xent(outputs.z, self.temperature))}
+        if shifts > 1:
+            targets = shift_targets(len(base) // 2, shifts, 2, base.device)
+            terms["shift"] = reduce(shift_losses(outputs.logits, targets))
+        return terms
+
+
+def feature_network(params: Params, context: FitContext, channels: int, shifts: int) -> FeatureNetwork:
+    with context.seeded("features"):
+        return FeatureNetwork(
+            integer(params, "network.width"), text(params, "network.stem"), channels, shifts, context.precision
+        )
+
+
+def feature_optimiser(network: nn.Module, params: Params) -> torch.optim.Optimizer:
+    """Adam without weight decay, or SGD wrapped by LARS (C19)."""
+    lr = number(params, "optim.lr")
+    if text(params, "optim.kind") == "adam":
+        return torch.optim.Adam(network.parameters(), lr=lr, betas=(0.9, 0.999), fused=True)
+    return LARS(
+        network.parameters(),
+        lr=lr,
+        momentum=number(params, "optim.momentum"),
+        decay=number(params, "optim.weight_decay"),
+        trust=number(params, "lars.trust"),
+    )
+
+
+def feature_schedule(params: Params, steps: int) -> Schedule:
+    return Schedule(
+        kind=text(params, "optim.schedule"),
+        lr=number(params, "optim.lr"),
+        epochs=integer(params, "budget.epochs"),
+        steps=steps,
+        warmup=integer(params, "optim.warmup_epochs"),
+        factor=number(params, "optim.warmup_factor"),
+    )
+
+
+def minimise(terms: Mapping[str, Tensor], optimiser: torch.optim.Optimizer, rate: float) -> dict[str, Tensor]:
+    """One step of `optimiser` at a rate on the sum of `terms`; the losses, detached, with their sum."""
+    loss = torch.stack(list(terms.values())).sum()
+    set_rate(optimiser, rate)
+    optimiser.zero_grad(set_to_none=True)
+    loss.backward()  # type: ignore[no-untyped-call]
+    optimiser.step()
+    return {"loss": loss.detach(), **{name: value.detach() for name, value in terms.items()}}
+
+
+def set_rate(optimiser: torch.optim.Optimizer, rate: float) -> None:
+    for group in optimiser.param_groups:
+        group["lr"] = rate
+
+
+class ContrastiveDetector(ABC, Generic[Network]):
+    """Base of CSI and CSI-GAN; a subclass says what its networks are, how a step trains them, and its score."""
+
+    def __init__(self, params: Params, context: FitContext) -> None:
+        self.params = params
+        self.context = context
+        self.history: dict[str, list[float]] = {}
+        self.views = Views.from_params(params, context)
+        self._network: Network | None = None
+        self._bank: Bank | None = None
+
+    @abstractmethod
+    def new_network(self, channels: int) -> Network:
+        """The networks as a fit starts from them, on the CPU, for images of `channels`."""
+
+    @abstractmethod
+    def features_of(self, network: Network) -> FeatureNetwork:
+        """The feature extractor among the networks."""
+
+    @abstractmethod
+    def turns(self, data: TrainData, passes: Passes) -> tuple[Optimisers, Advance]:
+        """The optimisers of a fit, and what a step does with them."""
+
+    @abstractmethod
+    def score_of(self, bank: Bank, features: Features) -> Tensor:
+        """Anomaly scores (n,) float64."""
+
+    @property
+    def output(self) -> str:
+        """Which output of the feature extractor is compared: "z" or "features"."""
+        return "z"
+
+    def fit(self, data: TrainData) -> None:
+        """Train on the normals; raises what `Turns.run` raises, and MethodError where there is no normal image."""
+        batch = integer(self.params, "batch.size")
+        passes = Passes(self.context, "batch", len(data.normal), batch, keep_rest=True)
+        self._build(self.new_network(self.views.channels(data.normal)))
+        optimisers, advance = self.turns(data, passes)
+        total = integer(self.params, "budget.epochs") * passes.steps
+        training = Turns(self.network, optimisers, advance, steps=passes.steps, total=total, context=self.context)
+        self.history = training.run()
+        self._bank = Bank(self._extractor().features(data.normal, integer(self.params, "features.batch")))
+
+    def score(self, images: Images, batch: int | None = None) -> npt.NDArray[np.float64]:
+        """Scores (n,), `batch` images at a time in the given order; MethodError before `fit` or `load`."""
+        features = self._extractor().features(images, batch_size(self.params, batch))
+        return self.score_of(self.bank, features).numpy()
+
+    def state(self) -> dict[str, Tensor]:
+        """The networks and the features of the training set."""
+        return {**self.network.state_dict(), **self.bank.state()}
+
+    def load(self, state: Mapping[str, Tensor]) -> None:
+        """Take over the `state` of another detector with the same parameters."""
+        own = dict(state)
+        self._bank = Bank.taken_from(own)
+        network = self.new_network(next(own[name].shape[1] for name in own if name.endswith(FIRST_LAYER)))
+        network.load_state_dict(own)
+        self._build(network)
+
+    @property
+    def network(self) -> Network:
+        """The networks; raises MethodError before there are any."""
+        if self._network is None:
+            raise self._not_ready()
+        return self._network
+
+    @property
+    def bank(self) -> Bank:
+        """The features of the training set; raises MethodError before there are any."""
+        if self._bank is None:
+            raise self._not_ready()
+        return self._bank
+
+    def _build(self, network: Network) -> None:
+        network.to(self.context.device)
+        network.to(memory_format=torch.channels_last)
+        self._network = network
+
+    def _extractor(self) -> Extractor:
+        return Extractor.from_params(self.features_of(self.network), self.views, self.params, self.output)
+
+    def _not_ready(self) -> MethodError:
+        return MethodError(f"{type(self).__name__} has nothing to score with yet: call fit or load first")

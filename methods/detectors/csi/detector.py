@@ -1,0 +1,51 @@
+"""CSI: contrastive learning on distributionally shifted instances (spec csi_gan, part I)."""
+
+from collections.abc import Mapping
+
+from torch import Tensor
+
+from methods.detector import TrainData
+from methods.detectors.csi.base import (
+    ContrastiveDetector,
+    CSILoss,
+    feature_network,
+    feature_optimiser,
+    feature_schedule,
+    minimise,
+)
+from methods.detectors.csi.encoder import FeatureNetwork
+from methods.detectors.csi.memory_bank import Bank, Features
+from methods.detectors.csi.views import Dice
+from methods.nn.data.epochs import Passes
+from methods.nn.params import text
+from methods.nn.training.loop import Advance, Optimisers
+
+
+class CSI(ContrastiveDetector[FeatureNetwork]):
+    """SimCLR in which shifted instances are negatives, with a classifier of the shift; nearest-neighbour score."""
+
+    def new_network(self, channels: int) -> FeatureNetwork:
+        return feature_network(self.params, self.context, channels, self.views.shifts)
+
+    def features_of(self, network: FeatureNetwork) -> FeatureNetwork:
+        return network
+
+    def fit(self, data: TrainData) -> None:
+        """The history also has the training means of the right-class logits, which the score divides by."""
+        super().fit(data)
+        means = self.bank.features.logits.mean(0).tolist()
+        self.history |= {f"right_logit_{shift}": [mean] for shift, mean in enumerate(means)}
+
+    def turns(self, data: TrainData, passes: Passes) -> tuple[Optimisers, Advance]:
+        network, loss = self.network, CSILoss.from_params(self.views, self.params)
+        optimiser, schedule = feature_optimiser(network, self.params), feature_schedule(self.params, passes.steps)
+
+        def advance(step: int) -> Mapping[str, Tensor]:
+            dice = Dice(self.context, "csi", (step,))
+            terms = loss(network, self.views.base(data.normal, passes.take(step), 2, dice), dice)
+            return minimise(terms, optimiser, schedule.rate(step))
+
+        return {"features": optimiser}, advance
+
+    def score_of(self, bank: Bank, features: Features) -> Tensor:
+        return bank.csi_scores(features, text(self.params, "score.classifier"))

@@ -1,0 +1,1 @@
+"""CSI-GAN: networks, losses and Algorithm 1."""

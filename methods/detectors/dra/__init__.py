@@ -1,0 +1,1 @@
+"""DRA, and its baseline without disentanglement."""

@@ -1,0 +1,204 @@
+"""DRA: disentangled representations of abnormality, four heads on one trunk (spec 2)."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from methods.backbones.trunk import CHANNELS
+from methods.detector import FitContext, TrainData
+from methods.detectors.dra.references import References
+from methods.errors import MethodError
+from methods.nn.data.loader import Feed
+from methods.nn.data.samplers import NORMAL, PSEUDO, SEEN, Indices, Quotas
+from methods.nn.data.transforms import join, normalise
+from methods.nn.networks.heads import CompositeHead, HolisticHead, TopK, TopKHead
+from methods.nn.networks.pyramid import Pyramid, PyramidTrunk
+from methods.nn.neural_detector import NeuralDetector, Scorer
+from methods.nn.params import Params, flag, number, text
+from methods.nn.pseudo_anomalies.source import pseudo_source
+from methods.nn.training.losses import Criterion
+from methods.nn.training.supervised import LossTerms
+
+# In the order of the loss calls (spec 2.13): labels that a head learns from, those of them that are its target 1,
+# and the sign of its score in the sum (spec 2.4, 2.7).
+HEADS = {
+    "n": ((NORMAL, SEEN, PSEUDO), (NORMAL,), -1),
+    "s": ((NORMAL, SEEN), (SEEN,), 1),
+    "p": ((NORMAL, PSEUDO), (PSEUDO,), 1),
+    "r": ((NORMAL, SEEN, PSEUDO), (SEEN, PSEUDO), 1),
+}
+REFERENCE_IMAGES = "reference.images"
+Scores = dict[str, Tensor]
+Maps = list[Tensor]
+
+
+class DRANetwork(nn.Module):
+    """Trunk and the heads g_n, g_s, g_p, g_r over the image pyramid; only those that `heads` names."""
+
+    def __init__(self, params: Params, context: FitContext) -> None:
+        super().__init__()
+        arch = text(params, "backbone")
+        self.letters = [letter for letter in HEADS if letter in text(params, "heads").split(",")]
+        self._run_trunk = PyramidTrunk(Pyramid.from_params(params), arch, context.precision)
+        self._joint = flag(params, "reference.joint_forward")
+        self._detach = flag(params, "reference.detach")
+        self.trunk = context.backbone(arch)
+        for letter in self.letters:
+            with context.seeded(f"head.{letter}"):
+                self.add_module(f"g_{letter}", _head(letter, CHANNELS[arch], params, context.precision))
+
+    def forward(self, images: Tensor, n_references: int) -> Scores:
+        """Normalised references, then the batch (N + B, 3, S, S) -> per head the level scores (levels, B)."""
+        if n_references and not self._joint:
+            references = self.maps(images[:n_references])
+            return self.head_scores(self.maps(images[n_references:]), mean_maps(references))
+        maps = self.maps(images)
+        means = mean_maps([level[:n_references] for level in maps]) if n_references else None
+        return self.head_scores([level[n_references:] for level in maps], means)
+
+    def maps(self, images: Tensor) -> Maps:
+        return self._run_trunk(self.trunk, images)
+
+    def head_scores(self, maps: Maps, references: Maps | None) -> Scores:
+        """Level scores of all heads; residual = the references' mean map - the image's (spec 2.5)."""
+        scores = {
+            letter: torch.stack([self.head(letter)(level) for level in maps])
+            for letter in self.letters
+            if letter != "r"
+        }
+        if references is not None:
+            scores["r"] = self.residual_scores(maps, references)
+        return scores
+
+    def residual_scores(self, maps: Maps, references: Maps) -> Tensor:
+        means = [mean.detach() if self._detach else mean for mean in references]
+        return torch.stack([self.head("r")(mean - level) for mean, level in zip(means, maps, strict=True)])
+
+    def has(self, letter: str) -> bool:
+        return letter in self.letters
+
+    def head(self, letter: str) -> nn.Module:
+        return self.get_submodule(f"g_{letter}")
+
+
+def _head(letter: str, channels: int, params: Params, precision: str) -> nn.Module:
+    if letter == "n":
+        return HolisticHead(channels, absolute=flag(params, "g_n.abs"))
+    pool = TopK.from_params(params)
+    if letter == "r" and flag(params, "g_r.conv_block"):
+        return CompositeHead(channels, pool, precision)
+    return TopKHead(channels, pool)
+
+
+def mean_maps(maps: Maps) -> Maps:
+    """M_r of each level: (N, C, h, w) -> (1, C, h, w)."""
+    return [level.mean(0, keepdim=True) for level in maps]
+
+
+def total_score(scores: Scores) -> Tensor:
+    """Level scores per head -> (B,) float64: phi_s + phi_p + phi_r - phi_n of the heads at hand (2.7)."""
+    terms = [HEADS[letter][2] * levels.double().mean(0) for letter, levels in scores.items()]
+    return torch.stack(terms).sum(0)
+
+
+def head_losses(scores: Scores, labels: Indices, criterion: Criterion, step: int) -> dict[str, Tensor]:
+    """The loss of each head on the mean of its level scores, over the images it learns from (spec 2.4)."""
+    terms = {}
+    for letter, (learns, positive, _) in HEADS.items():
+        if letter in scores:
+            places = torch.from_numpy(np.flatnonzero(np.isin(labels, learns)))
+            targets = torch.from_numpy(np.isin(labels, positive))[places]
+            chosen = scores[letter].mean(0)[places.to(scores[letter].device)]
+            terms[f"g_{letter}"] = criterion(chosen, targets, step, letter)
+    return terms
+
+
+class DRA(NeuralDetector[DRANetwork]):
+    """Heads for normality, seen, pseudo and latent residual anomalies, trained together (spec 2).
+
+    With `reference.test_mode` redraw_per_batch each test batch is compared with reference images drawn from the
+    training set, which `state` does not hold: a detector that was loaded rather than fitted can score only in the
+    other modes, whose reference images are part of the state.
+    """
+
+    def __init__(self, params: Params, context: FitContext) -> None:
+        super().__init__(params, context)
+        self._references: References | None = None
+        self._kept: Tensor | None = None
+
+    def new_network(self) -> DRANetwork:
+        return DRANetwork(self.params, self.context)
+
+    def fit(self, data: TrainData) -> None:
+        """Train; from the state of a source fit as `finetune.reset_heads` and `finetune.freeze_g_s` say (D44)."""
+        if data.init is not None and flag(self.params, "finetune.reset_heads"):
+            data = replace(data, init=self._with_new_heads(data.init))
+        super().fit(data)
+
+    def _with_new_heads(self, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        fresh = self.new_network().state_dict()
+        return {**state, **{name: fresh[name] for name in fresh if not name.startswith("trunk.")}}
+
+    def loss_terms(self, data: TrainData) -> LossTerms:
+        params, context = self.params, self.context
+        if data.init is not None and self.network.has("s"):
+            self.network.head("s").requires_grad_(not flag(params, "finetune.freeze_g_s"))
+        criterion = Criterion(params, context)
+        pseudo, quotas = pseudo_source(data, params), Quotas.from_params(params)
+        feed = Feed(data, pseudo, quotas, number(params, "augment.rotation"), context, "batch")
+        references = References(data, pseudo, quotas, params, context) if self.network.has("r") else None
+        self._references = references
+        self._kept = None if references is None else references.kept_for_test()
+
+        def terms(step: int) -> dict[str, Tensor]:
+            images, labels = feed.batch(step)
+            scores = self._scores(images, None if references is None else references.for_step(step))
+            return head_losses(scores, labels, criterion, step)
+
+        return terms
+
+    def scorer(self) -> Scorer:
+        """Raises MethodError, when called, where references have to be drawn and no training set is at hand."""
+        network = self.network
+        if self._kept is None:
+            return lambda images, batch: total_score(self._scores(images, self._drawn(batch)))
+        kept = [mean_maps(network.maps(normalise(each))) for each in self._kept.to(self.context.device)]
+
+        def score(images: Tensor, _: int) -> Tensor:
+            maps = network.maps(normalise(images))
+            residual = torch.stack([network.residual_scores(maps, means) for means in kept]).mean(0)
+            return total_score({**network.head_scores(maps, None), "r": residual})
+
+        return score
+
+    def state(self) -> dict[str, Tensor]:
+        """The network, and the reference images that a test needs, where they are kept."""
+        state = super().state()
+        return state if self._kept is None else {**state, REFERENCE_IMAGES: self._kept}
+
+    def load(self, state: Mapping[str, Tensor]) -> None:
+        super().load(state)
+        self._references = None
+        self._kept = state.get(REFERENCE_IMAGES)
+
+    def build(self, state: Mapping[str, Tensor] | None = None) -> None:
+        own = None if state is None else {name: state[name] for name in state if name != REFERENCE_IMAGES}
+        super().build(own)
+
+    def _scores(self, images: Tensor, references: Tensor | None) -> Scores:
+        together = images if references is None else join(references, images)
+        scores: Scores = self.network(normalise(together), len(together) - len(images))
+        return scores
+
+    def _drawn(self, batch: int) -> Tensor | None:
+        if not self.network.has("r"):
+            return None
+        if self._references is None:
+            raise MethodError(
+                "DRA draws reference images from the training set when it scores, and this one was loaded without "
+                "it: call fit, or set reference.test_mode to fixed_after_training"
+            )
+        return self._references.for_test_batch(batch)

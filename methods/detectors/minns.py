@@ -1,0 +1,87 @@
+"""MINNS: multiple-instance network; the positions of a feature map are the instances of a bag (spec 9)."""
+
+import math
+from collections.abc import Callable
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from methods.detector import TrainData
+from methods.nn.data.loader import Feed
+from methods.nn.data.samplers import SEEN, Quotas
+from methods.nn.data.transforms import normalise
+from methods.nn.networks.single_head import OneHeadNetwork
+from methods.nn.neural_detector import NeuralDetector, Scorer
+from methods.nn.params import Params, flag, integer, number, text
+from methods.nn.training.losses import bce
+from methods.nn.training.supervised import LossTerms
+
+WIDTHS = (256, 128, 64)
+
+
+def log_mean_exp(instances: Tensor) -> Tensor:
+    """log(mean(exp v)) over the positions: (B, C, h, w) -> (B, C, 1, 1)."""
+    flat = instances.flatten(2)
+    return (flat.logsumexp(2) - math.log(flat.shape[2]))[:, :, None, None]
+
+
+POOLS: dict[str, Callable[[Tensor], Tensor]] = {
+    "max": lambda instances: instances.amax((2, 3), keepdim=True),
+    "mean": lambda instances: instances.mean((2, 3), keepdim=True),
+    "lse": log_mean_exp,
+}
+
+
+class InstanceHead(nn.Module):
+    """An instance network of 1x1 convolutions and a pooled classifier after its last layer, or after each.
+
+    Form "mi" pools the logits of the instances, "MI" their features.
+    """
+
+    def __init__(self, channels: int, params: Params) -> None:
+        super().__init__()
+        inputs = (channels, *WIDTHS[:-1])
+        self.layers = nn.ModuleList(nn.Conv2d(wide, narrow, 1) for wide, narrow in zip(inputs, WIDTHS, strict=True))
+        self.supervised = range(len(WIDTHS)) if flag(params, "deep_supervision") else range(len(WIDTHS))[-1:]
+        self.scores = nn.ModuleList(nn.Conv2d(WIDTHS[depth], 1, 1) for depth in self.supervised)
+        self.pool = POOLS[text(params, "pool")]
+        self.pools_features = text(params, "form") == "MI"
+        self.dropout = number(params, "dropout")
+
+    def forward(self, maps: Tensor) -> Tensor:
+        """(B, C, h, w) -> bag logits (B, classifiers); dropout draws from torch's global generator."""
+        depths = []
+        for layer in self.layers:
+            maps = F.relu(layer(maps))
+            depths.append(maps)
+        bags = [self._bag(score, depths[depth]) for score, depth in zip(self.scores, self.supervised, strict=True)]
+        return torch.cat(bags, 1)
+
+    def _bag(self, score: nn.Module, features: Tensor) -> Tensor:
+        instances = F.dropout(features, self.dropout, self.training)
+        logits: Tensor = score(self.pool(instances)) if self.pools_features else self.pool(score(instances))
+        return logits.flatten(1)
+
+
+class MINNS(NeuralDetector[OneHeadNetwork]):
+    """Bag classifier by binary cross-entropy, with DevNet's batches and budget."""
+
+    def new_network(self) -> OneHeadNetwork:
+        return OneHeadNetwork(self.params, self.context, lambda channels: InstanceHead(channels, self.params))
+
+    def loss_terms(self, data: TrainData) -> LossTerms:
+        quotas = Quotas(integer(self.params, "batch.size"), integer(self.params, "batch.seen"))
+        feed = Feed(data, None, quotas, number(self.params, "augment.rotation"), self.context, "batch")
+
+        def terms(step: int) -> dict[str, Tensor]:
+            images, labels = feed.batch(step)
+            with self.context.seeded("dropout", step):
+                logits = self.network(normalise(images)).mean(0)
+            targets = torch.from_numpy(labels == SEEN).to(logits)
+            return {f"bag{place}": bce(bags, targets) for place, bags in enumerate(logits.unbind(1), 1)}
+
+        return terms
+
+    def scorer(self) -> Scorer:
+        return lambda images, _: self.network(normalise(images)).double().mean((0, 2))

@@ -1,0 +1,183 @@
+"""PatchCore as anomalib has it: how far an image's patches are from a memory bank of those of normal images.
+
+The method's work is anomalib's (extra `anomalib`); ours are the trunk's weights and precision, batches and seeds.
+"""
+
+import contextlib
+import importlib
+import io
+import time
+import warnings
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor, nn
+
+from methods.detector import DeadlineReached, FitContext, TrainData
+from methods.errors import MethodError
+from methods.nn.data.loader import in_batches
+from methods.nn.data.samplers import Indices
+from methods.nn.data.transforms import normalise
+from methods.nn.params import Params, batch_size, integer, number, optional_number, text
+from methods.nn.precision import autocast, full_precision
+from protocols.images.store import Images
+
+
+class Extractor(nn.Module):
+    """The feature extractor of anomalib in the precision of the run; what follows it stays in float32."""
+
+    def __init__(self, inner: nn.Module, precision: str) -> None:
+        super().__init__()
+        self.inner = inner
+        self._precision = precision
+
+    def forward(self, images: Tensor) -> dict[str, Tensor]:
+        """(B, 3, S, S) -> maps (B, C, h, w) by the name of their layer."""
+        with autocast(images.device, self._precision):
+            maps = self.inner(images)
+        return {name: full_precision(level) for name, level in maps.items()}
+
+
+class PatchCore:
+    """Patch features of normal images, thinned out to a coreset; an image's score is that of its farthest patch.
+
+    A fit keeps no checkpoint: one that `--max-time` stopped starts over.
+    """
+
+    def __init__(self, params: Params, context: FitContext) -> None:
+        self.params = params
+        self.context = context
+        self.history: dict[str, list[float]] = {}
+        self._model: Any = None
+
+    def fit(self, data: TrainData) -> None:
+        """Fill the memory bank; `history` counts the patches that it was chosen from, `patches`, and its own, `bank`.
+
+        Raises:
+            DeadlineReached: the time was over.
+            ValueError: the share of the patches that the bank keeps is less than one patch.
+        """
+        model = self._new_model().train()
+        for place, pixels in in_batches(data.normal, integer(self.params, "batch.size")):
+            patches = model(normalise(pixels.to(self.context.device)))
+            kept = self._candidates(place, len(patches) // len(pixels), len(data.normal))
+            model.embedding_store[-1] = patches if kept is None else patches[kept]
+            self._advance(place.stop, len(data.normal))
+        patches = torch.vstack(model.embedding_store)
+        model.embedding_store.clear()
+        model.memory_bank = self._coreset(patches)
+        self.history = {"patches": [float(len(patches))], "bank": [float(len(model.memory_bank))]}
+        self._model = model.eval()
+
+    def score(self, images: Images, batch: int | None = None) -> npt.NDArray[np.float64]:
+        """Scores (n,), `batch` images at a time; MethodError before `fit` or `load`."""
+        if self._model is None:
+            raise MethodError("PatchCore has nothing to score with yet: call fit or load first")
+        scores = np.empty(len(images))
+        with torch.inference_mode():
+            for place, pixels in in_batches(images, batch_size(self.params, batch)):
+                found = self._model(normalise(pixels.to(self.context.device)))
+                scores[place] = found.pred_score.double().cpu().numpy()
+        return scores
+
+    def state(self) -> dict[str, Tensor]:
+        return {} if self._model is None else dict(self._model.state_dict())
+
+    def load(self, state: Mapping[str, Tensor]) -> None:
+        model = self._new_model()
+        model.load_state_dict(state)
+        self._model = model.eval()
+
+    def _new_model(self) -> Any:
+        """The model of anomalib with our trunk's values and an empty bank."""
+        arch = text(self.params, "backbone")
+        with self.context.seeded("patchcore"):
+            model = _anomalib("models.image.patchcore.torch_model").PatchcoreModel(
+                layers=text(self.params, "layers").split(","),
+                backbone=arch,
+                pre_trained=False,
+                num_neighbors=integer(self.params, "neighbours"),
+            )
+        network, given = model.feature_extractor.feature_extractor, self.context.backbone(arch).state_dict()
+        network.load_state_dict({name: given[name] for name in network.state_dict()})
+        model.feature_extractor = Extractor(model.feature_extractor, self.context.precision)
+        return model.requires_grad_(False).to(self.context.device, memory_format=torch.channels_last)
+
+    def _candidates(self, place: slice, each: int, images: int) -> Indices | None:
+        """Which patches of a batch may come into the bank; None for all. `each` is the number of an image's patches."""
+        limit = optional_number(self.params, "coreset.candidates")
+        if limit is None or limit >= images * each:
+            return None
+        order = torch.randperm(images * each, generator=self.context.generator("candidates"))
+        chosen = order[: int(limit)].sort().values.numpy()
+        first, last = np.searchsorted(chosen, [place.start * each, place.stop * each])
+        return np.asarray(chosen[first:last] - place.start * each)
+
+    def _coreset(self, patches: Tensor) -> Tensor:
+        """The share `coreset.ratio` of patches (m, d) that anomalib's greedy k-centre selection takes."""
+        sampler = _anomalib("models.components").KCenterGreedy(patches, number(self.params, "coreset.ratio"))
+        sampler.update_distances = Nearest(sampler, self._advance)
+        # anomalib draws its own progress bar on stderr, which is the harness's.
+        with seeded_globals(self.context, "coreset"), contextlib.redirect_stderr(io.StringIO()):
+            bank: Tensor = sampler.sample_coreset()
+        return bank
+
+    def _advance(self, done: int, total: int) -> None:
+        self.context.progress(done, total)
+        if self.context.deadline is not None and time.monotonic() >= self.context.deadline:
+            raise DeadlineReached
+
+
+class Nearest:
+    """`update_distances` of anomalib's sampler, equal in every bit, in memory of its own and with progress.
+
+    anomalib's makes tensors as large as all features at each of thousands of steps and keeps a small one beside them;
+    glibc's heap cannot use such a gap again, so that 20,000 patches took 20 GB.
+    """
+
+    def __init__(self, sampler: Any, progress: Callable[[int, int], None]) -> None:
+        self._sampler = sampler
+        self._progress = progress
+        self._done = 0
+        self._scratch: tuple[Tensor, Tensor] | None = None
+
+    def __call__(self, cluster_center: Tensor) -> None:
+        """Take the centre at this place (a scalar tensor) into the distances from the nearest centre."""
+        sampler, features = self._sampler, self._sampler.features
+        if self._scratch is None:
+            self._scratch = torch.empty_like(features), features.new_empty(len(features), 1)
+            sampler.min_distances = torch.full_like(self._scratch[1], torch.inf)
+        difference, distances = self._scratch
+        torch.sub(features, features[cluster_center], out=difference)
+        torch.linalg.norm(difference, ord=2, dim=1, keepdim=True, out=distances)
+        torch.minimum(sampler.min_distances, distances, out=sampler.min_distances)
+        self._done += 1
+        self._progress(self._done, sampler.coreset_size)
+
+
+@contextlib.contextmanager
+def seeded_globals(context: FitContext, stream: str) -> Iterator[None]:
+    """Run a block that draws from the global generators of torch, on any device, and of NumPy from streams of its own.
+
+    anomalib's sparse projection draws its counts and signs from torch's and its columns from NumPy's; the coreset's
+    first patch is drawn on the patches' device.
+    """
+    devices = [context.device] if context.device.startswith("cuda") else []
+    seed = int(torch.randint(2**32, (), generator=context.generator(f"{stream}.numpy")))
+    before = np.random.get_state()  # noqa: NPY002 - the global generator is the one that anomalib takes
+    with torch.random.fork_rng(devices=devices), context.seeded(stream):
+        np.random.seed(seed)  # noqa: NPY002
+        try:
+            yield
+        finally:
+            np.random.set_state(before)  # noqa: NPY002
+
+
+def _anomalib(module: str) -> Any:
+    """A module of anomalib, imported without the warnings of what it imports (timm's old paths)."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return importlib.import_module(f"anomalib.{module}")

@@ -1,0 +1,82 @@
+"""What every detector with a network does alike: build, train, score in batches, hand over its weights."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from typing import Generic, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor, nn
+
+from methods.detector import FitContext, TrainData
+from methods.errors import MethodError
+from methods.nn.data.loader import in_batches
+from methods.nn.params import Params, batch_size
+from methods.nn.training.supervised import LossTerms, TrainSettings, train
+from protocols.images.store import Images
+
+Network = TypeVar("Network", bound=nn.Module)
+Scorer = Callable[[Tensor, int], Tensor]
+
+
+class NeuralDetector(ABC, Generic[Network]):
+    """Base of the neural detectors; a subclass says how its network is built, trained for a step, and asked."""
+
+    def __init__(self, params: Params, context: FitContext) -> None:
+        self.params = params
+        self.context = context
+        self.history: dict[str, list[float]] = {}
+        self._network: Network | None = None
+
+    @abstractmethod
+    def new_network(self) -> Network:
+        """The network as a fit starts from it, on the CPU."""
+
+    @abstractmethod
+    def loss_terms(self, data: TrainData) -> LossTerms:
+        """What `train` is to minimise on `data` with `self.network`."""
+
+    @abstractmethod
+    def scorer(self) -> Scorer:
+        """What scores a batch: images (B, S, S, C) uint8 on the device, and the batch's number -> (B,) float64."""
+
+    def fit(self, data: TrainData) -> None:
+        """Train on `data`, from the state `data.init` where there is one; raises what `train` raises."""
+        self.build(data.init)
+        settings = TrainSettings.from_params(self.params)
+        self.history = train(self.network, self.loss_terms(data), settings, self.context)
+
+    def score(self, images: Images, batch: int | None = None) -> npt.NDArray[np.float64]:
+        """Scores (n,), `batch` images at a time in the given order; MethodError before `fit` or `load`."""
+        scores = np.empty(len(images))
+        self.network.eval()
+        with torch.inference_mode():
+            score = self.scorer()
+            for number, (place, pixels) in enumerate(in_batches(images, batch_size(self.params, batch))):
+                scores[place] = score(pixels.to(self.context.device), number).cpu().numpy()
+        return scores
+
+    def state(self) -> dict[str, Tensor]:
+        """The tensors that `load` needs; they share memory with the detector."""
+        return dict(self.network.state_dict())
+
+    def load(self, state: Mapping[str, Tensor]) -> None:
+        """Take over the `state` of another detector with the same parameters."""
+        self.build(state)
+
+    def build(self, state: Mapping[str, Tensor] | None = None) -> None:
+        """Make the network, on the run's device and channels last, with the values of `state` where there is one."""
+        network = self.new_network()
+        if state is not None:
+            network.load_state_dict(state)
+        network.to(self.context.device)
+        network.to(memory_format=torch.channels_last)
+        self._network = network
+
+    @property
+    def network(self) -> Network:
+        """The network; raises MethodError before there is one."""
+        if self._network is None:
+            raise MethodError(f"{type(self).__name__} has nothing to score with yet: call fit or load first")
+        return self._network

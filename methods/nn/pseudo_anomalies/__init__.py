@@ -1,0 +1,1 @@
+"""Pseudo anomalies: made from normal images, or taken from an external pool."""

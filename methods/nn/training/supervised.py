@@ -1,0 +1,103 @@
+"""The training of one network by one optimiser (spec 1.7)."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Self
+
+import torch
+from torch import Tensor, nn
+
+from methods.detector import FitContext
+from methods.nn.params import Params, integer, number, optional_number, text
+from methods.nn.training.loop import Advance, Optimisers, Turns
+
+LossTerms = Callable[[int], Mapping[str, Tensor]]
+
+
+@dataclass(frozen=True)
+class TrainSettings:
+    """Budget and optimiser: Adam with classic L2 weight decay; `clip_norm` is a global gradient norm, or None.
+
+    `max_steps` ends the training early, in the middle of an epoch where it falls there; terms named in `watched` are
+    recorded, but not minimised.
+    """
+
+    epochs: int
+    steps: int
+    lr: float
+    weight_decay: float
+    schedule: str
+    clip_norm: float | None
+    max_steps: int | None = None
+    watched: tuple[str, ...] = ()
+
+    @classmethod
+    def from_params(cls, params: Params, steps: int | None = None) -> Self:
+        """`steps` are those of an epoch where they follow from the data, and not from `budget.steps`."""
+        return cls(
+            epochs=integer(params, "budget.epochs"),
+            steps=integer(params, "budget.steps") if steps is None else steps,
+            lr=number(params, "optim.lr"),
+            weight_decay=number(params, "optim.weight_decay"),
+            schedule=text(params, "optim.schedule"),
+            clip_norm=optional_number(params, "optim.clip_norm"),
+        )
+
+    @property
+    def total(self) -> int:
+        """Steps of the whole training."""
+        total = self.epochs * self.steps
+        return total if self.max_steps is None else min(total, self.max_steps)
+
+    def learning_rate(self, epoch: int) -> float:
+        """The rate of an epoch, counted from 0.
+
+        "step10_start" drops at 9, 19 and "step10_end" at 10, 20 (D6, D46); "once50_start" drops at 49 alone (spec 8).
+        """
+        drops = {
+            "step10_start": (epoch + 1) // 10,
+            "step10_end": epoch // 10,
+            "once50_start": int(epoch + 1 >= 50),
+            "constant": 0,
+        }[self.schedule]
+        return self.lr * 0.1**drops
+
+
+def adam(module: nn.Module, settings: TrainSettings) -> torch.optim.Adam:
+    """Adam over all parameters of `module`, betas 0.9 and 0.999, eps 1e-8 (spec 1.7)."""
+    return torch.optim.Adam(module.parameters(), lr=settings.lr, weight_decay=settings.weight_decay, fused=True)
+
+
+def minimiser(module: nn.Module, loss_terms: LossTerms, settings: TrainSettings) -> tuple[Optimisers, Advance]:
+    """Adam, and the step under it: forward, backward, clip, update.
+
+    The step returns the `loss` and, where there are several terms, each of them.
+    """
+    optimiser = adam(module, settings)
+
+    def advance(step: int) -> Mapping[str, Tensor]:
+        for group in optimiser.param_groups:
+            group["lr"] = settings.learning_rate(step // settings.steps)
+        terms = loss_terms(step)
+        loss = torch.stack([value for name, value in terms.items() if name not in settings.watched]).sum()
+        optimiser.zero_grad(set_to_none=True)
+        loss.backward()  # type: ignore[no-untyped-call]
+        if settings.clip_norm is not None:
+            nn.utils.clip_grad_norm_(module.parameters(), settings.clip_norm)
+        optimiser.step()
+        return {name: value.detach() for name, value in {"loss": loss, **(terms if len(terms) > 1 else {})}.items()}
+
+    return {"adam": optimiser}, advance
+
+
+def train(
+    module: nn.Module, loss_terms: LossTerms, settings: TrainSettings, context: FitContext
+) -> dict[str, list[float]]:
+    """Train `module` in place and return its history: per epoch the mean `loss`, and of each term where it has many.
+
+    `loss_terms(step)` runs the forward pass of one step, counted from 0 over all epochs, and returns the named terms
+    whose sum is minimised; it must depend on the step and the module alone. Raises what `Turns.run` raises.
+    """
+    optimisers, advance = minimiser(module, loss_terms, settings)
+    training = Turns(module, optimisers, advance, steps=settings.steps, total=settings.total, context=context)
+    return training.run()
