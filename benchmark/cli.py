@@ -9,11 +9,10 @@ import click
 import benchmark.commands
 from benchmark import interrupts, signals, streams
 from benchmark.errors import BenchError
-from benchmark.names import near
 from benchmark.options import note
 from methods.errors import MethodError
 from protocols.errors import DataError
-from protocols.text import printable
+from protocols.text import near_miss, printable
 from reports.errors import ReportError
 from results.errors import ResultsError
 
@@ -40,7 +39,7 @@ class Verbs(click.Group):
     ) -> tuple[str | None, click.Command | None, list[str]]:
         if args and not args[0].startswith("-") and args[0] not in self.list_commands(ctx):
             raise click.UsageError(
-                f"unknown verb '{args[0]}'{near(args[0], self.list_commands(ctx))}: see bench --help", ctx
+                f"unknown verb '{args[0]}': {near_miss(args[0], self.list_commands(ctx), 'see bench --help')}", ctx
             )
         return super().resolve_command(ctx, args)
 

@@ -9,6 +9,7 @@ from protocols.catalogue.publish import usable
 from protocols.datasets import registry
 from protocols.datasets.naming import NORMAL
 from protocols.errors import DataError
+from protocols.text import plural
 
 if TYPE_CHECKING:
     from protocols.datasets.info import DatasetInfo, Published
@@ -51,7 +52,8 @@ def described(dataset: "Dataset") -> str:
     if measured is not None:
         return _in_words(measured)
     train = sum(row.split == "train" for row in dataset.rows)
-    return f"{train} training and {len(dataset.rows) - train} test images of {_plural(len(dataset.labels), 'class')}"
+    classes = plural(len(dataset.labels), "class", "classes")
+    return f"{train} training and {len(dataset.rows) - train} test images of {classes}"
 
 
 def beside_table_5(dataset: "Dataset", info: "DatasetInfo | None") -> tuple[list[str], list[str]]:
@@ -140,7 +142,7 @@ def duplicate_lines(groups: "tuple[tuple[str, ...], ...]", what: str, name: str)
     if not groups:
         return []
     spare = sum(len(group) - 1 for group in groups)
-    lines = [f"{what}: {_plural(len(groups), 'group')}, {_plural(spare, 'image')} more than contents"]
+    lines = [f"{what}: {plural(len(groups), 'group')}, {plural(spare, 'image')} more than contents"]
     lines += [f"  {_shortened(group)}" for group in groups[:_SHOWN_GROUPS]]
     if len(groups) > _SHOWN_GROUPS:
         lines.append(f"  and {len(groups) - _SHOWN_GROUPS} more: see 'bench data show {name} --json'")
@@ -168,12 +170,5 @@ def _normals(dataset: "Dataset") -> tuple[int, int]:
 def _in_words(found: "Published") -> str:
     return (
         f"{found.train_normal} training and {found.test_normal} test normals, "
-        f"{_plural(found.anomalies, 'anomaly')} of {_plural(found.classes, 'class')}"
+        f"{plural(found.anomalies, 'anomaly', 'anomalies')} of {plural(found.classes, 'class', 'classes')}"
     )
-
-
-_PLURALS = {"anomaly": "anomalies", "class": "classes", "group": "groups", "image": "images"}
-
-
-def _plural(number: int, word: str) -> str:
-    return f"{number} {word if number == 1 else _PLURALS[word]}"

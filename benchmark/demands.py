@@ -6,8 +6,8 @@ from pathlib import Path
 
 from benchmark.errors import BenchError
 from benchmark.gather import REFERENCE
-from benchmark.names import near
 from benchmark.settings import folders
+from protocols.text import near_miss
 from reports.faults import Fault
 from reports.required import Required
 from results import reference
@@ -43,8 +43,8 @@ def references(against: str) -> References:
     if path.is_dir():
         return _read(seen for _, seen in read_records(path))
     if not path.is_file():
-        hint = near(against, (PUBLISHED, REFERENCE))
-        raise BenchError(f"--against {against}: neither published, nor reference, nor a file or folder of runs{hint}")
+        hint = near_miss(against, (PUBLISHED, REFERENCE))
+        raise BenchError(f"--against {against}: neither published, nor reference, nor a file or folder of runs: {hint}")
     found = _read(_lines(path, "--against"))
     if found.unreadable and not found.records:
         fault = found.unreadable[0]

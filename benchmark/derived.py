@@ -17,12 +17,13 @@ from methods.backbones import find
 from methods.errors import MethodError
 from methods.registry import installed
 from methods.registry.info import MethodInfo
-from methods.registry.params import PER_DATASET, ParamValue, shown
+from methods.registry.params import PER_DATASET, shown
 from methods.registry.recipe import EVALUATION, Resolved, resolve
 from protocols.catalogue import recognition
 from protocols.datasets import registry as datasets
 from protocols.datasets.info import DatasetInfo
 from protocols.datasets.naming import base_id
+from protocols.values import ParamValue
 from results.record import Record
 from results.spec import RunSpec
 

@@ -4,11 +4,12 @@ from collections.abc import Iterator, Mapping
 
 from methods.measures import request
 from methods.registry.info import MethodInfo
-from methods.registry.params import ParamValue, shown
+from methods.registry.params import shown
 from methods.registry.recipe import EVALUATION, Resolved
 from protocols.catalogue import recognition
 from protocols.datasets.info import DatasetInfo
 from protocols.datasets.manifest import Dataset
+from protocols.values import ParamValue
 
 
 def of_method(method: str, info: MethodInfo, resolved: Resolved) -> Iterator[str]:

@@ -9,7 +9,7 @@ from benchmark import machine
 from benchmark.health import PlugIn, Torch, Weights, WeightsFile
 from benchmark.limits import Limits
 from benchmark.places import Place
-from benchmark.sizes import in_words
+from protocols.text import size_in_words
 
 FULL = 100 * 2**20
 LITTLE = 2 * 2**30
@@ -53,9 +53,9 @@ def of_place(place: Place) -> Iterator[Finding]:
         yield Finding(hinders=True, text=f"{what} cannot be written: make it writable, or {other}")
         return
     if place.free < FULL:
-        yield Finding(hinders=True, text=f"{what} has {in_words(place.free)} free: make room, or {other}")
+        yield Finding(hinders=True, text=f"{what} has {size_in_words(place.free)} free: make room, or {other}")
     elif place.free < LITTLE:
-        yield Finding(hinders=False, text=f"{what} has little room, {in_words(place.free)}: make some, or {other}")
+        yield Finding(hinders=False, text=f"{what} has little room, {size_in_words(place.free)}: make some, or {other}")
     if place.locks is False:
         text = f"locks do not work in {what}, so that two calls would do the same fit: {other} on a local disk"
         yield Finding(hinders=True, text=text)
@@ -120,7 +120,7 @@ def of_datasets(states: Mapping[str, str]) -> Iterator[Finding]:
 def of_machine(limits: Limits, expected: str | None, torch: Torch | None) -> Iterator[Finding]:
     """Little memory, and what torch says of itself."""
     if limits.memory and limits.free < LITTLE:
-        text = f"{in_words(limits.free)} of memory are free: end other programs, and run with --jobs 1"
+        text = f"{size_in_words(limits.free)} of memory are free: end other programs, and run with --jobs 1"
         yield Finding(hinders=False, text=text)
     if torch is not None and torch.trouble:
         yield Finding(hinders=True, text=torch.trouble)

@@ -7,8 +7,9 @@ from benchmark.derived import Teller, told
 from benchmark.errors import BenchError
 from benchmark.options import each_once
 from benchmark.settings import folders
-from methods.registry.params import ParamValue, assignment
+from methods.registry.params import assignment
 from protocols.splits.draw.ranking import list_fingerprint
+from protocols.values import ParamValue
 from results import reference
 from results.maintenance import verification
 from results.maintenance.twins import disagreements

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from benchmark.code_digest import CodeDigests
 from benchmark.settings import folders
 from methods.registry import installed
+from protocols.text import plural
 from results.record import Record
 
 
@@ -39,5 +40,5 @@ class InstalledCode:
         others = sum(self.is_other(record) and not self.stale(record) for record in records)
         if not others:
             return ""
-        runs = "run was" if others == 1 else "runs were"
-        return f"{others} {runs} made by other code than is installed now, of equal versions of the detectors"
+        runs = plural(others, "run was", "runs were")
+        return f"{runs} made by other code than is installed now, of equal versions of the detectors"

@@ -108,9 +108,11 @@ def _of_fits(store: Store, remarks: list[str], *, every: bool) -> Iterator[Item]
         else:
             kept += sum(map(disk_size, files))
     if kept:
-        from benchmark.sizes import in_words
+        from protocols.text import size_in_words
 
-        remarks.append(f"kept states of fits stay, runs may start from them ({in_words(kept)}): --fits takes them too")
+        remarks.append(
+            f"kept states of fits stay, runs may start from them ({size_in_words(kept)}): --fits takes them too"
+        )
 
 
 def _checkpoints(store: Store, seen: list[tuple[Path, Record]], remarks: list[str]) -> Iterator[Item]:

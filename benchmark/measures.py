@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterable, Mapping
 from methods.errors import MethodError
 from methods.measures import request
 from methods.registry import installed
-from methods.registry.params import ParamValue
 from methods.registry.recipe import EVALUATION, resolve
+from protocols.values import ParamValue
 from results.record import Record
 
 OUTSIDE_FIT = (*EVALUATION, "img_size", "img_resize")

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from statistics import median
 
 from benchmark.planned import Plan, PlannedRun
+from protocols.text import plural
 from results.store import Store
 
 KIB_PER_RUN = 40
@@ -21,18 +22,15 @@ def say_code(plan: Plan, say: Callable[[str], None]) -> None:
     stale = Counter(run.fit.method for run in plan.runs if run.state == "stale" and run.fit)
     for method, count in stale.items():
         say(
-            f"stale: {count} stored {runs_of(count)} of {method} by other code than is installed now: --force makes "
-            "them anew, --accept-stale-code takes them as they are"
+            f"stale: {plural(count, 'stored run')} of {method} made by other code than is installed now: "
+            "--force makes them anew, --accept-stale-code takes them as they are"
         )
     others = sum(run.state == "cached" and run.is_of_other_code for run in plan.runs)
     if others:
         say(
-            f"{others} stored {runs_of(others)} by other code than is installed now, of equal versions of the detectors"
+            f"{plural(others, 'stored run was', 'stored runs were')} made by other code than is installed now, "
+            "of equal versions of the detectors"
         )
-
-
-def runs_of(count: int) -> str:
-    return "run was made" if count == 1 else "runs were made"
 
 
 def all_blocked(plan: Plan) -> str:

@@ -3,7 +3,6 @@
 from collections.abc import Callable, Collection, Sequence
 
 from benchmark.errors import BenchError
-from benchmark.names import near
 from benchmark.planned import Plan, PlannedRun, Request
 from benchmark.planner import Planner
 from benchmark.resources import Resources
@@ -14,6 +13,7 @@ from methods.registry.params import RECIPES
 from protocols.errors import DataError
 from protocols.splits import rules
 from protocols.splits.draw import options
+from protocols.text import near_miss
 from results.store import Store
 
 
@@ -36,7 +36,7 @@ def plan(
     """
     recipe = request.recipe or suite.recipe
     if recipe not in RECIPES:
-        raise BenchError(f"unknown recipe '{recipe}'{near(recipe, RECIPES)}")
+        raise BenchError(f"unknown recipe '{recipe}': {near_miss(recipe, RECIPES)}")
     together = parts(suite, selection)
     _check_sets(request, {name for part, own in together for name in own.methods or part.methods})
     _check_split_options(request, [part.rule for part, _ in together])

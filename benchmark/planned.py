@@ -8,9 +8,9 @@ from typing import Any, Literal, NamedTuple
 from benchmark.suite import Suite, Wanted
 from methods.backbones.find import WeightsFile
 from methods.measures.request import NONE, Measures
-from methods.registry.params import ParamValue
 from protocols.splits.draw.steps import Ids
 from protocols.splits.split import Split
+from protocols.values import ParamValue
 from results.record import Record
 from results.spec import Evaluation, FitSpec, RunSpec
 

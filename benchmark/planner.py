@@ -18,7 +18,7 @@ from methods.measures import request as measuring
 from methods.measures.request import Measures
 from methods.registry import installed
 from methods.registry.info import MethodInfo
-from methods.registry.params import PER_DATASET, ParamValue
+from methods.registry.params import PER_DATASET
 from methods.registry.recipe import EVALUATION, Resolved, resolve
 from protocols.catalogue import data_folder
 from protocols.datasets import registry as datasets
@@ -28,6 +28,7 @@ from protocols.errors import DataError
 from protocols.splits.draw.ranking import list_fingerprint
 from protocols.splits.draw.steps import TEN
 from protocols.splits.split import Split
+from protocols.values import ParamValue
 from results.errors import ResultsError
 from results.spec import Evaluation, FitSpec, RunSpec, SplitDefinition
 from results.store import Store

@@ -4,7 +4,6 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 from benchmark.planned import Part
-from methods.registry.params import ParamValue
 from protocols.catalogue import data_folder
 from protocols.datasets import registry
 from protocols.datasets.manifest import Dataset, Row
@@ -12,6 +11,7 @@ from protocols.datasets.naming import NORMAL, base_id
 from protocols.errors import DataError
 from protocols.preparations.mvtec_ad import DATASETS as MVTEC_AD
 from protocols.splits.draw.ranking import list_fingerprint
+from protocols.values import ParamValue
 from results.spec import PoolPart
 
 MVTEC_AD_POOL = "mvtec_ad"

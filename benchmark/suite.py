@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any, Literal
 import msgspec
 
 from benchmark.errors import BenchError
-from benchmark.names import near
-from methods.registry.params import ParamValue
 from protocols import plugins
 from protocols.errors import DataError
 from protocols.plugins import PluginError
 from protocols.splits import rules
+from protocols.text import near_miss
+from protocols.values import ParamValue
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
@@ -125,7 +125,7 @@ def load(name: str) -> Suite:
         except PluginError as error:
             raise BenchError(f"the plug-in '{name}' cannot be used: {error}") from error
     others = [point.name for point in plugins.points(ENTRY_POINTS)]
-    raise BenchError(f"unknown suite '{name}'{near(name, {*names(), *others})}: or give the path of a TOML file")
+    raise BenchError(f"unknown suite '{name}', and no TOML file has that path: {near_miss(name, {*names(), *others})}")
 
 
 def broken() -> dict[str, str]:
@@ -227,7 +227,7 @@ def _subsets(
             if value not in every:
                 what = suite.subset.replace("_", " ")
                 raise BenchError(
-                    f"no selected dataset of suite {suite.id} has the {what} '{value}'{near(value, every)}"
+                    f"no selected dataset of suite {suite.id} has the {what} '{value}': {near_miss(value, every)}"
                 )
     return {
         name: tuple(value for value in values if not chosen or value in chosen) if values else (None,)

@@ -17,8 +17,8 @@ from methods.devices import default_precision
 from methods.errors import MethodError
 from methods.registry.info import MethodInfo
 from methods.registry.installed import load
-from methods.registry.params import ParamValue
 from methods.registry.recipe import resolve
+from protocols.values import ParamValue
 
 if TYPE_CHECKING:
     import torch

@@ -15,8 +15,8 @@ import torch
 from torch import nn
 
 from methods.backbones.find import WeightsFile
-from methods.registry.recipe import ParamValue
 from protocols.images.store import Images
+from protocols.values import ParamValue
 
 
 @dataclass(frozen=True)

@@ -1,9 +1,36 @@
-"""Text from elsewhere (records, file names, plug-ins) made safe for a terminal, a page or a spreadsheet."""
+"""Words of messages, and text from elsewhere (records, file names, plug-ins) made safe for a terminal or a page."""
 
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
+
+
+def near_miss(name: str, choices: Iterable[str], otherwise: str | None = None) -> str:
+    """The end of an error sentence: the choice that `name` nearly is, else `otherwise`, else every choice."""
+    import difflib
+
+    known = sorted(choices)
+    close = difflib.get_close_matches(name.lower(), known, n=1)
+    if close:
+        return f"did you mean '{close[0]}'?"
+    if otherwise is not None:
+        return otherwise
+    return f"choose one of {', '.join(known)}" if known else "there is none to choose"
+
+
+def plural(number: int, one: str, many: str = "") -> str:
+    """`1 run`, `2 runs`; `many` where the plural has no simple s."""
+    return f"{number} {one if number == 1 else many or one + 's'}"
+
+
+def size_in_words(size: int) -> str:
+    """`size` bytes with a unit that a person reads at a glance, such as `391.2 MiB`."""
+    value, units = float(size), ["B", "KiB", "MiB", "GiB"]
+    while value >= 1024 and len(units) > 1:
+        value /= 1024
+        units.pop(0)
+    return f"{size} B" if units[0] == "B" else f"{value:.1f} {units[0]}"
 
 
 def printable(text: str) -> str:

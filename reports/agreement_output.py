@@ -1,5 +1,6 @@
 """What the comparison with reference runs says: lines for a terminal, JUnit XML for a CI, a summary in Markdown."""
 
+from protocols.text import plural
 from reports import faults
 from reports.agreement import Agreement, Number, Pair
 from reports.junit import Case, document
@@ -23,7 +24,7 @@ def headline(found: Agreement) -> str:
     """The result in one line."""
     rest = [faults.headline(found.faults)] if found.faults else []
     if found.pairs:
-        count = f"{len(found.pairs)} run{'s' if len(found.pairs) > 1 else ''} compared with a reference"
+        count = f"{plural(len(found.pairs), 'run')} compared with a reference"
         differ = f"{len(found.differing) or 'none'} differ{'s' if len(found.differing) < 2 else ''}"
         return f"{count}: {'; '.join([differ, *rest])}"
     if rest:

@@ -5,10 +5,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from protocols.text import printable_json
+from protocols.text import near_miss, plural, printable_json
 from reports.compare import Comparison, Family, Pair, Setting, Tally
 from reports.compare_folders import Changed, FolderComparison, Twin
-from reports.errors import ReportError, did_you_mean
+from reports.errors import ReportError
 from reports.grid import Notes
 from reports.measured import Measured
 from reports.paired import ALPHA, LEAST_DATASETS, Paired
@@ -49,7 +49,7 @@ def render(found: Comparison | FolderComparison, form: str) -> str:
         ReportError: there is no such format.
     """
     if form not in FORMATS:
-        raise ReportError(f"no format {form!r}{did_you_mean(form, FORMATS) or ': choose ' + ', '.join(FORMATS)}")
+        raise ReportError(f"no format {form!r}: {near_miss(form, FORMATS)}")
     if form == "csv":
         return csv_text(_pair_lines(found) if isinstance(found, Comparison) else _folder_lines(found))
     if form == "json":
@@ -65,11 +65,11 @@ def _page(found: Comparison) -> Iterator[str]:
     pairs = sum(len(setting.pairs) for setting in found.settings)
     yield f"# {a} against {b}"
     yield (
-        f"AUC of {a} minus AUC of {b} on the same test images, {_count(pairs, 'pair')} of runs. 95 % intervals, "
+        f"AUC of {a} minus AUC of {b} on the same test images, {plural(pairs, 'pair')} of runs. 95 % intervals, "
         "two-sided p, Holm over the rows of each table."
     )
     yield (
-        f"{a}: {_tally(found.tally)} over {_count(len(found.settings), 'setting')}; at {ALPHA} after Holm "
+        f"{a}: {_tally(found.tally)} over {plural(len(found.settings), 'setting')}; at {ALPHA} after Holm "
         f"{_held(found.held)}."
     )
     heading = ["Protocol", "Dataset", "Source", "Class", "Shots", "Gamma", "Seeds", a, b, *_TEST_HEADING, "Notes"]
@@ -168,22 +168,14 @@ def _bullets(lines: Sequence[str]) -> str:
     return "\n".join(f"- {line}" for line in lines)
 
 
-def _count(count: int, thing: str) -> str:
-    return f"{count} {thing}{'' if count == 1 else 's'}"
-
-
 def _tally(found: Tally) -> str:
-    return (
-        f"{_count(found.wins, 'win')}, {_count(found.draws, 'draw')} and "
-        f"{found.losses} {'loss' if found.losses == 1 else 'losses'}"
-    )
+    return f"{plural(found.wins, 'win')}, {plural(found.draws, 'draw')} and {plural(found.losses, 'loss', 'losses')}"
 
 
 def _held(found: Tally) -> str:
     if not found.wins and not found.losses:
         return "none of them is left"
-    wins = _count(found.wins, "win")
-    return f"{wins} and {found.losses} {'loss' if found.losses == 1 else 'losses'} are left"
+    return f"{plural(found.wins, 'win')} and {plural(found.losses, 'loss', 'losses')} are left"
 
 
 def _pair_lines(found: Comparison) -> Iterator[Sequence[str]]:
@@ -259,7 +251,7 @@ def _json_setting(setting: Setting) -> dict[str, Any]:
 def _folder_page(found: FolderComparison) -> Iterator[str]:
     a, b = escape_markdown(found.a), escape_markdown(found.b)
     yield f"# {a} against {b}"
-    yield f"A is {a} ({_count(found.counts[0], 'run')}), B is {b} ({_count(found.counts[1], 'run')})."
+    yield f"A is {a} ({plural(found.counts[0], 'run')}), B is {b} ({plural(found.counts[1], 'run')})."
     yield _bullets(list(_folder_counts(found)))
     unequal = [twin for twin in found.twins if twin.state != "equal"]
     if unequal:
@@ -278,12 +270,12 @@ def _folder_page(found: FolderComparison) -> Iterator[str]:
 
 def _folder_counts(found: FolderComparison) -> Iterator[str]:
     states = [f"{found.count(state)} {text}" for state, text in STATES.items() if found.count(state)]  # type: ignore[arg-type]
-    yield f"{_count(len(found.twins), 'run')} of one key in both" + (f": {', '.join(states)}" if states else "")
-    yield f"{_count(len(found.changed), 'run')} of one place under two keys"
+    yield f"{plural(len(found.twins), 'run')} of one key in both" + (f": {', '.join(states)}" if states else "")
+    yield f"{plural(len(found.changed), 'run')} of one place under two keys"
     for name, runs in (("A", found.only_a), ("B", found.only_b)):
         names = [escape_markdown(run.spec.name) for run in runs]
         more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
-        yield f"{_count(len(runs), 'run')} only in {name}" + (f": {', '.join(names[:NAMED])}{more}" if names else "")
+        yield f"{plural(len(runs), 'run')} only in {name}" + (f": {', '.join(names[:NAMED])}{more}" if names else "")
 
 
 def _twin_row(twin: Twin) -> list[str]:

@@ -2,6 +2,7 @@
 
 from math import ceil, isinf
 
+from protocols.text import plural
 from reports import faults
 from reports.gate import Check, Gate
 from reports.junit import Case, document
@@ -40,7 +41,7 @@ def headline(gate: Gate) -> str:
     if not gate.checks:
         hint = "" if gate.includes_not_comparable or "not_comparable" not in gate.untested else _HINT
         return "; ".join([f"nothing to compare with the published values{hint}", *rest])
-    count = f"{len(gate.checks)} cell{'s' if len(gate.checks) > 1 else ''} tested (alpha {gate.alpha:g}, Holm)"
+    count = f"{plural(len(gate.checks), 'cell')} tested (alpha {gate.alpha:g}, Holm)"
     found = f"{len(gate.regressions) or 'none'} found below published - margin"
     blind = sum(check.blind for check in gate.checks)
     rest = [f"in {blind} no drop could have been found", *rest] if blind else rest

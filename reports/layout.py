@@ -30,7 +30,8 @@ from typing import Literal, NamedTuple
 
 import msgspec
 
-from reports.errors import ReportError, did_you_mean
+from protocols.text import near_miss
+from reports.errors import ReportError
 from reports.published import Erratum, FactLine, Place, Unit, errata, read, read_facts
 
 PAPERS = ("dra", "agad", "csi_gan")
@@ -330,7 +331,7 @@ def find(name: str) -> Layout | FactLayout:
     if paper and table in paper.no_results:
         what = f"Table {table} of {paper.name} holds no results ({paper.no_results[table]})"
         raise ReportError(f"{what}: choose one of {', '.join(every)}")
-    raise ReportError(f"no table {name!r}{did_you_mean(name, every) or ': choose one of ' + ', '.join(every)}")
+    raise ReportError(f"no table {name!r}: {near_miss(name, every)}")
 
 
 def figure(name: str) -> Layout | BoxLayout:
@@ -346,7 +347,7 @@ def figure(name: str) -> Layout | BoxLayout:
         return BoxLayout(paper, number)
     papers = [_paper(id_) for id_ in PAPERS]
     every = [f"{one.paper}:{id_}" for one in papers for id_ in (*one.figures, *one.boxes)]
-    raise ReportError(f"no figure {name!r}{did_you_mean(name, every) or ': choose one of ' + ', '.join(every)}")
+    raise ReportError(f"no figure {name!r}: {near_miss(name, every)}")
 
 
 def _named(name: str) -> tuple[Paper | None, str]:

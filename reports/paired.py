@@ -15,6 +15,7 @@ from math import copysign, erfc, sqrt
 from statistics import NormalDist, fmean, stdev
 from typing import TYPE_CHECKING, Literal
 
+from protocols.text import plural
 from reports.holm import adjusted
 from reports.verdict import ROUNDING
 
@@ -158,5 +159,5 @@ def _signed_sums(ranks: Iterable[int]) -> Counter[int]:
 
 
 def _too_few(count: int) -> str:
-    differing = "1 dataset differs" if count == 1 else f"{count} datasets differ"
+    differing = plural(count, "dataset differs", "datasets differ")
     return f"cannot tell: {differing}, {LEAST_DATASETS} needed"

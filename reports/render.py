@@ -8,8 +8,8 @@ from dataclasses import asdict
 from io import StringIO
 from typing import TYPE_CHECKING, Any
 
-from protocols.text import csv_cell, printable, printable_json
-from reports.errors import ReportError, did_you_mean
+from protocols.text import csv_cell, near_miss, printable, printable_json
+from reports.errors import ReportError
 from reports.facts import FactTable
 from reports.facts import page as fact_page
 from reports.grid import measured_texts, page
@@ -68,7 +68,7 @@ def render(table: Table | FactTable, form: str) -> str:
     if form in FORMATS:
         printed = fact_page(table) if isinstance(table, FactTable) else page(table)
         return printable(_environment(form).get_template(f"table.{form}.j2").render(page=printed))
-    raise ReportError(f"no format {form!r}{did_you_mean(form, FORMATS) or ': choose ' + ', '.join(FORMATS)}")
+    raise ReportError(f"no format {form!r}: {near_miss(form, FORMATS)}")
 
 
 def escape_latex(text: str) -> str:

@@ -3,8 +3,8 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from protocols.text import near_miss
 from reports import cell_ids
-from reports.errors import did_you_mean
 from reports.faults import Counterparts, Fault
 from reports.measured import Stale, age, first_line, fresh
 from reports.table import Cell, Measures, Table
@@ -92,5 +92,8 @@ def _run_fault(line: str, names: Mapping[str, Sequence[Record]], known: Iterable
     if runs:
         return Fault("failed", line, f"required; {first_line(runs[0].error)}")
     return Fault(
-        "absent", line, f"required, and neither a run of this name nor a cell of this id{did_you_mean(line, known)}"
+        "absent",
+        line,
+        "required, and neither a run of this name nor a cell of this id: "
+        + near_miss(line, known, "see bench results list"),
     )

@@ -9,14 +9,15 @@ from typing import Literal
 
 from msgspec import structs
 
-from reports.errors import ReportError, did_you_mean
+from protocols.text import near_miss
+from protocols.values import ParamValue
+from reports.errors import ReportError
 from reports.layout import Layout, Source
 from reports.measured import RECIPES, Measured, Series, Stale, average, fresh, series_of
 from reports.published import Unit, Value
 from reports.verdict import Sample, Verdict, compare
 from results.maintenance.twins import disagreements
 from results.record import Record
-from results.spec import ParamValue
 
 Show = Literal["published", "measured", "both"]
 Measures = Callable[[Record], Collection[str]]
@@ -200,12 +201,12 @@ def chosen(records: list[Record], recipe: str | None, where: Mapping[str, ParamV
         ReportError: unknown recipe or hyper-parameter.
     """
     if recipe is not None and recipe not in RECIPES:
-        raise ReportError(f"no recipe {recipe!r}{did_you_mean(recipe, RECIPES) or ': choose ' + ', '.join(RECIPES)}")
+        raise ReportError(f"no recipe {recipe!r}: {near_miss(recipe, RECIPES)}")
     known = {name for record in records for name in record.spec.fit.params}
     for name in where:
         if records and name not in known:
             raise ReportError(
-                f"no record has a hyper-parameter {name!r}{did_you_mean(name, known) or ': see bench methods show'}"
+                f"no record has a hyper-parameter {name!r}: {near_miss(name, known, 'see bench methods show')}"
             )
     return [
         record

@@ -6,9 +6,9 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta
 
+from protocols.values import ParamValue
 from results.key import digest
 
-ParamValue = str | int | float | bool | None
 _Seed = Annotated[int, Meta(ge=0, le=2**63 - 1)]
 
 EMPTY_LIST = hashlib.sha256().hexdigest()

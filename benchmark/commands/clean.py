@@ -27,7 +27,7 @@ def command(*, stores: bool, fits: bool, yes: bool, results: "Path | None", as_j
     """
     from benchmark import leftovers
     from benchmark.settings import folders
-    from benchmark.sizes import in_words
+    from protocols.text import size_in_words
 
     where = folders(results)
     if results is not None and not results.is_dir():
@@ -37,8 +37,8 @@ def command(*, stores: bool, fits: bool, yes: bool, results: "Path | None", as_j
         note(remark)
     if not as_json:
         for one in found.items:
-            say(f"{in_words(one.size):>10}  {one.kind:14}  {one.name}")
-        total = in_words(sum(one.size for one in found.items))
+            say(f"{size_in_words(one.size):>10}  {one.kind:14}  {one.name}")
+        total = size_in_words(sum(one.size for one in found.items))
         say(f"{total:>10}  in all" if found.items else "there is nothing to clean")
     left: dict[str, str | None] = {}
     agreed = bool(found.items) and (yes or _agreed(as_json=as_json))
@@ -61,7 +61,7 @@ def command(*, stores: bool, fits: bool, yes: bool, results: "Path | None", as_j
             ]
         )
     elif agreed:
-        say(f"removed {len(removed)} of {len(found.items)}: {in_words(sum(one.size for one in removed))} won")
+        say(f"removed {len(removed)} of {len(found.items)}: {size_in_words(sum(one.size for one in removed))} won")
 
 
 def _agreed(*, as_json: bool) -> bool:

@@ -91,7 +91,7 @@ def _kind(name: str) -> str:
 
     from benchmark.gather import REFERENCE
     from methods.registry import installed
-    from methods.registry.params import hint
+    from protocols.text import near_miss
 
     known = installed.methods()
     if name in known:
@@ -103,7 +103,7 @@ def _kind(name: str) -> str:
     if "/" in name:
         raise BenchError(f"there is no results folder {name}")
     raise BenchError(
-        f"'{name}' is neither a method nor a results folder: {hint(name, known, 'see bench methods list')}"
+        f"'{name}' is neither a method nor a results folder: {near_miss(name, known, 'see bench methods list')}"
     )
 
 

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 import click
 
 from benchmark.options import FilePath, echo_json, json_option, note, say
+from protocols.text import plural
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -175,7 +176,7 @@ def _verified(dataset: "Dataset", near: bool, jobs: int | None) -> int:
     if not found and manifest.seal_older(dataset.folder):
         say(f"{dataset.name}: the digest of its manifest, made by an older version, is kept from now on")
     number = len(found) + len(counted_differences)
-    say(f"{dataset.name}: {len(dataset.rows)} images, {number} difference{'' if number == 1 else 's'}")
+    say(f"{dataset.name}: {len(dataset.rows)} images, {plural(number, 'difference')}")
     return number
 
 

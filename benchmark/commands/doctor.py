@@ -85,7 +85,7 @@ def _examined(results: "Path | None", *, deep: bool) -> "tuple[dict[str, Any], l
 
 def _lines(facts: dict[str, Any]) -> list[str]:
     """One screen for a person: a word, then what there is."""
-    from benchmark.sizes import in_words
+    from protocols.text import size_in_words as size
 
     versions = {name: number or "is not installed" for name, number in facts["versions"].items()}
     head = f"swanbench {versions.pop('swanbench')}, python {versions.pop('python')}, {facts['system']}"
@@ -96,7 +96,10 @@ def _lines(facts: dict[str, Any]) -> list[str]:
     rows = [
         ("libraries", ", ".join(f"{name} {number}" for name, number in versions.items())),
         ("processor", f"{facts['processor']}{sets}, {limits['cores']} cores{share}"),
-        ("memory", f"{in_words(limits['memory'])}, {in_words(limits['free'])} free" if limits["memory"] else "unknown"),
+        (
+            "memory",
+            f"{size(limits['memory'])}, {size(limits['free'])} free" if limits["memory"] else "unknown",
+        ),
         ("numerics", f"{facts['numerics_class'] or 'unknown'}, trunk in {facts['precision']} ({asked})"),
         *([("cuda", ", ".join(torch["accelerators"]) or "none")] if torch else []),
         *((place["name"], _place(place)) for place in facts["folders"]),
@@ -112,11 +115,11 @@ def _lines(facts: dict[str, Any]) -> list[str]:
 
 
 def _place(place: dict[str, Any]) -> str:
-    from benchmark.sizes import in_words
+    from protocols.text import size_in_words as size
 
     state = "" if place["there"] else ", made at first use"
     system = f" on {place['system']}" if place["system"] else ""
-    return f"{place['path']} ({place['origin']}{state}): {in_words(place['free'])} free{system}"
+    return f"{place['path']} ({place['origin']}{state}): {size(place['free'])} free{system}"
 
 
 def _datasets(states: dict[str, str]) -> str:

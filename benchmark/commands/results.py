@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from benchmark.errors import BenchError
-from benchmark.names import near
 from benchmark.options import (
     FilePath,
     accept_stale_option,
@@ -18,6 +17,7 @@ from benchmark.options import (
     say_page,
     write_output,
 )
+from protocols.text import near_miss, plural
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -213,7 +213,7 @@ def merge(ctx: click.Context, places: "tuple[Path, ...]", dry_run: bool, results
 def prune(results: "Path | None", dry_run: bool, as_json: bool, **flags: bool) -> None:
     """Remove what no report counts: only the kinds that are named, and nothing of a fit that is at work."""
     from benchmark.measures import versions
-    from benchmark.sizes import in_words
+    from protocols.text import size_in_words
     from results.maintenance import pruning
 
     store = _store(results)
@@ -227,7 +227,7 @@ def prune(results: "Path | None", dry_run: bool, as_json: bool, **flags: bool) -
     if as_json:
         echo_json(rows)
     elif rows:
-        won = in_words(sum(row["bytes"] for row in rows if not row["left"]))
+        won = size_in_words(sum(row["bytes"] for row in rows if not row["left"]))
         say(f"{won} {'would be ' if dry_run else ''}won in {store.root}")
     else:
         say(f"nothing to prune in {store.root}" + (f" but {_flags(found)}" if found.items else ""))
@@ -275,7 +275,7 @@ def _counted(states: "Iterable[str]", words: dict[str, str]) -> str:
 
     counts = Counter(states)
     parts = [f"{counts[state]} {text}" for state, text in words.items() if counts[state]]
-    head = f"{counts.total()} record{'' if counts.total() == 1 else 's'}"
+    head = plural(counts.total(), "record")
     return ": ".join([head, ", ".join(parts)] if parts else [head])
 
 
@@ -334,7 +334,7 @@ def _find(results: "Path | None", run: str) -> Any:
     if found:
         raise BenchError(f"'{run}' fits {len(found)} runs: give more digits of the key (bench results list --json)")
     raise BenchError(
-        f"no run '{run}' in {folders(results).results}{near(run, [record.spec.name for record in records][:20])}"
+        f"no run '{run}' in {folders(results).results}: {near_miss(run, [record.spec.name for record in records][:20])}"
     )
 
 

@@ -7,6 +7,7 @@ import click
 
 from benchmark.errors import BenchError
 from benchmark.options import FilePath, echo_json, json_option, note, parse_options, say, say_page, write_output
+from protocols.text import plural
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -255,7 +256,7 @@ def _told(finding: dict[str, Any]) -> Iterator[str]:
 
 
 def _groups(groups: Sequence[Any]) -> str:
-    return f"{len(groups) or 'no'} group{'s' * (len(groups) > 1)}"
+    return plural(len(groups), "group") if groups else "no group"
 
 
 def _name(split: dict[str, Any]) -> str:

@@ -12,7 +12,7 @@ from urllib.request import urlopen
 
 from methods.backbones.table import GENUINE, Genuine
 from methods.errors import MethodError
-from methods.registry.params import hint
+from protocols.text import near_miss
 
 TIMEOUT = 5.0
 """Seconds to wait for a connection, and for the next bytes."""
@@ -41,7 +41,7 @@ def fetch(
     known = next((known for known in genuine if known.arch == arch), None)
     if known is None:
         names = sorted({known.arch for known in genuine})
-        raise MethodError(f"no weights to fetch for '{arch}': {hint(arch, names, 'known are ' + ', '.join(names))}")
+        raise MethodError(f"no weights to fetch for '{arch}': {near_miss(arch, names)}")
     target = hub_dir / "checkpoints" / known.name
     url = (base_url or known.base) + known.name
     try:

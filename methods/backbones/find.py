@@ -17,7 +17,7 @@ import msgspec
 
 from methods.backbones.table import ARCHITECTURES, GENUINE, Genuine
 from methods.errors import MethodError
-from methods.registry.params import hint
+from protocols.text import near_miss
 
 if TYPE_CHECKING:
     import torch
@@ -248,7 +248,7 @@ def read(file: WeightsFile) -> "dict[str, torch.Tensor]":
 
 
 def _which(arch: str) -> str:
-    return hint(arch, ARCHITECTURES, f"known are {' and '.join(ARCHITECTURES)}")
+    return near_miss(arch, ARCHITECTURES, f"known are {' and '.join(ARCHITECTURES)}")
 
 
 def _options(arch: str, options: Iterable[str]) -> list[_Option]:

@@ -8,7 +8,7 @@ from torchvision.models.resnet import ResNet, resnet18
 from methods.backbones.find import RANDOM, WeightsFile, read
 from methods.backbones.vgg import VGG16Trunk
 from methods.errors import MethodError
-from methods.registry.params import hint
+from protocols.text import near_miss
 
 
 class ResNetTrunk(nn.Module):
@@ -45,7 +45,7 @@ def build(arch: str, weights: WeightsFile) -> nn.Module:
     file that does not hold its trunk.
     """
     if arch not in TRUNKS:
-        raise MethodError(f"no trunk named '{arch}': {hint(arch, TRUNKS, 'known are ' + ', '.join(TRUNKS))}")
+        raise MethodError(f"no trunk named '{arch}': {near_miss(arch, TRUNKS, 'known are ' + ', '.join(TRUNKS))}")
     trunk = TRUNKS[arch]()
     if weights.digest != RANDOM:
         trunk.load_state_dict(read(weights))

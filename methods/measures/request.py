@@ -7,7 +7,7 @@ import msgspec
 
 from methods.backbones.find import WeightsFile
 from methods.errors import MethodError
-from methods.registry.params import ParamValue
+from protocols.values import ParamValue
 
 PREFIX = "measure."
 FID = "measure.fid"

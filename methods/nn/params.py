@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from methods.registry.recipe import ParamValue
+from protocols.values import ParamValue
 
 Params = Mapping[str, ParamValue]
 

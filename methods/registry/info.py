@@ -8,7 +8,9 @@ import msgspec
 from msgspec import Meta
 
 from methods.errors import MethodError
-from methods.registry.params import Param, ParamValue, hint, shown
+from methods.registry.params import Param, shown
+from protocols.text import near_miss
+from protocols.values import ParamValue
 
 Id = Annotated[str, Meta(pattern=r"\A[a-z][a-z0-9_]*\Z")]
 Block = dict[str, ParamValue]
@@ -134,7 +136,7 @@ class MethodInfo(msgspec.Struct, frozen=True, kw_only=True):
         """
         if name not in self.params:
             otherwise = f"see bench methods show {self.id}"
-            raise MethodError(f"{self.id} has no parameter '{name}': {hint(name, self.params, otherwise)}")
+            raise MethodError(f"{self.id} has no parameter '{name}': {near_miss(name, self.params, otherwise)}")
         param = self.params[name]
         try:
             accepted = param.accept(value)

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from methods.errors import MethodError
-from methods.registry.params import hint
 from methods.registry.recipe import MethodInfo, detector, document, variant
 from protocols import plugins
 from protocols.plugins import PluginError
+from protocols.text import near_miss
 
 if TYPE_CHECKING:
     from methods.detector import Detector
@@ -47,7 +47,7 @@ class Registry(msgspec.Struct, frozen=True):
             return self.methods[method]
         known = [*self.methods, *self.broken, *self.broken_ids]
         otherwise = "see bench methods list"
-        raise MethodError(self.trouble(method) or f"unknown method '{method}': {hint(method, known, otherwise)}")
+        raise MethodError(self.trouble(method) or f"unknown method '{method}': {near_miss(method, known, otherwise)}")
 
     def trouble(self, method: str) -> str | None:
         """Why the plug-in that has this name, or this id, cannot be used; None where no broken one has."""

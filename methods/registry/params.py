@@ -1,27 +1,19 @@
 """One hyper-parameter: what it is in each recipe, what it may be, and the words that refuse anything else."""
 
-import difflib
 import math
 import re
-from collections.abc import Iterable
 from typing import Annotated, Literal
 
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
-ParamValue = str | int | float | bool | None
+from protocols.values import ParamValue
 
 RECIPES = ("official", "paper", "quick")
 PER_DATASET = "per_dataset"
 
 _LARGEST_INT = 2**53  # the largest integer that every JSON reader keeps exactly
 _KINDS = {"float": "a float", "int": "an int", "bool": "true or false", "str": "a text", "size": "an int"}
-
-
-def hint(name: str, known: Iterable[str], otherwise: str) -> str:
-    """`did you mean 'x'?` where a known name is close to `name`, else `otherwise`."""
-    near = difflib.get_close_matches(name, list(known), n=1)
-    return f"did you mean '{near[0]}'?" if near else otherwise
 
 
 def shown(value: object) -> str:

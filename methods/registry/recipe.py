@@ -9,7 +9,9 @@ from msgspec import Meta
 
 from methods.errors import MethodError
 from methods.registry.info import Block, Capabilities, Id, MethodInfo, RecipeBlock
-from methods.registry.params import PER_DATASET, RECIPES, Param, ParamValue, assignment, hint
+from methods.registry.params import PER_DATASET, RECIPES, Param, assignment
+from protocols.text import near_miss
+from protocols.values import ParamValue
 
 __all__ = [
     "EVALUATION",
@@ -51,7 +53,7 @@ def resolve(info: MethodInfo, recipe: str, dataset: str, overrides: Mapping[str,
         MethodError: unknown recipe or parameter, a value that it may not have, or an override without effect.
     """
     if recipe not in RECIPES:
-        raise MethodError(f"unknown recipe '{recipe}': {hint(recipe, RECIPES, _RECIPES)}")
+        raise MethodError(f"unknown recipe '{recipe}': {near_miss(recipe, RECIPES, _RECIPES)}")
     base = dataset.partition("@")[0]
     params = {name: param.value(recipe) for name, param in info.params.items()}
     params |= info.datasets.get(base, {})
@@ -167,7 +169,7 @@ def variant(tables: Mapping[str, Any], origin: str, detectors: Mapping[str, Meth
     base = detectors.get(file.variant_of)
     if base is None or base.variant_of is not None:
         known = [name for name, info in detectors.items() if info.variant_of is None]
-        text = hint(file.variant_of, known, "name the id of a detector")
+        text = near_miss(file.variant_of, known, "name the id of a detector")
         raise MethodError(f"{origin}: variant_of = '{file.variant_of}' is no detector: {text}")
     info = msgspec.structs.replace(
         base,
@@ -186,7 +188,7 @@ def _convert(table: Mapping[str, Any], kind: type[_Struct], place: str) -> _Stru
     fields = kind.__struct_fields__
     for key in table:
         if key not in fields:
-            text = hint(key, fields, "keys are " + ", ".join(fields))
+            text = near_miss(key, fields, "keys are " + ", ".join(fields))
             raise MethodError(f"{place}: unknown key '{key}': {text}")
     try:
         return msgspec.convert(table, kind)
@@ -221,7 +223,7 @@ def _check_references(info: MethodInfo) -> None:
             raise MethodError(f'{info.origin}, [pools] "{name}": {text}')
     for recipe in info.recipes:
         if recipe not in RECIPES:
-            text = hint(recipe, RECIPES, _RECIPES)
+            text = near_miss(recipe, RECIPES, _RECIPES)
             raise MethodError(f"{info.origin}, [recipe.{recipe}]: {text}")
 
 
@@ -229,7 +231,7 @@ def _check_param(info: MethodInfo, name: str) -> None:
     """Raise MethodError where a parameter names another one, or a value, that is not there."""
     param, place = info.params[name], f'{info.origin}, [params."{name}"]'
     if param.at_most is not None and param.at_most not in info.params:
-        text = hint(param.at_most, info.params, "name a parameter")
+        text = near_miss(param.at_most, info.params, "name a parameter")
         raise MethodError(f"{place}: at_most = '{param.at_most}': {text}")
     if not {*param.refused, *param.leaking} <= {*param.choices}:
         raise MethodError(f"{place} refused and leaking: name values among its choices")

@@ -7,10 +7,11 @@ from typing import Literal
 from protocols.catalogue.publish import VARIABLE, Target, embedded, from_release, note_source, refuse_other, usable
 from protocols.datasets import registry
 from protocols.datasets.manifest import MANIFEST, Dataset, build, read, write
-from protocols.datasets.naming import base_id, check_dataset_id, near_miss
+from protocols.datasets.naming import base_id, check_dataset_id
 from protocols.errors import DataError
 from protocols.io.atomic_folders import claimed, fresh
 from protocols.io.parallel import Progress
+from protocols.text import near_miss
 
 State = Literal["ready", "damaged", "embedded", "absent"]
 Notify = Callable[[str], None]

@@ -1,24 +1,13 @@
-"""Names: what an id may look like, class names from folder names, and near misses for error messages."""
+"""Names: what an id may look like, and class names from folder names."""
 
-import difflib
 import re
 import unicodedata
-from collections.abc import Iterable
 
 from protocols.errors import DataError
 
 NORMAL = "normal"
 
 _DATASET_ID = re.compile(r"[a-z0-9_]+(@[a-z0-9_]+)?")
-
-
-def near_miss(name: str, choices: Iterable[str]) -> str:
-    """The end of an error sentence: a near miss to `name` where there is one, else every choice."""
-    known = sorted(choices)
-    close = difflib.get_close_matches(name.lower(), known, n=1)
-    if close:
-        return f"did you mean '{close[0]}'?"
-    return f"choose one of {', '.join(known)}" if known else "there is none to choose"
 
 
 def base_id(dataset: str) -> str:

@@ -10,11 +10,11 @@ import numpy.typing as npt
 
 from protocols.datasets.manifest import ARRAY as RELEASE_ARRAY
 from protocols.datasets.manifest import Dataset
-from protocols.datasets.naming import near_miss
 from protocols.errors import DataError
 from protocols.images import decode
 from protocols.images.array_file import ArrayFile, array_folder
 from protocols.images.decode import Pixels
+from protocols.text import near_miss
 
 Index = npt.NDArray[Any]
 

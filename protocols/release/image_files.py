@@ -16,6 +16,7 @@ from protocols.io.atomic_folders import take
 from protocols.io.parallel import Count, parallel
 from protocols.release.builder import encoded
 from protocols.release.resume import Journal
+from protocols.text import plural
 
 _SHORTEST = 2
 _TURNED = "with an EXIF orientation", "left as they are stored, not turned"
@@ -80,7 +81,7 @@ def conversions(seen: Sequence[Seen]) -> list[str]:
     kinds = Counter(kind for kind in map(_conversion, seen) if kind is not None)
     kinds += Counter(_TURNED for one in seen if one.header.turned)
     return [
-        f"1 image {kind} is {done}" if number == 1 else f"{number} images {kind} are {done}"
+        plural(number, f"image {kind} is {done}", f"images {kind} are {done}")
         for (kind, done), number in sorted(kinds.items())
     ]
 

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 
 from protocols.datasets import registry
 from protocols.datasets.manifest import Dataset
-from protocols.datasets.naming import near_miss
 from protocols.errors import DataError
 from protocols.splits import rules
 from protocols.splits.draw.options import Options, OptionValue, parse
 from protocols.splits.draw.ranking import list_fingerprint
 from protocols.splits.draw.steps import Ids, Lists, Request
+from protocols.text import near_miss
 
 _LISTS = ("train_normal", "train_anomaly", "test_normal", "test_anomaly")
 

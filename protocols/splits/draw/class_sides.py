@@ -3,10 +3,11 @@
 from dataclasses import dataclass
 from itertools import islice
 
-from protocols.datasets.naming import NORMAL, near_miss
+from protocols.datasets.naming import NORMAL
 from protocols.errors import DataError
 from protocols.splits.draw.ranking import ranked
 from protocols.splits.draw.steps import Ids, Request
+from protocols.text import near_miss
 
 # In the order of the fields of Sides; what has a name must not be empty.
 _PARTS = {

@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 
-from protocols.datasets.naming import near_miss
 from protocols.errors import DataError
+from protocols.text import near_miss
 
 OptionValue = str | int | float | bool
 

@@ -4,9 +4,9 @@ import importlib
 import pkgutil
 from typing import Protocol, cast
 
-from protocols.datasets.naming import near_miss
 from protocols.errors import DataError
 from protocols.splits.draw.steps import Lists, Request
+from protocols.text import near_miss
 
 
 class Rule(Protocol):

@@ -1,9 +1,10 @@
 """Hard setting: the labelled anomalies come from one class, and that whole class leaves the test set (spec 11.1)."""
 
-from protocols.datasets.naming import NORMAL, near_miss
+from protocols.datasets.naming import NORMAL
 from protocols.errors import DataError
 from protocols.splits.draw import steps
 from protocols.splits.draw.steps import Lists, Request
+from protocols.text import near_miss
 
 COORDINATES = ("known_class", "shots")
 OPTIONS = ("normal_split", "deduplicate", "leak_guard", "one_shot_test", "limit_train", "limit_test")
