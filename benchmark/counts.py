@@ -11,7 +11,7 @@ from protocols.datasets import registry as datasets
 from protocols.errors import DataError
 
 if TYPE_CHECKING:
-    from reports.facts import Facts
+    from reports.tables.facts import Facts
 
 
 NETWORKS = Path(__file__).with_name("network_sizes.json")
@@ -20,7 +20,7 @@ NETWORKS = Path(__file__).with_name("network_sizes.json")
 
 def network_sizes() -> "dict[str, Facts]":
     """Parameters in millions by method."""
-    from reports.facts import Facts
+    from reports.tables.facts import Facts
 
     found: dict[str, int] = json.loads(NETWORKS.read_text(encoding="utf-8"))
     return {method: Facts({"params_millions": round(count / 1e6, 2)}) for method, count in found.items()}
@@ -31,7 +31,7 @@ def count_networks() -> dict[str, int]:
     from methods.detectors.agad.detector import generator_parameters
     from methods.registry import installed
     from methods.registry.recipe import resolve
-    from reports import layout
+    from reports.tables import layout
 
     table = layout.find("agad:8")
     methods = [dict(line.coordinates)["method"] for line in table.lines] if isinstance(table, layout.FactLayout) else []
@@ -41,7 +41,7 @@ def count_networks() -> dict[str, int]:
 
 def counted(data: Path, warn: Callable[[str], None]) -> "dict[str, Facts]":
     """Counts by dataset of those with published counts that are prepared; `warn` is told of each that is damaged."""
-    from reports.facts import Facts
+    from reports.tables.facts import Facts
 
     found = {}
     for name, info in datasets.infos().items():

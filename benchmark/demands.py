@@ -8,8 +8,8 @@ from benchmark.errors import BenchError
 from benchmark.gather import REFERENCE
 from benchmark.settings import folders
 from protocols.text import near_miss
-from reports.faults import Fault
-from reports.required import Required
+from reports.gates.faults import Fault
+from reports.gates.required import Required
 from results import reference
 from results.errors import ResultsError
 from results.maintenance.twins import disagreements

@@ -4,7 +4,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from benchmark.measures import measures, versions
-from reports import layout, render, runs, table
+from reports import render
+from reports.tables import layout, table, unplaced_runs
 from results import reference
 
 PLACE = "<!-- tables -->"
@@ -30,4 +31,4 @@ def tables() -> Iterator[str]:
     others = [record for record in records if not any(record.series in series for series in seen)]
     if others:
         text = "Of fewer seeds than the series that a table shows, or of another precision."
-        yield f"# Runs of other series\n\n{text}\n\n{runs.listing(others)}"
+        yield f"# Runs of other series\n\n{text}\n\n{unplaced_runs.listing(others)}"

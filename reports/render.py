@@ -1,57 +1,25 @@
 """Tables as text: Markdown, LaTeX and HTML by template, CSV and JSON for programs. LF line ends, ready for stdout."""
 
-import csv
 import json
-import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import asdict
-from io import StringIO
 from typing import TYPE_CHECKING, Any
 
-from protocols.text import csv_cell, near_miss, printable, printable_json
+from protocols.text import near_miss, printable, printable_json
 from reports.errors import ReportError
-from reports.facts import FactTable
-from reports.facts import page as fact_page
-from reports.grid import measured_texts, page
-from reports.measured import Measured
-from reports.published import Value
-from reports.table import Cell, Table
+from reports.tables.facts import FactTable
+from reports.tables.facts import page as fact_page
+from reports.tables.measured import Measured
+from reports.tables.page import measured_texts, page
+from reports.tables.published import Value
+from reports.tables.table import Cell, Table
+from reports.text import csv_text, escape_latex, escape_markdown, pipe_table
 
 if TYPE_CHECKING:
     from jinja2 import Environment
 
 FORMATS = ("md", "latex", "html", "csv", "json")
 VALUE_COLUMNS = ("published_mean", "published_std", "measured_mean", "measured_std", "n", "verdict")
-
-LATEX = {
-    "\\": r"\textbackslash{}",
-    "&": r"\&",
-    "%": r"\%",
-    "$": r"\$",
-    "#": r"\#",
-    "_": r"\_",
-    "{": r"\{",
-    "}": r"\}",
-    "~": r"\textasciitilde{}",
-    "^": r"\textasciicircum{}",
-    "<": r"\textless{}",
-    ">": r"\textgreater{}",
-    "|": r"\textbar{}",
-    '"': r"\char34{}",
-    "[": "{[}",  # a row that starts with a bracket would be read as an option of the line before
-    "]": "{]}",
-    "±": r"$\pm$",
-    "‡": r"$\ddagger$",
-    "≈": r"$\approx$",
-    "≠": r"$\neq$",
-    "↑": r"$\uparrow$",
-    "↓": r"$\downarrow$",
-    "–": "--",
-    "\n": " ",
-}
-MARKDOWN = {"\\": "\\\\", "|": "\\|", "*": "\\*", "`": "\\`", "<": "&lt;", "\n": " "}
-_LINK = re.compile(r"!\[|\]\(|\]\[|^\s*\[[^\]]*\]:")
-_BRACKET = re.compile(r"[!\[\]]")
 
 
 def render(table: Table | FactTable, form: str) -> str:
@@ -69,25 +37,6 @@ def render(table: Table | FactTable, form: str) -> str:
         printed = fact_page(table) if isinstance(table, FactTable) else page(table)
         return printable(_environment(form).get_template(f"table.{form}.j2").render(page=printed))
     raise ReportError(f"no format {form!r}: {near_miss(form, FORMATS)}")
-
-
-def escape_latex(text: str) -> str:
-    """Text that LaTeX prints as it stands."""
-    return "".join(LATEX.get(character, character) for character in printable(text))
-
-
-def escape_markdown(text: str) -> str:
-    """Text that stands in a cell of a Markdown table as it is; what would be an image or a link is none there."""
-    escaped = "".join(MARKDOWN.get(character, character) for character in printable(text))
-    return _BRACKET.sub(r"\\\g<0>", escaped) if _LINK.search(text) else escaped
-
-
-def pipe_table(heading: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """A Markdown table padded so that it can be read in a terminal."""
-    widths = [max(len(row[at]) for row in [heading, *rows]) for at in range(len(heading))]
-    lines = [heading, ["-" * max(3, width) for width in widths], *rows]
-    padded = [" | ".join(text.ljust(max(3, width)) for text, width in zip(line, widths, strict=True)) for line in lines]
-    return "\n".join(f"| {line} |" for line in padded)
 
 
 def _environment(form: str) -> "Environment":
@@ -109,13 +58,6 @@ def _environment(form: str) -> "Environment":
     environment.filters["md"] = escape_markdown
     environment.filters["tex"] = escape_latex
     return environment
-
-
-def csv_text(lines: Iterable[Sequence[str]]) -> str:
-    """Lines of fields as CSV with LF line ends; no field is a formula."""
-    text = StringIO()
-    csv.writer(text, lineterminator="\n").writerows(map(csv_cell, line) for line in lines)
-    return text.getvalue()
 
 
 def _lines(table: Table) -> Iterator[list[str]]:

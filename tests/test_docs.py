@@ -17,7 +17,7 @@ from benchmark.suite import load
 from protocols.catalogue import data_folder
 from protocols.datasets import registry
 from protocols.splits.draw.ranking import first, rank
-from reports.verdict import Sample, compare
+from reports.stats.verdict import Sample, compare
 from results import reference
 
 PAGES = {path.stem: path.read_text(encoding="utf-8") for path in (ROOT / "docs").glob("*.md")}

@@ -14,12 +14,12 @@ if TYPE_CHECKING:
 
     from benchmark.demands import References
     from benchmark.installed import InstalledCode
-    from reports.agreement import Agreement
-    from reports.faults import Fault
-    from reports.gate import Gate
-    from reports.layout import Layout
-    from reports.required import Required
-    from reports.table import Table
+    from reports.gates.faults import Fault
+    from reports.gates.published import Gate
+    from reports.gates.reference import Agreement
+    from reports.gates.required import Required
+    from reports.tables.layout import Layout
+    from reports.tables.table import Table
     from results.record import Record
 
 PUBLISHED, REFERENCE = "published", "reference"
@@ -99,18 +99,18 @@ def command(
     _refuse_elsewhere(ctx, PUBLISHED if against == PUBLISHED else REFERENCE)
     held = _held(results, recipe, require, accept=accept_stale_code)
     if against == PUBLISHED:
-        from reports import gate_output
+        from reports.gates import published_output
 
         gate = _gate(held, names, margin, include_not_comparable=include_not_comparable)
-        status, lines = gate.status, gate_output.lines(gate)
-        pages = {junit: gate_output.junit(gate), summary: gate_output.summary(gate)}
+        status, lines = gate.status, published_output.lines(gate)
+        pages = {junit: published_output.junit(gate), summary: published_output.summary(gate)}
     else:
         from benchmark.demands import references
-        from reports import agreement_output
+        from reports.gates import reference_output
 
         found = _agreement(held, references(against), recipe, tolerance, partial=partial)
-        status, lines = found.status, agreement_output.lines(found)
-        pages = {junit: agreement_output.junit(found), summary: agreement_output.summary(found)}
+        status, lines = found.status, reference_output.lines(found)
+        pages = {junit: reference_output.junit(found), summary: reference_output.summary(found)}
     for line in lines:
         say(line)
     for path, page in pages.items():
@@ -130,7 +130,7 @@ def _held(results: "tuple[Path, ...]", recipe: str | None, require: "Path | None
     from benchmark.demands import required, unread
     from benchmark.gather import gather
     from benchmark.installed import InstalledCode
-    from reports.table import chosen
+    from reports.tables.table import chosen
 
     code = InstalledCode(accept=accept)
     asked = required(require) if require else None
@@ -144,10 +144,11 @@ def _held(results: "tuple[Path, ...]", recipe: str | None, require: "Path | None
 
 def _gate(held: _Held, names: tuple[str, ...], margin: float, *, include_not_comparable: bool) -> "Gate":
     from benchmark.measures import leaking
-    from reports import gate, layout
+    from reports.gates import published
+    from reports.tables import layout
 
     asked = [layout.resolve(name) for name in names or layout.available()]
-    return gate.check(
+    return published.check(
         _tables(held, asked, margin),
         include_not_comparable=include_not_comparable,
         leaking=leaking(held.records),
@@ -161,11 +162,11 @@ def _agreement(
     held: _Held, references: "References", recipe: str | None, tolerance: float, *, partial: bool
 ) -> "Agreement":
     from benchmark.measures import leaking, versions
-    from reports import agreement
-    from reports.table import chosen
+    from reports.gates import reference
+    from reports.tables.table import chosen
 
     known = chosen(list(references.records), recipe, {})
-    return agreement.compare(
+    return reference.compare(
         held.records,
         known,
         tolerance=tolerance,
@@ -183,7 +184,8 @@ def _unmet(held: _Held) -> "list[Fault]":
     if held.required is None:
         return []
     from benchmark.measures import measures, versions
-    from reports import layout, required, table
+    from reports.gates import required
+    from reports.tables import layout, table
 
     every = [layout.resolve(name) for name in layout.available()] if held.required.lines else []
     tables = _tables(held, every, table.MARGIN)
@@ -194,7 +196,7 @@ def _unmet(held: _Held) -> "list[Fault]":
 
 def _tables(held: _Held, layouts: "Sequence[Layout]", margin: float) -> "list[Table]":
     from benchmark.measures import measures, versions
-    from reports import table
+    from reports.tables import table
 
     measured_as, current = measures(), versions()
     return [

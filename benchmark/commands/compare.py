@@ -11,8 +11,8 @@ from benchmark.options import FilePath, accept_stale_option, note, say_page, wri
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from reports.compare import Comparison
-    from reports.compare_folders import FolderComparison
+    from reports.comparison.folders import FolderComparison
+    from reports.comparison.methods import Comparison
     from results.record import Record
     from results.scores import Scores
     from results.store import Store
@@ -71,7 +71,7 @@ def command(
         )
     if kinds[0] == "folder" and results:
         raise BenchError("--results says where the records of two methods are: leave it out, A and B are folders")
-    from reports.compare_output import render
+    from reports.comparison.output import render
 
     text = render(
         _folders(a, b, recipe, wheres)
@@ -115,7 +115,7 @@ def _methods(
     from benchmark.measures import measures, versions
     from benchmark.settings import folders
     from methods.registry import installed
-    from reports import compare
+    from reports.comparison import methods
     from results.store import Store
 
     if a == b:
@@ -125,7 +125,7 @@ def _methods(
     measured_as, code = measures(), InstalledCode(accept=accept)
     if told := code.note(record for record in records if not measured_as(record).isdisjoint((a, b))):
         note(told)
-    found = compare.compare(
+    found = methods.compare(
         a,
         b,
         records,
@@ -163,7 +163,7 @@ def _folders(a: str, b: str, recipe: str | None, wheres: tuple[str, ...]) -> "Fo
 
     from benchmark.derived import told
     from benchmark.gather import REFERENCE
-    from reports import compare_folders
+    from reports.comparison import folders as compare_folders
     from results import reference
     from results.store import Store
 
@@ -190,7 +190,7 @@ def _folders(a: str, b: str, recipe: str | None, wheres: tuple[str, ...]) -> "Fo
 def _chosen(records: "list[Record]", recipe: str | None, wheres: "Sequence[str]") -> "list[Record]":
     """The records of a recipe with these hyper-parameters; one without such a hyper-parameter stays."""
     from benchmark.gather import conditions
-    from reports.table import chosen
+    from reports.tables.table import chosen
 
     wanted = conditions(wheres)
     chosen(records, recipe, wanted)  # refuses what no record knows

@@ -13,9 +13,9 @@ from benchmark.options import CommaList, FilePath, accept_stale_option, note, re
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from reports.facts import FactTable
-    from reports.layout import BoxLayout, FactLayout, Layout
-    from reports.table import Show, Table
+    from reports.tables.facts import FactTable
+    from reports.tables.layout import BoxLayout, FactLayout, Layout
+    from reports.tables.table import Show, Table
     from results.record import Record
     from results.scores import Scores
 
@@ -68,7 +68,7 @@ def command(
     accept_stale_code: bool,
 ) -> None:
     """Print one table or figure; a cell that was not measured stays empty."""
-    from reports import layout
+    from reports.tables import layout
 
     asked = _Asked(show, results, recipe, wheres, margin, method, gammas, accept_stale_code)
     if (table is None) == (figure is None):
@@ -84,18 +84,20 @@ def command(
 
 
 def _table(chosen: "Layout | FactLayout", asked: _Asked, form: str) -> str:
-    from reports import layout, render
+    from reports import render
+    from reports.tables import layout
 
     built = _facts(chosen, asked) if isinstance(chosen, layout.FactLayout) else _built(chosen, asked)
     return render.render(built, form)
 
 
 def _figure(chosen: "Layout | BoxLayout", asked: _Asked, form: str) -> str | bytes:
-    from reports import layout
+    from reports.tables import layout
 
     if isinstance(chosen, layout.BoxLayout):
         return _boxes(chosen, asked, form)
-    from reports import plots, render
+    from reports import render
+    from reports.figures import plots
 
     built = _built(chosen, asked)
     return plots.dots(built, form) if form in PICTURES else render.render(built, form)
@@ -106,7 +108,7 @@ def _built(chosen: "Layout", asked: _Asked) -> "Table":
     from benchmark.gather import conditions, gather
     from benchmark.installed import InstalledCode
     from benchmark.measures import measures, versions
-    from reports import table
+    from reports.tables import table
 
     code = InstalledCode(accept=asked.accept_stale_code)
     return table.build(
@@ -127,7 +129,7 @@ def _facts(chosen: "FactLayout", asked: _Asked) -> "FactTable":
     """A table of facts; those of datasets are counted in the data folder, those of networks are known."""
     from benchmark.counts import counted, network_sizes
     from benchmark.settings import folders
-    from reports import facts
+    from reports.tables import facts
 
     if asked.show == "published":
         return facts.build(chosen, {}, show=asked.show)
@@ -139,7 +141,9 @@ def _boxes(chosen: "BoxLayout", asked: _Asked, form: str) -> str | bytes:
     from benchmark.gather import conditions, gather
     from benchmark.installed import InstalledCode
     from benchmark.measures import measures, versions
-    from reports import boxes, plots, render, table
+    from reports.figures import boxes, plots
+    from reports.tables import table
+    from reports.text import csv_text
 
     if form not in {"csv", *PICTURES}:
         raise BenchError(f"--format {form} is not for a figure of scores: choose csv, {' or '.join(PICTURES)}")
@@ -153,7 +157,7 @@ def _boxes(chosen: "BoxLayout", asked: _Asked, form: str) -> str | bytes:
         method=asked.method,
         gammas=asked.gammas,
     )
-    return plots.boxes(plot, form) if form in PICTURES else render.csv_text(boxes.lines(plot))
+    return plots.boxes(plot, form) if form in PICTURES else csv_text(boxes.lines(plot))
 
 
 def _scores(places: "Sequence[Path]") -> "Callable[[Record], Scores]":

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from benchmark.planned import Plan, PlannedRun, State, Task
     from benchmark.settings import Folders
     from benchmark.suite import Suite
-    from reports.layout import Layout
+    from reports.tables.layout import Layout
     from results.store import Store
 
 
@@ -209,7 +209,7 @@ def _default_threads(jobs: int) -> int:
 
 def _layouts(suites: "list[Suite]") -> "list[Layout]":
     """What the suites fill of the papers, each once; a figure of scores is printed by `bench report` alone."""
-    from reports import layout
+    from reports.tables import layout
 
     tables = dict.fromkeys(suite.table for suite in suites if suite.table)
     figures = [layout.figure(name) for name in dict.fromkeys(suite.figure for suite in suites if suite.figure)]
@@ -221,7 +221,8 @@ def _print_tables(planned: "Plan", store: "Store", layouts: "list[Layout]", *, a
     from benchmark.derived import told
     from benchmark.installed import InstalledCode
     from benchmark.measures import measures, versions
-    from reports import render, runs, table
+    from reports import render
+    from reports.tables import table, unplaced_runs
 
     code = InstalledCode(accept=accept)
     stored = (record for run in planned.runs if run.spec and (record := store.get(run.spec.key)))
@@ -237,12 +238,12 @@ def _print_tables(planned: "Plan", store: "Store", layouts: "list[Layout]", *, a
             remark=code.note,
             added_methods=sorted({run.wanted.method for run in planned.runs}),
         )
-        others = runs.elsewhere(built, others, measured_as)
+        others = unplaced_runs.elsewhere(built, others, measured_as)
         if built.has_measured:
             say_page(render.render(built.measured_part(), "md"))
     if any(record.status == "done" for record in others):
         title = "Runs that stand in no table of the paper" if layouts else "Runs"
-        say_page(f"## {title}\n\n{runs.listing(others, stale=code.stale)}")
+        say_page(f"## {title}\n\n{unplaced_runs.listing(others, stale=code.stale)}")
 
 
 def _assignments(texts: tuple[str, ...]) -> dict[str, dict[str, Any]]:

@@ -16,7 +16,7 @@ from benchmark.suite import Selection, expand, load, parts
 from methods.backbones import trunk
 from methods.registry import installed
 from methods.registry.recipe import resolve
-from reports import layout
+from reports.tables import layout
 
 SMALL = {
     "img_size": 32,

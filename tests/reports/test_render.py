@@ -13,8 +13,10 @@ import pytest
 from repository import SHARED
 
 import reports
-from reports import facts, grid, layout, render, table
+from reports import render
 from reports.errors import ReportError
+from reports.tables import facts, layout, page, table
+from reports.text import escape_latex
 
 PUBLISHED = SHARED / "published"
 TAIL = ["published_mean", "published_std", "measured_mean", "measured_std", "n", "verdict"]
@@ -97,7 +99,7 @@ def test_values_that_were_not_read_in_one_source_are_footnoted(chosen):
         lines = [line for line in csv.DictReader(handle) if line["mean"]]
     lines = [line for line in lines if line["table"] == (chosen.entry.lines or line["table"])]
     doubtful = [line for line in lines if line["transcription"] != "exact"]
-    shown = grid.page(published_only(chosen))
+    shown = page.page(published_only(chosen))
     cells = [cell for block in shown.blocks for row in block.rows for cell in row.cells if cell.published]
     once = len({line["shots"] for line in lines if "shots" in line} - {""}) <= 1  # else KDAD stands in two blocks
     assert not once or sum(bool(cell.notes) for cell in cells) == len(doubtful)
@@ -190,7 +192,7 @@ def test_markdown_escapes_what_people_wrote(record):
 
 
 def test_latex_escapes_every_special_character():
-    assert render.escape_latex(NASTY) == (
+    assert escape_latex(NASTY) == (
         r"x\_y \& 5 \% \# \textasciitilde{} \textasciicircum{} \textbackslash{} \{z\} \$ "
         r"\textless{}b\textgreater{} \textbar{} * `"
     )

@@ -3,7 +3,7 @@
 import msgspec
 import pytest
 
-from reports.agreement import compare
+from reports.gates.reference import compare
 
 SLIGHTLY = 1e-6
 

@@ -1,0 +1,254 @@
+"""Two methods on the same test images: pairs of runs, the tests of each setting, and what holds over datasets.
+
+Recipe, size and weights of the two may differ, and then the notes say so; test images may not.
+"""
+
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from statistics import fmean
+from typing import NamedTuple
+
+from reports.comparison.pairing import Match, ScoresOf, Side, auroc, matches, paired_scores, side, why_alone
+from reports.stats.paired import Paired, corrected, over_datasets, over_seeds
+from reports.stats.verdict import ROUNDING
+from reports.tables.measured import Measured, Run, Series, Stale, average, fresh
+from reports.tables.table import Measures, latest
+from results.record import Record
+from results.spec import SplitDefinition
+
+FEW_IMAGES = 10
+FEW = f"fewer than {FEW_IMAGES} test images of a kind: DeLong's approximation is coarse"
+
+
+class Tally(NamedTuple):
+    """How often the first method is ahead, level and behind."""
+
+    wins: int
+    draws: int
+    losses: int
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """A run of each method on the same test images, and DeLong's test of them."""
+
+    run: Run
+    a: Record
+    b: Record
+    test: Paired
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One split definition: its pairs by seed, both means over them, and the test over seeds, or of the only pair."""
+
+    split: SplitDefinition
+    pairs: tuple[Pair, ...]
+    a: Measured
+    b: Measured
+    test: Paired
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Family:
+    """The settings of one rule and number (or share) of labelled anomalies; its test is over datasets.
+
+    `datasets` has the difference of each, the mean of its settings; means and tally are over the datasets.
+    """
+
+    rule: str
+    shots: int | None
+    gamma: str | None
+    datasets: Mapping[str, float]
+    settings: int
+    mean_a: float
+    mean_b: float
+    tally: Tally
+    test: Paired
+
+
+@dataclass(frozen=True, slots=True)
+class Unpaired:
+    """Runs of one method that have no partner, for one reason."""
+
+    method: str
+    reason: str
+    runs: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """All that is said of two methods; Holm's correction is over the settings, over the pairs and over the families."""
+
+    a: str
+    b: str
+    settings: tuple[Setting, ...]
+    families: tuple[Family, ...]
+    unpaired: tuple[Unpaired, ...]
+
+    @property
+    def tally(self) -> Tally:
+        return tally(setting.test.difference for setting in self.settings)
+
+    @property
+    def held(self) -> Tally:
+        """The tally with wins and losses that hold after Holm only; draws are all others."""
+        return tally(setting.test.difference if setting.test.holds else 0.0 for setting in self.settings)
+
+
+def compare(
+    a: str,
+    b: str,
+    records: Iterable[Record],
+    *,
+    measures: Measures,
+    versions: Mapping[str, int],
+    scores: ScoresOf,
+    stale: Stale = fresh,
+    alone: Collection[str] = (),
+) -> Comparison:
+    """Compare two methods on every split of which both have a finished run.
+
+    Args:
+        a: id of the first method; differences are its AUC minus the other's.
+        b: id of the second method.
+        records: of any method; others are passed over.
+        measures: the ids of the detectors and variants that a record measures.
+        versions: current version by detector.
+        scores: the scores behind a record, None where they are gone.
+        stale: what makes a record stale besides its version.
+        alone: ids of methods that are given no labelled anomalies.
+    """
+    known = latest(records)
+    first, second = (side(method, known, measures, versions, stale) for method in (a, b))
+    found = matches(first, second, (a in alone, b in alone))
+    settings = sorted((_setting(match, (a, b), alone, scores) for match in found), key=lambda one: _order(one.split))
+    free = a in alone or b in alone
+    return Comparison(
+        a=a,
+        b=b,
+        settings=tuple(_corrected(settings)),
+        families=tuple(_families(settings)),
+        unpaired=(
+            *_unpaired(first, second, {pair.a.key for setting in settings for pair in setting.pairs}, free=free),
+            *_unpaired(second, first, {pair.b.key for setting in settings for pair in setting.pairs}, free=free),
+        ),
+    )
+
+
+def tally(differences: Iterable[float]) -> Tally:
+    """Wins, draws and losses among differences."""
+    signs = [0 if abs(one) < ROUNDING else 1 if one > 0 else -1 for one in differences]
+    return Tally(signs.count(1), signs.count(0), signs.count(-1))
+
+
+def _setting(match: Match, names: tuple[str, str], alone: Collection[str], scores: ScoresOf) -> Setting:
+    found = [(run, record, match.b.runs[run]) for run, record in match.a.runs.items()]
+    pairs = tuple(Pair(run, one, two, paired_scores(one, two, scores, names)) for run, one, two in found)
+    return Setting(
+        split=match.split,
+        pairs=pairs,
+        a=(first := _mean(match.a)),
+        b=(second := _mean(match.b)),
+        test=pairs[0].test if len(pairs) == 1 else over_seeds([auroc(pair.a) - auroc(pair.b) for pair in pairs]),
+        notes=(
+            *_made(names, match, first, second),
+            *(f"{name} is given no labelled anomalies" for name in names if name in alone),
+            *_remarks(names[0], match.a, match.b, first),
+            *_remarks(names[1], match.b, match.a, second),
+            *_of_tests(pairs),
+            *([f"{match.others} other series not compared"] if match.others else []),
+        ),
+    )
+
+
+def _mean(series: Series) -> Measured:
+    found = average([series], [1.0], scale=1.0, spread_over="seeds", notes=())
+    if found is None:
+        raise ValueError(f"series {series.id} has no run")
+    return found
+
+
+def _made(names: tuple[str, str], match: Match, first: Measured, second: Measured) -> Iterator[str]:
+    """How both were measured, in one text where it was alike."""
+    texts = []
+    for series, measured in ((match.a, first), (match.b, second)):
+        fit = next(iter(series.runs.values())).spec.fit
+        size = "images as they are" if fit.resize == "none" else f"{fit.size} px ({fit.resize})"
+        weights = [f"weights {measured.weights}"] if measured.weights else []
+        texts.append(", ".join([f"recipe {measured.recipe}", size, f"precision {measured.precision}", *weights]))
+    if texts[0] == texts[1]:
+        yield f"both: {texts[0]}"
+    else:
+        yield from (f"{name}: {text}" for name, text in zip(names, texts, strict=True))
+
+
+def _remarks(name: str, series: Series, other: Series, measured: Measured) -> Iterator[str]:
+    """What is to be known of one method's runs and is not true of the other's too."""
+    shared = _deviations(other)
+    own = [reason for reason in _deviations(series) if reason not in shared]
+    if own:
+        yield f"{name}: {'; '.join(own)}"
+    yield from (f"{name}: {text}" for text in series.ages)
+    yield from (f"{name}: {note}" for note in measured.notes)
+
+
+def _deviations(series: Series) -> list[str]:
+    return list(dict.fromkeys(text for record in series.runs.values() for text in record.spec.deviations))
+
+
+def _of_tests(pairs: Sequence[Pair]) -> Iterator[str]:
+    counts = [pair.a.counts for pair in pairs if pair.a.counts]
+    if any(min(one.test_normal, one.test_anomaly) < FEW_IMAGES for one in counts):
+        yield FEW
+    yield from dict.fromkeys(f"DeLong: {pair.test.reason}" for pair in pairs if pair.test.reason)
+
+
+def _corrected(settings: Sequence[Setting]) -> Iterator[Setting]:
+    """The settings with Holm's correction over them, and over all their pairs."""
+    over_settings = corrected([setting.test for setting in settings])
+    over_pairs = iter(corrected([pair.test for setting in settings for pair in setting.pairs]))
+    for setting, test in zip(settings, over_settings, strict=True):
+        pairs = tuple(replace(pair, test=next(over_pairs)) for pair in setting.pairs)
+        yield replace(setting, test=test, pairs=pairs)
+
+
+def _families(settings: Sequence[Setting]) -> Iterator[Family]:
+    groups: dict[tuple[str, int | None, str | None], list[Setting]] = {}
+    for setting in settings:
+        groups.setdefault((setting.split.rule, setting.split.shots, setting.split.gamma), []).append(setting)
+    families = [_family(*key, group) for key, group in groups.items()]
+    for family, test in zip(families, corrected([one.test for one in families]), strict=True):
+        yield replace(family, test=test)
+
+
+def _family(rule: str, shots: int | None, gamma: str | None, settings: Sequence[Setting]) -> Family:
+    by_dataset: dict[str, list[Setting]] = {}
+    for setting in settings:
+        by_dataset.setdefault(setting.split.dataset, []).append(setting)
+    differences = {name: fmean(one.test.difference for one in group) for name, group in by_dataset.items()}
+    return Family(
+        rule=rule,
+        shots=shots,
+        gamma=gamma,
+        datasets=differences,
+        settings=len(settings),
+        mean_a=fmean(fmean(one.a.mean for one in group) for group in by_dataset.values()),
+        mean_b=fmean(fmean(one.b.mean for one in group) for group in by_dataset.values()),
+        tally=tally(differences.values()),
+        test=over_datasets(list(differences.values())),
+    )
+
+
+def _unpaired(own: Side, other: Side, taken: Collection[str], *, free: bool) -> Iterator[Unpaired]:
+    reasons: dict[str, list[str]] = {}
+    for record in own.records:
+        if record.key not in taken:
+            reasons.setdefault(why_alone(record, other, free=free), []).append(record.spec.name)
+    yield from (Unpaired(own.method, reason, tuple(sorted(names))) for reason, names in sorted(reasons.items()))
+
+
+def _order(split: SplitDefinition) -> tuple[object, ...]:
+    names = (split.source_dataset, split.known_class, split.normal_class)
+    return split.rule, split.shots or 0, split.gamma or "", split.dataset, *(name or "" for name in names)

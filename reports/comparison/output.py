@@ -1,0 +1,344 @@
+"""A comparison as text: Markdown for people, CSV with one line a run, JSON with everything. LF line ends."""
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+from typing import Any
+
+from protocols.text import near_miss, plural, printable_json
+from reports.comparison.folders import Changed, FolderComparison, Twin
+from reports.comparison.methods import Comparison, Family, Pair, Setting, Tally
+from reports.errors import ReportError
+from reports.stats.paired import ALPHA, LEAST_DATASETS, Paired
+from reports.tables.measured import Measured
+from reports.tables.page import Notes
+from reports.text import csv_text, escape_markdown, pipe_table
+from results.record import Record
+
+FORMATS = ("md", "csv", "json")
+TEST_COLUMNS = ("difference", "low", "high", "p", "p_holm", "no_test")
+PAIR_COLUMNS = (
+    "protocol", "dataset", "source_dataset", "known_class", "normal_class", "shots", "gamma", "split_seed", "seed",
+    "method_a", "method_b", "recipe_a", "recipe_b", "auc_a", "auc_b", *TEST_COLUMNS, "key_a", "key_b",
+)  # fmt: skip
+FOLDER_COLUMNS = ("run", "result", "auc_a", "auc_b", "largest", *TEST_COLUMNS, "notes", "key_a", "key_b")
+NAMED = 3
+DASH = "–"
+
+T_TEST = (
+    "t: paired t test over the seeds, so over trainings and draws of labelled anomalies. Seeds may share test images, "
+    "none, some or all."
+)
+DELONG = "DeLong: two AUCs of one pair of runs, over the choice of test images; it knows nothing of other trainings."
+DATASETS = (
+    "Wilcoxon: signed-rank test over datasets, each the mean of its settings (Demsar 2006); where fewer than "
+    f"{LEAST_DATASETS} datasets differ it cannot tell."
+)
+STATES = {
+    "equal": "equal bit for bit",
+    "differs": "not equal",
+    "unscored": "of equal AUC with scores gone",
+    "failed": "failed",
+}
+
+
+def render(found: Comparison | FolderComparison, form: str) -> str:
+    """A comparison in one of `FORMATS`.
+
+    Raises:
+        ReportError: there is no such format.
+    """
+    if form not in FORMATS:
+        raise ReportError(f"no format {form!r}: {near_miss(form, FORMATS)}")
+    if form == "csv":
+        return csv_text(_pair_lines(found) if isinstance(found, Comparison) else _folder_lines(found))
+    if form == "json":
+        content = _json(found) if isinstance(found, Comparison) else _folder_json(found)
+        return printable_json(json.dumps(content, ensure_ascii=False, indent=2, allow_nan=False)) + "\n"
+    parts = _page(found) if isinstance(found, Comparison) else _folder_page(found)
+    return "\n\n".join(parts) + "\n"
+
+
+def _page(found: Comparison) -> Iterator[str]:
+    a, b = escape_markdown(found.a), escape_markdown(found.b)
+    notes = Notes()
+    pairs = sum(len(setting.pairs) for setting in found.settings)
+    yield f"# {a} against {b}"
+    yield (
+        f"AUC of {a} minus AUC of {b} on the same test images, {plural(pairs, 'pair')} of runs. 95 % intervals, "
+        "two-sided p, Holm over the rows of each table."
+    )
+    yield (
+        f"{a}: {_tally(found.tally)} over {plural(len(found.settings), 'setting')}; at {ALPHA} after Holm "
+        f"{_held(found.held)}."
+    )
+    heading = ["Protocol", "Dataset", "Source", "Class", "Shots", "Gamma", "Seeds", a, b, *_TEST_HEADING, "Notes"]
+    yield _table(heading, [_setting_row(setting, notes) for setting in found.settings])
+    yield "## Over datasets"
+    heading = ["Protocol", "Shots", "Gamma", "Datasets", "Settings", a, b, "Difference", "Wins/draws/losses"]
+    yield _table([*heading, "Wilcoxon p", "Holm p"], [_family_row(family) for family in found.families])
+    used = {setting.test.test for setting in found.settings}
+    if pairs > len(found.settings):
+        used.add("DeLong")
+        yield "## Runs"
+        heading = ["Protocol", "Dataset", "Source", "Class", "Shots", "Gamma", "Seed", a, b, *_TEST_HEADING]
+        yield _table(heading, [_pair_row(setting, pair) for setting in found.settings for pair in setting.pairs])
+    yield "## How to read it"
+    legend = [text for name, text in (("t", T_TEST), ("DeLong", DELONG)) if name in used]
+    yield _bullets([*legend, DATASETS])
+    if notes.texts:
+        yield "## Notes"
+        yield _bullets([f"[{number}] {escape_markdown(text)}" for number, text in enumerate(notes.texts, 1)])
+    if found.unpaired:
+        yield "## Runs without a partner"
+        yield _bullets([escape_markdown(f"{len(one.runs)} of {one.method}: {one.reason}") for one in found.unpaired])
+
+
+_TEST_HEADING = ("Difference", "95 % interval", "p", "Holm p", "Test")
+
+
+def _setting_row(setting: Setting, notes: Notes) -> list[str]:
+    numbers = map(str, sorted(notes.number(text) for text in setting.notes))
+    runs = [pair.run for pair in setting.pairs]
+    seeds = ", ".join(map(str, runs)) if len(runs) <= NAMED else f"{len(runs)} seeds"
+    return [
+        *_place(setting),
+        seeds,
+        _mean(setting.a),
+        _mean(setting.b),
+        *_test(setting.test),
+        f"[{','.join(numbers)}]",
+    ]
+
+
+def _pair_row(setting: Setting, pair: Pair) -> list[str]:
+    return [*_place(setting), str(pair.run), *map(_auc, (pair.a, pair.b)), *_test(pair.test)]
+
+
+def _family_row(family: Family) -> list[str]:
+    test = family.test
+    own = (family.rule, str(family.shots or ""), family.gamma or "", str(len(family.datasets)), str(family.settings))
+    means = (f"{family.mean_a:.4f}", f"{family.mean_b:.4f}", f"{test.difference:+z.4f}")
+    return [*map(escape_markdown, own), *means, "/".join(map(str, family.tally)), _p(test.p_value), _p(test.p_holm)]
+
+
+def _place(setting: Setting) -> list[str]:
+    split = setting.split
+    values = (
+        split.rule,
+        split.dataset,
+        split.source_dataset,
+        split.known_class or split.normal_class,
+        split.shots,
+        split.gamma,
+    )
+    return ["" if value is None else escape_markdown(str(value)) for value in values]
+
+
+def _mean(measured: Measured) -> str:
+    return f"{measured.mean:.4f}" if measured.std is None else f"{measured.mean:.4f}±{measured.std:.4f}"
+
+
+def _auc(record: Record) -> str:
+    return DASH if record.metrics is None else f"{record.metrics.auroc:.4f}"
+
+
+def _test(test: Paired | None) -> list[str]:
+    """The columns of `_TEST_HEADING`."""
+    if test is None:
+        return [DASH] * len(_TEST_HEADING)
+    interval = DASH if test.low is None or test.high is None else f"{test.low:+z.4f} to {test.high:+z.4f}"
+    name = DASH if test.p_value is None else test.test
+    return [f"{test.difference:+z.4f}", interval, _p(test.p_value), _p(test.p_holm), name]
+
+
+def _p(value: float | None) -> str:
+    if value is None:
+        return DASH
+    return f"{value:.4f}" if value >= 0.00005 else "<0.0001"
+
+
+def _table(heading: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A Markdown table without the columns in which nothing stands."""
+    kept = [at for at in range(len(heading)) if any(row[at] for row in rows)]
+    return pipe_table([heading[at] for at in kept], [[row[at] for at in kept] for row in rows])
+
+
+def _bullets(lines: Sequence[str]) -> str:
+    return "\n".join(f"- {line}" for line in lines)
+
+
+def _tally(found: Tally) -> str:
+    return f"{plural(found.wins, 'win')}, {plural(found.draws, 'draw')} and {plural(found.losses, 'loss', 'losses')}"
+
+
+def _held(found: Tally) -> str:
+    if not found.wins and not found.losses:
+        return "none of them is left"
+    return f"{plural(found.wins, 'win')} and {plural(found.losses, 'loss', 'losses')} are left"
+
+
+def _pair_lines(found: Comparison) -> Iterator[Sequence[str]]:
+    yield PAIR_COLUMNS
+    for setting in found.settings:
+        split = setting.split
+        values = (split.source_dataset, split.known_class, split.normal_class, split.shots, split.gamma)
+        place = [split.rule, split.dataset, *("" if value is None else str(value) for value in values)]
+        for pair in setting.pairs:
+            runs = (pair.a, pair.b)
+            yield [
+                *place,
+                *map(str, pair.run),
+                found.a,
+                found.b,
+                *(run.spec.recipe for run in runs),
+                *(_full(run.metrics.auroc if run.metrics else None) for run in runs),
+                *_test_fields(pair.test),
+                *(run.key for run in runs),
+            ]
+
+
+def _full(value: float | None) -> str:
+    return "" if value is None else repr(value)
+
+
+def _test_fields(test: Paired | None) -> list[str]:
+    """The columns of `TEST_COLUMNS`."""
+    if test is None:
+        return [""] * len(TEST_COLUMNS)
+    numbers = (test.difference, test.low, test.high, test.p_value, test.p_holm)
+    return [*map(_full, numbers), test.reason]
+
+
+def _json(found: Comparison) -> dict[str, Any]:
+    return {
+        "a": found.a,
+        "b": found.b,
+        "alpha": ALPHA,
+        "tally": found.tally._asdict(),
+        "tally_after_holm": found.held._asdict(),
+        "settings": [_json_setting(setting) for setting in found.settings],
+        "families": [asdict(one) | {"tally": one.tally._asdict()} for one in found.families],
+        "unpaired": [asdict(one) for one in found.unpaired],
+    }
+
+
+def _json_setting(setting: Setting) -> dict[str, Any]:
+    import msgspec
+
+    return {
+        "split": msgspec.to_builtins(setting.split),
+        "mean_a": setting.a.mean,
+        "mean_b": setting.b.mean,
+        "std_a": setting.a.std,
+        "std_b": setting.b.std,
+        "test": asdict(setting.test),
+        "notes": list(setting.notes),
+        "runs": [
+            {
+                **pair.run._asdict(),
+                "auc_a": pair.a.metrics and pair.a.metrics.auroc,
+                "auc_b": pair.b.metrics and pair.b.metrics.auroc,
+                "key_a": pair.a.key,
+                "key_b": pair.b.key,
+                "test": asdict(pair.test),
+            }
+            for pair in setting.pairs
+        ],
+    }
+
+
+def _folder_page(found: FolderComparison) -> Iterator[str]:
+    a, b = escape_markdown(found.a), escape_markdown(found.b)
+    yield f"# {a} against {b}"
+    yield f"A is {a} ({plural(found.counts[0], 'run')}), B is {b} ({plural(found.counts[1], 'run')})."
+    yield _bullets(list(_folder_counts(found)))
+    unequal = [twin for twin in found.twins if twin.state != "equal"]
+    if unequal:
+        yield "## One key, not known to be equal"
+        heading = ["Run", "A", "B", "Difference", "Largest difference of a score", "What is known"]
+        yield _table(heading, [_twin_row(twin) for twin in unequal])
+    if found.changed:
+        notes = Notes()
+        rows = [_changed_row(one, notes) for one in found.changed]
+        yield "## One place, two keys"
+        yield "AUC of A minus AUC of B, DeLong's test of the same test images, Holm over the rows."
+        yield _table(["Run in A", "Run in B", "A", "B", *_TEST_HEADING[:-1], "What differs"], rows)
+        yield "What differs:"
+        yield _bullets([f"[{number}] {escape_markdown(text)}" for number, text in enumerate(notes.texts, 1)])
+
+
+def _folder_counts(found: FolderComparison) -> Iterator[str]:
+    states = [f"{found.count(state)} {text}" for state, text in STATES.items() if found.count(state)]  # type: ignore[arg-type]
+    yield f"{plural(len(found.twins), 'run')} of one key in both" + (f": {', '.join(states)}" if states else "")
+    yield f"{plural(len(found.changed), 'run')} of one place under two keys"
+    for name, runs in (("A", found.only_a), ("B", found.only_b)):
+        names = [escape_markdown(run.spec.name) for run in runs]
+        more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
+        yield f"{plural(len(runs), 'run')} only in {name}" + (f": {', '.join(names[:NAMED])}{more}" if names else "")
+
+
+def _twin_row(twin: Twin) -> list[str]:
+    difference = DASH
+    if twin.a.metrics and twin.b.metrics:
+        difference = f"{twin.a.metrics.auroc - twin.b.metrics.auroc:+z.4f}"
+    largest = DASH if twin.largest is None else f"{twin.largest:.2g}"
+    known = escape_markdown("; ".join(twin.notes))
+    return [escape_markdown(twin.a.spec.name), _auc(twin.a), _auc(twin.b), difference, largest, known]
+
+
+def _changed_row(one: Changed, notes: Notes) -> list[str]:
+    untested = [f"DeLong: {one.test.reason}"] if one.test and one.test.reason else []
+    numbers = map(str, sorted(notes.number(text) for text in [*one.why, *untested]))
+    names = [escape_markdown(record.spec.name) for record in (one.a, one.b)]
+    return [*names, _auc(one.a), _auc(one.b), *_test(one.test)[:-1], f"[{','.join(numbers)}]"]
+
+
+def _folder_lines(found: FolderComparison) -> Iterator[Sequence[str]]:
+    yield FOLDER_COLUMNS
+    for twin in found.twins:
+        yield _folder_line(twin.a, twin.b, twin.state, _full(twin.largest), _test_fields(None), twin.notes)
+    for one in found.changed:
+        yield _folder_line(one.a, one.b, "other_key", "", _test_fields(one.test), one.why)
+    for record in found.only_a:
+        yield _folder_line(record, None, "only_a", "", _test_fields(None), ())
+    for record in found.only_b:
+        yield _folder_line(None, record, "only_b", "", _test_fields(None), ())
+
+
+def _folder_line(
+    a: Record | None, b: Record | None, result: str, largest: str, test: Sequence[str], notes: Sequence[str]
+) -> list[str]:
+    name = next(record.spec.name for record in (a, b) if record)
+    aucs = [_full(record.metrics.auroc if record and record.metrics else None) for record in (a, b)]
+    keys = [record.key if record else "" for record in (a, b)]
+    return [name, result, *aucs, largest, *test, "; ".join(notes), *keys]
+
+
+def _folder_json(found: FolderComparison) -> dict[str, Any]:
+    def sides(a: Record, b: Record) -> dict[str, Any]:
+        return {
+            "run_a": a.spec.name,
+            "run_b": b.spec.name,
+            "key_a": a.key,
+            "key_b": b.key,
+            "auc_a": a.metrics and a.metrics.auroc,
+            "auc_b": b.metrics and b.metrics.auroc,
+        }
+
+    return {
+        "a": found.a,
+        "b": found.b,
+        "runs_a": found.counts[0],
+        "runs_b": found.counts[1],
+        "same_key": [
+            {**sides(one.a, one.b), "result": one.state, "largest": one.largest, "notes": list(one.notes)}
+            for one in found.twins
+        ],
+        "other_key": [
+            {**sides(one.a, one.b), "differs": list(one.why), "test": asdict(one.test) if one.test else None}
+            for one in found.changed
+        ],
+        "only_a": [record.spec.name for record in found.only_a],
+        "only_b": [record.spec.name for record in found.only_b],
+    }

@@ -1,0 +1,1 @@
+"""Box plots and pictures of the papers' figures."""

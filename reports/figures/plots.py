@@ -1,0 +1,191 @@
+"""Pictures of the papers' figures, drawn by matplotlib (extra `plots`): published values hollow, measured filled."""
+
+from io import BytesIO
+from typing import TYPE_CHECKING, Any
+
+from protocols.text import printable
+from reports.errors import ReportError
+from reports.figures.boxes import BoxPlot, Group
+from reports.tables.table import Cell, Table
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+FORMATS = ("svg", "png")
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")  # Okabe and Ito: told apart by all eyes
+SHAPES = ("o", "s", "^", "D", "v", "P")
+DPI = 150
+ASIDE = 0.04  # published values stand to the left, measured ones to the right
+STYLE: dict[Any, Any] = {
+    "font.size": 10.0,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "svg.hashsalt": "swanbench",
+    "svg.fonttype": "none",
+    "text.parse_math": False,
+}
+
+
+def dots(table: Table, form: str) -> bytes:
+    """A figure of AUCs as a picture: a group of dots a row, a colour and a shape a column; bars are our std.
+
+    Raises:
+        ReportError: no such format, or matplotlib is not installed.
+    """
+    _check(form)
+    import matplotlib as mpl
+
+    layout = table.layout
+    (row,), (column,) = layout.entry.rows, layout.entry.columns
+    groups = list(dict.fromkeys(cell.coordinates[row] for cell in table.cells))
+    kinds = list(dict.fromkeys(cell.coordinates[column] for cell in table.cells))
+    with mpl.rc_context(STYLE):
+        figure = _figure(max(6.0, 1.6 * len(groups) + 2.0), 4.0)
+        axes = figure.add_subplot()
+        for cell in table.cells:
+            kind = kinds.index(cell.coordinates[column])
+            shift = (kind - (len(kinds) - 1) / 2) * 0.7 / len(kinds)
+            _dot(axes, table, cell, groups.index(cell.coordinates[row]) + shift, kind)
+        axes.set_xticks(range(len(groups)), [layout.label(row, value) for value in groups])
+        axes.set_xlim(-0.6, len(groups) - 0.4)
+        axes.set_ylabel(layout.metric)
+        axes.grid(axis="y", color="#dddddd", linewidth=0.8)
+        axes.set_axisbelow(True)
+        _key(figure, [layout.label(column, value) for value in kinds], _sides(table))
+        figure.suptitle(_wrapped(layout.title), fontsize=11)
+        return _drawn(figure, form)
+
+
+def boxes(plot: BoxPlot, form: str) -> bytes:
+    """A box plot as a picture: a panel a dataset, a colour a gamma; boxes of normal images are hollow.
+
+    Raises:
+        ReportError: no such format, or matplotlib is not installed.
+    """
+    _check(form)
+    import matplotlib as mpl
+
+    most = max(len(groups) for groups in plot.panels.values())
+    with mpl.rc_context(STYLE):
+        figure = _figure(max(6.0, 0.2 * most + 2.0), 0.9 + 2.9 * len(plot.panels))
+        panels = figure.subplots(len(plot.panels), squeeze=False)[:, 0]
+        for axes, (title, groups) in zip(panels, plot.panels.items(), strict=True):
+            _panel(axes, plot, groups)
+            axes.set_title(printable(title), fontsize=10, loc="left")
+        _box_key(figure, plot)
+        figure.suptitle(_wrapped(printable(f"{plot.title}: {plot.method}")), fontsize=11)
+        return _drawn(figure, form)
+
+
+def _check(form: str) -> None:
+    if form not in FORMATS:
+        raise ReportError(f"no picture format {form!r}: choose {' or '.join(FORMATS)}")
+    try:
+        import matplotlib as mpl
+    except ImportError:
+        raise ReportError(
+            "pictures need matplotlib: pip install 'swanbench[plots]', or take --format csv for the numbers"
+        ) from None
+    del mpl
+
+
+def _figure(width: float, height: float) -> "Figure":
+    from matplotlib.figure import Figure
+
+    return Figure(figsize=(width, height), layout="constrained")
+
+
+def _drawn(figure: "Figure", form: str) -> bytes:
+    """The picture's bytes, the same for the same numbers and library."""
+    buffer = BytesIO()
+    metadata = {"Date": None} if form == "svg" else None
+    figure.savefig(buffer, format=form, dpi=DPI, metadata=metadata)
+    return buffer.getvalue()
+
+
+def _dot(axes: "Axes", table: Table, cell: Cell, x: float, index: int) -> None:
+    colour, shape = COLOURS[index % len(COLOURS)], SHAPES[index % len(SHAPES)]
+    if cell.published and table.show != "measured":
+        axes.plot(x - ASIDE, cell.published.mean, shape, markersize=9, markerfacecolor="none", markeredgecolor=colour)
+    if cell.measured:
+        axes.errorbar(
+            x + ASIDE, cell.measured.mean, yerr=cell.measured.std, fmt=shape, markersize=6, capsize=3, color=colour
+        )
+
+
+def _sides(table: Table) -> list[tuple[str, str]]:
+    """What hollow and filled marks mean, of those that are drawn."""
+    sides = [("published", "none")] if table.show != "measured" else []
+    return sides + ([("measured, std over seeds", "#555555")] if table.has_measured else [])
+
+
+def _key(figure: "Figure", kinds: list[str], sides: list[tuple[str, str]]) -> None:
+    from matplotlib.lines import Line2D
+
+    handles = [
+        Line2D([], [], linestyle="none", marker=SHAPES[at % len(SHAPES)], color=COLOURS[at % len(COLOURS)], label=text)
+        for at, text in enumerate(kinds)
+    ]
+    handles += [
+        Line2D([], [], linestyle="none", marker="o", markerfacecolor=face, markeredgecolor="#555555", label=text)
+        for text, face in sides
+    ]
+    figure.legend(handles=handles, loc="outside lower center", ncols=min(len(handles), 3), frameon=False, fontsize=9)
+
+
+def _panel(axes: "Axes", plot: BoxPlot, groups: tuple[Group, ...]) -> None:
+    classes = list(dict.fromkeys(group.record.spec.split.normal_class or "" for group in groups))
+    slots = [(gamma, images) for gamma in plot.gammas for images in ("normal", "anomalous")]
+    width = 0.8 / len(slots)
+    for group in groups:
+        split = group.record.spec.split
+        slot = slots.index((split.gamma or "", group.images))
+        x = classes.index(split.normal_class or "") + (slot - (len(slots) - 1) / 2) * width
+        colour = COLOURS[plot.gammas.index(split.gamma or "") % len(COLOURS)]
+        _box(axes, group, x, 0.8 * width, colour)
+    axes.set_xticks(range(len(classes)), list(map(printable, classes)))
+    axes.set_xlim(-0.6, len(classes) - 0.4)
+    axes.set_xlabel("normal class")
+    axes.set_ylabel("anomaly score")
+    axes.grid(axis="y", color="#dddddd", linewidth=0.8)
+    axes.set_axisbelow(True)
+
+
+def _box(axes: "Axes", group: Group, x: float, width: float, colour: str) -> None:
+    box = group.box
+    shown = {"whislo": box.low, "q1": box.q1, "med": box.median, "q3": box.q3, "whishi": box.high}
+    filled = group.images == "anomalous"
+    axes.bxp(
+        [shown],
+        positions=[x],
+        widths=width,
+        showfliers=False,
+        showcaps=False,
+        patch_artist=True,
+        manage_ticks=False,
+        boxprops={"facecolor": colour if filled else "white", "edgecolor": colour},
+        whiskerprops={"color": colour},
+        medianprops={"color": "white" if filled else colour},
+    )
+
+
+def _box_key(figure: "Figure", plot: BoxPlot) -> None:
+    from matplotlib.patches import Patch
+
+    handles = [
+        Patch(
+            facecolor=COLOURS[at % len(COLOURS)] if images == "anomalous" else "white",
+            edgecolor=COLOURS[at % len(COLOURS)],
+            label=printable(f"gamma {gamma}, {images} test images"),
+        )
+        for at, gamma in enumerate(plot.gammas)
+        for images in ("normal", "anomalous")
+    ]
+    figure.legend(handles=handles, loc="outside lower center", ncols=2, frameon=False, fontsize=9)
+
+
+def _wrapped(title: str) -> str:
+    from textwrap import fill
+
+    return fill(title, 72, break_on_hyphens=False)

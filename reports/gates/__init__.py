@@ -1,0 +1,1 @@
+"""What `bench check` holds results against, and what it says."""

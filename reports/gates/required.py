@@ -1,0 +1,99 @@
+"""What `check --require FILE` names, and whether it is there: records, or one cell id or run name a line."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from protocols.text import near_miss
+from reports.gates.faults import Counterparts, Fault
+from reports.tables import cell_ids
+from reports.tables.measured import Stale, age, first_line, fresh
+from reports.tables.table import Cell, Measures, Table
+from results.record import Record
+
+
+@dataclass(frozen=True, slots=True)
+class Required:
+    """Runs by their records, and cell ids and run names as they were typed."""
+
+    records: tuple[Record, ...] = ()
+    lines: tuple[str, ...] = ()
+
+
+def unmet(
+    required: Required,
+    records: Sequence[Record],
+    tables: Iterable[Table],
+    *,
+    measures: Measures,
+    versions: Mapping[str, int],
+    stale: Stale = fresh,
+) -> list[Fault]:
+    """What is required and is not there as a finished run of today, or as a cell that such runs fill.
+
+    Args:
+        required: what must be there.
+        records: those at hand.
+        tables: all tables whose cells may be named, built from these records.
+        measures: the ids of the detectors and variants that a record measures.
+        versions: current version by detector; records of an older one are stale.
+        stale: what else makes a record stale.
+    """
+    runs = Counterparts(records, required.records, versions, stale)
+    found = [runs.of(record) for record in required.records]
+    faults = [one for one in found if isinstance(one, Fault)]
+    cells, names = _cells(tables), _names(records, measures)
+    for line in required.lines:
+        if line in cells:
+            fault = _cell_fault(line, cells[line])
+        else:
+            fault = _run_fault(line, names, [*cells, *names], lambda one: age(one, versions) or stale(one))
+        faults += [fault] if fault else []
+    return faults
+
+
+def _cells(tables: Iterable[Table]) -> dict[str, list[Cell]]:
+    """The published cells that something measures, by their ids, with and without the table in front."""
+    found: dict[str, list[Cell]] = {}
+    for table in tables:
+        for cell in table.cells:
+            if cell.published and table.layout.source(cell.coordinates):
+                name = cell_ids.of_cell(table.layout, cell.coordinates)
+                for one in (name, f"{table.layout.id}/{name}"):
+                    found.setdefault(one, []).append(cell)
+    return found
+
+
+def _names(records: Iterable[Record], measures: Measures) -> dict[str, list[Record]]:
+    """Runs by their names, and by the ids of the cells in which they would stand."""
+    found: dict[str, list[Record]] = {}
+    for record in records:
+        for name in {record.spec.name, *(cell_ids.of_run(record, method) for method in measures(record))}:
+            found.setdefault(name, []).append(record)
+    return found
+
+
+def _cell_fault(line: str, cells: Sequence[Cell]) -> Fault | None:
+    """What is wrong with a cell of the tables; several that print one cell are looked up in the same runs."""
+    if any(cell.measured and cell.verdict.name != "stale" for cell in cells):
+        return None
+    verdict = cells[0].verdict
+    kind = verdict.name if verdict.name in {"failed", "stale"} else "absent"
+    return Fault(kind, line, "; ".join(["required", *(verdict.reasons or ["nothing measures it"])]))
+
+
+def _run_fault(line: str, names: Mapping[str, Sequence[Record]], known: Iterable[str], old: Stale) -> Fault | None:
+    """What is wrong with a run by its name, or with the runs of a cell that no table prints."""
+    runs = names.get(line, [])
+    done = [record for record in runs if record.metrics]
+    if any(not old(record) for record in done):
+        return None
+    if done:
+        return Fault("stale", line, f"required; {old(done[0])}")
+    if runs:
+        return Fault("failed", line, f"required; {first_line(runs[0].error)}")
+    return Fault(
+        "absent",
+        line,
+        "required, and neither a run of this name nor a cell of this id: "
+        + near_miss(line, known, "see bench results list"),
+    )

@@ -1,0 +1,163 @@
+"""Paired tests of two methods: on the images of one test list, over the seeds of a setting, over datasets.
+
+On one test list both methods score the same images, so their AUCs are correlated, and the test must count that.
+DeLong's test does, with an interval for the difference and without drawing anything; a stratified bootstrap needs
+thousands of draws for the same normal approximation, and a permutation test gives no interval and has to assume that
+the scores of two methods, brought to one scale, could be swapped image by image. What it costs: with few images of a
+kind, or near an AUC of 1, the approximation is coarse.
+"""
+
+from bisect import bisect_left, bisect_right
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from math import copysign, erfc, sqrt
+from statistics import NormalDist, fmean, stdev
+from typing import TYPE_CHECKING, Literal
+
+from protocols.text import plural
+from reports.stats.holm import adjusted
+from reports.stats.verdict import ROUNDING
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+ALPHA = 0.05
+TAIL = 1 - ALPHA / 2
+LEAST_DATASETS = 6
+"""Of the 2**n signs that n differences may have, two are as one-sided as can be; 2 / 2**n is below 0.05 from 6 on."""
+DECIMALS = 9
+
+
+@dataclass(frozen=True, slots=True)
+class Paired:
+    """A first minus a second AUC (or the mean of such differences) with what a paired test says of it.
+
+    `low` and `high` bound the 95 % interval, `p_value` is two-sided, `p_holm` the same after Holm's correction; all are
+    None where the test gives none, and `reason` says why there is no p value.
+    """
+
+    test: Literal["DeLong", "t", "signed rank"]
+    difference: float
+    low: float | None = None
+    high: float | None = None
+    p_value: float | None = None
+    p_holm: float | None = None
+    reason: str = ""
+
+    @property
+    def holds(self) -> bool:
+        """Whether the difference is off zero at 0.05 after Holm's correction."""
+        return self.p_holm is not None and self.p_holm <= ALPHA
+
+
+def delong(
+    first: "npt.NDArray[np.float64]", second: "npt.NDArray[np.float64]", labels: "npt.NDArray[np.int8]"
+) -> Paired:
+    """DeLong's test of two AUCs on the same images (DeLong, DeLong and Clarke-Pearson 1988, eqs. 5-7).
+
+    The placement of an anomaly is the share of normal images that score lower (ties one half), that of a normal image
+    the share of anomalies that score higher. The variance of the difference of two AUCs is that of the differences of
+    their placements: over the m anomalies divided by m, plus over the n normal images divided by n. Placements by
+    sorting, as Sun and Xu (2014) do with midranks.
+
+    Args:
+        first: scores (k,), higher = more anomalous.
+        second: the other method's scores (k,) of the same images in the same order; any scale.
+        labels: 1 for an anomaly, 0 for a normal image (k,); at least one of each.
+    """
+    import numpy as np
+
+    anomalous = labels == 1
+    over_anomalies = _placements(first[anomalous], first[~anomalous]) - _placements(
+        second[anomalous], second[~anomalous]
+    )
+    over_normals = _placements(second[~anomalous], second[anomalous]) - _placements(first[~anomalous], first[anomalous])
+    difference = float(np.mean(over_anomalies))
+    if min(len(over_anomalies), len(over_normals)) < 2:
+        return Paired("DeLong", difference, reason="a single image of a kind has no spread")
+    variance = np.var(over_anomalies, ddof=1) / len(over_anomalies) + np.var(over_normals, ddof=1) / len(over_normals)
+    error = sqrt(float(variance))
+    if error < ROUNDING:
+        return _without_spread("DeLong", difference, "the difference has no spread over images")
+    reach = NormalDist().inv_cdf(TAIL) * error
+    p_value = erfc(abs(difference) / error / sqrt(2))
+    return Paired("DeLong", difference, difference - reach, difference + reach, p_value)
+
+
+def over_seeds(differences: Sequence[float]) -> Paired:
+    """Paired t test of the differences at n seeds, n at least 2, with n - 1 degrees of freedom.
+
+    Its population are trainings and draws of labelled anomalies. Test lists of different seeds may overlap or be one
+    and the same, so it does not count the choice of test images.
+    """
+    mean, n = fmean(differences), len(differences)
+    error = stdev(differences) / sqrt(n)
+    if error < ROUNDING:
+        return _without_spread("t", mean, "the difference has no spread over seeds")
+    from scipy.special import stdtr, stdtrit
+
+    reach = float(stdtrit(n - 1, TAIL)) * error
+    return Paired("t", mean, mean - reach, mean + reach, 2 * float(stdtr(n - 1, -abs(mean) / error)))
+
+
+def over_datasets(differences: Sequence[float]) -> Paired:
+    """Wilcoxon's signed-rank test of one difference a dataset, as Demsar (2006, section 3.1.3) recommends it.
+
+    Ranks of differences of zero are shared between both signs; of an odd number of them one is left out. Exact, with
+    ties: the chance that random signs of these ranks give as one-sided a sum. With fewer than six differences off zero
+    no outcome could be significant at 0.05, so nothing is tested.
+    """
+    mean = fmean(differences)
+    signed = [round(one, DECIMALS) for one in differences]
+    moved = [one for one in signed if one]
+    if len(moved) < LEAST_DATASETS:
+        return Paired("signed rank", mean, reason=_too_few(len(moved)))
+    sizes = sorted(map(abs, signed))[(len(signed) - len(moved)) % 2 :]
+    ranks = [bisect_left(sizes, abs(one)) + bisect_right(sizes, abs(one)) + 1 for one in moved]  # twice the midranks
+    observed = abs(sum(copysign(rank, one) for rank, one in zip(ranks, moved, strict=True)))
+    extreme = sum(count for total, count in _signed_sums(ranks).items() if abs(total) >= observed)
+    return Paired("signed rank", mean, p_value=extreme / 2 ** len(ranks))
+
+
+def corrected(tests: Sequence[Paired]) -> list[Paired]:
+    """The tests with p values adjusted by Holm (1979) over those that have one."""
+    tested = [(index, one.p_value) for index, one in enumerate(tests) if one.p_value is not None]
+    found = list(tests)
+    for (index, _), p_holm in zip(tested, adjusted([p_value for _, p_value in tested]), strict=True):
+        found[index] = replace(found[index], p_holm=p_holm)
+    return found
+
+
+def _placements(of: "npt.NDArray[np.float64]", among: "npt.NDArray[np.float64]") -> "npt.NDArray[np.float64]":
+    """The share of `among` that lies below each value of `of`, ties one half."""
+    import numpy as np
+
+    ordered = np.sort(among)
+    below, not_above = (np.searchsorted(ordered, of, side) for side in ("left", "right"))
+    return np.asarray((below + not_above) / (2 * len(among)), dtype=np.float64)
+
+
+def _without_spread(test: Literal["DeLong", "t"], difference: float, reason: str) -> Paired:
+    """Equal on all images or seeds: certainly no difference; or one that no test can judge."""
+    if abs(difference) < ROUNDING:
+        return Paired(test, 0.0, 0.0, 0.0, 1.0)
+    return Paired(test, difference, reason=reason)
+
+
+def _signed_sums(ranks: Iterable[int]) -> Counter[int]:
+    """How many choices of signs give each sum of the ranks."""
+    ways: Counter[int] = Counter({0: 1})
+    for rank in ranks:
+        longer: Counter[int] = Counter()
+        for total, count in ways.items():
+            longer[total + rank] += count
+            longer[total - rank] += count
+        ways = longer
+    return ways
+
+
+def _too_few(count: int) -> str:
+    differing = plural(count, "dataset differs", "datasets differ")
+    return f"cannot tell: {differing}, {LEAST_DATASETS} needed"

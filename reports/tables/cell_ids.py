@@ -1,0 +1,36 @@
+"""How a cell is called: `PROTOCOL/DATASET/[CLASS/]METHOD[/SHOTS|GAMMA]`, with `PAPER:TABLE/` in front where wanted."""
+
+from collections.abc import Mapping
+
+from reports.tables.layout import Layout
+from results.record import Record
+
+
+def of_cell(layout: Layout, at: Mapping[str, str]) -> str:
+    """The id of a printed cell, without paper and table; a cell that holds no AUC ends with what it holds."""
+    source = layout.source(at)
+    if source is None:
+        return "/".join([layout.rule(at), *(value for name, value in at.items() if value and name != "protocol")])
+    return "/".join([_joined(source.rule, source.method, {**at, **source.split}), *filter(None, [source.history])])
+
+
+def of_run(record: Record, method: str) -> str:
+    """The id of the cell in which a run stands as `method`, were there a table of it."""
+    split = record.spec.split
+    values = {
+        "dataset": split.dataset.partition("@")[0],
+        "source_dataset": split.source_dataset,
+        "known_class": split.known_class,
+        "normal_class": split.normal_class,
+        "shots": split.shots,
+        "gamma": split.gamma,
+    }
+    return _joined(split.rule, method, {name: str(value) for name, value in values.items() if value is not None})
+
+
+def _joined(rule: str, method: str, at: Mapping[str, str]) -> str:
+    """Under the rule cross_domain the dataset is `SOURCE-to-TARGET`."""
+    source, target = at.get("source_dataset", ""), at["dataset"]
+    dataset = f"{source}-to-{target}" if source else target
+    named = (at.get("known_class"), at.get("normal_class"), method, at.get("shots"), at.get("gamma"))
+    return "/".join([rule, dataset, *(value for value in named if value)])

@@ -1,0 +1,113 @@
+"""Tables of facts that are no AUCs, such as counts of images: published beside measured, without verdicts."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from reports.tables.layout import FactLayout
+from reports.tables.page import Block, GridCell, Notes, Page, Row, erratum_text
+from reports.tables.table import Show
+
+DIFFERS = "≠"
+Number = int | float
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What was measured of one row, by column; `note` explains why it is not what the paper prints."""
+
+    values: Mapping[str, Number]
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class FactRow:
+    """One row: texts as printed, and those measured, both by column; none is measured where nothing could be.
+
+    `note` says why measured and published differ, or what a sum lacks.
+    """
+
+    coordinates: Mapping[str, str]
+    published: Mapping[str, str]
+    measured: Mapping[str, str] = field(default_factory=dict)
+    note: str = ""
+
+    def differs(self, column: str) -> bool:
+        return column in self.measured and self.measured[column] != self.published[column]
+
+
+@dataclass(frozen=True, slots=True)
+class FactTable:
+    """All rows of one table of facts, in the order of its file."""
+
+    layout: FactLayout
+    rows: tuple[FactRow, ...]
+    show: Show
+
+
+def build(layout: FactLayout, measured: Mapping[str, Facts], *, show: Show = "both") -> FactTable:
+    """Lay out a table of facts; `measured` has them by the layout's key, such as the dataset."""
+    shown = {} if show == "published" else measured
+    return FactTable(layout, tuple(_row(layout, index, shown) for index in range(len(layout.lines))), show)
+
+
+def page(table: FactTable) -> Page:
+    """The printed form of a table of facts, as its `show` asks."""
+    layout, paper, notes = table.layout, table.layout.paper, Notes()
+    block = Block(
+        title="",
+        row_headings=tuple(paper.heading(name) for name in layout.entry.rows),
+        columns=tuple(paper.heading(name) for name in layout.entry.measured),
+        rows=tuple(_grid_row(table, row, notes) for row in table.rows),
+    )
+    show_published, show_measured = table.show != "measured", table.show != "published"
+    sides = " / ".join(["published"] * show_published + ["measured"] * show_measured).capitalize()
+    differing = show_measured and any(row.differs(name) for row in table.rows for name in row.measured)
+    return Page(
+        title=layout.title,
+        caption=f"{layout.entry.caption} {sides}.",
+        citation=paper.citation,
+        blocks=(block,),
+        legend=(f"{DIFFERS} differs from what the paper prints",) if differing else (),
+        notes=tuple(notes.texts),
+        details=(),
+        remarks=tuple(layout.entry.notes),
+        errata=tuple(erratum_text(one) for one in layout.errata) if show_published else (),
+        show_published=show_published,
+        show_measured=show_measured,
+    )
+
+
+def _row(layout: FactLayout, index: int, measured: Mapping[str, Facts]) -> FactRow:
+    line, entry = layout.lines[index], layout.entry
+    coordinates = dict(line.coordinates)
+    name = coordinates[entry.key]
+    if name in entry.sums:
+        facts = _sum(layout.paper.groups[entry.sums[name]], entry.measured, measured)
+    else:
+        facts = measured.get(name, Facts({}))
+    row = FactRow(coordinates, line.facts, {column: str(value) for column, value in facts.values.items()})
+    explained = not facts.values or any(row.differs(column) for column in row.measured)
+    return FactRow(coordinates, line.facts, row.measured, facts.note if explained else "")
+
+
+def _sum(parts: list[str], columns: list[str], measured: Mapping[str, Facts]) -> Facts:
+    here = [measured[part] for part in parts if part in measured]
+    if len(here) < len(parts):
+        return Facts({}, f"{len(here)} of {len(parts)} are there" if here else "")
+    return Facts({column: sum(one.values[column] for one in here) for column in columns})
+
+
+def _grid_row(table: FactTable, row: FactRow, notes: Notes) -> Row:
+    layout = table.layout
+    texts = {**row.coordinates, **row.published}
+    noted = [column for column in layout.entry.measured if row.differs(column)] or layout.entry.measured[:1]
+    cells = [
+        GridCell(
+            published=row.published[column] if table.show != "measured" else "",
+            measured=row.measured.get(column, ""),
+            mark=DIFFERS if row.differs(column) else "",
+            notes=(notes.number(row.note),) if row.note and column in noted else (),
+        )
+        for column in layout.entry.measured
+    ]
+    return Row(tuple(layout.paper.label(name, texts[name]) for name in layout.entry.rows), tuple(cells))

@@ -1,0 +1,264 @@
+"""The measured side of a cell: which runs are averaged, their mean, and everything a reader should know of them."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from statistics import fmean, pstdev, stdev
+from typing import Literal, NamedTuple
+
+from reports.stats.verdict import auc_standard_error
+from results.record import Provenance, Record
+
+RECIPES = ("official", "paper", "quick")
+GENUINE = "genuine:"
+
+Stale = Callable[[Record], str]
+"""Why a record counts no longer, besides the version of its detector; empty where it does count."""
+
+Spread = Literal["seeds", "classes"]
+
+
+class Run(NamedTuple):
+    """The two seeds of a run: that of its split and that of its fit."""
+
+    split_seed: int
+    seed: int
+
+    def __str__(self) -> str:
+        return str(self.seed) if self.seed == self.split_seed else f"{self.seed} on split {self.split_seed}"
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """Runs of one split definition that may be averaged, by their seeds.
+
+    `failed` holds the errors of the runs without a result, `ages` the reasons why the series is stale.
+    """
+
+    id: str
+    runs: Mapping[Run, Record]
+    failed: Mapping[Run, str]
+    ages: tuple[str, ...]
+    reasons: tuple[str, ...]
+    recipe: str
+
+    @property
+    def stale(self) -> bool:
+        return bool(self.ages)
+
+    @property
+    def failures(self) -> list[str]:
+        """One text a failed run."""
+        return [f"seed {run} failed: {first_line(error)}" for run, error in self.failed.items()]
+
+    @property
+    def rank(self) -> tuple[bool, bool, int, int, str]:
+        """Sorts the series to show first: current, comparable, best recipe, most seeds."""
+        return self.stale, bool(self.reasons), _recipe_rank(self.recipe), -len(self.runs), self.id
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """What stands in a cell, in the unit of its table.
+
+    `per_seed` holds one value a run (of a mean row: the mean over its subsets), `std` is what is printed beside the
+    mean: the sample std over seeds, or for AGAD the population std over classes (`spread_over`; None for one class).
+    `seed_std` is always over seeds, None for one. `test_std` is the standard error that the finite test set alone
+    gives one AUC (Hanley-McNeil; None for mean rows and for what is no AUC). `reasons`: why the runs are not comparable
+    with the paper.
+    """
+
+    series: tuple[str, ...]
+    per_seed: Mapping[Run, float]
+    mean: float
+    std: float | None
+    seed_std: float | None
+    spread_over: Spread
+    recipe: str
+    weights: str
+    precision: str
+    test_normal: int | None
+    test_anomaly: int | None
+    test_std: float | None
+    reasons: tuple[str, ...]
+    notes: tuple[str, ...]
+    mixes_code: bool
+
+    @property
+    def n(self) -> int:
+        return len(self.per_seed)
+
+
+def fresh(_: Record) -> str:
+    """The `Stale` by which every record counts."""
+    return ""
+
+
+def age(record: Record, versions: Mapping[str, int]) -> str:
+    """Why a record is stale by the version of its detector; empty where it is not, or where nobody knows it."""
+    fit = record.spec.fit
+    now = versions.get(fit.detector, fit.version)
+    return f"measured by version {fit.version} of {fit.detector}, now {now}" if fit.version < now else ""
+
+
+def first_line(error: str | None) -> str:
+    """The error of a failed run in one line."""
+    return (error or "").strip().partition("\n")[0] or "no reason given"
+
+
+def series_of(
+    records: Iterable[Record],
+    versions: Mapping[str, int],
+    *,
+    stale: Stale = fresh,
+    other_data: Callable[[str], str] = lambda _: "",
+) -> list[Series]:
+    """The series among the records of one split definition, the one to show first.
+
+    `other_data` says of a dataset why it is not the paper's, if so.
+    """
+    ordered = sorted(records, key=lambda record: record.series)
+    found = [
+        _series(list(group), versions, stale, other_data)
+        for _, group in groupby(ordered, key=lambda record: record.series)
+    ]
+    return sorted(found, key=lambda series: series.rank)
+
+
+def average(
+    subsets: Sequence[Series],
+    shares: Sequence[float],
+    *,
+    scale: float,
+    spread_over: Spread,
+    notes: Iterable[str],
+    history: str = "",
+) -> Measured | None:
+    """One cell of the series of its subsets (one, but for mean rows) and their shares of the mean.
+
+    Of `scale` times the AUC, or of the last value of a number in the runs' `history`, as it is. None where no seed is
+    in all subsets.
+    """
+    shared = sorted(set.intersection(*(set(series.runs) for series in subsets)))
+    if not shared:
+        return None
+    values = [
+        {run: _last(series.runs[run], history) if history else scale * _auroc(series.runs[run]) for run in shared}
+        for series in subsets
+    ]
+    per_seed = {run: fmean([subset[run] for subset in values], shares) for run in shared}
+    seed_std = stdev(per_seed.values()) if len(shared) > 1 else None
+    class_std = pstdev(fmean(subset.values()) for subset in values) if len(values) > 1 else None
+    used = [series.runs[run] for series in subsets for run in shared]
+    single = used[0].counts if len(subsets) == 1 and not history else None
+    mean = fmean(per_seed.values())
+    return Measured(
+        series=tuple(series.id for series in subsets),
+        per_seed=per_seed,
+        mean=mean,
+        std=class_std if spread_over == "classes" else seed_std,
+        seed_std=seed_std,
+        spread_over=spread_over,
+        recipe=_joined(series.recipe for series in subsets),
+        weights=_joined(label for record in used for label in weight_labels(record)),
+        precision=_joined(record.spec.fit.precision for record in used),
+        test_normal=single.test_normal if single else None,
+        test_anomaly=single.test_anomaly if single else None,
+        test_std=scale * auc_standard_error(mean / scale, single.test_anomaly, single.test_normal) if single else None,
+        reasons=_unique(reason for series in subsets for reason in series.reasons),
+        notes=_unique([*_remarks(subsets, used), *notes]),
+        mixes_code=any(len({made.code_digest for made in _made(own)}) > 1 for own in _by_detector(used)),
+    )
+
+
+def weight_labels(record: Record) -> list[str]:
+    """`resnet18 genuine:resnet18-f37072fd.pth`, one text an architecture."""
+    known = record.provenance.weights if record.provenance else {}
+    labels = {arch: known.get(arch, "of unknown origin") for arch in record.spec.fit.weights} | known
+    return [f"{arch} {label}" for arch, label in sorted(labels.items())]
+
+
+def _series(
+    records: list[Record], versions: Mapping[str, int], stale: Stale, other_data: Callable[[str], str]
+) -> Series:
+    records.sort(key=lambda record: record.provenance.started if record.provenance else "")
+    done = {_run(record): record for record in records if record.status == "done" and record.metrics}
+    failed = {_run(record): record.error or "" for record in records if record.status == "failed"}
+    ages = [age(records[0], versions), *map(stale, done.values())]
+    recipe = min((record.spec.recipe for record in records), key=_recipe_rank)
+    return Series(
+        id=records[0].series,
+        runs=done,
+        failed={run: error for run, error in sorted(failed.items()) if run not in done},
+        ages=_unique(text for text in ages if text),
+        reasons=_reasons(recipe, records, other_data(records[0].spec.split.dataset)),
+        recipe=recipe,
+    )
+
+
+def _recipe_rank(recipe: str) -> int:
+    return RECIPES.index(recipe) if recipe in RECIPES else len(RECIPES)
+
+
+def _reasons(recipe: str, records: Iterable[Record], other_data: str) -> tuple[str, ...]:
+    found = [] if recipe in {"official", "paper"} else [f"recipe {recipe}"]
+    found += [other_data] if other_data else []
+    for record in records:
+        if record.metrics:
+            found += [f"weights {text}" for text in weight_labels(record) if f" {GENUINE}" not in text]
+        found += record.spec.deviations
+    return _unique(found)
+
+
+def _remarks(subsets: Sequence[Series], used: Sequence[Record]) -> list[str]:
+    remarks = [failure for series in subsets for failure in series.failures]
+    recipes = list(dict.fromkeys(series.recipe for series in subsets))
+    if len(recipes) > 1:
+        remarks.append(f"mixes recipes {' and '.join(recipes)}")
+    made = _made(used)
+    remarks += _mixture("code versions", [one.code_digest[:8] for one in made])
+    remarks += _mixture("numerics classes", [one.numerics_class for one in made])
+    if any(_auroc(record) < 0.5 for record in used):
+        remarks.append("a run has an AUC below 0.5")
+    return remarks + [note for record in used for note in record.notes]
+
+
+def _made(records: Iterable[Record]) -> list[Provenance]:
+    return [record.provenance for record in records if record.provenance]
+
+
+def _by_detector(records: Iterable[Record]) -> Iterable[list[Record]]:
+    groups: dict[str, list[Record]] = {}
+    for record in records:
+        groups.setdefault(record.spec.fit.detector, []).append(record)
+    return groups.values()
+
+
+def _mixture(what: str, values: Iterable[str]) -> list[str]:
+    found = list(dict.fromkeys(values))
+    return [f"mixes {len(found)} {what} ({'; '.join(found)})"] if len(found) > 1 else []
+
+
+def _auroc(record: Record) -> float:
+    if record.metrics is None:
+        raise ValueError(f"record {record.key} has no metrics")
+    return record.metrics.auroc
+
+
+def _last(record: Record, name: str) -> float:
+    value = record.last(name)
+    if value is None:
+        raise ValueError(f"record {record.key} has no last {name}")
+    return value
+
+
+def _run(record: Record) -> Run:
+    return Run(record.spec.split_seed, record.spec.fit.seed)
+
+
+def _unique(texts: Iterable[str]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(texts))
+
+
+def _joined(texts: Iterable[str]) -> str:
+    return ", ".join(dict.fromkeys(texts))

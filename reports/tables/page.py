@@ -1,0 +1,314 @@
+"""A table as it is printed: blocks of rows and columns, marks, numbered notes. What all page templates read."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from reports.stats.verdict import Agreement, Verdict
+from reports.tables.measured import Measured
+from reports.tables.published import Erratum, Value
+from reports.tables.table import Cell, Table
+
+MARKS: Mapping[Agreement, str] = {
+    "reproduced": "=",
+    "close": "≈",
+    "better": "↑",
+    "worse": "↓",
+    "inconclusive": "?",
+}
+MEANINGS: Mapping[Agreement, str] = {
+    "reproduced": "reproduced: the 90 % interval of the difference lies within the margin",
+    "close": "close: different, but within the margin",
+    "better": "better than published by more than the margin",
+    "worse": "worse than published by more than the margin",
+    "inconclusive": "inconclusive: too few seeds to tell",
+}
+MIXED = "‡"
+BRACKETS = "not comparable with the paper; in brackets the verdict that it would have"
+
+
+@dataclass(frozen=True, slots=True)
+class GridCell:
+    """Texts of one printed cell; `published` or `measured` is empty where there is none, `mark` says the verdict."""
+
+    published: str = ""
+    measured: str = ""
+    mark: str = ""
+    notes: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    labels: tuple[str, ...]
+    cells: tuple[GridCell, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """One printed block: `title` is empty where a table has one block only."""
+
+    title: str
+    row_headings: tuple[str, ...]
+    columns: tuple[str, ...]
+    rows: tuple[Row, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Detail:
+    """One measured cell in words and numbers; texts are empty where nothing can be said."""
+
+    cell: str
+    n: int
+    seed_std: str
+    difference: str
+    interval: str
+    test_std: str
+    verdict: str
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Everything that a page prints, as text; `notes` are numbered from 1."""
+
+    title: str
+    caption: str
+    citation: str
+    blocks: tuple[Block, ...]
+    legend: tuple[str, ...]
+    notes: tuple[str, ...]
+    details: tuple[Detail, ...]
+    remarks: tuple[str, ...]
+    errata: tuple[str, ...]
+    show_published: bool
+    show_measured: bool
+
+    @property
+    def is_stacked(self) -> bool:
+        """Whether measured values stand below published ones, since side by side they would be too wide for paper."""
+        return self.show_published and self.show_measured and any(len(block.columns) > 4 for block in self.blocks)
+
+    @property
+    def paper_caption(self) -> str:
+        """The caption where `is_stacked` is followed."""
+        return self.caption.replace(" / measured", ", below it measured") if self.is_stacked else self.caption
+
+
+def page(table: Table) -> Page:
+    """The printed form of a table, as its `show` asks."""
+    notes = Notes()
+    blocks = tuple(_blocks(table, notes))
+    show_published, show_measured = table.show != "measured", table.show != "published"
+    paper = table.layout.paper
+    doubts = [erratum_text(one) for one in table.layout.errata if _concerns(one, table)]
+    return Page(
+        title=table.layout.title,
+        caption=_caption(table),
+        citation=paper.citation,
+        blocks=blocks,
+        legend=tuple(_legend(table)) if show_measured else (),
+        notes=tuple(notes.texts),
+        details=tuple(_detail(table, cell) for cell in table.cells if cell.measured) if show_measured else (),
+        remarks=(*table.layout.notes, *table.remarks),
+        errata=tuple(doubts) if show_published else (),
+        show_published=show_published,
+        show_measured=show_measured,
+    )
+
+
+def measured_texts(table: Table, measured: Measured) -> tuple[str, str]:
+    """Mean and std with as many decimals as the table prints; the std is empty for one seed."""
+    paper = table.layout.paper
+    std_decimals = paper.decimals if paper.std_decimals is None else paper.std_decimals
+    std = "" if measured.std is None else f"{measured.std:.{std_decimals}f}"
+    return f"{measured.mean:.{paper.decimals}f}", std
+
+
+def reading(measured: Measured) -> str:
+    """How a cell was measured: seeds, recipe, weights, precision, what makes it not comparable, and remarks."""
+    seeds = ", ".join(str(run) for run in measured.per_seed)
+    made = [f"{'seed' if measured.n == 1 else 'seeds'} {seeds}", f"recipe {measured.recipe}"]
+    made += [f"weights {measured.weights}"] if measured.weights else []
+    made += [f"precision {measured.precision}", *measured.notes]
+    text = "; ".join(made)
+    return f"{text}. Not comparable: {'; '.join(measured.reasons)}" if measured.reasons else text
+
+
+@dataclass
+class Notes:
+    """Numbers the notes of a page; equal texts share a number."""
+
+    texts: list[str] = field(default_factory=list)
+
+    def number(self, text: str) -> int:
+        if text not in self.texts:
+            self.texts.append(text)
+        return self.texts.index(text) + 1
+
+
+def _blocks(table: Table, notes: Notes) -> Iterable[Block]:
+    entry = table.layout.entry
+    by_block: dict[tuple[str, ...], list[Cell]] = {}
+    for cell in table.cells:
+        by_block.setdefault(_at(cell, entry.blocks), []).append(cell)
+    # A method without shots stands beside the others in every block, as in the papers.
+    common = by_block.pop(("",), []) if len(by_block) > 1 else []
+    for values, cells in by_block.items():
+        title = ", ".join(table.layout.label(*pair) for pair in zip(entry.blocks, values, strict=True) if pair[1])
+        yield _block(table, title, [*common, *cells], notes)
+
+
+def _block(table: Table, title: str, cells: Sequence[Cell], notes: Notes) -> Block:
+    layout, entry = table.layout, table.layout.entry
+    columns = _ordered(table, entry.columns, cells)
+    rows = _ordered(table, entry.rows, cells)
+    found = {(_at(cell, entry.rows), _at(cell, entry.columns)): cell for cell in cells}
+    return Block(
+        title=title,
+        row_headings=tuple(layout.heading(name) for name in entry.rows),
+        columns=tuple(
+            ", ".join(layout.label(*pair) for pair in zip(entry.columns, column, strict=True) if pair[1])
+            for column in columns
+        ),
+        rows=tuple(
+            Row(
+                labels=tuple(layout.label(*pair) for pair in zip(entry.rows, row, strict=True)),
+                cells=tuple(_grid_cell(table, found.get((row, column)), notes) for column in columns),
+            )
+            for row in rows
+        ),
+    )
+
+
+def _ordered(table: Table, names: Sequence[str], cells: Sequence[Cell]) -> list[tuple[str, ...]]:
+    """The distinct values of these coordinates among the cells, in the order of the published file, others last.
+
+    Where the layout gives the order of a coordinate, that counts first.
+    """
+    entry = table.layout.entry
+    blocks = {_at(cell, entry.blocks) for cell in cells}
+    places = [dict(place.coordinates) for place in table.layout.places]
+    printed = [tuple(at[name] for name in names) for at in places if tuple(at[name] for name in entry.blocks) in blocks]
+    here = dict.fromkeys(_at(cell, names) for cell in cells)
+    found = [at for at in dict.fromkeys([*printed, *here]) if at in here]
+    order = entry.order
+    given = [(index, order[name]) for index, name in enumerate(names) if name in order]
+    return sorted(found, key=lambda at: [_position(at[index], known) for index, known in given])
+
+
+def _position(value: str, order: Sequence[str]) -> int:
+    return order.index(value) if value in order else len(order)
+
+
+def _grid_cell(table: Table, cell: Cell | None, notes: Notes) -> GridCell:
+    if cell is None:
+        return GridCell()
+    texts: list[str] = []
+    published, measured, mark = "", "", ""
+    if cell.published and table.show != "measured":
+        published = _with_std(cell.published.mean_text, cell.published.std_text)
+        texts += _source(cell.published)
+    if table.show != "published":
+        mark = _mark(cell.verdict)
+        if cell.measured:
+            measured = _with_std(*measured_texts(table, cell.measured)) + (MIXED if cell.measured.mixes_code else "")
+            texts.append(reading(cell.measured))
+        if cell.verdict.name in {"failed", "stale", "missing"}:
+            texts += ["; ".join(cell.verdict.reasons)] if cell.verdict.reasons else []
+    return GridCell(published, measured, mark, tuple(notes.number(text) for text in texts))
+
+
+def _source(value: Value) -> list[str]:
+    return [] if value.transcription == "exact" else [f"Published value {value.transcription}: {value.note}"]
+
+
+def _mark(verdict: Verdict) -> str:
+    if verdict.name in {"failed", "stale"}:
+        return verdict.name
+    if verdict.comparison is None:
+        return ""
+    mark = MARKS[verdict.comparison.agreement]
+    return f"({mark})" if verdict.name == "not_comparable" else mark
+
+
+def _with_std(mean: str, std: str) -> str:
+    return f"{mean}±{std}" if std else mean
+
+
+def _legend(table: Table) -> Iterable[str]:
+    used = {cell.verdict.comparison.agreement for cell in table.cells if cell.verdict.comparison}
+    for agreement, mark in MARKS.items():
+        if agreement in used:
+            yield f"{mark} {MEANINGS[agreement]}"
+    if any(cell.verdict.would_be for cell in table.cells):
+        yield f"( ) {BRACKETS}"
+    if any(cell.measured and cell.measured.mixes_code for cell in table.cells):
+        yield f"{MIXED} a mean over runs that different code made"
+
+
+def _detail(table: Table, cell: Cell) -> Detail:
+    if cell.measured is None:
+        raise ValueError("a detail needs a measured cell")
+    decimals = table.layout.paper.decimals
+    measured, comparison = cell.measured, cell.verdict.comparison
+    place = [table.layout.label(name, value) for name, value in cell.coordinates.items() if value]
+    difference, interval = "", ""
+    if comparison:
+        difference = f"{comparison.difference:+z.{decimals}f}"
+        if comparison.low is not None and comparison.high is not None:
+            interval = f"{comparison.low:+z.{decimals}f} to {comparison.high:+z.{decimals}f}"
+    return Detail(
+        cell=", ".join(place),
+        n=measured.n,
+        seed_std="" if measured.seed_std is None else f"{measured.seed_std:.{decimals}f}",
+        difference=difference,
+        interval=interval,
+        test_std="" if measured.test_std is None else f"{measured.test_std:.{decimals}f}",
+        verdict=_in_words(cell),
+    )
+
+
+def _in_words(cell: Cell) -> str:
+    verdict = cell.verdict
+    if cell.published is None:
+        return ""
+    words = verdict.name.replace("_", " ")
+    if verdict.would_be:
+        words += f" ({verdict.would_be})"
+    if verdict.comparison and verdict.comparison.advice:
+        words += f": {verdict.comparison.advice}"
+    return words
+
+
+def _caption(table: Table) -> str:
+    paper = table.layout.paper
+    over = {
+        "runs": f"mean±std over {paper.runs} runs",
+        "classes": "mean±std over classes",
+        "none": "mean",
+    }[table.layout.std]
+    metric = table.layout.metric
+    if table.show == "published":
+        return f"{metric}. Published {over}."
+    ours = "mean±std over classes" if table.layout.std == "classes" else "mean±std over seeds"
+    margin = f"{table.margin * table.layout.scale:.{paper.decimals}f}"
+    if table.show == "measured":
+        return f"{metric}. Measured {ours}; verdicts at a margin of {margin}."
+    return f"{metric}. Published {over} / measured {ours}; verdicts at a margin of {margin}."
+
+
+def erratum_text(one: Erratum) -> str:
+    """A doubt of the audit in one sentence."""
+    where = ", ".join(value for name, value in one.coordinates.items() if name != "protocol") or "whole table"
+    expected = f", expected {one.expected}" if one.expected else ""
+    printed = f": printed {one.printed}{expected}" if one.printed else ""
+    return f"{where}{printed} ({one.kind}). {one.explanation}"
+
+
+def _concerns(one: Erratum, table: Table) -> bool:
+    return any(
+        all(cell.coordinates.get(name, value) == value for name, value in one.coordinates.items())
+        for cell in table.cells
+    )
+
+
+def _at(cell: Cell, names: Sequence[str]) -> tuple[str, ...]:
+    return tuple(cell.coordinates[name] for name in names)

@@ -1,0 +1,33 @@
+"""Runs that stand in no table of a paper: other datasets, methods or shots than the paper has."""
+
+from collections.abc import Callable, Collection, Iterable
+
+from reports.tables.measured import Stale, fresh
+from reports.tables.table import Table, sought, split_of
+from reports.text import escape_markdown, pipe_table
+from results.record import Record
+
+
+def elsewhere(table: Table, records: Iterable[Record], measures: Callable[[Record], Collection[str]]) -> list[Record]:
+    """The records that no measured cell of `table` can show."""
+    shown = {place for cell in table.cells if cell.measured for place in sought(table.layout, cell)}
+
+    def stands(record: Record) -> bool:
+        return any((method, *split_of(record)) in shown for method in measures(record))
+
+    return [record for record in records if not stands(record)]
+
+
+def listing(records: Iterable[Record], *, stale: Stale = fresh) -> str:
+    """Markdown: one line a finished run with its AUC and average precision, by name; a stale one says so."""
+    rows = [
+        [
+            escape_markdown(record.spec.name),
+            escape_markdown(record.spec.recipe),
+            f"{record.metrics.auroc:.4f}" + (" stale" if stale(record) else ""),
+            f"{record.metrics.average_precision:.4f}",
+        ]
+        for record in sorted(records, key=lambda record: record.spec.name)
+        if record.metrics
+    ]
+    return pipe_table(["Run", "Recipe", "AUC", "Average precision"], rows) + "\n"

@@ -1,0 +1,64 @@
+"""Text of reports: what Markdown and LaTeX read as markup escaped, tables of pipes, CSV."""
+
+import csv
+import re
+from collections.abc import Iterable, Sequence
+from io import StringIO
+
+from protocols.text import csv_cell, printable
+
+LATEX = {
+    "\\": r"\textbackslash{}",
+    "&": r"\&",
+    "%": r"\%",
+    "$": r"\$",
+    "#": r"\#",
+    "_": r"\_",
+    "{": r"\{",
+    "}": r"\}",
+    "~": r"\textasciitilde{}",
+    "^": r"\textasciicircum{}",
+    "<": r"\textless{}",
+    ">": r"\textgreater{}",
+    "|": r"\textbar{}",
+    '"': r"\char34{}",
+    "[": "{[}",  # a row that starts with a bracket would be read as an option of the line before
+    "]": "{]}",
+    "±": r"$\pm$",
+    "‡": r"$\ddagger$",
+    "≈": r"$\approx$",
+    "≠": r"$\neq$",
+    "↑": r"$\uparrow$",
+    "↓": r"$\downarrow$",
+    "–": "--",
+    "\n": " ",
+}
+MARKDOWN = {"\\": "\\\\", "|": "\\|", "*": "\\*", "`": "\\`", "<": "&lt;", "\n": " "}
+_LINK = re.compile(r"!\[|\]\(|\]\[|^\s*\[[^\]]*\]:")
+_BRACKET = re.compile(r"[!\[\]]")
+
+
+def escape_latex(text: str) -> str:
+    """Text that LaTeX prints as it stands."""
+    return "".join(LATEX.get(character, character) for character in printable(text))
+
+
+def escape_markdown(text: str) -> str:
+    """Text that stands in a cell of a Markdown table as it is; what would be an image or a link is none there."""
+    escaped = "".join(MARKDOWN.get(character, character) for character in printable(text))
+    return _BRACKET.sub(r"\\\g<0>", escaped) if _LINK.search(text) else escaped
+
+
+def pipe_table(heading: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A Markdown table padded so that it can be read in a terminal."""
+    widths = [max(len(row[at]) for row in [heading, *rows]) for at in range(len(heading))]
+    lines = [heading, ["-" * max(3, width) for width in widths], *rows]
+    padded = [" | ".join(text.ljust(max(3, width)) for text, width in zip(line, widths, strict=True)) for line in lines]
+    return "\n".join(f"| {line} |" for line in padded)
+
+
+def csv_text(lines: Iterable[Sequence[str]]) -> str:
+    """Lines of fields as CSV with LF line ends; no field is a formula."""
+    text = StringIO()
+    csv.writer(text, lineterminator="\n").writerows(map(csv_cell, line) for line in lines)
+    return text.getvalue()
