@@ -7,9 +7,9 @@ from importlib import import_module
 import click
 
 import benchmark.commands
-from benchmark import interrupts, signals, streams
 from benchmark.errors import BenchError
-from benchmark.options import note
+from benchmark.terminal import interrupts, signals, streams
+from benchmark.terminal.options import note
 from methods.errors import MethodError
 from protocols.errors import DataError
 from protocols.text import near_miss, printable

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
-from benchmark.measures import measures, versions
+from benchmark.planning.equivalence import measures, versions
 from reports import render
 from reports.tables import layout, table, unplaced_runs
 from results import reference

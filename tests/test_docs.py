@@ -13,7 +13,7 @@ from PIL import Image
 from repository import ROOT
 from typing_in import parses
 
-from benchmark.suite import load
+from benchmark.planning.suite import load
 from protocols.catalogue import data_folder
 from protocols.datasets import registry
 from protocols.splits.draw.ranking import first, rank

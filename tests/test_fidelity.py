@@ -5,7 +5,7 @@ from dataclasses import fields
 
 from repository import ROOT
 
-from benchmark.fidelity import page
+from benchmark.views.fidelity import page
 from methods.registry import installed
 from protocols.datasets import registry as datasets
 from protocols.splits.draw import options

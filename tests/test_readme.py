@@ -7,7 +7,7 @@ import pytest
 from repository import ROOT
 from typing_in import parses
 
-from benchmark.suite import Selection, expand, load
+from benchmark.planning.suite import Selection, expand, load
 from protocols.datasets.registry import infos
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")

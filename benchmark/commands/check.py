@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 import click
 
 from benchmark.errors import BenchError
-from benchmark.options import FilePath, accept_stale_option, note, record_options, say, write_output
+from benchmark.terminal.options import FilePath, accept_stale_option, note, record_options, say, write_output
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from benchmark.demands import References
-    from benchmark.installed import InstalledCode
+    from benchmark.planning.installed import InstalledCode
+    from benchmark.views.demands import References
     from reports.gates.faults import Fault
     from reports.gates.published import Gate
     from reports.gates.reference import Agreement
@@ -105,7 +105,7 @@ def command(
         status, lines = gate.status, published_output.lines(gate)
         pages = {junit: published_output.junit(gate), summary: published_output.summary(gate)}
     else:
-        from benchmark.demands import references
+        from benchmark.views.demands import references
         from reports.gates import reference_output
 
         found = _agreement(held, references(against), recipe, tolerance, partial=partial)
@@ -127,9 +127,9 @@ def _refuse_elsewhere(ctx: click.Context, side: str) -> None:
 
 
 def _held(results: "tuple[Path, ...]", recipe: str | None, require: "Path | None", *, accept: bool) -> _Held:
-    from benchmark.demands import required, unread
-    from benchmark.gather import gather
-    from benchmark.installed import InstalledCode
+    from benchmark.planning.installed import InstalledCode
+    from benchmark.views.demands import required, unread
+    from benchmark.views.records import gather
     from reports.tables.table import chosen
 
     code = InstalledCode(accept=accept)
@@ -143,7 +143,7 @@ def _held(results: "tuple[Path, ...]", recipe: str | None, require: "Path | None
 
 
 def _gate(held: _Held, names: tuple[str, ...], margin: float, *, include_not_comparable: bool) -> "Gate":
-    from benchmark.measures import leaking
+    from benchmark.planning.equivalence import leaking
     from reports.gates import published
     from reports.tables import layout
 
@@ -161,7 +161,7 @@ def _gate(held: _Held, names: tuple[str, ...], margin: float, *, include_not_com
 def _agreement(
     held: _Held, references: "References", recipe: str | None, tolerance: float, *, partial: bool
 ) -> "Agreement":
-    from benchmark.measures import leaking, versions
+    from benchmark.planning.equivalence import leaking, versions
     from reports.gates import reference
     from reports.tables.table import chosen
 
@@ -183,7 +183,7 @@ def _unmet(held: _Held) -> "list[Fault]":
     """What is required and not there; a cell may be of any table, also of one that is not tested."""
     if held.required is None:
         return []
-    from benchmark.measures import measures, versions
+    from benchmark.planning.equivalence import measures, versions
     from reports.gates import required
     from reports.tables import layout, table
 
@@ -195,7 +195,7 @@ def _unmet(held: _Held) -> "list[Fault]":
 
 
 def _tables(held: _Held, layouts: "Sequence[Layout]", margin: float) -> "list[Table]":
-    from benchmark.measures import measures, versions
+    from benchmark.planning.equivalence import measures, versions
     from reports.tables import table
 
     measured_as, current = measures(), versions()

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import click
 
 from benchmark.errors import BenchError
-from benchmark.options import echo_json, json_option, note, results_option, say
+from benchmark.terminal.options import echo_json, json_option, note, results_option, say
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -25,14 +25,14 @@ def command(*, stores: bool, fits: bool, yes: bool, results: "Path | None", as_j
     fits that no run can start from, what was remembered of files, and what killed writers left. Records, scores
     and prepared datasets stay, and whatever a living process is at work on.
     """
-    from benchmark import leftovers
-    from benchmark.settings import folders
+    from benchmark.paths import folders
+    from benchmark.upkeep import cleanup
     from protocols.text import size_in_words
 
     where = folders(results)
     if results is not None and not results.is_dir():
         raise BenchError(f"--results {results}: there is no such folder")
-    found = leftovers.find(where, stores=stores, fits=fits)
+    found = cleanup.find(where, stores=stores, fits=fits)
     for remark in found.remarks:
         note(remark)
     if not as_json:
@@ -43,7 +43,7 @@ def command(*, stores: bool, fits: bool, yes: bool, results: "Path | None", as_j
     left: dict[str, str | None] = {}
     agreed = bool(found.items) and (yes or _agreed(as_json=as_json))
     for one in found.items if agreed else ():
-        left[one.name] = leftovers.clear(one, where)
+        left[one.name] = cleanup.clear(one, where)
         if left[one.name]:
             note(f"left: {one.name}: {left[one.name]}")
     removed = [one for one in found.items if one.name in left and left[one.name] is None]

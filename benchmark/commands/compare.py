@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import click
 
 from benchmark.errors import BenchError
-from benchmark.options import FilePath, accept_stale_option, note, say_page, write_output
+from benchmark.terminal.options import FilePath, accept_stale_option, note, say_page, write_output
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -89,7 +89,7 @@ def _kind(name: str) -> str:
     """Whether a word is a method or a folder; a method's id is always the method."""
     from pathlib import Path
 
-    from benchmark.gather import REFERENCE
+    from benchmark.views.records import REFERENCE
     from methods.registry import installed
     from protocols.text import near_miss
 
@@ -110,10 +110,10 @@ def _kind(name: str) -> str:
 def _methods(
     a: str, b: str, results: "tuple[Path, ...]", recipe: str | None, wheres: tuple[str, ...], *, accept: bool
 ) -> "Comparison":
-    from benchmark.gather import REFERENCE, gather
-    from benchmark.installed import InstalledCode
-    from benchmark.measures import measures, versions
-    from benchmark.settings import folders
+    from benchmark.paths import folders
+    from benchmark.planning.equivalence import measures, versions
+    from benchmark.planning.installed import InstalledCode
+    from benchmark.views.records import REFERENCE, gather
     from methods.registry import installed
     from reports.comparison import methods
     from results.store import Store
@@ -161,8 +161,8 @@ def _nothing(found: "Comparison", rules: "Sequence[str]", recipe: str | None) ->
 def _folders(a: str, b: str, recipe: str | None, wheres: tuple[str, ...]) -> "FolderComparison":
     from pathlib import Path
 
-    from benchmark.derived import told
-    from benchmark.gather import REFERENCE
+    from benchmark.views.derived import told
+    from benchmark.views.records import REFERENCE
     from reports.comparison import folders as compare_folders
     from results import reference
     from results.store import Store
@@ -189,7 +189,7 @@ def _folders(a: str, b: str, recipe: str | None, wheres: tuple[str, ...]) -> "Fo
 
 def _chosen(records: "list[Record]", recipe: str | None, wheres: "Sequence[str]") -> "list[Record]":
     """The records of a recipe with these hyper-parameters; one without such a hyper-parameter stays."""
-    from benchmark.gather import conditions
+    from benchmark.views.records import conditions
     from reports.tables.table import chosen
 
     wanted = conditions(wheres)

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from benchmark.options import FilePath, echo_json, json_option, note, say
+from benchmark.terminal.options import FilePath, echo_json, json_option, note, say
 from protocols.text import plural
 
 if TYPE_CHECKING:
@@ -25,8 +25,8 @@ def command() -> None:
 @json_option
 def list_(as_json: bool) -> None:
     """Known datasets, then variants and those that were adopted; counts stand beside Table 5's."""
-    from benchmark.data_view import listed
-    from benchmark.settings import folders
+    from benchmark.paths import folders
+    from benchmark.views.datasets import listed
     from protocols.catalogue import data_folder
     from protocols.datasets import registry
 
@@ -57,8 +57,8 @@ def list_(as_json: bool) -> None:
 @json_option
 def show(name: str, near: bool, jobs: int | None, as_json: bool) -> None:
     """Counts of NAME beside the published ones, equal images, fingerprint, licence and citation."""
-    from benchmark.data_view import facts, in_lines
-    from benchmark.settings import folders
+    from benchmark.paths import folders
+    from benchmark.views.datasets import facts, in_lines
     from protocols.catalogue import data_folder
     from protocols.splits import leakage
 
@@ -87,9 +87,9 @@ def prepare_(name: str, source: "Path | None", download: bool, jobs: int | None)
 
     The release stays as it is; images that do not change are linked to, so keep a folder that you give as the source.
     """
-    from benchmark.counting import counted
-    from benchmark.data_view import described
-    from benchmark.settings import folders
+    from benchmark.paths import folders
+    from benchmark.terminal.progress import counted
+    from benchmark.views.datasets import described
     from protocols.catalogue import data_folder
 
     if source is not None and download:
@@ -114,8 +114,8 @@ def adopt(folder: "Path", name: str, layout: str, jobs: int | None) -> None:
     In the layout mvtec it holds train/good, test/good and test/CLASS; in class_folders one folder a class, `normal` or
     `good` among them. Masks (a folder ground_truth or masks, a file 000_mask.png beside 000.png) are left out.
     """
-    from benchmark.counting import counted
-    from benchmark.settings import folders
+    from benchmark.paths import folders
+    from benchmark.terminal.progress import counted
     from protocols.catalogue import data_folder
 
     with counted() as progress:
@@ -138,7 +138,7 @@ def verify(ctx: click.Context, name: str, near: bool, jobs: int | None) -> None:
     no release was at hand to hash; the counts and Table 5, unless the dataset declares why a whole release has others.
     Images of equal content are listed; they are no difference.
     """
-    from benchmark.settings import folders
+    from benchmark.paths import folders
     from protocols.catalogue import data_folder
 
     found = 0
@@ -151,7 +151,7 @@ def verify(ctx: click.Context, name: str, near: bool, jobs: int | None) -> None:
 @click.argument("name")
 def path(name: str) -> None:
     """Print the folder of a prepared dataset."""
-    from benchmark.settings import folders
+    from benchmark.paths import folders
     from protocols.catalogue import data_folder
 
     say(str(data_folder.open_dataset(folders().data, name, notify=note).folder))
@@ -159,8 +159,8 @@ def path(name: str) -> None:
 
 def _verified(dataset: "Dataset", near: bool, jobs: int | None) -> int:
     """Print what verifying a dataset finds; the number of differences."""
-    from benchmark.counting import counted
-    from benchmark.data_view import beside_table_5, duplicate_lines
+    from benchmark.terminal.progress import counted
+    from benchmark.views.datasets import beside_table_5, duplicate_lines
     from protocols.catalogue.verify import differences
     from protocols.datasets import manifest, registry
     from protocols.splits import leakage

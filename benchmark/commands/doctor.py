@@ -4,12 +4,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from benchmark.options import echo_json, json_option, results_option, say
+from benchmark.terminal.options import echo_json, json_option, results_option, say
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from benchmark.findings import Finding
+    from benchmark.upkeep.diagnosis import Finding
 
 
 @click.command("doctor", short_help="Say what this machine has, and what hinders runs on it.")
@@ -40,24 +40,25 @@ def _examined(results: "Path | None", *, deep: bool) -> "tuple[dict[str, Any], l
     import platform
     from dataclasses import asdict
 
-    from benchmark import findings, health, machine
-    from benchmark.limits import limits
-    from benchmark.places import places
-    from benchmark.settings import folders
+    from benchmark import numerics
+    from benchmark.paths import folders
+    from benchmark.upkeep import diagnosis, inventory
+    from benchmark.upkeep.filesystem import places
+    from benchmark.upkeep.memory import limits
     from methods import devices
 
     where = folders(results)
     allowed, precision = limits(), devices.default_precision("cpu")
-    expected = machine.expected_numerics_class(precision=precision, threads=allowed.usable)
-    torch = health.torch(precision, allowed.usable) if deep else None
+    expected = numerics.expected_numerics_class(precision=precision, threads=allowed.usable)
+    torch = inventory.torch(precision, allowed.usable) if deep else None
     written = places(where, results_given=results is not None)
-    weights, others, problem = health.weights(where, deep=deep)
-    states, plug_ins, asked = health.datasets(where.data), health.plug_ins(), health.requirements()
+    weights, others, problem = inventory.weights(where, deep=deep)
+    states, plug_ins, asked = inventory.datasets(where.data), inventory.plug_ins(), inventory.requirements()
     facts = {
-        "versions": health.versions(),
+        "versions": inventory.versions(),
         "system": f"{platform.system()} {platform.release()} {platform.machine()}",
-        "processor": machine.cpu_name(),
-        "instruction_sets": health.instruction_sets(),
+        "processor": numerics.cpu_name(),
+        "instruction_sets": inventory.instruction_sets(),
         "limits": asdict(allowed),
         "precision": precision,
         "numerics_class": torch.numerics_class if torch else expected,
@@ -70,15 +71,15 @@ def _examined(results: "Path | None", *, deep: bool) -> "tuple[dict[str, Any], l
         "datasets": states,
         "plug_ins": [asdict(one) for one in plug_ins],
         "extras": {name: parts for name, parts in asked.items() if name},
-        "lacking_methods": health.lacking_methods(),
+        "lacking_methods": inventory.lacking_methods(),
     }
     found = [
-        *findings.of_packages(asked, plug_ins),
-        *(one for place in written for one in findings.of_place(place)),
-        *findings.of_weights(weights, others, problem, where.weights),
-        *findings.of_datasets(states),
-        *findings.of_machine(allowed, expected, torch),
-        *findings.of_environment(),
+        *diagnosis.of_packages(asked, plug_ins),
+        *(one for place in written for one in diagnosis.of_place(place)),
+        *diagnosis.of_weights(weights, others, problem, where.weights),
+        *diagnosis.of_datasets(states),
+        *diagnosis.of_machine(allowed, expected, torch),
+        *diagnosis.of_environment(),
     ]
     return facts, found
 

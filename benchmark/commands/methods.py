@@ -2,7 +2,7 @@
 
 import click
 
-from benchmark.options import echo_json, json_option, note, say, say_page
+from benchmark.terminal.options import echo_json, json_option, note, say, say_page
 
 
 @click.group("methods", short_help="List detectors; show their hyper-parameters and sources.")
@@ -102,7 +102,7 @@ def show(method: str, as_json: bool) -> None:
 @command.command("sizes")
 def sizes() -> None:
     """Count the parameters of AGAD's generators, which report --table agad:8 shows; in JSON."""
-    from benchmark.counts import count_networks
+    from benchmark.views.fact_tables import count_networks
 
     echo_json(count_networks())
 
@@ -110,7 +110,7 @@ def sizes() -> None:
 @command.command("fidelity")
 def fidelity() -> None:
     """Print the page on fidelity: every choice that papers and released code leave open, in Markdown."""
-    from benchmark.fidelity import page
+    from benchmark.views.fidelity import page
     from methods.registry import installed
     from protocols.datasets import registry as datasets
     from protocols.splits.draw import options

@@ -8,7 +8,15 @@ from typing import TYPE_CHECKING
 import click
 
 from benchmark.errors import BenchError
-from benchmark.options import CommaList, FilePath, accept_stale_option, note, record_options, say_page, write_output
+from benchmark.terminal.options import (
+    CommaList,
+    FilePath,
+    accept_stale_option,
+    note,
+    record_options,
+    say_page,
+    write_output,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -105,9 +113,9 @@ def _figure(chosen: "Layout | BoxLayout", asked: _Asked, form: str) -> str | byt
 
 def _built(chosen: "Layout", asked: _Asked) -> "Table":
     """A table of AUCs with the records that were asked for."""
-    from benchmark.gather import conditions, gather
-    from benchmark.installed import InstalledCode
-    from benchmark.measures import measures, versions
+    from benchmark.planning.equivalence import measures, versions
+    from benchmark.planning.installed import InstalledCode
+    from benchmark.views.records import conditions, gather
     from reports.tables import table
 
     code = InstalledCode(accept=asked.accept_stale_code)
@@ -127,8 +135,8 @@ def _built(chosen: "Layout", asked: _Asked) -> "Table":
 
 def _facts(chosen: "FactLayout", asked: _Asked) -> "FactTable":
     """A table of facts; those of datasets are counted in the data folder, those of networks are known."""
-    from benchmark.counts import counted, network_sizes
-    from benchmark.settings import folders
+    from benchmark.paths import folders
+    from benchmark.views.fact_tables import counted, network_sizes
     from reports.tables import facts
 
     if asked.show == "published":
@@ -138,9 +146,9 @@ def _facts(chosen: "FactLayout", asked: _Asked) -> "FactTable":
 
 
 def _boxes(chosen: "BoxLayout", asked: _Asked, form: str) -> str | bytes:
-    from benchmark.gather import conditions, gather
-    from benchmark.installed import InstalledCode
-    from benchmark.measures import measures, versions
+    from benchmark.planning.equivalence import measures, versions
+    from benchmark.planning.installed import InstalledCode
+    from benchmark.views.records import conditions, gather
     from reports.figures import boxes, plots
     from reports.tables import table
     from reports.text import csv_text
@@ -162,8 +170,8 @@ def _boxes(chosen: "BoxLayout", asked: _Asked, form: str) -> str | bytes:
 
 def _scores(places: "Sequence[Path]") -> "Callable[[Record], Scores]":
     """The scores behind a record, from the results folder that has them."""
-    from benchmark.gather import REFERENCE
-    from benchmark.settings import folders
+    from benchmark.paths import folders
+    from benchmark.views.records import REFERENCE
     from results.store import Store
 
     stores = [Store(place) for place in places or (folders().results,) if str(place) != REFERENCE]

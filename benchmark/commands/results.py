@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from benchmark.errors import BenchError
-from benchmark.options import (
+from benchmark.terminal.options import (
     FilePath,
     accept_stale_option,
     echo_json,
@@ -75,7 +75,7 @@ def show(run: str, results: "Path | None") -> None:
 @records_option
 def why(run: str, results: "Path | None") -> None:
     """What made the number of RUN: parameters, data, weights, code, machine."""
-    from benchmark.settings import folders
+    from benchmark.paths import folders
     from results.store import Store
 
     record = _find(results, run)
@@ -97,7 +97,7 @@ def why(run: str, results: "Path | None") -> None:
 @records_option
 def export(form: str, output: "Path | None", results: "Path | None", accept_stale_code: bool) -> None:
     """All records of a folder in one file, but those of plug-ins whose code was edited since."""
-    from benchmark.installed import InstalledCode
+    from benchmark.planning.installed import InstalledCode
     from protocols.text import printable_json
     from results.export import frame, lines
 
@@ -133,7 +133,7 @@ def verify(ctx: click.Context, results: "tuple[Path, ...]", require_scores: bool
     weights labels and deviations those of what is hashed. What differs or cannot be read is named, with exit status 1.
     A record without scores is named too: its numbers cannot be recomputed. Nothing is changed.
     """
-    from benchmark.gather import verified
+    from benchmark.views.records import verified
 
     rows: list[dict[str, Any]] = []
     for place in results or (None,):
@@ -177,7 +177,7 @@ def merge(ctx: click.Context, places: "tuple[Path, ...]", dry_run: bool, results
     """
     from functools import partial
 
-    from benchmark.settings import folders
+    from benchmark.paths import folders
     from protocols.splits.draw.ranking import list_fingerprint
     from results.maintenance import merging, verification
     from results.store import Store
@@ -212,7 +212,7 @@ def merge(ctx: click.Context, places: "tuple[Path, ...]", dry_run: bool, results
 @json_option
 def prune(results: "Path | None", dry_run: bool, as_json: bool, **flags: bool) -> None:
     """Remove what no report counts: only the kinds that are named, and nothing of a fit that is at work."""
-    from benchmark.measures import versions
+    from benchmark.planning.equivalence import versions
     from protocols.text import size_in_words
     from results.maintenance import pruning
 
@@ -288,7 +288,7 @@ def _flags(found: "Found") -> str:
 
 
 def _store(results: "Path | None") -> Any:
-    from benchmark.settings import folders
+    from benchmark.paths import folders
     from results.store import Store
 
     root = folders(results).results
@@ -298,7 +298,7 @@ def _store(results: "Path | None") -> Any:
 
 
 def _records(results: "Path | None") -> "list[Record]":
-    from benchmark.gather import gather
+    from benchmark.views.records import gather
 
     return gather([] if results is None else [results], note)
 
@@ -325,7 +325,7 @@ def _row(record: Any) -> dict[str, Any]:
 
 
 def _find(results: "Path | None", run: str) -> Any:
-    from benchmark.settings import folders
+    from benchmark.paths import folders
 
     records = _records(results)
     found = [record for record in records if record.key.startswith(run) or record.spec.name == run]

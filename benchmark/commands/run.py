@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from benchmark.errors import BenchError
-from benchmark.options import (
+from benchmark.execution.executor import engine_names
+from benchmark.terminal.options import (
     CommaList,
     accept_stale_option,
     each_once,
@@ -18,10 +19,10 @@ from benchmark.options import (
 )
 
 if TYPE_CHECKING:
-    from benchmark.handover import Again
-    from benchmark.planned import Plan, PlannedRun, State, Task
-    from benchmark.settings import Folders
-    from benchmark.suite import Suite
+    from benchmark.execution.processes.handover import Again
+    from benchmark.paths import Folders
+    from benchmark.planning.suite import Suite
+    from benchmark.planning.types import Plan, PlannedRun, State, Task
     from reports.tables.layout import Layout
     from results.store import Store
 
@@ -65,7 +66,7 @@ class Duration(click.ParamType[float]):
 @click.option("--plan", "plan_only", is_flag=True, help="Say what would run, and how long; run nothing.")
 @click.option("--jobs", type=click.IntRange(min=1), default=1, show_default=True, help="Fits at the same time.")
 @click.option("--threads", type=click.IntRange(min=1), help="Threads a fit (default: cores / jobs).")
-@click.option("--engine", type=click.Choice(["local", "dask", "ray"]), default="local", show_default=True)
+@click.option("--engine", type=click.Choice(engine_names()), default="local", show_default=True)
 @click.option("--address", help="Of a Dask scheduler or Ray cluster (default: one of its own on this machine).")
 @click.option("--retry-failed", is_flag=True, help="Run again what failed.")
 @click.option("--force", is_flag=True, help="Run again what is stored.")
@@ -75,10 +76,11 @@ class Duration(click.ParamType[float]):
 @results_option
 def command(**options: Any) -> int:
     """Run what is missing of a suite, store it, and print the suite's table."""
-    from benchmark import overview, suite
-    from benchmark.plan import plan
-    from benchmark.planned import Request
-    from benchmark.settings import folders
+    from benchmark.paths import folders
+    from benchmark.planning import suite
+    from benchmark.planning.plan import plan
+    from benchmark.planning.types import Request
+    from benchmark.views import plan_summary
     from results.store import Store
 
     _check_engine(options)
@@ -116,14 +118,14 @@ def command(**options: Any) -> int:
     all_blocked = planned.count("blocked") == len(planned.runs)
     plan_only = options["plan_only"] and not planned.is_refused
     if plan_only or not all_blocked:
-        overview.say_blocked(planned, note)
-    overview.say_code(planned, note)
+        plan_summary.say_blocked(planned, note)
+    plan_summary.say_code(planned, note)
     if plan_only:
-        for line in overview.lines(planned, store):
+        for line in plan_summary.lines(planned, store):
             say(line)
         return 0
     if all_blocked:
-        raise BenchError(overview.all_blocked(planned))
+        raise BenchError(plan_summary.all_blocked(planned))
     troubled = _run(planned, where, store, options)
     _print_tables(planned, store, chosen, accept=options["accept_stale_code"])
     return 1 if troubled else 0
@@ -164,9 +166,10 @@ def _engine(tasks: "list[Task]", where: "Folders", store: "Store", options: dict
     import time
 
     import benchmark
-    from benchmark import engine, executors, provenance, stores
-    from benchmark.handover import Machine
-    from benchmark.progress import shown
+    from benchmark.execution import image_stores, provenance, scheduler
+    from benchmark.execution.executor import find_engine
+    from benchmark.execution.processes.handover import Machine
+    from benchmark.execution.progress import shown
 
     deadline = time.monotonic() + options["max_time"] if options["max_time"] else None
     store.check_writable()
@@ -184,13 +187,12 @@ def _engine(tasks: "list[Task]", where: "Folders", store: "Store", options: dict
         git_dirty=dirty,
         code=None if options["address"] is None else provenance.installed_digest(),
     )
-    workers = executors.opener(
-        options["engine"], threads=place.threads, address=options["address"], device=options["device"]
-    )
+    opener = find_engine(options["engine"]).opener
+    workers = opener(threads=place.threads, address=options["address"], device=options["device"])
     again: Again = "all" if options["force"] else "failed" if options["retry_failed"] else "never"
     with shown(store, tasks) as progress:
-        ready = stores.with_images(tasks, where.data, where.cache, progress)
-        engine.Engine(place, workers, options["jobs"], again, progress, deadline).run(ready)
+        ready = image_stores.with_images(tasks, where.data, where.cache, progress)
+        scheduler.Engine(place, workers, options["jobs"], again, progress, deadline).run(ready)
     return progress.troubles
 
 
@@ -198,10 +200,10 @@ def _default_threads(jobs: int) -> int:
     """The cores that each fit may have. A busy machine is told, not heeded: the count is part of the numerics class."""
     import os
 
-    from benchmark import limits
+    from benchmark.upkeep import memory
 
-    threads = max(1, limits.limits().usable // jobs)
-    others, cores = limits.others_at_work(), os.cpu_count() or 1
+    threads = max(1, memory.limits().usable // jobs)
+    others, cores = memory.others_at_work(), os.cpu_count() or 1
     if threads > 1 and others + threads * jobs > cores:
         note(f"{others} others are at work on this machine's {cores} cores: --threads 1 may be faster than {threads}")
     return threads
@@ -218,9 +220,9 @@ def _layouts(suites: "list[Suite]") -> "list[Layout]":
 
 def _print_tables(planned: "Plan", store: "Store", layouts: "list[Layout]", *, accept: bool) -> None:
     """The suite's tables with what these runs measured, then the runs that stand in no place of them."""
-    from benchmark.derived import told
-    from benchmark.installed import InstalledCode
-    from benchmark.measures import measures, versions
+    from benchmark.planning.equivalence import measures, versions
+    from benchmark.planning.installed import InstalledCode
+    from benchmark.views.derived import told
     from reports import render
     from reports.tables import table, unplaced_runs
 
@@ -268,7 +270,7 @@ def _check_engine(options: dict[str, Any]) -> None:
 
 def _device(name: str, *, is_here: bool) -> str:
     """The device as it was given; one that is to be used here must be here."""
-    from benchmark.machine import lacking_device
+    from benchmark.numerics import lacking_device
 
     if name != "cpu" and not re.fullmatch(r"cuda(:\d+)?", name, re.ASCII):
         raise BenchError(f"unknown device '{name}': give cpu or cuda")

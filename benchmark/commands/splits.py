@@ -6,7 +6,16 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from benchmark.errors import BenchError
-from benchmark.options import FilePath, echo_json, json_option, note, parse_options, say, say_page, write_output
+from benchmark.terminal.options import (
+    FilePath,
+    echo_json,
+    json_option,
+    note,
+    parse_options,
+    say,
+    say_page,
+    write_output,
+)
 from protocols.text import plural
 
 if TYPE_CHECKING:
@@ -84,7 +93,7 @@ def verify(datasets: tuple[str, ...], near: bool, file: "Path | None", as_json: 
     release's training and test images. Leaks are part of the papers' protocols and are only reported; a fingerprint
     that is not the committed one is exit status 1.
     """
-    from benchmark.settings import folders
+    from benchmark.paths import folders
     from protocols.catalogue import data_folder
     from protocols.splits import fingerprints
 
@@ -127,7 +136,7 @@ def export(dataset: str, form: str, output: "Path | None", symbolic: bool, masks
     PATH/labelled-anomalies/CLASS, since loaders take all of train for normal. PATH/split.csv says which file is which
     id. Images of an array set are written as PNG.
     """
-    from benchmark.settings import folders
+    from benchmark.paths import folders
     from protocols.catalogue import export as split_export
     from protocols.catalogue.replaced import refuse_replaced
     from protocols.io.parallel import default_jobs
@@ -148,7 +157,7 @@ def export(dataset: str, form: str, output: "Path | None", symbolic: bool, masks
 
 
 def _opened(name: str) -> "Dataset":
-    from benchmark.settings import folders
+    from benchmark.paths import folders
     from protocols.catalogue import data_folder
 
     return data_folder.open_dataset(folders().data, name, notify=note)

@@ -2,7 +2,7 @@
 
 import click
 
-from benchmark.options import echo_json, json_option, say
+from benchmark.terminal.options import echo_json, json_option, say
 
 
 @click.group("weights", short_help="List the ImageNet weights that are found; fetch the genuine ones.")
@@ -14,7 +14,7 @@ def command() -> None:
 @json_option
 def list_(as_json: bool) -> None:
     """Every file that was found: what it is, or why it cannot be used."""
-    from benchmark.settings import folders
+    from benchmark.paths import folders
     from methods.backbones import find
     from methods.backbones.table import ARCHITECTURES
 
@@ -47,7 +47,7 @@ def list_(as_json: bool) -> None:
 @click.argument("arch")
 def fetch(arch: str) -> None:
     """Download the genuine file of ARCH into the torch hub cache and check its digest."""
-    from benchmark.settings import folders
+    from benchmark.paths import folders
     from methods.backbones.fetch import fetch as download
 
     say(str(download(arch, folders().hub)))

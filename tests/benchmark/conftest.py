@@ -11,11 +11,11 @@ import pytest
 import running
 from PIL import Image
 
-from benchmark import plan as planning
 from benchmark.cli import status
-from benchmark.planned import Request
-from benchmark.settings import Folders
-from benchmark.suite import Selection, load
+from benchmark.paths import Folders
+from benchmark.planning import plan as planning
+from benchmark.planning.suite import Selection, load
+from benchmark.planning.types import Request
 from methods.registry import installed
 from protocols.catalogue.data_folder import adopt
 from protocols.datasets.manifest import Row, build, write

@@ -76,13 +76,14 @@ def row(name: str, folder: Path, whole: dict) -> str:
 
 
 def foot() -> str:
-    from benchmark import machine, provenance
+    from benchmark import numerics
+    from benchmark.execution import provenance
 
     others = [f", {name} {version(name)}" for name in ("distributed", "ray") if find_spec(name)]
     return FOOT.format(
         swanbench=version("swanbench"),
         code=provenance.installed_digest()[:8],
-        cpu=machine.cpu_name(),
+        cpu=numerics.cpu_name(),
         cores=os.cpu_count(),
         kernel=platform.release(),
         python=platform.python_version(),

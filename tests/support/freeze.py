@@ -17,10 +17,10 @@ import click
 from click.testing import CliRunner
 
 from benchmark.cli import bench
-from benchmark.plan import plan
-from benchmark.planned import Request
-from benchmark.settings import folders
-from benchmark.suite import Selection, load, names
+from benchmark.paths import folders
+from benchmark.planning.plan import plan
+from benchmark.planning.suite import Selection, load, names
+from benchmark.planning.types import Request
 from methods.registry import installed
 from protocols.datasets import manifest
 from protocols.datasets import registry as datasets

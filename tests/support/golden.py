@@ -9,7 +9,7 @@ import json
 import numpy as np
 from repository import ROOT
 
-from benchmark.machine import cpu_name, numerics_class
+from benchmark.numerics import cpu_name, numerics_class
 from methods.backbones.find import RANDOM, WeightsFile
 from methods.checks import ArrayImages, MemoryCheckpoint
 from methods.detector import FitContext, TrainData

@@ -2,7 +2,7 @@
 
 import hashlib
 
-from benchmark.measures import fit_params
+from benchmark.planning.fit_params import fit_params
 from methods.registry import installed
 from methods.registry.recipe import resolve
 from protocols.datasets import registry as datasets

@@ -2,7 +2,7 @@
 
 import time
 
-from benchmark.handover import Machine
+from benchmark.execution.processes.handover import Machine
 from results.store import Store
 
 

@@ -5,7 +5,7 @@ import json
 import msgspec
 import pytest
 
-from benchmark.execute import execute
+from benchmark.execution.worker import execute
 from results.record import Metrics
 
 SUITE = """

@@ -5,7 +5,7 @@ from itertools import count
 
 import pytest
 
-from benchmark.code_digest import code_digest
+from benchmark.planning.code_digest import code_digest
 
 NUMBER = count()
 

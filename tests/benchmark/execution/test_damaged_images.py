@@ -5,8 +5,8 @@ import shutil
 
 import pytest
 
-from benchmark.execute import execute
-from benchmark.stores import with_images
+from benchmark.execution.image_stores import with_images
+from benchmark.execution.worker import execute
 
 SUITE = """
 id = "one"

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 import torch
 
-from benchmark.execute import execute
-from benchmark.states import CheckpointFile, Kept, StateFile
+from benchmark.execution.checkpoints import CheckpointFile, Kept, StateFile
+from benchmark.execution.worker import execute
 from results.store import Store
 
 SUITE = """

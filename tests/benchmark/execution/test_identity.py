@@ -5,8 +5,8 @@ import dataclasses
 import pytest
 import torch
 
-from benchmark.execute import execute
-from benchmark.states import CheckpointFile, Kept, StateFile
+from benchmark.execution.checkpoints import CheckpointFile, Kept, StateFile
+from benchmark.execution.worker import execute
 
 SUITE = """
 id = "general_tiles"

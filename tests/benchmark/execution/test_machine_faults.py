@@ -11,7 +11,7 @@ import pytest
 from guests import Guests
 from running import wait_for
 
-from benchmark import faults
+from benchmark.execution import faults
 
 OURS = [Path("/results")]
 

@@ -2,19 +2,19 @@
 
 import pytest
 
-from benchmark import machine
+from benchmark import numerics
 
 ASKED = {"device": "cpu", "precision": "fp32", "threads": 1}
 
 
 @pytest.fixture(autouse=True)
 def no_variable(monkeypatch):
-    for name in machine.ARITHMETIC:
+    for name in numerics.ARITHMETIC:
         monkeypatch.delenv(name, raising=False)
 
 
 def found(**changes):
-    return machine.numerics_class(**(ASKED | changes))
+    return numerics.numerics_class(**(ASKED | changes))
 
 
 def test_fits_with_other_numbers_of_threads_are_of_other_classes():
@@ -31,7 +31,7 @@ def test_versions_count_up_to_their_second_number(module, monkeypatch):
         before = found()
 
 
-@pytest.mark.parametrize("name", machine.ARITHMETIC)
+@pytest.mark.parametrize("name", numerics.ARITHMETIC)
 def test_a_variable_that_chooses_other_kernels_counts_where_it_is_set(name, monkeypatch):
     plain = found()
     monkeypatch.setenv(name, "1")
@@ -41,8 +41,8 @@ def test_a_variable_that_chooses_other_kernels_counts_where_it_is_set(name, monk
 
 
 def test_processors_with_matrix_units_take_other_kernels_in_bf16_alone(monkeypatch):
-    monkeypatch.setattr(machine, "cpu_flags", lambda: {"avx2", "fma"})
+    monkeypatch.setattr(numerics, "cpu_flags", lambda: {"avx2", "fma"})
     without = found(precision="bf16"), found()
-    monkeypatch.setattr(machine, "cpu_flags", lambda: {"avx2", "fma", "amx_bf16"})
+    monkeypatch.setattr(numerics, "cpu_flags", lambda: {"avx2", "fma", "amx_bf16"})
     assert found(precision="bf16") != without[0]
     assert found() == without[1]

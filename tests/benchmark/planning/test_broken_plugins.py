@@ -5,7 +5,8 @@ import sys
 import pytest
 import strangers
 
-from benchmark import health, suite
+from benchmark.planning import suite
+from benchmark.upkeep import inventory
 from protocols.datasets import registry
 
 NO_TEXT = "no UTF-8"
@@ -108,7 +109,7 @@ def test_a_package_that_lists_its_entry_points_wrongly_takes_no_other_down(house
     (site / "odd-1.0.dist-info" / "entry_points.txt").write_bytes(text.encode(errors="surrogateescape"))
     assert bench("run", "--suite", "mine", "--plan")[0] == 0
     refused(bench("run", "--suite", "mien", "--plan"), "did you mean 'mine'?")
-    assert "entry_points.txt cannot be read" in {one.name: one.problem for one in health.plug_ins()}["odd"]
+    assert "entry_points.txt cannot be read" in {one.name: one.problem for one in inventory.plug_ins()}["odd"]
 
 
 BOLTS = """

@@ -2,7 +2,7 @@
 
 import pytest
 
-from benchmark.measures import measures
+from benchmark.planning.equivalence import measures
 from results.record import Record
 
 SUITE = """

@@ -5,8 +5,8 @@ import json
 import msgspec
 import pytest
 
-from benchmark.derived import Teller, told
-from benchmark.execute import execute
+from benchmark.execution.worker import execute
+from benchmark.views.derived import Teller, told
 from methods.registry import installed
 from results.record import Counts, Metrics, Provenance, Record, decode, encode
 

@@ -9,8 +9,8 @@ import pytest
 import torch
 from torchvision.models import inception_v3
 
-from benchmark.deviations import of_method
-from benchmark.measures import fit_params
+from benchmark.planning.comparability import of_method
+from benchmark.planning.fit_params import fit_params
 from methods.backbones import content
 from methods.backbones.find import RANDOM, WeightsFile, identify
 from methods.backbones.table import GENUINE, Genuine

@@ -11,7 +11,7 @@ import torch
 from PIL import Image
 from repository import SHARED
 
-from benchmark.deviations import of_method
+from benchmark.planning.comparability import of_method
 from methods.checks import MemoryCheckpoint as PlainCheckpoint
 from methods.checks import check_detector, tiny_images
 from methods.detector import DeadlineReached, TrainData

@@ -1,0 +1,1 @@
+"""From tasks to records: the scheduler, its engines, and what a worker does."""

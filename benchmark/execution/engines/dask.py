@@ -1,0 +1,89 @@
+"""The workers of a Dask scheduler."""
+
+import contextlib
+import logging
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from benchmark.errors import BenchError
+from benchmark.execution.executor import Executor, Opener, worker_environment
+from benchmark.execution.processes.cluster import CONNECT_SECONDS, ClusterExecutor, needed, no_cluster
+
+_T = TypeVar("_T")
+
+
+@dataclass(frozen=True)
+class Dask:
+    """The workers of the Dask scheduler at `address`, or of a cluster of its own on this machine.
+
+    Dask itself lets the latter die with this process.
+    """
+
+    threads: int
+    address: str | None
+
+    @contextlib.contextmanager
+    def __call__(self, jobs: int) -> Iterator[Executor]:
+        """Raises BenchError where no scheduler answers, or its workers run several fits in one process."""
+        with needed("dask"):
+            import dask
+            from distributed import Client, LocalCluster
+
+        with contextlib.ExitStack() as stack:
+            stack.enter_context(dask.config.set({"distributed.scheduler.allowed-failures": 0}))
+            stack.enter_context(_silent("distributed", "distributed.client", "distributed.utils"))
+            try:
+                cluster = self.address or stack.enter_context(
+                    LocalCluster(
+                        n_workers=jobs,
+                        threads_per_worker=1,
+                        memory_limit=None,
+                        dashboard_address=None,
+                        silence_logs=logging.CRITICAL,
+                        env=worker_environment(self.threads),
+                    )
+                )
+                client = stack.enter_context(Client(cluster, timeout=CONNECT_SECONDS))
+            except (OSError, RuntimeError, ValueError) as error:
+                raise no_cluster("Dask scheduler", self.address, "dask scheduler", error) from error
+            _check_workers(client.nthreads(), self.address)
+            yield _DaskExecutor(client, self.address)
+
+
+class _DaskExecutor(ClusterExecutor):
+    def __init__(self, client: Any, address: str | None) -> None:
+        super().__init__("Dask scheduler", address)
+        self._executor = client.get_executor(pure=False, retries=0)
+
+    def submit(self, call: Callable[..., _T], /, *args: Any, **named: Any) -> Future[_T]:
+        future: Future[_T] = self._executor.submit(call, *args, **named)
+        return future
+
+
+def opener(*, threads: int, address: str | None, device: str) -> Opener:  # noqa: ARG001 - what every engine is given
+    """The workers of the scheduler at `address`, or of a cluster of its own."""
+    return Dask(threads, address)
+
+
+@contextlib.contextmanager
+def _silent(*names: str) -> Iterator[None]:
+    """Keep loggers from writing tracebacks of what is told in a sentence."""
+    levels = {logging.getLogger(name): logging.getLogger(name).level for name in names}
+    for logger in levels:
+        logger.setLevel(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        for logger, level in levels.items():
+            logger.setLevel(level)
+
+
+def _check_workers(threads: dict[str, int], address: str | None) -> None:
+    if not threads:
+        raise BenchError(f"the Dask scheduler at {address} has no workers: start some by dask worker --nthreads 1")
+    crowded = [worker for worker, count in threads.items() if count > 1]
+    if crowded:
+        text = f"the Dask worker {crowded[0]} runs several fits in one process, where they share random generators"
+        raise BenchError(f"{text}: start it with --nthreads 1")

@@ -1,0 +1,73 @@
+"""Where fits are handed to: what the scheduler asks of an engine, and what its workers start with.
+
+An engine is a file of `engines` with a function `opener`. Workers on other machines must see the folders of data,
+cache, weights and results under the same paths.
+"""
+
+import importlib
+import os
+import pkgutil
+from collections.abc import Callable
+from concurrent.futures import Future
+from contextlib import AbstractContextManager
+from typing import Any, Protocol, TypeVar, cast
+
+_T = TypeVar("_T")
+
+ENGINES = "benchmark.execution.engines"
+
+LOST = ("KilledWorker", "WorkerCrashedError", "NodeDiedError", "WorkerLostError")
+"""Names of the errors by which Dask, Ray and our own workers say that a worker died."""
+SCHEDULER_LOST = ("CancelledError", "FutureCancelledError", "CommClosedError", "RaySystemError")
+"""Names of the errors that a call to a cluster ends with where its scheduler is gone."""
+KEPT_MEMORY = {"MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": str(2**40)}
+"""For glibc: what a step frees stays with the process for the next one. To take large blocks anew from the system, page
+by page, cost a tenth of a training step. No number depends on it."""
+WAITING = {"OMP_WAIT_POLICY": "PASSIVE"}
+"""For OpenMP: threads that wait for others sleep. By default they spin, and take the processor from those that they
+wait for: on a busy machine two threads were then four times slower than one. No number depends on it."""
+
+
+class Executor(Protocol):
+    """Runs calls elsewhere, `concurrent.futures` style. `lost` is what to say where no call can be run any more."""
+
+    lost: str
+
+    def submit(self, call: Callable[..., _T], /, *args: Any, **named: Any) -> Future[_T]: ...
+
+    def end(self, future: Future[Any]) -> None:
+        """End by force what is at work on a call."""
+        ...
+
+    def ask_to_stop(self) -> bool:
+        """Ask all that are at work to save what they have and stop; whether that is possible."""
+        ...
+
+
+Opener = Callable[[int], AbstractContextManager[Executor]]
+"""Gives an executor for a number of fits at the same time, to be used in a `with` block."""
+
+
+class Engine(Protocol):
+    """What a file of `engines` has."""
+
+    def opener(self, *, threads: int, address: str | None, device: str) -> Opener:
+        """Executors whose fits have `threads` each, on a cluster at `address` or on one of their own."""
+        ...
+
+
+def engine_names() -> tuple[str, ...]:
+    """The engines that there are: local first, since it is the default."""
+    names = {module.name for module in pkgutil.iter_modules(importlib.import_module(ENGINES).__path__)}
+    return ("local", *sorted(names - {"local"}))
+
+
+def find_engine(name: str) -> Engine:
+    """The engine of that name, one of `engine_names`."""
+    return cast("Engine", importlib.import_module(f"{ENGINES}.{name}"))
+
+
+def worker_environment(threads: int) -> dict[str, str]:
+    """What workers start with; an own choice of habits stands."""
+    counts = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), str(threads))
+    return {name: os.environ.get(name, value) for name, value in (KEPT_MEMORY | WAITING).items()} | counts

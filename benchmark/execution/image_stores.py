@@ -1,0 +1,66 @@
+"""What tasks read of datasets, looked at once before any fit: are the files still those of the manifest, and is every
+image store there and whole. Decoding shows its progress, what was damaged is said, and nobody waits in a worker.
+"""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from benchmark.execution.processes.handover import Outcome
+from benchmark.execution.progress import Progress
+from benchmark.planning.types import Task
+from protocols.catalogue import data_folder
+from protocols.errors import DataError
+
+StoreKey = tuple[str, int, str]
+
+
+def build(tasks: Sequence[Task], data: Path, cache: Path, progress: Progress) -> dict[StoreKey, str]:
+    """Build every store that these tasks need and that is not there or damaged; returns why those could not be that
+    failed.
+    """
+    from protocols.catalogue.replaced import refuse_replaced
+    from protocols.images.store import ImageStore
+    from protocols.io.parallel import default_jobs
+
+    jobs = default_jobs()
+    failed: dict[StoreKey, str] = {}
+    for key in dict.fromkeys(key for task in tasks for key in _needed(task)):
+        name, size, resize = key
+        try:
+            dataset = data_folder.open_dataset(data, name)
+            refuse_replaced(dataset, cache, jobs=jobs, count=progress.counting(f"checking files of {name}"))
+            ImageStore.open(
+                dataset,
+                size=size,
+                resize=resize,
+                cache_dir=cache,
+                jobs=jobs,
+                every_pixel=True,
+                progress=progress.counting(f"decoding {name} at {size} px"),
+                notify=progress.say,
+            )
+        except DataError as error:
+            failed[key] = str(error)
+    return failed
+
+
+def with_images(tasks: Sequence[Task], data: Path, cache: Path, progress: Progress) -> list[Task]:
+    """The tasks whose images can be read, and whose source's can; the others end as blocked."""
+    failed = build(tasks, data, cache, progress)
+    lost: dict[str, str] = {}
+    ready = []
+    for task in tasks:
+        reason = next((failed[key] for key in _needed(task) if key in failed), lost.get(task.source_key or ""))
+        if reason is None:
+            ready.append(task)
+        else:
+            lost[task.key] = reason
+            progress.finished(task, Outcome("blocked", reason))
+    return ready
+
+
+def _needed(task: Task) -> Iterator[StoreKey]:
+    """Dataset, side in pixels and resampling of each store behind a task."""
+    spec = task.fit.spec
+    for name in (task.fit.dataset, *(part.dataset for parts in task.fit.pools.values() for part in parts)):
+        yield name, spec.size, spec.resize

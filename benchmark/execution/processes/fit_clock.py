@@ -1,0 +1,66 @@
+"""When a fit must be over, how long it may take to stop after that, and its progress for the call that waits for it."""
+
+import json
+import math
+import time
+from contextlib import suppress
+from pathlib import Path
+
+from benchmark.execution.processes.confine import Watchdog
+from benchmark.execution.processes.handover import GRACE_SECONDS, PATIENCE, START_SECONDS
+
+PROGRESS_SECONDS = 0.5
+STEPS = 3.0
+"""A fit that is over its time may take as long as this many of its longest steps to save a checkpoint and stop."""
+
+
+class FitClock:
+    """Times on the clock of `time.monotonic`; `call_over` is the end of the whole call, infinity where it has none."""
+
+    def __init__(self, progress: Path, seconds: float | None) -> None:
+        self.call_over = math.inf if seconds is None else time.monotonic() + seconds
+        self._progress = progress
+        self._over = self.call_over
+        self._patience = GRACE_SECONDS
+        self._watchdog: Watchdog | None = None
+        self._last_report = time.monotonic()
+        self._last_written = -math.inf
+
+    def watch(self, watchdog: Watchdog) -> None:
+        """Let a watchdog end this process where it does not stop when its time is over."""
+        self._watchdog = watchdog
+        watchdog.end_at(max(self._over, time.monotonic()) + START_SECONDS)
+
+    def begin_fit(self, seconds: float | None) -> float | None:
+        """The deadline of a fit that may take so long and begins now; None where it has none."""
+        self._over = min(self.call_over, math.inf if seconds is None else time.monotonic() + seconds)
+        self._be_patient(GRACE_SECONDS, from_now=True)
+        return None if math.isinf(self._over) else self._over
+
+    def begin_scores(self, fit_seconds: float) -> None:
+        """Nothing is saved of a fit but its scores: they may take as long as the fit took."""
+        self._be_patient(fit_seconds, from_now=True)
+        self.report(1, 1)
+
+    def report(self, done: int, total: int, **numbers: float) -> None:
+        """Leave the progress of this fit where the parent process reads it; half a second is often enough."""
+        now = time.monotonic()
+        if done:
+            self._be_patient(STEPS * (now - self._last_report))
+        self._last_report = now
+        if done not in (0, total) and now - self._last_written < PROGRESS_SECONDS:
+            return
+        self._last_written = now
+        known = {name: float(value) for name, value in numbers.items()}
+        text = json.dumps({**known, "done": int(done), "total": int(total), PATIENCE: self._patience})
+        beside = self._progress.with_suffix(".part")
+        with suppress(OSError):  # nobody loses a fit for want of its progress
+            beside.write_text(text, encoding="utf-8")
+            beside.replace(self._progress)
+
+    def _be_patient(self, seconds: float, *, from_now: bool = False) -> None:
+        """Give this process so long, at least the usual, to stop when its time is over, or from now on if it is."""
+        late = max(0.0, time.monotonic() - self._over) if from_now else 0.0
+        self._patience = max(self._patience, late + max(GRACE_SECONDS, seconds))
+        if self._watchdog is not None:
+            self._watchdog.end_at(self._over + self._patience)

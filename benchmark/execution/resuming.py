@@ -1,0 +1,55 @@
+"""Going on from what a fit left on disk; where a detector does not take it, the fit is made anew and that is said."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from benchmark.execution.checkpoints import CheckpointFile, Kept, StateFile
+from methods.errors import MethodError
+from protocols.errors import DataError
+from results.errors import ResultsError
+
+if TYPE_CHECKING:
+    from methods.detector import Detector, TrainData
+
+
+@dataclass(frozen=True)
+class Resumption:
+    """`make` gives a detector that nothing was done with; `reraise` raises the errors that are the machine's."""
+
+    make: Callable[[], "Detector"]
+    reraise: Callable[[BaseException], None]
+
+    def from_kept(self, kept: Kept, file: StateFile) -> "Detector | None":
+        """The detector as its fit left it; None where it does not take the state."""
+        detector = self.make()
+        try:
+            detector.load(kept.state)
+        except Exception as error:  # noqa: BLE001 - whatever a detector does with a state, it can be fitted anew
+            self.reraise(error)
+            file.refuse(f"cannot be loaded ({in_brief(error)})")
+            return None
+        return detector
+
+    def fitted(self, data: "TrainData", checkpoint: CheckpointFile) -> "Detector":
+        """The detector after its fit; one that breaks after it took up the checkpoint is fitted without it."""
+        from methods.detector import DeadlineReached
+
+        detector = self.make()
+        try:
+            detector.fit(data)
+        except (DeadlineReached, DataError, MethodError, ResultsError, MemoryError):
+            raise
+        except Exception as error:
+            self.reraise(error)
+            if not checkpoint.is_loaded:
+                raise
+            checkpoint.drop(f"does not fit its detector ({in_brief(error)})")
+            detector = self.make()
+            detector.fit(data)
+        return detector
+
+
+def in_brief(error: BaseException) -> str:
+    """An error's kind and the first line of what it says."""
+    return f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else 'no message'}"

@@ -1,0 +1,234 @@
+"""Many fits: workers that die with their parent, claims shared with other calls, a failure that costs itself only."""
+
+import json
+import math
+import time
+from collections.abc import Callable
+from concurrent.futures import FIRST_COMPLETED, Future, wait
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Protocol
+
+from benchmark.execution import faults
+from benchmark.execution.executor import LOST, SCHEDULER_LOST, Executor, Opener
+from benchmark.execution.processes.handover import (
+    GRACE_SECONDS,
+    PATIENCE,
+    START_SECONDS,
+    TIME_IS_OVER,
+    Again,
+    Machine,
+    Outcome,
+)
+from benchmark.execution.task_queue import Queue
+from benchmark.execution.worker import crash_dump, execute
+from benchmark.planning.types import Task
+from benchmark.terminal.signals import Terminated
+from results.store import Store
+
+POLL_SECONDS = 0.3
+BUSY_SECONDS = 1.0
+KILL_SECONDS = 5.0
+"""A fit that is over its time ends its process; one that cannot even do that is killed this much later."""
+NOT_SAVED = "it was ended before it could save a checkpoint; the same command starts from the last one"
+
+
+class Listener(Protocol):
+    """Hears of what becomes of tasks, `waiting` of those that another call holds; `tick` is called while waiting."""
+
+    def finished(self, task: Task, outcome: Outcome) -> None: ...
+
+    def waiting(self, task: Task, outcome: Outcome) -> None: ...
+
+    def given_up(self, tasks: list[Task], reason: str) -> None: ...
+
+    def say(self, text: str) -> None: ...
+
+    def tick(self) -> None: ...
+
+
+@dataclass(frozen=True)
+class Handed:
+    """A task that a worker was given, and until when it may have it, on the clock of `time.monotonic`."""
+
+    task: Task
+    until: float
+
+
+@dataclass(frozen=True)
+class Death:
+    """How the worker of a task ended; `is_own` says that the task itself did it."""
+
+    task: Task
+    reason: str
+    is_own: bool
+
+
+class CallOverError(Exception):
+    """No task can come to anything any more: the disk is full, or the workers are gone."""
+
+
+@dataclass(frozen=True)
+class Engine:
+    """Executes `jobs` tasks at the same time, until `deadline` on the clock of `time.monotonic`."""
+
+    where: Machine
+    workers: Opener
+    jobs: int
+    again: Again
+    listener: Listener
+    deadline: float | None = None
+
+    def run(self, tasks: list[Task]) -> None:
+        """Execute every task, a source before what starts from it.
+
+        One that another living call holds is tried again at the end, when its records may be there. One whose worker
+        dies is tried a second time, alone. Raises Terminated, after those at work were given time to save checkpoints.
+        """
+        queue = Queue(tasks)
+        try:
+            with self.workers(self.jobs) as executor:
+                while queue.left:
+                    for death in self._work(executor, queue, queue.next, self.jobs):
+                        self._try_alone(executor, queue, death.task)
+                    self._wait_for_others(queue)
+        except CallOverError as over:
+            self.listener.given_up(list(queue.left.values()), str(over))
+
+    def _try_alone(self, executor: Executor, queue: Queue, task: Task) -> None:
+        """The second try of a task whose worker died. If it dies again, a third writes down that the task failed."""
+        if self._is_late():
+            self._end(queue, task, Outcome("paused", TIME_IS_OVER))
+            return
+        for death in self._work(executor, queue, partial(next, iter([task]), None), 1):
+            if death.is_own and not queue.is_lost(task):
+                queue.put_back(task, f"{death.reason}, in both of two tries")
+            else:
+                self._end(queue, task, Outcome("stopped", death.reason))
+
+    def _work(self, executor: Executor, queue: Queue, take: Callable[[], Task | None], jobs: int) -> list[Death]:
+        """Hand out tasks until `take` gives none."""
+        running: dict[Future[Outcome], Handed] = {}
+        deaths: list[Death] = []
+        started = False
+        try:
+            while True:
+                if started and self._is_late():
+                    self._pause(queue)
+                while len(running) < jobs and (taken := take()) is not None:
+                    started = self._start(executor, taken, queue, running) or started
+                if not running:
+                    return deaths
+                done, _ = wait(running, timeout=POLL_SECONDS, return_when=FIRST_COMPLETED)
+                self.listener.tick()
+                for future in done:
+                    deaths += self._take_in(executor, queue, future, running.pop(future))
+                for future, handed in running.items():
+                    if time.monotonic() > handed.until and time.monotonic() > handed.until + self._patience(
+                        handed.task
+                    ):
+                        executor.end(future)
+        except (Terminated, CallOverError) as ended:
+            self._let_them_save(executor, queue, running, str(ended))
+            raise
+
+    def _start(self, executor: Executor, task: Task, queue: Queue, running: dict[Future[Outcome], Handed]) -> bool:
+        """Hand a task to a worker; one that cannot start, for what became of its source, ends here."""
+        failure, ended = queue.trouble(task)
+        if ended is not None:
+            self._end(queue, task, ended)
+            return False
+        now = time.monotonic()
+        where = self.where if self.deadline is None else replace(self.where, seconds=max(0.0, self.deadline - now))
+        again: Again = "never" if queue.was_busy(task) else self.again
+        try:
+            future = executor.submit(execute, task, where, again=again, failure=failure)
+        except (OSError, RuntimeError) as error:
+            queue.put_back(task)
+            raise CallOverError(executor.lost) from error
+        whole = math.inf if where.seconds is None else where.seconds
+        own = math.inf if where.fit_seconds is None else where.fit_seconds + START_SECONDS
+        running[future] = Handed(task, now + min(whole + START_SECONDS, own) + KILL_SECONDS)
+        return True
+
+    def _patience(self, task: Task) -> float:
+        """How long a task may take to stop when its time is over, as its worker says."""
+        try:
+            known = json.loads(Store(self.where.store).progress_path(task.key).read_text(encoding="utf-8"))
+            return float(known[PATIENCE])
+        except (OSError, ValueError, KeyError, TypeError, RecursionError):
+            return GRACE_SECONDS
+
+    def _take_in(self, executor: Executor, queue: Queue, future: Future[Outcome], handed: Handed) -> list[Death]:
+        """What a worker said of a task, or how it died; an error that nobody foresaw stops its own task only."""
+        task = handed.task
+        try:
+            outcome = future.result()
+        except Exception as error:
+            name, dump = type(error).__name__, crash_dump(self.where.store, task.key)
+            if time.monotonic() >= handed.until or faults.is_dumped_late(dump):
+                self._end_late(queue, task)
+                return []
+            if name in SCHEDULER_LOST:
+                raise CallOverError(executor.lost) from error
+            if name in LOST:
+                code = getattr(error, "code", None)
+                if code is None:
+                    code = faults.dumped_signal(dump)
+                return [Death(task, faults.ended(code), is_own=not faults.is_from_outside(code))]
+            outcome = Outcome("stopped", f"{name}: {error}")
+        if outcome.state == "busy":
+            self.listener.waiting(task, outcome)
+            queue.put_aside(task)
+        else:
+            self._end(queue, task, outcome)
+        if outcome.is_disk_full:
+            raise CallOverError("nothing more can be written")
+        return []
+
+    def _end_late(self, queue: Queue, task: Task) -> None:
+        """A task that did not stop when its time was over."""
+        if not self._is_late() and not queue.is_lost(task):
+            queue.put_back(task, f"{self.where.fit_over} and did not stop by itself")
+            return
+        dump = Store(self.where.store).crash_path(task.key)
+        where = f" (where it was: {dump})" if dump.exists() else ""
+        reason = f"it did not stop when the time given with --max-time was over{where}; {NOT_SAVED}"
+        self._end(queue, task, Outcome("stopped", reason))
+
+    def _let_them_save(
+        self, executor: Executor, queue: Queue, running: dict[Future[Outcome], Handed], why: str
+    ) -> None:
+        """Give the fits at work the time to save checkpoints, and no more."""
+        if not running or not executor.ask_to_stop():
+            return
+        self.listener.say(f"{why}: fits at work save checkpoints, for at most {GRACE_SECONDS:.0f} s")
+        done, _ = wait(running, timeout=GRACE_SECONDS)
+        for future, handed in running.items():
+            saved = future in done and future.exception() is None
+            self._end(queue, handed.task, future.result() if saved else Outcome("paused", NOT_SAVED))
+
+    def _wait_for_others(self, queue: Queue) -> None:
+        """Wait a moment for the calls that have tasks in hand, and let these be tried again."""
+        if not queue.busy:
+            return
+        until = time.monotonic() + BUSY_SECONDS
+        while time.monotonic() < until and not self._is_late():
+            self.listener.tick()
+            time.sleep(POLL_SECONDS)
+        if self._is_late():
+            self._pause(queue)
+        queue.put_busy_back()
+
+    def _pause(self, queue: Queue) -> None:
+        busy = [task.key for task in queue.busy]
+        for task in queue.drain():
+            reason = f"another call has it in hand; {TIME_IS_OVER}" if task.key in busy else TIME_IS_OVER
+            self._end(queue, task, Outcome("paused", reason))
+
+    def _end(self, queue: Queue, task: Task, outcome: Outcome) -> None:
+        queue.end(task, outcome)
+        self.listener.finished(task, outcome)
+
+    def _is_late(self) -> bool:
+        return self.deadline is not None and time.monotonic() >= self.deadline

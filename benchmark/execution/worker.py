@@ -1,0 +1,416 @@
+"""One fit and the runs that score it: what a worker process does between taking a claim and leaving records."""
+
+import math
+import platform
+import time
+import traceback
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import replace
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from benchmark import numerics
+from benchmark.execution import faults, provenance
+from benchmark.execution.checkpoints import REUSED_MIB, CheckpointFile, Kept, StateFile
+from benchmark.execution.processes import confine
+from benchmark.execution.processes.fit_clock import FitClock
+from benchmark.execution.processes.handover import ASKED_TO_STOP, TIME_IS_OVER, Again, Machine, Outcome
+from benchmark.execution.resuming import Resumption, in_brief
+from benchmark.planning.code_digest import code_digest, digest_at_import
+from benchmark.planning.types import PlannedFit, Scoring, Task
+from methods.errors import MethodError
+from methods.registry import installed
+from protocols.catalogue import data_folder
+from protocols.datasets.naming import NORMAL
+from protocols.errors import DataError
+from protocols.images.store import Images, ImageStore
+from protocols.splits.split import test_ids
+from results.errors import ResultsError
+from results.files import write_atomic
+from results.record import Counts, DamagedRecordError, Metrics, Provenance, Record
+from results.scores import Scores
+from results.spec import RunSpec
+from results.store import Store
+
+if TYPE_CHECKING:
+    from methods.detector import Detector, FitContext
+
+
+def execute(task: Task, where: Machine, *, again: Again = "never", failure: str | None = None) -> Outcome:
+    """Fit once, score every run that has no record yet, and put the records. Never raises what a run can cause.
+
+    `again` says what is run although it has a record: nothing, what failed, or everything. `failure` is why the runs
+    fail without a fit: their source failed, or the fit ended its process. What the detector prints goes to stderr, and
+    processes that it started end with it.
+    """
+    notes: list[str] = []
+    with confine.guest():
+        outcome = _outcome(task, where, again, failure, notes.append)
+    return replace(outcome, notes=tuple(dict.fromkeys(notes)))
+
+
+def crash_dump(store: Path, fit_key: str) -> str:
+    """What a fit that ended its process left of the place where it was; empty where there is nothing."""
+    try:
+        return Store(store).crash_path(fit_key).read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return ""
+
+
+def _outcome(task: Task, where: Machine, again: Again, failure: str | None, notify: Callable[[str], None]) -> Outcome:
+    try:
+        return _executed(task, where, again, failure, notify)
+    except (DataError, MethodError) as error:
+        return Outcome("blocked", str(error))
+    except MemoryError:
+        return Outcome("stopped", faults.MEMORY)
+    except faults.MachineError as error:
+        # A disk that is full for the detector need not be for the records: that is found out by writing.
+        is_full = error.is_disk_full and not _can_write(Store(where.store))
+        return Outcome("stopped", str(error), is_disk_full=is_full)
+    except (ResultsError, OSError) as error:
+        return Outcome("stopped", str(error), is_disk_full=faults.is_disk_full(error))
+
+
+def _executed(task: Task, where: Machine, again: Again, failure: str | None, notify: Callable[[str], None]) -> Outcome:
+    if refused := _other_code(task, where):
+        return Outcome("stopped", refused)
+    store = Store(where.store)
+    with store.claim(task.key) as mine:
+        if not mine:
+            return Outcome("busy", str(store.holder(task.key)))
+        found = {run.spec.key: store.get(run.spec.key) for run in task.runs}
+        runs = [run for run in task.runs if _is_due(found[run.spec.key], again)]
+        if not runs and not task.is_source:
+            return _taken(found.values())
+        execution = _Execution(task, where, store, notify)
+        if failure is not None:
+            return execution.fail(runs, failure)
+        with confine.crashes_told(store.crash_path(task.key)) as watchdog, confine.on_sigterm(execution.ask_to_stop):
+            execution.clock.watch(watchdog)
+            return execution.run(runs, again)
+
+
+def _can_write(store: Store) -> bool:
+    try:
+        store.check_writable()
+    except ResultsError:
+        return False
+    return True
+
+
+def _other_code(task: Task, where: Machine) -> str | None:
+    """Why this worker may not make the runs of a task: its code is not what the call was planned with."""
+    if where.code not in {None, provenance.installed_digest()}:
+        return f"the worker on {platform.node()} has other code of swanbench: install the same there"
+    info = installed.get(task.fit.method)
+    if digest_at_import(info.module) != task.fit.code:
+        return (
+            f"the worker on {platform.node()} has other code of {info.id} than this call was planned with: run it "
+            "again, with new workers where they are yours"
+        )
+    return None
+
+
+def _is_due(record: Record | None, again: Again) -> bool:
+    return record is None or again == "all" or (again == "failed" and record.status == "failed")
+
+
+def _taken(records: Iterable[Record | None]) -> Outcome:
+    """What another call made of a task."""
+    failed = next((record for record in records if record and record.status == "failed"), None)
+    return Outcome("failed", failed.error) if failed else Outcome("taken")
+
+
+class _Execution:
+    def __init__(self, task: Task, where: Machine, store: Store, notify: Callable[[str], None]) -> None:
+        self.task = task
+        self.notify = notify
+        self.fit = task.fit
+        self.info = installed.get(task.fit.method)
+        self.where = where
+        self.store = store
+        self.started = datetime.now(UTC)
+        self.timings: dict[str, float] = {}
+        self.history: dict[str, list[float]] = {}
+        self.notes = list(task.fit.notes)
+        self.clock = FitClock(store.progress_path(task.fit.key), where.seconds)
+        self.context: FitContext | None = None
+        self.is_asked_to_stop = False
+
+    def run(self, runs: Sequence[Scoring], again: Again) -> Outcome:
+        import torch
+
+        from methods.detector import DeadlineReached
+
+        torch.set_num_threads(self.where.threads)
+        torch.set_float32_matmul_precision("highest")  # no TF32, bf16 or such in what is called fp32
+        torch.backends.cudnn.allow_tf32 = False
+        self.clock.report(0, 1)
+        kept = self._state_file(self.fit).load() if self.task.is_source or self._may_reuse(again) else None
+        if kept and not runs:
+            return Outcome("taken")
+        if lacking := self.info.lacking():
+            raise MethodError(lacking)  # out of the try below: it is no failure of the run
+        dataset = data_folder.open_dataset(self.where.data, self.fit.dataset)
+        with self._timed("images"):
+            images = self._open_store(dataset.name)
+        left = list(runs)
+        try:
+            detector = self._fitted(images, kept if self._may_reuse(again) else None)
+            while left:
+                self.store.put(*self._scored(detector, left[0], dataset, images))
+                left.pop(0)
+        except DeadlineReached as stopped:
+            return self._paused(left, stopped)
+        except DamagedRecordError as error:
+            return self._failed(left, f"its record could not be read again: it {error}", str(error))
+        except (DataError, ResultsError, faults.MachineError):
+            raise
+        except BaseException as error:  # noqa: BLE001 - whatever a detector does wrong, sys.exit too, is its record
+            self._reraise_if_of_machine(error)
+            return self._failed(left, in_brief(error), "".join(traceback.format_exception(error)))
+        with suppress(OSError):
+            self.store.checkpoint_path(self.fit.key).unlink(missing_ok=True)
+        return Outcome("done")
+
+    def _reraise_if_of_machine(self, error: BaseException) -> None:
+        if fault := faults.of_machine(error, (self.where.data, self.where.cache, self.where.store)):
+            raise fault from error
+
+    def _paused(self, left: Sequence[Scoring], stopped: Exception) -> Outcome:
+        """A fit that stopped by itself: it was asked to, or a time is over."""
+        if self.is_asked_to_stop:
+            return Outcome("paused", ASKED_TO_STOP)
+        if self.where.fit_seconds is not None and time.monotonic() < self.clock.call_over:
+            reason = f"{self.where.fit_over}: give it more with --retry-failed, which goes on from its checkpoint"
+            return self._failed(left, reason, str(stopped))
+        return Outcome("paused", TIME_IS_OVER)
+
+    def ask_to_stop(self) -> None:
+        """Let the fit save a checkpoint and stop at its next step."""
+        self.is_asked_to_stop = True
+        if self.context is not None:
+            self.context.deadline = time.monotonic()
+
+    def fail(self, runs: Sequence[Scoring], reason: str) -> Outcome:
+        """Leave failed records of runs that cannot start."""
+        source = self.fit.source
+        dump = crash_dump(self.store.root, self.fit.key)
+        behind = dump or (f"see {self.store.traceback_path(source.key)}\n" if source else "")
+        with suppress(OSError):
+            self.store.crash_path(self.fit.key).unlink(missing_ok=True)
+        return self._failed(runs, reason, f"{reason}\n{behind}")
+
+    def _fitted(self, images: ImageStore, kept: Kept | None) -> "Detector":
+        """The detector with its fit done: now, or before and kept."""
+        path = self.store.checkpoint_path(self.fit.key)
+        checkpoint = CheckpointFile(path, self._identity(self.fit), self.notify)
+        resumption = Resumption(partial(self._detector, checkpoint), self._reraise_if_of_machine)
+        if kept and (detector := resumption.from_kept(kept, self._state_file(self.fit))):
+            self.history, self.timings["fit_s"] = dict(kept.history), round(kept.seconds, 3)
+            return detector
+        data = self._train_data(images)
+        with self._timed("fit"):
+            detector = resumption.fitted(data, checkpoint)
+        self.timings["fit_s"] = round(self.timings["fit_s"] + checkpoint.seconds, 3)
+        self._take_history(detector)
+        if self.task.is_source or self.fit.reusable:
+            limit = None if self.task.is_source else REUSED_MIB
+            kept = Kept(detector.state(), self.history, self.timings["fit_s"])
+            self._state_file(self.fit).save(kept, limit)
+        return detector
+
+    def _take_history(self, detector: "Detector") -> None:
+        """Keep the detector's history; what no record can hold is left out, with a note.
+
+        Raises ValueError where it is no history at all.
+        """
+        try:
+            history = {str(name): [float(value) for value in values] for name, values in detector.history.items()}
+        except (AttributeError, TypeError, ValueError) as error:
+            text = f"the history of {self.fit.method} is not one list of numbers for each name"
+            raise ValueError(f"{text} ({error})") from error
+        for name, values in history.items():
+            if wrong := sum(not math.isfinite(value) for value in values):
+                self.notes.append(f"history of {name} left out: {wrong} of {len(values)} numbers are not finite")
+        self.history = {name: values for name, values in history.items() if all(map(math.isfinite, values))}
+
+    def _detector(self, checkpoint: CheckpointFile) -> "Detector":
+        params = {**self.fit.spec.params, **self.fit.measures.params}
+        return installed.load(self.info)(params, self._context(checkpoint))
+
+    def _train_data(self, images: ImageStore) -> Any:
+        from methods.detector import TrainData
+
+        with self._timed("images"):
+            pools = {name: self._pool(name) for name in self.fit.pools}
+        return TrainData(
+            normal=images.images(self.fit.train_normal),
+            anomaly=images.images(self.fit.train_anomaly),
+            pools=pools,
+            init=self._source_state(self.fit.source) if self.fit.source else None,
+        )
+
+    def _pool(self, name: str) -> Images:
+        from protocols.images.concatenated import JoinedImages
+
+        parts = self.fit.pools[name]
+        return JoinedImages([(part.dataset, self._open_store(part.dataset).images(part.ids)) for part in parts])
+
+    def _source_state(self, source: PlannedFit) -> Mapping[str, Any]:
+        kept = self._state_file(source).load()
+        if kept is None:
+            raise ResultsError(
+                f"the state of {source.name} is not in {self.store.root}: the same command makes it again"
+            )
+        return kept.state
+
+    def _state_file(self, fit: PlannedFit) -> StateFile:
+        return StateFile(self.store.root, fit.key, self._identity(fit), self.notify)
+
+    def _may_reuse(self, again: Again) -> bool:
+        return self.fit.reusable and again != "all"
+
+    def _scored(self, detector: "Detector", run: Scoring, dataset: Any, images: ImageStore) -> tuple[Record, Scores]:
+        import numpy as np
+        from sklearn.metrics import average_precision_score, roc_auc_score
+
+        spec, split, evaluation = run
+        ids = test_ids(split, dataset, evaluation.order)
+        self.timings.pop("score_s", None)
+        self.clock.begin_scores(self.timings.get("fit_s", 0.0))
+        with self._timed("score"):
+            values = np.asarray(self._scores(detector, images.images(ids), run), dtype=np.float64)
+        if values.shape != (len(ids),):
+            raise ValueError(f"{self.fit.method} gave scores of shape {values.shape} for {len(ids)} images")
+        if not np.isfinite(values).all():
+            raise ValueError(f"{int((~np.isfinite(values)).sum())} of {len(ids)} scores are not finite")
+        normal = set(split.test_normal)
+        classes = tuple(NORMAL if name in normal else dataset.row(name).label for name in ids)
+        scores = Scores(ids=ids, classes=classes, values=values)
+        auroc = float(roc_auc_score(scores.labels, values))
+        record = self._record(
+            spec,
+            status="done",
+            metrics=Metrics(auroc=auroc, average_precision=float(average_precision_score(scores.labels, values))),
+            counts=Counts(
+                train_normal=len(self.fit.train_normal),
+                train_anomaly=len(self.fit.train_anomaly),
+                test_normal=len(split.test_normal),
+                test_anomaly=len(split.test_anomaly),
+            ),
+            history=self.history,
+            notes=self._notes(),
+        )
+        return record, scores
+
+    def _scores(self, detector: "Detector", images: Images, run: Scoring) -> Any:
+        """In batches of the run's size; where scores do not depend on it, in halves of it while memory is short."""
+        if "evaluation.batch" not in self.info.params:
+            return detector.score(images)
+        batch = run.evaluation.batch
+        while True:
+            try:
+                return detector.score(images, batch)
+            except (MemoryError, RuntimeError) as error:
+                if batch == 1 or run.spec.evaluation is not None or not faults.is_memory_short(error):
+                    raise
+            batch //= 2
+
+    def _failed(self, runs: Sequence[Scoring], reason: str, trace: str) -> Outcome:
+        reason = reason.encode(errors="backslashreplace").decode()
+        keys = [run.spec.key for run in runs] or [self.fit.key]
+        for key in keys:
+            write_atomic(self.store.traceback_path(key), trace.encode(errors="backslashreplace"))
+        for run in runs:
+            self.store.put(self._record(run.spec, status="failed", error=reason))
+        return Outcome("failed", f"{reason} (traceback: {self.store.traceback_path(keys[0])})")
+
+    def _record(self, spec: RunSpec, **rest: Any) -> Record:
+        import resource
+
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+        return Record(
+            key=spec.key,
+            fit_key=spec.fit.fit_key,
+            series=spec.series,
+            spec=spec,
+            timings=dict(self.timings),
+            peak_memory_mib=round(peak, 1),
+            provenance=self._provenance(),
+            **rest,
+        )
+
+    def _provenance(self) -> Provenance:
+        where = self.where
+        return Provenance(
+            package_version=where.package_version,
+            git_commit=where.git_commit,
+            git_dirty=where.git_dirty,
+            code_digest=self._code_digest(),
+            numerics_class=self._numerics_class(),
+            weights={arch: file.label for arch, file in self.fit.weights.items()},
+            device=where.device,
+            cpu=numerics.cpu_name(),
+            libraries=provenance.libraries(self.info.packages, self.info.package if self.info.is_plug_in else None),
+            threads=where.threads,
+            started=self.started.isoformat(timespec="seconds"),
+            test_evaluations=1,
+            environment=numerics.arithmetic(),
+        )
+
+    def _code_digest(self) -> str:
+        return digest_at_import(self.info.module)
+
+    def _notes(self) -> list[str]:
+        """What the plan knows of the fit, and whether its code was edited while it ran."""
+        if code_digest(self.info.module) == self._code_digest():
+            return list(self.notes)
+        return [*self.notes, f"the code of {self.info.id} was edited while this run was made"]
+
+    def _numerics_class(self) -> str:
+        return numerics.numerics_class(
+            device=self.where.device, precision=self.fit.spec.precision, threads=self.where.threads
+        )
+
+    def _identity(self, fit: PlannedFit) -> dict[str, str]:
+        return {"fit_key": fit.key, "numerics": self._numerics_class(), "code": self._code_digest()}
+
+    def _context(self, checkpoint: CheckpointFile) -> "FitContext":
+        from methods.detector import FitContext
+
+        fit, where = self.fit, self.where
+        deadline = self.clock.begin_fit(where.fit_seconds)
+        self.context = FitContext(
+            seed=fit.spec.seed,
+            threads=where.threads,
+            precision=fit.spec.precision,
+            device=where.device,
+            weights={**fit.measures.weights, **fit.weights},
+            checkpoint=checkpoint,
+            progress=self.clock.report,
+            artefact=lambda name, data: write_atomic(self.store.root / "artefacts" / fit.key / name, data),
+            deadline=time.monotonic() if self.is_asked_to_stop else deadline,
+        )
+        return self.context
+
+    def _open_store(self, name: str) -> ImageStore:
+        dataset = data_folder.open_dataset(self.where.data, name)
+        return ImageStore.open(
+            dataset,
+            size=self.fit.spec.size,
+            resize=self.fit.spec.resize,
+            cache_dir=self.where.cache,
+            jobs=self.where.threads,
+            notify=self.notify,
+        )
+
+    @contextmanager
+    def _timed(self, name: str) -> Iterator[None]:
+        start = time.perf_counter()
+        yield
+        self.timings[f"{name}_s"] = round(self.timings.get(f"{name}_s", 0.0) + time.perf_counter() - start, 3)

@@ -1,0 +1,1 @@
+"""From a suite and a selection to runs with keys and states."""

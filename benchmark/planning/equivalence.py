@@ -1,0 +1,63 @@
+"""Methods that a record is a result of: their recipes resolve to its parameters."""
+
+import functools
+from collections.abc import Callable, Iterable, Mapping
+
+from benchmark.planning.fit_params import fit_params
+from methods.errors import MethodError
+from methods.registry import installed
+from methods.registry.recipe import EVALUATION, resolve
+from protocols.values import ParamValue
+from results.record import Record
+
+
+def versions() -> dict[str, int]:
+    """Current version of each detector; a record of an older one is stale."""
+    return {info.detector_id: info.version for info in installed.methods().values()}
+
+
+def leaking(records: Iterable[Record]) -> frozenset[str]:
+    """Ids of the series among the records whose scores test labels had part in; no gate counts these."""
+    known = {info.id: info for info in installed.methods().values()}
+    return frozenset(
+        record.series
+        for record in records
+        if (info := known.get(record.spec.fit.detector)) and info.leaks(record.spec.fit.params)
+    )
+
+
+def measures() -> Callable[[Record], frozenset[str]]:
+    """A function from a record to the ids it measures: the one it was run as, and every twin with equal parameters."""
+    known = installed.methods()
+
+    @functools.cache
+    def params(method: str, recipe: str, dataset: str) -> dict[str, ParamValue] | None:
+        try:
+            return resolve(known[method], recipe, dataset, {}).params
+        except MethodError:
+            return None
+
+    def ids(record: Record) -> frozenset[str]:
+        spec = record.spec
+        twins = {spec.method}
+        for info in known.values():
+            if info.detector_id == spec.fit.detector and info.id != spec.method:
+                own = params(info.id, spec.recipe, spec.split.dataset)
+                if own is not None and _is_measured_by(own, record):
+                    twins.add(info.id)
+        return frozenset(twins)
+
+    return ids
+
+
+def _is_measured_by(params: Mapping[str, ParamValue], record: Record) -> bool:
+    """Whether a method with these resolved parameters would have made the same run."""
+    spec = record.spec
+    size, resize = params.get("img_size"), params.get("img_resize") or "squash"
+    evaluation = spec.evaluation and (spec.evaluation.order, spec.evaluation.batch)
+    return (
+        fit_params(params, fine_tuned=spec.source is not None) == spec.fit.params
+        and (resize == "none" or not isinstance(size, int) or size == spec.fit.size)
+        and resize == spec.fit.resize
+        and (evaluation is None or evaluation == tuple(params.get(name) for name in EVALUATION))
+    )

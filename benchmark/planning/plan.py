@@ -1,0 +1,85 @@
+"""From a suite and a selection to runs with keys: cached, missing, failed before, or blocked and why."""
+
+from collections.abc import Callable, Collection, Sequence
+
+from benchmark.errors import BenchError
+from benchmark.paths import Folders
+from benchmark.planning.inputs import Resources
+from benchmark.planning.planner import Planner
+from benchmark.planning.suite import Selection, Suite, expand, parts
+from benchmark.planning.types import Plan, PlannedRun, Request
+from methods.registry import installed
+from methods.registry.params import RECIPES
+from protocols.errors import DataError
+from protocols.splits import rules
+from protocols.splits.draw import options
+from protocols.text import near_miss
+from results.store import Store
+
+
+def plan(
+    suite: Suite,
+    selection: Selection,
+    request: Request,
+    *,
+    folders: Folders,
+    store: Store,
+    notify: Callable[[str], None] | None = None,
+) -> Plan:
+    """Resolve every wanted run to its key and look it up in `store`. Loads neither torch nor any image.
+
+    Raises:
+        BenchError: a selected method, dataset, class or recipe does not exist, or nothing is left.
+        DataError: a selected share of labelled anomalies is none, or a split option cannot be.
+        MethodError: `--set` names no parameter, or a value that it cannot have; or `--weights` or BENCH_WEIGHTS names
+            nothing that can be used.
+    """
+    recipe = request.recipe or suite.recipe
+    if recipe not in RECIPES:
+        raise BenchError(f"unknown recipe '{recipe}': {near_miss(recipe, RECIPES)}")
+    together = parts(suite, selection)
+    _check_sets(request, {name for part, own in together for name in own.methods or part.methods})
+    _check_split_options(request, [part.rule for part, _ in together])
+    resources = Resources(folders, tuple(request.weights), quick=recipe == "quick", notify=notify)
+    resources.check_weights()
+    runs = [
+        planned for part, own in together for planned in _planned(Planner(part, recipe, request, resources, store), own)
+    ]
+    return Plan(suite=suite, recipe=recipe, runs=tuple(runs))
+
+
+def _check_sets(request: Request, methods: Collection[str]) -> None:
+    """Refuse to set parameters of a method that is none of those to be run; raises BenchError, MethodError."""
+    for name in request.sets:
+        if name not in methods:
+            installed.get(name)
+            raise BenchError(f"--set {name}...: no run of {name} is asked for: leave it out, or add it to --method")
+
+
+def _check_split_options(request: Request, rules_asked: Sequence[str]) -> None:
+    """Refuse split options that none of the rules has, or in other values; raises DataError."""
+    refused: list[DataError] = []
+    for rule in rules_asked:
+        try:
+            options.parse(request.split_options, rules.get(rule).OPTIONS, rule, options.Options())
+        except DataError as error:
+            refused.append(error)
+    if len(refused) == len(rules_asked):
+        raise refused[0]
+
+
+def _planned(planner: Planner, selection: Selection) -> list[PlannedRun]:
+    planner.check_names(selection)
+    suite = planner.suite
+    wanted = expand(
+        suite,
+        selection,
+        without_anomalies=planner.without_anomalies(),
+        classes={name: planner.classes(name) for name in selection.datasets or ()},
+    )
+    if not wanted:
+        raise BenchError(
+            f"the selection leaves nothing of suite {suite.id}, whose rule is '{suite.rule}': leave out a filter"
+            + (", or take suite general for a dataset with one anomaly class" if suite.rule == "hard" else "")
+        )
+    return [planner.planned(item) for item in wanted]

@@ -1,0 +1,300 @@
+"""How one wanted run is resolved to its spec: parameters, data, pools, weights, split, and the fit it starts from."""
+
+import functools
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, replace
+from typing import Any
+
+from benchmark.errors import BenchError
+from benchmark.planning import comparability, pools
+from benchmark.planning.fit_params import fit_params
+from benchmark.planning.inputs import Resources
+from benchmark.planning.suite import CROSS_DOMAIN, NO_ANOMALIES, Selection, Suite, Wanted
+from benchmark.planning.types import PlannedFit, PlannedRun, Request, State
+from methods import devices
+from methods.backbones.find import WrongWeightsError
+from methods.errors import MethodError
+from methods.measures import request as measuring
+from methods.measures.request import Measures
+from methods.registry import installed
+from methods.registry.info import MethodInfo
+from methods.registry.params import PER_DATASET
+from methods.registry.recipe import EVALUATION, Resolved, resolve
+from protocols.catalogue import data_folder
+from protocols.datasets import registry as datasets
+from protocols.datasets.manifest import Dataset
+from protocols.datasets.naming import base_id
+from protocols.errors import DataError
+from protocols.splits.draw.ranking import list_fingerprint
+from protocols.splits.draw.steps import TEN
+from protocols.splits.split import Split
+from protocols.values import ParamValue
+from results.errors import ResultsError
+from results.spec import Evaluation, FitSpec, RunSpec, SplitDefinition
+from results.store import Store
+
+
+class BlockedError(Exception):
+    """Why a run cannot be made here and now."""
+
+
+class RefusedError(Exception):
+    """What the command line asks of a run cannot be."""
+
+
+def _no_detector(method: str) -> str:
+    return installed.trouble(method) or f"there is no detector '{method}' yet"
+
+
+class Planner:
+    """Resolves the wanted runs of one suite and recipe one by one."""
+
+    def __init__(
+        self,
+        suite: Suite,
+        recipe: str,
+        request: Request,
+        resources: Resources,
+        store: Store,
+    ) -> None:
+        self.suite = suite
+        self.recipe = recipe
+        self.request = request
+        self.resources = resources
+        self.store = store
+        self.methods = installed.methods()
+        self.infos = datasets.infos()
+        self.precision = request.precision or devices.default_precision(request.device)
+        self._resolved = functools.cache(self._resolve)
+        self._data_deviations = functools.cache(self._data_deviations_of)
+        self._release_deviations = functools.cache(self._release_deviations_of)
+
+    def check_names(self, selection: Selection) -> None:
+        """Refuse methods, datasets, parameters and shares that cannot be; raises BenchError, MethodError, DataError."""
+        known_methods = {*self.methods, *self.suite.methods}
+        for name in [*(selection.methods or ()), *self.request.sets]:
+            if name not in known_methods:
+                installed.get(name)
+        for name in [*(selection.datasets or ()), *(selection.source_datasets or ())]:
+            if base_id(name) not in self.infos and data_folder.state(self.resources.data, name) == "absent":
+                data_folder.known(name, self.resources.data)
+        for method, values in self.request.sets.items():
+            if method not in self.methods:
+                raise BenchError(f"--set {method}...: {_no_detector(method)}, so it has no parameters")
+            resolve(self.methods[method], self.recipe, "", values)
+        if selection.gammas:
+            from protocols.splits.rules.labelled_share import share
+
+            for gamma in selection.gammas:
+                share(gamma)
+
+    def without_anomalies(self) -> set[str]:
+        """Methods that are given no labelled anomalies."""
+        return {*self.suite.without_anomalies} | {name for name, info in self.methods.items() if not info.anomalies}
+
+    def classes(self, name: str) -> tuple[str, ...]:
+        """Known or normal classes of a dataset, as the rule has it; none where they are not known."""
+        if self.suite.subset not in {"known_class", "normal_class"}:
+            return ()
+        info = self.infos.get(base_id(name))
+        known = info and (info.known_classes if self.suite.subset == "known_class" else info.normal_classes)
+        if known:
+            return known
+        try:
+            return tuple(sorted(self.resources.dataset(name).labels, key=lambda label: (len(label), label)))
+        except DataError:
+            return ()
+
+    def planned(self, wanted: Wanted) -> PlannedRun:
+        """The run with its key and state, or why it is blocked; raises WrongWeightsError."""
+        try:
+            return self._planned(wanted)
+        except WrongWeightsError:
+            raise
+        except (BlockedError, RefusedError, DataError, MethodError) as error:
+            return PlannedRun(wanted, "blocked", str(error), is_refused=isinstance(error, RefusedError))
+
+    def _planned(self, wanted: Wanted) -> PlannedRun:
+        info = self.methods.get(wanted.method)
+        if info is None:
+            raise BlockedError(_no_detector(wanted.method))
+        rule, named = self._own_rule(info, wanted)
+        if rule not in info.rules:
+            raise BlockedError(f"{info.title} does not run under the rule '{rule}'")
+        split = self._split(rule, info, named)
+        source, fit = None, None
+        if named.source_dataset is None:
+            fit = self._fit(info, split, named.seed, anomalies=info.anomalies)
+        else:
+            origin = replace(named, dataset=named.source_dataset, source_dataset=None)
+            source = self._fit(info, self._split("general", info, origin), named.seed, anomalies=True)
+            fit = self._fit(info, split, named.seed, anomalies=False, source=source)
+        params = self._resolved(info.id, split.dataset).params
+        evaluation = self._evaluation(params)
+        spec = RunSpec(
+            fit=fit.spec,
+            test=split.test_fingerprint,
+            evaluation=None if info.scores_independently(params) else evaluation,
+            method=named.method,
+            recipe=self.recipe,
+            split=SplitDefinition(
+                dataset=named.dataset,
+                dataset_fingerprint=split.dataset_fingerprint,
+                rule=rule,
+                source_dataset=named.source_dataset,
+                known_class=named.known_class,
+                normal_class=named.normal_class,
+                shots=named.shots,
+                gamma=named.gamma,
+                options=dict(split.options),
+            ),
+            split_seed=self._split_seed(named),
+            source=source.spec if source else None,
+            deviations=list(dict.fromkeys(self._deviations(info, split, fit))),
+        )
+        try:
+            record = self.store.get(spec.key)
+        except ResultsError as error:
+            raise BlockedError(str(error)) from error
+        run = PlannedRun(wanted, "cached", spec=spec, split=split, evaluation=evaluation, fit=fit, record=record)
+        state = self._state(run, info)
+        lacking = info.lacking() if state == "missing" else None
+        if lacking:
+            raise BlockedError(lacking)
+        return replace(run, state=state)
+
+    def _state(self, run: PlannedRun, info: MethodInfo) -> State:
+        if run.record is None:
+            return "missing"
+        if run.record.status == "failed":
+            return "failed"
+        is_stale = run.is_of_other_code and info.is_plug_in and not self.request.accept_stale_code
+        return "stale" if is_stale else "cached"
+
+    def _own_rule(self, info: MethodInfo, wanted: Wanted) -> tuple[str, Wanted]:
+        """The rule under which a run is kept, where two rules ask for the very same fit and test list.
+
+        A method without anomalies beside a cross-domain one is trained on the target: that is its general run. One
+        class is the labelled share 0.00 of a method that knows shares.
+        """
+        if self.suite.rule == CROSS_DOMAIN and wanted.source_dataset is None:
+            return "general", wanted
+        if self.suite.rule == "one_class" and "labelled_share" in info.rules:
+            return "labelled_share", replace(wanted, gamma=NO_ANOMALIES)
+        return self.suite.rule, wanted
+
+    def _split(self, rule: str, info: MethodInfo, wanted: Wanted) -> Split:
+        own = {**self.suite.options, **info.split(self.recipe)}
+        # A method without anomalies is scored on the test set of the ten-shot split (design section 6).
+        coordinates = asdict(wanted) | {"shots": TEN if wanted.shots is None else wanted.shots}
+        dataset = self.resources.dataset(wanted.dataset)
+        drawn = functools.partial(self.resources.split, rule, dataset, self._split_seed(wanted), coordinates)
+        try:
+            return drawn(own | dict(self.request.split_options))
+        except DataError as error:
+            drawn(own)  # where this fails too, the data lack something
+            raise RefusedError(str(error)) from error
+
+    def _split_seed(self, wanted: Wanted) -> int:
+        return wanted.seed if self.request.split_seed is None else self.request.split_seed
+
+    def _fit(
+        self, info: MethodInfo, split: Split, seed: int, *, anomalies: bool, source: PlannedFit | None = None
+    ) -> PlannedFit:
+        dataset = self.resources.dataset(split.dataset)
+        params = self._resolved(info.id, split.dataset).params
+        found = {
+            pool: pools.parts(pool, params, dataset, self.resources.data, self.resources.dataset)
+            for pool in info.pools(params)
+        }
+        files = {arch: self.resources.weights(arch) for arch in info.backbones(params)}
+        given = split.train_anomaly if anomalies else ()
+        if not given:
+            info.check_alone(params)
+        size, resize = self._image_form(params, dataset)
+        spec = FitSpec(
+            detector=info.detector_id,
+            version=info.version,
+            params=fit_params(params, fine_tuned=source is not None),
+            dataset_fingerprint=split.dataset_fingerprint,
+            train_normal=split.fingerprints["train_normal"],
+            train_anomaly=split.fingerprints["train_anomaly"] if anomalies else list_fingerprint(()),
+            size=size,
+            resize=resize,
+            pools={pool: pools.described(own, self.resources.dataset) for pool, own in found.items()},
+            weights={arch: file.digest for arch, file in files.items()},
+            precision=self.precision if info.takes_precision else "fp32",
+            seed=seed,
+            source=source.key if source else None,
+        )
+        return PlannedFit(
+            spec=spec,
+            name=f"fit-{split.dataset}-{info.id}-{len(given)}-s{seed}-{spec.fit_key[:8]}",
+            method=info.id,
+            dataset=split.dataset,
+            train_normal=split.train_normal,
+            train_anomaly=given,
+            pools=found,
+            weights=files,
+            reusable=not info.anomalies and info.scores_independently(params),
+            notes=tuple(pools.note(pool, own) for pool, own in found.items()),
+            source=source,
+            measures=self._measures(params),
+            code=self.resources.codes.of(info.module),
+        )
+
+    def _measures(self, params: Mapping[str, ParamValue]) -> Measures:
+        """What is to be measured beside the scores; MethodError where packages or weights for it are missing."""
+        asked = measuring.own(params)
+        measuring.check(asked)
+        return Measures(asked, {arch: self.resources.weights(arch, auto=False) for arch in measuring.networks(asked)})
+
+    def _resolve(self, method: str, dataset: str) -> Resolved:
+        try:
+            return resolve(self.methods[method], self.recipe, dataset, self.request.sets.get(method, {}))
+        except MethodError as error:
+            raise RefusedError(str(error)) from error
+
+    def _evaluation(self, params: Mapping[str, ParamValue]) -> Evaluation:
+        """How test images are put to the detector; part of the key only where scores depend on it."""
+        order, batch = (params.get(name, usual) for name, usual in EVALUATION.items())
+        return Evaluation(order=str(order), batch=int(str(batch)))
+
+    def _image_form(self, params: Any, dataset: Dataset) -> tuple[int, str]:
+        """Side in pixels and resampling; 0 where the images keep their own sizes."""
+        resize = str(params.get("img_resize") or "squash")
+        asked = params.get("img_size", PER_DATASET)
+        if resize == "none":
+            return 0, resize
+        return asked if isinstance(asked, int) else self._default_size(dataset), resize
+
+    def _default_size(self, dataset: Dataset) -> int:
+        """The paper's size; of another set 448 if its median shorter side is nearer to that than to 224 (spec 10.0)."""
+        info = self.infos.get(base_id(dataset.name))
+        if info is not None:
+            return info.image_size
+        shorter = sorted(min(row.width, row.height) for row in dataset.rows)
+        return 448 if shorter[len(shorter) // 2] >= 336 else 224
+
+    def _deviations(self, info: MethodInfo, split: Split, fit: PlannedFit) -> Iterator[str]:
+        dataset = self.resources.dataset(split.dataset)
+        resolved = self._resolved(info.id, split.dataset)
+        yield from comparability.of_method(info.id, info, resolved)
+        yield from comparability.of_options(split.options)
+        if self.recipe != "quick":
+            yield from comparability.of_size(fit.spec.size, resolved, self._default_size(dataset))
+        for pool, own in fit.pools.items():
+            lacking = pools.lacking(pool, resolved.params, dataset.name, len(own))
+            if lacking:
+                yield lacking
+            for part in own:
+                yield from self._release_deviations(part.dataset)
+        yield from self._data_deviations(split.dataset)
+        if fit.source is not None:
+            yield from self._data_deviations(fit.source.dataset)
+
+    def _data_deviations_of(self, name: str) -> tuple[str, ...]:
+        return tuple(comparability.of_data(self.infos.get(name), self.resources.dataset(name)))
+
+    def _release_deviations_of(self, name: str) -> tuple[str, ...]:
+        return tuple(comparability.of_release(self.infos.get(base_id(name)), self.resources.dataset(name)))

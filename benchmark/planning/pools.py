@@ -1,0 +1,98 @@
+"""External pools: images of other prepared datasets that a detector is given besides (spec 2.9, D24, D25)."""
+
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+
+from benchmark.planning.types import Part
+from protocols.catalogue import data_folder
+from protocols.datasets import registry
+from protocols.datasets.manifest import Dataset, Row
+from protocols.datasets.naming import NORMAL, base_id
+from protocols.errors import DataError
+from protocols.preparations.mvtec_ad import DATASETS as MVTEC_AD
+from protocols.splits.draw.ranking import list_fingerprint
+from protocols.values import ParamValue
+from results.spec import PoolPart
+
+MVTEC_AD_POOL = "mvtec_ad"
+LAG_POOL = "lag"
+
+RELATED = {"aitex": ("carpet",)}
+"""Categories of MVTec AD that show what a target shows too: left out of the pool under `pool.exclude = related`."""
+
+Open = Callable[[str], Dataset]
+
+
+def parts(
+    pool: str, params: Mapping[str, ParamValue], target: Dataset, data_dir: Path, open_dataset: Open
+) -> tuple[Part, ...]:
+    """The images of a pool by prepared dataset, in the order of the ids, without any that the target has too.
+
+    Raises:
+        DataError: none of the pool's datasets is prepared, or they hold nothing but the target's images.
+    """
+    known = {row.sha256 for row in target.rows}
+    found = []
+    for name in _names(pool, params, target, data_dir):
+        ids = tuple(row.id for row in _offered(pool, params, open_dataset(name)) if row.sha256 not in known)
+        if ids:
+            found.append(Part(name, ids))
+    if not found:
+        raise DataError(f"no image of the pool '{pool}' is at hand for {target.name}: {_next_step(pool)}")
+    return tuple(found)
+
+
+def described(found: Iterable[Part], open_dataset: Open) -> tuple[PoolPart, ...]:
+    """Parts as keys hold them."""
+    return tuple(
+        PoolPart(
+            dataset=part.dataset,
+            fingerprint=open_dataset(part.dataset).fingerprint,
+            images=list_fingerprint(part.ids),
+        )
+        for part in found
+    )
+
+
+def note(pool: str, found: tuple[Part, ...]) -> str:
+    """A pool in words, for the notes of records and tables."""
+    images = sum(len(part.ids) for part in found)
+    return f"pool {pool}: {images} images of {', '.join(part.dataset for part in found)}"
+
+
+def lacking(pool: str, params: Mapping[str, ParamValue], target: str, parts: int) -> str | None:
+    """Why a pool of so many parts is not the paper's: it lacks categories of MVTec AD. None where it is complete."""
+    if pool != MVTEC_AD_POOL:
+        return None
+    whole = [name for name in MVTEC_AD if name not in _overlapping(params, target)]
+    if parts == len(whole):
+        return None
+    return f"pool {pool} has {parts} of {len(whole)} categories"
+
+
+def _names(pool: str, params: Mapping[str, ParamValue], target: Dataset, data_dir: Path) -> list[str]:
+    if pool != MVTEC_AD_POOL:
+        return [pool]
+    overlapping = _overlapping(params, target.name)
+    return [name for name in data_folder.prepared(data_dir) if name in MVTEC_AD and name not in overlapping]
+
+
+def _overlapping(params: Mapping[str, ParamValue], target: str) -> set[str]:
+    name = base_id(target)
+    related = RELATED.get(name, ()) if params.get("pool.exclude") == "related" else ()
+    return {name, *related}
+
+
+def _offered(pool: str, params: Mapping[str, ParamValue], dataset: Dataset) -> list[Row]:
+    """What a dataset gives: of LAG the chosen classes; else its training normals, or all where none is fixed."""
+    if pool == LAG_POOL:
+        chosen = params.get("lag.classes", "both")
+        return [row for row in dataset.rows if chosen in {"both", row.label}]
+    fixed = [row for row in dataset.rows if row.split == "train" and row.label == NORMAL]
+    return fixed or list(dataset.rows)
+
+
+def _next_step(pool: str) -> str:
+    info = MVTEC_AD["bottle"] if pool == MVTEC_AD_POOL else registry.find(pool)
+    where = f"get it from {info.source}, then " if info else ""
+    return f"{where}run 'bench data prepare {pool} --source DIR'"

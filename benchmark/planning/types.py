@@ -1,0 +1,163 @@
+"""What a plan holds: runs with their states, the fits behind them, and the tasks that the engine hands to workers."""
+
+from collections import defaultdict
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal, NamedTuple
+
+from benchmark.planning.suite import Suite, Wanted
+from methods.backbones.find import WeightsFile
+from methods.measures.request import NONE, Measures
+from protocols.splits.draw.steps import Ids
+from protocols.splits.split import Split
+from protocols.values import ParamValue
+from results.record import Record
+from results.spec import Evaluation, FitSpec, RunSpec
+
+State = Literal["cached", "missing", "failed", "blocked", "stale"]
+"""`stale`: stored, but made by other code of a plug-in than is installed."""
+
+
+@dataclass(frozen=True)
+class Request:
+    """How the runs of a plan are to be made; None leaves the suite's or the machine's own choice.
+
+    `split_seed` draws the splits of all runs; None: each run's seed draws its own.
+    """
+
+    recipe: str | None = None
+    sets: Mapping[str, Mapping[str, ParamValue]] = field(default_factory=dict)
+    split_options: Mapping[str, Any] = field(default_factory=dict)
+    split_seed: int | None = None
+    weights: Sequence[str] = ()
+    precision: str | None = None
+    device: str = "cpu"
+    accept_stale_code: bool = False
+
+
+@dataclass(frozen=True)
+class Part:
+    """Images of one prepared dataset that belong to a pool."""
+
+    dataset: str
+    ids: Ids
+
+
+@dataclass(frozen=True)
+class PlannedFit:
+    """One training and all that a worker needs for it.
+
+    `name` is for people; `notes` go into the records; `reusable` says that its state alone scores any test list, so
+    that it is worth keeping; `source` is the fit whose state this one starts from; `measures` are taken beside it;
+    `code` is the digest of the detector's installed code.
+    """
+
+    spec: FitSpec
+    name: str
+    method: str
+    dataset: str
+    train_normal: Ids
+    train_anomaly: Ids
+    pools: Mapping[str, tuple[Part, ...]]
+    weights: Mapping[str, WeightsFile]
+    reusable: bool
+    code: str
+    notes: tuple[str, ...] = ()
+    source: "PlannedFit | None" = None
+    measures: Measures = NONE
+
+    @property
+    def key(self) -> str:
+        return self.spec.fit_key
+
+
+@dataclass(frozen=True)
+class PlannedRun:
+    """One wanted run: its state, the reason where it is blocked; all that a worker needs of it where it is not.
+
+    `is_refused` says that what was asked for blocks it, not what this machine lacks.
+    """
+
+    wanted: Wanted
+    state: State
+    reason: str | None = None
+    spec: RunSpec | None = None
+    split: Split | None = None
+    evaluation: Evaluation | None = None
+    fit: PlannedFit | None = None
+    record: Record | None = None
+    is_refused: bool = False
+
+    @property
+    def is_of_other_code(self) -> bool:
+        """Whether the stored record was made by other code of the detector than is installed."""
+        made = self.record.provenance if self.record and self.record.status == "done" else None
+        return bool(made and self.fit and made.code_digest != self.fit.code)
+
+
+class Scoring(NamedTuple):
+    """A run as a worker scores it: the key holds `evaluation` only where scores depend on it."""
+
+    spec: RunSpec
+    split: Split
+    evaluation: Evaluation
+
+
+@dataclass(frozen=True)
+class Task:
+    """One fit and the runs that score it. The state of a source is kept for the fits that start from it."""
+
+    fit: PlannedFit
+    runs: tuple[Scoring, ...]
+    is_source: bool = False
+
+    @property
+    def key(self) -> str:
+        return self.fit.key
+
+    @property
+    def source_key(self) -> str | None:
+        """The key of the fit that must be done before."""
+        return self.fit.spec.source
+
+    @property
+    def name(self) -> str:
+        return self.runs[0].spec.name if self.runs else self.fit.name
+
+
+@dataclass(frozen=True)
+class Plan:
+    suite: Suite
+    recipe: str
+    runs: tuple[PlannedRun, ...]
+
+    def count(self, state: State) -> int:
+        return sum(run.state == state for run in self.runs)
+
+    @property
+    def is_refused(self) -> bool:
+        """Whether nothing is left to run for what was asked."""
+        return self.count("blocked") == len(self.runs) and any(run.is_refused for run in self.runs)
+
+    def tasks(self, states: Collection[State]) -> list[Task]:
+        """The fits behind the runs in `states`, each once, in the order of the plan, a source before what needs it."""
+        groups: dict[str, list[PlannedRun]] = defaultdict(list)
+        fits: dict[str, PlannedFit] = {}
+        sources: set[str] = set()
+        for run in self.runs:
+            if run.state in states and run.fit is not None:
+                if run.fit.source is not None:
+                    sources.add(run.fit.source.key)
+                    fits.setdefault(run.fit.source.key, run.fit.source)
+                fits.setdefault(run.fit.key, run.fit)
+                groups[run.fit.key].append(run)
+        return [Task(fit, _scorings(groups[key]), is_source=key in sources) for key, fit in fits.items()]
+
+
+def _scorings(runs: list[PlannedRun]) -> tuple[Scoring, ...]:
+    by_key = {
+        run.spec.key: Scoring(run.spec, run.split, run.evaluation)
+        for run in runs
+        if run.spec and run.split and run.evaluation
+    }
+    return tuple(by_key.values())

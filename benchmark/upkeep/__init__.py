@@ -1,0 +1,1 @@
+"""What this machine has and holds: inventory, diagnosis, clean-up."""

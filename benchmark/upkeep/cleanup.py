@@ -1,0 +1,237 @@
+"""What `bench clean` may remove: what can be made again and serves nobody, and what killed writers left."""
+
+import json
+import os
+import re
+import socket
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from benchmark.paths import Folders
+from results.files import disk_size
+from results.locks import is_at_work, is_locked
+from results.maintenance.removal import Item, item, remove
+from results.record import Record
+from results.store import Store, read_records
+
+OLD_SECONDS = 3600.0
+"""A write takes seconds; what a writer left may go when it is this old and the writer is dead."""
+
+STORE, CHECKPOINT, STATE, NOTE, TEMPORARY = "image store", "checkpoint", "fit state", "note", "temporary file"
+
+_ATOMIC = re.compile(r"\A\.(?P<rest>.+)\.(?P<pid>\d+)\.[0-9a-f]{8}(?:\.tmp)?\Z")
+_NOTE = re.compile(r"\A[0-9a-f]{64}\.json\w{8}\Z")
+_ROOMS = ("records", "scores", "checkpoints", "fits", "locks", "tracebacks", "artefacts")
+
+
+@dataclass(frozen=True)
+class Leftovers:
+    """What may go, and sentences on what stays although it can be made again."""
+
+    items: tuple[Item, ...]
+    remarks: tuple[str, ...]
+
+
+def find(where: Folders, *, stores: bool = False, fits: bool = False) -> Leftovers:
+    """Everything that may go; changes nothing. `stores` takes all image stores, `fits` all kept states of fits.
+
+    What a living process has locked is left out, as is every image store while a fit is at work in the results folder.
+    """
+    remarks: list[str] = []
+    items = [
+        *_image_stores(where, remarks, every=stores),
+        *_of_fits(Store(where.results), remarks, every=fits),
+        *_notes(where.cache),
+        *_temporary(where, remarks),
+    ]
+    locked = [one for one in items if one.lock is not None and is_locked(one.lock)]
+    remarks += [f"left, a living process is at work on it: {one.kind} {one.name}" for one in locked]
+    return Leftovers(tuple(one for one in items if one not in locked), tuple(remarks))
+
+
+def clear(one: Item, where: Folders) -> str | None:
+    """Remove an item; the reason where it is left instead. Raises ResultsError where it cannot be removed."""
+    if one.kind == STORE and (is_at_work(where.results) or _is_mapped(one.files[0])):
+        return "a process uses it"
+    return remove(one)
+
+
+def _image_stores(where: Folders, remarks: list[str], *, every: bool) -> list[Item]:
+    """Image stores that no prepared dataset can use, or every one."""
+    from protocols.catalogue import data_folder
+    from protocols.datasets.manifest import read
+    from protocols.errors import DataError
+    from protocols.images import cache
+
+    arrays = list(cache.arrays((where.cache / "images").absolute()))
+    prints: set[str] = set()
+    unsure: set[str] = set()
+    for name in data_folder.prepared(where.data) if arrays else ():
+        try:
+            prints.add(read(where.data / name, name).fingerprint)
+        except DataError:
+            unsure.add(name)
+    found = []
+    for array in arrays:
+        reason = array.problem
+        if not reason and array.fingerprint not in prints and array.dataset not in unsure:
+            reason = f"not of a dataset in {where.data}"
+        if reason or every:
+            name = f"{array.dataset} at {array.size} px, {array.resize}" if array.dataset else "unknown"
+            text = f"{name} ({reason or 'decoded again when needed'}): {array.folder}"
+            found.append(item(STORE, text, array.folder, lock=array.lock))
+    used = [one for one in found if _is_mapped(one.files[0])]
+    if found and is_at_work(where.results):
+        used = found
+    remarks += [f"left, a process uses it or a fit is at work: {one.kind} {one.name}" for one in used]
+    return [one for one in found if one not in used]
+
+
+def _of_fits(store: Store, remarks: list[str], *, every: bool) -> Iterator[Item]:
+    """Checkpoints of fits that are done, and kept states that no run can start from."""
+    seen = [(path, each.record) for path, each in read_records(store.root) if each.record]
+    yield from _checkpoints(store, seen, remarks)
+    folder = store.root / "fits"
+    keys = sorted({path.stem for path in folder.glob("[!.]*") if path.suffix in {".pt", ".json"}})
+    if not keys:
+        return
+    older, codes = _older_fits(record for _, record in seen), _codes()
+    kept = 0
+    for key in keys:
+        files = [path for path in (folder / f"{key}.json", folder / f"{key}.pt") if path.is_file()]
+        reason = "of an older version of its detector" if key in older else _useless(files, codes)
+        if reason or every:
+            text = f"{folder / key}.pt ({reason or 'trained again when needed'})"
+            yield item(STATE, text, *files, lock=store.lock_path(key))
+        else:
+            kept += sum(map(disk_size, files))
+    if kept:
+        from protocols.text import size_in_words
+
+        remarks.append(
+            f"kept states of fits stay, runs may start from them ({size_in_words(kept)}): --fits takes them too"
+        )
+
+
+def _checkpoints(store: Store, seen: list[tuple[Path, Record]], remarks: list[str]) -> Iterator[Item]:
+    """Checkpoints older than a record of their fit; a newer one is of a run that goes on."""
+    done: dict[str, float] = {}
+    for path, record in seen:
+        if record.status == "done":
+            done[record.fit_key] = max(done.get(record.fit_key, 0.0), _time(path))
+    unfinished = 0
+    for path in sorted((store.root / "checkpoints").glob("[!.]*.pt")):
+        if _time(path) <= done.get(path.stem, -1.0):
+            yield item(CHECKPOINT, f"{path} (its fit is done)", path, lock=store.lock_path(path.stem))
+        else:
+            unfinished += 1
+    if unfinished:
+        remarks.append(f"checkpoints of unfinished fits stay in {store.root / 'checkpoints'}: {unfinished}")
+
+
+def _older_fits(records: Iterator[Record]) -> set[str]:
+    """Keys of fits, and of the sources of fits, that an older version of their detector made."""
+    from benchmark.planning.equivalence import versions
+
+    today = versions()
+    fits = [fit for record in records for fit in (record.spec.fit, record.spec.source) if fit is not None]
+    return {fit.fit_key for fit in fits if fit.version < today.get(fit.detector, fit.version)}
+
+
+def _codes() -> set[str]:
+    """Digests of the code behind every detector that is installed."""
+    from benchmark.planning.code_digest import code_digest
+    from methods.registry import installed
+
+    return {code_digest(module) for module in {info.module for info in installed.methods().values()}}
+
+
+def _useless(files: list[Path], codes: set[str]) -> str:
+    """Why no run can start from a kept state; nothing if one can."""
+    if len(files) < 2:
+        return "it is not whole"
+    try:
+        code = json.loads(files[0].read_bytes())["identity"]["code"]
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        return "it is not whole"
+    return "" if code in codes else "no detector has the code that made it"
+
+
+def _notes(cache: Path) -> Iterator[Item]:
+    """What was found in files of weights, remembered by their digests, and that files of datasets were found right."""
+    from protocols.catalogue.replaced import NOTES
+
+    for path in sorted([*cache.glob("weights/[!.]*.json"), *cache.glob(f"{NOTES}/[!.]*.json")]):
+        yield item(NOTE, f"{path} (looked up again when needed)", path)
+
+
+def _temporary(where: Folders, remarks: list[str]) -> Iterator[Item]:
+    """What writers left that are dead: half-written files and folders, progress of fits, downloads of weights."""
+    from methods.backbones.table import GENUINE
+
+    for path in _hidden(where):
+        named = _ATOMIC.match(path.name)
+        if named is None or not _is_old(path):
+            continue
+        target = named["rest"].removesuffix(f".{socket.gethostname()}")
+        if target == named["rest"]:
+            remarks.append(f"left, since its writer was on another machine: {path}; remove it by hand")
+        elif _is_dead(int(named["pid"])):
+            text = f"{path} (its writer, process {named['pid']}, is dead)"
+            yield item(TEMPORARY, text, path, lock=path.with_name(f".{target}.lock") if path.is_dir() else None)
+    locks = where.results / "locks"
+    of_fits = (path for ending in ("json", "part", "crash") for path in locks.glob(f"[!.]*.{ending}"))
+    for path in sorted([*of_fits, *locks.glob("probe")]):
+        if _is_old(path):
+            text = f"{path} (progress of a fit that was killed)"
+            yield item(TEMPORARY, text, path, lock=None if path.name == "probe" else path.with_suffix(".lock"))
+    notes = (path for path in (where.cache / "weights").glob("*") if _NOTE.match(path.name))
+    downloads = (path for known in GENUINE for path in (where.hub / "checkpoints").glob(f"{known.name}.????????"))
+    for path in sorted({*notes, *downloads}):
+        if path.is_file() and _is_old(path):
+            yield item(TEMPORARY, f"{path} (of a write that broke off)", path)
+
+
+def _hidden(where: Folders) -> list[Path]:
+    """Files and folders that are being written, or were when their writer died."""
+    found = [path for room in _ROOMS for path in (where.results / room).rglob(".*") if path.is_file()]
+    for folder in (where.data, where.cache / "images"):
+        found += [path for path in folder.glob(".*.tmp") if path.is_dir()]
+    return sorted(found)
+
+
+def _is_dead(process: int) -> bool:
+    """Whether there is no such process on this machine."""
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return True
+    except (OSError, OverflowError):
+        return False
+    return False
+
+
+def _is_mapped(folder: Path) -> bool:
+    """Whether a process of this machine that we may look into has a file of `folder` mapped."""
+    needle = f"{folder.resolve()}{os.sep}".encode()
+    for maps in Path("/proc").glob("[0-9]*/maps"):
+        try:
+            if needle in maps.read_bytes():
+                return True
+        except OSError:
+            continue
+    return False
+
+
+def _is_old(path: Path) -> bool:
+    return time.time() - _time(path) > OLD_SECONDS
+
+
+def _time(path: Path) -> float:
+    """When a file was written last, as UNIX time; now where it is gone meanwhile."""
+    try:
+        return path.stat().st_mtime
+    except OSError:
+        return time.time()

@@ -1,0 +1,100 @@
+"""How much memory and processor time this process may use: what Linux and a container's control group allow."""
+
+import math
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from benchmark.numerics import cores
+
+_LOOKS = 5
+_LOOK_SECONDS = 0.01
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Memory in bytes, in all and free now (0 where it is not known); `processors` is the cores, or a smaller quota."""
+
+    memory: int
+    free: int
+    cores: int
+    processors: float
+
+    @property
+    def usable(self) -> int:
+        """Whole cores' worth of processor time, at least one."""
+        return max(1, int(self.processors))
+
+
+def limits(root: Path = Path("/")) -> Limits:
+    """The limits of this process; `root` is where `proc` and `sys` lie."""
+    known = _memory(root)
+    total, free = known.get("MemTotal", 0), known.get("MemAvailable", 0)
+    quota = math.inf
+    for folder in _groups(root):
+        most = _number(folder, "memory.max", "memory.limit_in_bytes")
+        used = _number(folder, "memory.current", "memory.usage_in_bytes")
+        if most < (total or math.inf):
+            total = int(most)
+        if most < math.inf and used < math.inf:
+            free = min(free or int(most), max(0, int(most - used)))
+        quota = min(quota, _quota(folder))
+    return Limits(total, min(free, total), cores(), min(float(cores()), quota))
+
+
+def others_at_work(root: Path = Path("/")) -> int:
+    """How many processes and threads beside this one want a processor: the least of a few looks, 0 if not known."""
+    seen = []
+    for _ in range(_LOOKS):
+        try:
+            running = (root / "proc/loadavg").read_text(encoding="ascii").split()[3].partition("/")[0]
+            seen.append(int(running) - 1)
+        except (OSError, ValueError, IndexError):
+            return 0
+        time.sleep(_LOOK_SECONDS)
+    return max(0, min(seen))
+
+
+def _memory(root: Path) -> dict[str, int]:
+    """The fields of `proc/meminfo` in bytes."""
+    try:
+        lines = (root / "proc/meminfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return {}
+    parts = (line.partition(":") for line in lines)
+    return {name: int(value.split()[0]) * 1024 for name, _, value in parts if value.split()[:1]}
+
+
+def _groups(root: Path) -> Iterator[Path]:
+    """The control groups of this process and those around them, of both versions."""
+    try:
+        lines = (root / "proc/self/cgroup").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return
+    base = root / "sys/fs/cgroup"
+    for line in lines:
+        _, names, path = line.split(":", 2)
+        for top in [base / name for name in names.split(",")] if names else [base]:
+            group = top / path.lstrip("/")
+            yield from (folder for folder in (group, *group.parents) if folder == top or top in folder.parents)
+
+
+def _number(folder: Path, *names: str) -> float:
+    """The number in the first of these files that is there; infinity where there is none."""
+    for name in names:
+        try:
+            return float((folder / name).read_text(encoding="ascii"))
+        except (OSError, ValueError):
+            continue
+    return math.inf
+
+
+def _quota(folder: Path) -> float:
+    """How many processors' time a control group may use."""
+    try:
+        most, period = (folder / "cpu.max").read_text(encoding="ascii").split()
+        return float(most) / float(period) if most != "max" else math.inf
+    except (OSError, ValueError):
+        most_v1, period_v1 = _number(folder, "cpu.cfs_quota_us"), _number(folder, "cpu.cfs_period_us")
+        return most_v1 / period_v1 if 0 < most_v1 < math.inf and 0 < period_v1 < math.inf else math.inf

@@ -1,0 +1,1 @@
+"""What verbs print of records, datasets, plans and recipes."""

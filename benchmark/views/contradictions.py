@@ -1,0 +1,73 @@
+"""What a record says of its method, data and split that cannot be, by what its key is made of."""
+
+from collections.abc import Iterator, Mapping
+
+from benchmark.planning.suite import CROSS_DOMAIN, NO_ANOMALIES
+from methods.registry.info import MethodInfo
+from protocols.datasets.info import DatasetInfo
+from protocols.datasets.naming import base_id
+from protocols.errors import DataError
+from protocols.splits import rules
+from protocols.splits.draw.options import Options, parse
+from results.record import Record
+from results.spec import EMPTY_LIST
+
+
+def contradiction(record: Record, method: MethodInfo | None, known: Mapping[str, DatasetInfo]) -> str:
+    """The first thing that cannot be, as the end of a sentence that starts with the record; nothing where all can.
+
+    `method` is that of the record, if it is known, and `known` are all datasets that are.
+    """
+    found = (*_of_method(record, method), *_of_data(record, known), *_of_labels(record), *_of_split(record))
+    return found[0] if found else ""
+
+
+def _of_method(record: Record, method: MethodInfo | None) -> Iterator[str]:
+    detector = record.spec.fit.detector
+    if method is not None and method.detector_id != detector:
+        yield f"says method {method.id}, but its key holds the detector {detector}"
+
+
+def _of_data(record: Record, known: Mapping[str, DatasetInfo]) -> Iterator[str]:
+    """A dataset whose manifest is that of another known release."""
+    split = record.spec.split
+    for info in known.values():
+        manifests = {release.fingerprint for releases in info.releases.values() for release in releases}
+        if split.dataset_fingerprint in manifests and info.id != base_id(split.dataset):
+            yield f"says dataset {split.dataset}, but its key holds the manifest of {info.id}"
+
+
+def _of_labels(record: Record) -> Iterator[str]:
+    """Labelled anomalies that the training list has not, or the other way round."""
+    spec, counts = record.spec, record.counts
+    split, given = spec.split, spec.fit.train_anomaly != EMPTY_LIST
+    if (split.source_dataset is None) != (spec.source is None):
+        yield "says one source dataset and its key holds another, or none"
+    if given and split.shots is None and split.gamma in {None, NO_ANOMALIES}:
+        yield "says no labelled anomalies, but its key holds a list of them"
+    if not given and split.shots and split.source_dataset is None:
+        yield f"says {split.shots} labelled anomalies, but its key holds an empty list of them"
+    if counts and split.shots is not None and counts.train_anomaly > split.shots:
+        yield f"counts {counts.train_anomaly} training anomalies at {split.shots} shots"
+
+
+def _of_split(record: Record) -> Iterator[str]:
+    """Coordinates and options that the rule does not have, or that the counts contradict."""
+    split, counts = record.spec.split, record.counts
+    try:
+        rule = rules.get(split.rule)
+        chosen = parse(split.options, rule.OPTIONS, split.rule, Options())
+    except DataError as error:
+        yield f"has a split that cannot be ({error})"
+        return
+    if split.source_dataset is not None and split.rule != CROSS_DOMAIN:
+        yield f"has a source dataset under the rule {split.rule}"
+    for name in ("known_class", "normal_class"):
+        needed = name in rule.COORDINATES
+        if (getattr(split, name) is not None) != needed:
+            yield f"has {'no' if needed else 'a'} {name.replace('_', ' ')} under the rule {split.rule}"
+    if counts and chosen.limit_test is not None and counts.test_normal + counts.test_anomaly > chosen.limit_test:
+        yield f"counts more test images than its split option limit_test = {chosen.limit_test}"
+    most = None if chosen.contamination else chosen.limit_train
+    if counts and most is not None and counts.train_normal > most:
+        yield f"counts more training normals than its split option limit_train = {most}"

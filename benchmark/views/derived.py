@@ -1,0 +1,203 @@
+"""What a record says in words, told anew from what its key is made of.
+
+Only a record's fit, test list and evaluation are hashed. Its recipe, deviations and weights labels are words beside
+them: here they are derived again, so that no verb prints a word that the key contradicts.
+"""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+import msgspec
+
+from benchmark.planning import comparability, pools
+from benchmark.planning.fit_params import FINE_TUNING, fit_params
+from benchmark.views.contradictions import contradiction
+from methods.backbones import find
+from methods.errors import MethodError
+from methods.registry import installed
+from methods.registry.info import MethodInfo
+from methods.registry.params import PER_DATASET, shown
+from methods.registry.recipe import EVALUATION, Resolved, resolve
+from protocols.catalogue import recognition
+from protocols.datasets import registry as datasets
+from protocols.datasets.info import DatasetInfo
+from protocols.datasets.naming import base_id
+from protocols.values import ParamValue
+from results.record import Record
+from results.spec import RunSpec
+
+
+@dataclass(frozen=True)
+class Told:
+    """A record with its words derived; `corrected` are those that were others, `odd` is why it cannot be counted."""
+
+    record: Record
+    corrected: tuple[str, ...] = ()
+    odd: str = ""
+
+
+def told(records: Iterable[Record], warn: Callable[[str], None]) -> list[Record]:
+    """The records as their keys have them; `warn` is told of words that were others, and of records left out."""
+    tell, kept = Teller(), []
+    corrected: defaultdict[str, list[str]] = defaultdict(list)
+    for record in records:
+        found = tell(record)
+        name = f"record {record.key[:8]} ({record.spec.name})"
+        if found.odd:
+            warn(f"{name} {found.odd}: it was edited or damaged, and is not counted")
+            continue
+        for text in found.corrected:
+            corrected[text].append(name)
+        kept.append(found.record)
+    for text, names in corrected.items():
+        warn(f"{', '.join(names)}: edited, or of another recipe file: {text}; reports go by the key")
+    return kept
+
+
+class Teller:
+    """Tells records by the methods and datasets that are known here."""
+
+    def __init__(self) -> None:
+        self._methods = installed.methods()
+        self._datasets = datasets.infos()
+
+    def __call__(self, record: Record) -> Told:
+        spec = record.spec
+        info = self._methods.get(spec.method)
+        odd = contradiction(record, info, self._datasets)
+        if odd:
+            return Told(record, odd=odd)
+        labels = {arch: find.label(arch, digest) for arch, digest in spec.fit.weights.items()}
+        said = record.provenance.weights if record.provenance else labels
+        corrected = [
+            f"it says weights {arch} {said.get(arch, 'none')}, but its key holds {labels.get(arch, 'none')}"
+            for arch in sorted({**labels, **said})
+            if labels.get(arch) != said.get(arch)
+        ]
+        reasons, about = self._deviations(spec, info)
+        notes = [*record.notes, *_pool_notes(record)]
+        if not (corrected or about or len(notes) > len(record.notes)):
+            return Told(record)
+        made = record.provenance and msgspec.structs.replace(record.provenance, weights=labels)
+        spec = msgspec.structs.replace(spec, deviations=reasons)
+        new = msgspec.structs.replace(record, spec=spec, provenance=made, notes=notes)
+        return Told(new, (*corrected, *about))
+
+    def _deviations(self, spec: RunSpec, info: MethodInfo | None) -> tuple[list[str], list[str]]:
+        """The deviations of a run, and sentences on those that its record says otherwise.
+
+        Of a version of the method that is not installed its recipe is not known: the record's own words stay, since
+        such a run is stale, or from the future.
+        """
+        if info is None or spec.fit.version < info.version:
+            return spec.deviations, []
+        resolved = self._resolved(spec, info) if spec.fit.version == info.version else None
+        if resolved is None:
+            text = f"its parameters are none that recipe {spec.recipe} of {info.id} has here"
+            return ([*spec.deviations, text], [text]) if text not in spec.deviations else (spec.deviations, [])
+        derived = list(dict.fromkeys(self._derived(spec, info, resolved)))
+        false = [text for text in spec.deviations if _is_false(text, spec, resolved)]
+        lacking = [text for text in derived if text not in spec.deviations]
+        reasons = [text for text in spec.deviations if text not in false] + lacking
+        says = f"it says recipe {spec.recipe}"
+        return reasons, [
+            *(f"{says} and '{text}', but its key holds another value" for text in false),
+            *(f"{says}, but its key holds: {text}" for text in lacking),
+        ]
+
+    def _derived(self, spec: RunSpec, info: MethodInfo, resolved: Resolved) -> Iterator[str]:
+        """What planning would say of the run, but of the number of images in its dataset."""
+        fit, split = spec.fit, spec.split
+        yield from comparability.of_method(info.id, info, resolved)
+        yield from comparability.of_options(split.options)
+        default = self._default_size(split.dataset)
+        if spec.recipe != "quick" and default is not None:
+            yield from comparability.of_size(fit.size, resolved, default)
+        for pool, parts in fit.pools.items():
+            lacking = pools.lacking(pool, resolved.params, split.dataset, len(parts))
+            if lacking:
+                yield lacking
+        for part in (part for parts in fit.pools.values() for part in parts):
+            yield from self._release(base_id(part.dataset), part.dataset, part.fingerprint, spec.deviations)
+        yield from self._data(split.dataset, fit.dataset_fingerprint, spec.deviations)
+        if spec.source is not None and split.source_dataset is not None:
+            yield from self._data(split.source_dataset, spec.source.dataset_fingerprint, spec.deviations)
+
+    def _data(self, name: str, fingerprint: str, said: list[str]) -> Iterator[str]:
+        if name not in self._datasets:
+            yield f"dataset {name} is not the paper's"
+        yield from self._release(name, name, fingerprint, said)
+
+    def _release(self, known: str, name: str, fingerprint: str, said: list[str]) -> Iterator[str]:
+        """That a manifest is of no known release; the reasons that a record gives were seen in the data."""
+        info = self._datasets.get(known)
+        if info is not None and not recognition.may_be_known(info, name, fingerprint):
+            start = f"{name}: {recognition.UNKNOWN}"
+            text = f"{start}, since its manifest is {fingerprint[:8]}"
+            yield next((text for text in said if text.startswith(start)), text)
+
+    def _resolved(self, spec: RunSpec, info: MethodInfo) -> Resolved | None:
+        """The recipe with what the key holds in its place; None where the method cannot have these parameters."""
+        try:
+            usual = resolve(info, spec.recipe, spec.split.dataset, {}).params
+            held = _held(spec, info, usual) | self._image_form(spec, usual)
+            resolved = resolve(info, spec.recipe, spec.split.dataset, held)
+        except MethodError:
+            return None
+        own = fit_params(resolved.params, fine_tuned=spec.source is not None)
+        return resolved if own == spec.fit.params else None
+
+    def _image_form(self, spec: RunSpec, usual: Mapping[str, ParamValue]) -> dict[str, ParamValue]:
+        """Size and resampling of the images, where they are not the recipe's."""
+        size, resize = usual.get("img_size"), usual.get("img_resize") or "squash"
+        expected = size if isinstance(size, int) else self._default_size(spec.split.dataset)
+        form: dict[str, ParamValue] = {}
+        if "img_size" in usual and spec.fit.size not in {0, expected} and expected is not None:
+            form["img_size"] = spec.fit.size
+        if resize != spec.fit.resize:
+            form["img_resize"] = spec.fit.resize
+        return form
+
+    def _default_size(self, dataset: str) -> int | None:
+        """The paper's size of a dataset; None of one that is not known, since it depends on its images."""
+        info: DatasetInfo | None = self._datasets.get(base_id(dataset))
+        return info.image_size if info else None
+
+
+def _held(spec: RunSpec, info: MethodInfo, usual: Mapping[str, ParamValue]) -> dict[str, ParamValue]:
+    """The parameters that a key holds, by the names under which they are given."""
+    held = dict(spec.fit.params)
+    if spec.source is not None:
+        for name in (name for name in info.params if name.startswith(FINE_TUNING)):
+            plain = name.removeprefix(FINE_TUNING)
+            own = held.get(plain if plain in held else name)
+            if plain in held:
+                held[plain] = spec.source.params.get(plain)
+            if usual.get(name) is not None or own != held.get(plain):
+                held[name] = own
+    if spec.evaluation is not None:
+        scored: tuple[ParamValue, ...] = (spec.evaluation.order, spec.evaluation.batch)
+        held |= {name: value for name, value in zip(EVALUATION, scored, strict=True) if name in info.params}
+    return held
+
+
+def _is_false(text: str, spec: RunSpec, resolved: Resolved) -> bool:
+    """Whether a deviation says of a parameter another value than the key holds."""
+    name, equals, rest = text.removeprefix(f"{spec.method}.").partition(" = ")
+    value = spec.fit.size if name == "img_size" else resolved.params.get(name, PER_DATASET)
+    is_hashed = name in spec.fit.params or name == "img_size" or (spec.evaluation is not None and name in EVALUATION)
+    return bool(
+        equals
+        and text.startswith(f"{spec.method}.")
+        and is_hashed
+        and not (rest == shown(value) or rest.startswith(f"{shown(value)} "))
+    )
+
+
+def _pool_notes(record: Record) -> Iterator[str]:
+    """A note on each pool in the key of which the record has none."""
+    for pool, parts in record.spec.fit.pools.items():
+        names = ", ".join(part.dataset for part in parts)
+        if not any(text.startswith(f"pool {pool}: ") and text.endswith(f" images of {names}") for text in record.notes):
+            yield f"pool {pool}: images of {names}"

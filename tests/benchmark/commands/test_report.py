@@ -1,0 +1,178 @@
+"""`bench report`: every table and figure of the papers, from the command line."""
+
+import csv
+import json
+from io import StringIO
+
+import numpy as np
+import pytest
+
+from benchmark.cli import status
+from benchmark.views import fact_tables
+from protocols.catalogue.data_folder import adopt
+from results.record import Counts, Metrics, Record
+from results.scores import Scores
+from results.spec import FitSpec, RunSpec, SplitDefinition
+from results.store import Store
+
+TABLES = [f"dra:{number}" for number in (1, 2, 3, 4, 5, 7, 8, 9)]
+TABLES += [f"agad:{number}" for number in (1, 2, 3, 4, 5, 8, 9)]
+TABLES += ["csi_gan:1", "csi_gan:ablation"]
+
+
+@pytest.fixture(autouse=True)
+def folders(tmp_path, monkeypatch):
+    for name in ("data", "cache", "runs"):
+        monkeypatch.setenv({"runs": "BENCH_RESULTS"}.get(name, f"BENCH_{name.upper()}"), str(tmp_path / name))
+
+
+@pytest.mark.parametrize("table", TABLES)
+def test_every_table_is_printed_from_nothing(table, capfd):
+    assert status(["report", "--table", table, "--show", "published", "--format", "csv"]) == 0
+    said = capfd.readouterr()
+    assert len(said.out.splitlines()) > 3
+    assert said.err == ""
+
+
+@pytest.mark.parametrize("form", ["md", "latex", "html", "csv", "json"])
+@pytest.mark.parametrize("table", ["dra:9", "csi_gan:1", "agad:8"])
+def test_in_every_format(table, form, tmp_path):
+    file = tmp_path / "table"
+    assert status(["report", "--table", table, "--format", form, "--output", str(file)]) == 0
+    text = file.read_text(encoding="utf-8")
+    assert {"dra:9": "0.983", "csi_gan:1": "95.1", "agad:8": "16.73"}[table] in text
+    assert form != "json" or json.loads(text)["table"] == table
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--table", "6"], "Table 6 of DRA holds no results"),
+        (["--table", "dra:6"], "Table 6 of DRA holds no results"),
+        (["--table", "agad:6"], "Table 6 of AGAD holds no results"),
+        (["--table", "agad:7"], "Table 7 of AGAD holds no results"),
+        (["--table", "csi_gan:ablaton"], "did you mean 'csi_gan:ablation'?"),
+        (["--figure", "dra:6"], "no figure 'dra:6'"),
+        ([], "give --table 2, for instance, or --figure dra:5"),
+        (["--table", "2", "--figure", "dra:5"], "give --table 2, for instance, or --figure dra:5"),
+        (["--table", "2", "--format", "png"], "--format png is for figures"),
+        (["--figure", "agad:4", "--format", "md"], "--format md is not for a figure of scores"),
+        (["--figure", "agad:4"], "run bench run --suite labelled_share --method agad_unet --gamma 0.05,0.20 first"),
+        (["--table", "2", "--method", "agad"], "--method and --gamma choose what --figure agad:4 shows"),
+    ],
+)
+def test_what_cannot_be_printed_is_one_line_and_exit_2(words, said, capfd):
+    assert status(["report", *words]) == 2
+    shown = capfd.readouterr()
+    assert said in shown.err
+    assert shown.err.count("\n") == 1
+    assert shown.out == ""
+
+
+@pytest.mark.parametrize("table", ["dra:5", "agad:8"])
+def test_the_gate_refuses_tables_without_aucs(table, capfd):
+    assert status(["check", "--against", "published", "--table", table]) == 2
+    assert "holds no AUCs" in capfd.readouterr().err
+
+
+def rows(capfd):
+    return list(csv.DictReader(StringIO(capfd.readouterr().out)))
+
+
+def test_table_5_counts_what_is_prepared(tiny_folder, tmp_path, monkeypatch, capfd):
+    monkeypatch.setattr("importlib.util.find_spec", lambda name, package=None: None)  # no elpv-dataset
+    adopted = adopt(tiny_folder, "carpet", tmp_path / "data")
+    assert status(["report", "--table", "dra:5", "--format", "csv"]) == 0
+    captured = capfd.readouterr()
+    found = {row["dataset"]: row for row in csv.DictReader(StringIO(captured.out))}
+    anomalies = sum(row.label != "normal" for row in adopted.rows)
+    assert found["carpet"]["test_anomaly"] == "89"
+    assert found["carpet"]["measured_test_anomaly"] == str(anomalies)
+    assert found["carpet"]["measured_anomaly_classes"] == str(len(adopted.labels))
+    normals = int(found["carpet"]["measured_train_normal"]) + int(found["carpet"]["measured_test_normal"])
+    assert normals == len(adopted.rows) - anomalies
+    assert found["mvtec_ad"]["note"] == "1 of 15 are there"
+    assert found["elpv"]["measured_train_normal"] == ""
+    assert "elpv is not counted: elpv needs the package elpv-dataset" in captured.err
+
+
+def test_table_8_shows_the_parameters_of_the_networks_as_they_are(capfd):
+    assert json.loads(fact_tables.NETWORKS.read_text(encoding="utf-8")) == fact_tables.count_networks()
+    assert status(["report", "--table", "agad:8", "--format", "csv"]) == 0
+    found = {row["method"]: (row["params_millions"], row["measured_params_millions"]) for row in rows(capfd)}
+    assert found == {"agad_naive": ("2.04", "2.14"), "agad_unet": ("7.76", "7.76"), "agad_unetpp": ("9.04", "9.05")}
+    assert status(["methods", "sizes"]) == 0
+    assert capfd.readouterr().out == fact_tables.NETWORKS.read_text(encoding="utf-8")
+    assert status(["report", "--table", "agad:8", "--show", "published"]) == 0
+    assert "2.14" not in capfd.readouterr().out
+
+
+def test_a_damaged_dataset_is_named_and_left_empty(tmp_path, monkeypatch, capfd):
+    monkeypatch.setattr("importlib.util.find_spec", lambda name, package=None: None)  # no elpv-dataset
+    (tmp_path / "data" / "grid").mkdir(parents=True)
+    (tmp_path / "data" / "grid" / "manifest.csv").write_text("rubbish\n")
+    assert status(["report", "--table", "dra:5", "--format", "csv", "--show", "measured"]) == 0
+    captured = capfd.readouterr()
+    assert "grid is not counted: " in captured.err
+    assert "grid,,,,,,,,,,\n" in captured.out
+
+
+@pytest.mark.parametrize("figure", ["dra:3left", "dra:3right", "dra:5"])
+def test_a_figure_is_numbers_first(figure, capfd):
+    assert status(["report", "--figure", figure]) == 0
+    found = rows(capfd)
+    assert list(found[0])[-6:] == ["published_mean", "published_std", "measured_mean", "measured_std", "n", "verdict"]
+    assert {row["verdict"] for row in found} == {"missing"}
+
+
+def test_a_figure_is_drawn_into_a_file(tmp_path):
+    pytest.importorskip("matplotlib", reason="the extra plots is not installed")
+    for form, start in (("png", b"\x89PNG"), ("svg", b"<?xml")):
+        file = tmp_path / f"figure.{form}"
+        assert status(["report", "--figure", "dra:5", "--format", form, "--output", str(file)]) == 0
+        assert file.read_bytes().startswith(start)
+
+
+def store_run(folder, normal_class):
+    """A run of AGAD with five images; `folder` keeps the record, and the scores beside it."""
+    fit = FitSpec(
+        detector="agad", version=1, params={}, dataset_fingerprint="d", train_normal=normal_class, train_anomaly="b",
+        size=32, resize="squash", pools={}, weights={}, precision="fp32", seed=0,
+    )  # fmt: skip
+    split = SplitDefinition(
+        dataset="fashion_mnist", dataset_fingerprint="d", rule="labelled_share", normal_class=normal_class, gamma="0.05"
+    )
+    spec = RunSpec(
+        fit=fit, test=normal_class, evaluation=None, method="agad_unet", recipe="quick", split=split, split_seed=0
+    )
+    record = Record(
+        key=spec.key,
+        fit_key=fit.fit_key,
+        series=spec.series,
+        spec=spec,
+        status="done",
+        metrics=Metrics(auroc=0.9, average_precision=0.9),
+        counts=Counts(train_normal=1, train_anomaly=1, test_normal=2, test_anomaly=3),
+    )
+    scores = Scores(tuple("abcde"), ("normal", "normal", "1", "1", "2"), np.array([0.0, 1.0, 2.0, 3.0, 4.0]))
+    Store(folder).put(record, scores)
+    return record
+
+
+def test_scores_of_runs_become_boxes(tmp_path, capfd):
+    for normal_class in ("0", "1"):
+        store_run(tmp_path / "runs", normal_class)
+    assert status(["report", "--figure", "agad:4"]) == 0
+    found = rows(capfd)
+    assert [(row["normal_class"], row["images"], row["median"]) for row in found] == [
+        ("0", "normal", "0.5"), ("0", "anomalous", "3.0"), ("1", "normal", "0.5"), ("1", "anomalous", "3.0"),
+    ]  # fmt: skip
+    assert status(["report", "--figure", "agad:4", "--gamma", "0.20"]) == 2
+    assert "with gamma 0.20" in capfd.readouterr().err
+
+
+def test_scores_that_are_gone_are_told(tmp_path, capfd):
+    record = store_run(tmp_path / "runs", "0")
+    Store(tmp_path / "runs").scores_path(record.key).unlink()
+    assert status(["report", "--figure", "agad:4"]) == 2
+    assert f"no scores of run {record.spec.name}" in capfd.readouterr().err

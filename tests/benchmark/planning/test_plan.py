@@ -1,0 +1,102 @@
+"""A plan says of each run whether it is comparable with the paper, and why not."""
+
+from importlib.util import find_spec
+
+import pytest
+
+from benchmark.paths import Folders
+from benchmark.planning import plan as planning
+from benchmark.planning.fit_params import fit_params
+from benchmark.planning.suite import Selection, load
+from results.store import Store
+
+
+@pytest.fixture
+def plan(house):
+    """Plan the small suite in the test's folders."""
+
+    def make(suite=house.suite, recipe="official", selection=None, **request):
+        folders = Folders(
+            data=house.root / "data",
+            cache=house.root / "cache",
+            results=house.results,
+            weights=None,
+            hub=house.root / "torch",
+        )
+        asked = planning.Request(recipe=recipe, weights=("random",), **request)
+        return planning.plan(
+            load(str(suite)), selection or Selection(), asked, folders=folders, store=Store(house.results)
+        )
+
+    return make
+
+
+def deviations(planned):
+    return {text for run in planned.runs for text in run.spec.deviations}
+
+
+def test_a_data_set_that_is_not_the_papers_says_so(plan):
+    assert deviations(plan()) == {"dataset tiny is not the paper's"}
+
+
+def test_overrides_splits_and_sizes_are_deviations(plan):
+    planned = plan(
+        sets={"dra": {"topk.rate": 0.2, "optim.lr": 2e-4, "img_size": 64}}, split_options={"limit_train": 12}
+    )
+    assert deviations(planned) == {
+        "dataset tiny is not the paper's",
+        "dra.topk.rate = 0.2 (recipe: 0.1)",
+        "dra.img_size = 64 (recipe: 'per_dataset')",
+        "image size 64 (the paper's: 224)",
+        "split option limit_train = 12",
+    }
+
+
+@pytest.mark.skipif(find_spec("elpv_dataset") is None, reason="the package elpv-dataset is not installed")
+def test_the_whole_release_of_elpv_deviates_in_nothing(plan):
+    planned = plan(suite="hard", selection=Selection(datasets=("elpv",), methods=("dra", "devnet")))
+    assert deviations(planned) == set()
+    assert {run.spec.fit.size for run in planned.runs} == {224}
+    assert {run.state for run in planned.runs} == {"missing"}
+
+
+def test_evaluation_and_size_are_no_parameters_of_a_fit(plan):
+    for run in plan().runs:
+        assert not {"evaluation.batch", "evaluation.order", "img_size"} & run.spec.fit.params.keys()
+        independent = run.wanted.method == "devnet"
+        assert (run.spec.evaluation is None) == independent
+        if not independent:
+            assert (run.spec.evaluation.order, run.spec.evaluation.batch) == ("listing", 48)
+
+
+def test_seeds_differ_in_key_and_agree_in_series(plan):
+    planned = plan(selection=Selection(methods=("dra",), known_classes=("dot",), seeds=(0, 1)))
+    first, second = (run.spec for run in planned.runs)
+    assert first.key != second.key
+    assert first.series == second.series
+
+
+def test_parameters_of_fine_tuning_are_given_to_fits_that_start_from_another_alone():
+    params = {
+        "lr": 1.0,
+        "epochs": 30,
+        "finetune.epochs": 10,
+        "finetune.lr": None,
+        "finetune.frozen": True,
+        "img_size": 64,
+    }
+    assert fit_params(params) == {"lr": 1.0, "epochs": 30}
+    assert fit_params(params, fine_tuned=True) == {"lr": 1.0, "epochs": 10, "finetune.frozen": True}
+
+
+def test_several_seeds_may_be_trained_on_one_split(plan):
+    three = Selection(methods=("devnet",), seeds=(0, 1, 2))
+    fixed, own = plan(selection=three, split_seed=1).runs, plan(selection=three).runs
+    assert {run.spec.split_seed for run in fixed} == {1}
+    assert len({(run.wanted.known_class, run.split.fingerprints["train_anomaly"]) for run in fixed}) == len(fixed) / 3
+    assert len({run.spec.key for run in fixed}) == len(fixed)
+    by_name = {run.spec.name.rpartition("-")[0]: run.spec.key for run in own}
+    shared = {name: run.spec.key for run in fixed if (name := run.spec.name.rpartition("-")[0]) in by_name}
+    assert shared == {name: key for name, key in by_name.items() if name.endswith("-s1")}
+    assert {run.spec.series for run in fixed} == {run.spec.series for run in own}
+    assert {run.spec.name.split("-")[-2] for run in fixed} == {"s0.1", "s1", "s2.1"}

@@ -1,0 +1,291 @@
+"""`bench clean`: what serves nobody goes after a yes; records, datasets and whatever is in use stay."""
+
+import json
+import mmap
+import os
+import pty
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+
+import msgspec
+import pytest
+
+from benchmark.paths import Folders
+from benchmark.planning.code_digest import code_digest
+from benchmark.upkeep import cleanup
+from protocols.catalogue import data_folder
+from protocols.images.store import ImageStore
+from results import reference
+from results.store import Store
+
+OLD = time.time() - 2 * cleanup.OLD_SECONDS
+
+
+@pytest.fixture
+def where(house):
+    root = house.root
+    return Folders(root / "data", root / "cache", house.results, None, root / "torch" / "hub")
+
+
+def made(seed, **fit):
+    """A record like the packaged ones, of another seed."""
+    record = next(reference.records())
+    spec = msgspec.structs.replace(record.spec, fit=msgspec.structs.replace(record.spec.fit, seed=seed, **fit))
+    return msgspec.structs.replace(record, spec=spec, key=spec.key, fit_key=spec.fit.fit_key, series=spec.series)
+
+
+def stored(where, size=8):
+    """The folder of an image store of the prepared set."""
+    before = set((where.cache / "images").glob("[!.]*"))
+    ImageStore.open(data_folder.open_dataset(where.data, "tiny"), size=size, cache_dir=where.cache)
+    (folder,) = set((where.cache / "images").glob("[!.]*")) - before
+    return folder
+
+
+def write(path, when=OLD):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(b"x" * 100)
+    os.utime(path, (when, when))
+    return path
+
+
+def listed(where, **options):
+    """What would go, by its first path, with its kind."""
+    return {one.files[0]: one.kind for one in cleanup.find(where, **options).items}
+
+
+def cleared(where, **options):
+    """Remove all that would go; the reasons of what was left."""
+    reasons = [cleanup.clear(one, where) for one in cleanup.find(where, **options).items]
+    return [reason for reason in reasons if reason]
+
+
+def test_an_image_store_goes_only_when_no_prepared_dataset_can_use_it(where):
+    kept, old, half = stored(where, 8), stored(where, 9), stored(where, 10)
+    other = stored(where, 11)
+    meta = json.loads((old / "meta.json").read_text())
+    (old / "meta.json").write_text(json.dumps(meta | {"pillow": "1.0"}))
+    (half / "meta.json").unlink()
+    (other / "meta.json").write_text(json.dumps(meta | {"dataset": "gone", "dataset_fingerprint": "0" * 64}))
+    names = {one.files[0]: one.name for one in cleanup.find(where).items}
+    assert names.keys() == {old, half, other}
+    assert "Pillow 1.0 made it" in names[old]
+    assert "not whole" in names[half]
+    assert f"not of a dataset in {where.data}" in names[other]
+    assert listed(where, stores=True).keys() == {kept, old, half, other}
+    assert cleared(where) == []
+    assert sorted((where.cache / "images").glob("[!.]*")) == [kept]
+    again = ImageStore.open(data_folder.open_dataset(where.data, "tiny"), size=9, cache_dir=where.cache)
+    assert len(again.images([data_folder.open_dataset(where.data, "tiny").rows[0].id])) == 1
+
+
+def test_a_damaged_dataset_keeps_its_image_store(house, where):
+    kept = stored(where)
+    real = house.root / "data"
+    copy = house.root / "own"
+    shutil.copytree(real, copy, symlinks=True)
+    real.unlink()
+    copy.rename(real)
+    (real / "tiny" / "manifest.csv").write_text("damaged")
+    assert listed(where) == {}
+    shutil.rmtree(real / "tiny")
+    assert listed(where) == {kept: cleanup.STORE}
+
+
+BUILD = """
+import sys, time
+from pathlib import Path
+from protocols.io.atomic_folders import claimed
+with claimed(Path(sys.argv[1]), "BENCH_CACHE"):
+    print("here", flush=True)
+    time.sleep(60)
+"""
+
+
+def test_an_image_store_that_is_being_built_or_is_mapped_or_whose_fits_are_at_work_stays(where):
+    folder = stored(where)
+    (one,) = cleanup.find(where, stores=True).items
+    builder = subprocess.Popen([sys.executable, "-c", BUILD, folder], stdout=subprocess.PIPE, text=True)
+    try:
+        assert builder.stdout.readline() == "here\n"
+        found = cleanup.find(where, stores=True)
+        assert found.items == ()
+        assert "a living process is at work on it" in found.remarks[0]
+        assert cleanup.clear(one, where) == "a living process is at work on it"
+    finally:
+        builder.kill()
+        builder.communicate()
+    with (folder / "images.npy").open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ):
+        assert listed(where, stores=True) == {}
+        assert cleanup.clear(one, where) == "a process uses it"
+    with Store(where.results).claim("f" * 64):
+        assert listed(where, stores=True) == {}
+        assert cleanup.clear(one, where) == "a process uses it"
+    assert (folder / "images.npy").exists()
+    assert cleanup.clear(one, where) is None
+    assert not folder.exists()
+
+
+def test_a_checkpoint_goes_when_its_fit_is_done_since_and_nobody_holds_it(where):
+    store = Store(where.results)
+    for seed in (0, 1, 2):
+        store.put(made(seed))
+    done, goes_on, held = (store.checkpoint_path(made(seed).fit_key) for seed in (0, 1, 2))
+    missing = store.checkpoint_path("a" * 64)
+    for path in (done, held, missing):
+        write(path)
+    write(goes_on, when=time.time() + 60)
+    with store.claim(made(2).fit_key):
+        assert listed(where) == {done: cleanup.CHECKPOINT}
+        assert cleared(where) == []
+    assert {path.name for path in done.parent.iterdir()} == {goes_on.name, held.name, missing.name}
+    assert any("unfinished fits stay" in remark for remark in cleanup.find(where).remarks)
+
+
+def test_a_kept_state_goes_only_when_no_run_can_start_from_it(where, monkeypatch):
+    known = cleanup._codes()
+    monkeypatch.setattr(cleanup, "_codes", lambda: known)  # seconds each time
+    store, folder = Store(where.results), where.results / "fits"
+    store.put(made(0, version=0))
+    codes = {
+        "a" * 64: code_digest("methods.detectors.dra.detector"),
+        "b" * 64: "0" * 64,
+        made(0).fit_key: code_digest("methods.detectors.dra.detector"),
+    }
+    codes[made(0, version=0).fit_key] = codes.pop(made(0).fit_key)
+    for key, code in codes.items():
+        write(folder / f"{key}.pt")
+        (folder / f"{key}.json").write_text(json.dumps({"identity": {"code": code}}))
+    write(folder / f"{'c' * 64}.pt")
+    useless = {"b" * 64, "c" * 64, made(0, version=0).fit_key}
+    assert {path.stem for path, kind in listed(where).items() if kind == cleanup.STATE} == useless
+    assert {path.stem for path in listed(where, fits=True)} == useless | {"a" * 64}
+    assert any("--fits takes them too" in remark for remark in cleanup.find(where).remarks)
+    assert cleared(where) == []
+    assert {path.name for path in folder.iterdir()} == {f"{'a' * 64}.pt", f"{'a' * 64}.json"}
+
+
+KILLED_WRITER = """
+import os, signal, sys
+from pathlib import Path
+from results.files import write_atomic
+os.fsync = lambda _: os.kill(os.getpid(), signal.SIGKILL)
+write_atomic(Path(sys.argv[1]), b"half")
+"""
+
+KILLED_BUILDER = """
+import os, signal, sys
+from pathlib import Path
+from protocols.io.atomic_folders import claimed, fresh
+folder = Path(sys.argv[1])
+with claimed(folder, "BENCH_CACHE"), fresh(folder) as building:
+    (building / "images.npy").write_bytes(b"half")
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_what_killed_writers_left_goes_when_it_is_old(where):
+    record = where.results / "records" / "ab" / f"{'ab' * 32}.json"
+    folder = where.cache / "images" / ("a" * 64)
+    for code, path in ((KILLED_WRITER, record), (KILLED_BUILDER, folder)):
+        done = subprocess.run([sys.executable, "-c", code, path], check=False)
+        assert done.returncode == -signal.SIGKILL
+    (half,) = record.parent.iterdir()
+    (building,) = folder.parent.glob("*.tmp")
+    assert listed(where) == {}
+    for path in (half, building):
+        os.utime(path, (OLD, OLD))
+    assert listed(where) == {half: cleanup.TEMPORARY, building: cleanup.TEMPORARY}
+    assert cleared(where) == []
+    assert not half.exists()
+    assert not building.exists()
+
+
+def test_temporary_files_of_the_living_and_of_other_machines_stay(where):
+    host, folder = socket.gethostname(), where.results / "scores" / "ab"
+    write(folder / f".x.npz.{host}.{os.getpid()}.01234567")
+    foreign = write(folder / f".x.npz.elsewhere.{2**22 - 1}.01234567")
+    write(folder / ".mine")
+    found = cleanup.find(where)
+    assert found.items == ()
+    assert [remark for remark in found.remarks if str(foreign) in remark] == list(found.remarks)
+    assert cleared(where) == []
+    assert len(list(folder.iterdir())) == 3
+
+
+def test_progress_of_a_killed_fit_and_broken_downloads_go_but_not_those_at_work(where):
+    locks = where.results / "locks"
+    dead, living = write(locks / f"{'a' * 64}.json"), write(locks / f"{'b' * 64}.json")
+    download = write(where.hub / "checkpoints" / "resnet18-f37072fd.pth.abcd_123")
+    genuine = write(where.hub / "checkpoints" / "resnet18-f37072fd.pth")
+    young = write(where.hub / "checkpoints" / "vgg16-397923af.pth.abcd_123", when=time.time())
+    remembered = write(where.cache / "weights" / f"{'d' * 64}.json")
+    with Store(where.results).claim("b" * 64):
+        assert listed(where) == {
+            dead: cleanup.TEMPORARY,
+            download: cleanup.TEMPORARY,
+            remembered: cleanup.NOTE,
+        }
+        assert cleared(where) == []
+        assert living.exists()
+    assert genuine.exists()
+    assert young.exists()
+
+
+def test_nothing_goes_without_a_yes_and_records_and_data_never(bench, house, where):
+    store = Store(house.results)
+    store.put(made(0))
+    write(store.scores_path(made(0).key))
+    write(store.traceback_path("a" * 64))
+    write(house.results / "set_aside" / "x.json")
+    write(store.artefacts_path("b" * 64) / "grid.png")
+    folder = stored(where)
+    keep = {path for top in (house.results, where.data) for path in top.rglob("*") if path.is_file()}
+    code, out, err = bench("clean", "--stores")
+    assert (code, folder.exists()) == (0, True)
+    assert "image store     tiny at 8 px, squash" in out
+    assert "in all" in out
+    assert err == "nothing is removed: --yes removes what is listed\n"
+    code, out, _ = bench("clean", "--stores", "--json")
+    assert [(row["kind"], row["removed"]) for row in json.loads(out)] == [("image store", False)]
+    code, out, _ = bench("clean", "--stores", "--yes")
+    assert (code, folder.exists()) == (0, False)
+    assert "removed 1 of 1: " in out
+    assert all(path.exists() for path in keep)
+    assert bench("clean", "--stores") == (0, "there is nothing to clean\n", "")
+
+
+@pytest.mark.parametrize(("typed", "goes"), [(b"y\n", True), (b"n\n", False), (b"\n", False)])
+def test_a_person_at_a_terminal_is_asked(house, where, typed, goes):
+    note = write(where.cache / "weights" / f"{'d' * 64}.json")
+    ours, theirs = pty.openpty()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "benchmark", "clean"],
+        env=house.env,
+        cwd=house.root,
+        stdin=theirs,
+        stdout=theirs,
+        stderr=theirs,
+    )
+    os.close(theirs)
+    os.write(ours, typed)
+    said = b""
+    try:
+        while chunk := os.read(ours, 4096):
+            said += chunk
+    except OSError:
+        pass  # the other end is closed: all was read
+    assert process.wait(timeout=60) == 0
+    os.close(ours)
+    assert b"Remove these? [y/N]" in said
+    assert note.exists() is not goes
+
+
+def test_a_folder_that_is_not_there_is_one_line(bench):
+    code, out, err = bench("clean", "--results", "none")
+    assert (code, out) == (2, "")
+    assert err == "bench: --results none: there is no such folder\n"
