@@ -2,15 +2,19 @@
 
 import unicodedata
 from collections.abc import Callable, Iterable
+from collections.abc import Set as AbstractSet
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 
 
 def near_miss(name: str, choices: Iterable[str], otherwise: str | None = None) -> str:
-    """The end of an error sentence: the choice that `name` nearly is, else `otherwise`, else every choice."""
+    """The end of an error sentence: the choice that `name` nearly is, else `otherwise`, else every choice.
+
+    Choices are named in their order, those of a set sorted.
+    """
     import difflib
 
-    known = sorted(choices)
+    known = sorted(choices) if isinstance(choices, AbstractSet) else list(choices)
     close = difflib.get_close_matches(name.lower(), known, n=1)
     if close:
         return f"did you mean '{close[0]}'?"

@@ -1,4 +1,4 @@
-"""What is installed: the five packages with their data, and nothing else; it works from an empty folder."""
+"""What is installed: the six packages with their data, and nothing else; it works from an empty folder."""
 
 import os
 import subprocess
@@ -8,7 +8,7 @@ import zipfile
 import pytest
 from repository import ROOT
 
-PACKAGES = {"benchmark", "methods", "protocols", "reports", "results"}
+PACKAGES = {"benchmark", "methods", "protocols", "reports", "results", "swanbench"}
 
 
 @pytest.fixture(scope="module")
@@ -21,7 +21,7 @@ def wheel(tmp_path_factory):
     return built
 
 
-def test_the_wheel_holds_the_five_packages_and_nothing_else(wheel):
+def test_the_wheel_holds_the_six_packages_and_nothing_else(wheel):
     names = zipfile.ZipFile(wheel).namelist()
     tops = {name.partition("/")[0] for name in names}
     assert {top for top in tops if not top.endswith(".dist-info")} == PACKAGES

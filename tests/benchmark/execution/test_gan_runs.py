@@ -38,10 +38,10 @@ AGAD = {"naive.width": 2, "discriminator.width": 2, "batch.size": 6, "batch.seen
 # Every step is followed by a checkpoint; each one that is taken up again leaves its step in a log.
 OFTEN = """
 import os
-from benchmark import states
+from benchmark.execution import checkpoints
 
-states.CHECKPOINT_SECONDS = 0.0
-load = states.CheckpointFile.load
+checkpoints.CHECKPOINT_SECONDS = 0.0
+load = checkpoints.CheckpointFile.load
 
 def logged(self):
     state = load(self)
@@ -49,7 +49,7 @@ def logged(self):
         log.write(f"{state and state['step']}\\n")
     return state
 
-states.CheckpointFile.load = logged
+checkpoints.CheckpointFile.load = logged
 """
 
 

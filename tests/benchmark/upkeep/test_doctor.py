@@ -197,10 +197,11 @@ def test_the_class_of_numerics_that_is_expected_is_the_one_that_torch_says():
 READ_ONLY = """
 import os, sys
 import platformdirs  # the other user may not be able to read where it lies
-from benchmark import places, settings, findings, health, limits
+from benchmark import paths
+from benchmark.upkeep import diagnosis, filesystem, inventory, memory
 os.setgid(65534); os.setuid(65534)
-for place in places.places(settings.folders(), results_given=False):
-    print(place.name, place.writable, [one.hinders for one in findings.of_place(place)])
+for place in filesystem.places(paths.folders(), results_given=False):
+    print(place.name, place.writable, [one.hinders for one in diagnosis.of_place(place)])
 """
 
 

@@ -186,7 +186,7 @@ def test_an_installed_entry_point_becomes_a_method(tmp_path):
     points = "mine = swan_installed:mine.toml\nbad = swan_installed:gone.toml\n"
     (info / "entry_points.txt").write_text(f"[swanbench.methods]\n{points}")
     code = (
-        "import sys; from methods import registry\n"
+        "import sys; from methods.registry import installed as registry\n"
         "print('mine' in registry.methods(), 'dra' in registry.methods(), list(registry.broken()))\n"
         "print('swan_installed' in sys.modules, 'torch' in sys.modules)\n"
         "print(registry.load(registry.get('mine')).__module__)"

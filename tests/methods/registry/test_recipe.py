@@ -398,10 +398,9 @@ def test_every_difference_of_the_specification_that_names_a_parameter_of_dra_is_
 
 def test_reading_recipes_needs_neither_torch_nor_numpy():
     code = (
-        "import sys; from methods import recipe, registry, weights\n"
-        "recipe.resolve(registry.get('dra'), 'official', 'elpv', {})\n"
+        "import sys; from methods.registry import installed, recipe; from methods.backbones import find\n"
+        "recipe.resolve(installed.get('dra'), 'official', 'elpv', {})\n"
         "print([m for m in ('torch', 'numpy', 'sklearn', 'scipy', 'pandas') if m in sys.modules])"
     )
-    root = ROOT
-    done = subprocess.run([sys.executable, "-c", code], cwd=root, capture_output=True, text=True, check=True)
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"

@@ -133,9 +133,9 @@ PREPARE = """
 import sys
 from pathlib import Path
 sys.path.insert(0, sys.argv[2])
-from protocols import prepare
+from protocols.catalogue import data_folder
 said = []
-dataset = prepare.open_dataset(Path(sys.argv[1]), "elpv", notify=said.append)
+dataset = data_folder.open_dataset(Path(sys.argv[1]), "elpv", notify=said.append)
 print(dataset.fingerprint, sum(line.startswith("preparing") for line in said))
 """
 
@@ -152,10 +152,10 @@ KILLED = """
 import os, signal, sys
 from pathlib import Path
 sys.path.insert(0, sys.argv[2])
-from protocols import prepare
-from protocols import folders
-folders.sync = lambda folder: os.kill(os.getpid(), signal.SIGKILL)
-prepare.open_dataset(Path(sys.argv[1]), "elpv")
+from protocols.catalogue import data_folder
+from protocols.io import atomic_folders
+atomic_folders.sync = lambda folder: os.kill(os.getpid(), signal.SIGKILL)
+data_folder.open_dataset(Path(sys.argv[1]), "elpv")
 """
 
 

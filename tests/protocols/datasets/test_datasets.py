@@ -83,14 +83,16 @@ def test_planning_needs_no_heavy_import() -> None:
     program = """
 import sys
 from pathlib import Path
-from protocols import datasets, folders, naming, prepare, rules, split
+from protocols.catalogue import data_folder
+from protocols.datasets import registry
 from protocols.datasets.manifest import Row, build
-datasets.infos()
+from protocols.splits import rules, split
+registry.infos()
 rows = [Row(f"{k}{i}", "f", k, "", 64 * "0", 1, 1, 1) for k in ("normal", "a", "b") for i in range(12)]
 for rule in rules.names():
     module = rules.get(rule)
 split.draw(build("toy", Path(), rows), "hard", split_seed=0, known_class="a", shots=1)
-prepare.state(Path("nowhere"), "elpv")
+data_folder.state(Path("nowhere"), "elpv")
 heavy = {"numpy", "PIL", "torch", "sklearn", "pandas", "scipy", "joblib", "filelock", "rich", "elpv_dataset"}
 print(sorted(heavy & set(sys.modules)))
 """

@@ -1,8 +1,7 @@
 import csv
-from pathlib import Path
 
 import pytest
-from repository import SHARED
+from repository import ROOT, SHARED
 
 from reports.tables import published
 
@@ -60,7 +59,7 @@ def test_audit_notes_come_with_the_package():
 
 @pytest.mark.skipif(not PUBLISHED.is_dir(), reason="the audited transcription is not beside this checkout")
 def test_package_data_is_the_audited_transcription():
-    packaged = Path(published.__file__).parent / "data"
+    packaged = ROOT / "reports" / "data"
     assert {path.name for path in packaged.glob("*.csv")} == {path.name for path in PUBLISHED.glob("*.csv")}
     for path in PUBLISHED.glob("*.csv"):
         with path.open(newline="") as ours, (packaged / path.name).open(newline="") as theirs:

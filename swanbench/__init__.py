@@ -1,0 +1,78 @@
+"""The face for plug-ins and notebooks: all that other code may import, under one name that nothing else has.
+
+Each name is loaded when it is first used, so that `import swanbench` takes no time and needs no torch. A detector is a
+class with the methods of `Detector`; `check_detector(get_method("mine"))` is the battery that it must pass;
+`results("runs")` is a data frame with one row a run.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from swanbench.shadows import refuse_shadows
+
+if TYPE_CHECKING:
+    from benchmark import __version__ as __version__
+    from methods.checks import check_detector as check_detector
+    from methods.detector import Checkpoint as Checkpoint
+    from methods.detector import DeadlineReached as DeadlineReached
+    from methods.detector import Detector as Detector
+    from methods.detector import FitContext as FitContext
+    from methods.detector import TrainData as TrainData
+    from methods.errors import MethodError as MethodError
+    from methods.registry.info import MethodInfo as MethodInfo
+    from methods.registry.installed import get as get_method  # noqa: F401
+    from methods.registry.installed import methods as methods
+    from methods.registry.recipe import resolve as resolve_recipe  # noqa: F401
+    from protocols.datasets.info import DatasetInfo as DatasetInfo
+    from protocols.datasets.info import KnownRelease as KnownRelease
+    from protocols.datasets.manifest import Row as Row
+    from protocols.errors import DataError as DataError
+    from protocols.images.store import Images as Images
+    from protocols.release.builder import Building as DatasetBuilder  # noqa: F401
+    from protocols.release.image_files import RawImage as SourceImage  # noqa: F401
+    from results.export import frame as frame
+    from results.record import Record as Record
+    from swanbench.notebooks import records as records
+    from swanbench.notebooks import results as results
+
+_HOMES = {
+    "Checkpoint": "methods.detector",
+    "DataError": "protocols.errors",
+    "DatasetBuilder": "protocols.release.builder:Building",
+    "DatasetInfo": "protocols.datasets.info",
+    "DeadlineReached": "methods.detector",
+    "Detector": "methods.detector",
+    "FitContext": "methods.detector",
+    "Images": "protocols.images.store",
+    "KnownRelease": "protocols.datasets.info",
+    "MethodError": "methods.errors",
+    "MethodInfo": "methods.registry.info",
+    "Record": "results.record",
+    "Row": "protocols.datasets.manifest",
+    "SourceImage": "protocols.release.image_files:RawImage",
+    "TrainData": "methods.detector",
+    "__version__": "benchmark",
+    "check_detector": "methods.checks",
+    "frame": "results.export",
+    "get_method": "methods.registry.installed:get",
+    "methods": "methods.registry.installed",
+    "records": "swanbench.notebooks",
+    "resolve_recipe": "methods.registry.recipe:resolve",
+    "results": "swanbench.notebooks",
+}
+__all__ = sorted(_HOMES)  # noqa: PLE0605 - one list of names is enough
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"swanbench has no {name!r}: it has {', '.join(_HOMES)}")
+    module, _, attribute = _HOMES[name].partition(":")
+    try:
+        return getattr(import_module(module), attribute or name)
+    except (ImportError, AttributeError) as error:
+        refuse_shadows(error)
+        raise
+
+
+def __dir__() -> list[str]:
+    return sorted(_HOMES)

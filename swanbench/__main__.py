@@ -1,0 +1,3 @@
+from swanbench.command_line import main
+
+main()
