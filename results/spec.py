@@ -6,10 +6,14 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta
 
+from protocols.coordinates import COORDINATE_FIELDS, Coordinates
 from protocols.values import ParamValue
 from results.key import digest
 
 _Seed = Annotated[int, Meta(ge=0, le=2**63 - 1)]
+
+_ALWAYS_HASHED = {"known_class", "normal_class", "shots", "gamma"}
+"""Coordinates that a series holds even where they are unset; others only where they are set, so that none moves."""
 
 EMPTY_LIST = hashlib.sha256().hexdigest()
 """The fingerprint of a list without images."""
@@ -58,7 +62,7 @@ class Evaluation(msgspec.Struct, frozen=True, kw_only=True):
     batch: Annotated[int, Meta(ge=1, le=2**53)]
 
 
-class SplitDefinition(msgspec.Struct, frozen=True, kw_only=True):
+class SplitDefinition(Coordinates, frozen=True, kw_only=True):
     """What defines a split but its seed: the part of a series that no list fingerprint tells.
 
     Under the rule cross_domain `dataset` is the target and `shots` are the labelled anomalies of `source_dataset`.
@@ -67,12 +71,7 @@ class SplitDefinition(msgspec.Struct, frozen=True, kw_only=True):
     dataset: str
     dataset_fingerprint: str
     rule: str
-    source_dataset: str | None = None
-    known_class: str | None = None
-    normal_class: str | None = None
-    shots: Annotated[int, Meta(ge=0, le=2**53)] | None = None
-    gamma: str | None = None
-    options: dict[str, ParamValue] = {}
+    options: dict[str, ParamValue] = msgspec.field(default_factory=dict)
 
 
 class RunSpec(msgspec.Struct, frozen=True, kw_only=True):
@@ -104,27 +103,23 @@ class RunSpec(msgspec.Struct, frozen=True, kw_only=True):
         fit = _seedless(self.fit)
         if self.source is not None:
             fit["source"] = _seedless(self.source)
-        split = msgspec.to_builtins(self.split)
-        if self.split.source_dataset is None:
-            del split["source_dataset"]
+        split = {
+            name: value
+            for name, value in msgspec.to_builtins(self.split).items()
+            if value is not None or name not in COORDINATE_FIELDS or name in _ALWAYS_HASHED
+        }
         return digest({"fit": fit, "evaluation": self.evaluation, "split": split})
 
     @property
     def name(self) -> str:
         """Readable name, such as `hard-elpv-mono-dra-10-s0-1a2b3c4d`."""
-        split = self.split
-        parts = [
-            split.rule,
-            *([split.source_dataset, "to"] if split.source_dataset else []),
-            split.dataset,
-            split.known_class,
-            split.normal_class,
-            self.method,
-            None if split.shots is None else str(split.shots),
-            split.gamma,
-        ]
+        texts = {name: text for name, text in self.split.coordinate_texts.items() if text}
+        source = texts.pop("source_dataset", None)
+        subset = [texts.pop(name) for name in list(texts) if COORDINATE_FIELDS[name].role == "subset"]
+        parts = [self.split.rule, *([source, "to"] if source else []), self.split.dataset, *subset]
+        parts += [self.method, *texts.values()]
         seeds = f"s{self.fit.seed}" if self.split_seed == self.fit.seed else f"s{self.fit.seed}.{self.split_seed}"
-        return "-".join([part for part in parts if part is not None] + [seeds, self.key[:8]])
+        return "-".join([*parts, seeds, self.key[:8]])
 
 
 def _seedless(fit: FitSpec) -> dict[str, Any]:

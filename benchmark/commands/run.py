@@ -10,6 +10,7 @@ from benchmark.execution.executor import engine_names
 from benchmark.terminal.options import (
     CommaList,
     accept_stale_option,
+    coordinate_options,
     each_once,
     note,
     parse_options,
@@ -47,11 +48,7 @@ class Duration(click.ParamType[float]):
 )
 @click.option("--method", "methods", type=CommaList(), help="Only these methods, or others than the suite's.")
 @click.option("--dataset", "datasets", type=CommaList(), help="Only these datasets, or others than the suite's.")
-@click.option("--known-class", "known_classes", type=CommaList(), help="Only these known classes.")
-@click.option("--normal-class", "normal_classes", type=CommaList(), help="Only these normal classes.")
-@click.option("--source-dataset", "source_datasets", type=CommaList(), help="Fine-tune only from these datasets.")
-@click.option("--shots", type=CommaList(int, least=1), help="Numbers of labelled anomalies.")
-@click.option("--gamma", "gammas", type=CommaList(), help="Shares of labelled anomalies, such as 0.00,0.05.")
+@coordinate_options(several=True)
 @click.option("--seed", "seeds", type=CommaList(int), help="Seeds, each of a split and a training.")
 @click.option("--split-seed", type=int, help="One seed for the splits of all runs; --seed is then of trainings alone.")
 @click.option("--recipe", help="official, paper or quick (default: the suite's).")
@@ -79,8 +76,9 @@ def command(**options: Any) -> int:
     from benchmark.paths import folders
     from benchmark.planning import suite
     from benchmark.planning.plan import plan
-    from benchmark.planning.types import Request
+    from benchmark.planning.types import RunRequest
     from benchmark.views import plan_summary
+    from protocols.coordinates import COORDINATE_FIELDS
     from results.store import Store
 
     _check_engine(options)
@@ -90,18 +88,14 @@ def command(**options: Any) -> int:
     selection = suite.Selection(
         methods=options["methods"],
         datasets=options["datasets"],
-        known_classes=options["known_classes"],
-        normal_classes=options["normal_classes"],
-        source_datasets=options["source_datasets"],
-        shots=options["shots"],
-        gammas=options["gammas"],
         seeds=options["seeds"],
+        coordinates={name: options[name] for name in COORDINATE_FIELDS if options[name]},
     )
     chosen = _layouts([part for part, _ in suite.parts(asked, selection)])
     planned = plan(
         asked,
         selection,
-        Request(
+        RunRequest(
             recipe=options["recipe"],
             sets=_assignments(options["sets"]),
             split_options=parse_options(options["options"], deduplicate=options["deduplicate"]),

@@ -8,6 +8,7 @@ import click
 from benchmark.errors import BenchError
 from benchmark.terminal.options import (
     FilePath,
+    coordinate_options,
     echo_json,
     json_option,
     note,
@@ -21,6 +22,7 @@ from protocols.text import plural
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from protocols.coordinates import CoordinateValue
     from protocols.datasets.manifest import Dataset
     from protocols.splits.split import Split
 
@@ -43,12 +45,7 @@ def split_options(*, required: bool) -> Callable[[Callable[..., Any]], Callable[
             required=required,
             help="The rule: general, hard, one_class, labelled_share or cross_domain.",
         ),
-        click.option("--known-class", help="The class seen in training (hard)."),
-        click.option("--normal-class", help="The class that is normal (one_class, labelled_share)."),
-        click.option(
-            "--shots", type=click.IntRange(min=1), help=f"Labelled anomalies, where the rule has them ({SHOTS})."
-        ),
-        click.option("--gamma", metavar="SHARE", help="Share of labelled anomalies, such as 0.05 (labelled_share)."),
+        coordinate_options(several=False),
         click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True),
         click.option("--split", "options", multiple=True, metavar="OPTION=VALUE", help="A split option; repeatable."),
         click.option("--deduplicate", is_flag=True, help="Short for --split deduplicate=true."),
@@ -167,38 +164,27 @@ def _drawn(
     dataset: "Dataset",
     *,
     rule: str,
-    known_class: str | None,
-    normal_class: str | None,
-    shots: int | None,
-    gamma: str | None,
     seed: int,
     options: tuple[str, ...],
     deduplicate: bool,
+    **coordinates: "CoordinateValue",
 ) -> "Split":
     from protocols.splits import rules
     from protocols.splits.split import draw
 
-    return draw(
-        dataset,
-        rule,
-        split_seed=seed,
-        known_class=known_class,
-        normal_class=normal_class,
-        shots=SHOTS if shots is None and "shots" in rules.get(rule).COORDINATES else shots,
-        gamma=gamma,
-        options=parse_options(options, deduplicate=deduplicate),
-    )
+    if coordinates["shots"] is None and "shots" in rules.get(rule).COORDINATES:
+        coordinates["shots"] = SHOTS
+    chosen = parse_options(options, deduplicate=deduplicate)
+    return draw(dataset, rule, split_seed=seed, options=chosen, **coordinates)
 
 
 def _definition(split: "Split") -> dict[str, Any]:
-    """What a split was drawn by; `normal_class` and `gamma` only where the rule has them."""
-    own = {"normal_class": split.normal_class, "gamma": split.gamma}
+    """The definition of a split; coordinates but the known class and the shots only where the rule has them."""
+    always = ("known_class", "shots")
     return {
         "dataset": split.dataset,
         "protocol": split.rule,
-        "known_class": split.known_class,
-        **{name: value for name, value in own.items() if value is not None},
-        "shots": split.shots,
+        **{name: value for name, value in split.coordinates.items() if value is not None or name in always},
         "seed": split.split_seed,
         "options": dict(split.options),
         "dataset_fingerprint": split.dataset_fingerprint,

@@ -80,11 +80,18 @@ class Resources:
         return found
 
     def split(
-        self, rule: str, dataset: Dataset, seed: int, coordinates: Mapping[str, Any], options: Mapping[str, Any]
+        self,
+        rule: str,
+        dataset: Dataset,
+        seed: int,
+        coordinates: Mapping[str, Any],
+        options: Mapping[str, Any],
+        *,
+        is_labelled: bool,
     ) -> Split:
         """The split of a rule, given those of the coordinates that it has; raises what `draw` raises."""
         own = {name: coordinates.get(name) for name in rules.get(rule).COORDINATES}
-        key = (rule, dataset.name, seed, tuple(own.items()), tuple(sorted(options.items())))
+        key = (rule, dataset.name, seed, is_labelled, tuple(own.items()), tuple(sorted(options.items())))
         if key not in self._drawn:
-            self._drawn[key] = draw(dataset, rule, split_seed=seed, options=options, **own)
+            self._drawn[key] = draw(dataset, rule, split_seed=seed, options=options, is_labelled=is_labelled, **own)
         return self._drawn[key]

@@ -7,7 +7,7 @@ from benchmark.paths import Folders
 from benchmark.planning.inputs import Resources
 from benchmark.planning.planner import Planner
 from benchmark.planning.suite import Selection, Suite, expand, parts
-from benchmark.planning.types import Plan, PlannedRun, Request
+from benchmark.planning.types import Plan, PlannedRun, RunRequest
 from methods.registry import installed
 from methods.registry.params import RECIPES
 from protocols.errors import DataError
@@ -20,7 +20,7 @@ from results.store import Store
 def plan(
     suite: Suite,
     selection: Selection,
-    request: Request,
+    request: RunRequest,
     *,
     folders: Folders,
     store: Store,
@@ -48,7 +48,7 @@ def plan(
     return Plan(suite=suite, recipe=recipe, runs=tuple(runs))
 
 
-def _check_sets(request: Request, methods: Collection[str]) -> None:
+def _check_sets(request: RunRequest, methods: Collection[str]) -> None:
     """Refuse to set parameters of a method that is none of those to be run; raises BenchError, MethodError."""
     for name in request.sets:
         if name not in methods:
@@ -56,7 +56,7 @@ def _check_sets(request: Request, methods: Collection[str]) -> None:
             raise BenchError(f"--set {name}...: no run of {name} is asked for: leave it out, or add it to --method")
 
 
-def _check_split_options(request: Request, rules_asked: Sequence[str]) -> None:
+def _check_split_options(request: RunRequest, rules_asked: Sequence[str]) -> None:
     """Refuse split options that none of the rules has, or in other values; raises DataError."""
     refused: list[DataError] = []
     for rule in rules_asked:

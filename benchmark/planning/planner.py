@@ -2,15 +2,17 @@
 
 import functools
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, replace
+from dataclasses import replace
 from typing import Any
+
+from msgspec import structs
 
 from benchmark.errors import BenchError
 from benchmark.planning import comparability, pools
 from benchmark.planning.fit_params import fit_params
 from benchmark.planning.inputs import Resources
-from benchmark.planning.suite import CROSS_DOMAIN, NO_ANOMALIES, Selection, Suite, Wanted
-from benchmark.planning.types import PlannedFit, PlannedRun, Request, State
+from benchmark.planning.suite import Selection, Suite, Wanted
+from benchmark.planning.types import PlannedFit, PlannedRun, RunRequest, State
 from methods import devices
 from methods.backbones.find import WrongWeightsError
 from methods.errors import MethodError
@@ -25,6 +27,7 @@ from protocols.datasets import registry as datasets
 from protocols.datasets.manifest import Dataset
 from protocols.datasets.naming import base_id
 from protocols.errors import DataError
+from protocols.splits import rules
 from protocols.splits.draw.ranking import list_fingerprint
 from protocols.splits.draw.steps import TEN
 from protocols.splits.split import Split
@@ -53,7 +56,7 @@ class Planner:
         self,
         suite: Suite,
         recipe: str,
-        request: Request,
+        request: RunRequest,
         resources: Resources,
         store: Store,
     ) -> None:
@@ -75,17 +78,17 @@ class Planner:
         for name in [*(selection.methods or ()), *self.request.sets]:
             if name not in known_methods:
                 installed.get(name)
-        for name in [*(selection.datasets or ()), *(selection.source_datasets or ())]:
+        for name in [*(selection.datasets or ()), *selection.coordinates.get("source_dataset", ())]:
             if base_id(name) not in self.infos and data_folder.state(self.resources.data, name) == "absent":
                 data_folder.known(name, self.resources.data)
         for method, values in self.request.sets.items():
             if method not in self.methods:
                 raise BenchError(f"--set {method}...: {_no_detector(method)}, so it has no parameters")
             resolve(self.methods[method], self.recipe, "", values)
-        if selection.gammas:
+        if selection.coordinates.get("gamma"):
             from protocols.splits.rules.labelled_share import share
 
-            for gamma in selection.gammas:
+            for gamma in selection.coordinates["gamma"]:
                 share(gamma)
 
     def without_anomalies(self) -> set[str]:
@@ -118,7 +121,7 @@ class Planner:
         info = self.methods.get(wanted.method)
         if info is None:
             raise BlockedError(_no_detector(wanted.method))
-        rule, named = self._own_rule(info, wanted)
+        rule, named = rules.kept_as(self.suite.rule, wanted, info.rules)
         if rule not in info.rules:
             raise BlockedError(f"{info.title} does not run under the rule '{rule}'")
         split = self._split(rule, info, named)
@@ -126,7 +129,7 @@ class Planner:
         if named.source_dataset is None:
             fit = self._fit(info, split, named.seed, anomalies=info.anomalies)
         else:
-            origin = replace(named, dataset=named.source_dataset, source_dataset=None)
+            origin = structs.replace(named, dataset=named.source_dataset, source_dataset=None)
             source = self._fit(info, self._split("general", info, origin), named.seed, anomalies=True)
             fit = self._fit(info, split, named.seed, anomalies=False, source=source)
         params = self._resolved(info.id, split.dataset).params
@@ -141,12 +144,8 @@ class Planner:
                 dataset=named.dataset,
                 dataset_fingerprint=split.dataset_fingerprint,
                 rule=rule,
-                source_dataset=named.source_dataset,
-                known_class=named.known_class,
-                normal_class=named.normal_class,
-                shots=named.shots,
-                gamma=named.gamma,
                 options=dict(split.options),
+                **named.coordinates,
             ),
             split_seed=self._split_seed(named),
             source=source.spec if source else None,
@@ -171,28 +170,23 @@ class Planner:
         is_stale = run.is_of_other_code and info.is_plug_in and not self.request.accept_stale_code
         return "stale" if is_stale else "cached"
 
-    def _own_rule(self, info: MethodInfo, wanted: Wanted) -> tuple[str, Wanted]:
-        """The rule under which a run is kept, where two rules ask for the very same fit and test list.
-
-        A method without anomalies beside a cross-domain one is trained on the target: that is its general run. One
-        class is the labelled share 0.00 of a method that knows shares.
-        """
-        if self.suite.rule == CROSS_DOMAIN and wanted.source_dataset is None:
-            return "general", wanted
-        if self.suite.rule == "one_class" and "labelled_share" in info.rules:
-            return "labelled_share", replace(wanted, gamma=NO_ANOMALIES)
-        return self.suite.rule, wanted
-
     def _split(self, rule: str, info: MethodInfo, wanted: Wanted) -> Split:
         own = {**self.suite.options, **info.split(self.recipe)}
         # A method without anomalies is scored on the test set of the ten-shot split (design section 6).
-        coordinates = asdict(wanted) | {"shots": TEN if wanted.shots is None else wanted.shots}
+        coordinates = wanted.coordinates | {"shots": TEN if wanted.shots is None else wanted.shots}
         dataset = self.resources.dataset(wanted.dataset)
-        drawn = functools.partial(self.resources.split, rule, dataset, self._split_seed(wanted), coordinates)
+        drawn = functools.partial(
+            self.resources.split,
+            rule,
+            dataset,
+            self._split_seed(wanted),
+            coordinates,
+            is_labelled=wanted.shots is not None,
+        )
         try:
-            return drawn(own | dict(self.request.split_options))
+            return drawn(options=own | dict(self.request.split_options))
         except DataError as error:
-            drawn(own)  # where this fails too, the data lack something
+            drawn(options=own)  # where this fails too, the data lack something
             raise RefusedError(str(error)) from error
 
     def _split_seed(self, wanted: Wanted) -> int:

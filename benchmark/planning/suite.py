@@ -1,16 +1,18 @@
 """Suites: named sets of runs, one TOML file each, and what the command line selects of them."""
 
+import itertools
 import tomllib
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from importlib.resources import files
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from benchmark.errors import BenchError
 from protocols import plugins
+from protocols.coordinates import COORDINATE_FIELDS, Coordinates
 from protocols.errors import DataError
 from protocols.plugins import PluginError
 from protocols.splits import rules
@@ -20,19 +22,15 @@ from protocols.values import ParamValue
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
 
-Subset = Literal["known_class", "normal_class", "source_dataset"]
-
 ENTRY_POINTS = "swanbench.suites"
-CROSS_DOMAIN = "cross_domain"
-NO_ANOMALIES = "0.00"
-"""The gamma of a method that is given no labelled anomalies."""
 
 
 class Suite(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Datasets, methods, seeds, and what else the rule has: numbers of shots, or shares (gammas).
+    """Datasets, methods, seeds, and the label budgets that the rule has, such as numbers of shots or shares.
 
     `datasets` maps each to what the rule splits it by: known classes (hard), normal classes (one_class,
-    labelled_share), source datasets (cross_domain), or nothing. `leave_out` names runs that are none of the suite's by
+    labelled_share), source datasets (cross_domain), or nothing. `labels` are the values of coordinates of that role,
+    which a file has under their plurals, `shots` or `gammas`. `leave_out` names runs that are none of the suite's by
     some of their coordinates. `table` or `figure` is what these runs fill of a paper, if any. `also` are suites that
     are planned after this one, where a table needs another rule too or two tables belong together.
     """
@@ -44,37 +42,34 @@ class Suite(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     methods: tuple[str, ...]
     seeds: tuple[int, ...]
     datasets: dict[str, tuple[str, ...]]
-    shots: tuple[int, ...] = ()
-    gammas: tuple[str, ...] = ()
+    labels: dict[str, tuple[str | int, ...]] = {}
     table: str | None = None
     figure: str | None = None
     also: tuple[str, ...] = ()
     without_anomalies: tuple[str, ...] = ()
-    leave_out: tuple[dict[Literal["method", "dataset", "gamma"], str], ...] = ()
+    leave_out: tuple[dict[str, str], ...] = ()
     options: dict[str, ParamValue] = {}
 
     @property
-    def subset(self) -> Subset | None:
+    def subset(self) -> str | None:
         """The coordinate that splits a dataset under this rule; None where it is taken whole."""
-        return subset_of(self.rule)
+        return rules.get(self.rule).SUBSET
 
 
 @dataclass(frozen=True)
 class Selection:
-    """What the command line asks of a suite; None leaves the suite's own choice."""
+    """Methods, datasets, seeds and values of coordinates that the command line asks of a suite.
+
+    None, or a coordinate that is missing, leaves the suite's own choice.
+    """
 
     methods: tuple[str, ...] | None = None
     datasets: tuple[str, ...] | None = None
-    known_classes: tuple[str, ...] | None = None
-    normal_classes: tuple[str, ...] | None = None
-    source_datasets: tuple[str, ...] | None = None
-    shots: tuple[int, ...] | None = None
-    gammas: tuple[str, ...] | None = None
     seeds: tuple[int, ...] | None = None
+    coordinates: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)
 
 
-@dataclass(frozen=True)
-class Wanted:
+class Wanted(Coordinates, frozen=True, kw_only=True):
     """One run as a person names it; what its rule does not have is None.
 
     `shots` is None too for a method that is given no anomalies; with a `source_dataset` they are the source's.
@@ -83,21 +78,6 @@ class Wanted:
     method: str
     dataset: str
     seed: int
-    known_class: str | None = None
-    normal_class: str | None = None
-    source_dataset: str | None = None
-    shots: int | None = None
-    gamma: str | None = None
-
-
-def subset_of(rule: str) -> Subset | None:
-    """The coordinate of a rule that splits a dataset: its classes, or the datasets that it is fine-tuned from."""
-    if rule == CROSS_DOMAIN:
-        return "source_dataset"
-    coordinates = rules.get(rule).COORDINATES
-    if "known_class" in coordinates:
-        return "known_class"
-    return "normal_class" if "normal_class" in coordinates else None
 
 
 def names() -> list[str]:
@@ -181,15 +161,18 @@ def expand(
             f"{foreign.replace('_', ' ')}, leave it out or take another suite"
         )
     subsets = _subsets(suite, selection, classes)
-    shots: tuple[int | None, ...] = (selection.shots or suite.shots) if "shots" in coordinates else (None,)
-    gammas: tuple[str | None, ...] = (selection.gammas or suite.gammas) if "gamma" in coordinates else (None,)
+    labels = {
+        name: selection.coordinates.get(name) or suite.labels[name]
+        for name in coordinates
+        if COORDINATE_FIELDS[name].role == "labels"
+    }
     wanted = [
         Wanted(method=method, dataset=dataset, seed=seed, **subset, **labelled)
         for dataset, values in subsets.items()
         for value in values
         for method in selection.methods or suite.methods
         for subset in [_subset(suite, value, is_alone=method in without_anomalies)]
-        for labelled in _labelled(shots, gammas, none=method in without_anomalies)
+        for labelled in _labelled(labels, none=method in without_anomalies)
         for seed in selection.seeds or suite.seeds
     ]
     return [run for run in dict.fromkeys(wanted) if not any(_matches(run, left_out) for left_out in suite.leave_out)]
@@ -202,12 +185,12 @@ def _subset(suite: Suite, value: str | None, *, is_alone: bool) -> dict[str, Any
     return {suite.subset: value}
 
 
-def _labelled(shots: Sequence[int | None], gammas: Sequence[str | None], *, none: bool) -> Iterator[dict[str, Any]]:
-    """How many anomalies are labelled, by number or share; `none` of them is a run of its own, whatever is selected."""
+def _labelled(labels: Mapping[str, tuple[str | int, ...]], *, none: bool) -> Iterator[dict[str, Any]]:
+    """Label budgets, every value of one coordinate with every one of another; with `none` one run without labels."""
     if none:
-        yield {} if gammas == (None,) else {"gamma": NO_ANOMALIES}
+        yield {name: COORDINATE_FIELDS[name].unlabelled for name in labels}
         return
-    yield from ({"shots": n, "gamma": gamma} for n in shots for gamma in gammas)
+    yield from (dict(zip(labels, values, strict=True)) for values in itertools.product(*labels.values()))
 
 
 def _subsets(
@@ -218,8 +201,8 @@ def _subsets(
     if suite.subset is None:
         return dict.fromkeys(datasets, (None,))
     if suite.subset == "source_dataset":
-        return {name: _sources(suite, name, selection.source_datasets) for name in datasets}
-    chosen = selection.known_classes if suite.subset == "known_class" else selection.normal_classes
+        return {name: _sources(suite, name, selection.coordinates.get(suite.subset)) for name in datasets}
+    chosen = selection.coordinates.get(suite.subset)
     known = {name: suite.datasets.get(name) or classes.get(name, ()) for name in datasets}
     if chosen and all(known.values()):
         every = {value for values in known.values() for value in values}
@@ -242,15 +225,8 @@ def _sources(suite: Suite, target: str, selected: tuple[str, ...] | None) -> tup
 
 def _foreign(suite: Suite, selection: Selection) -> str | None:
     """A coordinate that is selected and that the suite's rule does not have; None where there is none."""
-    filters = {
-        "known_class": selection.known_classes,
-        "normal_class": selection.normal_classes,
-        "source_dataset": selection.source_datasets,
-        "shots": selection.shots,
-        "gamma": selection.gammas,
-    }
     here = {*rules.get(suite.rule).COORDINATES, suite.subset}
-    return next((name for name, chosen in filters.items() if chosen and name not in here), None)
+    return next((name for name, chosen in selection.coordinates.items() if chosen and name not in here), None)
 
 
 def _matches(run: Wanted, coordinates: Mapping[Any, str]) -> bool:
@@ -259,7 +235,7 @@ def _matches(run: Wanted, coordinates: Mapping[Any, str]) -> bool:
 
 def _parse(text: str, origin: str) -> Suite:
     try:
-        suite = msgspec.convert(tomllib.loads(text), Suite)
+        suite = _read(tomllib.loads(text))
         coordinates = rules.get(suite.rule).COORDINATES
     except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise BenchError(f"{origin} is not valid TOML: {error}") from error
@@ -267,11 +243,26 @@ def _parse(text: str, origin: str) -> Suite:
         raise BenchError(f"{origin}: {error}; see the suites that come with swanbench for the form") from error
     except DataError as error:
         raise BenchError(f"{origin}: {error}") from error
-    for name, values in (("shots", suite.shots), ("gamma", suite.gammas)):
-        if (name in coordinates) != bool(values):
-            key = "gammas" if name == "gamma" else name
-            raise BenchError(f"{origin}: the rule '{suite.rule}' {'has no' if values else 'needs'} {key}")
+    for name, coordinate in COORDINATE_FIELDS.items():
+        values = suite.labels.get(name)
+        if coordinate.role == "labels" and (name in coordinates) != bool(values):
+            raise BenchError(f"{origin}: the rule '{suite.rule}' {'has no' if values else 'needs'} {coordinate.plural}")
     return suite
+
+
+def _read(tables: dict[str, Any]) -> Suite:
+    """A suite of a file, whose label budgets stand under the plural of their coordinate."""
+    if "labels" in tables:
+        raise msgspec.ValidationError("Object contains unknown field `labels`")
+    labels = {}
+    for name, coordinate in COORDINATE_FIELDS.items():
+        if coordinate.role == "labels" and coordinate.plural in tables:
+            form = tuple[int, ...] if coordinate.kind is int else tuple[str, ...]
+            try:
+                labels[name] = msgspec.convert(tables.pop(coordinate.plural), form)
+            except msgspec.ValidationError as error:
+                raise msgspec.ValidationError(str(error).replace("$", f"$.{coordinate.plural}")) from error
+    return msgspec.convert(tables | {"labels": labels}, Suite)
 
 
 def _built_in() -> Any:

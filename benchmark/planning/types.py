@@ -19,7 +19,7 @@ State = Literal["cached", "missing", "failed", "blocked", "stale"]
 
 
 @dataclass(frozen=True)
-class Request:
+class RunRequest:
     """How the runs of a plan are to be made; None leaves the suite's or the machine's own choice.
 
     `split_seed` draws the splits of all runs; None: each run's seed draws its own.

@@ -158,3 +158,30 @@ def write_output(path: "Path", made: str | bytes) -> None:
         cause = error.__cause__ if isinstance(error.__cause__, OSError) else error
         reason = cause.strerror if isinstance(cause, OSError) else None
         raise BenchError(f"--output {path}: {reason or cause}; choose another file") from error
+
+
+def coordinate_options(*, several: bool) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """An option for each coordinate of a split: one value, or several that select runs of a suite."""
+    from protocols.coordinates import COORDINATE_FIELDS
+
+    options = [
+        click.option(
+            f"--{name.replace('_', '-')}",
+            name,
+            type=CommaList(field.kind, least=1) if several else _of_one(field.kind),
+            help=field.several if several else field.meaning,
+        )
+        for name, field in COORDINATE_FIELDS.items()
+        if several or name != "source_dataset"
+    ]
+
+    def decorated(function: Callable[..., Any]) -> Callable[..., Any]:
+        for option in reversed(options):
+            function = option(function)
+        return function
+
+    return decorated
+
+
+def _of_one(kind: type) -> click.ParamType[Any]:
+    return click.IntRange(min=1) if kind is int else click.STRING

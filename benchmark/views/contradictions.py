@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator, Mapping
 
-from benchmark.planning.suite import CROSS_DOMAIN, NO_ANOMALIES
 from methods.registry.info import MethodInfo
+from protocols.coordinates import COORDINATE_FIELDS
 from protocols.datasets.info import DatasetInfo
 from protocols.datasets.naming import base_id
 from protocols.errors import DataError
@@ -43,7 +43,8 @@ def _of_labels(record: Record) -> Iterator[str]:
     split, given = spec.split, spec.fit.train_anomaly != EMPTY_LIST
     if (split.source_dataset is None) != (spec.source is None):
         yield "says one source dataset and its key holds another, or none"
-    if given and split.shots is None and split.gamma in {None, NO_ANOMALIES}:
+    labels = {name: field for name, field in COORDINATE_FIELDS.items() if field.role == "labels"}
+    if given and all(getattr(split, name) in {None, field.unlabelled} for name, field in labels.items()):
         yield "says no labelled anomalies, but its key holds a list of them"
     if not given and split.shots and split.source_dataset is None:
         yield f"says {split.shots} labelled anomalies, but its key holds an empty list of them"
@@ -60,7 +61,7 @@ def _of_split(record: Record) -> Iterator[str]:
     except DataError as error:
         yield f"has a split that cannot be ({error})"
         return
-    if split.source_dataset is not None and split.rule != CROSS_DOMAIN:
+    if split.source_dataset is not None and rule.SUBSET != "source_dataset":
         yield f"has a source dataset under the rule {split.rule}"
     for name in ("known_class", "normal_class"):
         needed = name in rule.COORDINATES

@@ -157,10 +157,10 @@ def _shortened(group: tuple[str, ...]) -> str:
 def _normals(dataset: "Dataset") -> tuple[int, int]:
     """Training and test normals after the seedless draw; all count as test where they are too few to be drawn."""
     from protocols.splits.draw.options import Options
-    from protocols.splits.draw.steps import Request, normals
+    from protocols.splits.draw.steps import DrawRequest, normals
 
     try:
-        train, test = normals(Request(dataset, split_seed=0, options=Options()))
+        train, test = normals(DrawRequest(dataset=dataset, split_seed=0, options=Options()))
     except DataError:
         train = tuple(row.id for row in dataset.rows if row.label == NORMAL and row.split == "train")
         return len(train), sum(row.label == NORMAL for row in dataset.rows) - len(train)

@@ -10,8 +10,10 @@ import re
 import secrets
 import shutil
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+
+from msgspec import structs
 
 from protocols.datasets.manifest import Dataset, Row
 from protocols.errors import DataError
@@ -151,7 +153,7 @@ def _csv(listed: Sequence[Entry], files: Sequence[str] | None = None) -> str:
 
 def _definition(split: Split) -> str:
     lists = set(split.fingerprints)
-    stated = {field.name: getattr(split, field.name) for field in fields(split) if field.name not in lists}
+    stated = {name: value for name, value in structs.asdict(split).items() if name not in {*lists, "source_dataset"}}
     stated |= {"options": dict(split.options), "fingerprint": split.fingerprint}
     return json.dumps(stated, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
 

@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from functools import partial
 from importlib.resources import files
+from typing import Any
 
 from protocols.datasets import registry
 from protocols.datasets.manifest import Dataset
@@ -18,7 +19,7 @@ from protocols.datasets.naming import NORMAL
 from protocols.errors import DataError
 from protocols.splits.draw.options import Options
 from protocols.splits.draw.ranking import list_fingerprint
-from protocols.splits.draw.steps import Request, normals
+from protocols.splits.draw.steps import DrawRequest, normals
 from protocols.splits.split import draw
 
 _FILE = "fingerprints.json"
@@ -111,27 +112,9 @@ def _splits(dataset: Dataset) -> dict[str, Callable[[], str]]:
     return found
 
 
-def _drawn(
-    dataset: Dataset,
-    rule: str,
-    seed: int,
-    *,
-    known_class: str | None = None,
-    normal_class: str | None = None,
-    shots: int | None = None,
-    gamma: str | None = None,
-) -> str:
-    split = draw(
-        dataset,
-        rule,
-        split_seed=seed,
-        known_class=known_class,
-        normal_class=normal_class,
-        shots=shots,
-        gamma=gamma,
-    )
-    return split.fingerprint
+def _drawn(dataset: Dataset, rule: str, seed: int, **coordinates: Any) -> str:
+    return draw(dataset, rule, split_seed=seed, **coordinates).fingerprint
 
 
 def _drawn_normals(dataset: Dataset, place: int) -> str:
-    return list_fingerprint(normals(Request(dataset, 0, Options()))[place])
+    return list_fingerprint(normals(DrawRequest(dataset=dataset, split_seed=0, options=Options()))[place])

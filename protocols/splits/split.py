@@ -3,22 +3,22 @@
 import functools
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from typing import Any
 
+from protocols.coordinates import COORDINATE_FIELDS, Coordinates, CoordinateValue
 from protocols.datasets import registry
 from protocols.datasets.manifest import Dataset
 from protocols.errors import DataError
 from protocols.splits import rules
 from protocols.splits.draw.options import Options, OptionValue, parse
 from protocols.splits.draw.ranking import list_fingerprint
-from protocols.splits.draw.steps import Ids, Lists, Request
+from protocols.splits.draw.steps import DrawRequest, Ids, Lists
 from protocols.text import near_miss
 
 _LISTS = ("train_normal", "train_anomaly", "test_normal", "test_anomaly")
 
 
-@dataclass(frozen=True)
-class Split:
+class Split(Coordinates, frozen=True, kw_only=True, dict=True):
     """Four lists of ids and what they were drawn by. `options` holds only what differs from the default.
 
     Drawn anomalies keep rank order, the other lists are sorted by id.
@@ -28,10 +28,6 @@ class Split:
     dataset_fingerprint: str
     rule: str
     options: Mapping[str, OptionValue]
-    known_class: str | None
-    normal_class: str | None
-    shots: int | None
-    gamma: str | None
     split_seed: int
     train_normal: Ids
     train_anomaly: Ids
@@ -59,13 +55,13 @@ def draw(
     rule: str,
     *,
     split_seed: int,
-    known_class: str | None = None,
-    normal_class: str | None = None,
-    shots: int | None = None,
-    gamma: str | None = None,
     options: Mapping[str, object] | None = None,
+    is_labelled: bool = True,
+    **coordinates: CoordinateValue,
 ) -> Split:
-    """Draw the split of a rule at its coordinates.
+    """Draw the split of a rule at its coordinates, such as `known_class="mono", shots=10`.
+
+    is_labelled: False for a method that is given no labelled anomalies.
 
     Raises:
         DataError: an unknown rule, coordinate, class or option, or a split that leaves a list empty.
@@ -73,14 +69,14 @@ def draw(
     if not isinstance(split_seed, int) or isinstance(split_seed, bool) or split_seed < 0:
         raise DataError(f"the split seed cannot be '{split_seed}': give a whole number from 0")
     module = rules.get(rule)
-    coordinates = {"known_class": known_class, "normal_class": normal_class, "shots": shots, "gamma": gamma}
-    for name, value in coordinates.items():
-        if (value is not None) != (name in module.COORDINATES):
-            problem = "takes no" if value is not None else "needs a value for"
+    for name in (*COORDINATE_FIELDS, *coordinates):
+        if (coordinates.get(name) is not None) != (name in module.COORDINATES):
+            problem = "needs a value for" if name in module.COORDINATES else "takes no"
             raise DataError(f"the rule {rule} {problem} {name}: its coordinates are {', '.join(module.COORDINATES)}")
     defaults = Options(leak_guard=registry.leak_guard(dataset.name))
     chosen = parse(options or {}, module.OPTIONS, rule, defaults)
-    request = Request(dataset, split_seed, chosen, known_class, normal_class, shots, gamma)
+    given: dict[str, Any] = {name: coordinates[name] for name in module.COORDINATES}
+    request = DrawRequest(dataset=dataset, split_seed=split_seed, options=chosen, is_labelled=is_labelled, **given)
     lists = module.lists(request)
     _refuse_empty(dataset, rule, lists)
     return Split(
@@ -88,11 +84,8 @@ def draw(
         dataset_fingerprint=dataset.fingerprint,
         rule=rule,
         options=chosen.without(defaults),
-        known_class=known_class,
-        normal_class=normal_class,
-        shots=shots,
-        gamma=gamma,
         split_seed=split_seed,
+        **given,
         train_normal=lists.train_normal,
         train_anomaly=lists.train_anomaly,
         test_normal=lists.test_normal,
@@ -112,16 +105,7 @@ def validate(split: Split, dataset: Dataset) -> None:
             f"the split was drawn from {split.dataset} {split.dataset_fingerprint[:12]}, this data is {dataset.name} "
             f"{dataset.fingerprint[:12]}: prepare the same release, or draw the split again"
         )
-    drawn = draw(
-        dataset,
-        split.rule,
-        split_seed=split.split_seed,
-        known_class=split.known_class,
-        normal_class=split.normal_class,
-        shots=split.shots,
-        gamma=split.gamma,
-        options=split.options,
-    )
+    drawn = draw(dataset, split.rule, split_seed=split.split_seed, options=split.options, **split.coordinates)
     differing = [name for name in _LISTS if getattr(split, name) != getattr(drawn, name)]
     if differing or _n_images(split) != sum(len(getattr(split, name)) for name in _LISTS):
         _refuse_shared_and_unknown(split, dataset)

@@ -10,12 +10,13 @@ import numpy as np
 import pytest
 import running
 from PIL import Image
+from selecting import KEYWORDS, select
 
 from benchmark.cli import status
 from benchmark.paths import Folders
 from benchmark.planning import plan as planning
-from benchmark.planning.suite import Selection, load
-from benchmark.planning.types import Request
+from benchmark.planning.suite import load
+from benchmark.planning.types import RunRequest
 from methods.registry import installed
 from protocols.catalogue.data_folder import adopt
 from protocols.datasets.manifest import Row, build, write
@@ -293,8 +294,8 @@ class Drifting:
         return path
 
     def plan(self, suite, recipe="official", notify=None, weights=("random",), **request):
-        """Plan a suite, with keywords of `Selection` and `Request`."""
-        asked = {name: request.pop(name) for name in list(request) if name in Selection.__dataclass_fields__}
+        """Plan a suite, with keywords of `select` and `RunRequest`."""
+        asked = {name: request.pop(name) for name in list(request) if name in KEYWORDS}
         folders = Folders(
             data=self.data,
             cache=self.house.root / "cache",
@@ -304,8 +305,8 @@ class Drifting:
         )
         return planning.plan(
             load(str(suite)),
-            Selection(**asked),
-            Request(recipe=recipe, weights=weights, **request),
+            select(**asked),
+            RunRequest(recipe=recipe, weights=weights, **request),
             folders=folders,
             store=self.store,
             notify=notify,

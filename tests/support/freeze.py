@@ -20,7 +20,7 @@ from benchmark.cli import bench
 from benchmark.paths import folders
 from benchmark.planning.plan import plan
 from benchmark.planning.suite import Selection, load, names
-from benchmark.planning.types import Request
+from benchmark.planning.types import RunRequest
 from methods.registry import installed
 from protocols.datasets import manifest
 from protocols.datasets import registry as datasets
@@ -118,7 +118,7 @@ def row(name: str, label: str, split: str, number: int) -> Row:
 
 def planned(suite: str, precision: str) -> list[str]:
     """One line a run of `suite`: its state, keys, series and the fingerprints of its split."""
-    request = Request(precision=precision, weights=("random",), recipe="quick")
+    request = RunRequest(precision=precision, weights=("random",), recipe="quick")
     places = folders(None)
     store = Store(places.results)
     whole = plan(load(suite), Selection(), request, folders=places, store=store)

@@ -7,8 +7,7 @@ import numpy as np
 import torch
 from sklearn.covariance import LedoitWolf
 
-from methods.detector import FitContext, TrainData
-from protocols.images.store import Images
+from swanbench import FitContext, Images, TrainData
 
 
 def statistics(images: Images, cells: int) -> np.ndarray:

@@ -6,7 +6,7 @@ from itertools import islice
 from protocols.datasets.naming import NORMAL
 from protocols.errors import DataError
 from protocols.splits.draw.ranking import ranked
-from protocols.splits.draw.steps import Ids, Request
+from protocols.splits.draw.steps import DrawRequest, Ids
 from protocols.text import near_miss
 
 # In the order of the fields of Sides; what has a name must not be empty.
@@ -28,7 +28,7 @@ class Sides:
     test_other: Ids
 
 
-def sides(request: Request) -> Sides:
+def sides(request: DrawRequest) -> Sides:
     """The release's halves, each divided by `normal_class` and the option `normal_side`.
 
     Raises:
@@ -42,7 +42,7 @@ def sides(request: Request) -> Sides:
     return known[key]
 
 
-def first_others(request: Request, count: int) -> Ids:
+def first_others(request: DrawRequest, count: int) -> Ids:
     """The first `count` training images of the other side by rank, first drawn first.
 
     All training images are ranked once a seed, whichever class is normal: neither class nor count enters the rank.
@@ -60,13 +60,13 @@ def first_others(request: Request, count: int) -> Ids:
     return tuple(islice(filter(known[others].__contains__, known[order]), count))
 
 
-def _form(request: Request) -> tuple[str, str, str]:
+def _form(request: DrawRequest) -> tuple[str, str, str]:
     """What the sides depend on beside the rows."""
     options = request.options
     return str(request.normal_class), options.normal_side, str(options.deduplicate)
 
 
-def _sides(request: Request) -> Sides:
+def _sides(request: DrawRequest) -> Sides:
     _check(request)
     inverted = request.options.normal_side == "leave_one_out"
     parts: dict[tuple[str, bool], list[str]] = {key: [] for key in _PARTS}
@@ -81,7 +81,7 @@ def _sides(request: Request) -> Sides:
     return Sides(*(tuple(parts[key]) for key in _PARTS))
 
 
-def _check(request: Request) -> None:
+def _check(request: DrawRequest) -> None:
     dataset, name = request.dataset, request.dataset.name
     known = dataset.remembered
     if ("halves",) not in known:

@@ -1,8 +1,10 @@
 """Steps that the rules share: from a request for a split to lists of ids."""
 
+import functools
 import math
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
+from protocols.coordinates import Coordinates
 from protocols.datasets import registry
 from protocols.datasets.manifest import Dataset, Row
 from protocols.datasets.naming import NORMAL
@@ -25,32 +27,28 @@ class Lists:
     test_anomaly: Ids
 
 
-@dataclass(frozen=True)
-class Request:
-    """What a rule is asked: a dataset, the coordinates that the rule names, and the options.
+class DrawRequest(Coordinates, frozen=True, kw_only=True, dict=True):
+    """A dataset, a seed, the options of a split and the coordinates that its rule has: all that a rule draws by.
 
-    `rows` are the dataset's rows that may be drawn: all, or after `deduplicate` the first of equal content.
+    is_labelled: False where the method is given no labelled anomalies, so that none has to leave the test set.
     """
 
     dataset: Dataset
     split_seed: int
     options: Options
-    known_class: str | None = None
-    normal_class: str | None = None
-    shots: int | None = None
-    gamma: str | None = None
-    rows: tuple[Row, ...] = field(init=False)
+    is_labelled: bool = True
 
-    def __post_init__(self) -> None:
-        rows = self.dataset.rows
-        object.__setattr__(self, "rows", _distinct(rows) if self.options.deduplicate else rows)
+    @functools.cached_property
+    def rows(self) -> tuple[Row, ...]:
+        """The dataset's rows that may be drawn: all, or after `deduplicate` the first of equal content."""
+        return _distinct(self.dataset.rows) if self.options.deduplicate else self.dataset.rows
 
     def first(self, purpose: str, ids: Ids, count: int) -> Ids:
         """The first `count` ids by rank with this request's split seed, first drawn first."""
         return tuple(first(self.dataset.name, purpose, str(self.split_seed), ids, count))
 
 
-def normals(request: Request) -> tuple[Ids, Ids]:
+def normals(request: DrawRequest) -> tuple[Ids, Ids]:
     """Training and test normals: the release's own split where it has one, else three to one by rank, seedless.
 
     Raises:
@@ -63,7 +61,7 @@ def normals(request: Request) -> tuple[Ids, Ids]:
     return known[key]
 
 
-def _normals(request: Request) -> tuple[Ids, Ids]:
+def _normals(request: DrawRequest) -> tuple[Ids, Ids]:
     name = request.dataset.name
     rows = [row for row in request.rows if row.label == NORMAL]
     if not rows:
@@ -89,20 +87,20 @@ def _normals(request: Request) -> tuple[Ids, Ids]:
     return train, test
 
 
-def shots(request: Request) -> int:
+def shots(request: DrawRequest) -> int:
     """The number of labelled anomalies asked for, at least one."""
     if not isinstance(request.shots, int) or isinstance(request.shots, bool) or request.shots < 1:
         raise DataError(f"shots cannot be '{request.shots}': give a whole number from 1, such as 1 or 10")
     return request.shots
 
 
-def n_leaving(request: Request) -> int:
+def n_leaving(request: DrawRequest) -> int:
     """How many drawn anomalies leave the test set: max(10, n) with n shots, or n under `one_shot_test` = `own`."""
     n = shots(request)
     return n if request.options.one_shot_test == "own" else max(TEN, n)
 
 
-def unleaked(request: Request, drawn: Ids, lists: Lists) -> Lists:
+def unleaked(request: DrawRequest, drawn: Ids, lists: Lists) -> Lists:
     """`lists` without the test images that have the content of one of the `drawn` anomalies, if `leak_guard` is on."""
     if not request.options.leak_guard:
         return lists
@@ -113,12 +111,12 @@ def unleaked(request: Request, drawn: Ids, lists: Lists) -> Lists:
     return replace(lists, test_normal=normal, test_anomaly=anomaly)
 
 
-def limit_train(request: Request, train_normal: Ids) -> Ids:
+def limit_train(request: DrawRequest, train_normal: Ids) -> Ids:
     """The first `limit_train` training normals by rank, in the order given (sorted by id)."""
     return _first(request, train_normal, request.options.limit_train)
 
 
-def limit_test(request: Request, lists: Lists) -> Lists:
+def limit_test(request: DrawRequest, lists: Lists) -> Lists:
     """`lists` with the first `limit_test` test images by rank, both test lists taken together."""
     if request.options.limit_test is None:
         return lists
@@ -128,7 +126,7 @@ def limit_test(request: Request, lists: Lists) -> Lists:
     return replace(lists, test_normal=normal, test_anomaly=anomaly)
 
 
-def _first(request: Request, ids: Ids, limit: int | None) -> Ids:
+def _first(request: DrawRequest, ids: Ids, limit: int | None) -> Ids:
     if limit is None or limit >= len(ids):
         return ids
     return divided(request.dataset.name, "limit", str(request.split_seed), ids, limit)[0]

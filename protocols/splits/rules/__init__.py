@@ -2,20 +2,28 @@
 
 import importlib
 import pkgutil
+from collections.abc import Callable, Collection
 from typing import Protocol, cast
 
+from protocols.coordinates import AnyCoordinates
 from protocols.errors import DataError
-from protocols.splits.draw.steps import Lists, Request
+from protocols.splits.draw.steps import DrawRequest, Lists
 from protocols.text import near_miss
 
 
 class Rule(Protocol):
-    """What a rule's module has: the coordinates it needs, the split options it knows, and the draw itself."""
+    """The module of a rule: the coordinates that it draws by, the split options that it knows, and the draw itself.
+
+    SUBSET is the coordinate that a suite lists for each dataset, None where a dataset is taken whole. A rule may also
+    have `kept_as(wanted, method_rules)`: rule and coordinates under which a run is kept, where another rule asks for
+    the very same fit and test list.
+    """
 
     COORDINATES: tuple[str, ...]
     OPTIONS: tuple[str, ...]
+    SUBSET: str | None
 
-    def lists(self, request: Request) -> Lists: ...
+    def lists(self, request: DrawRequest) -> Lists: ...
 
 
 def names() -> tuple[str, ...]:
@@ -32,3 +40,9 @@ def get(name: str) -> Rule:
     if name not in names():
         raise DataError(f"there is no rule '{name}': {near_miss(name, names())}")
     return cast("Rule", importlib.import_module(f"{__name__}.{name}"))
+
+
+def kept_as(name: str, wanted: AnyCoordinates, method_rules: Collection[str]) -> tuple[str, AnyCoordinates]:
+    """Rule and coordinates under which a run of the rule `name` is kept, by a method that knows `method_rules`."""
+    own: Callable[..., tuple[str, AnyCoordinates]] | None = getattr(get(name), "kept_as", None)
+    return (name, wanted) if own is None else own(wanted, method_rules)

@@ -5,6 +5,16 @@ ten-shot test set, whatever the source. The source has a general split of its ow
 fit, not of the split; the target's labelled anomalies leave the test set and are given to nobody.
 """
 
+from collections.abc import Collection
+
+from protocols.coordinates import AnyCoordinates
 from protocols.splits.rules.general import COORDINATES, OPTIONS, lists
 
-__all__ = ["COORDINATES", "OPTIONS", "lists"]
+__all__ = ["COORDINATES", "OPTIONS", "SUBSET", "kept_as", "lists"]
+
+SUBSET = "source_dataset"
+
+
+def kept_as(wanted: AnyCoordinates, method_rules: Collection[str]) -> tuple[str, AnyCoordinates]:  # noqa: ARG001 - the rules'
+    """A method without anomalies beside a cross-domain one is trained on the target: that is its general run."""
+    return "general" if wanted.source_dataset is None else "cross_domain", wanted

@@ -3,23 +3,29 @@
 from protocols.datasets.naming import NORMAL
 from protocols.errors import DataError
 from protocols.splits.draw import steps
-from protocols.splits.draw.steps import Lists, Request
+from protocols.splits.draw.steps import DrawRequest, Lists
 
 COORDINATES = ("shots",)
+SUBSET = None
 OPTIONS = ("normal_split", "deduplicate", "leak_guard", "contamination", "one_shot_test", "limit_train", "limit_test")
 
 
-def lists(request: Request) -> Lists:
+def lists(request: DrawRequest) -> Lists:
     """Draw the four lists.
 
     Under `contamination` the unlabelled anomalies are the next by rank after those that leave the test set anyway, so
     that one shot and ten shots keep one test set; they leave it too and join the training normals.
+
+    A method without labelled anomalies shares that test set; where the dataset has too few anomalies for it, each
+    is tested.
     """
     train_normal, test_normal = steps.normals(request)
     train_normal = steps.limit_train(request, train_normal)
     anomalies = tuple(row.id for row in request.rows if row.label != NORMAL)
     n_labelled, n_leaving = steps.shots(request), steps.n_leaving(request)
     n_extra = _n_extra(len(train_normal), request.options.contamination)
+    if not request.is_labelled and n_leaving + n_extra >= len(anomalies):
+        n_labelled, n_leaving = 0, 0
     n_gone = n_leaving + n_extra
     if n_gone >= len(anomalies):
         raise DataError(_too_few(request, len(anomalies), n_gone, n_extra))
@@ -38,7 +44,7 @@ def _n_extra(n_normal: int, share: float) -> int:
     return int(n_normal / (1 - share) * share)
 
 
-def _too_few(request: Request, n_anomalies: int, n_gone: int, n_extra: int) -> str:
+def _too_few(request: DrawRequest, n_anomalies: int, n_gone: int, n_extra: int) -> str:
     options = request.options
     if n_extra:
         step = "lower the contamination"

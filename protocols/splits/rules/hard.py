@@ -3,14 +3,15 @@
 from protocols.datasets.naming import NORMAL
 from protocols.errors import DataError
 from protocols.splits.draw import steps
-from protocols.splits.draw.steps import Lists, Request
+from protocols.splits.draw.steps import DrawRequest, Lists
 from protocols.text import near_miss
 
 COORDINATES = ("known_class", "shots")
+SUBSET = "known_class"
 OPTIONS = ("normal_split", "deduplicate", "leak_guard", "one_shot_test", "limit_train", "limit_test")
 
 
-def lists(request: Request) -> Lists:
+def lists(request: DrawRequest) -> Lists:
     """Draw the four lists. A class smaller than the shots gives all that it has."""
     dataset, known = request.dataset, request.known_class
     if known is None or known not in dataset.labels:

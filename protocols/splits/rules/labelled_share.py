@@ -8,15 +8,16 @@ from fractions import Fraction
 from protocols.errors import DataError
 from protocols.splits.draw import steps
 from protocols.splits.draw.class_sides import first_others, sides
-from protocols.splits.draw.steps import Lists, Request
+from protocols.splits.draw.steps import DrawRequest, Lists
 
 COORDINATES = ("normal_class", "gamma")
+SUBSET = "normal_class"
 OPTIONS = ("normal_side", "deduplicate", "leak_guard", "limit_train", "limit_test")
 
 _CANONICAL = re.compile(r"0\.[0-9]{2}([0-9]{0,7}[1-9])?")
 
 
-def lists(request: Request) -> Lists:
+def lists(request: DrawRequest) -> Lists:
     """The lists of one_class, and the first a training images of the other side by rank.
 
     Neither the class nor gamma enters the rank, so that a smaller share is a prefix of a larger one.

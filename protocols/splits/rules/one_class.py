@@ -1,14 +1,27 @@
 """One class: a class of a set is normal, and the release's whole test set is the test (CSI spec 1, AGAD spec 1.2)."""
 
+from collections.abc import Collection
+
+from msgspec import structs
+
+from protocols.coordinates import COORDINATE_FIELDS, AnyCoordinates
 from protocols.splits.draw import steps
 from protocols.splits.draw.class_sides import sides
-from protocols.splits.draw.steps import Lists, Request
+from protocols.splits.draw.steps import DrawRequest, Lists
 
 COORDINATES = ("normal_class",)
+SUBSET = "normal_class"
 OPTIONS = ("normal_side", "deduplicate", "limit_train", "limit_test")
 
 
-def lists(request: Request) -> Lists:
+def kept_as(wanted: AnyCoordinates, method_rules: Collection[str]) -> tuple[str, AnyCoordinates]:
+    """One class is the labelled share 0.00 of a method that knows shares."""
+    if "labelled_share" in method_rules:
+        return "labelled_share", structs.replace(wanted, gamma=COORDINATE_FIELDS["gamma"].unlabelled)
+    return "one_class", wanted
+
+
+def lists(request: DrawRequest) -> Lists:
     """Training images of the normal class, no labelled anomaly, every test image."""
     parts = sides(request)
     drawn = Lists(

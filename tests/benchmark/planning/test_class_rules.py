@@ -4,6 +4,7 @@ import time
 from importlib.util import find_spec
 
 import pytest
+from selecting import select
 
 from benchmark.errors import BenchError
 from benchmark.execution.worker import execute
@@ -92,7 +93,7 @@ def test_a_share_of_zero_is_one_run_whatever_shares_are_selected_for_a_method_wi
     suite = load("labelled_share")
     runs = expand(
         suite,
-        Selection(methods=("csi",), datasets=("cifar10",), gammas=("0.05", "0.10"), seeds=(0,)),
+        select(methods=("csi",), datasets=("cifar10",), gammas=("0.05", "0.10"), seeds=(0,)),
         without_anomalies={"csi"},
         classes={},
     )

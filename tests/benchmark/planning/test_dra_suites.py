@@ -6,6 +6,7 @@ from importlib.resources import files
 from types import SimpleNamespace
 
 import pytest
+from selecting import select
 from torch import nn
 
 from benchmark.commands.run import _layouts
@@ -32,7 +33,7 @@ SMALL = {
 def runs_of(name, **selection):
     return [
         (part.rule, run)
-        for part, own in parts(load(name), Selection(**selection))
+        for part, own in parts(load(name), select(**selection))
         for run in expand(part, own, without_anomalies=part.without_anomalies, classes={})
     ]
 

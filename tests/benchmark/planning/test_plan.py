@@ -3,6 +3,7 @@
 from importlib.util import find_spec
 
 import pytest
+from selecting import select
 
 from benchmark.paths import Folders
 from benchmark.planning import plan as planning
@@ -23,7 +24,7 @@ def plan(house):
             weights=None,
             hub=house.root / "torch",
         )
-        asked = planning.Request(recipe=recipe, weights=("random",), **request)
+        asked = planning.RunRequest(recipe=recipe, weights=("random",), **request)
         return planning.plan(
             load(str(suite)), selection or Selection(), asked, folders=folders, store=Store(house.results)
         )
@@ -54,7 +55,7 @@ def test_overrides_splits_and_sizes_are_deviations(plan):
 
 @pytest.mark.skipif(find_spec("elpv_dataset") is None, reason="the package elpv-dataset is not installed")
 def test_the_whole_release_of_elpv_deviates_in_nothing(plan):
-    planned = plan(suite="hard", selection=Selection(datasets=("elpv",), methods=("dra", "devnet")))
+    planned = plan(suite="hard", selection=select(datasets=("elpv",), methods=("dra", "devnet")))
     assert deviations(planned) == set()
     assert {run.spec.fit.size for run in planned.runs} == {224}
     assert {run.state for run in planned.runs} == {"missing"}
@@ -70,7 +71,7 @@ def test_evaluation_and_size_are_no_parameters_of_a_fit(plan):
 
 
 def test_seeds_differ_in_key_and_agree_in_series(plan):
-    planned = plan(selection=Selection(methods=("dra",), known_classes=("dot",), seeds=(0, 1)))
+    planned = plan(selection=select(methods=("dra",), known_classes=("dot",), seeds=(0, 1)))
     first, second = (run.spec for run in planned.runs)
     assert first.key != second.key
     assert first.series == second.series
@@ -90,7 +91,7 @@ def test_parameters_of_fine_tuning_are_given_to_fits_that_start_from_another_alo
 
 
 def test_several_seeds_may_be_trained_on_one_split(plan):
-    three = Selection(methods=("devnet",), seeds=(0, 1, 2))
+    three = select(methods=("devnet",), seeds=(0, 1, 2))
     fixed, own = plan(selection=three, split_seed=1).runs, plan(selection=three).runs
     assert {run.spec.split_seed for run in fixed} == {1}
     assert len({(run.wanted.known_class, run.split.fingerprints["train_anomaly"]) for run in fixed}) == len(fixed) / 3

@@ -4,14 +4,15 @@ import csv
 from importlib.resources import files
 
 import pytest
+from selecting import select
 
 from benchmark.errors import BenchError
-from benchmark.planning.suite import Selection, expand, load, names
+from benchmark.planning.suite import expand, load, names
 
 
 def wanted(name, **selection):
     suite = load(name)
-    return expand(suite, Selection(**selection), without_anomalies=suite.without_anomalies, classes={})
+    return expand(suite, select(**selection), without_anomalies=suite.without_anomalies, classes={})
 
 
 def published(table, skip=()):

@@ -3,6 +3,7 @@ import hashlib
 import pickle
 from collections.abc import Callable
 
+import msgspec
 import pytest
 
 from protocols.datasets.manifest import Dataset, build
@@ -294,13 +295,29 @@ def test_validate_accepts_what_was_drawn_and_refuses_what_was_not(make_dataset: 
     dataset = make_dataset(COUNTS)
     split = splits.draw(dataset, "hard", split_seed=0, known_class="cut", shots=10, options={"limit_test": 15})
     splits.validate(split, dataset)
-    leaking = dataclasses.replace(split, test_anomaly=(*split.test_anomaly, split.train_anomaly[0]))
+    leaking = msgspec.structs.replace(split, test_anomaly=(*split.test_anomaly, split.train_anomaly[0]))
     with pytest.raises(DataError, match="is in train_anomaly and again in test_anomaly"):
         splits.validate(leaking, dataset)
-    foreign = dataclasses.replace(split, test_anomaly=(*split.test_anomaly, "cut/999.png"))
+    foreign = msgspec.structs.replace(split, test_anomaly=(*split.test_anomaly, "cut/999.png"))
     with pytest.raises(DataError, match=r"has no image 'cut/999.png'"):
         splits.validate(foreign, dataset)
     with pytest.raises(DataError, match="test_anomaly of the split differ from what the rule hard draws"):
-        splits.validate(dataclasses.replace(split, test_anomaly=split.test_anomaly[1:]), dataset)
+        splits.validate(msgspec.structs.replace(split, test_anomaly=split.test_anomaly[1:]), dataset)
     with pytest.raises(DataError, match="prepare the same release, or draw the split again"):
         splits.validate(split, make_dataset(COUNTS | {"hole": 5}))
+
+
+def test_without_labels_too_few_anomalies_are_all_tested(make_dataset: Make) -> None:
+    few = make_dataset({"normal": 20, "bent": 1, "cut": 4})
+    with pytest.raises(DataError, match="toy has 5 anomalies and the general rule takes 10 out of the test set"):
+        splits.draw(few, "general", split_seed=0, shots=10)
+    split = splits.draw(few, "general", split_seed=0, shots=10, is_labelled=False)
+    assert (split.train_anomaly, len(split.test_anomaly)) == ((), 5)
+
+
+def test_without_labels_enough_anomalies_give_the_ten_shot_test_set(make_dataset: Make) -> None:
+    many = make_dataset(COUNTS)
+    with_labels, without = (
+        splits.draw(many, "general", split_seed=3, shots=10, is_labelled=is_labelled) for is_labelled in (True, False)
+    )
+    assert with_labels.fingerprint == without.fingerprint
