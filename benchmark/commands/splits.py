@@ -22,7 +22,6 @@ from protocols.text import plural
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from protocols.coordinates import CoordinateValue
     from protocols.datasets.manifest import Dataset
     from protocols.splits.split import Split
 
@@ -167,7 +166,7 @@ def _drawn(
     seed: int,
     options: tuple[str, ...],
     deduplicate: bool,
-    **coordinates: "CoordinateValue",
+    **coordinates: Any,
 ) -> "Split":
     from protocols.splits import rules
     from protocols.splits.split import draw
