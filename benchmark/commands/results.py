@@ -11,6 +11,7 @@ from benchmark.terminal.options import (
     accept_stale_option,
     echo_json,
     json_option,
+    metric_option,
     note,
     results_option,
     say,
@@ -24,8 +25,10 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
+    from benchmark.views.metric_values import MetricValues
     from results.maintenance.pruning import Found
     from results.maintenance.removal import Item
+    from results.metrics import Metric
     from results.record import Record
 
 
@@ -44,10 +47,15 @@ records_option = click.option(
 
 @command.command("list")
 @records_option
+@metric_option
 @json_option
-def list_(results: "Path | None", as_json: bool) -> None:
+def list_(results: "Path | None", metric: "Metric", as_json: bool) -> None:
     """One line a run."""
-    rows = [_row(record) for record in _records(results)]
+    from benchmark.views.metric_values import tell_remarks
+
+    values = _values(results, metric)
+    rows = [_row(record, values) for record in _records(results)]
+    tell_remarks([values], note)
     rows.sort(key=lambda row: row["name"])
     if as_json:
         echo_json(rows)
@@ -55,19 +63,38 @@ def list_(results: "Path | None", as_json: bool) -> None:
     if not rows:
         note("no records yet: bench run --suite quick makes the first")
     for row in rows:
-        auroc = "" if row["auroc"] is None else f"{row['auroc']:.4f}" + (" below 0.5" if row["auroc"] < 0.5 else "")
-        say(f"{row['name']:56} {row['recipe']:9} {row['status']:7} {auroc}")
+        say(f"{row['name']:56} {row['recipe']:9} {row['status']:7} {_judged(row[metric.id], metric)}")
+
+
+def _judged(value: float | None, metric: "Metric") -> str:
+    """A number, which says where it is worse than chance."""
+    return "" if value is None else " ".join(filter(None, [f"{value:.4f}", metric.beyond_chance([value])]))
 
 
 @command.command("show")
 @click.argument("run")
 @records_option
-def show(run: str, results: "Path | None") -> None:
-    """The record of RUN: a name, or the beginning of a key."""
+@metric_option
+def show(run: str, results: "Path | None", metric: "Metric") -> None:
+    """The record of RUN: a name, or the beginning of a key.
+
+    A metric that records do not hold stands beside those that they hold.
+    """
+    import json
+
+    from benchmark.views.metric_values import tell_remarks
     from protocols.text import printable_json
+    from results.metrics import STORED_METRICS
     from results.record import encode
 
-    say_page(printable_json(encode(_find(results, run)).decode()))
+    record = _find(results, run)
+    text = encode(record).decode()
+    if metric not in STORED_METRICS:
+        values, content = _values(results, metric), json.loads(text)
+        content["metrics"] = (content["metrics"] or {}) | {metric.id: values(record)}
+        tell_remarks([values], note)
+        text = json.dumps(content, indent=2, ensure_ascii=False) + "\n"
+    say_page(printable_json(text))
 
 
 @command.command("why")
@@ -93,14 +120,23 @@ def why(run: str, results: "Path | None") -> None:
     help="A table for people, or whole records, one a line, as results/reference keeps them.",
 )
 @click.option("--output", type=FilePath(dir_okay=False), metavar="FILE", help="Write to FILE.")
+@metric_option
 @accept_stale_option
 @records_option
-def export(form: str, output: "Path | None", results: "Path | None", accept_stale_code: bool) -> None:
-    """All records of a folder in one file, but those of plug-ins whose code was edited since."""
+def export(form: str, output: "Path | None", results: "Path | None", metric: "Metric", accept_stale_code: bool) -> None:
+    """All records of a folder in one file, but those of plug-ins whose code was edited since.
+
+    The table has AUC and average precision, and another metric beside them.
+    """
     from benchmark.planning.installed import InstalledCode
+    from benchmark.views.metric_values import tell_remarks
     from protocols.text import printable_json
     from results.export import frame, lines
+    from results.metrics import STORED_METRICS
 
+    if form == "jsonl" and metric not in STORED_METRICS:
+        raise BenchError(f"records hold no {metric.title}: take --format csv, or leave --metric out")
+    values = _values(results, metric)
     code, found = InstalledCode(accept=accept_stale_code), _records(results)
     records = [record for record in found if not code.stale(record)]
     if left := len(found) - len(records):
@@ -108,7 +144,9 @@ def export(form: str, output: "Path | None", results: "Path | None", accept_stal
             f"{left} of {len(found)} records left out, stale: made by other code of a plug-in than is installed; "
             "--accept-stale-code exports them too"
         )
-    text = printable_json(lines(records)) if form == "jsonl" else _csv(frame(records))
+    computed = {} if metric in STORED_METRICS else {metric.id: values}
+    text = printable_json(lines(records)) if form == "jsonl" else _csv(frame(records, computed))
+    tell_remarks([values], note)
     if output is None:
         say_page(text)
     else:
@@ -303,7 +341,13 @@ def _records(results: "Path | None") -> "list[Record]":
     return gather([] if results is None else [results], note)
 
 
-def _row(record: Any) -> dict[str, Any]:
+def _values(results: "Path | None", metric: "Metric") -> "MetricValues":
+    from benchmark.views.metric_values import MetricValues, scored_folders, scores_finder
+
+    return MetricValues(metric, scores_finder(scored_folders([] if results is None else [results]), note))
+
+
+def _row(record: "Record", values: "MetricValues") -> dict[str, Any]:
     spec = record.spec
     return {
         "key": record.key,
@@ -321,6 +365,7 @@ def _row(record: Any) -> dict[str, Any]:
         "seed": spec.fit.seed,
         "status": record.status,
         "auroc": record.metrics.auroc if record.metrics else None,
+        values.metric.id: values(record),
     }
 
 
