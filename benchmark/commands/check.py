@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from benchmark.planning.installed import InstalledCode
     from benchmark.views.demands import References
+    from benchmark.views.metric_values import MetricValues
     from reports.gates.faults import Fault
     from reports.gates.published import Gate
     from reports.gates.reference import Agreement, ComparedMetric
@@ -117,10 +118,12 @@ def command(
         pages = {junit: published_output.junit(gate), summary: published_output.summary(gate)}
     else:
         from benchmark.views.demands import references
+        from benchmark.views.metric_values import tell_remarks
         from reports.gates import reference_output
 
-        compared = _compared(metric, results, against)
+        compared, values = _compared(metric, results, against)
         found = _agreement(held, references(against), recipe, tolerance, compared, partial=partial)
+        tell_remarks(values, note)
         status, lines = found.status, reference_output.lines(found)
         pages = {junit: reference_output.junit(found), summary: reference_output.summary(found)}
     for line in lines:
@@ -175,8 +178,10 @@ def _gate(
     )
 
 
-def _compared(metric: "Metric", results: "tuple[Path, ...]", against: str) -> "list[ComparedMetric]":
-    """The metric of our runs and of the reference runs; AUC stands for all that records hold."""
+def _compared(
+    metric: "Metric", results: "tuple[Path, ...]", against: str
+) -> "tuple[list[ComparedMetric], list[MetricValues]]":
+    """The metric of our runs and of the reference runs; AUC stands for all that records hold. Then what is computed."""
     from pathlib import Path
 
     from benchmark.views.metric_values import MetricValues, scored_folders, scores_finder
@@ -185,11 +190,11 @@ def _compared(metric: "Metric", results: "tuple[Path, ...]", against: str) -> "l
     from results.store import Store
 
     if metric.id == AUROC.id:
-        return [*STORED]
+        return [*STORED], []
     theirs = [Store(Path(against))] if Path(against).is_dir() else []
     finders = [scores_finder(stores, note) for stores in (scored_folders(results), theirs)]
     measured, reference = (MetricValues(metric, find_scores) for find_scores in finders)
-    return [ComparedMetric(metric.title, measured, reference)]
+    return [ComparedMetric(metric.title, measured, reference)], [measured, reference]
 
 
 def _agreement(
