@@ -322,17 +322,18 @@ def _judged(
     failures = tuple(
         dict.fromkeys(text for found, one in zip(subsets, best, strict=True) for text in _lost(found, one))
     )
+    valueless = not source.history and any(lookup.has_valueless(source, subset.at) for subset in behind)
+    lacks = [f"a run has no {lookup.value.metric.title}"] if valueless else []
     if len(shown) < len(subsets):
         verdict = _absent(subsets, len(shown))
-        if not source.history and any(lookup.has_valueless(source, subset.at) for subset in behind):
-            verdict = replace(verdict, reasons=(*verdict.reasons, f"a run has no {lookup.value.metric.title}"))
+        verdict = replace(verdict, reasons=(*verdict.reasons, *lacks))
         return _cell(layout, at, published, source, None, verdict, failures)
     measured = average(
         shown,
         [subset.share for subset in behind],
         scale=layout.scale,
         spread_over="classes" if layout.std == "classes" else "seeds",
-        notes=_not_shown(subsets, shown),
+        notes=[*_not_shown(subsets, shown), *lacks],
         value=replace(lookup.value, history=source.history),
     )
     if measured is None:

@@ -105,7 +105,8 @@ def test_a_run_without_it_is_left_out_and_a_cell_without_any_says_so(record):
         return None if run.spec.fit.seed == 1 else 0.25
 
     both = [record(seed=0), record(seed=1)]
-    assert list(cell(build(both, number=number), **ELPV).measured.per_seed) == [(0, 0)]
+    part = cell(build(both, number=number), **ELPV).measured
+    assert (list(part.per_seed), part.notes[-1]) == ([(0, 0)], "a run has no FPR at 95 % TPR")
     empty = cell(build([record(seed=1)], number=number), **ELPV)
     assert (empty.measured, empty.verdict.name) == (None, "missing")
     assert empty.verdict.reasons == ("a run has no FPR at 95 % TPR",)
