@@ -28,6 +28,12 @@ def plural(number: int, one: str, many: str = "") -> str:
     return f"{number} {one if number == 1 else many or one + 's'}"
 
 
+def with_article(name: str) -> str:
+    """`an AUC`, `a mean`: a name of which the first two letters are capitals is spelled out."""
+    vowels = "AEFHILMNORSX" if name[:2].isupper() else "AEIOUaeiou"
+    return f"{'an' if name[0] in vowels else 'a'} {name}"
+
+
 def size_in_words(size: int) -> str:
     """`size` bytes with a unit that a person reads at a glance, such as `391.2 MiB`."""
     value, units = float(size), ["B", "KiB", "MiB", "GiB"]

@@ -61,12 +61,19 @@ def _environment(form: str) -> "Environment":
 
 
 def _lines(table: Table) -> Iterator[list[str]]:
-    yield [*table.layout.entry.coordinates, *VALUE_COLUMNS]
+    yield [*table.layout.entry.coordinates, *_value_columns(table)]
     for cell in table.cells:
         published = ("", "")
         if cell.published and table.show != "measured":
             published = (cell.published.mean_text, cell.published.std_text)
         yield [*cell.coordinates.values(), *published, *_csv_measured(table, cell)]
+
+
+def _value_columns(table: Table) -> list[str]:
+    """Columns of measured values say the metric where it is not that of the published ones."""
+    if table.value.is_auroc:
+        return [*VALUE_COLUMNS]
+    return [name.replace("measured", table.value.metric.id) for name in VALUE_COLUMNS]
 
 
 def _fact_lines(table: FactTable) -> Iterator[list[str]]:
@@ -92,10 +99,10 @@ def _json(table: Table) -> dict[str, Any]:
     layout = table.layout
     return {
         "table": layout.id,
-        "title": layout.title,
+        "title": table.title,
         "citation": layout.paper.citation,
-        "metric": layout.metric,
-        "unit": layout.paper.unit,
+        "metric": table.metric,
+        "unit": table.unit,
         "margin": table.margin * layout.scale,
         "show": table.show,
         "cells": [_json_cell(table, cell) for cell in table.cells],

@@ -1,17 +1,23 @@
 """Records in one piece: a data frame for those who look at them in their own way, lines for `results/reference`."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING
 
 from results.key import canonical
+from results.metrics import STORED_METRICS, stored_value
 from results.record import Record
 
 if TYPE_CHECKING:
     import pandas as pd
 
 
-def frame(records: Iterable[Record]) -> "pd.DataFrame":
-    """One row a run, sorted by name; AUROC and average precision as fractions, times in seconds, memory in MiB."""
+def frame(
+    records: Iterable[Record], computed: Mapping[str, Callable[[Record], float | None]] | None = None
+) -> "pd.DataFrame":
+    """One row a run, sorted by name; AUROC and average precision as fractions, times in seconds, memory in MiB.
+
+    `computed`: further metrics by id, each with what gives it of a record.
+    """
     import pandas as pd
 
     rows = [
@@ -29,8 +35,8 @@ def frame(records: Iterable[Record]) -> "pd.DataFrame":
             "split_seed": record.spec.split_seed,
             "seed": record.spec.fit.seed,
             "status": record.status,
-            "auroc": record.metrics.auroc if record.metrics else None,
-            "average_precision": record.metrics.average_precision if record.metrics else None,
+            **{metric.id: stored_value(metric, record) for metric in STORED_METRICS},
+            **{name: value_of(record) for name, value_of in (computed or {}).items()},
             "size": record.spec.fit.size,
             "precision": record.spec.fit.precision,
             "fit_s": record.timings.get("fit_s"),

@@ -1,26 +1,167 @@
-"""AUROC and average precision from scores, in numpy alone: the second opinion on what a record says."""
+"""Metrics: numbers that the scores of a run give. A new one is one more row of `METRICS`.
 
-import numpy as np
+Anomalies are the positive class, ties count one half. numpy is loaded by the first metric that is computed.
+"""
 
-from results.record import Metrics
-from results.scores import Scores
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Literal, NamedTuple
+
+from protocols.text import near_miss
+from results.errors import ResultsError
+from results.record import Metrics, Record
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+    from results.scores import Scores
+
+    ScoreArray = npt.NDArray[np.float64]
 
 
-def recomputed(scores: Scores) -> Metrics:
-    """The metrics of the scores: anomalies are the positive class, ties count one half.
+class UndefinedMetricError(ResultsError):
+    """The scores at hand have no such metric; the text says why not."""
 
-    AUROC is the share of pairs of an anomaly and a normal image in which the anomaly has the higher score; average
-    precision the mean, over the anomalies, of the precision at their score.
-    There must be some of each.
+
+class Metric(NamedTuple):
+    """A number of a run.
+
+    `title` is what it is called within a sentence. `unit`: a `fraction` stands in percent where a table is in percent,
+    anything else as it is. `low` and `high` bound it; `chance` is what scores without information are expected to give,
+    None where that depends on the test images. `of` computes it from the scores and the known class of the run (None:
+    it has none); it raises UndefinedMetricError where there is no such number.
     """
+
+    id: str
+    title: str
+    unit: str
+    low: float
+    high: float
+    better: Literal["higher", "lower"]
+    chance: float | None
+    of: "Callable[[Scores, str | None], float]"
+
+    @property
+    def heading(self) -> str:
+        """The title with a capital."""
+        return self.title[:1].upper() + self.title[1:]
+
+    @property
+    def sign(self) -> int:
+        """1 where more is better, else -1."""
+        return 1 if self.better == "higher" else -1
+
+    def beyond_chance(self, values: Iterable[float]) -> str:
+        """`below 0.5` where one of the values is worse than chance; empty where none is, or nobody knows chance."""
+        if self.chance is None or all(self.sign * value >= self.sign * self.chance for value in values):
+            return ""
+        return f"{'below' if self.better == 'higher' else 'above'} {self.chance:g}"
+
+
+def find_metric(name: str) -> Metric:
+    """The metric of this id.
+
+    Raises:
+        ResultsError: there is none.
+    """
+    if name not in METRICS:
+        raise ResultsError(f"no metric {name!r}: {near_miss(name, METRICS)}")
+    return METRICS[name]
+
+
+def stored_value(metric: Metric, record: Record) -> float | None:
+    """The number that a record holds of a metric; None where it holds none."""
+    value: float | None = getattr(record.metrics, metric.id, None)
+    return value
+
+
+def computed_metrics(scores: "Scores") -> Metrics:
+    """The metrics that a record stores, from its scores.
+
+    Raises:
+        UndefinedMetricError: the scores are of normal images alone, or of anomalies alone.
+    """
+    return Metrics(**{metric.id: metric.of(scores, None) for metric in STORED_METRICS})
+
+
+def _auroc(scores: "Scores", _: str | None) -> float:
+    return _area(*_sides(scores))
+
+
+def _average_precision(scores: "Scores", _: str | None) -> float:
+    import numpy as np
+
+    anomalies, normals = map(np.sort, _sides(scores))
+    hits = len(anomalies) - np.searchsorted(anomalies, anomalies)
+    false_alarms = len(normals) - np.searchsorted(normals, anomalies)
+    return float(np.mean(hits / (hits + false_alarms)))
+
+
+def _fpr_at_95_tpr(scores: "Scores", _: str | None) -> float:
+    import numpy as np
+
+    anomalies, normals = _sides(scores)
+    least_hits = -(-19 * len(anomalies) // 20)
+    return float(np.mean(normals >= np.sort(anomalies)[-least_hits]))
+
+
+def _auroc_seen(scores: "Scores", known_class: str | None) -> float:
+    seen = _required(known_class)
+    if seen not in scores.classes:
+        raise UndefinedMetricError(
+            f"no test image is of the known class {seen}, whose images the hard setting leaves out"
+        )
+    return _area(*_sides(scores, [name == seen for name in scores.classes]))
+
+
+def _auroc_unseen(scores: "Scores", known_class: str | None) -> float:
+    seen = _required(known_class)
+    if {*scores.classes} <= {"normal", seen}:
+        raise UndefinedMetricError(f"no test image is an anomaly of another class than the known one, {seen}")
+    return _area(*_sides(scores, [name != seen for name in scores.classes]))
+
+
+def _required(known_class: str | None) -> str:
+    if known_class is None:
+        raise UndefinedMetricError("its split has no known class, so no anomaly class is seen or unseen")
+    return known_class
+
+
+def _sides(scores: "Scores", is_counted: Sequence[bool] | None = None) -> "tuple[ScoreArray, ScoreArray]":
+    """Scores of the anomalies (of these rows alone, if given) and of the normal images, at least one of each."""
+    import numpy as np
+
     is_anomaly = scores.labels.astype(bool)
-    steps, place = np.unique(scores.values, return_inverse=True)
-    anomalies, normals = (np.bincount(place[of], minlength=len(steps)) for of in (is_anomaly, ~is_anomaly))
-    n_anomalies, n_normals = int(anomalies.sum()), int(normals.sum())
-    lower = np.cumsum(normals) - normals
-    pairs = (anomalies * (lower + normals / 2)).sum()
-    found, passed = (np.cumsum(counts[::-1])[::-1] for counts in (anomalies, normals))
-    return Metrics(
-        auroc=float(pairs / (n_anomalies * n_normals)),
-        average_precision=float((anomalies * found / (found + passed)).sum() / n_anomalies),
+    if not is_anomaly.any():
+        raise UndefinedMetricError("no test image is an anomaly")
+    if is_anomaly.all():
+        raise UndefinedMetricError("no test image is normal")
+    is_positive = is_anomaly if is_counted is None else is_anomaly & np.array(is_counted)
+    return scores.values[is_positive], scores.values[~is_anomaly]
+
+
+def _area(anomalies: "ScoreArray", normals: "ScoreArray") -> float:
+    """Share of pairs of an anomaly and a normal image in which the anomaly has the higher score, ties one half."""
+    import numpy as np
+
+    ordered = np.sort(normals)
+    halves = np.searchsorted(ordered, anomalies, "left").sum() + np.searchsorted(ordered, anomalies, "right").sum()
+    return float(halves / (2 * len(anomalies) * len(normals)))
+
+
+AUROC = Metric("auroc", "AUC", "fraction", 0, 1, "higher", 0.5, _auroc)
+"""Share of pairs of an anomaly and a normal image in which the anomaly has the higher score. The papers print it."""
+
+METRICS: Mapping[str, Metric] = {
+    metric.id: metric
+    for metric in (
+        AUROC,
+        Metric("average_precision", "average precision", "fraction", 0, 1, "higher", None, _average_precision),
+        Metric("fpr_at_95_tpr", "FPR at 95 % TPR", "fraction", 0, 1, "lower", 0.95, _fpr_at_95_tpr),
+        Metric("auroc_seen", "AUC on the seen class", "fraction", 0, 1, "higher", 0.5, _auroc_seen),
+        Metric("auroc_unseen", "AUC on unseen classes", "fraction", 0, 1, "higher", 0.5, _auroc_unseen),
     )
+}
+
+STORED_METRICS = tuple(METRICS[name] for name in Metrics.__struct_fields__)
+"""Those that a record holds; the others are computed from its scores."""

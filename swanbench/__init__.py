@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from protocols.release.builder import Building as DatasetBuilder  # noqa: F401
     from protocols.release.image_files import RawImage as SourceImage  # noqa: F401
     from results.export import frame as frame
+    from results.metrics import METRICS as METRICS
+    from results.metrics import Metric as Metric
     from results.record import Record as Record
     from swanbench.notebooks import records as records
     from swanbench.notebooks import results as results
@@ -45,8 +47,10 @@ _HOMES = {
     "FitContext": "methods.detector",
     "Images": "protocols.images.store",
     "KnownRelease": "protocols.datasets.info",
+    "METRICS": "results.metrics",
     "MethodError": "methods.errors",
     "MethodInfo": "methods.registry.info",
+    "Metric": "results.metrics",
     "Record": "results.record",
     "Row": "protocols.datasets.manifest",
     "SourceImage": "protocols.release.image_files:RawImage",

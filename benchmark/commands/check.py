@@ -7,19 +7,29 @@ from typing import TYPE_CHECKING
 import click
 
 from benchmark.errors import BenchError
-from benchmark.terminal.options import FilePath, accept_stale_option, note, record_options, say, write_output
+from benchmark.terminal.options import (
+    FilePath,
+    accept_stale_option,
+    metric_option,
+    note,
+    record_options,
+    say,
+    write_output,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from benchmark.planning.installed import InstalledCode
     from benchmark.views.demands import References
+    from benchmark.views.metric_values import MetricValues
     from reports.gates.faults import Fault
     from reports.gates.published import Gate
-    from reports.gates.reference import Agreement
+    from reports.gates.reference import Agreement, ComparedMetric
     from reports.gates.required import Required
     from reports.tables.layout import Layout
     from reports.tables.table import Table
+    from results.metrics import Metric
     from results.record import Record
 
 PUBLISHED, REFERENCE = "published", "reference"
@@ -59,8 +69,7 @@ class _Held:
     type=click.FloatRange(0, 1, max_open=True),
     default=0.01,
     show_default=True,
-    help="Largest difference in AUC or average precision from a reference run of another machine; on the same kind "
-    "there may be none.",
+    help="Largest difference in a metric from a reference run of another machine; on the same kind there may be none.",
 )
 @click.option(
     "--partial", is_flag=True, help="A part of the reference runs is meant: one that was not made is no fault."
@@ -72,6 +81,7 @@ class _Held:
     help="What must be there: records, or a line each for a cell (general/elpv/dra/10, dra:1/general/elpv/dra/10) or "
     "the name of a run.",
 )
+@metric_option
 @accept_stale_option
 @click.option("--junit", type=FilePath(dir_okay=False), metavar="FILE", help="Write JUnit XML.")
 @click.option("--summary", type=FilePath(dir_okay=False), metavar="FILE", help="Write Markdown.")
@@ -87,6 +97,7 @@ def command(
     tolerance: float,
     partial: bool,
     require: "Path | None",
+    metric: "Metric",
     accept_stale_code: bool,
     junit: "Path | None",
     summary: "Path | None",
@@ -94,21 +105,25 @@ def command(
     """Test whether our values are worse than the published ones, or other than those of reference runs.
 
     Exit status 3: a regression or a difference; a run or cell that failed, is stale, or is required and absent. Against
-    reference runs each of them is required, but with --partial; one whose run has another key is always a fault.
+    reference runs each of them is required, but with --partial; one whose run has another key is always a fault. The
+    default metric stands for AUC and average precision, which every record holds.
     """
     _refuse_elsewhere(ctx, PUBLISHED if against == PUBLISHED else REFERENCE)
     held = _held(results, recipe, require, accept=accept_stale_code)
     if against == PUBLISHED:
         from reports.gates import published_output
 
-        gate = _gate(held, names, margin, include_not_comparable=include_not_comparable)
+        gate = _gate(held, names, margin, metric, include_not_comparable=include_not_comparable)
         status, lines = gate.status, published_output.lines(gate)
         pages = {junit: published_output.junit(gate), summary: published_output.summary(gate)}
     else:
         from benchmark.views.demands import references
+        from benchmark.views.metric_values import tell_remarks
         from reports.gates import reference_output
 
-        found = _agreement(held, references(against), recipe, tolerance, partial=partial)
+        compared, values = _compared(metric, results, against)
+        found = _agreement(held, references(against), recipe, tolerance, compared, partial=partial)
+        tell_remarks(values, note)
         status, lines = found.status, reference_output.lines(found)
         pages = {junit: reference_output.junit(found), summary: reference_output.summary(found)}
     for line in lines:
@@ -142,24 +157,54 @@ def _held(results: "tuple[Path, ...]", recipe: str | None, require: "Path | None
     return _Held(kept, unread(results, records), told, code, asked)
 
 
-def _gate(held: _Held, names: tuple[str, ...], margin: float, *, include_not_comparable: bool) -> "Gate":
+def _gate(
+    held: _Held, names: tuple[str, ...], margin: float, metric: "Metric", *, include_not_comparable: bool
+) -> "Gate":
     from benchmark.planning.equivalence import leaking
     from reports.gates import published
     from reports.tables import layout
+    from results.metrics import AUROC
 
     asked = [layout.resolve(name) for name in names or layout.available()]
+    unpublished = "" if metric.id == AUROC.id else metric.title
     return published.check(
-        _tables(held, asked, margin),
+        [] if unpublished else _tables(held, asked, margin),
         include_not_comparable=include_not_comparable,
         leaking=leaking(held.records),
         faults=[*held.unread, *_unmet(held)],
         required=held.required.lines if held.required else (),
         contradictions=held.contradictions,
+        unpublished=unpublished,
     )
 
 
+def _compared(
+    metric: "Metric", results: "tuple[Path, ...]", against: str
+) -> "tuple[list[ComparedMetric], list[MetricValues]]":
+    """The metric of our runs and of the reference runs; AUC stands for all that records hold. Then what is computed."""
+    from pathlib import Path
+
+    from benchmark.views.metric_values import MetricValues, scored_folders, scores_finder
+    from reports.gates.reference import STORED, ComparedMetric
+    from results.metrics import AUROC
+    from results.store import Store
+
+    if metric.id == AUROC.id:
+        return [*STORED], []
+    theirs = [Store(Path(against))] if Path(against).is_dir() else []
+    finders = [scores_finder(stores, note) for stores in (scored_folders(results), theirs)]
+    measured, reference = (MetricValues(metric, find_scores) for find_scores in finders)
+    return [ComparedMetric(metric.title, measured, reference)], [measured, reference]
+
+
 def _agreement(
-    held: _Held, references: "References", recipe: str | None, tolerance: float, *, partial: bool
+    held: _Held,
+    references: "References",
+    recipe: str | None,
+    tolerance: float,
+    compared: "list[ComparedMetric]",
+    *,
+    partial: bool,
 ) -> "Agreement":
     from benchmark.planning.equivalence import leaking, versions
     from reports.gates import reference
@@ -176,6 +221,7 @@ def _agreement(
         leaking=leaking([*held.records, *known]),
         faults=[*references.unreadable, *held.unread, *_unmet(held)],
         contradictions=[*held.contradictions, *references.contradictions],
+        metrics=compared,
     )
 
 

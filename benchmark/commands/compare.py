@@ -1,21 +1,21 @@
 """`bench compare`: two methods on the same test images, or two results folders run by run."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import click
 
 from benchmark.errors import BenchError
-from benchmark.terminal.options import FilePath, accept_stale_option, note, say_page, write_output
+from benchmark.terminal.options import FilePath, accept_stale_option, metric_option, note, say_page, write_output
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from benchmark.views.metric_values import MetricValues
     from reports.comparison.folders import FolderComparison
     from reports.comparison.methods import Comparison
+    from results.metrics import Metric
     from results.record import Record
-    from results.scores import Scores
-    from results.store import Store
 
 FORMATS = ("md", "csv", "json")
 REASONS = 2
@@ -40,6 +40,7 @@ REASONS = 2
     metavar="PARAM=VALUE",
     help="Only records with this hyper-parameter, of methods that have it; repeatable.",
 )
+@metric_option
 @accept_stale_option
 @click.option("--format", "form", type=click.Choice(FORMATS), default="md", show_default=True)
 @click.option("--output", type=FilePath(dir_okay=False), metavar="FILE", help="Write to FILE.")
@@ -49,6 +50,7 @@ def command(
     results: "tuple[Path, ...]",
     recipe: str | None,
     wheres: tuple[str, ...],
+    metric: "Metric",
     accept_stale_code: bool,
     form: str,
     output: "Path | None",
@@ -56,7 +58,7 @@ def command(
     """Compare A with B: two methods (or variants) by their ids, or two results folders.
 
     Two methods: runs with the same split, seeds and test images are pairs. Each difference of AUCs has a paired test;
-    runs without a partner are counted with the reason.
+    other metrics have those over seeds and datasets. Runs without a partner are counted with the reason.
 
     Two folders: runs of one key are compared score by score, and of runs of one place under two keys it is said what
     makes the keys differ. 'reference' is the packaged index.
@@ -71,14 +73,16 @@ def command(
         )
     if kinds[0] == "folder" and results:
         raise BenchError("--results says where the records of two methods are: leave it out, A and B are folders")
+    from benchmark.views.metric_values import tell_remarks
     from reports.comparison.output import render
 
-    text = render(
-        _folders(a, b, recipe, wheres)
+    found, values = (
+        _folders(a, b, recipe, wheres, metric)
         if kinds[0] == "folder"
-        else _methods(a, b, results, recipe, wheres, accept=accept_stale_code),
-        form,
+        else _methods(a, b, results, recipe, wheres, metric, accept=accept_stale_code)
     )
+    text = render(found, form)
+    tell_remarks(values, note)
     if output is None:
         say_page(text)
     else:
@@ -108,20 +112,28 @@ def _kind(name: str) -> str:
 
 
 def _methods(
-    a: str, b: str, results: "tuple[Path, ...]", recipe: str | None, wheres: tuple[str, ...], *, accept: bool
-) -> "Comparison":
-    from benchmark.paths import folders
+    a: str,
+    b: str,
+    results: "tuple[Path, ...]",
+    recipe: str | None,
+    wheres: tuple[str, ...],
+    metric: "Metric",
+    *,
+    accept: bool,
+) -> "tuple[Comparison, list[MetricValues]]":
     from benchmark.planning.equivalence import measures, versions
     from benchmark.planning.installed import InstalledCode
-    from benchmark.views.records import REFERENCE, gather
+    from benchmark.views.metric_values import MetricValues, scored_folders, scores_finder, tell_remarks
+    from benchmark.views.records import gather
     from methods.registry import installed
     from reports.comparison import methods
-    from results.store import Store
+    from reports.tables.measured import CellValue
 
     if a == b:
         raise BenchError(f"A and B are both {a}: name two methods")
     records = _chosen(gather(results, note), recipe, wheres)
-    stores = [Store(place) for place in results or (folders().results,) if str(place) != REFERENCE]
+    find_scores = scores_finder(scored_folders(results), note)
+    values = MetricValues(metric, find_scores)
     measured_as, code = measures(), InstalledCode(accept=accept)
     if told := code.note(record for record in records if not measured_as(record).isdisjoint((a, b))):
         note(told)
@@ -132,13 +144,15 @@ def _methods(
         measures=measured_as,
         versions=versions(),
         stale=code.stale,
-        scores=_scores(stores),
+        scores=find_scores,
         alone=[name for name in (a, b) if not installed.get(name).anomalies],
+        value=CellValue(metric, values),
     )
     if not found.settings:
+        tell_remarks([values], note)
         rules = [record.spec.split.rule for record in records if not measured_as(record).isdisjoint((a, b))]
         raise BenchError(_nothing(found, rules, recipe))
-    return found
+    return found, [values]
 
 
 def _nothing(found: "Comparison", rules: "Sequence[str]", recipe: str | None) -> str:
@@ -158,12 +172,16 @@ def _nothing(found: "Comparison", rules: "Sequence[str]", recipe: str | None) ->
     )
 
 
-def _folders(a: str, b: str, recipe: str | None, wheres: tuple[str, ...]) -> "FolderComparison":
+def _folders(
+    a: str, b: str, recipe: str | None, wheres: tuple[str, ...], metric: "Metric"
+) -> "tuple[FolderComparison, list[MetricValues]]":
     from pathlib import Path
 
     from benchmark.views.derived import told
+    from benchmark.views.metric_values import MetricValues, scores_finder
     from benchmark.views.records import REFERENCE
     from reports.comparison import folders as compare_folders
+    from reports.tables.measured import CellValue
     from results import reference
     from results.store import Store
 
@@ -173,18 +191,21 @@ def _folders(a: str, b: str, recipe: str | None, wheres: tuple[str, ...]) -> "Fo
     records = [told(store.records() if store else reference.records(), note) for store in stores]
     kept = {record.key for record in _chosen([*records[0], *records[1]], recipe, wheres)}
     sides = [[record for record in side if record.key in kept] for side in records]
+    first, second = (scores_finder([store] if store else [], note) for store in stores)
+    values = MetricValues(metric, first), MetricValues(metric, second)
     found = compare_folders.compare(
         a,
         b,
         (sides[0], sides[1]),
-        scores=(_scores([store for store in stores[:1] if store]), _scores([store for store in stores[1:] if store])),
+        scores=(first, second),
+        values=(CellValue(metric, values[0]), CellValue(metric, values[1])),
     )
     if not found.twins and not found.changed:
         raise BenchError(
             f"{a} and {b} have no run in common ({len(sides[0])} and {len(sides[1])} runs): bench results list "
             "--results DIR shows what is in a folder"
         )
-    return found
+    return found, [*values]
 
 
 def _chosen(records: "list[Record]", recipe: str | None, wheres: "Sequence[str]") -> "list[Record]":
@@ -199,19 +220,3 @@ def _chosen(records: "list[Record]", recipe: str | None, wheres: "Sequence[str]"
         for record in records
         if chosen([record], recipe, {name: wanted[name] for name in wanted if name in record.spec.fit.params})
     ]
-
-
-def _scores(stores: "Sequence[Store]") -> "Callable[[Record], Scores | None]":
-    """The scores behind a record, None where no folder has them; damaged ones are told."""
-    from results.errors import ResultsError
-
-    def find(record: "Record") -> "Scores | None":
-        for store in stores:
-            if store.scores_path(record.key).exists():
-                try:
-                    return store.scores(record.key)
-                except ResultsError as error:
-                    note(str(error))
-        return None
-
-    return find

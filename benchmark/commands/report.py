@@ -1,8 +1,9 @@
 """`bench report`: a table or a figure of the papers, published and measured values side by side."""
 
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 import click
@@ -12,6 +13,7 @@ from benchmark.terminal.options import (
     CommaList,
     FilePath,
     accept_stale_option,
+    metric_option,
     note,
     record_options,
     say_page,
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
     from reports.tables.facts import FactTable
     from reports.tables.layout import BoxLayout, FactLayout, Layout
     from reports.tables.table import Show, Table
+    from results.metrics import Metric
     from results.record import Record
     from results.scores import Scores
 
@@ -43,6 +46,7 @@ class _Asked:
     method: str | None
     gammas: tuple[str, ...]
     accept_stale_code: bool
+    metric: "Metric"
 
 
 @click.command("report", short_help="Print a table or figure of the papers: published and measured values.")
@@ -57,6 +61,7 @@ class _Asked:
 )
 @click.option("--output", type=FilePath(dir_okay=False), metavar="FILE", help="Write to FILE.")
 @record_options
+@metric_option
 @accept_stale_option
 @click.option("--where", "wheres", multiple=True, metavar="PARAM=VALUE", help="Only records with this hyper-parameter.")
 @click.option("--method", metavar="METHOD", help="Whose scores agad:4 shows, in place of AGAD's UNet.")
@@ -74,11 +79,12 @@ def command(
     method: str | None,
     gammas: tuple[str, ...],
     accept_stale_code: bool,
+    metric: "Metric",
 ) -> None:
     """Print one table or figure; a cell that was not measured stays empty."""
     from reports.tables import layout
 
-    asked = _Asked(show, results, recipe, wheres, margin, method, gammas, accept_stale_code)
+    asked = _Asked(show, results, recipe, wheres, margin, method, gammas, accept_stale_code, metric)
     if (table is None) == (figure is None):
         raise BenchError("report prints one table or one figure: give --table 2, for instance, or --figure dra:5")
     if (method or gammas) and figure != "agad:4":
@@ -112,14 +118,17 @@ def _figure(chosen: "Layout | BoxLayout", asked: _Asked, form: str) -> str | byt
 
 
 def _built(chosen: "Layout", asked: _Asked) -> "Table":
-    """A table of AUCs with the records that were asked for."""
+    """A table of AUCs, or of another metric in their place, with the records that were asked for."""
     from benchmark.planning.equivalence import measures, versions
     from benchmark.planning.installed import InstalledCode
+    from benchmark.views.metric_values import MetricValues, scored_folders, scores_finder, tell_remarks
     from benchmark.views.records import conditions, gather
     from reports.tables import table
+    from reports.tables.measured import CellValue
 
     code = InstalledCode(accept=asked.accept_stale_code)
-    return table.build(
+    values = MetricValues(asked.metric, scores_finder(scored_folders(asked.results), note))
+    built = table.build(
         chosen,
         gather(asked.results, note) if asked.show != "published" else (),
         measures=measures(),
@@ -130,7 +139,10 @@ def _built(chosen: "Layout", asked: _Asked) -> "Table":
         recipe=asked.recipe,
         where=conditions(asked.wheres),
         show=asked.show,
+        value=CellValue(asked.metric, values),
     )
+    tell_remarks([values], note)
+    return built
 
 
 def _facts(chosen: "FactLayout", asked: _Asked) -> "FactTable":
@@ -139,6 +151,7 @@ def _facts(chosen: "FactLayout", asked: _Asked) -> "FactTable":
     from benchmark.views.fact_tables import counted, network_sizes
     from reports.tables import facts
 
+    _refuse_metric(asked, "a table of facts")
     if asked.show == "published":
         return facts.build(chosen, {}, show=asked.show)
     found = counted(folders().data, note) if chosen.entry.key == "dataset" else network_sizes()
@@ -148,17 +161,19 @@ def _facts(chosen: "FactLayout", asked: _Asked) -> "FactTable":
 def _boxes(chosen: "BoxLayout", asked: _Asked, form: str) -> str | bytes:
     from benchmark.planning.equivalence import measures, versions
     from benchmark.planning.installed import InstalledCode
+    from benchmark.views.metric_values import scored_folders, scores_finder
     from benchmark.views.records import conditions, gather
     from reports.figures import boxes, plots
     from reports.tables import table
     from reports.text import csv_text
 
+    _refuse_metric(asked, "a figure of scores")
     if form not in {"csv", *PICTURES}:
         raise BenchError(f"--format {form} is not for a figure of scores: choose csv, {' or '.join(PICTURES)}")
     plot = boxes.collect(
         chosen,
         table.chosen(gather(asked.results, note), asked.recipe, conditions(asked.wheres)),
-        scores=_scores(asked.results),
+        scores=partial(_scores, scores_finder(scored_folders(asked.results), _refuse)),
         measures=measures(),
         versions=versions(),
         stale=InstalledCode(accept=asked.accept_stale_code).stale,
@@ -168,23 +183,25 @@ def _boxes(chosen: "BoxLayout", asked: _Asked, form: str) -> str | bytes:
     return plots.boxes(plot, form) if form in PICTURES else csv_text(boxes.lines(plot))
 
 
-def _scores(places: "Sequence[Path]") -> "Callable[[Record], Scores]":
+def _scores(find_scores: "Callable[[Record], Scores | None]", record: "Record") -> "Scores":
     """The scores behind a record, from the results folder that has them."""
-    from benchmark.paths import folders
-    from benchmark.views.records import REFERENCE
-    from results.store import Store
-
-    stores = [Store(place) for place in places or (folders().results,) if str(place) != REFERENCE]
-
-    def find(record: "Record") -> "Scores":
-        for store in stores:
-            if store.scores_path(record.key).exists():
-                return store.scores(record.key)
+    scores = find_scores(record)
+    if scores is None:
         raise BenchError(
             f"no scores of run {record.spec.name}: run it again with --force, or give its --results folder"
         )
+    return scores
 
-    return find
+
+def _refuse(reason: str) -> None:
+    raise BenchError(reason)
+
+
+def _refuse_metric(asked: _Asked, content: str) -> None:
+    from results.metrics import AUROC
+
+    if asked.metric.id != AUROC.id:
+        raise BenchError(f"--metric says nothing of {content}: leave it out")
 
 
 def _put(made: str | bytes, output: "Path | None") -> None:

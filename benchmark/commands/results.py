@@ -11,6 +11,7 @@ from benchmark.terminal.options import (
     accept_stale_option,
     echo_json,
     json_option,
+    metric_option,
     note,
     results_option,
     say,
@@ -24,8 +25,10 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
+    from benchmark.views.metric_values import MetricValues
     from results.maintenance.pruning import Found
     from results.maintenance.removal import Item
+    from results.metrics import Metric
     from results.record import Record
 
 
@@ -44,10 +47,15 @@ records_option = click.option(
 
 @command.command("list")
 @records_option
+@metric_option
 @json_option
-def list_(results: "Path | None", as_json: bool) -> None:
+def list_(results: "Path | None", metric: "Metric", as_json: bool) -> None:
     """One line a run."""
-    rows = [_row(record) for record in _records(results)]
+    from benchmark.views.metric_values import tell_remarks
+
+    values = _values(results, metric)
+    rows = [_row(record, values) for record in _records(results)]
+    tell_remarks([values], note)
     rows.sort(key=lambda row: row["name"])
     if as_json:
         echo_json(rows)
@@ -55,19 +63,38 @@ def list_(results: "Path | None", as_json: bool) -> None:
     if not rows:
         note("no records yet: bench run --suite quick makes the first")
     for row in rows:
-        auroc = "" if row["auroc"] is None else f"{row['auroc']:.4f}" + (" below 0.5" if row["auroc"] < 0.5 else "")
-        say(f"{row['name']:56} {row['recipe']:9} {row['status']:7} {auroc}")
+        say(f"{row['name']:56} {row['recipe']:9} {row['status']:7} {_judged(row[metric.id], metric)}")
+
+
+def _judged(value: float | None, metric: "Metric") -> str:
+    """A number, which says where it is worse than chance."""
+    return "" if value is None else " ".join(filter(None, [f"{value:.4f}", metric.beyond_chance([value])]))
 
 
 @command.command("show")
 @click.argument("run")
 @records_option
-def show(run: str, results: "Path | None") -> None:
-    """The record of RUN: a name, or the beginning of a key."""
+@metric_option
+def show(run: str, results: "Path | None", metric: "Metric") -> None:
+    """The record of RUN: a name, or the beginning of a key.
+
+    A metric that records do not hold stands beside those that they hold.
+    """
+    import json
+
+    from benchmark.views.metric_values import tell_remarks
     from protocols.text import printable_json
+    from results.metrics import STORED_METRICS
     from results.record import encode
 
-    say_page(printable_json(encode(_find(results, run)).decode()))
+    record = _find(results, run)
+    text = encode(record).decode()
+    if metric not in STORED_METRICS:
+        values, content = _values(results, metric), json.loads(text)
+        content["metrics"] = (content["metrics"] or {}) | {metric.id: values(record)}
+        tell_remarks([values], note)
+        text = json.dumps(content, indent=2, ensure_ascii=False) + "\n"
+    say_page(printable_json(text))
 
 
 @command.command("why")
@@ -76,10 +103,11 @@ def show(run: str, results: "Path | None") -> None:
 def why(run: str, results: "Path | None") -> None:
     """What made the number of RUN: parameters, data, weights, code, machine."""
     from benchmark.paths import folders
+    from benchmark.views.explanation import explanation
     from results.store import Store
 
     record = _find(results, run)
-    for line in _explanation(record, Store(folders(results).results).traceback_path(record.key)):
+    for line in explanation(record, Store(folders(results).results).traceback_path(record.key)):
         say(line)
 
 
@@ -93,14 +121,23 @@ def why(run: str, results: "Path | None") -> None:
     help="A table for people, or whole records, one a line, as results/reference keeps them.",
 )
 @click.option("--output", type=FilePath(dir_okay=False), metavar="FILE", help="Write to FILE.")
+@metric_option
 @accept_stale_option
 @records_option
-def export(form: str, output: "Path | None", results: "Path | None", accept_stale_code: bool) -> None:
-    """All records of a folder in one file, but those of plug-ins whose code was edited since."""
+def export(form: str, output: "Path | None", results: "Path | None", metric: "Metric", accept_stale_code: bool) -> None:
+    """All records of a folder in one file, but those of plug-ins whose code was edited since.
+
+    The table has AUC and average precision, and another metric beside them.
+    """
     from benchmark.planning.installed import InstalledCode
+    from benchmark.views.metric_values import tell_remarks
     from protocols.text import printable_json
     from results.export import frame, lines
+    from results.metrics import STORED_METRICS
 
+    if form == "jsonl" and metric not in STORED_METRICS:
+        raise BenchError(f"records hold no {metric.title}: take --format csv, or leave --metric out")
+    values = _values(results, metric)
     code, found = InstalledCode(accept=accept_stale_code), _records(results)
     records = [record for record in found if not code.stale(record)]
     if left := len(found) - len(records):
@@ -108,7 +145,9 @@ def export(form: str, output: "Path | None", results: "Path | None", accept_stal
             f"{left} of {len(found)} records left out, stale: made by other code of a plug-in than is installed; "
             "--accept-stale-code exports them too"
         )
-    text = printable_json(lines(records)) if form == "jsonl" else _csv(frame(records))
+    computed = {} if metric in STORED_METRICS else {metric.id: values}
+    text = printable_json(lines(records)) if form == "jsonl" else _csv(frame(records, computed))
+    tell_remarks([values], note)
     if output is None:
         say_page(text)
     else:
@@ -303,7 +342,13 @@ def _records(results: "Path | None") -> "list[Record]":
     return gather([] if results is None else [results], note)
 
 
-def _row(record: Any) -> dict[str, Any]:
+def _values(results: "Path | None", metric: "Metric") -> "MetricValues":
+    from benchmark.views.metric_values import MetricValues, scored_folders, scores_finder
+
+    return MetricValues(metric, scores_finder(scored_folders([] if results is None else [results]), note))
+
+
+def _row(record: "Record", values: "MetricValues") -> dict[str, Any]:
     spec = record.spec
     return {
         "key": record.key,
@@ -321,6 +366,7 @@ def _row(record: Any) -> dict[str, Any]:
         "seed": spec.fit.seed,
         "status": record.status,
         "auroc": record.metrics.auroc if record.metrics else None,
+        values.metric.id: values(record),
     }
 
 
@@ -336,46 +382,3 @@ def _find(results: "Path | None", run: str) -> Any:
     raise BenchError(
         f"no run '{run}' in {folders(results).results}: {near_miss(run, [record.spec.name for record in records][:20])}"
     )
-
-
-def _explanation(record: Any, traceback: "Path") -> list[str]:
-    spec, fit = record.spec, record.spec.fit
-    head = f"AUC {record.metrics.auroc!r}" if record.metrics else f"{record.status}: {record.error}"
-    lines = [
-        f"{spec.name}: {head}",
-        f"key {record.key} = SHA-256 of fit, test list and evaluation",
-        f"fit {record.fit_key}",
-        f"  detector {fit.detector} version {fit.version}, recipe {spec.recipe}, seed {fit.seed}",
-        f"  {fit.precision}, {fit.size} px ({fit.resize})",
-        *(f"  {name} = {value}" for name, value in sorted(fit.params.items())),
-        f"data {spec.split.dataset} {spec.split.dataset_fingerprint}",
-        f"  split {spec.split.rule}, seed {spec.split_seed}, options {spec.split.options or 'none'}",
-        f"  training normals {fit.train_normal}",
-        f"  training anomalies {fit.train_anomaly}",
-        f"  test list {spec.test}",
-        "evaluation "
-        + (
-            f"{spec.evaluation.order} order, batches of {spec.evaluation.batch}"
-            if spec.evaluation
-            else "independent of batch and order"
-        ),
-        *(f"weights {arch} {digest}" for arch, digest in fit.weights.items()),
-        *(f"pool {pool}: {one.dataset} {one.fingerprint}" for pool, parts in fit.pools.items() for one in parts),
-        *([f"starts from the fit {fit.source} on {spec.split.source_dataset}"] if fit.source else []),
-        *(f"deviation {text}" for text in spec.deviations),
-        *(f"note {text}" for text in record.notes),
-    ]
-    made = record.provenance
-    if made:
-        lines += [
-            f"made by swanbench {made.package_version}, commit {made.git_commit or 'unknown'}"
-            + (" (changed since)" if made.git_dirty else ""),
-            f"  code digest {made.code_digest}",
-            f"  numerics class {made.numerics_class}, {made.cpu}, started {made.started}",
-            "  " + ", ".join(f"{name} {version}" for name, version in made.libraries.items()),
-            *(f"  weights {arch}: {label}" for arch, label in made.weights.items()),
-        ]
-    lines += [f"time {name} {seconds:.1f}" for name, seconds in record.timings.items()]
-    if record.status == "failed":
-        lines.append(f"traceback {traceback}; bench run ... --retry-failed tries again")
-    return lines

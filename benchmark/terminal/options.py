@@ -12,6 +12,8 @@ from protocols.text import printable, printable_json, printable_line
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from results.metrics import Metric
+
 _Value = TypeVar("_Value")
 
 
@@ -45,6 +47,22 @@ class FilePath(click.Path):
         from pathlib import Path
 
         return Path(os.fsdecode(super().convert(value, param, ctx)))
+
+
+class MetricName(click.ParamType[Any]):
+    """The id of a metric as the metric; the registry is loaded only when it is needed."""
+
+    name = "ID"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> "Metric":  # noqa: ARG002 - the signature is click's
+        from results.metrics import find_metric
+
+        return find_metric(value) if isinstance(value, str) else value
+
+    def get_metavar(self, param: click.Parameter, ctx: click.Context) -> str:  # noqa: ARG002 - the signature is click's
+        from results.metrics import METRICS
+
+        return f"[{'|'.join(METRICS)}]"
 
 
 def parse_options(assignments: tuple[str, ...], *, deduplicate: bool) -> dict[str, str | int | float | bool]:
@@ -103,6 +121,16 @@ def record_options(function: Callable[..., Any]) -> Callable[..., Any]:
     for option in reversed(options):
         function = option(function)
     return function
+
+
+def metric_option(function: Callable[..., Any]) -> Callable[..., Any]:
+    return click.option(
+        "--metric",
+        type=MetricName(),
+        default="auroc",
+        show_default=True,
+        help="What is shown and compared; computed from stored scores where records do not hold it.",
+    )(function)
 
 
 def accept_stale_option(function: Callable[..., Any]) -> Callable[..., Any]:

@@ -6,6 +6,7 @@ from typing import Literal
 
 from reports.comparison.pairing import ScoresOf, paired_scores
 from reports.stats.paired import Paired, corrected
+from reports.tables.measured import STORED_AUROC, CellValue
 from reports.tables.table import latest
 from results.maintenance.differences import SHOWN_DIGITS, differences, of_values, place
 from results.record import Record
@@ -40,7 +41,10 @@ class Changed:
 
 @dataclass(frozen=True, slots=True)
 class FolderComparison:
-    """All that is said of two folders; `only_a` and `only_b` are runs whose place is in one folder only."""
+    """All that is said of two folders; `only_a` and `only_b` are runs whose place is in one folder only.
+
+    `values` gives the number of a run that is shown, of each folder.
+    """
 
     a: str
     b: str
@@ -49,6 +53,7 @@ class FolderComparison:
     changed: tuple[Changed, ...]
     only_a: tuple[Record, ...]
     only_b: tuple[Record, ...]
+    values: tuple[CellValue, CellValue]
 
     def count(self, state: State) -> int:
         return sum(twin.state == state for twin in self.twins)
@@ -60,13 +65,17 @@ def compare(
     records: tuple[Iterable[Record], Iterable[Record]],
     *,
     scores: tuple[ScoresOf, ScoresOf],
+    values: tuple[CellValue, CellValue] = (STORED_AUROC, STORED_AUROC),
 ) -> FolderComparison:
-    """Compare two folders of records; `scores` give those behind a record of each, None where they are gone."""
+    """Compare two folders of records.
+
+    Of each folder `scores` gives those behind a record, None where they are gone, and `values` the number to be shown.
+    """
     first, second = ({record.key: record for record in latest(side)} for side in records)
     twins = [_twin(first[key], second[key], scores) for key in first if key in second]
     left = [record for key, record in first.items() if key not in second]
     right = [record for key, record in second.items() if key not in first]
-    changed = list(_changed(left, right, scores))
+    changed = list(_changed(left, right, scores, values))
     gone = {record.key for one in changed for record in (one.a, one.b)}
     return FolderComparison(
         a=a,
@@ -76,6 +85,7 @@ def compare(
         changed=tuple(_corrected(sorted(changed, key=lambda one: one.a.spec.name))),
         only_a=tuple(sorted((one for one in left if one.key not in gone), key=lambda one: one.spec.name)),
         only_b=tuple(sorted((one for one in right if one.key not in gone), key=lambda one: one.spec.name)),
+        values=values,
     )
 
 
@@ -113,7 +123,12 @@ def _circumstances(a: Record, b: Record) -> Iterator[str]:
     yield from (one.beside("B") for one in found)
 
 
-def _changed(left: Iterable[Record], right: Iterable[Record], scores: tuple[ScoresOf, ScoresOf]) -> Iterator[Changed]:
+def _changed(
+    left: Iterable[Record],
+    right: Iterable[Record],
+    scores: tuple[ScoresOf, ScoresOf],
+    values: tuple[CellValue, CellValue],
+) -> Iterator[Changed]:
     """Runs of one place, each with the run of the other folder that it differs least from, if one ended alike."""
     places: dict[bytes, list[Record]] = {}
     for record in right:
@@ -125,13 +140,17 @@ def _changed(left: Iterable[Record], right: Iterable[Record], scores: tuple[Scor
             unlike = [one.status != record.status for one in candidates]
             at = min(range(len(candidates)), key=lambda at: (unlike[at], len(reasons[at]), candidates[at].key))
             other = candidates.pop(at)
-            yield Changed(record, other, tuple(one.beside("B") for one in reasons[at]), _test(record, other, scores))
+            yield Changed(
+                record, other, tuple(one.beside("B") for one in reasons[at]), _test(record, other, scores, values)
+            )
 
 
-def _test(a: Record, b: Record, scores: tuple[ScoresOf, ScoresOf]) -> Paired | None:
-    if a.metrics is None or b.metrics is None or a.spec.test != b.spec.test:
+def _test(
+    a: Record, b: Record, scores: tuple[ScoresOf, ScoresOf], values: tuple[CellValue, CellValue]
+) -> Paired | None:
+    if values[0].of(a) is None or values[1].of(b) is None or a.spec.test != b.spec.test:
         return None
-    return paired_scores(a, b, lambda record: scores[record is b](record), ("A", "B"))
+    return paired_scores(a, b, lambda record: scores[record is b](record), ("A", "B"), values)
 
 
 def _corrected(changed: Sequence[Changed]) -> Iterator[Changed]:

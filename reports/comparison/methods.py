@@ -8,10 +8,10 @@ from dataclasses import dataclass, replace
 from statistics import fmean
 from typing import NamedTuple
 
-from reports.comparison.pairing import Match, ScoresOf, Side, auroc, matches, paired_scores, side, why_alone
+from reports.comparison.pairing import Match, ScoresOf, Side, matches, paired_scores, side, why_alone
 from reports.stats.paired import Paired, corrected, over_datasets, over_seeds
 from reports.stats.verdict import ROUNDING
-from reports.tables.measured import Measured, Run, Series, Stale, average, fresh
+from reports.tables.measured import STORED_AUROC, CellValue, Measured, Run, Series, Stale, average, fresh
 from reports.tables.table import Measures, latest
 from results.record import Record
 from results.spec import SplitDefinition
@@ -79,22 +79,26 @@ class Unpaired:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """All that is said of two methods; Holm's correction is over the settings, over the pairs and over the families."""
+    """All that is said of two methods; Holm's correction is over the settings, over the pairs and over the families.
+
+    `value` gives the number of a run that is compared.
+    """
 
     a: str
     b: str
     settings: tuple[Setting, ...]
     families: tuple[Family, ...]
     unpaired: tuple[Unpaired, ...]
+    value: CellValue
 
     @property
     def tally(self) -> Tally:
-        return tally(setting.test.difference for setting in self.settings)
+        return tally((setting.test.difference for setting in self.settings), self.value)
 
     @property
     def held(self) -> Tally:
         """The tally with wins and losses that hold after Holm only; draws are all others."""
-        return tally(setting.test.difference if setting.test.holds else 0.0 for setting in self.settings)
+        return tally((one.test.difference if one.test.holds else 0.0 for one in self.settings), self.value)
 
 
 def compare(
@@ -107,11 +111,12 @@ def compare(
     scores: ScoresOf,
     stale: Stale = fresh,
     alone: Collection[str] = (),
+    value: CellValue = STORED_AUROC,
 ) -> Comparison:
     """Compare two methods on every split of which both have a finished run.
 
     Args:
-        a: id of the first method; differences are its AUC minus the other's.
+        a: id of the first method; differences are its value minus the other's.
         b: id of the second method.
         records: of any method; others are passed over.
         measures: the ids of the detectors and variants that a record measures.
@@ -119,52 +124,63 @@ def compare(
         scores: the scores behind a record, None where they are gone.
         stale: what makes a record stale besides its version.
         alone: ids of methods that are given no labelled anomalies.
+        value: the number of a run that is compared; runs without it have no partner.
     """
     known = latest(records)
-    first, second = (side(method, known, measures, versions, stale) for method in (a, b))
+    first, second = (side(method, known, measures, versions, stale, value) for method in (a, b))
     found = matches(first, second, (a in alone, b in alone))
-    settings = sorted((_setting(match, (a, b), alone, scores) for match in found), key=lambda one: _order(one.split))
+    settings = sorted(
+        (_setting(match, (a, b), alone, scores, value) for match in found), key=lambda one: _order(one.split)
+    )
     free = a in alone or b in alone
     return Comparison(
         a=a,
         b=b,
         settings=tuple(_corrected(settings)),
-        families=tuple(_families(settings)),
+        families=tuple(_families(settings, value)),
         unpaired=(
-            *_unpaired(first, second, {pair.a.key for setting in settings for pair in setting.pairs}, free=free),
-            *_unpaired(second, first, {pair.b.key for setting in settings for pair in setting.pairs}, free=free),
+            *_unpaired(first, second, {pair.a.key for setting in settings for pair in setting.pairs}, value, free=free),
+            *_unpaired(second, first, {pair.b.key for setting in settings for pair in setting.pairs}, value, free=free),
         ),
+        value=value,
     )
 
 
-def tally(differences: Iterable[float]) -> Tally:
+def tally(differences: Iterable[float], value: CellValue = STORED_AUROC) -> Tally:
     """Wins, draws and losses among differences."""
-    signs = [0 if abs(one) < ROUNDING else 1 if one > 0 else -1 for one in differences]
+    gains = [value.metric.sign * difference for difference in differences]
+    signs = [0 if abs(gain) < ROUNDING else 1 if gain > 0 else -1 for gain in gains]
     return Tally(signs.count(1), signs.count(0), signs.count(-1))
 
 
-def _setting(match: Match, names: tuple[str, str], alone: Collection[str], scores: ScoresOf) -> Setting:
+def _setting(
+    match: Match, names: tuple[str, str], alone: Collection[str], scores: ScoresOf, value: CellValue
+) -> Setting:
     found = [(run, record, match.b.runs[run]) for run, record in match.a.runs.items()]
-    pairs = tuple(Pair(run, one, two, paired_scores(one, two, scores, names)) for run, one, two in found)
+    pairs = tuple(
+        Pair(run, one, two, paired_scores(one, two, scores, names, (value, value))) for run, one, two in found
+    )
     return Setting(
         split=match.split,
         pairs=pairs,
-        a=(first := _mean(match.a)),
-        b=(second := _mean(match.b)),
-        test=pairs[0].test if len(pairs) == 1 else over_seeds([auroc(pair.a) - auroc(pair.b) for pair in pairs]),
+        a=(first := _mean(match.a, value)),
+        b=(second := _mean(match.b, value)),
+        test=pairs[0].test
+        if len(pairs) == 1
+        else over_seeds([value.number(pair.a) - value.number(pair.b) for pair in pairs]),
         notes=(
             *_made(names, match, first, second),
             *(f"{name} is given no labelled anomalies" for name in names if name in alone),
             *_remarks(names[0], match.a, match.b, first),
             *_remarks(names[1], match.b, match.a, second),
-            *_of_tests(pairs),
+            *_of_tests(pairs, value),
             *([f"{match.others} other series not compared"] if match.others else []),
         ),
     )
 
 
-def _mean(series: Series) -> Measured:
-    found = average([series], [1.0], scale=1.0, spread_over="seeds", notes=())
+def _mean(series: Series, value: CellValue) -> Measured:
+    found = average([series], [1.0], scale=1.0, spread_over="seeds", notes=(), value=value)
     if found is None:
         raise ValueError(f"series {series.id} has no run")
     return found
@@ -198,9 +214,9 @@ def _deviations(series: Series) -> list[str]:
     return list(dict.fromkeys(text for record in series.runs.values() for text in record.spec.deviations))
 
 
-def _of_tests(pairs: Sequence[Pair]) -> Iterator[str]:
+def _of_tests(pairs: Sequence[Pair], value: CellValue) -> Iterator[str]:
     counts = [pair.a.counts for pair in pairs if pair.a.counts]
-    if any(min(one.test_normal, one.test_anomaly) < FEW_IMAGES for one in counts):
+    if value.is_auroc and any(min(one.test_normal, one.test_anomaly) < FEW_IMAGES for one in counts):
         yield FEW
     yield from dict.fromkeys(f"DeLong: {pair.test.reason}" for pair in pairs if pair.test.reason)
 
@@ -214,16 +230,16 @@ def _corrected(settings: Sequence[Setting]) -> Iterator[Setting]:
         yield replace(setting, test=test, pairs=pairs)
 
 
-def _families(settings: Sequence[Setting]) -> Iterator[Family]:
+def _families(settings: Sequence[Setting], value: CellValue) -> Iterator[Family]:
     groups: dict[tuple[str, int | None, str | None], list[Setting]] = {}
     for setting in settings:
         groups.setdefault((setting.split.rule, setting.split.shots, setting.split.gamma), []).append(setting)
-    families = [_family(*key, group) for key, group in groups.items()]
+    families = [_family(*key, group, value) for key, group in groups.items()]
     for family, test in zip(families, corrected([one.test for one in families]), strict=True):
         yield replace(family, test=test)
 
 
-def _family(rule: str, shots: int | None, gamma: str | None, settings: Sequence[Setting]) -> Family:
+def _family(rule: str, shots: int | None, gamma: str | None, settings: Sequence[Setting], value: CellValue) -> Family:
     by_dataset: dict[str, list[Setting]] = {}
     for setting in settings:
         by_dataset.setdefault(setting.split.dataset, []).append(setting)
@@ -236,16 +252,16 @@ def _family(rule: str, shots: int | None, gamma: str | None, settings: Sequence[
         settings=len(settings),
         mean_a=fmean(fmean(one.a.mean for one in group) for group in by_dataset.values()),
         mean_b=fmean(fmean(one.b.mean for one in group) for group in by_dataset.values()),
-        tally=tally(differences.values()),
+        tally=tally(differences.values(), value),
         test=over_datasets(list(differences.values())),
     )
 
 
-def _unpaired(own: Side, other: Side, taken: Collection[str], *, free: bool) -> Iterator[Unpaired]:
+def _unpaired(own: Side, other: Side, taken: Collection[str], value: CellValue, *, free: bool) -> Iterator[Unpaired]:
     reasons: dict[str, list[str]] = {}
     for record in own.records:
         if record.key not in taken:
-            reasons.setdefault(why_alone(record, other, free=free), []).append(record.spec.name)
+            reasons.setdefault(why_alone(record, other, value, free=free), []).append(record.spec.name)
     yield from (Unpaired(own.method, reason, tuple(sorted(names))) for reason, names in sorted(reasons.items()))
 
 

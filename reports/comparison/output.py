@@ -10,7 +10,7 @@ from reports.comparison.folders import Changed, FolderComparison, Twin
 from reports.comparison.methods import Comparison, Family, Pair, Setting, Tally
 from reports.errors import ReportError
 from reports.stats.paired import ALPHA, LEAST_DATASETS, Paired
-from reports.tables.measured import Measured
+from reports.tables.measured import CellValue, Measured
 from reports.tables.page import Notes
 from reports.text import csv_text, escape_markdown, pipe_table
 from results.record import Record
@@ -19,9 +19,10 @@ FORMATS = ("md", "csv", "json")
 TEST_COLUMNS = ("difference", "low", "high", "p", "p_holm", "no_test")
 PAIR_COLUMNS = (
     "protocol", "dataset", "source_dataset", "known_class", "normal_class", "shots", "gamma", "split_seed", "seed",
-    "method_a", "method_b", "recipe_a", "recipe_b", "auc_a", "auc_b", *TEST_COLUMNS, "key_a", "key_b",
+    "method_a", "method_b", "recipe_a", "recipe_b", "{0}_a", "{0}_b", *TEST_COLUMNS, "key_a", "key_b",
 )  # fmt: skip
-FOLDER_COLUMNS = ("run", "result", "auc_a", "auc_b", "largest", *TEST_COLUMNS, "notes", "key_a", "key_b")
+FOLDER_COLUMNS = ("run", "result", "{0}_a", "{0}_b", "largest", *TEST_COLUMNS, "notes", "key_a", "key_b")
+"""Where `{0}` stands for `auc`, or for the id of another metric."""
 NAMED = 3
 DASH = "–"
 
@@ -61,12 +62,13 @@ def render(found: Comparison | FolderComparison, form: str) -> str:
 
 def _page(found: Comparison) -> Iterator[str]:
     a, b = escape_markdown(found.a), escape_markdown(found.b)
-    notes = Notes()
+    metric, notes = found.value.metric, Notes()
     pairs = sum(len(setting.pairs) for setting in found.settings)
     yield f"# {a} against {b}"
+    lower = "Lower is better. " if metric.better == "lower" else ""
     yield (
-        f"AUC of {a} minus AUC of {b} on the same test images, {plural(pairs, 'pair')} of runs. 95 % intervals, "
-        "two-sided p, Holm over the rows of each table."
+        f"{metric.heading} of {a} minus {metric.title} of {b} on the same test images, {plural(pairs, 'pair')} of "
+        f"runs. {lower}95 % intervals, two-sided p, Holm over the rows of each table."
     )
     yield (
         f"{a}: {_tally(found.tally)} over {plural(len(found.settings), 'setting')}; at {ALPHA} after Holm "
@@ -82,8 +84,9 @@ def _page(found: Comparison) -> Iterator[str]:
         used.add("DeLong")
         yield "## Runs"
         heading = ["Protocol", "Dataset", "Source", "Class", "Shots", "Gamma", "Seed", a, b, *_TEST_HEADING]
-        yield _table(heading, [_pair_row(setting, pair) for setting in found.settings for pair in setting.pairs])
+        yield _table(heading, [_pair_row(found, setting, pair) for setting in found.settings for pair in setting.pairs])
     yield "## How to read it"
+    used -= set() if found.value.is_auroc else {"DeLong"}
     legend = [text for name, text in (("t", T_TEST), ("DeLong", DELONG)) if name in used]
     yield _bullets([*legend, DATASETS])
     if notes.texts:
@@ -111,8 +114,9 @@ def _setting_row(setting: Setting, notes: Notes) -> list[str]:
     ]
 
 
-def _pair_row(setting: Setting, pair: Pair) -> list[str]:
-    return [*_place(setting), str(pair.run), *map(_auc, (pair.a, pair.b)), *_test(pair.test)]
+def _pair_row(found: Comparison, setting: Setting, pair: Pair) -> list[str]:
+    numbers = [_short(found.value.of(record)) for record in (pair.a, pair.b)]
+    return [*_place(setting), str(pair.run), *numbers, *_test(pair.test)]
 
 
 def _family_row(family: Family) -> list[str]:
@@ -139,8 +143,13 @@ def _mean(measured: Measured) -> str:
     return f"{measured.mean:.4f}" if measured.std is None else f"{measured.mean:.4f}±{measured.std:.4f}"
 
 
-def _auc(record: Record) -> str:
-    return DASH if record.metrics is None else f"{record.metrics.auroc:.4f}"
+def _short(value: float | None) -> str:
+    return DASH if value is None else f"{value:.4f}"
+
+
+def _column(value: CellValue) -> str:
+    """The name of a number in CSV and JSON."""
+    return "auc" if value.is_auroc else value.metric.id
 
 
 def _test(test: Paired | None) -> list[str]:
@@ -179,7 +188,7 @@ def _held(found: Tally) -> str:
 
 
 def _pair_lines(found: Comparison) -> Iterator[Sequence[str]]:
-    yield PAIR_COLUMNS
+    yield [name.format(_column(found.value)) for name in PAIR_COLUMNS]
     for setting in found.settings:
         split = setting.split
         values = (split.source_dataset, split.known_class, split.normal_class, split.shots, split.gamma)
@@ -192,7 +201,7 @@ def _pair_lines(found: Comparison) -> Iterator[Sequence[str]]:
                 found.a,
                 found.b,
                 *(run.spec.recipe for run in runs),
-                *(_full(run.metrics.auroc if run.metrics else None) for run in runs),
+                *(_full(found.value.of(run)) for run in runs),
                 *_test_fields(pair.test),
                 *(run.key for run in runs),
             ]
@@ -217,13 +226,13 @@ def _json(found: Comparison) -> dict[str, Any]:
         "alpha": ALPHA,
         "tally": found.tally._asdict(),
         "tally_after_holm": found.held._asdict(),
-        "settings": [_json_setting(setting) for setting in found.settings],
+        "settings": [_json_setting(setting, found.value) for setting in found.settings],
         "families": [asdict(one) | {"tally": one.tally._asdict()} for one in found.families],
         "unpaired": [asdict(one) for one in found.unpaired],
     }
 
 
-def _json_setting(setting: Setting) -> dict[str, Any]:
+def _json_setting(setting: Setting, value: CellValue) -> dict[str, Any]:
     import msgspec
 
     return {
@@ -237,8 +246,8 @@ def _json_setting(setting: Setting) -> dict[str, Any]:
         "runs": [
             {
                 **pair.run._asdict(),
-                "auc_a": pair.a.metrics and pair.a.metrics.auroc,
-                "auc_b": pair.b.metrics and pair.b.metrics.auroc,
+                f"{_column(value)}_a": value.of(pair.a),
+                f"{_column(value)}_b": value.of(pair.b),
                 "key_a": pair.a.key,
                 "key_b": pair.b.key,
                 "test": asdict(pair.test),
@@ -257,12 +266,14 @@ def _folder_page(found: FolderComparison) -> Iterator[str]:
     if unequal:
         yield "## One key, not known to be equal"
         heading = ["Run", "A", "B", "Difference", "Largest difference of a score", "What is known"]
-        yield _table(heading, [_twin_row(twin) for twin in unequal])
+        yield _table(heading, [_twin_row(found, twin) for twin in unequal])
     if found.changed:
         notes = Notes()
-        rows = [_changed_row(one, notes) for one in found.changed]
+        rows = [_changed_row(found, one, notes) for one in found.changed]
+        metric = found.values[0].metric
+        difference = f"{metric.heading} of A minus {metric.title} of B"
         yield "## One place, two keys"
-        yield "AUC of A minus AUC of B, DeLong's test of the same test images, Holm over the rows."
+        yield f"{difference}, DeLong's test of the same test images, Holm over the rows."
         yield _table(["Run in A", "Run in B", "A", "B", *_TEST_HEADING[:-1], "What differs"], rows)
         yield "What differs:"
         yield _bullets([f"[{number}] {escape_markdown(text)}" for number, text in enumerate(notes.texts, 1)])
@@ -278,52 +289,62 @@ def _folder_counts(found: FolderComparison) -> Iterator[str]:
         yield f"{plural(len(runs), 'run')} only in {name}" + (f": {', '.join(names[:NAMED])}{more}" if names else "")
 
 
-def _twin_row(twin: Twin) -> list[str]:
-    difference = DASH
-    if twin.a.metrics and twin.b.metrics:
-        difference = f"{twin.a.metrics.auroc - twin.b.metrics.auroc:+z.4f}"
+def _twin_row(found: FolderComparison, twin: Twin) -> list[str]:
+    first, second = _both(found, twin.a, twin.b)
+    difference = DASH if first is None or second is None else f"{first - second:+z.4f}"
     largest = DASH if twin.largest is None else f"{twin.largest:.2g}"
     known = escape_markdown("; ".join(twin.notes))
-    return [escape_markdown(twin.a.spec.name), _auc(twin.a), _auc(twin.b), difference, largest, known]
+    return [escape_markdown(twin.a.spec.name), _short(first), _short(second), difference, largest, known]
 
 
-def _changed_row(one: Changed, notes: Notes) -> list[str]:
+def _both(found: FolderComparison, a: Record | None, b: Record | None) -> list[float | None]:
+    """The number of a run of each folder."""
+    return [value.of(record) if record else None for value, record in zip(found.values, (a, b), strict=True)]
+
+
+def _changed_row(found: FolderComparison, one: Changed, notes: Notes) -> list[str]:
     untested = [f"DeLong: {one.test.reason}"] if one.test and one.test.reason else []
     numbers = map(str, sorted(notes.number(text) for text in [*one.why, *untested]))
     names = [escape_markdown(record.spec.name) for record in (one.a, one.b)]
-    return [*names, _auc(one.a), _auc(one.b), *_test(one.test)[:-1], f"[{','.join(numbers)}]"]
+    return [*names, *map(_short, _both(found, one.a, one.b)), *_test(one.test)[:-1], f"[{','.join(numbers)}]"]
 
 
 def _folder_lines(found: FolderComparison) -> Iterator[Sequence[str]]:
-    yield FOLDER_COLUMNS
+    yield [name.format(_column(found.values[0])) for name in FOLDER_COLUMNS]
     for twin in found.twins:
-        yield _folder_line(twin.a, twin.b, twin.state, _full(twin.largest), _test_fields(None), twin.notes)
+        yield _folder_line(found, (twin.a, twin.b), twin.state, _full(twin.largest), None, twin.notes)
     for one in found.changed:
-        yield _folder_line(one.a, one.b, "other_key", "", _test_fields(one.test), one.why)
+        yield _folder_line(found, (one.a, one.b), "other_key", "", one.test, one.why)
     for record in found.only_a:
-        yield _folder_line(record, None, "only_a", "", _test_fields(None), ())
+        yield _folder_line(found, (record, None), "only_a", "", None, ())
     for record in found.only_b:
-        yield _folder_line(None, record, "only_b", "", _test_fields(None), ())
+        yield _folder_line(found, (None, record), "only_b", "", None, ())
 
 
 def _folder_line(
-    a: Record | None, b: Record | None, result: str, largest: str, test: Sequence[str], notes: Sequence[str]
+    found: FolderComparison,
+    sides: tuple[Record | None, Record | None],
+    result: str,
+    largest: str,
+    test: Paired | None,
+    notes: Sequence[str],
 ) -> list[str]:
-    name = next(record.spec.name for record in (a, b) if record)
-    aucs = [_full(record.metrics.auroc if record and record.metrics else None) for record in (a, b)]
-    keys = [record.key if record else "" for record in (a, b)]
-    return [name, result, *aucs, largest, *test, "; ".join(notes), *keys]
+    name = next(record.spec.name for record in sides if record)
+    numbers = map(_full, _both(found, *sides))
+    keys = [record.key if record else "" for record in sides]
+    return [name, result, *numbers, largest, *_test_fields(test), "; ".join(notes), *keys]
 
 
 def _folder_json(found: FolderComparison) -> dict[str, Any]:
     def sides(a: Record, b: Record) -> dict[str, Any]:
+        column, numbers = _column(found.values[0]), _both(found, a, b)
         return {
             "run_a": a.spec.name,
             "run_b": b.spec.name,
             "key_a": a.key,
             "key_b": b.key,
-            "auc_a": a.metrics and a.metrics.auroc,
-            "auc_b": b.metrics and b.metrics.auroc,
+            f"{column}_a": numbers[0],
+            f"{column}_b": numbers[1],
         }
 
     return {

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from reports.stats.paired import Paired, delong
 from reports.stats.verdict import ROUNDING
-from reports.tables.measured import Run, Series, Stale, fresh, series_of
+from reports.tables.measured import STORED_AUROC, CellValue, Run, Series, Stale, fresh, series_of
 from reports.tables.table import Measures
 from results.key import canonical
 from results.record import Record
@@ -27,7 +27,7 @@ LISTS_ALIKE = {"cross_domain": "general", "labelled_share": "one_class"}
 
 @dataclass(frozen=True, slots=True)
 class Side:
-    """A method, its records, and its series by split definition."""
+    """A method, its records, and by split definition its series of those that have the value."""
 
     method: str
     records: tuple[Record, ...]
@@ -45,13 +45,19 @@ class Match:
 
 
 def side(
-    method: str, records: Iterable[Record], measures: Measures, versions: Mapping[str, int], stale: Stale = fresh
+    method: str,
+    records: Iterable[Record],
+    measures: Measures,
+    versions: Mapping[str, int],
+    stale: Stale = fresh,
+    value: CellValue = STORED_AUROC,
 ) -> Side:
     """What is known of one method; the records are those of any, one a key."""
     own = tuple(record for record in records if method in measures(record))
     places: dict[bytes, list[Record]] = {}
     for record in own:
-        places.setdefault(canonical(record.spec.split), []).append(record)
+        if record.metrics is None or value.of(record) is not None:
+            places.setdefault(canonical(record.spec.split), []).append(record)
     found = tuple((group[0].spec.split, tuple(series_of(group, versions, stale=stale))) for group in places.values())
     return Side(method, own, found)
 
@@ -64,12 +70,19 @@ def matches(first: Side, second: Side, alone: tuple[bool, bool]) -> Iterator[Mat
                 yield from _best(split_b if alone[0] else split_a, ours, theirs)
 
 
-def why_alone(record: Record, other: Side, *, free: bool) -> str:
+def why_alone(record: Record, other: Side, value: CellValue, *, free: bool) -> str:
     """What keeps a run from having a partner among the other method's; `free`: one of both is given no anomalies."""
     if record.status == "failed":
         return "failed"
+    if value.of(record) is None:
+        return f"without {value.metric.title}"
     if any(record.key == one.key for one in other.records):
         return f"measures {other.method} too, with equal parameters"
+    return _why_unlike(record, other, value, free=free)
+
+
+def _why_unlike(record: Record, other: Side, value: CellValue, *, free: bool) -> str:
+    """What no finished run of the other method shares with a run."""
     left = [one for one in other.records if one.status == "done"]
     spec = record.spec
     for reason, agree in AGREEMENTS:
@@ -81,21 +94,21 @@ def why_alone(record: Record, other: Side, *, free: bool) -> str:
         return f"no finished run of {other.method} with the same seed"
     if all(one.spec.test != spec.test for one in left):
         return f"{other.method} was tested on other images"
+    if all(value.of(one) is None for one in left):
+        return f"the run of {other.method} is without {value.metric.title}"
     return "of a series that is not compared: choose with --recipe or --where"
 
 
-def auroc(record: Record) -> float:
-    if record.metrics is None:
-        raise ValueError(f"record {record.key} has no metrics")
-    return record.metrics.auroc
-
-
-def paired_scores(a: Record, b: Record, scores: ScoresOf, names: tuple[str, str]) -> Paired:
+def paired_scores(
+    a: Record, b: Record, scores: ScoresOf, names: tuple[str, str], values: tuple[CellValue, CellValue]
+) -> Paired:
     """DeLong's test of two runs with one test list; no p value where scores are gone or are not those of the records.
 
-    `names` says what the reasons call the two.
+    `names` says what the reasons call the two, `values` gives the number of each.
     """
-    difference = auroc(a) - auroc(b)
+    difference = values[0].number(a) - values[1].number(b)
+    if not values[0].is_auroc:
+        return Paired("DeLong", difference, reason="it is for the AUC on all test images alone")
     ours, theirs = scores(a), scores(b)
     if ours is None or theirs is None:
         missing = [name for name, one in zip(names, (ours, theirs), strict=True) if one is None]

@@ -47,13 +47,13 @@ def dots(table: Table, form: str) -> bytes:
             kind = kinds.index(cell.coordinates[column])
             shift = (kind - (len(kinds) - 1) / 2) * 0.7 / len(kinds)
             _dot(axes, table, cell, groups.index(cell.coordinates[row]) + shift, kind)
-        axes.set_xticks(range(len(groups)), [layout.label(row, value) for value in groups])
+        axes.set_xticks(range(len(groups)), [table.label(row, value) for value in groups])
         axes.set_xlim(-0.6, len(groups) - 0.4)
-        axes.set_ylabel(layout.metric)
+        axes.set_ylabel(table.metric)
         axes.grid(axis="y", color="#dddddd", linewidth=0.8)
         axes.set_axisbelow(True)
-        _key(figure, [layout.label(column, value) for value in kinds], _sides(table))
-        figure.suptitle(_wrapped(layout.title), fontsize=11)
+        _key(figure, [table.label(column, value) for value in kinds], _sides(table))
+        figure.suptitle(_wrapped(table.title), fontsize=11)
         return _drawn(figure, form)
 
 

@@ -30,7 +30,7 @@ class Check:
 
     `freedom`: degrees of freedom of the t test, infinite where neither side varies. `smallest_drop`: how far below the
     published value our mean must lie, at the spread and number of seeds at hand, for the test to find it at its
-    strictest Holm level.
+    strictest Holm level; `largest_drop`: how far below it the worst mean lies. Where less is better, above instead.
     """
 
     table: str
@@ -45,15 +45,12 @@ class Check:
     regressed: bool
     decimals: int
     reasons: tuple[str, ...]
-
-    @property
-    def drop(self) -> float:
-        return self.published - self.measured
+    largest_drop: float
 
     @property
     def blind(self) -> bool:
-        """Whether no drop could have been found: not even a mean of 0 lies low enough."""
-        return self.smallest_drop > self.published
+        """Whether no drop could have been found: not even the worst mean is bad enough."""
+        return self.smallest_drop > self.largest_drop
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +59,8 @@ class Gate:
 
     `faults`: cells that are no success whatever their numbers, and what was required in vain. `untested`: by reason the
     ids of the cells that were not tested; `required` says of cells that must be there, and are, why they were not.
-    `contradictions` say of records of one key which numbers they hold.
+    `contradictions` say of records of one key which numbers they hold. `unpublished` is the title of a metric that was
+    asked for and that no paper prints.
     """
 
     checks: tuple[Check, ...]
@@ -72,6 +70,7 @@ class Gate:
     includes_not_comparable: bool
     required: tuple[str, ...] = ()
     contradictions: tuple[str, ...] = ()
+    unpublished: str = ""
 
     @property
     def skipped(self) -> dict[str, int]:
@@ -99,6 +98,7 @@ def check(
     faults: Iterable[Fault] = (),
     required: Collection[str] = (),
     contradictions: Iterable[str] = (),
+    unpublished: str = "",
 ) -> Gate:
     """Test every cell of the tables that has a published and a current measured value.
 
@@ -110,6 +110,7 @@ def check(
         faults: what was required and is not there.
         required: ids of cells that must be there, with or without the table in front.
         contradictions: sentences on records of one key with other numbers.
+        unpublished: title of a metric that was asked for and that no paper prints.
 
     Raises:
         ReportError: alpha is not between 0 and 0.5.
@@ -149,6 +150,7 @@ def check(
             if not {name, name.partition("/")[2]}.isdisjoint(required)
         ),
         contradictions=tuple(contradictions),
+        unpublished=unpublished,
     )
 
 
@@ -173,9 +175,14 @@ class _Testable:
         return self.table.margin * self.table.layout.scale
 
     @property
+    def largest_drop(self) -> float:
+        metric, scale = self.table.value.metric, self.table.layout.scale
+        return abs(self.published - scale * (metric.low if metric.better == "higher" else metric.high))
+
+    @property
     def p_value(self) -> float:
-        """Chance of a mean as low as ours if ours truly lies at published - margin."""
-        above = self.measured.mean - self.published + self.margin
+        """Chance of a mean as bad as ours if ours is truly worse than the published value by the margin."""
+        above = self.table.value.metric.sign * (self.measured.mean - self.published) + self.margin
         if self.error == 0:
             return 0.0 if above < -ROUNDING else 1.0
         from scipy.special import stdtr
@@ -197,6 +204,7 @@ class _Testable:
             regressed=regressed,
             decimals=layout.paper.decimals,
             reasons=self.reasons,
+            largest_drop=self.largest_drop,
         )
 
     def _critical(self, level: float) -> float:

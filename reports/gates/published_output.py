@@ -38,6 +38,9 @@ def lines(gate: Gate) -> list[str]:
 def headline(gate: Gate) -> str:
     """The result in one line."""
     rest = [faults.headline(gate.faults)] if gate.faults else []
+    if gate.unpublished:
+        hint = f"no paper prints {gate.unpublished}: leave out --metric, or name runs with --against"
+        return "; ".join([f"nothing to compare, {hint}", *rest])
     if not gate.checks:
         hint = "" if gate.includes_not_comparable or "not_comparable" not in gate.untested else _HINT
         return "; ".join([f"nothing to compare with the published values{hint}", *rest])

@@ -1,22 +1,38 @@
 """The gate of `check --against reference`: does a run still give the numbers that it gave before?
 
 Runs are compared one by one, by key, which holds all that decides their numbers. On a processor of the same name in the
-same numerics class AUROC and average precision must be equal, bit for bit; elsewhere each may differ by a tolerance.
+same numerics class the metrics that are compared must be equal, bit for bit; elsewhere each may differ by a tolerance.
 A reference run must have its counterpart.
 """
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import NamedTuple
 
 from reports.gates.faults import Counterparts, Fault
 from reports.gates.published import LEAKING
-from reports.tables.measured import Stale, fresh
-from results.maintenance.twins import METRICS
-from results.record import Metrics, Record
+from reports.tables.measured import Stale, ValueOf, fresh
+from results.metrics import STORED_METRICS, stored_value
+from results.record import Record
 
 TOLERANCE = 0.01
+LACKING = "reference without {}"
+
+
+class ComparedMetric(NamedTuple):
+    """A metric by its title, and what gives it of a run at hand and of a reference run."""
+
+    title: str
+    measured: ValueOf
+    reference: ValueOf
+
+
+STORED = tuple(
+    ComparedMetric(metric.title, partial(stored_value, metric), partial(stored_value, metric))
+    for metric in STORED_METRICS
+)
 
 
 class Number(NamedTuple):
@@ -46,13 +62,20 @@ class Pair:
 class Agreement:
     """What the comparison found; `skipped` counts by reason the runs that were not compared.
 
-    `faults` are reference runs without a run that counts; `contradictions` say of records of one key which numbers.
+    `faults` are reference runs without a run that counts; `contradictions` say of records of one key which numbers;
+    `titles` are the metrics that were compared.
     """
 
     pairs: tuple[Pair, ...]
     faults: tuple[Fault, ...]
     skipped: Mapping[str, int]
     contradictions: tuple[str, ...] = ()
+    titles: tuple[str, ...] = ()
+
+    @property
+    def lacking(self) -> str:
+        """A metric that a reference has not; empty where all have all."""
+        return next((title for title in self.titles if LACKING.format(title) in self.skipped), "")
 
     @property
     def differing(self) -> tuple[Pair, ...]:
@@ -77,6 +100,7 @@ def compare(
     leaking: Collection[str] = (),
     faults: Iterable[Fault] = (),
     contradictions: Iterable[str] = (),
+    metrics: Sequence[ComparedMetric] = STORED,
 ) -> Agreement:
     """Compare each reference run with the runs of its key.
 
@@ -90,6 +114,7 @@ def compare(
         leaking: ids of series whose scores test labels had part in; they are never compared.
         faults: what else should be there and is not.
         contradictions: sentences on records of one key with other numbers.
+        metrics: what is compared; a reference that has none of it is only counted, one whose run lacks it is a fault.
     """
     runs, skipped = list(records), Counter[str]()
     known: dict[str, list[Record]] = {}
@@ -98,6 +123,8 @@ def compare(
             skipped[LEAKING] += 1
         elif reference.metrics is None:
             skipped["reference that failed itself"] += 1
+        elif lacking := [metric.title for metric in metrics if metric.reference(reference) is None]:
+            skipped[LACKING.format(lacking[0])] += 1
         else:
             known.setdefault(reference.key, []).append(reference)
     counterparts = Counterparts(runs, (own[0] for own in known.values()), versions, stale)
@@ -105,7 +132,9 @@ def compare(
     for own in sorted(known.values(), key=lambda own: own[0].spec.name):
         beside = counterparts.of(own[0])
         if not isinstance(beside, Fault):
-            pairs += dict.fromkeys(_pair(record, own, tolerance) for record in beside)
+            valued = [record for record in beside if all(metric.measured(record) is not None for metric in metrics)]
+            pairs += dict.fromkeys(_pair(record, own, tolerance, metrics) for record in valued)
+            found += [_without_scores(record, metrics) for record in beside if record not in valued]
         elif beside.kind == "absent" and partial:
             skipped["reference without a run"] += 1
         else:
@@ -113,31 +142,38 @@ def compare(
     alone = sum(record.key not in known and record.series not in leaking for record in runs)
     if alone:
         skipped["without a reference"] = alone
-    return Agreement(tuple(pairs), tuple(dict.fromkeys(found)), dict(sorted(skipped.items())), tuple(contradictions))
+    return Agreement(
+        tuple(pairs),
+        tuple(dict.fromkeys(found)),
+        dict(sorted(skipped.items())),
+        tuple(contradictions),
+        tuple(metric.title for metric in metrics),
+    )
 
 
-def _pair(record: Record, references: Sequence[Record], tolerance: float) -> Pair:
+def _without_scores(record: Record, metrics: Sequence[ComparedMetric]) -> Fault:
+    titles = " and ".join(metric.title for metric in metrics)
+    return Fault("absent", record.spec.name, f"its run has no {titles}, its reference has: run it again with --force")
+
+
+def _pair(record: Record, references: Sequence[Record], tolerance: float, metrics: Sequence[ComparedMetric]) -> Pair:
     """The run beside the one of the references of its machine, else of all, that it is furthest from."""
     machine = _machine(record)
     own = [reference for reference in references if machine and _machine(reference) == machine]
     allowed = 0.0 if own else tolerance
     found = [
-        Pair(record.spec.name, tuple(_numbers(record, one, allowed)), allowed, bool(own)) for one in own or references
+        Pair(record.spec.name, tuple(_numbers(record, one, allowed, metrics)), allowed, bool(own))
+        for one in own or references
     ]
     return max(found, key=lambda pair: max(abs(number.measured - number.reference) for number in pair.numbers))
 
 
-def _numbers(record: Record, reference: Record, allowed: float) -> Iterator[Number]:
-    now, before = _metrics(record), _metrics(reference)
-    for name, title in METRICS.items():
-        values = getattr(now, name), getattr(before, name)
-        yield Number(title, *values, differs=abs(values[0] - values[1]) > allowed)
-
-
-def _metrics(record: Record) -> Metrics:
-    if record.metrics is None:
-        raise ValueError(f"record {record.key} has no metrics")
-    return record.metrics
+def _numbers(record: Record, reference: Record, allowed: float, metrics: Sequence[ComparedMetric]) -> Iterator[Number]:
+    for metric in metrics:
+        measured, expected = metric.measured(record), metric.reference(reference)
+        if measured is None or expected is None:
+            raise ValueError(f"record {record.key} or its reference has no {metric.title}")
+        yield Number(metric.title, measured, expected, differs=abs(measured - expected) > allowed)
 
 
 def _machine(record: Record) -> tuple[str, str] | None:

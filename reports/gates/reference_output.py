@@ -6,8 +6,6 @@ from reports.gates.junit import Case, document
 from reports.gates.reference import Agreement, Number, Pair
 from reports.text import escape_markdown, pipe_table
 
-TESTED = "compared: AUC and average precision of each run; equal means to the last bit, and nothing else was looked at"
-
 
 def lines(found: Agreement) -> list[str]:
     """The result for stdout: what differs or is not there first, what was not compared, the headline."""
@@ -17,7 +15,7 @@ def lines(found: Agreement) -> list[str]:
     said += found.contradictions
     if found.skipped:
         said.append(f"not compared: {_skipped(found)}")
-    return [*said, *([TESTED] if found.pairs else []), headline(found)]
+    return [*said, *([_tested(found)] if found.pairs else []), headline(found)]
 
 
 def headline(found: Agreement) -> str:
@@ -29,6 +27,10 @@ def headline(found: Agreement) -> str:
         return f"{count}: {'; '.join([differ, *rest])}"
     if rest:
         return f"no run compared with a reference: {rest[0]}"
+    if found.lacking:
+        return (
+            f"nothing to compare: no reference run has {found.lacking}, which needs its scores: name a results folder"
+        )
     return "nothing to compare: no run has the key of a reference (bench results why says what makes a key)"
 
 
@@ -55,10 +57,15 @@ def summary(found: Agreement) -> str:
     text += [faults.markdown(found.faults)] if found.faults else []
     if rows:
         titles = [f"{number.title} (reference)" for number in found.pairs[0].numbers]
-        text += [pipe_table(["Run", *titles, "Allowed", "Result"], rows), f"{TESTED[0].upper()}{TESTED[1:]}."]
+        text += [pipe_table(["Run", *titles, "Allowed", "Result"], rows), f"C{_tested(found)[1:]}."]
     text += [escape_markdown(told) for told in found.contradictions]
     text += [f"Not compared: {escape_markdown(_skipped(found))}."] if found.skipped else []
     return "\n\n".join(text) + "\n"
+
+
+def _tested(found: Agreement) -> str:
+    titles = " and ".join(found.titles)
+    return f"compared: {titles} of each run; equal means to the last bit, and nothing else was looked at"
 
 
 def _ordered(found: Agreement) -> list[Pair]:

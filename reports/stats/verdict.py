@@ -5,6 +5,7 @@ from math import inf, isfinite, sqrt
 from typing import Literal
 
 Agreement = Literal["reproduced", "close", "better", "worse", "inconclusive"]
+Better = Literal["higher", "lower"]
 Name = Literal["missing", "failed", "stale", "not_comparable"] | Agreement
 
 TAIL = 0.95  # quantile of a two-sided 90 % interval; the interval within the margin is TOST at 5 %
@@ -68,10 +69,12 @@ class Verdict:
         return self.comparison.agreement if self.name == "not_comparable" and self.comparison else None
 
 
-def compare(published: Sample, measured: Sample, margin: float) -> Comparison:
+def compare(published: Sample, measured: Sample, margin: float, better: Better = "higher") -> Comparison:
     """Judge a measured mean against a published one; `margin` and both samples in the same unit.
 
-    A published value without spread over runs is a constant: a one-sample t interval of our runs, and never
+    `better` says which of two values is the better one.
+
+        A published value without spread over runs is a constant: a one-sample t interval of our runs, and never
     `reproduced`. One run of ours has no interval and is always inconclusive.
     """
     if not (isfinite(margin) and margin >= 0):
@@ -81,7 +84,8 @@ def compare(published: Sample, measured: Sample, margin: float) -> Comparison:
         seeds, capped = _settle(published, measured, difference, margin)
         return Comparison("inconclusive", difference, None, None, margin, seeds, capped)
     half = _half_width(published, measured)
-    agreement = _agreement(difference, half, margin, constant=not published.has_spread)
+    gain = difference if better == "higher" else -difference
+    agreement = _agreement(gain, half, margin, constant=not published.has_spread)
     seeds, capped = (None, False)
     if agreement == "inconclusive":
         seeds, capped = _settle(published, measured, difference, margin)
@@ -127,14 +131,14 @@ def _half_width(published: Sample, measured: Sample) -> float:
     return float(stdtrit(freedom, TAIL)) * error if error else 0.0
 
 
-def _agreement(difference: float, half: float, margin: float, *, constant: bool) -> Agreement:
-    if not constant and abs(difference) + half < margin:
+def _agreement(gain: float, half: float, margin: float, *, constant: bool) -> Agreement:
+    if not constant and abs(gain) + half < margin:
         return "reproduced"
-    if abs(difference) <= half or difference == 0:
+    if abs(gain) <= half or gain == 0:
         return "inconclusive"
-    if abs(difference) <= margin + ROUNDING:
+    if abs(gain) <= margin + ROUNDING:
         return "close"
-    return "better" if difference > 0 else "worse"
+    return "better" if gain > 0 else "worse"
 
 
 def _settle(published: Sample, measured: Sample, difference: float, margin: float) -> tuple[int | None, bool]:

@@ -2,11 +2,14 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import groupby
 from statistics import fmean, pstdev, stdev
 from typing import Literal, NamedTuple
 
+from protocols.text import with_article
 from reports.stats.verdict import auc_standard_error
+from results.metrics import AUROC, Metric, stored_value
 from results.record import Provenance, Record
 
 RECIPES = ("official", "paper", "quick")
@@ -15,7 +18,51 @@ GENUINE = "genuine:"
 Stale = Callable[[Record], str]
 """Why a record counts no longer, besides the version of its detector; empty where it does count."""
 
+ValueOf = Callable[[Record], float | None]
+"""Number of a run; None where it has none."""
+
 Spread = Literal["seeds", "classes"]
+
+
+@dataclass(frozen=True, slots=True)
+class CellValue:
+    """The number of a run that stands in a cell: its `metric`, or the last entry of its `history` of this name."""
+
+    metric: Metric
+    metric_of: ValueOf
+    history: str = ""
+
+    def of(self, record: Record) -> float | None:
+        return record.last(self.history) if self.history else self.metric_of(record)
+
+    def number(self, record: Record) -> float:
+        """The number of a run that has one.
+
+        Raises:
+            ValueError: it has none.
+        """
+        value = self.of(record)
+        if value is None:
+            raise ValueError(f"record {record.key} has no {self.history or self.metric.title}")
+        return value
+
+    def factor(self, scale: float) -> float:
+        """What a number is multiplied by in a table with fractions at `scale`: others stand as they are."""
+        return scale if self.metric.unit == "fraction" and not self.history else 1.0
+
+    @property
+    def is_auroc(self) -> bool:
+        """Whether it is what the papers print, and what tests and errors of an AUC are for."""
+        return self.metric.id == AUROC.id and not self.history
+
+    def below_chance(self, records: Iterable[Record]) -> str:
+        """A remark where a run is worse than chance by the metric; empty where none is."""
+        values = [value for record in records if (value := self.metric_of(record)) is not None]
+        limit = self.metric.beyond_chance(values)
+        return f"a run has {with_article(self.metric.title)} {limit}" if limit else ""
+
+
+STORED_AUROC = CellValue(AUROC, partial(stored_value, AUROC))
 
 
 class Run(NamedTuple):
@@ -132,25 +179,22 @@ def average(
     scale: float,
     spread_over: Spread,
     notes: Iterable[str],
-    history: str = "",
+    value: CellValue = STORED_AUROC,
 ) -> Measured | None:
     """One cell of the series of its subsets (one, but for mean rows) and their shares of the mean.
 
-    Of `scale` times the AUC, or of the last value of a number in the runs' `history`, as it is. None where no seed is
-    in all subsets.
+    Of `value`, a fraction times `scale`, of runs that all have it. None where no seed is in all subsets.
     """
     shared = sorted(set.intersection(*(set(series.runs) for series in subsets)))
     if not shared:
         return None
-    values = [
-        {run: _last(series.runs[run], history) if history else scale * _auroc(series.runs[run]) for run in shared}
-        for series in subsets
-    ]
+    factor = value.factor(scale)
+    values = [{run: factor * value.number(series.runs[run]) for run in shared} for series in subsets]
     per_seed = {run: fmean([subset[run] for subset in values], shares) for run in shared}
     seed_std = stdev(per_seed.values()) if len(shared) > 1 else None
     class_std = pstdev(fmean(subset.values()) for subset in values) if len(values) > 1 else None
     used = [series.runs[run] for series in subsets for run in shared]
-    single = used[0].counts if len(subsets) == 1 and not history else None
+    single = used[0].counts if len(subsets) == 1 and not value.history else None
     mean = fmean(per_seed.values())
     return Measured(
         series=tuple(series.id for series in subsets),
@@ -164,9 +208,11 @@ def average(
         precision=_joined(record.spec.fit.precision for record in used),
         test_normal=single.test_normal if single else None,
         test_anomaly=single.test_anomaly if single else None,
-        test_std=scale * auc_standard_error(mean / scale, single.test_anomaly, single.test_normal) if single else None,
+        test_std=factor * auc_standard_error(mean / factor, single.test_anomaly, single.test_normal)
+        if single and value.is_auroc
+        else None,
         reasons=_unique(reason for series in subsets for reason in series.reasons),
-        notes=_unique([*_remarks(subsets, used), *notes]),
+        notes=_unique([*_remarks(subsets, used, value), *notes]),
         mixes_code=any(len({made.code_digest for made in _made(own)}) > 1 for own in _by_detector(used)),
     )
 
@@ -210,7 +256,7 @@ def _reasons(recipe: str, records: Iterable[Record], other_data: str) -> tuple[s
     return _unique(found)
 
 
-def _remarks(subsets: Sequence[Series], used: Sequence[Record]) -> list[str]:
+def _remarks(subsets: Sequence[Series], used: Sequence[Record], value: CellValue) -> list[str]:
     remarks = [failure for series in subsets for failure in series.failures]
     recipes = list(dict.fromkeys(series.recipe for series in subsets))
     if len(recipes) > 1:
@@ -218,8 +264,7 @@ def _remarks(subsets: Sequence[Series], used: Sequence[Record]) -> list[str]:
     made = _made(used)
     remarks += _mixture("code versions", [one.code_digest[:8] for one in made])
     remarks += _mixture("numerics classes", [one.numerics_class for one in made])
-    if any(_auroc(record) < 0.5 for record in used):
-        remarks.append("a run has an AUC below 0.5")
+    remarks += filter(None, [value.below_chance(used)])
     return remarks + [note for record in used for note in record.notes]
 
 
@@ -237,19 +282,6 @@ def _by_detector(records: Iterable[Record]) -> Iterable[list[Record]]:
 def _mixture(what: str, values: Iterable[str]) -> list[str]:
     found = list(dict.fromkeys(values))
     return [f"mixes {len(found)} {what} ({'; '.join(found)})"] if len(found) > 1 else []
-
-
-def _auroc(record: Record) -> float:
-    if record.metrics is None:
-        raise ValueError(f"record {record.key} has no metrics")
-    return record.metrics.auroc
-
-
-def _last(record: Record, name: str) -> float:
-    value = record.last(name)
-    if value is None:
-        raise ValueError(f"record {record.key} has no last {name}")
-    return value
 
 
 def _run(record: Record) -> Run:

@@ -23,6 +23,7 @@ MEANINGS: Mapping[Agreement, str] = {
     "inconclusive": "inconclusive: too few seeds to tell",
 }
 MIXED = "‡"
+NO_PUBLISHED_VALUE = "no published value"
 BRACKETS = "not comparable with the paper; in brackets the verdict that it would have"
 
 
@@ -100,7 +101,7 @@ def page(table: Table) -> Page:
     paper = table.layout.paper
     doubts = [erratum_text(one) for one in table.layout.errata if _concerns(one, table)]
     return Page(
-        title=table.layout.title,
+        title=table.title,
         caption=_caption(table),
         citation=paper.citation,
         blocks=blocks,
@@ -152,7 +153,7 @@ def _blocks(table: Table, notes: Notes) -> Iterable[Block]:
     # A method without shots stands beside the others in every block, as in the papers.
     common = by_block.pop(("",), []) if len(by_block) > 1 else []
     for values, cells in by_block.items():
-        title = ", ".join(table.layout.label(*pair) for pair in zip(entry.blocks, values, strict=True) if pair[1])
+        title = ", ".join(table.label(*pair) for pair in zip(entry.blocks, values, strict=True) if pair[1])
         yield _block(table, title, [*common, *cells], notes)
 
 
@@ -165,12 +166,12 @@ def _block(table: Table, title: str, cells: Sequence[Cell], notes: Notes) -> Blo
         title=title,
         row_headings=tuple(layout.heading(name) for name in entry.rows),
         columns=tuple(
-            ", ".join(layout.label(*pair) for pair in zip(entry.columns, column, strict=True) if pair[1])
+            ", ".join(table.label(*pair) for pair in zip(entry.columns, column, strict=True) if pair[1])
             for column in columns
         ),
         rows=tuple(
             Row(
-                labels=tuple(layout.label(*pair) for pair in zip(entry.rows, row, strict=True)),
+                labels=tuple(table.label(*pair) for pair in zip(entry.rows, row, strict=True)),
                 cells=tuple(_grid_cell(table, found.get((row, column)), notes) for column in columns),
             )
             for row in rows
@@ -249,7 +250,7 @@ def _detail(table: Table, cell: Cell) -> Detail:
         raise ValueError("a detail needs a measured cell")
     decimals = table.layout.paper.decimals
     measured, comparison = cell.measured, cell.verdict.comparison
-    place = [table.layout.label(name, value) for name, value in cell.coordinates.items() if value]
+    place = [table.label(name, value) for name, value in cell.coordinates.items() if value]
     difference, interval = "", ""
     if comparison:
         difference = f"{comparison.difference:+z.{decimals}f}"
@@ -262,7 +263,7 @@ def _detail(table: Table, cell: Cell) -> Detail:
         difference=difference,
         interval=interval,
         test_std="" if measured.test_std is None else f"{measured.test_std:.{decimals}f}",
-        verdict=_in_words(cell),
+        verdict=_in_words(cell) if table.value.is_auroc else NO_PUBLISHED_VALUE,
     )
 
 
@@ -285,10 +286,12 @@ def _caption(table: Table) -> str:
         "classes": "mean±std over classes",
         "none": "mean",
     }[table.layout.std]
-    metric = table.layout.metric
+    metric = table.metric
     if table.show == "published":
         return f"{metric}. Published {over}."
     ours = "mean±std over classes" if table.layout.std == "classes" else "mean±std over seeds"
+    if not table.value.is_auroc:
+        return f"{metric}. Measured {ours}; {NO_PUBLISHED_VALUE}."
     margin = f"{table.margin * table.layout.scale:.{paper.decimals}f}"
     if table.show == "measured":
         return f"{metric}. Measured {ours}; verdicts at a margin of {margin}."

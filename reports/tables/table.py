@@ -14,9 +14,20 @@ from protocols.values import ParamValue
 from reports.errors import ReportError
 from reports.stats.verdict import Sample, Verdict, compare
 from reports.tables.layout import Layout, Source
-from reports.tables.measured import RECIPES, Measured, Series, Stale, average, fresh, series_of
-from reports.tables.published import Unit, Value
+from reports.tables.measured import (
+    RECIPES,
+    STORED_AUROC,
+    CellValue,
+    Measured,
+    Series,
+    Stale,
+    average,
+    fresh,
+    series_of,
+)
+from reports.tables.published import Value
 from results.maintenance.twins import disagreements
+from results.metrics import AUROC
 from results.record import Record
 
 Show = Literal["published", "measured", "both"]
@@ -30,7 +41,8 @@ SPLIT_COORDINATES = ("dataset", "known_class", "normal_class", "shots", "gamma",
 class Cell:
     """One place of a paper's table, its coordinates in the published file's order.
 
-    `published` is None for an added method. `failures`: one text a failed run that would stand here if it had not.
+    `published` is None for an added method, and for a metric that the paper does not print. `source` is what measures
+    it, None where nothing does. `failures`: one text a failed run that would stand here if it had not.
     """
 
     paper: str
@@ -38,7 +50,7 @@ class Cell:
     coordinates: Mapping[str, str]
     published: Value | None
     measured: Measured | None
-    unit: Unit
+    source: Source | None
     verdict: Verdict
     failures: tuple[str, ...] = ()
 
@@ -47,7 +59,8 @@ class Cell:
 class Table:
     """All cells of one table in the order of its file, then those of added methods.
 
-    `margin` is an AUC as a fraction, `remarks` are sentences on the records that it shows.
+    `margin` is an AUC as a fraction, `remarks` are sentences on the records that it shows, `value` is what stands in
+    its cells.
     """
 
     layout: Layout
@@ -55,6 +68,34 @@ class Table:
     show: Show
     margin: float
     remarks: tuple[str, ...] = ()
+    value: CellValue = STORED_AUROC
+
+    @property
+    def title(self) -> str:
+        """That of the paper's table, after the metric where that is not the paper's."""
+        title = self.layout.title
+        return title if self.value.is_auroc else f"{self.value.metric.heading}, laid out as {title}"
+
+    @property
+    def metric(self) -> str:
+        """The metric with its unit."""
+        metric = self.value.metric
+        if self.value.is_auroc:
+            return self.layout.metric
+        unit = "as a fraction" if self.unit == "fraction" else f"in {self.unit}"
+        return f"{metric.heading} {unit}" + (", lower is better" if metric.better == "lower" else "")
+
+    @property
+    def unit(self) -> str:
+        """`fraction` or `percent` as the paper has it, or the metric's own."""
+        metric = self.value.metric
+        return self.layout.paper.unit if metric.unit == "fraction" else metric.unit
+
+    def label(self, coordinate: str, value: str) -> str:
+        """How a value of a coordinate is printed."""
+        if coordinate == "metric" and value == self.value.metric.id and not self.value.is_auroc:
+            return self.value.metric.heading
+        return self.layout.label(coordinate, value)
 
     @property
     def has_measured(self) -> bool:
@@ -87,6 +128,7 @@ def build(
     where: Mapping[str, ParamValue] | None = None,
     show: Show = "both",
     added_methods: Collection[str] = (),
+    value: CellValue = STORED_AUROC,
 ) -> Table:
     """Lay records out as one table of a paper.
 
@@ -102,31 +144,45 @@ def build(
         where: only records with these resolved hyper-parameters.
         show: what the renderers print.
         added_methods: methods that the paper does not have, each a further column where it has records.
+        value: what stands in the cells. With another metric than the paper prints, only the measured side is shown.
 
     Raises:
-        ReportError: unknown recipe or hyper-parameter, or a margin that is none.
+        ReportError: unknown recipe or hyper-parameter, a margin that is none, or nothing published to show.
     """
     if not (isfinite(margin) and 0 <= margin < 1):
         raise ReportError(f"margin {margin} is not an AUC difference from 0 to below 1: give for instance 0.02")
-    places = [(dict(place.coordinates), place.value) for place in layout.places if place.value]
+    places = list(_places(layout, value))
     if show == "published":
-        cells = [_cell(layout, at, value, None, Verdict("missing")) for at, value in places]
+        if not value.is_auroc:
+            raise ReportError(f"{layout.title} has no {value.metric.title}: leave out --metric, or --show published")
+        cells = [_cell(layout, at, number, layout.source(at), None, Verdict("missing")) for at, number in places]
         return Table(layout, tuple(cells), show, margin)
     kept = chosen(list(records), recipe, where or {})
-    lookup = Lookup(kept, measures, versions, stale)
-    cells = [_judged(layout, at, value, lookup, margin) for at, value in places]
+    lookup = Lookup(kept, measures, versions, stale, value)
+    cells = [_judged(layout, at, number, layout.source(at), lookup, margin) for at, number in places]
     cells += _added(layout, lookup, margin, added_methods)
     shown = {series for cell in cells if cell.measured for series in cell.measured.series}
     said = remark([record for record in kept if record.series in shown])
-    return Table(layout, tuple(cells), show, margin, (said,) if said else ())
+    sides: Show = show if value.is_auroc else "measured"
+    return Table(layout, tuple(cells), sides, margin, (said,) if said else (), value)
+
+
+def _places(layout: Layout, value: CellValue) -> Iterator[tuple[dict[str, str], Value | None]]:
+    """Coordinates and published value of each cell; another metric than the paper's takes the places of the AUCs."""
+    for place in layout.places:
+        at = dict(place.coordinates)
+        source = layout.source(at)
+        if place.value and value.is_auroc:
+            yield at, place.value
+        elif place.value and not (source and source.history):
+            yield at | ({"metric": value.metric.id} if at.get("metric") == AUROC.id else {}), None
 
 
 def sought(layout: Layout, cell: Cell) -> Iterator[tuple[str, ...]]:
     """Where a cell looks for its runs: method, rule and `SPLIT_COORDINATES`, once a subset."""
-    source = _source(layout, cell.coordinates, cell.published)
-    if source:
+    if cell.source:
         for subset in layout.subsets(cell.coordinates):
-            yield _key(source, subset.at)
+            yield _key(cell.source, subset.at)
 
 
 def split_of(record: Record) -> tuple[str, ...]:
@@ -137,11 +193,17 @@ def split_of(record: Record) -> tuple[str, ...]:
 
 
 class Lookup:
-    """The series of a method on a split definition, found by the coordinates of a cell."""
+    """The series of a method on a split definition, found by the coordinates of a cell; of runs that have the value."""
 
     def __init__(
-        self, records: Iterable[Record], measures: Measures, versions: Mapping[str, int], stale: Stale = fresh
+        self,
+        records: Iterable[Record],
+        measures: Measures,
+        versions: Mapping[str, int],
+        stale: Stale = fresh,
+        value: CellValue = STORED_AUROC,
     ) -> None:
+        self.value = value
         self._versions = versions
         self._stale = stale
         self._found: defaultdict[tuple[str, ...], list[Record]] = defaultdict(list)
@@ -152,10 +214,15 @@ class Lookup:
     def series(
         self, source: Source, where: Mapping[str, str], other_data: Callable[[str], str] = lambda _: ""
     ) -> list[Series]:
-        found = self._found.get(_key(source, where), [])
-        if source.history:
-            found = [record for record in found if record.status == "failed" or record.last(source.history) is not None]
-        return series_of(found, self._versions, stale=self._stale, other_data=other_data)
+        value = replace(self.value, history=source.history)
+        records = self._found.get(_key(source, where), [])
+        valued = [record for record in records if record.status == "failed" or value.of(record) is not None]
+        return series_of(valued, self._versions, stale=self._stale, other_data=other_data)
+
+    def has_valueless(self, source: Source, where: Mapping[str, str]) -> bool:
+        """Whether a finished run has no such metric."""
+        records = self._found.get(_key(source, where), [])
+        return any(record.metrics and self.value.of(record) is None for record in records)
 
     def values(self, source: Source, coordinate: str) -> list[str]:
         """The values of a split coordinate that a method was run with, under the source's rule and split."""
@@ -237,20 +304,17 @@ def _added(layout: Layout, lookup: Lookup, margin: float, methods: Collection[st
         for one in shots if "shots" in coordinates else ("",):
             for row in rows:
                 values = {**dict(row), "method": method, "shots": one}
-                cell = _judged(layout, {name: values[name] for name in coordinates}, None, lookup, margin)
+                at = {name: values[name] for name in coordinates}
+                cell = _judged(layout, at, None, Source(method, layout.rule(at), {}), lookup, margin)
                 if cell.measured:
                     yield cell
 
 
-def _source(layout: Layout, at: Mapping[str, str], value: Value | None) -> Source | None:
-    """What measures a cell; that of an added method, which has no published value, is the method itself."""
-    return layout.source(at) if value else Source(at["method"], layout.rule(at), {})
-
-
-def _judged(layout: Layout, at: dict[str, str], value: Value | None, lookup: Lookup, margin: float) -> Cell:
-    source = _source(layout, at, value)
+def _judged(
+    layout: Layout, at: dict[str, str], published: Value | None, source: Source | None, lookup: Lookup, margin: float
+) -> Cell:
     if source is None:
-        return _cell(layout, at, value, None, Verdict("missing"))
+        return _cell(layout, at, published, source, None, Verdict("missing"))
     behind = layout.subsets(at)
     subsets = [lookup.series(source, subset.at, partial(layout.other_data, at)) for subset in behind]
     best = [_shown(found) for found in subsets]
@@ -258,25 +322,29 @@ def _judged(layout: Layout, at: dict[str, str], value: Value | None, lookup: Loo
     failures = tuple(
         dict.fromkeys(text for found, one in zip(subsets, best, strict=True) for text in _lost(found, one))
     )
+    valueless = not source.history and any(lookup.has_valueless(source, subset.at) for subset in behind)
+    lacks = [f"a run has no {lookup.value.metric.title}"] if valueless else []
     if len(shown) < len(subsets):
-        return _cell(layout, at, value, None, _absent(subsets, len(shown)), failures)
+        verdict = _absent(subsets, len(shown))
+        verdict = replace(verdict, reasons=(*verdict.reasons, *lacks))
+        return _cell(layout, at, published, source, None, verdict, failures)
     measured = average(
         shown,
         [subset.share for subset in behind],
         scale=layout.scale,
         spread_over="classes" if layout.std == "classes" else "seeds",
-        notes=_not_shown(subsets, shown),
-        history=source.history,
+        notes=[*_not_shown(subsets, shown), *lacks],
+        value=replace(lookup.value, history=source.history),
     )
     if measured is None:
         lacking = Verdict("missing", reasons=("no seed that every subset has",))
-        return _cell(layout, at, value, None, lacking, failures)
+        return _cell(layout, at, published, source, None, lacking, failures)
     if source.history:
         verdict = Verdict("not_comparable", reasons=("it is no AUC", *measured.reasons))
     else:
-        verdict = _verdict(layout, value, measured, margin) if value else Verdict("missing")
+        verdict = _verdict(layout, published, measured, margin, lookup.value) if published else Verdict("missing")
     ages = tuple(dict.fromkeys(text for series in shown for text in series.ages))
-    return _cell(layout, at, value, measured, Verdict("stale", reasons=ages) if ages else verdict, failures)
+    return _cell(layout, at, published, source, measured, Verdict("stale", reasons=ages) if ages else verdict, failures)
 
 
 def _shown(found: list[Series]) -> Series | None:
@@ -315,21 +383,23 @@ def _not_shown(subsets: list[list[Series]], shown: list[Series]) -> list[str]:
     return notes + [f"a series of recipe {recipe} failed" for recipe in failed]
 
 
-def _verdict(layout: Layout, value: Value, measured: Measured, margin: float) -> Verdict:
-    published = Sample(value.mean, value.std if layout.std == "runs" else None, layout.paper.runs)
-    comparison = compare(published, Sample(measured.mean, measured.seed_std, measured.n), margin * layout.scale)
+def _verdict(layout: Layout, published: Value, measured: Measured, margin: float, value: CellValue) -> Verdict:
+    theirs = Sample(published.mean, published.std if layout.std == "runs" else None, layout.paper.runs)
+    ours = Sample(measured.mean, measured.seed_std, measured.n)
+    comparison = compare(theirs, ours, margin * layout.scale, value.metric.better)
     return Verdict("not_comparable" if measured.reasons else comparison.agreement, comparison, measured.reasons)
 
 
 def _cell(
     layout: Layout,
     at: dict[str, str],
-    value: Value | None,
+    published: Value | None,
+    source: Source | None,
     measured: Measured | None,
     verdict: Verdict,
     failures: tuple[str, ...] = (),
 ) -> Cell:
-    return Cell(layout.paper.paper, layout.table, at, value, measured, layout.paper.unit, verdict, failures)
+    return Cell(layout.paper.paper, layout.table, at, published, measured, source, verdict, failures)
 
 
 def _at(cell: Cell, names: Iterable[str]) -> tuple[str, ...]:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Collection, Iterable
 from reports.tables.measured import Stale, fresh
 from reports.tables.table import Table, sought, split_of
 from reports.text import escape_markdown, pipe_table
+from results.metrics import STORED_METRICS
 from results.record import Record
 
 
@@ -19,15 +20,20 @@ def elsewhere(table: Table, records: Iterable[Record], measures: Callable[[Recor
 
 
 def listing(records: Iterable[Record], *, stale: Stale = fresh) -> str:
-    """Markdown: one line a finished run with its AUC and average precision, by name; a stale one says so."""
+    """Markdown: one line a finished run with the metrics that its record holds, by name; a stale one says so."""
     rows = [
         [
             escape_markdown(record.spec.name),
             escape_markdown(record.spec.recipe),
-            f"{record.metrics.auroc:.4f}" + (" stale" if stale(record) else ""),
-            f"{record.metrics.average_precision:.4f}",
+            *_numbers(record, stale=bool(stale(record))),
         ]
         for record in sorted(records, key=lambda record: record.spec.name)
         if record.metrics
     ]
-    return pipe_table(["Run", "Recipe", "AUC", "Average precision"], rows) + "\n"
+    return pipe_table(["Run", "Recipe", *(metric.heading for metric in STORED_METRICS)], rows) + "\n"
+
+
+def _numbers(record: Record, *, stale: bool) -> list[str]:
+    """The metrics of a finished run; the first says whether it is stale."""
+    texts = [f"{getattr(record.metrics, metric.id):.4f}" for metric in STORED_METRICS]
+    return [texts[0] + (" stale" if stale else ""), *texts[1:]]

@@ -2,10 +2,8 @@
 
 from collections.abc import Iterable, Iterator
 
+from results.metrics import STORED_METRICS
 from results.record import Metrics, Record
-
-METRICS = {"auroc": "AUC", "average_precision": "average precision"}
-"""How the metrics of a record are called, in the order of the record."""
 
 
 def disagreements(held: Iterable[tuple[Record, str]]) -> Iterator[str]:
@@ -24,4 +22,4 @@ def disagreements(held: Iterable[tuple[Record, str]]) -> Iterator[str]:
 
 
 def _numbers(metrics: Metrics) -> str:
-    return ", ".join(f"{title} {getattr(metrics, name)!r}" for name, title in METRICS.items())
+    return ", ".join(f"{metric.title} {getattr(metrics, metric.id)!r}" for metric in STORED_METRICS)

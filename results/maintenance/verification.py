@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from results.errors import ResultsError
-from results.metrics import recomputed
+from results.metrics import STORED_METRICS, computed_metrics
 from results.record import Record
 from results.scores import Scores
 from results.store import Store, read_records
@@ -101,10 +101,8 @@ def differences(record: Record, scores: Scores, fingerprint: Fingerprint) -> Ite
     if not (normal and anomalous):
         yield "its scores are of normal images alone, or of anomalies alone"
         return
-    metrics = recomputed(scores)
-    for said, found, name in (
-        (record.metrics.auroc, metrics.auroc, "AUC"),
-        (record.metrics.average_precision, metrics.average_precision, "average precision"),
-    ):
-        if abs(said - found) > ROUNDING:
-            yield f"it says {name} {said!r}, its scores give {found!r}"
+    metrics = computed_metrics(scores)
+    for metric in STORED_METRICS:
+        stored, recomputed = (getattr(numbers, metric.id) for numbers in (record.metrics, metrics))
+        if abs(stored - recomputed) > ROUNDING:
+            yield f"it says {metric.title} {stored!r}, its scores give {recomputed!r}"

@@ -35,4 +35,4 @@ def test_a_name_that_is_near_is_offered(bench):
     name = RECORDS[0].spec.name
     code, _, err = bench("results", "why", name[:-1] + "x", "--results", "reference")
     assert code == 2
-    assert f"in reference, did you mean '{name}'?" in err
+    assert f"in reference: did you mean '{name}'?" in err

@@ -14,6 +14,8 @@ from hypothesis import strategies as st
 from reports.comparison import folders as compare_folders
 from reports.comparison import methods, output
 from reports.stats import paired
+from reports.tables.measured import CellValue
+from results.metrics import METRICS
 from results.scores import Scores
 
 LABELS = np.array([0, 0, 1, 1, 1], np.int8)
@@ -302,6 +304,62 @@ def test_it_is_printed_in_every_format(record):
     assert (first["auc_a"], first["seed"], second["seed"]) == (repr(5 / 6), "0", "1")
     assert float(first["p_holm"]) == pytest.approx(2 * float(first["p"]))
     assert json.loads(output.render(found, "json"))["settings"][0]["runs"][1]["auc_b"] == 5 / 12
+
+
+def fpr_of(record):
+    """Made up: dra has fewer false alarms; a run of seed 2 has no such number."""
+    if record.spec.fit.seed == 2:
+        return None
+    return {"dra": 0.25, "devnet": 0.5}[record.spec.method] + record.spec.fit.seed / 100
+
+
+FPR = CellValue(METRICS["fpr_at_95_tpr"], fpr_of)
+
+
+def test_the_method_with_the_lower_value_wins_where_lower_is_better(record):
+    records = [run(record, method, f"list {seed}", seed=seed) for method in AUCS for seed in (0, 1)]
+    found = compared(records, value=FPR)
+    (setting,) = found.settings
+    assert (setting.a.mean, setting.b.mean) == (pytest.approx(0.255), pytest.approx(0.505))
+    assert setting.test.difference == pytest.approx(-0.25)
+    assert (found.tally, found.families[0].tally) == ((1, 0, 0), (1, 0, 0))
+    assert {pair.test.p_value for pair in setting.pairs} == {None}
+    assert "DeLong: it is for the AUC on all test images alone" in setting.notes
+    assert methods.FEW not in setting.notes
+    text = output.render(found, "md")
+    assert (
+        "FPR at 95 % TPR of dra minus FPR at 95 % TPR of devnet on the same test images, 2 pairs of runs. Lower" in text
+    )
+    assert output.DELONG not in text
+    first = next(csv.DictReader(StringIO(output.render(found, "csv"))))
+    assert (first["fpr_at_95_tpr_a"], first["fpr_at_95_tpr_b"]) == ("0.25", "0.5")
+    assert json.loads(output.render(found, "json"))["settings"][0]["runs"][1]["fpr_at_95_tpr_a"] == 0.26
+
+
+def test_runs_without_the_metric_have_no_partner(record):
+    found = compared([run(record, "dra", seed=2), run(record, "devnet", seed=2)], value=FPR)
+    assert found.settings == ()
+    assert [one.reason for one in found.unpaired] == ["without FPR at 95 % TPR"] * 2
+    one_sided = CellValue(FPR.metric, lambda one: fpr_of(one) if one.spec.method == "dra" else None)
+    found = compared([run(record, "dra"), run(record, "devnet")], value=one_sided)
+    assert [one.reason for one in found.unpaired] == [
+        "the run of devnet is without FPR at 95 % TPR",
+        "without FPR at 95 % TPR",
+    ]
+
+
+def test_folders_show_the_metric_that_each_holds(record):
+    runs = [run(record, "dra"), run(record, "dra", seed=2)]
+    values = FPR, CellValue(FPR.metric, lambda one: fpr_of(one) and 0.75)
+    found = compare_folders.compare("here", "there", (runs, runs), scores=(scores_of, lambda _: None), values=values)
+    rows = list(csv.DictReader(StringIO(output.render(found, "csv"))))
+    assert [(row["fpr_at_95_tpr_a"], row["fpr_at_95_tpr_b"]) for row in rows] == [("0.25", "0.75"), ("", "")]
+    assert "| 0.2500 | 0.7500 | -0.5000 " in output.render(found, "md")
+    changed = compare_folders.compare(
+        "here", "there", (runs[:1], [run(record, "dra", version=2)]), scores=(scores_of, scores_of), values=values
+    )
+    assert changed.changed[0].test.difference == -0.5
+    assert "FPR at 95 % TPR of A minus FPR at 95 % TPR of B" in output.render(changed, "md")
 
 
 def folders(ours, theirs, scores=(scores_of, scores_of)):

@@ -6,6 +6,8 @@ from reports.errors import ReportError
 from reports.gates import published, published_output
 from reports.stats.holm import adjusted
 from reports.tables import layout, table
+from reports.tables.measured import CellValue
+from results.metrics import AUROC
 
 
 def build(records, name="2"):
@@ -126,7 +128,7 @@ def test_one_seed_is_tested_with_the_published_std_by_hand(record):
     (check,) = found.checks
     assert check.p_value == pytest.approx(0.022279, abs=1e-6)
     assert check.smallest_drop == pytest.approx(0.065724, abs=1e-6)
-    assert check.drop == pytest.approx(0.131)
+    assert check.published - check.measured == pytest.approx(0.131)
     assert found.status == 3
     assert published_output.ONE_SEED_RULE in published_output.lines(found)
     assert published.check([build([record(0.731 - 0.0658)])]).status == 3
@@ -229,3 +231,30 @@ def test_summary_is_markdown_with_the_result_first(record):
     assert text.startswith("# Check against the published values: 1 cell tested (alpha 0.1, Holm): 1 found below")
     assert "| dra:2/hard/elpv/mono/dra/10 | 0.731     | 0.610    | 3     | 2.9 |" in text
     assert text.endswith("\n")
+
+
+@pytest.mark.parametrize(("better", "status"), [("higher", 0), ("lower", 3)])
+def test_the_gate_asks_which_value_is_the_better_one(record, better, status):
+    """A made-up paper prints the metric: far above the published 0.731 is a regression where lower is better."""
+    value = CellValue(AUROC._replace(better=better), lambda run: run.metrics.auroc)
+    built = table.build(
+        layout.resolve("2"),
+        seeds(record, 0.90, 0.91, 0.92),
+        measures=lambda _: {"dra"},
+        versions={"dra": 1},
+        value=value,
+    )
+    found = published.check([built])
+    assert (found.status, len(found.checks)) == (status, 1)
+    (check,) = found.checks
+    assert check.largest_drop == pytest.approx(0.731 if better == "higher" else 1 - 0.731)
+    assert not check.blind
+
+
+def test_what_no_paper_prints_is_nothing_to_compare(record):
+    found = published.check([], unpublished="FPR at 95 % TPR")
+    assert found.status == 4
+    said = "nothing to compare, no paper prints FPR at 95 % TPR: leave out --metric, or name runs with --against"
+    assert published_output.lines(found) == [said]
+    assert said in published_output.junit(found)
+    assert said in published_output.summary(found)

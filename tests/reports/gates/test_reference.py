@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from reports.gates import reference_output
-from reports.gates.reference import compare
+from reports.gates.reference import ComparedMetric, compare
 
 ELSEWHERE = "cpu avx512 torch 2.14"
 
@@ -142,3 +142,39 @@ def test_junit_and_summary_say_the_same(record):
     assert page.count("| differs |") == 1
     assert f"| absent | {references[2].spec.name} |" in page
     assert ET.fromstring(reference_output.junit(compared([], []))).get("errors") == "1"
+
+
+def fpr(of_measured, of_reference):
+    """The gate's metric where a run has these numbers by seed."""
+    sides = [
+        lambda record, by_seed=by_seed: by_seed.get(record.spec.fit.seed) for by_seed in (of_measured, of_reference)
+    ]
+    return [ComparedMetric("FPR at 95 % TPR", *sides)]
+
+
+def test_another_metric_is_compared_alone_and_named(record):
+    runs = [record(0.6, seed=seed) for seed in (0, 1)]
+    references = [record(0.7, seed=seed) for seed in (0, 1)]
+    equal = compared(runs, references, metrics=fpr({0: 0.25, 1: 0.5}, {0: 0.25, 1: 0.5}))
+    assert equal.status == 0
+    assert "compared: FPR at 95 % TPR of each run" in reference_output.lines(equal)[-2]
+    differs = compared(runs, references, metrics=fpr({0: 0.25, 1: 0.5}, {0: 0.25, 1: 0.6}))
+    assert (differs.status, len(differs.differing)) == (3, 1)
+    assert "FPR at 95 % TPR measured 0.5, reference 0.6" in reference_output.lines(differs)[0]
+    assert "Compared: FPR at 95 % TPR of each run" in reference_output.summary(differs)
+
+
+def test_a_reference_without_it_is_counted_and_a_run_that_lost_it_is_a_fault(record):
+    runs = [record(seed=seed) for seed in (0, 1)]
+    counted = compared(runs, runs, metrics=fpr({0: 0.25, 1: 0.5}, {0: 0.25}))
+    assert (counted.status, len(counted.pairs)) == (0, 1)
+    assert counted.skipped["reference without FPR at 95 % TPR"] == 1
+    for partial in (True, False):
+        lost = compared(runs, runs, metrics=fpr({0: 0.25}, {0: 0.25, 1: 0.5}), partial=partial)
+        assert (lost.status, len(lost.pairs)) == (3, 1)
+        assert reference_output.lines(lost)[0] == (
+            f"ABSENT: {runs[1].spec.name}: its run has no FPR at 95 % TPR, its reference has: run it again with --force"
+        )
+    none = compared(runs, runs, metrics=fpr({0: 0.25}, {}))
+    assert none.status == 4
+    assert "no reference run has FPR at 95 % TPR" in reference_output.headline(none)

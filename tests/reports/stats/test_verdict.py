@@ -135,6 +135,15 @@ def test_mirrored_values_get_the_mirrored_verdict(published, ours, margin):
 
 
 @settings(deadline=None)
+@given(SAMPLES, SAMPLES, MARGINS)
+def test_where_lower_is_better_the_better_value_is_the_lower_one(published, ours, margin):
+    higher, lower = (compare(published, ours, margin, better) for better in ("higher", "lower"))
+    swapped = {"better": "worse", "worse": "better"}
+    assert lower.agreement == swapped.get(higher.agreement, higher.agreement)
+    assert (lower.difference, lower.low, lower.high) == (higher.difference, higher.low, higher.high)
+
+
+@settings(deadline=None)
 @given(published=SAMPLES, ours=SAMPLES, margin=MARGINS)
 def test_percent_and_fraction_get_the_same_verdict(published, ours, margin):
     straight = compare(published, ours, margin)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from sklearn.metrics import average_precision_score, roc_auc_score
 
 from results.maintenance.verification import differences, verify
-from results.metrics import recomputed
+from results.metrics import computed_metrics
 from results.record import Counts, Metrics
 from results.scores import Scores
 from results.store import Store
@@ -38,7 +38,7 @@ def test_the_recomputed_numbers_are_those_of_scikit_learn(rows):
     rows = [(False, 0), (True, 1), *rows]
     values = np.array([value / 3 for _, value in rows])
     classes = tuple("dot" if anomalous else "normal" for anomalous, _ in rows)
-    metrics = recomputed(Scores(tuple(map(str, range(len(rows)))), classes, values))
+    metrics = computed_metrics(Scores(tuple(map(str, range(len(rows)))), classes, values))
     labels = [anomalous for anomalous, _ in rows]
     assert metrics.auroc == pytest.approx(roc_auc_score(labels, values), abs=1e-12)
     assert metrics.average_precision == pytest.approx(average_precision_score(labels, values), abs=1e-12)
