@@ -29,6 +29,16 @@ class Coordinates(msgspec.Struct, frozen=True, kw_only=True):
         return {name: getattr(self, name) for name in COORDINATE_FIELDS}
 
     @property
+    def subset(self) -> dict[str, Any]:
+        """The coordinates that name a part of the dataset, and where it is fine-tuned from."""
+        return {name: getattr(self, name) for name, field in COORDINATE_FIELDS.items() if field.role == "subset"}
+
+    @property
+    def labels(self) -> dict[str, Any]:
+        """The coordinates that say how many anomalies are labelled."""
+        return {name: getattr(self, name) for name, field in COORDINATE_FIELDS.items() if field.role == "labels"}
+
+    @property
     def coordinate_texts(self) -> dict[str, str]:
         """Every coordinate as tables print it, empty where it is unset."""
         return {name: "" if value is None else str(value) for name, value in self.coordinates.items()}

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from statistics import fmean
 from typing import NamedTuple
 
+from protocols.coordinates import CoordinateValue
 from reports.comparison.pairing import Match, ScoresOf, Side, matches, paired_scores, side, why_alone
 from reports.stats.paired import Paired, corrected, over_datasets, over_seeds
 from reports.stats.verdict import ROUNDING
@@ -54,12 +55,13 @@ class Setting:
 class Family:
     """The settings of one rule and number (or share) of labelled anomalies; its test is over datasets.
 
+    `labels` are the coordinates that say how many those are.
+
     `datasets` has the difference of each, the mean of its settings; means and tally are over the datasets.
     """
 
     rule: str
-    shots: int | None
-    gamma: str | None
+    labels: Mapping[str, CoordinateValue]
     datasets: Mapping[str, float]
     settings: int
     mean_a: float
@@ -231,23 +233,22 @@ def _corrected(settings: Sequence[Setting]) -> Iterator[Setting]:
 
 
 def _families(settings: Sequence[Setting], value: CellValue) -> Iterator[Family]:
-    groups: dict[tuple[str, int | None, str | None], list[Setting]] = {}
+    groups: dict[tuple[object, ...], list[Setting]] = {}
     for setting in settings:
-        groups.setdefault((setting.split.rule, setting.split.shots, setting.split.gamma), []).append(setting)
-    families = [_family(*key, group, value) for key, group in groups.items()]
+        groups.setdefault((setting.split.rule, *setting.split.labels.values()), []).append(setting)
+    families = [_family(group, value) for group in groups.values()]
     for family, test in zip(families, corrected([one.test for one in families]), strict=True):
         yield replace(family, test=test)
 
 
-def _family(rule: str, shots: int | None, gamma: str | None, settings: Sequence[Setting], value: CellValue) -> Family:
+def _family(settings: Sequence[Setting], value: CellValue) -> Family:
     by_dataset: dict[str, list[Setting]] = {}
     for setting in settings:
         by_dataset.setdefault(setting.split.dataset, []).append(setting)
     differences = {name: fmean(one.test.difference for one in group) for name, group in by_dataset.items()}
     return Family(
-        rule=rule,
-        shots=shots,
-        gamma=gamma,
+        rule=settings[0].split.rule,
+        labels=settings[0].split.labels,
         datasets=differences,
         settings=len(settings),
         mean_a=fmean(fmean(one.a.mean for one in group) for group in by_dataset.values()),
@@ -266,5 +267,5 @@ def _unpaired(own: Side, other: Side, taken: Collection[str], value: CellValue, 
 
 
 def _order(split: SplitDefinition) -> tuple[object, ...]:
-    names = (split.source_dataset, split.known_class, split.normal_class)
-    return split.rule, split.shots or 0, split.gamma or "", split.dataset, *(name or "" for name in names)
+    labels = ((value is not None, value or 0) for value in split.labels.values())
+    return split.rule, *labels, split.dataset, *(name or "" for name in split.subset.values())

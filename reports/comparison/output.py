@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from typing import Any
 
+from protocols.coordinates import COORDINATE_FIELDS
 from protocols.text import near_miss, plural, printable_json
 from reports.comparison.folders import Changed, FolderComparison, Twin
 from reports.comparison.methods import Comparison, Family, Pair, Setting, Tally
@@ -18,7 +19,7 @@ from results.record import Record
 FORMATS = ("md", "csv", "json")
 TEST_COLUMNS = ("difference", "low", "high", "p", "p_holm", "no_test")
 PAIR_COLUMNS = (
-    "protocol", "dataset", "source_dataset", "known_class", "normal_class", "shots", "gamma", "split_seed", "seed",
+    "protocol", "dataset", *COORDINATE_FIELDS, "split_seed", "seed",
     "method_a", "method_b", "recipe_a", "recipe_b", "{0}_a", "{0}_b", *TEST_COLUMNS, "key_a", "key_b",
 )  # fmt: skip
 FOLDER_COLUMNS = ("run", "result", "{0}_a", "{0}_b", "largest", *TEST_COLUMNS, "notes", "key_a", "key_b")
@@ -74,16 +75,16 @@ def _page(found: Comparison) -> Iterator[str]:
         f"{a}: {_tally(found.tally)} over {plural(len(found.settings), 'setting')}; at {ALPHA} after Holm "
         f"{_held(found.held)}."
     )
-    heading = ["Protocol", "Dataset", "Source", "Class", "Shots", "Gamma", "Seeds", a, b, *_TEST_HEADING, "Notes"]
+    heading = [*_PLACE_HEADING, "Seeds", a, b, *_TEST_HEADING, "Notes"]
     yield _table(heading, [_setting_row(setting, notes) for setting in found.settings])
     yield "## Over datasets"
-    heading = ["Protocol", "Shots", "Gamma", "Datasets", "Settings", a, b, "Difference", "Wins/draws/losses"]
+    heading = ["Protocol", *_LABELS, "Datasets", "Settings", a, b, "Difference", "Wins/draws/losses"]
     yield _table([*heading, "Wilcoxon p", "Holm p"], [_family_row(family) for family in found.families])
     used = {setting.test.test for setting in found.settings}
     if pairs > len(found.settings):
         used.add("DeLong")
         yield "## Runs"
-        heading = ["Protocol", "Dataset", "Source", "Class", "Shots", "Gamma", "Seed", a, b, *_TEST_HEADING]
+        heading = [*_PLACE_HEADING, "Seed", a, b, *_TEST_HEADING]
         yield _table(heading, [_pair_row(found, setting, pair) for setting in found.settings for pair in setting.pairs])
     yield "## How to read it"
     used -= set() if found.value.is_auroc else {"DeLong"}
@@ -98,6 +99,8 @@ def _page(found: Comparison) -> Iterator[str]:
 
 
 _TEST_HEADING = ("Difference", "95 % interval", "p", "Holm p", "Test")
+_LABELS = tuple(name.capitalize() for name, field in COORDINATE_FIELDS.items() if field.role == "labels")
+_PLACE_HEADING = ("Protocol", "Dataset", "Source", "Class", *_LABELS)
 
 
 def _setting_row(setting: Setting, notes: Notes) -> list[str]:
@@ -119,23 +122,23 @@ def _pair_row(found: Comparison, setting: Setting, pair: Pair) -> list[str]:
     return [*_place(setting), str(pair.run), *numbers, *_test(pair.test)]
 
 
+def _json_family(family: Family) -> dict[str, Any]:
+    flat = asdict(family)
+    return {"rule": flat.pop("rule"), **flat.pop("labels"), **flat, "tally": family.tally._asdict()}
+
+
 def _family_row(family: Family) -> list[str]:
     test = family.test
-    own = (family.rule, str(family.shots or ""), family.gamma or "", str(len(family.datasets)), str(family.settings))
+    labels = (str(value or "") for value in family.labels.values())
+    own = (family.rule, *labels, str(len(family.datasets)), str(family.settings))
     means = (f"{family.mean_a:.4f}", f"{family.mean_b:.4f}", f"{test.difference:+z.4f}")
     return [*map(escape_markdown, own), *means, "/".join(map(str, family.tally)), _p(test.p_value), _p(test.p_holm)]
 
 
 def _place(setting: Setting) -> list[str]:
     split = setting.split
-    values = (
-        split.rule,
-        split.dataset,
-        split.source_dataset,
-        split.known_class or split.normal_class,
-        split.shots,
-        split.gamma,
-    )
+    part = next((value for name, value in split.subset.items() if value and name != "source_dataset"), None)
+    values = (split.rule, split.dataset, split.source_dataset, part, *split.labels.values())
     return ["" if value is None else escape_markdown(str(value)) for value in values]
 
 
@@ -191,8 +194,7 @@ def _pair_lines(found: Comparison) -> Iterator[Sequence[str]]:
     yield [name.format(_column(found.value)) for name in PAIR_COLUMNS]
     for setting in found.settings:
         split = setting.split
-        values = (split.source_dataset, split.known_class, split.normal_class, split.shots, split.gamma)
-        place = [split.rule, split.dataset, *("" if value is None else str(value) for value in values)]
+        place = [split.rule, split.dataset, *split.coordinate_texts.values()]
         for pair in setting.pairs:
             runs = (pair.a, pair.b)
             yield [
@@ -227,7 +229,7 @@ def _json(found: Comparison) -> dict[str, Any]:
         "tally": found.tally._asdict(),
         "tally_after_holm": found.held._asdict(),
         "settings": [_json_setting(setting, found.value) for setting in found.settings],
-        "families": [asdict(one) | {"tally": one.tally._asdict()} for one in found.families],
+        "families": [_json_family(family) for family in found.families],
         "unpaired": [asdict(one) for one in found.unpaired],
     }
 

@@ -170,8 +170,12 @@ def _rule(split: SplitDefinition, free: bool) -> str:
     return LISTS_ALIKE.get(split.rule, split.rule) if free else split.rule
 
 
+def _part(split: SplitDefinition) -> tuple[object, ...]:
+    return tuple(value for name, value in split.subset.items() if name != "source_dataset")
+
+
 def _labelled(split: SplitDefinition) -> tuple[object, ...]:
-    return split.source_dataset, split.shots, split.gamma
+    return split.source_dataset, *split.labels.values()
 
 
 Agree = Callable[[SplitDefinition, SplitDefinition, bool], bool]
@@ -188,7 +192,7 @@ AGREEMENTS: tuple[tuple[str, Agree], ...] = (
     ("no finished run of {other} under the protocol", lambda one, two, free: _rule(one, free) == _rule(two, free)),
     (
         "no finished run of {other} with the same class",
-        lambda one, two, _: (one.known_class, one.normal_class) == (two.known_class, two.normal_class),
+        lambda one, two, _: _part(one) == _part(two),
     ),
     (
         "no finished run of {other} with the same labelled anomalies",

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from protocols.coordinates import COORDINATE_FIELDS
 from reports.tables.layout import Layout
 from results.record import Record
 
@@ -17,20 +18,19 @@ def of_cell(layout: Layout, at: Mapping[str, str]) -> str:
 def of_run(record: Record, method: str) -> str:
     """The id of the cell in which a run stands as `method`, were there a table of it."""
     split = record.spec.split
-    values = {
-        "dataset": split.dataset.partition("@")[0],
-        "source_dataset": split.source_dataset,
-        "known_class": split.known_class,
-        "normal_class": split.normal_class,
-        "shots": split.shots,
-        "gamma": split.gamma,
-    }
-    return _joined(split.rule, method, {name: str(value) for name, value in values.items() if value is not None})
+    return _joined(split.rule, method, {"dataset": split.dataset.partition("@")[0], **split.coordinate_texts})
 
 
 def _joined(rule: str, method: str, at: Mapping[str, str]) -> str:
     """Under the rule cross_domain the dataset is `SOURCE-to-TARGET`."""
     source, target = at.get("source_dataset", ""), at["dataset"]
     dataset = f"{source}-to-{target}" if source else target
-    named = (at.get("known_class"), at.get("normal_class"), method, at.get("shots"), at.get("gamma"))
-    return "/".join([rule, dataset, *(value for value in named if value)])
+    subset, labels = (
+        [
+            at.get(name, "")
+            for name, field in COORDINATE_FIELDS.items()
+            if field.role == role and name != "source_dataset"
+        ]
+        for role in ("subset", "labels")
+    )
+    return "/".join([rule, dataset, *filter(None, [*subset, method, *labels])])

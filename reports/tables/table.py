@@ -9,6 +9,7 @@ from typing import Literal
 
 from msgspec import structs
 
+from protocols.coordinates import COORDINATE_FIELDS
 from protocols.text import near_miss
 from protocols.values import ParamValue
 from reports.errors import ReportError
@@ -34,7 +35,7 @@ Show = Literal["published", "measured", "both"]
 Measures = Callable[[Record], Collection[str]]
 
 MARGIN = 0.02
-SPLIT_COORDINATES = ("dataset", "known_class", "normal_class", "shots", "gamma", "source_dataset")
+SPLIT_COORDINATES = ("dataset", *COORDINATE_FIELDS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,8 +189,7 @@ def sought(layout: Layout, cell: Cell) -> Iterator[tuple[str, ...]]:
 def split_of(record: Record) -> tuple[str, ...]:
     """Rule and `SPLIT_COORDINATES` of a record, a prepared variant of a dataset under the dataset's id."""
     split = record.spec.split
-    values = (split.known_class, split.normal_class, split.shots, split.gamma, split.source_dataset)
-    return split.rule, split.dataset.partition("@")[0], *("" if value is None else str(value) for value in values)
+    return split.rule, split.dataset.partition("@")[0], *split.coordinate_texts.values()
 
 
 class Lookup:

@@ -39,7 +39,7 @@ class Difference(NamedTuple):
 def place(spec: RunSpec) -> bytes:
     """What a person would call one run: method, dataset, rule, coordinates and seeds."""
     split = spec.split
-    coordinates = (split.source_dataset, split.known_class, split.normal_class, split.shots, split.gamma)
+    coordinates = tuple(split.coordinates.values())
     return canonical([spec.method, split.rule, split.dataset, coordinates, spec.split_seed, spec.fit.seed])
 
 

@@ -287,7 +287,7 @@ def test_datasets_are_the_means_of_their_settings(record):
     ]
     found = compared(records, scores=lambda _: None)
     (family,) = found.families
-    assert (family.rule, family.shots, family.settings, family.tally) == ("hard", 10, 12, (6, 0, 0))
+    assert (family.rule, family.labels["shots"], family.settings, family.tally) == ("hard", 10, 12, (6, 0, 0))
     assert family.datasets["set3"] == pytest.approx(0.07)
     assert (family.test.p_value, family.test.p_holm) == (2 / 64, 2 / 64)
 
