@@ -3,7 +3,7 @@
 import contextlib
 import importlib.util
 import sys
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +25,28 @@ def points(group: str) -> "list[EntryPoint]":
         sound = (one for one in distributions() if not _trouble(one))
         found = [point for one in sound for point in one.entry_points.select(group=group)]
     return sorted(dict.fromkeys(found), key=lambda point: (point.name, point.value))
+
+
+def points_by_name(group: str) -> "dict[str, list[EntryPoint]]":
+    """The entry points of a group by name, sorted; usually one a name."""
+    by_name: dict[str, list[EntryPoint]] = {}
+    for point in points(group):
+        by_name.setdefault(point.name, []).append(point)
+    return by_name
+
+
+def only_point(same: "Sequence[EntryPoint]", taken: Collection[str], what: str) -> "EntryPoint":
+    """The one entry point of a name; `taken` are the names of what swanbench itself has of this kind.
+
+    Raises:
+        PluginError: the name is taken, or several have it.
+    """
+    point = same[0]
+    if point.name in taken:
+        raise PluginError(f"{point.value}: the name '{point.name}' is that of a {what} of swanbench: choose another")
+    if len(same) > 1:
+        raise PluginError(f"{' and '.join(one.value for one in same)} have the same name: choose another for one")
+    return point
 
 
 def unreadable() -> dict[str, str]:
@@ -87,6 +109,24 @@ def text(value: str, what: str) -> str:
         return (_folder(package) / file).read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError, ImportError, ValueError) as error:
         raise PluginError(f"the {what} cannot be read: {error}") from None
+
+
+def folder(value: str, what: str) -> Path:
+    """The folder that `package:folder` names, found without importing anything.
+
+    Raises:
+        PluginError: the value has another form, or there is no such folder; `what` is what it should be.
+    """
+    package, colon, name = (part.strip() for part in value.partition(":"))
+    if not (package and colon and name):
+        raise PluginError(f"the entry point must name a {what} as package:folder")
+    try:
+        path = _folder(package) / name
+    except (ImportError, ValueError) as error:
+        raise PluginError(f"the {what} cannot be found: {error}") from None
+    if not path.is_dir():
+        raise PluginError(f"the {what} cannot be found: {path} is no folder")
+    return path
 
 
 def _folder(package: str) -> Path:

@@ -31,8 +31,8 @@ def test_the_wheel_holds_the_six_packages_and_nothing_else(wheel):
     if tracked.returncode == 0 and tracked.stdout:
         assert set(tracked.stdout.split()) <= set(names)
     for data in (
-        "reports/data/dra_table2.csv",
-        "reports/layouts/dra.toml",
+        "reports/papers/dra/dra_table2.csv",
+        "reports/papers/dra/paper.toml",
         "reports/templates/table.md.j2",
         "methods/recipes/dra.toml",
         "benchmark/suites/hard.toml",

@@ -98,23 +98,19 @@ def load(name: str) -> Suite:
             return _parse(path.read_text(encoding="utf-8"), str(path))
         except (OSError, UnicodeDecodeError) as error:
             raise BenchError(f"cannot read the suite file {path}: {error}") from error
-    plugged = [point for point in plugins.points(ENTRY_POINTS) if point.name == name]
-    if plugged:
+    offered = plugins.points_by_name(ENTRY_POINTS)
+    if name in offered:
         try:
-            return _offered(plugged)
+            return _offered(offered[name])
         except PluginError as error:
             raise BenchError(f"the plug-in '{name}' cannot be used: {error}") from error
-    others = [point.name for point in plugins.points(ENTRY_POINTS)]
-    raise BenchError(f"unknown suite '{name}', and no TOML file has that path: {near_miss(name, {*names(), *others})}")
+    raise BenchError(f"unknown suite '{name}', and no TOML file has that path: {near_miss(name, {*names(), *offered})}")
 
 
 def broken() -> dict[str, str]:
     """Plug-ins that cannot be used, by entry point name, with the reason."""
-    by_name: dict[str, list[EntryPoint]] = {}
-    for point in plugins.points(ENTRY_POINTS):
-        by_name.setdefault(point.name, []).append(point)
     problems = {}
-    for name, same in by_name.items():
+    for name, same in plugins.points_by_name(ENTRY_POINTS).items():
         try:
             _offered(same)
         except PluginError as error:
@@ -271,11 +267,7 @@ def _built_in() -> Any:
 
 def _offered(same: "Sequence[EntryPoint]") -> Suite:
     """The suite of the entry points of one name, of which there should be one; raises PluginError otherwise."""
-    point = same[0]
-    if point.name in names():
-        raise PluginError(f"{point.value}: the name '{point.name}' is that of a suite of swanbench: choose another")
-    if len(same) > 1:
-        raise PluginError(f"{' and '.join(one.value for one in same)} have the same name: choose another for one")
+    point = plugins.only_point(same, names(), "suite")
     with plugins.guest():
         try:
             return _parse(plugins.text(point.value, "suite file"), point.value)

@@ -1,162 +1,18 @@
-"""How the papers' tables and figures are printed, read from `layouts/PAPER.toml`: one entry each.
+"""Layouts of papers' tables and figures: their published places, and which runs measure each of them."""
 
-A file says for its paper: `unit`, `decimals` (`std_decimals` where the std has others), `metric`, the kind of `std`
-(`runs`, `classes`, `none`), the number of `runs` behind a published mean, `methods` (printed method = detector or
-variant that measures it; one that is missing there is measured by nothing), `labels` by coordinate, `classes` by
-dataset and `groups` of values.
-
-An entry `[tables.ID]`, or `[figures.ID]` for a figure that holds AUCs, has `file` (and `lines`, the value of its
-column `table`, where a file holds several), its `coordinates` in the file's order, the `rule` whose runs measure it
-(not needed where `protocol` is a coordinate), the coordinates that name `rows`, `blocks` (one printed block a value)
-and `columns`, the `order` of a coordinate's values where it is not the file's, and
-
-- `measured`: `when` these coordinates hold, `method` measures the cell (empty: nothing does), under `rule`, on splits
-  that have the coordinates of `split` too; where `history` names a number of a run's history, its last value stands in
-  the cell in place of the AUC and gets no verdict;
-- `means`, cells that are a mean over subsets: `when` these coordinates hold, the mean is taken `over` a coordinate
-  whose values are a `group`, or the dataset's classes (`normal_class`), or those of the other lines of the file, or
-  `of` another table. A value of a group may be a mean itself;
-- `data`: `when` these coordinates hold, the paper used the prepared `variant` of the dataset; runs on another are not
-  comparable, for this `reason`.
-
-An entry `[facts.ID]` is a table of other facts (`reports.tables.facts`), `[boxes.ID]` a figure of scores
-(`reports.figures.boxes`).
-"""
-
-import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from functools import cached_property
-from importlib.resources import files
+from pathlib import Path
 from typing import Literal, NamedTuple
-
-import msgspec
 
 from protocols.text import near_miss
 from reports.errors import ReportError
-from reports.tables.published import Erratum, FactLine, Place, Unit, errata, read, read_facts
+from reports.tables import papers
+from reports.tables.paper import MeasuredBy, Paper
+from reports.tables.published import Erratum, FactLine, Place, read_errata, read_facts
+from reports.tables.subsets import Subset, cell_subsets, entry_places
 
-PAPERS = ("dra", "agad", "csi_gan")
-SHORT_FORMS = {
-    "1": "dra",
-    "2": "dra",
-    "3": "dra",
-    "4": "dra",
-    "5": "agad",
-    "6": "dra",
-    "7": "dra",
-    "8": "dra",
-    "9": "dra",
-}
 Kind = Literal["Table", "Figure"]
-
-
-class MeanRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    over: str
-    when: dict[str, str] = {}
-    group: str = ""
-    of: str = ""
-
-
-class MeasuredBy(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    when: dict[str, str] = {}
-    method: str | None = None
-    rule: str = ""
-    split: dict[str, str] = {}
-    history: str = ""
-
-
-class DataRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    when: dict[str, str]
-    variant: str
-    reason: str
-
-
-class Entry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One table or figure as its TOML entry says."""
-
-    title: str
-    file: str
-    coordinates: list[str]
-    rows: list[str]
-    columns: list[str]
-    lines: str = ""
-    name: str = ""
-    blocks: list[str] = []
-    order: dict[str, list[str]] = {}
-    rule: str = ""
-    means: list[MeanRule] = []
-    measured: list[MeasuredBy] = []
-    data: list[DataRule] = []
-    std: Literal["runs", "classes", "none"] | None = None
-    metric: str = ""
-    notes: list[str] = []
-
-
-class FactEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A table of facts: `columns` of the file, those of them that can be `measured`, and what names a row.
-
-    `key` is the coordinate by which measured facts are found; the row of a value in `sums` sums those of a group.
-    """
-
-    title: str
-    caption: str
-    file: str
-    coordinates: list[str]
-    key: str
-    columns: list[str]
-    measured: list[str]
-    rows: list[str]
-    sums: dict[str, str] = {}
-    notes: list[str] = []
-
-
-class BoxEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A figure of scores: of this `method` under `rule`, a colour for each of the `gammas`, a panel a dataset."""
-
-    title: str
-    method: str
-    rule: str
-    gammas: list[str]
-    datasets: list[str]
-    notes: list[str] = []
-
-
-class Paper(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One TOML file."""
-
-    paper: str
-    name: str
-    citation: str
-    unit: Unit
-    decimals: int
-    metric: str
-    std: Literal["runs", "classes", "none"]
-    runs: int
-    std_decimals: int | None = None
-    methods: dict[str, str] = {}
-    labels: dict[str, dict[str, str]] = {}
-    classes: dict[str, int] = {}
-    groups: dict[str, list[str]] = {}
-    notes: list[str] = []
-    no_results: dict[str, str] = {}
-    tables: dict[str, Entry] = {}
-    facts: dict[str, FactEntry] = {}
-    figures: dict[str, Entry] = {}
-    boxes: dict[str, BoxEntry] = {}
-
-    def label(self, coordinate: str, value: str) -> str:
-        """How a value of a coordinate is printed."""
-        known = self.labels.get(coordinate, {})
-        if value in known:
-            return known[value]
-        if coordinate in {"dataset", "source_dataset", "known_class"}:
-            return value.replace("_", " ").capitalize()
-        return value
-
-    def heading(self, coordinate: str) -> str:
-        """How a coordinate itself is printed."""
-        known = self.labels.get("coordinate", {})
-        return known.get(coordinate, coordinate.replace("_", " ").capitalize())
 
 
 class Source(NamedTuple):
@@ -169,13 +25,6 @@ class Source(NamedTuple):
     rule: str
     split: Mapping[str, str]
     history: str = ""
-
-
-class Subset(NamedTuple):
-    """One of the splits behind a cell, and its share of the cell's mean."""
-
-    at: dict[str, str]
-    share: float
 
 
 class Layout:
@@ -216,11 +65,11 @@ class Layout:
 
     @cached_property
     def places(self) -> tuple[Place, ...]:
-        return read(self.entry.file, self.entry.coordinates, self.entry.lines)
+        return entry_places(self.paper, self.entry)
 
     @cached_property
     def errata(self) -> tuple[Erratum, ...]:
-        return errata(self.paper.paper, self.table)
+        return read_errata(Path(self.paper.folder), self.paper.paper, self.table)
 
     def label(self, coordinate: str, value: str) -> str:
         return self.paper.label(coordinate, value)
@@ -236,12 +85,7 @@ class Layout:
 
     def subsets(self, where: Mapping[str, str]) -> list[Subset]:
         """The splits behind a cell: one, or for a mean one a subset."""
-        for rule in self.entry.means:
-            if rule.when.items() <= where.items():
-                parts = [{**where, rule.over: value} for value in self._values(rule, where)]
-                nested = [self.subsets(part) if rule.group else [Subset(part, 1.0)] for part in parts]
-                return [Subset(one.at, one.share / len(parts)) for part in nested for one in part]
-        return [Subset(dict(where), 1.0)]
+        return cell_subsets(self.paper, self.entry, self.places, where)
 
     def rule(self, where: Mapping[str, str]) -> str:
         """The protocol of the cell's splits."""
@@ -253,16 +97,6 @@ class Layout:
             if rule.when.items() <= where.items() and dataset.partition("@")[2] != rule.variant:
                 return rule.reason
         return ""
-
-    def _values(self, rule: MeanRule, where: Mapping[str, str]) -> Sequence[str]:
-        if rule.group:
-            return self.paper.groups[rule.group]
-        if rule.over == "normal_class":
-            return [str(index) for index in range(self.paper.classes[where["dataset"]])]
-        others = {name: where[name] for name in self.entry.rows if name != rule.over}
-        places = Layout(self.paper, rule.of).places if rule.of else self.places
-        found = [dict(place.coordinates) for place in places if others.items() <= dict(place.coordinates).items()]
-        return list(dict.fromkeys(at[rule.over] for at in found if not rule.when.items() <= at.items()))
 
 
 class FactLayout:
@@ -283,11 +117,11 @@ class FactLayout:
 
     @cached_property
     def lines(self) -> tuple[FactLine, ...]:
-        return read_facts(self.entry.file, self.entry.coordinates, self.entry.columns)
+        return read_facts(Path(self.paper.folder, self.entry.file), self.entry.coordinates, self.entry.columns)
 
     @cached_property
     def errata(self) -> tuple[Erratum, ...]:
-        return errata(self.paper.paper, self.table)
+        return read_errata(Path(self.paper.folder), self.paper.paper, self.table)
 
 
 class BoxLayout:
@@ -300,15 +134,31 @@ class BoxLayout:
 
 
 def available() -> list[str]:
-    """Ids of all tables of AUCs that `resolve` gives, as `dra:2`."""
-    return [f"{name}:{table}" for name in PAPERS for table in _paper(name).tables]
+    """Ids `PAPER:TABLE` of all tables of AUCs, which `resolve` gives."""
+    return [f"{paper.paper}:{table}" for paper in papers.every_paper() for table in paper.tables]
+
+
+def tables() -> list[str]:
+    """Ids of all tables, those of facts too."""
+    every = papers.every_paper()
+    return [f"{paper.paper}:{table}" for paper in every for table in sorted({*paper.tables, *paper.facts})]
+
+
+def figures() -> list[str]:
+    """Ids of all figures, those of scores too."""
+    return [f"{paper.paper}:{id_}" for paper in papers.every_paper() for id_ in (*paper.figures, *paper.boxes)]
+
+
+def figures_of_scores() -> list[str]:
+    """Ids of the figures of scores, which hold no AUCs."""
+    return [f"{paper.paper}:{id_}" for paper in papers.every_paper() for id_ in paper.boxes]
 
 
 def resolve(name: str) -> Layout:
-    """The layout of `dra:2`, `csi_gan:ablation` or a short form: 1 to 4 and 7 to 9 are DRA's, 5 is AGAD's.
+    """The layout of a table of AUCs, by its id or a short form.
 
     Raises:
-        ReportError: there is no such table, or it holds no AUCs.
+        ReportError: there is no such table, it holds no AUCs, or the plug-in that offers its paper is broken.
     """
     found = find(name)
     if isinstance(found, FactLayout):
@@ -317,46 +167,36 @@ def resolve(name: str) -> Layout:
 
 
 def find(name: str) -> Layout | FactLayout:
-    """The layout of any table: of AUCs, or of other facts.
+    """The layout of any table, of AUCs or of other facts, by its id or a short form.
 
     Raises:
-        ReportError: there is no such table, or it holds no results.
+        ReportError: there is no such table, it holds no results, or the plug-in that offers its paper is broken.
     """
     paper, table = _named(name)
     if paper and table in paper.tables:
         return Layout(paper, table)
     if paper and table in paper.facts:
         return FactLayout(paper, table)
-    papers = [_paper(id_) for id_ in PAPERS]
-    every = [f"{one.paper}:{id_}" for one in papers for id_ in sorted({*one.tables, *one.facts})]
     if paper and table in paper.no_results:
         what = f"Table {table} of {paper.name} holds no results ({paper.no_results[table]})"
-        raise ReportError(f"{what}: choose one of {', '.join(every)}")
-    raise ReportError(f"no table {name!r}: {near_miss(name, every)}")
+        raise ReportError(f"{what}: choose one of {', '.join(tables())}")
+    raise ReportError(f"no table {name!r}: {near_miss(name, tables())}")
 
 
 def figure(name: str) -> Layout | BoxLayout:
-    """The layout of a figure, as `dra:3left` or `agad:4`.
+    """The layout of a figure, of AUCs or of scores, by its id.
 
     Raises:
-        ReportError: there is no such figure.
+        ReportError: there is no such figure, or the plug-in that offers its paper is broken.
     """
     paper, number = _named(name)
     if paper and number in paper.figures:
         return Layout(paper, number, "Figure")
     if paper and number in paper.boxes:
         return BoxLayout(paper, number)
-    papers = [_paper(id_) for id_ in PAPERS]
-    every = [f"{one.paper}:{id_}" for one in papers for id_ in (*one.figures, *one.boxes)]
-    raise ReportError(f"no figure {name!r}: {near_miss(name, every)}")
+    raise ReportError(f"no figure {name!r}: {near_miss(name, figures())}")
 
 
 def _named(name: str) -> tuple[Paper | None, str]:
     paper, _, table = name.strip().lower().rpartition(":")
-    paper = paper or SHORT_FORMS.get(table, "")
-    return _paper(paper) if paper in PAPERS else None, table
-
-
-def _paper(name: str) -> Paper:
-    text = (files("reports") / "layouts" / f"{name}.toml").read_text(encoding="utf-8")
-    return msgspec.convert(tomllib.loads(text), Paper)
+    return papers.find_paper(paper) if paper else papers.paper_of_short_form(table), table

@@ -1,15 +1,19 @@
 """The published numbers as they are printed, cell by cell, with the audit notes that belong to them."""
 
 import csv
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from importlib.resources import files
-from io import StringIO
+from math import isfinite
+from pathlib import Path
 from typing import Literal
+
+from reports.errors import ReportError
 
 Unit = Literal["fraction", "percent"]
 Transcription = Literal["exact", "restored", "inferred"]
 Coordinates = tuple[tuple[str, str], ...]
+
+_OF_ERRATUM = ("paper", "table", "printed", "expected", "kind", "explanation")
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,54 +66,87 @@ class Erratum:
     explanation: str
 
 
-def read(file: str, coordinates: Sequence[str], table: str = "") -> tuple[Place, ...]:
-    """The lines of a packaged file in its order, with the named coordinate columns; `table` chooses some of them."""
-    return tuple(_place(line, coordinates) for line in _lines(file) if table in {"", line["table"]})
+def read_places(file: Path, coordinates: Sequence[str], table: str = "") -> tuple[Place, ...]:
+    """Lines of a published file in its order, with the named coordinate columns; `table` chooses some of them.
+
+    Raises:
+        ReportError: the file cannot be read, lacks a column, or a value in it is no number.
+    """
+    lines = _read_lines(file, [*coordinates, "mean", *(["table"] if table else [])])
+    return tuple(_place(line, coordinates, file.name) for line in lines if table in {"", line.get("table")})
 
 
-def read_facts(file: str, coordinates: Sequence[str], columns: Sequence[str]) -> tuple[FactLine, ...]:
-    """The lines of a packaged file without mean and std: what stands in the named columns."""
+def read_facts(file: Path, coordinates: Sequence[str], columns: Sequence[str]) -> tuple[FactLine, ...]:
+    """Lines of a published file without mean and std: what stands in the named columns.
+
+    Raises:
+        ReportError: the file cannot be read, or lacks a column.
+    """
     return tuple(
         FactLine(tuple((name, line[name]) for name in coordinates), {name: line[name] for name in columns})
-        for line in _lines(file)
+        for line in _read_lines(file, [*coordinates, *columns])
     )
 
 
-def errata(paper: str, table: str) -> tuple[Erratum, ...]:
-    """What the audit found about one table."""
-    where = ("protocol", "dataset", "known_class", "method", "shots")
+def read_errata(folder: Path, paper: str, table: str) -> tuple[Erratum, ...]:
+    """Doubts of the audit about one table: lines of `errata.csv` in the paper's folder, if it has this file.
+
+    Columns besides those of an erratum are coordinates.
+
+    Raises:
+        ReportError: the file cannot be read, or lacks a column.
+    """
+    file = folder / "errata.csv"
     return tuple(
         Erratum(
-            paper=line["paper"],
+            paper=paper,
             table=line["table"],
-            coordinates={name: line[name] for name in where if line[name]},
+            coordinates={name: text for name, text in line.items() if text and name not in _OF_ERRATUM},
             printed=line["printed"],
             expected=line["expected"],
             kind=line["kind"],
             explanation=line["explanation"],
         )
-        for line in _lines("errata.csv")
-        if (line["paper"], line["table"]) == (paper, table)
+        for line in (_read_lines(file, _OF_ERRATUM) if file.exists() else ())
+        if line["table"] == table
     )
 
 
-def audit() -> str:
-    """The audit notes that come with the published files (Markdown)."""
-    return (files("reports") / "data" / "AUDIT.md").read_text(encoding="utf-8")
-
-
-def _place(line: Mapping[str, str], coordinates: Sequence[str]) -> Place:
-    where = tuple((name, line[name]) for name in coordinates)
+def _place(line: Mapping[str, str], coordinates: Sequence[str], file: str) -> Place:
+    at = tuple((name, line[name]) for name in coordinates)
     if not line["mean"]:
-        return Place(where, None)
+        return Place(at, None)
+    for text in filter(None, (line["mean"], line.get("std"))):
+        if not _is_finite(text):
+            raise ReportError(f"{file}: '{text}' of {', '.join(filter(None, dict(at).values()))} is no number")
     transcription: Transcription = "exact"
-    if line["transcription"] == "restored":
+    if line.get("transcription") == "restored":
         transcription = "restored"
-    elif line["transcription"] == "inferred":
+    elif line.get("transcription") == "inferred":
         transcription = "inferred"
-    return Place(where, Value(line["mean"], line["std"], line["note"], transcription))
+    return Place(at, Value(line["mean"], line.get("std", ""), line.get("note", ""), transcription))
 
 
-def _lines(file: str) -> list[dict[str, str]]:
-    text = (files("reports") / "data" / file).read_text(encoding="utf-8")
-    return list(csv.DictReader(StringIO(text, newline="")))
+def _is_finite(text: str) -> bool:
+    try:
+        return isfinite(float(text))
+    except ValueError:
+        return False
+
+
+def _read_lines(file: Path, columns: Collection[str]) -> list[dict[str, str]]:
+    """Lines of a CSV file as texts by column; it has at least these columns."""
+    try:
+        with file.open(encoding="utf-8", newline="") as handle:
+            reader = csv.reader(handle)
+            heading = next(reader, [])
+            rows = [(reader.line_num, row) for row in reader if row]
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise ReportError(f"{file.name} cannot be read: {error}") from error
+    lacking = [name for name in columns if name not in heading]
+    if lacking:
+        raise ReportError(f"{file.name} has no column {', '.join(lacking)}: its first line names them")
+    for number, row in rows:
+        if len(row) != len(heading):
+            raise ReportError(f"{file.name}: line {number} has {len(row)} values for {len(heading)} columns")
+    return [dict(zip(heading, row, strict=True)) for _, row in rows]

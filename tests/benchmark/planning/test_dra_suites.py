@@ -40,7 +40,7 @@ def runs_of(name, **selection):
 
 def printed(table, rule=None):
     """(rule, dataset, known class, method) of the printed cells that are no means."""
-    lines = files("reports").joinpath(f"data/dra_table{table}.csv").read_text(encoding="utf-8").splitlines()
+    lines = files("reports").joinpath(f"papers/dra/dra_table{table}.csv").read_text(encoding="utf-8").splitlines()
     categories = layout.resolve("dra:3").paper.groups["mvtec_ad"]
     return {
         (row["protocol"], dataset, row["known_class"], row["method"])

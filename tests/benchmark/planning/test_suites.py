@@ -16,7 +16,7 @@ def wanted(name, **selection):
 
 
 def published(table, skip=()):
-    lines = files("reports").joinpath(f"data/dra_table{table}.csv").read_text(encoding="utf-8").splitlines()
+    lines = files("reports").joinpath(f"papers/dra/dra_table{table}.csv").read_text(encoding="utf-8").splitlines()
     return {
         (row["dataset"], row["known_class"], row["method"], row["shots"])
         for row in csv.DictReader(lines)
@@ -34,13 +34,15 @@ def test_a_suite_holds_every_cell_of_its_table_three_times(name, table, skip):
 
 
 def lines(file):
-    return list(csv.DictReader(files("reports").joinpath(f"data/{file}.csv").read_text(encoding="utf-8").splitlines()))
+    return list(
+        csv.DictReader(files("reports").joinpath(f"papers/{file}.csv").read_text(encoding="utf-8").splitlines())
+    )
 
 
 def test_the_one_class_suite_holds_every_class_of_the_sets_of_csi_gans_table_1():
     cells = {(run.method, run.dataset, run.normal_class) for run in wanted("one_class")}
     assert len(wanted("one_class")) == 3 * len(cells)
-    assert {name for _, name, _ in cells} == {row["dataset"] for row in lines("csi_gan_table1")}
+    assert {name for _, name, _ in cells} == {row["dataset"] for row in lines("csi_gan/csi_gan_table1")}
     sizes = {name: len({label for _, dataset, label in cells if dataset == name}) for _, name, _ in cells}
     assert sizes == {"cifar10": 10, "cifar100": 20, "imagenet30": 30}
 
@@ -54,7 +56,7 @@ def test_the_labelled_share_suite_holds_every_cell_of_agads_table_5_once_a_class
     }
     printed = {
         (row["dataset"], switches[row["adv_prop"], row["freeze_bn"]], row["gamma"])
-        for row in lines("agad_table5")
+        for row in lines("agad/agad_table5")
         if row["mean"]
     }
     runs = wanted("labelled_share")
@@ -65,7 +67,7 @@ def test_the_labelled_share_suite_holds_every_cell_of_agads_table_5_once_a_class
 def test_the_cross_domain_suite_holds_every_cell_of_table_9_three_times():
     runs = wanted("cross_domain")
     cells = [(run.source_dataset or "", run.dataset, run.method) for run in runs]
-    assert set(cells) == {(row["source_dataset"], row["dataset"], row["method"]) for row in lines("dra_table9")}
+    assert set(cells) == {(row["source_dataset"], row["dataset"], row["method"]) for row in lines("dra/dra_table9")}
     assert len(cells) == 3 * len(set(cells))
     assert {run.shots for run in runs if run.method == "dra"} == {10}
 
