@@ -47,7 +47,7 @@ class Verbs(click.Group):
 @click.command(cls=Verbs, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(benchmark.__version__, prog_name="swanbench")
 def bench() -> None:
-    """Reproduce the tables of DRA, AGAD and CSI-GAN: published and measured AUCs side by side."""
+    """Reproduce tables of papers on image anomaly detection: published and measured AUCs side by side."""
 
 
 def main(args: list[str] | None = None) -> None:

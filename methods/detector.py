@@ -91,7 +91,9 @@ class FitContext:
 class Detector(Protocol):
     """A method that learns from normals (and, where it uses them, labelled anomalies) and scores images.
 
-    `history` holds one number an epoch under each name, such as `loss`.
+    `history` holds one number an epoch under each name, such as `loss`. A class may have a static or class method
+    `network_parameters(params, side, channels)` too: the parameters, a whole number, of the network that it would use
+    for images of `side` pixels with so many channels, for papers that print it.
     """
 
     history: dict[str, list[float]]

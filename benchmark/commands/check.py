@@ -78,8 +78,8 @@ class _Held:
     "--require",
     type=FilePath(),
     metavar="FILE",
-    help="What must be there: records, or a line each for a cell (general/elpv/dra/10, dra:1/general/elpv/dra/10) or "
-    "the name of a run.",
+    help="What must be there: records, or a line each for a cell (general/elpv/dra/10, or in one table only "
+    "PAPER:TABLE/general/elpv/dra/10) or the name of a run.",
 )
 @metric_option
 @accept_stale_option

@@ -24,7 +24,7 @@ def command() -> None:
 @command.command("list")
 @json_option
 def list_(as_json: bool) -> None:
-    """Known datasets, then variants and those that were adopted; counts stand beside Table 5's."""
+    """Known datasets, then variants and those that were adopted; counts stand beside the published."""
     from benchmark.paths import folders
     from benchmark.views.datasets import listed
     from protocols.catalogue import data_folder
@@ -40,7 +40,7 @@ def list_(as_json: bool) -> None:
         return
     for row in rows:
         numbers = [
-            f"{'/'.join(map(str, row[key].values()))} {'measured' if key == 'counts' else 'in Table 5'}"
+            f"{'/'.join(map(str, row[key].values()))} {'measured' if key == 'counts' else 'published'}"
             for key in ("counts", "published")
             if row[key]
         ]
@@ -135,8 +135,8 @@ def verify(ctx: click.Context, name: str, near: bool, jobs: int | None) -> None:
     """Hash and decode every image of NAME and count them; exit status 1 where something differs.
 
     What must be equal: the files and the manifest; the manifest and the release's, or its counts, sizes and modes where
-    no release was at hand to hash; the counts and Table 5, unless the dataset declares why a whole release has others.
-    Images of equal content are listed; they are no difference.
+    no release was at hand to hash; the counts and the published, unless the dataset declares why a whole release has
+    others. Images of equal content are listed; they are no difference.
     """
     from benchmark.paths import folders
     from protocols.catalogue import data_folder
@@ -160,14 +160,14 @@ def path(name: str) -> None:
 def _verified(dataset: "Dataset", near: bool, jobs: int | None) -> int:
     """Print what verifying a dataset finds; the number of differences."""
     from benchmark.terminal.progress import counted
-    from benchmark.views.datasets import beside_table_5, duplicate_lines
+    from benchmark.views.datasets import beside_published, duplicate_lines
     from protocols.catalogue.verify import differences
     from protocols.datasets import manifest, registry
     from protocols.splits import leakage
 
     with counted() as progress:
         found = differences(dataset, jobs=jobs, count=lambda done, total: progress(dataset.name, done, total))
-    counted_differences, remarks = beside_table_5(dataset, registry.find(dataset.name))
+    counted_differences, remarks = beside_published(dataset, registry.find(dataset.name))
     lines = duplicate_lines(leakage.duplicates(dataset), "equal content", dataset.name)
     if near and not found:
         lines += duplicate_lines(_near_duplicates(dataset, jobs), "alike", dataset.name)

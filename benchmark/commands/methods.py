@@ -101,10 +101,10 @@ def show(method: str, as_json: bool) -> None:
 
 @command.command("sizes")
 def sizes() -> None:
-    """Count the parameters of AGAD's generators, which report --table agad:8 shows; in JSON."""
-    from benchmark.views.fact_tables import count_networks
+    """Count the parameters of networks whose size papers print; in JSON, by table and printed method."""
+    from benchmark.views.fact_tables import count_networks, sized_tables
 
-    echo_json(count_networks())
+    echo_json({table.id: count_networks(table, note) for table in sized_tables()})
 
 
 @command.command("fidelity")

@@ -34,6 +34,20 @@ TEXTS = ("md", "latex", "html", "csv", "json")
 PICTURES = ("svg", "png")
 
 
+class _OfPapers(click.Option):
+    """An option whose help names the tables or figures of all papers, which are read when a person asks for help."""
+
+    def get_help_record(self, ctx: click.Context) -> tuple[str, str] | None:
+        from reports.tables import layout, papers
+
+        record = super().get_help_record(ctx)
+        if record is None:
+            return None
+        short_forms = ", ".join(f"{', '.join(forms)} ({name})" for name, forms in papers.short_forms().items())
+        names = {"tables": ", ".join(layout.tables()), "figures": ", ".join(layout.figures())}
+        return record[0], record[1].format(short_forms=short_forms, **names)
+
+
 @dataclass(frozen=True)
 class _Asked:
     """Which records a report shows, and which side of the cells."""
@@ -50,8 +64,8 @@ class _Asked:
 
 
 @click.command("report", short_help="Print a table or figure of the papers: published and measured values.")
-@click.option("--table", metavar="TABLE", help="1 to 4, 7 to 9 (DRA), 5 (AGAD), or PAPER:TABLE, as dra:5, csi_gan:1.")
-@click.option("--figure", metavar="FIGURE", help="dra:3left, dra:3right, dra:5 or agad:4, in place of a table.")
+@click.option("--table", cls=_OfPapers, metavar="TABLE", help="{tables}; in short {short_forms}.")
+@click.option("--figure", cls=_OfPapers, metavar="FIGURE", help="{figures}; in place of a table.")
 @click.option("--show", type=click.Choice(["published", "measured", "both"]), default="both", show_default=True)
 @click.option(
     "--format",
@@ -64,8 +78,10 @@ class _Asked:
 @metric_option
 @accept_stale_option
 @click.option("--where", "wheres", multiple=True, metavar="PARAM=VALUE", help="Only records with this hyper-parameter.")
-@click.option("--method", metavar="METHOD", help="Whose scores agad:4 shows, in place of AGAD's UNet.")
-@click.option("--gamma", "gammas", type=CommaList(), default=(), help="Which gammas agad:4 shows, in place of its own.")
+@click.option("--method", metavar="METHOD", help="Whose scores a figure of scores shows, in place of its own.")
+@click.option(
+    "--gamma", "gammas", type=CommaList(), default=(), help="Which gammas such a figure shows, in place of its own."
+)
 def command(
     table: str | None,
     figure: str | None,
@@ -86,15 +102,19 @@ def command(
 
     asked = _Asked(show, results, recipe, wheres, margin, method, gammas, accept_stale_code, metric)
     if (table is None) == (figure is None):
-        raise BenchError("report prints one table or one figure: give --table 2, for instance, or --figure dra:5")
-    if (method or gammas) and figure != "agad:4":
-        raise BenchError("--method and --gamma choose what --figure agad:4 shows: leave them out")
+        raise BenchError(
+            "report prints one table or one figure: give --table or --figure, as bench report --help has them"
+        )
+    chosen = layout.figure(figure) if figure is not None else None
+    if (method or gammas) and not isinstance(chosen, layout.BoxLayout):
+        shown = " or ".join(layout.figures_of_scores())
+        raise BenchError(f"--method and --gamma choose what --figure {shown} shows: leave them out")
     if table is not None:
         if form in PICTURES:
             raise BenchError(f"--format {form} is for figures: choose {', '.join(TEXTS)} for a table")
         _put(_table(layout.find(table), asked, form or "md"), output)
-    else:
-        _put(_figure(layout.figure(str(figure)), asked, form or "csv"), output)
+    elif chosen is not None:
+        _put(_figure(chosen, asked, form or "csv"), output)
 
 
 def _table(chosen: "Layout | FactLayout", asked: _Asked, form: str) -> str:
@@ -146,16 +166,14 @@ def _built(chosen: "Layout", asked: _Asked) -> "Table":
 
 
 def _facts(chosen: "FactLayout", asked: _Asked) -> "FactTable":
-    """A table of facts; those of datasets are counted in the data folder, those of networks are known."""
+    """A table of facts, with what can be measured of them."""
     from benchmark.paths import folders
-    from benchmark.views.fact_tables import counted, network_sizes
+    from benchmark.views.fact_tables import measured_facts
     from reports.tables import facts
 
     _refuse_metric(asked, "a table of facts")
-    if asked.show == "published":
-        return facts.build(chosen, {}, show=asked.show)
-    found = counted(folders().data, note) if chosen.entry.key == "dataset" else network_sizes()
-    return facts.build(chosen, found, show=asked.show)
+    measured = {} if asked.show == "published" else measured_facts(chosen, folders().data, note)
+    return facts.build(chosen, measured, show=asked.show)
 
 
 def _boxes(chosen: "BoxLayout", asked: _Asked, form: str) -> str | bytes:

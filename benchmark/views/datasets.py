@@ -35,8 +35,8 @@ def counts(dataset: "Dataset") -> dict[str, dict[str, int]]:
     return normal | classes
 
 
-def table_5(dataset: "Dataset") -> "Published | None":
-    """The counts that DRA's Table 5 prints, taken from the manifest; None for a set without normal images."""
+def image_counts(dataset: "Dataset") -> "Published | None":
+    """Counts of the kind that papers publish, taken from the manifest; None for a set without normal images."""
     from protocols.datasets.info import Published
 
     found = counts(dataset)
@@ -48,7 +48,7 @@ def table_5(dataset: "Dataset") -> "Published | None":
 
 def described(dataset: "Dataset") -> str:
     """The counts in words."""
-    measured = table_5(dataset)
+    measured = image_counts(dataset)
     if measured is not None:
         return _in_words(measured)
     train = sum(row.split == "train" for row in dataset.rows)
@@ -56,22 +56,23 @@ def described(dataset: "Dataset") -> str:
     return f"{train} training and {len(dataset.rows) - train} test images of {classes}"
 
 
-def beside_table_5(dataset: "Dataset", info: "DatasetInfo | None") -> tuple[list[str], list[str]]:
-    """Lines that compare a dataset with Table 5 and with its known releases: differences, and what is no fault.
+def beside_published(dataset: "Dataset", info: "DatasetInfo | None") -> tuple[list[str], list[str]]:
+    """Lines that compare a dataset with published counts and known releases: differences, and what is no fault.
 
-    Other counts than Table 5's are no fault where they are just those of a known release or variant that declares why.
+    Other counts than the published are no fault where they are just those of a known release or variant that declares
+    why.
     """
     if info is None:
         return [], []
     found = recognition.doubts(info, dataset)
     differences = [recognition.sentence(dataset, found)] if found else []
     remarks = [line for line in (recognition.recognised(info, dataset),) if line and not found]
-    measured = table_5(dataset)
+    measured = image_counts(dataset)
     if info.published is None or measured is None:
         return differences, remarks
     if measured == info.published:
-        return differences, [*remarks, f"counts as in Table 5: {_in_words(measured)}"]
-    line = f"counts differ from Table 5: {_in_words(measured)}; published {_in_words(info.published)}"
+        return differences, [*remarks, f"counts as published: {_in_words(measured)}"]
+    line = f"counts differ from the published: {_in_words(measured)}; published {_in_words(info.published)}"
     variant = dataset.name.partition("@")[2]
     reason = info.variants.get(variant) if variant else info.differences
     if reason and recognition.counts_are_known(info, dataset):
@@ -123,7 +124,7 @@ def listed(data: Path, name: str) -> dict[str, Any]:
     """What `bench data list` prints of a dataset."""
     info = registry.find(name)
     opened = usable(data / name, name)
-    measured = table_5(opened) if opened else None
+    measured = image_counts(opened) if opened else None
     return {
         "name": name,
         "state": "ready" if opened else data_folder.state(data, name),

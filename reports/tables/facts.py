@@ -85,7 +85,8 @@ def _row(layout: FactLayout, index: int, measured: Mapping[str, Facts]) -> FactR
         facts = _sum(layout.paper.groups[entry.sums[name]], entry.measured, measured)
     else:
         facts = measured.get(name, Facts({}))
-    row = FactRow(coordinates, line.facts, {column: str(value) for column, value in facts.values.items()})
+    texts = {column: str(facts.values[column]) for column in entry.measured if column in facts.values}
+    row = FactRow(coordinates, line.facts, texts)
     explained = not facts.values or any(row.differs(column) for column in row.measured)
     return FactRow(coordinates, line.facts, row.measured, facts.note if explained else "")
 
@@ -94,7 +95,8 @@ def _sum(parts: list[str], columns: list[str], measured: Mapping[str, Facts]) ->
     here = [measured[part] for part in parts if part in measured]
     if len(here) < len(parts):
         return Facts({}, f"{len(here)} of {len(parts)} are there" if here else "")
-    return Facts({column: sum(one.values[column] for one in here) for column in columns})
+    summed = [column for column in columns if all(column in one.values for one in here)]
+    return Facts({column: sum(one.values[column] for one in here) for column in summed})
 
 
 def _grid_row(table: FactTable, row: FactRow, notes: Notes) -> Row:

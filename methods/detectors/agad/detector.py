@@ -102,6 +102,13 @@ class AGAD:
         self._view = view.to(self.context.device)
         self._generator = generator.to(self.context.device).to(memory_format=torch.channels_last)
 
+    @staticmethod
+    def network_parameters(params: Params, side: int, channels: int) -> int:
+        """Parameters of the generator for images of `side` pixels with so many channels; built without memory."""
+        with torch.device("meta"):
+            generator = Generator(generator_plan(params, View("", channels, side), auxiliary=False))
+        return sum(parameter.numel() for parameter in generator.parameters())
+
     @property
     def generator(self) -> Generator:
         """G; raises MethodError before there is one."""
@@ -222,13 +229,6 @@ def generator_plan(params: Params, view: View, *, auxiliary: bool) -> GeneratorP
         init=text(params, "network.init"),
         auxiliary=auxiliary,
     )
-
-
-def generator_parameters(params: Params, side: int, channels: int) -> int:
-    """Parameters of the generator for images of a side and number of channels; built without memory."""
-    with torch.device("meta"):
-        generator = Generator(generator_plan(params, View("", channels, side), auxiliary=False))
-    return sum(parameter.numel() for parameter in generator.parameters())
 
 
 def discriminator_plan(params: Params, view: View) -> DiscriminatorPlan:

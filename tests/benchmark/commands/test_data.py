@@ -96,10 +96,10 @@ def test_list_has_state_counts_licence_source_and_size(bench, plain, tiny_folder
     assert (code, err) == (0, "")
     lines = {line.split()[0]: line for line in out.splitlines()}
     assert lines["plain"].split()[1] == "ready"
-    assert lines["plain"].endswith("; 6/2/4/1 measured; 6/2/4/1 in Table 5")
+    assert lines["plain"].endswith("; 6/2/4/1 measured; 6/2/4/1 published")
     assert f"{lines['plain']}\n{'':25}none; https://example.org/made-up\n" in out
     assert lines["tiles"].split()[1] == "absent"
-    assert "10/5/3/1 in Table 5" in lines["tiles"]
+    assert "10/5/3/1 published" in lines["tiles"]
     assert "14/6/24/2 measured" in lines["mine"]
     assert "plain@good_only" in lines
     rows = {row["name"]: row for row in json.loads(bench("list", "--json")[1])}
@@ -115,7 +115,7 @@ def test_verify_is_clean_where_the_counts_are_published_or_the_difference_is_dec
     code, out, err = bench("verify", "plain")
     assert (code, err) == (0, "")
     assert out.splitlines() == [
-        "counts as in Table 5: 6 training and 2 test normals, 4 anomalies of 1 class",
+        "counts as published: 6 training and 2 test normals, 4 anomalies of 1 class",
         "plain: 12 images, 0 differences",
     ]
     bench("prepare", "tiles", "--source", made_up.tiles_release(tmp_path / "tiles_raw", strips=7))
@@ -123,7 +123,7 @@ def test_verify_is_clean_where_the_counts_are_published_or_the_difference_is_dec
     assert code == 0
     assert out.splitlines()[0] == "release recognised by counts, sizes and modes"
     assert out.splitlines()[1] == (
-        "counts differ from Table 5: 13 training and 5 test normals, 3 anomalies of 1 class; published 10 training and "
+        "counts differ from the published: 13 training and 5 test normals, 3 anomalies of 1 class; published 10 training and "
         "5 test normals, 3 anomalies of 1 class; declared: one strip has been mended since"
     )
     bench("prepare", "plain@good_only", "--source", plain)
@@ -139,7 +139,7 @@ def test_a_difference_is_declared_for_the_counts_of_the_release_only(bench, tmp_
     assert out.splitlines()[:2] == [
         "tiles: release not recognised, since it has 15 images of 'normal' where the release has 18",
         (
-            "counts differ from Table 5: 11 training and 4 test normals, 3 anomalies of 1 class; published 10 training "
+            "counts differ from the published: 11 training and 4 test normals, 3 anomalies of 1 class; published 10 training "
             "and 5 test normals, 3 anomalies of 1 class"
         ),
     ]
@@ -179,7 +179,7 @@ def test_verify_finds_what_differs(bench, plain, tmp_path):
     assert "cannot read" in lines[1]
     assert "good/001.png" in lines[1]
     assert lines[2].endswith("good/099.png is not in the manifest")
-    assert lines[3].startswith("counts differ from Table 5: 5 training and 2 test normals")
+    assert lines[3].startswith("counts differ from the published: 5 training and 2 test normals")
 
 
 def test_verify_lists_equal_images_without_calling_them_differences(bench, plain):
@@ -273,7 +273,7 @@ def test_an_image_that_is_converted_is_said_so(bench, plain):
         "plain: 1 image with alpha is stripped of it",
     ]
     out = bench("verify", "plain")[1]
-    assert "differ from Table 5" in out
+    assert "differ from the published" in out
     assert out.endswith("images, 1 difference\n")
 
 
