@@ -1,6 +1,7 @@
 """What the pages of documentation tell people to type or copy works, and what they claim is so."""
 
 import re
+import tomllib
 from collections import defaultdict
 from importlib.metadata import EntryPoint
 from runpy import run_path
@@ -9,15 +10,18 @@ from statistics import fmean
 import fault_table
 import numpy as np
 import pytest
+import strangers
 from PIL import Image
 from repository import ROOT
 from typing_in import parses
 
+from benchmark.cli import status
 from benchmark.planning.suite import load
 from protocols.catalogue import data_folder
 from protocols.datasets import registry
 from protocols.splits.draw.ranking import first, rank
 from reports.stats.verdict import Sample, compare
+from reports.tables import layout, papers
 from results import reference
 
 PAGES = {path.stem: path.read_text(encoding="utf-8") for path in (ROOT / "docs").glob("*.md")}
@@ -73,6 +77,20 @@ def test_the_suite_of_the_page_can_be_read(tmp_path):
     (tmp_path / "bolts_hard.toml").write_text(text, encoding="utf-8")
     suite = load(str(tmp_path / "bolts_hard.toml"))
     assert (suite.id, suite.datasets) == ("bolts_hard", {"bolts": ("bent", "rusty")})
+
+
+def test_the_paper_of_the_page_is_a_table_of_published_and_measured_cells(tmp_path, monkeypatch, capfd):
+    files = {"bolted/paper.toml": code("extending", "toml")[2], "bolted/table1.csv": code("extending", "csv")[0]}
+    points = tomllib.loads(code("extending", "toml")[0])["project"]["entry-points"]["swanbench.papers"]
+    (tmp_path / "site").mkdir()
+    strangers.install(tmp_path / "site", "my_package", {"swanbench.papers": points}, files)
+    monkeypatch.syspath_prepend(tmp_path / "site")
+    assert papers.broken() == {}
+    assert status(["report", "--table", "bolted:1", "--show", "published"]) == 0
+    assert "| Bolts   | Mean        | 0.778±0.019 | 0.907±0.007 | 0.877  |" in capfd.readouterr().out
+    printed = layout.resolve("bolted:1")
+    sources = {source.method for place in printed.places if (source := printed.source(dict(place.coordinates)))}
+    assert sources == {"devnet", "mine"}
 
 
 def test_the_page_of_measured_values_holds_every_packaged_series():

@@ -108,17 +108,22 @@ def datasets(data: Path) -> dict[str, str]:
 
 
 def plug_ins() -> tuple[PlugIn, ...]:
-    """Methods, datasets and suites that other packages offer."""
+    """Methods, datasets, suites and papers that other packages offer."""
     from benchmark.planning import suite
     from methods.registry import installed
     from protocols.datasets import registry as known
     from protocols.plugins import points, unreadable
+    from reports.tables import papers
 
-    broken = {"methods": installed.broken(), "datasets": known.discover()[1], "suites": suite.broken()}
-    groups = {"methods": installed.GROUP, "datasets": known.ENTRY_POINTS, "suites": suite.ENTRY_POINTS}
+    groups = {
+        "methods": (installed.GROUP, installed.broken()),
+        "datasets": (known.ENTRY_POINTS, known.discover()[1]),
+        "suites": (suite.ENTRY_POINTS, suite.broken()),
+        "papers": (papers.ENTRY_POINTS, papers.broken()),
+    }
     listed = tuple(
-        PlugIn(kind, point.name, point.value, broken[kind].get(point.name, ""))
-        for kind, group in groups.items()
+        PlugIn(kind, point.name, point.value, broken.get(point.name, ""))
+        for kind, (group, broken) in groups.items()
         for point in points(group)
     )
     return listed + tuple(PlugIn("package", name, "entry_points.txt", text) for name, text in unreadable().items())

@@ -163,16 +163,16 @@ def test_plug_ins_are_listed_and_a_broken_one_is_told_with_its_reason(weighted):
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: odd\nVersion: 1.0\n")
     (info / "entry_points.txt").write_text(
         "[swanbench.methods]\nodd = odd:none.toml\n[swanbench.datasets]\nodder = odd:NONE\n"
-        "[swanbench.suites]\noddest = odd:suite.toml\n"
+        "[swanbench.suites]\noddest = odd:suite.toml\n[swanbench.papers]\noddity = odd:paper\n"
     )
     path = os.pathsep.join(filter(None, [str(site), os.environ.get("PYTHONPATH")]))
     out, code, _ = alone(weighted, "--json", BENCH_WEIGHTS="weights", PYTHONPATH=path)
     found = json.loads(out)
     assert code == 0
     mine = {one["name"]: one["problem"] for one in found["plug_ins"] if one["name"].startswith("odd")}
-    assert mine.keys() == {"odd", "odder", "oddest"}
+    assert mine.keys() == {"odd", "odder", "oddest", "oddity"}
     assert all(mine.values())
-    assert sum("is left out" in text for text in texts(found)[1]) == 3
+    assert sum("is left out" in text for text in texts(found)[1]) == 4
 
 
 def test_the_screen_says_it_in_lines_and_the_last_one_is_the_verdict(weighted):
