@@ -111,7 +111,7 @@ def text(value: str, what: str) -> str:
         raise PluginError(f"the {what} cannot be read: {error}") from None
 
 
-def folder(value: str, what: str) -> Path:
+def plugin_folder(value: str, what: str) -> Path:
     """The folder that `package:folder` names, found without importing anything.
 
     Raises:

@@ -85,7 +85,7 @@ def test_the_paper_of_the_page_is_a_table_of_published_and_measured_cells(tmp_pa
     (tmp_path / "site").mkdir()
     strangers.install(tmp_path / "site", "my_package", {"swanbench.papers": points}, files)
     monkeypatch.syspath_prepend(tmp_path / "site")
-    assert papers.broken() == {}
+    assert papers.broken_papers() == {}
     assert status(["report", "--table", "bolted:1", "--show", "published"]) == 0
     assert "| Bolts   | Mean        | 0.778±0.019 | 0.907±0.007 | 0.877  |" in capfd.readouterr().out
     printed = layout.resolve("bolted:1")

@@ -44,7 +44,7 @@ class _OfPapers(click.Option):
         if record is None:
             return None
         short_forms = ", ".join(f"{', '.join(forms)} ({name})" for name, forms in papers.short_forms().items())
-        names = {"tables": ", ".join(layout.tables()), "figures": ", ".join(layout.figures())}
+        names = {"tables": ", ".join(layout.table_ids()), "figures": ", ".join(layout.figure_ids())}
         return record[0], record[1].format(short_forms=short_forms, **names)
 
 
@@ -107,7 +107,7 @@ def command(
         )
     chosen = layout.figure(figure) if figure is not None else None
     if (method or gammas) and not isinstance(chosen, layout.BoxLayout):
-        shown = " or ".join(layout.figures_of_scores())
+        shown = " or ".join(layout.score_figure_ids())
         raise BenchError(f"--method and --gamma choose what --figure {shown} shows: leave them out")
     if table is not None:
         if form in PICTURES:

@@ -119,7 +119,7 @@ def plug_ins() -> tuple[PlugIn, ...]:
         "methods": (installed.GROUP, installed.broken()),
         "datasets": (known.ENTRY_POINTS, known.discover()[1]),
         "suites": (suite.ENTRY_POINTS, suite.broken()),
-        "papers": (papers.ENTRY_POINTS, papers.broken()),
+        "papers": (papers.PAPERS_GROUP, papers.broken_papers()),
     }
     listed = tuple(
         PlugIn(kind, point.name, point.value, broken.get(point.name, ""))

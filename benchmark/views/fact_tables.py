@@ -62,7 +62,7 @@ def sized_tables() -> "Iterator[FactLayout]":
     """Every table that counts parameters of networks."""
     from reports.tables import layout
 
-    for name in layout.tables():
+    for name in layout.table_ids():
         table = layout.find(name)
         if isinstance(table, layout.FactLayout) and table.entry.measured_by == "network_parameters":
             yield table

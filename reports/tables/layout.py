@@ -138,18 +138,18 @@ def available() -> list[str]:
     return [f"{paper.paper}:{table}" for paper in papers.every_paper() for table in paper.tables]
 
 
-def tables() -> list[str]:
+def table_ids() -> list[str]:
     """Ids of all tables, those of facts too."""
     every = papers.every_paper()
     return [f"{paper.paper}:{table}" for paper in every for table in sorted({*paper.tables, *paper.facts})]
 
 
-def figures() -> list[str]:
+def figure_ids() -> list[str]:
     """Ids of all figures, those of scores too."""
     return [f"{paper.paper}:{id_}" for paper in papers.every_paper() for id_ in (*paper.figures, *paper.boxes)]
 
 
-def figures_of_scores() -> list[str]:
+def score_figure_ids() -> list[str]:
     """Ids of the figures of scores, which hold no AUCs."""
     return [f"{paper.paper}:{id_}" for paper in papers.every_paper() for id_ in paper.boxes]
 
@@ -179,8 +179,8 @@ def find(name: str) -> Layout | FactLayout:
         return FactLayout(paper, table)
     if paper and table in paper.no_results:
         what = f"Table {table} of {paper.name} holds no results ({paper.no_results[table]})"
-        raise ReportError(f"{what}: choose one of {', '.join(tables())}")
-    raise ReportError(f"no table {name!r}: {near_miss(name, tables())}")
+        raise ReportError(f"{what}: choose one of {', '.join(table_ids())}")
+    raise ReportError(f"no table {name!r}: {near_miss(name, table_ids())}")
 
 
 def figure(name: str) -> Layout | BoxLayout:
@@ -194,7 +194,7 @@ def figure(name: str) -> Layout | BoxLayout:
         return Layout(paper, number, "Figure")
     if paper and number in paper.boxes:
         return BoxLayout(paper, number)
-    raise ReportError(f"no figure {name!r}: {near_miss(name, figures())}")
+    raise ReportError(f"no figure {name!r}: {near_miss(name, figure_ids())}")
 
 
 def _named(name: str) -> tuple[Paper | None, str]:

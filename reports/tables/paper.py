@@ -33,9 +33,9 @@ import msgspec
 from reports.errors import ReportError
 from reports.tables.published import Unit
 
-FILE = "paper.toml"
-ID = r"\A[a-z0-9_]+\Z"
-EntryId = Annotated[str, msgspec.Meta(pattern=ID)]
+PAPER_FILE = "paper.toml"
+ENTRY_ID = r"\A[a-z0-9_]+\Z"
+EntryId = Annotated[str, msgspec.Meta(pattern=ENTRY_ID)]
 Decimals = Annotated[int, msgspec.Meta(ge=0)]
 
 
@@ -171,11 +171,13 @@ def read_paper(folder: Path, origin: str) -> Paper:
         ReportError: `paper.toml` cannot be read, or says what a paper cannot.
     """
     try:
-        document = tomllib.loads((folder / FILE).read_text(encoding="utf-8"))
+        document = tomllib.loads((folder / PAPER_FILE).read_text(encoding="utf-8"))
         return msgspec.convert(document | {"folder": str(folder)}, Paper)
     except (OSError, UnicodeDecodeError) as error:
-        raise ReportError(f"{FILE} of {origin} cannot be read: {error}") from error
+        raise ReportError(f"{PAPER_FILE} of {origin} cannot be read: {error}") from error
     except (tomllib.TOMLDecodeError, RecursionError) as error:
-        raise ReportError(f"{FILE} of {origin} is not valid TOML: {error}") from error
+        raise ReportError(f"{PAPER_FILE} of {origin} is not valid TOML: {error}") from error
     except msgspec.ValidationError as error:
-        raise ReportError(f"{FILE} of {origin}: {error}; see those that come with swanbench for the form") from error
+        raise ReportError(
+            f"{PAPER_FILE} of {origin}: {error}; see those that come with swanbench for the form"
+        ) from error

@@ -6,7 +6,7 @@ from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 from reports.errors import ReportError
-from reports.tables.paper import FILE, Entry, FactEntry, MeanRule, MeasuredBy, Paper
+from reports.tables.paper import PAPER_FILE, Entry, FactEntry, MeanRule, MeasuredBy, Paper
 from reports.tables.published import Place, read_errata, read_facts
 from reports.tables.subsets import cell_subsets, entry_places
 
@@ -18,32 +18,32 @@ def check_paper(paper: Paper, name: str) -> None:
         ReportError: it has another id or short forms, or an entry names what the paper or a CSV file does not have.
     """
     if paper.paper != name:
-        raise ReportError(f"{FILE} says paper = \"{paper.paper}\": let it be the entry point's name, '{name}'")
+        raise ReportError(f"{PAPER_FILE} says paper = \"{paper.paper}\": let it be the entry point's name, '{name}'")
     if paper.short_forms:
-        raise ReportError(f"{FILE} has short_forms, which only papers of swanbench have: leave them out")
+        raise ReportError(f"{PAPER_FILE} has short_forms, which only papers of swanbench have: leave them out")
     for id_, entry in paper.tables.items():
         _check_entry(paper, entry, f"[tables.{id_}]")
     for id_, entry in paper.figures.items():
         _check_entry(paper, entry, f"[figures.{id_}]")
         if len(entry.rows) != 1 or len(entry.columns) != 1:
-            raise ReportError(f"[figures.{id_}] of {FILE} needs one coordinate in rows and one in columns")
+            raise ReportError(f"[figures.{id_}] of {PAPER_FILE} needs one coordinate in rows and one in columns")
     for id_, facts in paper.facts.items():
-        _check_facts(paper, facts, f"[facts.{id_}] of {FILE}")
+        _check_facts(paper, facts, f"[facts.{id_}] of {PAPER_FILE}")
     read_errata(Path(paper.folder), paper.paper, "")
 
 
 def _check_entry(paper: Paper, entry: Entry, title: str) -> None:
     shown = [*entry.rows, *entry.blocks, *entry.columns]
-    _refuse_unknown(["dataset", *shown, *entry.order], entry.coordinates, f"{title} of {FILE}", "its coordinates")
+    _refuse_unknown(["dataset", *shown, *entry.order], entry.coordinates, f"{title} of {PAPER_FILE}", "its coordinates")
     unruled = [
         source
         for source in entry.measured or [MeasuredBy()]
         if not source.rule and (source.method or (source.method is None and paper.methods))
     ]
     if unruled and not entry.rule and "protocol" not in entry.coordinates:
-        raise ReportError(f"{title} of {FILE} has no rule, and its file no protocol: say whose runs measure it")
+        raise ReportError(f"{title} of {PAPER_FILE} has no rule, and its file no protocol: say whose runs measure it")
     for mean in entry.means:
-        _check_mean(paper, entry, mean, f"a mean of {title} of {FILE}")
+        _check_mean(paper, entry, mean, f"a mean of {title} of {PAPER_FILE}")
     _refuse_circle(paper, entry, title)
     places = entry_places(paper, entry)
     printed = Counter(tuple(dict(place.coordinates)[name] for name in shown) for place in places)
@@ -70,7 +70,9 @@ def _refuse_circle(paper: Paper, entry: Entry, title: str) -> None:
     try:
         TopologicalSorter(parts).prepare()
     except CycleError as error:
-        raise ReportError(f"a mean of {title} of {FILE} is a part of itself: {' in '.join(error.args[1])}") from error
+        raise ReportError(
+            f"a mean of {title} of {PAPER_FILE} is a part of itself: {' in '.join(error.args[1])}"
+        ) from error
 
 
 def _check_subsets(
@@ -80,9 +82,11 @@ def _check_subsets(
     try:
         subsets = cell_subsets(paper, entry, places, coordinates)
     except KeyError as error:
-        raise ReportError(f"a mean of {title} of {FILE} needs classes.{error.args[0]}") from error
+        raise ReportError(f"a mean of {title} of {PAPER_FILE} needs classes.{error.args[0]}") from error
     if not subsets:
-        raise ReportError(f"a mean of {title} of {FILE} has no parts: {', '.join(filter(None, coordinates.values()))}")
+        raise ReportError(
+            f"a mean of {title} of {PAPER_FILE} has no parts: {', '.join(filter(None, coordinates.values()))}"
+        )
 
 
 def _check_facts(paper: Paper, facts: FactEntry, title: str) -> None:

@@ -8,20 +8,20 @@ from typing import TYPE_CHECKING
 from protocols import plugins
 from protocols.plugins import PluginError
 from reports.errors import ReportError
-from reports.tables.paper import FILE, Paper, read_paper
+from reports.tables.paper import PAPER_FILE, Paper, read_paper
 from reports.tables.paper_check import check_paper
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
 
-ENTRY_POINTS = "swanbench.papers"
-FOLDER = Path(__file__).parents[1] / "papers"
+PAPERS_GROUP = "swanbench.papers"
+PAPERS_FOLDER = Path(__file__).parents[1] / "papers"
 
 
 @functools.cache
 def our_papers() -> tuple[Paper, ...]:
     """Papers of this package; those with short forms first, in the order of these."""
-    papers = [read_paper(path.parent, path.parent.name) for path in FOLDER.glob(f"*/{FILE}")]
+    papers = [read_paper(path.parent, path.parent.name) for path in PAPERS_FOLDER.glob(f"*/{PAPER_FILE}")]
     return tuple(sorted(papers, key=lambda paper: (not paper.short_forms, paper.short_forms, paper.paper)))
 
 
@@ -30,7 +30,7 @@ def every_paper() -> list[Paper]:
     return [*our_papers(), *_offered()[0]]
 
 
-def broken() -> dict[str, str]:
+def broken_papers() -> dict[str, str]:
     """Plug-ins that cannot be used, by entry point name, with the reason."""
     return _offered()[1]
 
@@ -44,7 +44,7 @@ def find_paper(id_: str) -> Paper | None:
     ours = next((paper for paper in our_papers() if paper.paper == id_), None)
     if ours:
         return ours
-    same = plugins.points_by_name(ENTRY_POINTS).get(id_)
+    same = plugins.points_by_name(PAPERS_GROUP).get(id_)
     try:
         return _read(same) if same else None
     except PluginError as error:
@@ -68,7 +68,7 @@ def short_forms() -> dict[str, list[str]]:
 def _offered() -> tuple[list[Paper], dict[str, str]]:
     """Papers of usable plug-ins by name, and the reasons of those that cannot be used."""
     papers, problems = [], {}
-    for name, same in plugins.points_by_name(ENTRY_POINTS).items():
+    for name, same in plugins.points_by_name(PAPERS_GROUP).items():
         try:
             papers.append(_read(same))
         except PluginError as error:
@@ -81,7 +81,7 @@ def _read(same: "Sequence[EntryPoint]") -> Paper:
     point = plugins.only_point(same, {paper.paper for paper in our_papers()}, "paper")
     with plugins.guest():
         try:
-            paper = read_paper(plugins.folder(point.value, "paper's folder"), point.value)
+            paper = read_paper(plugins.plugin_folder(point.value, "paper's folder"), point.value)
             check_paper(paper, point.name)
         except ReportError as error:
             raise PluginError(str(error)) from error

@@ -4,7 +4,7 @@ import pytest
 
 from reports.errors import ReportError
 from reports.tables import layout, published
-from reports.tables.papers import FOLDER
+from reports.tables.papers import PAPERS_FOLDER
 
 ALL_TABLES = [f"dra:{number}" for number in (1, 2, 3, 4, 5, 7, 8, 9)]
 ALL_TABLES += [f"agad:{number}" for number in (1, 2, 3, 4, 5, 8, 9)]
@@ -182,7 +182,9 @@ def test_printed_mean_rows_are_the_means_of_their_subsets(name):
     """Rounding of printed values allows 0.001; errata names the one cell that the paper has wrong."""
     table = layout.resolve(name)
     values = {place.coordinates: place.value.mean for place in table.places}
-    wrong = [one.coordinates for one in published.read_errata(FOLDER / "dra", "dra", name) if one.kind == "paper_mean"]
+    wrong = [
+        one.coordinates for one in published.read_errata(PAPERS_FOLDER / "dra", "dra", name) if one.kind == "paper_mean"
+    ]
     checked = 0
     for place in table.places:
         where = dict(place.coordinates)

@@ -35,13 +35,13 @@ def test_papers_of_this_package_stand_in_the_order_of_their_short_forms():
 
 @pytest.mark.parametrize("paper", our_papers(), ids=lambda paper: paper.paper)
 def test_a_paper_of_this_package_is_held_to_what_others_are(paper):
-    check_paper(structs.replace(paper, short_forms=[]), (papers.FOLDER / paper.paper).name)
+    check_paper(structs.replace(paper, short_forms=[]), (papers.PAPERS_FOLDER / paper.paper).name)
 
 
 def test_a_paper_of_another_package_is_found_by_its_entry_point(site):
     strangers.paper(site)
-    assert papers.broken() == {}
-    assert layout.available()[-1] == layout.tables()[-1] == "mine:1"
+    assert papers.broken_papers() == {}
+    assert layout.available()[-1] == layout.table_ids()[-1] == "mine:1"
     printed = layout.resolve(" Mine:1 ")
     mean = dict(printed.places[2].coordinates)
     assert [subset.at["known_class"] for subset in printed.subsets(mean)] == ["bar", "dot"]
@@ -66,7 +66,7 @@ def test_a_figure_of_another_paper_is_found(site):
         '[boxes.2]\ntitle = "Scores"\nmethod = "bright"\nrule = "labelled_share"\ngammas = ["0.05"]\ndatasets = []\n'
     )
     strangers.paper(site, paper_toml=f"{strangers.PAPER}{boxes}")
-    assert (layout.figures()[-1], layout.figures_of_scores()[-1]) == ("mine:2", "mine:2")
+    assert (layout.figure_ids()[-1], layout.score_figure_ids()[-1]) == ("mine:2", "mine:2")
     assert layout.figure("mine:2").title == "Figure 2 of Mine: Scores"
 
 
@@ -104,9 +104,9 @@ BROKEN = {
 @pytest.mark.parametrize(("files", "reason"), BROKEN.values(), ids=BROKEN)
 def test_a_broken_paper_costs_itself_alone(site, files, reason):
     strangers.paper(site, **files)
-    assert reason in papers.broken()["mine"]
+    assert reason in papers.broken_papers()["mine"]
     assert layout.resolve("2").id == "dra:2"
-    assert not [name for name in layout.tables() if name.startswith("mine:")]
+    assert not [name for name in layout.table_ids() if name.startswith("mine:")]
     with pytest.raises(ReportError, match="the plug-in 'mine' cannot be used: ") as caught:
         layout.find("mine:1")
     assert reason in str(caught.value)
@@ -129,7 +129,7 @@ rows = ["dataset"]
 def test_facts_of_another_paper_are_found(site):
     strangers.paper(site, paper_toml=f"{strangers.PAPER}{FACTS}", facts_csv="dataset,test_anomaly\ntiny,5\n")
     assert layout.find("mine:2").lines[0].facts == {"test_anomaly": "5"}
-    assert "mine:2" in layout.tables()
+    assert "mine:2" in layout.table_ids()
     assert "mine:2" not in layout.available()
 
 
@@ -150,7 +150,7 @@ def test_facts_that_do_not_fit_are_told(site, old, new, reason):
     strangers.paper(
         site, paper_toml=f"{strangers.PAPER}{FACTS.replace(old, new)}", facts_csv="dataset,test_anomaly\ntiny,5\n"
     )
-    assert reason in papers.broken()["mine"]
+    assert reason in papers.broken_papers()["mine"]
 
 
 @pytest.mark.parametrize(
@@ -165,13 +165,13 @@ def test_facts_that_do_not_fit_are_told(site, old, new, reason):
 )
 def test_an_entry_point_that_names_no_paper_is_told(site, value, reason):
     strangers.install(site, "printed", {"swanbench.papers": {"mine": value}}, {"empty/nothing": ""})
-    assert reason in papers.broken()["mine"]
+    assert reason in papers.broken_papers()["mine"]
 
 
 def test_a_taken_name_is_told_and_ours_stays(site):
     files = {"paper/paper.toml": strangers.PAPER, "paper/values.csv": strangers.VALUES}
     strangers.install(site, "odd", {"swanbench.papers": {"dra": "odd:paper", "mine": "odd:paper"}}, files)
     strangers.install(site, "even", {"swanbench.papers": {"mine": "even:paper"}}, files)
-    assert "is that of a paper of swanbench" in papers.broken()["dra"]
-    assert "even:paper and odd:paper have the same name" in papers.broken()["mine"]
+    assert "is that of a paper of swanbench" in papers.broken_papers()["dra"]
+    assert "even:paper and odd:paper have the same name" in papers.broken_papers()["mine"]
     assert layout.find("dra:1").paper.name == "DRA"

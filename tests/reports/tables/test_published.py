@@ -4,7 +4,7 @@ import pytest
 from repository import SHARED
 
 from reports.tables import published
-from reports.tables.papers import FOLDER
+from reports.tables.papers import PAPERS_FOLDER
 
 PUBLISHED = SHARED / "published"
 DRA = ["dataset", "known_class", "method", "shots"]
@@ -22,13 +22,14 @@ FILES = {
 
 def test_audited_counts_of_values():
     counts = {
-        file: sum(place.value is not None for place in published.read_places(FOLDER / file, DRA[:1])) for file in FILES
+        file: sum(place.value is not None for place in published.read_places(PAPERS_FOLDER / file, DRA[:1]))
+        for file in FILES
     }
     assert counts == FILES
 
 
 def test_a_value_keeps_its_printed_text_and_its_order():
-    places = published.read_places(FOLDER / "dra" / "dra_table2.csv", DRA)
+    places = published.read_places(PAPERS_FOLDER / "dra" / "dra_table2.csv", DRA)
     assert places[0].coordinates == (("dataset", "carpet"), ("known_class", "color"), ("method", "kdad"), ("shots", ""))
     value = places[0].value
     assert (value.mean_text, value.std_text) == ("0.787", "0.005")
@@ -36,18 +37,20 @@ def test_a_value_keeps_its_printed_text_and_its_order():
 
 
 def test_a_dash_has_no_value_and_a_missing_std_is_none():
-    assert published.read_places(FOLDER / "agad" / "agad_table5.csv", ["dataset"])[0].value is None
-    assert published.read_places(FOLDER / "dra" / "dra_table9.csv", ["dataset"])[0].value.std is None
+    assert published.read_places(PAPERS_FOLDER / "agad" / "agad_table5.csv", ["dataset"])[0].value is None
+    assert published.read_places(PAPERS_FOLDER / "dra" / "dra_table9.csv", ["dataset"])[0].value.std is None
 
 
 def test_transcription_is_kept():
     found = [
-        place.value for place in published.read_places(FOLDER / "agad" / "agad_table5.csv", ["dataset"]) if place.value
+        place.value
+        for place in published.read_places(PAPERS_FOLDER / "agad" / "agad_table5.csv", ["dataset"])
+        if place.value
     ]
     assert sum(value.transcription == "inferred" for value in found) == 7
     restored = [
         place.value
-        for place in published.read_places(FOLDER / "dra" / "dra_table2.csv", DRA)
+        for place in published.read_places(PAPERS_FOLDER / "dra" / "dra_table2.csv", DRA)
         if place.value.transcription == "restored"
     ]
     assert len(restored) == 3
@@ -55,18 +58,18 @@ def test_transcription_is_kept():
 
 
 def test_errata_of_a_table():
-    found = published.read_errata(FOLDER / "dra", "dra", "7")
+    found = published.read_errata(PAPERS_FOLDER / "dra", "dra", "7")
     assert [(one.kind, one.printed, one.expected) for one in found] == [("paper_mean", "0.830", "0.8312")]
     assert found[0].coordinates == {"protocol": "general", "dataset": "mvtec_ad", "method": "deep_sad", "shots": "10"}
 
 
 def test_audit_notes_come_with_the_package():
-    assert "Kinds in errata.csv" in (FOLDER / "AUDIT.md").read_text(encoding="utf-8")
+    assert "Kinds in errata.csv" in (PAPERS_FOLDER / "AUDIT.md").read_text(encoding="utf-8")
 
 
 @pytest.mark.skipif(not PUBLISHED.is_dir(), reason="the audited transcription is not beside this checkout")
 def test_package_data_is_the_audited_transcription():
-    packaged = sorted(FOLDER.rglob("*.csv"), key=lambda path: path.name)
+    packaged = sorted(PAPERS_FOLDER.rglob("*.csv"), key=lambda path: path.name)
     assert [path.name for path in packaged] == sorted(path.name for path in PUBLISHED.glob("*.csv"))
     for path in packaged:
         with (PUBLISHED / path.name).open(newline="") as ours, path.open(newline="") as theirs:
