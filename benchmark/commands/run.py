@@ -9,8 +9,8 @@ from benchmark.errors import BenchError
 from benchmark.execution.executor import engine_names
 from benchmark.terminal.options import (
     CommaList,
+    SuiteCommand,
     accept_stale_option,
-    coordinate_options,
     each_once,
     note,
     parse_options,
@@ -40,7 +40,7 @@ class Duration(click.ParamType[float]):
         return float(found[1]) * {"": 1, "s": 1, "m": 60, "h": 3600}[found[2]]
 
 
-@click.command("run", short_help="Run a suite: what is stored is not run again.")
+@click.command("run", cls=SuiteCommand, short_help="Run a suite: what is stored is not run again.")
 @click.option(
     "--suite",
     required=True,
@@ -48,7 +48,6 @@ class Duration(click.ParamType[float]):
 )
 @click.option("--method", "methods", type=CommaList(), help="Only these methods, or others than the suite's.")
 @click.option("--dataset", "datasets", type=CommaList(), help="Only these datasets, or others than the suite's.")
-@coordinate_options(several=True)
 @click.option("--seed", "seeds", type=CommaList(int), help="Seeds, each of a split and a training.")
 @click.option("--split-seed", type=int, help="One seed for the splits of all runs; --seed is then of trainings alone.")
 @click.option("--recipe", help="official, paper or quick (default: the suite's).")

@@ -8,7 +8,7 @@ import click
 from benchmark.errors import BenchError
 from benchmark.terminal.options import (
     FilePath,
-    coordinate_options,
+    SplitCommand,
     echo_json,
     json_option,
     note,
@@ -44,7 +44,6 @@ def split_options(*, required: bool) -> Callable[[Callable[..., Any]], Callable[
             required=required,
             help="The rule: general, hard, one_class, labelled_share or cross_domain.",
         ),
-        coordinate_options(several=False),
         click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True),
         click.option("--split", "options", multiple=True, metavar="OPTION=VALUE", help="A split option; repeatable."),
         click.option("--deduplicate", is_flag=True, help="Short for --split deduplicate=true."),
@@ -58,7 +57,7 @@ def split_options(*, required: bool) -> Callable[[Callable[..., Any]], Callable[
     return decorated
 
 
-@command.command("show")
+@command.command("show", cls=SplitCommand)
 @click.option("--dataset", required=True)
 @split_options(required=True)
 @json_option
@@ -74,7 +73,7 @@ def show(dataset: str, as_json: bool, **asked: Any) -> None:
         say(f"{name:14} {len(ids):6}  {split.fingerprints[name][:16]}  {', '.join(ids[:3])}{' ...' if ids[3:] else ''}")
 
 
-@command.command("verify")
+@command.command("verify", cls=SplitCommand)
 @click.argument("datasets", nargs=-1, metavar="[DATASET]...")
 @split_options(required=False)
 @click.option("--near", is_flag=True, help="Look for pictures that are alike, too (needs 'swanbench[audit]').")
@@ -109,7 +108,7 @@ def verify(datasets: tuple[str, ...], near: bool, file: "Path | None", as_json: 
     return 1 if any(finding["differences"] for finding in findings) else 0
 
 
-@command.command("export")
+@command.command("export", cls=SplitCommand)
 @click.option("--dataset", required=True)
 @split_options(required=True)
 @click.option(

@@ -188,28 +188,39 @@ def write_output(path: "Path", made: str | bytes) -> None:
         raise BenchError(f"--output {path}: {reason or cause}; choose another file") from error
 
 
-def coordinate_options(*, several: bool) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """An option for each coordinate of a split: one value, or several that select runs of a suite."""
-    from protocols.coordinates import COORDINATE_FIELDS
+class SplitCommand(click.Command):
+    """A command with an option for each coordinate of a split, after its parameter `after`.
 
-    options = [
-        click.option(
-            f"--{name.replace('_', '-')}",
-            name,
-            type=CommaList(field.kind, least=1) if several else _of_one(field.kind),
-            help=field.several if several else field.meaning,
-        )
-        for name, field in COORDINATE_FIELDS.items()
-        if several or name != "source_dataset"
-    ]
+    They are made when parameters are first asked for: the list of verbs needs no coordinates.
+    """
 
-    def decorated(function: Callable[..., Any]) -> Callable[..., Any]:
-        for option in reversed(options):
-            function = option(function)
-        return function
+    after = "rule"
+    several = False
 
-    return decorated
+    def get_params(self, ctx: click.Context) -> list[click.Parameter]:
+        from protocols.coordinates import COORDINATE_FIELDS
+
+        if not any(param.name in COORDINATE_FIELDS for param in self.params):
+            at = next(number for number, param in enumerate(self.params, 1) if param.name == self.after)
+            self.params[at:at] = [
+                click.Option(
+                    [f"--{name.replace('_', '-')}", name],
+                    type=self._type(field.kind),
+                    help=field.several if self.several else field.meaning,
+                )
+                for name, field in COORDINATE_FIELDS.items()
+                if self.several or name != "source_dataset"
+            ]
+        return super().get_params(ctx)
+
+    def _type(self, kind: type) -> click.ParamType[Any]:
+        if self.several:
+            return CommaList(kind, least=1)
+        return click.IntRange(min=1) if kind is int else click.STRING
 
 
-def _of_one(kind: type) -> click.ParamType[Any]:
-    return click.IntRange(min=1) if kind is int else click.STRING
+class SuiteCommand(SplitCommand):
+    """A command whose options select several values of each coordinate."""
+
+    after = "datasets"
+    several = True
