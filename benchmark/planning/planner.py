@@ -23,9 +23,9 @@ from methods.registry.info import MethodInfo
 from methods.registry.params import PER_DATASET
 from methods.registry.recipe import EVALUATION, Resolved, resolve
 from protocols.catalogue import data_folder
-from protocols.datasets import registry as datasets
 from protocols.datasets.manifest import Dataset
 from protocols.datasets.naming import base_id
+from protocols.datasets.registry import dataset_infos
 from protocols.errors import DataError
 from protocols.splits import rules
 from protocols.splits.draw.ranking import list_fingerprint
@@ -66,7 +66,7 @@ class Planner:
         self.resources = resources
         self.store = store
         self.methods = installed.methods()
-        self.infos = datasets.infos()
+        self.infos = dataset_infos()
         self.precision = request.precision or devices.default_precision(request.device)
         self._resolved = functools.cache(self._resolve)
         self._data_deviations = functools.cache(self._data_deviations_of)
