@@ -11,7 +11,7 @@ from benchmark.errors import BenchError
 from benchmark.planning import comparability, pools
 from benchmark.planning.fit_params import fit_params
 from benchmark.planning.inputs import Resources
-from benchmark.planning.suite import Selection, Suite, Wanted
+from benchmark.planning.suite import Selection, Suite, Wanted, class_subsets
 from benchmark.planning.types import PlannedFit, PlannedRun, RunRequest, State
 from methods import devices
 from methods.backbones.find import WrongWeightsError
@@ -99,8 +99,7 @@ class Planner:
         """Known or normal classes of a dataset, as the rule has it; none where they are not known."""
         if self.suite.subset not in {"known_class", "normal_class"}:
             return ()
-        info = self.infos.get(base_id(name))
-        known = info and (info.known_classes if self.suite.subset == "known_class" else info.normal_classes)
+        known = class_subsets(self.infos.get(base_id(name)), self.suite.subset)
         if known:
             return known
         try:
