@@ -1,6 +1,7 @@
 """What the pages of documentation tell people to type or copy works, and what they claim is so."""
 
 import re
+import sys
 import tomllib
 from collections import defaultdict
 from importlib.metadata import EntryPoint
@@ -17,8 +18,8 @@ from typing_in import parses
 
 from benchmark.cli import status
 from benchmark.planning.suite import load
-from protocols.catalogue import data_folder
-from protocols.datasets import registry
+from protocols.catalogue import data_folder, recognition
+from protocols.datasets.registry import DATASET_GROUP, dataset_info
 from protocols.splits.draw.ranking import first, rank
 from reports.stats.verdict import Sample, compare
 from reports.tables import layout, papers
@@ -57,23 +58,35 @@ def test_three_runs_against_three_prove_equivalence_once_in_fifty():
     assert 0.01 < found / 3000 < 0.03
 
 
-def test_the_dataset_of_the_page_can_be_prepared(tmp_path, monkeypatch):
-    (tmp_path / "bolts_of_the_page.py").write_text(code("extending", "python")[0], encoding="utf-8")
+@pytest.mark.parametrize("value", ["my_package:bolts.toml", "my_package.bolts:DATASETS"])
+def test_the_dataset_of_the_page_can_be_prepared(tmp_path, monkeypatch, value):
+    facts = code("extending", "toml")[1]
+    mapping = "from protocols.datasets.fact_files import parse_facts\nfrom msgspec.structs import replace\n"
+    mapping += f"FACTS = parse_facts({facts!r}, 'bolts.toml')['bolts']\n"
+    mapping += "DATASETS = {'bolts': replace(FACTS, prepare=prepare, digest='')}\n"
+    strangers.install(
+        tmp_path, "my_package", {}, {"bolts.toml": facts, "bolts.py": code("extending", "python")[0] + mapping}
+    )
     monkeypatch.syspath_prepend(str(tmp_path))
-    point = EntryPoint("bolts", "bolts_of_the_page:DATASETS", registry.ENTRY_POINTS)
+    for module in ("my_package", "my_package.bolts"):
+        monkeypatch.delitem(sys.modules, module, raising=False)
+    point = EntryPoint("bolts", value, DATASET_GROUP)
     monkeypatch.setattr("importlib.metadata.entry_points", lambda *, group: [point])
     for name in ("ok", "bent", "rusty"):
         (tmp_path / "raw" / name).mkdir(parents=True)
         for number in range(4):
             pixels = np.full((8, 8), 10 * number + len(name), dtype=np.uint8)
             Image.fromarray(pixels).save(tmp_path / "raw" / name / f"{number:03d}.png")
+    info = dataset_info("bolts")
+    assert "my_package.bolts" not in sys.modules or value.endswith("DATASETS")
     bolts = data_folder.prepare(tmp_path / "data", "bolts", tmp_path / "raw")
     assert [row.id for row in bolts.rows][:2] == ["bent/000.png", "bent/001.png"]
-    assert bolts.labels == ("bent", "rusty") == registry.infos()["bolts"].known_classes
+    assert bolts.labels == ("bent", "rusty") == info.known_classes
+    assert "where the release has" in recognition.doubts(info, bolts)[0]
 
 
 def test_the_suite_of_the_page_can_be_read(tmp_path):
-    text = code("extending", "toml")[1]
+    text = code("extending", "toml")[2]
     (tmp_path / "bolts_hard.toml").write_text(text, encoding="utf-8")
     suite = load(str(tmp_path / "bolts_hard.toml"))
     assert (suite.id, suite.datasets) == ("bolts_hard", {"bolts": ("bent", "rusty")})

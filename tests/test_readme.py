@@ -8,7 +8,7 @@ from repository import ROOT
 from typing_in import parses
 
 from benchmark.planning.suite import Selection, expand, load
-from protocols.datasets.registry import infos
+from protocols.datasets.registry import dataset_infos
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 COMMANDS = sorted({found for found in re.findall(r"(bench [a-z][^`|&\n]*)", README) if " " in found})
@@ -36,7 +36,7 @@ def test_the_numbers_of_the_readme_are_counted():
     hard = load("hard")
     runs = expand(hard, Selection(), without_anomalies=hard.without_anomalies, classes={})
     assert f"all {len(runs)} runs" in README
-    elpv = infos()["elpv"].published
+    elpv = dataset_infos()["elpv"].published
     assert f"{elpv.train_normal + elpv.test_normal + elpv.anomalies:,} solar cells" in README
 
 

@@ -36,6 +36,7 @@ def test_the_wheel_holds_the_six_packages_and_nothing_else(wheel):
         "reports/templates/table.md.j2",
         "methods/recipes/dra.toml",
         "benchmark/suites/hard.toml",
+        "protocols/datasets/facts/mvtec_ad.toml",
     ):
         assert data in names
     assert not [name for name in names if name.endswith((".pyc", ".png", ".pth", ".npy"))]

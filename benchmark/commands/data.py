@@ -28,10 +28,10 @@ def list_(as_json: bool) -> None:
     from benchmark.paths import folders
     from benchmark.views.datasets import listed
     from protocols.catalogue import data_folder
-    from protocols.datasets import registry
+    from protocols.datasets.registry import discover_datasets
 
     data = folders().data
-    known, broken = registry.discover()
+    known, broken = discover_datasets()
     for name, reason in broken.items():
         note(f"plug-in {name} is left out: {reason}")
     rows = [listed(data, name) for name in [*known, *(one for one in data_folder.prepared(data) if one not in known)]]
@@ -162,12 +162,13 @@ def _verified(dataset: "Dataset", near: bool, jobs: int | None) -> int:
     from benchmark.terminal.progress import counted
     from benchmark.views.datasets import beside_published, duplicate_lines
     from protocols.catalogue.verify import differences
-    from protocols.datasets import manifest, registry
+    from protocols.datasets import manifest
+    from protocols.datasets.registry import dataset_info
     from protocols.splits import leakage
 
     with counted() as progress:
         found = differences(dataset, jobs=jobs, count=lambda done, total: progress(dataset.name, done, total))
-    counted_differences, remarks = beside_published(dataset, registry.find(dataset.name))
+    counted_differences, remarks = beside_published(dataset, dataset_info(dataset.name))
     lines = duplicate_lines(leakage.duplicates(dataset), "equal content", dataset.name)
     if near and not found:
         lines += duplicate_lines(_near_duplicates(dataset, jobs), "alike", dataset.name)
@@ -182,9 +183,9 @@ def _verified(dataset: "Dataset", near: bool, jobs: int | None) -> int:
 
 def _note_doubts(dataset: "Dataset") -> None:
     from protocols.catalogue import recognition
-    from protocols.datasets import registry
+    from protocols.datasets.registry import dataset_info
 
-    info = registry.find(dataset.name)
+    info = dataset_info(dataset.name)
     found = recognition.doubts(info, dataset) if info is not None else ()
     if found:
         note(recognition.sentence(dataset, found))

@@ -112,7 +112,7 @@ def fidelity() -> None:
     """Print the page on fidelity: every choice that papers and released code leave open, in Markdown."""
     from benchmark.views.fidelity import page
     from methods.registry import installed
-    from protocols.datasets import registry as datasets
+    from protocols.datasets.registry import dataset_infos
     from protocols.splits.draw import options
 
-    say_page(page(installed.methods().values(), options.DESCRIPTIONS, datasets.infos().values()))
+    say_page(page(installed.methods().values(), options.DESCRIPTIONS, dataset_infos().values()))

@@ -206,7 +206,7 @@ def _finding(dataset: "Dataset", *, near: bool, rule: str | None, **asked: Any) 
     else:
         split = _drawn(dataset, rule=rule or "general", **asked)
         leaks = leakage.across(split, dataset)
-    pinned = fingerprints.committed().get(dataset.name)
+    pinned = fingerprints.pinned_fingerprints(dataset.name)
     return {
         "dataset": dataset.name,
         "split": _definition(split) if split else None,

@@ -11,7 +11,7 @@ from benchmark.errors import BenchError
 from benchmark.planning import comparability, pools
 from benchmark.planning.fit_params import fit_params
 from benchmark.planning.inputs import Resources
-from benchmark.planning.suite import Selection, Suite, Wanted
+from benchmark.planning.suite import Selection, Suite, Wanted, class_subsets
 from benchmark.planning.types import PlannedFit, PlannedRun, RunRequest, State
 from methods import devices
 from methods.backbones.find import WrongWeightsError
@@ -23,9 +23,9 @@ from methods.registry.info import MethodInfo
 from methods.registry.params import PER_DATASET
 from methods.registry.recipe import EVALUATION, Resolved, resolve
 from protocols.catalogue import data_folder
-from protocols.datasets import registry as datasets
 from protocols.datasets.manifest import Dataset
 from protocols.datasets.naming import base_id
+from protocols.datasets.registry import dataset_infos
 from protocols.errors import DataError
 from protocols.splits import rules
 from protocols.splits.draw.ranking import list_fingerprint
@@ -66,7 +66,7 @@ class Planner:
         self.resources = resources
         self.store = store
         self.methods = installed.methods()
-        self.infos = datasets.infos()
+        self.infos = dataset_infos()
         self.precision = request.precision or devices.default_precision(request.device)
         self._resolved = functools.cache(self._resolve)
         self._data_deviations = functools.cache(self._data_deviations_of)
@@ -99,8 +99,7 @@ class Planner:
         """Known or normal classes of a dataset, as the rule has it; none where they are not known."""
         if self.suite.subset not in {"known_class", "normal_class"}:
             return ()
-        info = self.infos.get(base_id(name))
-        known = info and (info.known_classes if self.suite.subset == "known_class" else info.normal_classes)
+        known = class_subsets(self.infos.get(base_id(name)), self.suite.subset)
         if known:
             return known
         try:

@@ -5,20 +5,15 @@ from pathlib import Path
 
 from benchmark.planning.types import Part
 from protocols.catalogue import data_folder
-from protocols.datasets import registry
 from protocols.datasets.manifest import Dataset, Row
 from protocols.datasets.naming import NORMAL, base_id
+from protocols.datasets.registry import dataset_family, dataset_info
 from protocols.errors import DataError
-from protocols.preparations.mvtec_ad import DATASETS as MVTEC_AD
 from protocols.splits.draw.ranking import list_fingerprint
 from protocols.values import ParamValue
 from results.spec import PoolPart
 
-MVTEC_AD_POOL = "mvtec_ad"
 LAG_POOL = "lag"
-
-RELATED = {"aitex": ("carpet",)}
-"""Categories of MVTec AD that show what a target shows too: left out of the pool under `pool.exclude = related`."""
 
 Open = Callable[[str], Dataset]
 
@@ -61,26 +56,26 @@ def note(pool: str, found: tuple[Part, ...]) -> str:
 
 
 def lacking(pool: str, params: Mapping[str, ParamValue], target: str, parts: int) -> str | None:
-    """Why a pool of so many parts is not the paper's: it lacks categories of MVTec AD. None where it is complete."""
-    if pool != MVTEC_AD_POOL:
-        return None
-    whole = [name for name in MVTEC_AD if name not in _overlapping(params, target)]
-    if parts == len(whole):
+    """Reason that a pool of so many parts is not the paper's: it lacks members of its family. None where it has all."""
+    family = {info.id for info in dataset_family(pool)}
+    whole = family - _overlapping(params, target)
+    if not family or parts == len(whole):
         return None
     return f"pool {pool} has {parts} of {len(whole)} categories"
 
 
 def _names(pool: str, params: Mapping[str, ParamValue], target: Dataset, data_dir: Path) -> list[str]:
-    if pool != MVTEC_AD_POOL:
+    family = {info.id for info in dataset_family(pool)}
+    if not family:
         return [pool]
-    overlapping = _overlapping(params, target.name)
-    return [name for name in data_folder.prepared(data_dir) if name in MVTEC_AD and name not in overlapping]
+    return [name for name in data_folder.prepared(data_dir) if name in family - _overlapping(params, target.name)]
 
 
 def _overlapping(params: Mapping[str, ParamValue], target: str) -> set[str]:
-    name = base_id(target)
-    related = RELATED.get(name, ()) if params.get("pool.exclude") == "related" else ()
-    return {name, *related}
+    """The target itself, and under `pool.exclude = related` the datasets that show what it shows too."""
+    info = dataset_info(target)
+    related = info.related if info is not None and params.get("pool.exclude") == "related" else ()
+    return {base_id(target), *related}
 
 
 def _offered(pool: str, params: Mapping[str, ParamValue], dataset: Dataset) -> list[Row]:
@@ -93,6 +88,6 @@ def _offered(pool: str, params: Mapping[str, ParamValue], dataset: Dataset) -> l
 
 
 def _next_step(pool: str) -> str:
-    info = MVTEC_AD["bottle"] if pool == MVTEC_AD_POOL else registry.find(pool)
+    info = next(iter(dataset_family(pool)), dataset_info(pool))
     where = f"get it from {info.source}, then " if info else ""
     return f"{where}run 'bench data prepare {pool} --source DIR'"

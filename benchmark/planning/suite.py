@@ -13,6 +13,8 @@ import msgspec
 from benchmark.errors import BenchError
 from protocols import plugins
 from protocols.coordinates import COORDINATE_FIELDS, Coordinates
+from protocols.datasets.info import DatasetInfo
+from protocols.datasets.registry import our_datasets, suite_datasets
 from protocols.errors import DataError
 from protocols.plugins import PluginError
 from protocols.splits import rules
@@ -29,10 +31,11 @@ class Suite(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Datasets, methods, seeds, and the label budgets that the rule has, such as numbers of shots or shares.
 
     `datasets` maps each to what the rule splits it by: known classes (hard), normal classes (one_class,
-    labelled_share), source datasets (cross_domain), or nothing. `labels` are the values of coordinates of that role,
-    which a file has under their plurals, `shots` or `gammas`. `leave_out` names runs that are none of the suite's by
-    some of their coordinates. `table` or `figure` is what these runs fill of a paper, if any. `also` are suites that
-    are planned after this one, where a table needs another rule too or two tables belong together.
+    labelled_share), source datasets (cross_domain), or nothing. A file that has `datasets_of` instead takes the
+    datasets whose facts name that suite, with the classes that their facts have. `labels` are the values of coordinates
+    of that role, which a file has under their plurals, `shots` or `gammas`. `leave_out` names runs that are none of the
+    suite's by some of their coordinates. `table` or `figure` is what these runs fill of a paper, if any. `also` are
+    suites that are planned after this one, where a table needs another rule too or two tables belong together.
     """
 
     id: str
@@ -41,7 +44,8 @@ class Suite(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     recipe: str
     methods: tuple[str, ...]
     seeds: tuple[int, ...]
-    datasets: dict[str, tuple[str, ...]]
+    datasets: dict[str, tuple[str, ...]] = {}
+    datasets_of: str | None = None
     labels: dict[str, tuple[str | int, ...]] = {}
     table: str | None = None
     figure: str | None = None
@@ -78,6 +82,12 @@ class Wanted(Coordinates, frozen=True, kw_only=True):
     method: str
     dataset: str
     seed: int
+
+
+def class_subsets(info: DatasetInfo | None, subset: str | None) -> tuple[str, ...]:
+    """The values by which a rule splits a dataset, as its facts have them under the coordinate's plural."""
+    values: tuple[str, ...] = getattr(info, COORDINATE_FIELDS[subset].plural, ()) if subset else ()
+    return values
 
 
 def names() -> list[str]:
@@ -231,7 +241,8 @@ def _matches(run: Wanted, coordinates: Mapping[Any, str]) -> bool:
 
 def _parse(text: str, origin: str) -> Suite:
     try:
-        suite = _read(tomllib.loads(text))
+        tables = tomllib.loads(text)
+        suite = _read(tables)
         coordinates = rules.get(suite.rule).COORDINATES
     except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise BenchError(f"{origin} is not valid TOML: {error}") from error
@@ -239,11 +250,27 @@ def _parse(text: str, origin: str) -> Suite:
         raise BenchError(f"{origin}: {error}; see the suites that come with swanbench for the form") from error
     except DataError as error:
         raise BenchError(f"{origin}: {error}") from error
+    if ("datasets" in tables) == ("datasets_of" in tables):
+        raise BenchError(f"{origin}: give the table [datasets], or datasets_of and a suite that facts name")
     for name, coordinate in COORDINATE_FIELDS.items():
         values = suite.labels.get(name)
         if coordinate.role == "labels" and (name in coordinates) != bool(values):
             raise BenchError(f"{origin}: the rule '{suite.rule}' {'has no' if values else 'needs'} {coordinate.plural}")
-    return suite
+    return _with_datasets(suite, origin)
+
+
+def _with_datasets(suite: Suite, origin: str) -> Suite:
+    """The suite with the datasets of the suite that `datasets_of` names; raises BenchError where no facts name that."""
+    if suite.datasets_of is None:
+        return suite
+    infos = suite_datasets(suite.datasets_of)
+    if not infos:
+        choices = {name for info in our_datasets().values() for name in info.suites}
+        raise BenchError(
+            f"{origin}: the facts of no dataset name the suite '{suite.datasets_of}': "
+            f"{near_miss(suite.datasets_of, choices)}"
+        )
+    return msgspec.structs.replace(suite, datasets={info.id: class_subsets(info, suite.subset) for info in infos})
 
 
 def _read(tables: dict[str, Any]) -> Suite:

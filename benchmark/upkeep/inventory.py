@@ -101,9 +101,9 @@ def weights(where: Folders, *, deep: bool) -> tuple[tuple[Weights, ...], tuple[W
 def datasets(data: Path) -> dict[str, str]:
     """State of each prepared dataset, and of those that prepare themselves."""
     from protocols.catalogue import data_folder
-    from protocols.datasets import registry as known
+    from protocols.datasets.registry import dataset_infos
 
-    embedded = (info.id for info in known.infos().values() if info.embedded)
+    embedded = (info.id for info in dataset_infos().values() if info.embedded)
     return {name: data_folder.state(data, name) for name in sorted({*data_folder.prepared(data), *embedded})}
 
 
@@ -111,13 +111,13 @@ def plug_ins() -> tuple[PlugIn, ...]:
     """Methods, datasets, suites and papers that other packages offer."""
     from benchmark.planning import suite
     from methods.registry import installed
-    from protocols.datasets import registry as known
+    from protocols.datasets.registry import DATASET_GROUP, discover_datasets
     from protocols.plugins import points, unreadable
     from reports.tables import papers
 
     groups = {
         "methods": (installed.GROUP, installed.broken()),
-        "datasets": (known.ENTRY_POINTS, known.discover()[1]),
+        "datasets": (DATASET_GROUP, discover_datasets()[1]),
         "suites": (suite.ENTRY_POINTS, suite.broken()),
         "papers": (papers.PAPERS_GROUP, papers.broken_papers()),
     }

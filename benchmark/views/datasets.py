@@ -1,13 +1,14 @@
 """What `bench data` says of a dataset: its counts beside the published ones, and what explains a difference."""
 
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from msgspec.structs import asdict
+
 from protocols.catalogue import data_folder, recognition
 from protocols.catalogue.publish import usable
-from protocols.datasets import registry
 from protocols.datasets.naming import NORMAL
+from protocols.datasets.registry import dataset_info
 from protocols.errors import DataError
 from protocols.text import plural
 
@@ -84,7 +85,7 @@ def facts(
     data: Path, name: str, opened: "Dataset | None", groups: "tuple[tuple[str, ...], ...] | None"
 ) -> dict[str, Any]:
     """What `bench data show` prints of a dataset, which is `opened` where it is there."""
-    info = registry.find(name)
+    info = dataset_info(name)
     doubts = recognition.doubts(info, opened) if info and opened else ()
     return {
         "name": name,
@@ -122,7 +123,7 @@ def in_lines(found: dict[str, Any]) -> list[str]:
 
 def listed(data: Path, name: str) -> dict[str, Any]:
     """What `bench data list` prints of a dataset."""
-    info = registry.find(name)
+    info = dataset_info(name)
     opened = usable(data / name, name)
     measured = image_counts(opened) if opened else None
     return {

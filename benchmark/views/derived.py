@@ -20,9 +20,9 @@ from methods.registry.info import MethodInfo
 from methods.registry.params import PER_DATASET, shown
 from methods.registry.recipe import EVALUATION, Resolved, resolve
 from protocols.catalogue import recognition
-from protocols.datasets import registry as datasets
 from protocols.datasets.info import DatasetInfo
 from protocols.datasets.naming import base_id
+from protocols.datasets.registry import dataset_infos
 from protocols.values import ParamValue
 from results.record import Record
 from results.spec import RunSpec
@@ -60,7 +60,7 @@ class Teller:
 
     def __init__(self) -> None:
         self._methods = installed.methods()
-        self._datasets = datasets.infos()
+        self._datasets = dataset_infos()
 
     def __call__(self, record: Record) -> Told:
         spec = record.spec

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from benchmark.views.datasets import image_counts
 from methods.errors import MethodError
 from protocols.catalogue import data_folder
-from protocols.datasets import registry as datasets
+from protocols.datasets.registry import dataset_info
 from protocols.errors import DataError
 from protocols.plugins import PluginError
 
@@ -98,6 +98,6 @@ def _images(layout: "FactLayout", data: Path, warn: Callable[[str], None]) -> "d
                 "test_anomaly": counts.anomalies,
                 "anomaly_classes": counts.classes,
             }
-            info = datasets.find(name)
+            info = dataset_info(name)
             facts[name] = Facts(values, info.differences if info else "")
     return facts

@@ -5,9 +5,9 @@ from pathlib import Path
 from typing import Literal
 
 from protocols.catalogue.publish import VARIABLE, Target, embedded, from_release, note_source, refuse_other, usable
-from protocols.datasets import registry
 from protocols.datasets.manifest import MANIFEST, Dataset, build, read, write
 from protocols.datasets.naming import base_id, check_dataset_id
+from protocols.datasets.registry import dataset_family, dataset_info, dataset_infos, discover_datasets
 from protocols.errors import DataError
 from protocols.io.atomic_folders import claimed, fresh
 from protocols.io.parallel import Progress
@@ -31,7 +31,7 @@ def state(data_dir: Path, name: str) -> State:
     folder = data_dir / name
     if folder.exists():
         return "ready" if usable(folder, name) is not None else "damaged"
-    info = registry.find(name)
+    info = dataset_info(name)
     return "embedded" if info is not None and info.embedded and info.id == name else "absent"
 
 
@@ -41,7 +41,7 @@ def open_dataset(data_dir: Path, name: str, *, notify: Notify | None = None) -> 
     Raises:
         DataError: unknown, known but not there (with the place to get it), damaged, or its package is not installed.
     """
-    info = registry.find(name)
+    info = dataset_info(name)
     if info is not None and info.embedded and info.id == name:
         return usable(data_dir / name, name) or embedded(data_dir, info, notify or _quiet)
     if name in prepared(data_dir):
@@ -56,7 +56,7 @@ def open_all(data_dir: Path, name: str, *, notify: Notify | None = None) -> list
     Raises:
         DataError: none is there, or one is damaged.
     """
-    if name in prepared(data_dir) or registry.find(name) is not None:
+    if name in prepared(data_dir) or dataset_info(name) is not None:
         return [open_dataset(data_dir, name, notify=notify)]
     there = [target.id for target in targets(name, prepared(data_dir)) if target.id in prepared(data_dir)]
     if not there:
@@ -82,13 +82,13 @@ def targets(name: str, others: Collection[str] = ()) -> list[Target]:
     Raises:
         DataError: there is none; `others` are names that may have been meant besides.
     """
-    infos = registry.infos()
-    family = [Target(info.id, info) for info in infos.values() if info.family == name]
+    infos = dataset_infos()
+    family = [Target(info.id, info) for info in dataset_family(name)]
     if family and name not in infos:
         return family
     info = infos.get(base_id(name))
     if info is None:
-        _, broken = registry.discover()
+        _, broken = discover_datasets()
         if base_id(name) in broken:
             raise DataError(f"the plug-in '{base_id(name)}' cannot be used: {broken[base_id(name)]}")
         choices = {*infos, *broken, *others, *(info.family for info in infos.values() if info.family)}
@@ -180,12 +180,12 @@ def adopt(
         raise DataError(f"there is no layout '{layout}': {near_miss(layout, scans)}")
     notify = notify or _quiet
     check_dataset_id(name)
-    family = sorted(info.id for info in registry.infos().values() if info.family == base_id(name))
+    family = sorted(info.id for info in dataset_family(base_id(name)))
     if family and base_id(name) not in family:
         raise DataError(
             f"{name} is a family of datasets: adopt {source} as one of them, such as {family[0]}, or under another name"
         )
-    info = registry.find(name)
+    info = dataset_info(name)
     if info is not None and info.embedded:
         raise DataError(f"{name} prepares itself: adopt {source} under another name")
     images = scans[layout](source, info.label_aliases if info else {}, notify=notify)

@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from protocols import plugins
 from protocols.datasets.info import DatasetInfo, Prepare
 from protocols.datasets.manifest import MANIFEST, Dataset, build, read, write
 from protocols.datasets.naming import base_id
@@ -18,7 +19,7 @@ from protocols.datasets.registry import is_guest
 from protocols.errors import DataError, MissingError
 from protocols.io.atomic_folders import claimed, fresh
 from protocols.io.parallel import Progress
-from protocols.plugins import PluginError, guest
+from protocols.plugins import PluginError
 from protocols.release.builder import Building
 from protocols.release.resume import Journal
 
@@ -47,14 +48,21 @@ class Target:
         return self.id.removeprefix(base_id(self.id)).removeprefix("@")
 
     def preparation(self) -> Prepare:
-        """What makes it from its release.
+        """Function that makes it from its release.
 
         Raises:
-            DataError: it can only be adopted.
+            DataError: it can only be adopted, or what its facts name cannot be loaded.
         """
-        if self.info.prepare is None:
+        prepare = self.info.prepare
+        if prepare is None:
             raise DataError(f"{self.id} has no preparation of its own: run 'bench data adopt DIR --name {self.id}'")
-        return self.info.prepare
+        if callable(prepare):
+            return prepare
+        try:
+            named: Prepare = plugins.load(prepare)
+        except PluginError as error:
+            raise DataError(f"{self.id} cannot be prepared ({error}): tell those who wrote its facts") from error
+        return named
 
 
 def usable(folder: Path, name: str) -> Dataset | None:
@@ -93,7 +101,7 @@ def embedded(data_dir: Path, info: DatasetInfo, notify: Notify) -> Dataset:
         _refuse_foreign(folder)
         notify(f"preparing {info.id} in {folder}{', where it is damaged' if folder.exists() else ''}")
         with fresh(folder) as building:
-            work = Building(info.id, "", None, building, default_jobs(), notify)
+            work = Building(info, "", None, building, default_jobs(), notify)
             dataset = _made(Target(info.id, info), work, folder)
             write(dataset, building)
     return dataset
@@ -157,7 +165,7 @@ class _Shop:
         _refuse_foreign(folder)
         building = stack.enter_context(fresh(folder))
         work = Building(
-            target.info.id,
+            target.info,
             target.variant,
             self.folder,
             building,
@@ -231,13 +239,13 @@ def _whole(folder: Path, name: str) -> Dataset | None:
 
 
 def _key(release: "Release", target: Target) -> str:
-    """SHA-256 of what the manifest depends on: the release's state, the dataset, the code and Pillow's version."""
+    """SHA-256 of what the manifest depends on: the release's state, the dataset, facts, code and Pillow's version."""
     import PIL
 
     prepare = target.preparation()
     module = sys.modules.get(getattr(getattr(prepare, "func", prepare), "__module__", ""))
     code = Path(module.__file__).read_bytes() if module is not None and module.__file__ else b""
-    text = "\n".join([release.key, target.id, hashlib.sha256(code).hexdigest(), PIL.__version__])
+    text = "\n".join([release.key, target.id, target.info.digest, hashlib.sha256(code).hexdigest(), PIL.__version__])
     return hashlib.sha256(text.encode()).hexdigest()
 
 
@@ -246,7 +254,7 @@ def _made(target: Target, work: Building, folder: Path) -> Dataset:
     if not is_guest(target.info):
         return build(target.id, folder, prepare(work))
     try:
-        with guest(DataError, OSError):
+        with plugins.guest(DataError, OSError):
             return build(target.id, folder, prepare(work))
     except PluginError as error:
         raise DataError(f"the plug-in of {target.id} fails to prepare it ({error}): tell its authors") from error

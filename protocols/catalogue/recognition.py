@@ -66,7 +66,7 @@ def _doubts(release: KnownRelease, dataset: Dataset) -> Iterator[str]:
     other = forms(dataset.folder) - {release.form}
     if release.form and other:
         yield f"files are {' and '.join(sorted(other))} where the release has {release.form}"
-    pinned = fingerprints.committed().get(dataset.name)
+    pinned = fingerprints.pinned_fingerprints(dataset.name)
     if pinned is not None and not differing and fingerprints.ids_fingerprint(dataset) != pinned.ids:
         yield "its ids or labels are not the release's"
     if release.fingerprint:

@@ -8,8 +8,9 @@ import os
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from protocols.errors import DataError
 from protocols.io import archives
@@ -26,8 +27,7 @@ _PART_OF_FILE = 206
 _NO_SUCH_RANGE = 416
 
 
-@dataclass(frozen=True)
-class Download:
+class Download(Struct, frozen=True, forbid_unknown_fields=True):
     """A file of a release at a stable public address; `sha256` where it is known."""
 
     url: str

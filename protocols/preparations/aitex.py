@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from protocols.datasets.info import DatasetInfo, KnownRelease, Published
 from protocols.datasets.manifest import Row
 from protocols.datasets.naming import NORMAL, canonical_id
 from protocols.errors import DataError
@@ -44,24 +43,6 @@ CLASSES = {
     "036": "weft_crack",
 }
 _WITHOUT_MASK = {"0100_025_08"}
-
-_TILES = {
-    "broken_end": 10,
-    "broken_pick": 63,
-    "broken_yarn": 9,
-    "contamination": 2,
-    "crease": 6,
-    "cut_selvage": 12,
-    "fuzzyball": 41,
-    "knots": 1,
-    "nep": 14,
-    "warp_ball": 5,
-    "weft_crack": 15,
-    "weft_curling": 7,
-}
-_NORMALS = 141 * _TILES_OF_NORMAL
-_BLANK = (176, 177)
-"""Tiles of white padding; of one the darkest pixel is close to the limit in the re-encoded copy that was counted."""
 
 _DEFECT = re.compile(r"\d+_(\d{3})_\d+")
 _MASK = re.compile(r"(.+)_mask\d*", re.IGNORECASE)
@@ -190,41 +171,3 @@ def _marked(strip: _Strip, height: int, width: int) -> "npt.NDArray[np.bool_]":
             )
         marked |= mask != 0
     return marked
-
-
-def _release(normals: int, **tiles: int) -> KnownRelease:
-    """By the rule's number of tiles, of some classes `tiles`."""
-    return KnownRelease({NORMAL: normals, **_TILES, **tiles}, sides=(_TILE, _TILE), channels=1, form="PNG")
-
-
-DATASETS = {
-    "aitex": DatasetInfo(
-        id="aitex",
-        title="AITEX fabric",
-        kind="industrial",
-        image_size=224,
-        published=Published(1692, 564, 183, 12),
-        known_classes=("broken_end", "broken_pick", "cut_selvage", "fuzzyball", "nep", "weft_crack"),
-        licence="offered by AITEX for research: see the source",
-        citation=(
-            "Silvestre-Blanes et al., A Public Fabric Database for Defect Detection Methods and Results, Autex "
-            "Research Journal 2019, doi 10.2478/aut-2019-0035"
-        ),
-        source="https://www.aitex.es/afid (three .7z archives: unpack them into one folder)",
-        differences=(
-            "the authors edited the release in a way that is not known, as their script stops at its two split masks "
-            "and its missing mask; the rule with the union of the split masks gives 185 anomalies, Table 5 prints 183, "
-            "which is what leaving these strips out gives (aitex@skip_split_masks)"
-        ),
-        releases={
-            "": (_release(_NORMALS),),
-            "skip_split_masks": (_release(_NORMALS, fuzzyball=40, nep=13),),
-            "drop_blank": tuple(_release(_NORMALS - blank) for blank in _BLANK),
-        },
-        variants={
-            "skip_split_masks": "strips with two masks are left out, like the one without a mask (D34)",
-            "drop_blank": "normal tiles of white padding, all pixels at least 250, are left out (D34b)",
-        },
-        prepare=prepare,
-    )
-}

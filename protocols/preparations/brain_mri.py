@@ -2,7 +2,6 @@
 
 from pathlib import Path
 
-from protocols.datasets.info import DatasetInfo, KnownRelease, Published
 from protocols.datasets.manifest import Row
 from protocols.datasets.naming import NORMAL, canonical_id
 from protocols.release.builder import Building
@@ -34,41 +33,3 @@ def prepare(building: Building) -> list[Row]:
 
 def _is_loaded(path: Path) -> bool:
     return path.name[-3:] in _LOADED
-
-
-DATASETS = {
-    "brain_mri": DatasetInfo(
-        id="brain_mri",
-        title="BrainMRI",
-        kind="medical",
-        image_size=224,
-        published=Published(73, 25, 155, 1),
-        licence="none found with the images; research use",
-        citation="Chakrabarty, Brain MRI images for brain tumor detection, Kaggle 2019",
-        source="https://www.kaggle.com/datasets/navoneel/brain-mri-images-for-brain-tumor-detection",
-        size="8.7 MB",
-        releases={
-            "": (
-                KnownRelease(
-                    {"normal": 98, "defect": 155},
-                    sides=(150, 1920),
-                    fingerprint="67a8c000bb5be10847a9a74310aefa1759d8f9f495170e524f0dd23f42fba28a",
-                ),
-            ),
-            _RELEASED_LOADER: (
-                KnownRelease(
-                    {"normal": 86, "defect": 87},
-                    sides=(150, 1920),
-                    fingerprint="80395635e2c6694906033021b781efc424bcf53d3ec887f1220162d2d1e44b4c",
-                ),
-            ),
-        },
-        variants={
-            _RELEASED_LOADER: (
-                "only the files that the released loader sees, by the last three characters of the name (spec D30): 86 "
-                "normal images and 87 anomalies"
-            )
-        },
-        prepare=prepare,
-    )
-}

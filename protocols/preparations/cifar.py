@@ -7,13 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from protocols.datasets.info import DatasetInfo, KnownRelease
 from protocols.datasets.manifest import Row
 from protocols.datasets.naming import canonical_id
 from protocols.errors import DataError
-from protocols.io.download import Download
 from protocols.release.builder import ArrayImage, Building
-from protocols.release.class_sets import check_counts, halves, indices, numbered
+from protocols.release.class_sets import check_counts, numbered
 
 if TYPE_CHECKING:
     import numpy as np
@@ -45,7 +43,7 @@ _SUPERCLASSES = (
     (8, 13, 48, 58, 90),
     (41, 69, 81, 85, 89),
 )
-_IMAGES = {"train": 50_000, "test": 10_000}
+_SPLITS = ("train", "test")
 
 
 @dataclass(frozen=True)
@@ -73,7 +71,7 @@ def prepare_cifar10(building: Building) -> list[Row]:
     images = []
     for part in parts:
         labels = [str(label) for label in part.labels]
-        _check_counts(building.name, part.split, labels, 10)
+        check_counts(building.info, part.split, labels)
         images += numbered(part.split, labels)
     return _array(building, images, parts)
 
@@ -95,7 +93,7 @@ def prepare_cifar100(building: Building) -> list[Row]:
                 raise DataError(f"{building.name} has fine label {fine} in superclass {coarse}: get the release again")
         shown = [_unshifted(fine) for fine in part.labels] if building.variant == _CSI_CODE else part.labels
         labels = [str(released[fine]) for fine in shown]
-        _check_counts(building.name, part.split, labels, 20)
+        check_counts(building.info, part.split, labels)
         images += numbered(part.split, labels, [str(fine) for fine in part.labels])
     return _array(building, images, parts)
 
@@ -105,10 +103,6 @@ def _unshifted(fine: int) -> int:
     if fine == 25:
         return 39
     return fine - 1 if 26 <= fine <= 39 else fine
-
-
-def _check_counts(name: str, split: str, labels: Sequence[str], classes: int) -> None:
-    check_counts(name, split, labels, dict.fromkeys(indices(classes), _IMAGES[split] // classes))
 
 
 def _array(building: Building, images: Sequence[ArrayImage], parts: Sequence[_Part]) -> list[Row]:
@@ -121,10 +115,10 @@ def _class_folders(building: Building) -> list[Row]:
     from protocols.release.image_files import RawImage
     from protocols.release.release_files import entry, files, find_root
 
-    root = find_root(building.source, *_IMAGES)
+    root = find_root(building.source, *_SPLITS)
     return building.unchanged(
         RawImage(canonical_id(f"{split}/{name}/{path.name}"), path, str(index), split)
-        for split in _IMAGES
+        for split in _SPLITS
         for index, name in enumerate(_CLASSES)
         for path in files(entry(entry(root, split), name), root=building.source)
     )
@@ -139,7 +133,7 @@ def _read(building: Building, name: str) -> list[_Part]:
         batches = Path(scratch, reader.base_folder)
         batches.mkdir()
         _provide(building.source, reader, batches)
-        for split in _IMAGES:
+        for split in _SPLITS:
             part = reader(scratch, train=split == "train")
             coarse = _coarse_labels(batches / split) if name == "CIFAR100" else []
             parts.append(_Part(split, part.data, part.targets, coarse))
@@ -192,70 +186,3 @@ def _check_md5(path: Path, md5: str) -> None:
 
     if not check_integrity(path, md5):
         raise DataError(f"{path.resolve()} is not the release's file, whose MD5 is {md5}: get the release again")
-
-
-def _release(classes: int, form: str = "") -> KnownRelease:
-    counts = halves(*([_IMAGES[split] // classes] * classes for split in ("train", "test")))
-    return KnownRelease(counts, sides=(32, 32), channels=3, form=form)
-
-
-_CITATION = "Krizhevsky, Learning multiple layers of features from tiny images, technical report, Toronto 2009"
-_SOURCE = "https://www.cs.toronto.edu/~kriz/cifar.html (the Python version)"
-_LICENCE = "none stated; cite the technical report"
-
-DATASETS = {
-    "cifar10": DatasetInfo(
-        id="cifar10",
-        title="CIFAR-10",
-        kind="classes",
-        image_size=32,
-        published=None,
-        licence=_LICENCE,
-        citation=_CITATION,
-        source=_SOURCE,
-        size="170 MB",
-        downloads=(
-            Download(
-                "https://www.cs.toronto.edu/~kriz/cifar-10-python.tar.gz",
-                "cifar-10-python.tar.gz",
-                "6d958be074577803d12ecdefd02955f39262c83c16fe9348329d7fe0b5c001ce",
-            ),
-        ),
-        normal_classes=indices(10),
-        releases={"": (_release(10),), _CLASS_FOLDERS: (_release(10, "PNG"),)},
-        variants={
-            _CLASS_FOLDERS: (
-                "image files in train/<class> and test/<class>, as some re-uploads have them: any number a class, and "
-                "where they are JPEG other pixels than the release's"
-            )
-        },
-        prepare=prepare_cifar10,
-    ),
-    "cifar100": DatasetInfo(
-        id="cifar100",
-        title="CIFAR-100, 20 superclasses",
-        kind="classes",
-        image_size=32,
-        published=None,
-        licence=_LICENCE,
-        citation=_CITATION,
-        source=_SOURCE,
-        size="169 MB",
-        downloads=(
-            Download(
-                "https://www.cs.toronto.edu/~kriz/cifar-100-python.tar.gz",
-                "cifar-100-python.tar.gz",
-                "85cd44d02ba6437773c5bbd22e183051d648de2e7d6b014e1ef29b855ba677a7",
-            ),
-        ),
-        normal_classes=indices(20),
-        releases={"": (_release(20),), _CSI_CODE: (_release(20),)},
-        variants={
-            _CSI_CODE: (
-                "the superclasses of CSI's released code, whose list is shifted by one for the fine labels 25 to 39 "
-                "(spec C24)"
-            )
-        },
-        prepare=prepare_cifar100,
-    ),
-}

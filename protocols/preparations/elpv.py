@@ -4,7 +4,6 @@ import importlib.util
 import re
 from pathlib import Path
 
-from protocols.datasets.info import DatasetInfo, KnownRelease, Published
 from protocols.datasets.manifest import Row
 from protocols.datasets.naming import NORMAL, canonical_id
 from protocols.errors import DataError
@@ -81,35 +80,3 @@ def _package_data() -> Path:
     if spec is None or not spec.submodule_search_locations:
         raise DataError("elpv needs the package elpv-dataset: pip install 'swanbench[elpv]'")
     return Path(spec.submodule_search_locations[0]) / "data"
-
-
-DATASETS = {
-    "elpv": DatasetInfo(
-        id="elpv",
-        title="ELPV solar cells",
-        kind="industrial",
-        image_size=224,
-        published=Published(1131, 377, 715, 2),
-        known_classes=_CELLS,
-        licence="images CC BY-NC-SA 4.0",
-        citation=(
-            "Deitsch et al., Automatic classification of defective photovoltaic module cells in electroluminescence "
-            "images, Solar Energy 2019"
-        ),
-        source="the package elpv-dataset: pip install 'swanbench[elpv]'",
-        releases={
-            "": (
-                KnownRelease(
-                    {"normal": 1508, "mono": 313, "poly": 402},
-                    sides=(300, 300),
-                    channels=1,
-                    form="PNG",
-                    fingerprint="c23f7c18e423d7ae25659a8dab83cce903cfb9ae8015b31a57e2ffefd6253f47",
-                ),
-            )
-        },
-        label_order=str,
-        embedded=True,
-        prepare=prepare,
-    )
-}

@@ -3,7 +3,6 @@
 import csv
 from pathlib import Path
 
-from protocols.datasets.info import DatasetInfo, KnownRelease, Published
 from protocols.datasets.manifest import Row
 from protocols.datasets.naming import NORMAL
 from protocols.errors import DataError
@@ -64,26 +63,3 @@ def _images(root: Path, release: Path, first: str) -> dict[str, Path]:
         if found.setdefault(name, path) != path:
             raise DataError(f"{found[name]} and {path} differ in case only: remove one of them")
     return found
-
-
-DATASETS = {
-    "head_ct": DatasetInfo(
-        id="head_ct",
-        title="HeadCT",
-        kind="medical",
-        image_size=224,
-        published=Published(75, 25, 100, 1),
-        licence="none found with the images; research use",
-        citation="Kitamura, Head CT - hemorrhage, Kaggle 2018",
-        source="https://www.kaggle.com/datasets/felipekitamura/head-ct-hemorrhage",
-        label_order=str,
-        releases={
-            "": (
-                KnownRelease(
-                    {"normal": 100, "defect": 100}, sides=(134, 957), reaches=957, is_mixed=True, channels=3, form="PNG"
-                ),
-            ),
-        },
-        prepare=prepare,
-    )
-}

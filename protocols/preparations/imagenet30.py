@@ -2,14 +2,13 @@
 
 from pathlib import Path
 
-from protocols.datasets.info import DatasetInfo, KnownRelease
 from protocols.datasets.manifest import Row
 from protocols.datasets.naming import canonical_id
 from protocols.errors import DataError
 from protocols.release.builder import Building
-from protocols.release.class_sets import check_counts, halves, indices
+from protocols.release.class_sets import check_counts
 
-_FOLDERS = {"one_class_train": ("train", 1300), "one_class_test": ("test", 100)}
+_FOLDERS = {"one_class_train": "train", "one_class_test": "test"}
 _CLASSES = (
     "acorn",
     "airliner",
@@ -55,7 +54,7 @@ def prepare(building: Building) -> list[Row]:
 
     root = find_root(building.source, *_FOLDERS)
     images = []
-    for folder, (split, count) in _FOLDERS.items():
+    for folder, split in _FOLDERS.items():
         classes = find_root(entry(root, folder), _CLASSES[0])
         _refuse_foreign(classes)
         part = [
@@ -63,7 +62,7 @@ def prepare(building: Building) -> list[Row]:
             for index, name in enumerate(_CLASSES)
             for path in _images(entry(classes, name), building.source)
         ]
-        check_counts(building.name, split, [image.label for image in part], dict.fromkeys(indices(30), count))
+        check_counts(building.info, split, [image.label for image in part])
         images += part
     return building.unchanged(images)
 
@@ -81,29 +80,3 @@ def _images(folder: Path, release: Path) -> list[Path]:
     from protocols.release.release_files import files, folders
 
     return [path for inner in folders(folder) or [folder] for path in files(inner, root=release)]
-
-
-DATASETS = {
-    "imagenet30": DatasetInfo(
-        id="imagenet30",
-        title="ImageNet-30",
-        kind="classes",
-        image_size=224,
-        published=None,
-        licence="ImageNet's terms of access: research and education, not commercial",
-        citation=(
-            "Hendrycks et al., Using self-supervised learning can improve model robustness and uncertainty, "
-            "NeurIPS 2019"
-        ),
-        source="https://github.com/hendrycks/ss-ood (both archives, unpacked into one folder)",
-        normal_classes=indices(30),
-        releases={
-            "": (
-                KnownRelease(
-                    halves([1300] * 30, [100] * 30), sides=(16, 9000), reaches=500, is_mixed=True, form="JPEG"
-                ),
-            )
-        },
-        prepare=prepare,
-    )
-}

@@ -6,11 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from protocols.datasets.info import DatasetInfo, KnownRelease, Published
 from protocols.datasets.manifest import Row
 from protocols.datasets.naming import NORMAL, canonical_id, snake_case
 from protocols.errors import DataError
-from protocols.io.download import Download
 from protocols.release.builder import Building, Piece
 
 if TYPE_CHECKING:
@@ -129,44 +127,3 @@ def _array(path: Path) -> "npt.NDArray[np.float64]":
     if not (np.isfinite(array).all() and array.min() >= 0 and array.max() <= 255):
         raise DataError(f"{path} has values that are not within 0 and 255: get the release again")
     return np.array(array)
-
-
-DATASETS = {
-    "mastcam": DatasetInfo(
-        id="mastcam",
-        title="Mastcam Mars novelty detection",
-        kind="planetary",
-        image_size=224,
-        published=Published(9302, 426, 451, 11),
-        known_classes=tuple(snake_case(name) for name in CLASSES if name not in {"edge_cases", "other"}),
-        licence="CC BY 4.0, as it is commonly said to be: see the source",
-        citation=(
-            "Kerner et al., Comparison of novelty detection methods for multispectral images in rover-based planetary "
-            "exploration missions, Data Mining and Knowledge Discovery 2020"
-        ),
-        source="https://zenodo.org/records/3732485",
-        size="2.4 GB unpacked",
-        downloads=tuple(
-            Download(f"https://zenodo.org/records/3732485/files/{name}.zip", f"{name}.zip")
-            for name in (*_TYPICAL, _NOVEL)
-        ),
-        variants={
-            "distinct": "each frame of the anomalies once, under the first of its classes, 446 in all (D32)",
-            "all": "the frames of the release's folder `all` as the one anomaly class, 430 in all (D32)",
-            "round": "values rounded to 8 bits instead of cut off (D33)",
-        },
-        releases={
-            variant: (
-                KnownRelease({"train/normal": 9302, "test/normal": 426, classes: frames}, sides=_SHAPE[:2], channels=3),
-            )
-            for variant, classes, frames in (
-                ("", "test/*", 451),
-                ("distinct", "test/*", 446),
-                ("all", "test/all", 430),
-                ("round", "test/*", 451),
-            )
-        },
-        leak_guard=True,
-        prepare=prepare,
-    )
-}

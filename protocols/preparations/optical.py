@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from protocols.datasets.info import DatasetInfo, KnownRelease, Published
 from protocols.datasets.manifest import Row
 from protocols.datasets.naming import NORMAL, canonical_id
 from protocols.errors import DataError
@@ -15,8 +14,6 @@ if TYPE_CHECKING:
 
 _CLASSES = tuple(f"Class{number}" for number in range(1, 11))
 _HALVES = ("Train", "Test")
-_SMALL = 6
-"""So many textures have 1,000 images without a defect and 150 with one, the others twice as many."""
 
 
 @dataclass(frozen=True)
@@ -40,15 +37,6 @@ def prepare(building: Building) -> list[Row]:
     for texture in _CLASSES:
         images += _texture(building, texture)
     return building.unchanged(images)
-
-
-def label_order(id_: str) -> str:
-    """The sort key for the order of the label files: by texture, `Train` before `Test`, then by the image's number.
-
-    [assumption] That the authors read the files in this order, and that each lists its images by number.
-    """
-    texture, half, name = id_.split("/")
-    return f"{_CLASSES.index(texture):02d}/{_HALVES.index(half)}/{name}"
 
 
 def _texture(building: Building, texture: str) -> "list[RawImage]":
@@ -117,30 +105,3 @@ def _listed(path: Path) -> list[_Entry]:
     if not listed:
         raise DataError(f"{path} lists no image: get the release again")
     return list(listed.values())
-
-
-DATASETS = {
-    "optical": DatasetInfo(
-        id="optical",
-        title="Optical inspection (DAGM 2007)",
-        kind="industrial",
-        image_size=448,
-        published=Published(10500, 3500, 2100, 1),
-        licence="none found with the images; research use, see the source",
-        citation="Wieler and Hahn, Weakly supervised learning for industrial optical inspection, DAGM symposium 2007",
-        source="https://hci.iwr.uni-heidelberg.de/content/weakly-supervised-learning-industrial-optical-inspection",
-        variants={"ten_classes": "an anomaly class for each texture, class1 to class10, instead of one (D35)"},
-        label_order=label_order,
-        releases={
-            variant: (KnownRelease({NORMAL: 14_000, **anomalies}, sides=(512, 512), channels=1, form="PNG"),)
-            for variant, anomalies in (
-                ("", {"defect": 2100}),
-                (
-                    "ten_classes",
-                    {name.lower(): 150 if place < _SMALL else 300 for place, name in enumerate(_CLASSES)},
-                ),
-            )
-        },
-        prepare=prepare,
-    )
-}

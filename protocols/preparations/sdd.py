@@ -5,11 +5,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from protocols.datasets.info import DatasetInfo, KnownRelease, Published
 from protocols.datasets.manifest import Row
 from protocols.datasets.naming import NORMAL
 from protocols.errors import DataError
-from protocols.io.download import Download
 from protocols.release.builder import Building, Piece
 
 _OBJECTS = tuple(f"kos{number:02d}" for number in range(1, 51))
@@ -136,43 +134,3 @@ def _cut(photograph: _Photograph, label: _Label, kept: Mapping[str, str]) -> lis
         for (id_, rows), found in zip(thirds, label.thirds, strict=True)
         if id_ in kept
     ]
-
-
-DATASETS = {
-    "sdd": DatasetInfo(
-        id="sdd",
-        title="KolektorSDD",
-        kind="industrial",
-        image_size=448,
-        published=Published(594, 286, 54, 1),
-        licence="CC BY-NC-SA 4.0, as it is commonly said to be: see the source",
-        citation=(
-            "Tabernik et al., Segmentation-based deep-learning approach for surface-defect detection, Journal of "
-            "Intelligent Manufacturing 2020"
-        ),
-        source="https://www.vicos.si/resources/kolektorsdd (the archive with fine annotations)",
-        size="102 MB",
-        downloads=(
-            Download(
-                "https://data.vicos.si/datasets/KSDD/KolektorSDD.zip",
-                "KolektorSDD.zip",
-                "65dc621693418585de9c4467d1340ea7958a6181816f0dc2883a1e8b61f9d4dc",
-            ),
-        ),
-        differences=(
-            "399 photographs in three parts are 1197 images, 54 of them defects; three quarters of the 1143 others are "
-            "857 training normals, where Table 5 prints 594 (sdd@594 has as many)"
-        ),
-        releases={
-            variant: (KnownRelease({**normals, defect: 54}, sides=(400, 500), reaches=500, is_mixed=True, form="JPEG"),)
-            for variant, normals, defect in (
-                ("", {NORMAL: 1143}, "defect"),
-                ("594", {"train/normal": 594, "test/normal": 286}, "test/defect"),
-            )
-        },
-        variants={
-            "594": "as many training normals as Table 5 prints: the first by rank; the others are left out (D29)"
-        },
-        prepare=prepare,
-    )
-}

@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
+from protocols.datasets.info import DatasetInfo
 from protocols.datasets.manifest import ARRAY, Row, pixels_digest
 from protocols.errors import DataError
 from protocols.io.parallel import Progress
@@ -47,7 +48,7 @@ class ArrayImage:
 
 @dataclass(frozen=True)
 class Building:
-    """The dataset's id before the `@`, what stands after it (or nothing), the folder of the release (None for a set
+    """The dataset's facts, what stands after the `@` of its id (or nothing), the folder of the release (None for a set
     that a package embeds) and the folder that is built.
 
     `notify` takes lines for the person who prepares it: what was converted, left out or looks odd. `unpacked`: the
@@ -55,7 +56,7 @@ class Building:
     is done if the preparation is interrupted. `forms` gathers the formats of the image files that were read.
     """
 
-    name: str
+    info: DatasetInfo
     variant: str
     release: Path | None
     folder: Path
@@ -65,6 +66,11 @@ class Building:
     journal: "Journal | None" = None
     progress: Progress | None = None
     forms: set[str] = field(default_factory=set)
+
+    @property
+    def name(self) -> str:
+        """The dataset's id before the `@`."""
+        return self.info.id
 
     @property
     def source(self) -> Path:

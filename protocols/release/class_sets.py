@@ -1,24 +1,11 @@
 """What the preparations of class sets share: numbered images, and the release's number of images a class."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
+from protocols.datasets.info import DatasetInfo
 from protocols.errors import DataError
 from protocols.release.builder import ArrayImage
-
-
-def indices(count: int) -> tuple[str, ...]:
-    """The labels of a set of `count` classes: `0`, `1`, ..."""
-    return tuple(str(index) for index in range(count))
-
-
-def halves(train: Sequence[int], test: Sequence[int]) -> dict[str, int]:
-    """The images of each class in the training and the test half, as `KnownRelease.counts` has them."""
-    return {
-        f"{split}/{label}": count
-        for split, counts in (("train", train), ("test", test))
-        for label, count in enumerate(counts)
-    }
 
 
 def numbered(split: str, labels: Sequence[str], subclasses: Sequence[str] | None = None) -> list[ArrayImage]:
@@ -30,16 +17,18 @@ def numbered(split: str, labels: Sequence[str], subclasses: Sequence[str] | None
     ]
 
 
-def check_counts(name: str, split: str, labels: Sequence[str], expected: Mapping[str, int]) -> None:
+def check_counts(info: DatasetInfo, split: str, labels: Sequence[str]) -> None:
     """Refuse a part of a fixed release that has another number of images of a class than the release.
 
     Raises:
         DataError: naming the first class that differs.
     """
+    released = info.releases[""][0].counts
+    expected = {key.partition("/")[2]: number for key, number in released.items() if key.startswith(f"{split}/")}
     counts = Counter(labels)
     for label in [*expected, *sorted(counts.keys() - expected.keys())]:
         if counts[label] != expected.get(label, 0):
             raise DataError(
-                f"{name} has {counts[label]} {split} images of class {label} where the release has "
+                f"{info.id} has {counts[label]} {split} images of class {label} where the release has "
                 f"{expected.get(label, 0)}: get the release again"
             )

@@ -1,44 +1,31 @@
 """Committed fingerprints: what the papers' splits of datasets with a fixed file list must be, id for id.
 
-`fingerprints.json` was written by `bench splits verify DATASET... --write FILE` from data whose ids and labels are
-those of the release. Draws depend on ids, labels and halves alone (where neither `leak_guard` nor `deduplicate` is
-on), so re-encoded images give the same fingerprints.
+They stand in the facts of datasets, written by `bench splits verify DATASET... --write FILE` from data whose ids and
+labels are those of the release. Draws depend on ids, labels and halves alone (where neither `leak_guard` nor
+`deduplicate` is on), so re-encoded images give the same fingerprints.
 """
 
 import hashlib
 import json
+import re
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
 from functools import partial
-from importlib.resources import files
 from typing import Any
 
-from protocols.datasets import registry
+from protocols.datasets.info import Pinned
 from protocols.datasets.manifest import Dataset
 from protocols.datasets.naming import NORMAL
+from protocols.datasets.registry import dataset_info
 from protocols.errors import DataError
 from protocols.splits.draw.options import Options
 from protocols.splits.draw.ranking import list_fingerprint
 from protocols.splits.draw.steps import DrawRequest, normals
 from protocols.splits.split import draw
 
-_FILE = "fingerprints.json"
 _SEEDS = (0, 1, 2)
 _SHOTS = 10
 _GAMMA = "0.20"
-
-
-@dataclass(frozen=True)
-class Pinned:
-    """A dataset's number of images, the fingerprint of its ids, and those of its splits by their names.
-
-    Names: `normals-train` and `normals-test` (the seedless draw), `general-10-s0`, `hard-mono-10-s0`, `one_class-3`,
-    `labelled_share-3-0.20-s0`. Ten shots and the largest share stand for the smaller ones, which are prefixes.
-    """
-
-    images: int
-    ids: str
-    splits: dict[str, str]
+_BARE_KEY = re.compile(r"[\w-]+", re.ASCII)
 
 
 def of(dataset: Dataset) -> Pinned:
@@ -57,16 +44,26 @@ def ids_fingerprint(dataset: Dataset) -> str:
     return hashlib.sha256("".join(lines).encode()).hexdigest()
 
 
-def committed() -> dict[str, Pinned]:
-    """The committed fingerprints by dataset."""
-    stored = json.loads(files("protocols.splits").joinpath(_FILE).read_text(encoding="utf-8"))
-    return {name: Pinned(**entry) for name, entry in stored.items()}
+def pinned_fingerprints(name: str) -> Pinned | None:
+    """The committed fingerprints of a dataset, None where there are none, as of any variant."""
+    info = dataset_info(name)
+    return info.fingerprints if info is not None and info.id == name else None
 
 
 def text(pinned: Mapping[str, Pinned]) -> str:
-    """The text of a file of fingerprints: JSON, keys sorted."""
-    entries = {name: asdict(entry) for name, entry in pinned.items()}
-    return json.dumps(entries, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
+    """The tables of fingerprints as a file of facts has them: of one dataset, or of several by their ids."""
+    heads = {name: f"datasets.{_key(name)}.fingerprints" if len(pinned) > 1 else "fingerprints" for name in pinned}
+    return "\n".join(_tables(heads[name], entry) for name, entry in pinned.items())
+
+
+def _tables(head: str, entry: Pinned) -> str:
+    splits = "".join(f'{_key(name)} = "{fingerprint}"\n' for name, fingerprint in sorted(entry.splits.items()))
+    return f'[{head}]\nimages = {entry.images}\nids = "{entry.ids}"\n\n[{head}.splits]\n{splits}'
+
+
+def _key(name: str) -> str:
+    """A key of TOML: in quotation marks where it has other characters than letters, digits, `_` and `-`."""
+    return name if _BARE_KEY.fullmatch(name) else json.dumps(name, ensure_ascii=False)
 
 
 def differences(dataset: Dataset, pinned: Pinned) -> list[str]:
@@ -103,7 +100,7 @@ def _splits(dataset: Dataset) -> dict[str, Callable[[], str]]:
         return found
     for place, half in enumerate(("train", "test")):
         found[f"normals-{half}"] = partial(_drawn_normals, dataset, place)
-    info = registry.find(dataset.name)
+    info = dataset_info(dataset.name)
     for seed in _SEEDS:
         found[f"general-{_SHOTS}-s{seed}"] = partial(_drawn, dataset, "general", seed, shots=_SHOTS)
         for known in info.known_classes if info else ():

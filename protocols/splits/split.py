@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from protocols.coordinates import COORDINATE_FIELDS, Coordinates, CoordinateValue
-from protocols.datasets import registry
 from protocols.datasets.manifest import Dataset
+from protocols.datasets.registry import leak_guard
 from protocols.errors import DataError
 from protocols.splits import rules
 from protocols.splits.draw.options import Options, OptionValue, parse
@@ -73,7 +73,7 @@ def draw(
         if (coordinates.get(name) is not None) != (name in module.COORDINATES):
             problem = "needs a value for" if name in module.COORDINATES else "takes no"
             raise DataError(f"the rule {rule} {problem} {name}: its coordinates are {', '.join(module.COORDINATES)}")
-    defaults = Options(leak_guard=registry.leak_guard(dataset.name))
+    defaults = Options(leak_guard=leak_guard(dataset.name))
     chosen = parse(options or {}, module.OPTIONS, rule, defaults)
     given: dict[str, Any] = {name: coordinates[name] for name in module.COORDINATES}
     request = DrawRequest(dataset=dataset, split_seed=split_seed, options=chosen, is_labelled=is_labelled, **given)

@@ -7,8 +7,8 @@ import pytest
 from PIL import Image
 
 from protocols.catalogue import data_folder
-from protocols.datasets import registry
 from protocols.datasets.manifest import Dataset, Row, build
+from protocols.datasets.registry import dataset_infos
 
 
 @pytest.fixture
@@ -64,5 +64,5 @@ def elpv(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
 
     if importlib.util.find_spec("elpv_dataset") is None:
         pytest.skip("the package elpv-dataset is not installed")
-    assert registry.infos()["elpv"].embedded
+    assert dataset_infos()["elpv"].embedded
     return data_folder.open_dataset(tmp_path_factory.mktemp("data"), "elpv")

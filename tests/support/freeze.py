@@ -23,8 +23,8 @@ from benchmark.planning.suite import Selection, load, names
 from benchmark.planning.types import RunRequest
 from methods.registry import installed
 from protocols.datasets import manifest
-from protocols.datasets import registry as datasets
 from protocols.datasets.manifest import Row
+from protocols.datasets.registry import dataset_infos
 from results.spec import FitSpec
 from results.store import Store
 
@@ -60,7 +60,7 @@ def main(folder: Path) -> None:
             "BENCH_CACHE": f"{scratch}/cache",
             "BENCH_RESULTS": f"{scratch}/runs",
         }
-        fingerprints = {name: made_up(name, Path(scratch, "data")) for name in sorted(datasets.infos())}
+        fingerprints = {name: made_up(name, Path(scratch, "data")) for name in sorted(dataset_infos())}
         write(folder / "manifests.json", json.dumps(fingerprints, indent=1))
         for suite in sorted(names()):
             for precision in ("fp32", "bf16"):
@@ -93,7 +93,7 @@ def help_texts(command: click.Command, path: list[str]) -> list[str]:
 
 def made_up(name: str, data: Path) -> str:
     """A manifest with every label of the release of `name`; returns its fingerprint."""
-    info = datasets.infos()[name]
+    info = dataset_infos()[name]
     counts = dict(info.releases[""][0].counts) if "" in info.releases else {}
     labels = {key.rpartition("/")[2] for key in counts}
     for label in () if info.kind == "classes" else ("normal", *info.known_classes):

@@ -5,7 +5,7 @@ import hashlib
 from benchmark.planning.fit_params import fit_params
 from methods.registry import installed
 from methods.registry.recipe import resolve
-from protocols.datasets import registry as datasets
+from protocols.datasets.registry import dataset_infos
 from results.record import Counts, Metrics, Provenance, Record
 from results.spec import Evaluation, FitSpec, RunSpec, SplitDefinition
 
@@ -74,7 +74,7 @@ def record(known_class, seed, auroc, *, recipe="official", weights=GENUINE):
     return built(
         SplitDefinition(
             dataset="elpv",
-            dataset_fingerprint=datasets.infos()["elpv"].releases[""][0].fingerprint,
+            dataset_fingerprint=dataset_infos()["elpv"].releases[""][0].fingerprint,
             rule="hard",
             known_class=known_class,
             shots=10,

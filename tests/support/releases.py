@@ -5,7 +5,9 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from protocols.preparations import aitex, mastcam, mvtec_ad
+from protocols.datasets.registry import our_datasets
+from protocols.preparations import aitex, mastcam
+from protocols.preparations.mvtec_ad import class_folders
 
 AITEX_WIDTH = 4096
 
@@ -126,7 +128,7 @@ def _save_array(path: Path, array: np.ndarray) -> None:
 def mvtec_category(root: Path, category: str) -> Path:
     """The folder of a category with three training normals, two test normals and two images of each class."""
     counts = {"train/good": 3, "test/good": 2} | dict.fromkeys(
-        (f"test/{name}" for name in mvtec_ad.CLASS_FOLDERS[category]), 2
+        (f"test/{name}" for name in class_folders(our_datasets()[category])), 2
     )
     for seed, (folder, count) in enumerate(counts.items()):
         for number in range(count):

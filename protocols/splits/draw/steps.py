@@ -5,9 +5,9 @@ import math
 from dataclasses import dataclass, replace
 
 from protocols.coordinates import Coordinates
-from protocols.datasets import registry
 from protocols.datasets.manifest import Dataset, Row
 from protocols.datasets.naming import NORMAL
+from protocols.datasets.registry import dataset_info
 from protocols.errors import DataError
 from protocols.splits.draw.options import Options
 from protocols.splits.draw.ranking import divided, first
@@ -144,14 +144,30 @@ def _released(name: str, parts: set[str], ids: Ids) -> tuple[Ids, Ids]:
 
     It permutes the positions with NumPy's legacy generator; the first ceil(n / 4) are test, the rest train.
     """
-    info = registry.find(name)
-    if parts != {""} or info is None or info.label_order is None:
+    import numpy as np
+
+    order = _label_order(name, ids) if parts == {""} else None
+    if order is None:
         raise DataError(
             f"normal_split cannot be 'released' for {name}: the label file's order is not known; use 'ranked'"
         )
-    import numpy as np
-
-    order = sorted(ids, key=info.label_order)
     permuted = [order[position] for position in np.random.RandomState(42).permutation(len(order))]
     n_test = math.ceil(len(order) * 0.25)
     return tuple(sorted(permuted[n_test:])), tuple(sorted(permuted[:n_test]))
+
+
+def _label_order(name: str, ids: Ids) -> Ids | None:
+    """Ids in the order of the release's label file; None where that is not known, or has a value that an id lacks."""
+    info = dataset_info(name)
+    if info is None or info.label_order is None:
+        return None
+    try:
+        return tuple(sorted(ids, key=functools.partial(_label_key, info.label_order)))
+    except ValueError:
+        return None
+
+
+def _label_key(values: tuple[Ids, ...], id_: str) -> tuple[list[int], list[str]]:
+    """Place of each part of an id among its `values`, then the rest of the id; ValueError: a part is none of them."""
+    parts = id_.split("/", len(values))
+    return [choices.index(part) for choices, part in zip(values, parts, strict=False)], parts[len(values) :]

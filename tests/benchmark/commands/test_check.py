@@ -8,7 +8,7 @@ import pytest
 from recorded import built, record
 
 from benchmark.cli import status
-from protocols.datasets import registry
+from protocols.datasets.registry import dataset_infos
 from results.export import lines
 from results.spec import SplitDefinition
 from results.store import Store
@@ -128,7 +128,7 @@ def agad(normal_class, seed, auroc, **params):
     """A record of AGAD's UNet on Fashion-MNIST at gamma 0.05, of recipe official."""
     split = SplitDefinition(
         dataset="fashion_mnist",
-        dataset_fingerprint=registry.infos()["fashion_mnist"].releases[""][0].fingerprint,
+        dataset_fingerprint=dataset_infos()["fashion_mnist"].releases[""][0].fingerprint,
         rule="labelled_share",
         normal_class=normal_class,
         gamma="0.05",

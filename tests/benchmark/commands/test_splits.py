@@ -1,19 +1,21 @@
 """`bench splits`: ELPV's lists equal those drawn from the design's text alone; verify and export."""
 
 import csv
-import dataclasses
 import hashlib
 import importlib.util
 import io
 import json
+import tomllib
 
 import numpy as np
 import pytest
+from msgspec import to_builtins
+from msgspec.structs import replace
 from repository import ROOT
 
 from benchmark.cli import status
 from protocols.datasets.manifest import Row, build, pixels_digest, write
-from protocols.splits import fingerprints
+from protocols.datasets.registry import our_datasets
 
 if importlib.util.find_spec("elpv_dataset") is None:
     pytest.skip("the package elpv-dataset is not installed", allow_module_level=True)
@@ -132,20 +134,19 @@ def test_verify_reports_what_is_in_both_halves_of_a_release(classes, capfd):
 def test_verify_compares_with_the_committed_fingerprints(elpv, capfd, monkeypatch):
     assert status(["splits", "verify", "elpv"]) == 0
     assert "its 11 fingerprints are the committed ones" in capfd.readouterr().out
-    pinned = fingerprints.committed()
-    other = dataclasses.replace(pinned["elpv"], splits=pinned["elpv"].splits | {"hard-mono-10-s1": "f" * 64})
-    monkeypatch.setattr(fingerprints, "committed", lambda: {"elpv": other})
+    info = our_datasets()["elpv"]
+    other = replace(info.fingerprints, splits=info.fingerprints.splits | {"hard-mono-10-s1": "f" * 64})
+    monkeypatch.setitem(our_datasets(), "elpv", replace(info, fingerprints=other))
     assert status(["splits", "verify", "elpv"]) == 1
     (line,) = [line for line in capfd.readouterr().out.splitlines() if "differs" in line]
-    found = pinned["elpv"].splits["hard-mono-10-s1"][:16]
+    found = info.fingerprints.splits["hard-mono-10-s1"][:16]
     assert line == f"  differs: elpv: hard-mono-10-s1 is {found}, the committed fingerprint is {'f' * 16}"
 
 
 def test_verify_writes_the_fingerprints_that_are_committed(elpv, tmp_path, capfd):
-    assert status(["splits", "verify", "elpv", "--write", str(tmp_path / "found.json")]) == 0
-    assert json.loads((tmp_path / "found.json").read_text()) == {
-        "elpv": dataclasses.asdict(fingerprints.committed()["elpv"])
-    }
+    assert status(["splits", "verify", "elpv", "--write", str(tmp_path / "found.toml")]) == 0
+    written = tomllib.loads((tmp_path / "found.toml").read_text())
+    assert written == {"fingerprints": to_builtins(our_datasets()["elpv"].fingerprints)}
 
 
 def test_verify_needs_something_prepared(tmp_path, monkeypatch, capfd):

@@ -7,7 +7,7 @@ import strangers
 
 from benchmark.planning import suite
 from benchmark.upkeep import inventory
-from protocols.datasets import registry
+from protocols.datasets.registry import discover_datasets
 
 NO_TEXT = "no UTF-8"
 EXITS = "print('hello from a guest')\nimport sys\nsys.exit(0)\n"
@@ -28,6 +28,10 @@ OF_DATASETS = {
     "no name": ("odd.facts:DATASETS", {"facts.py": ""}, "DATASETS"),
     "no mapping": ("odd.facts:DATASETS", {"facts.py": "DATASETS = 3"}, "no mapping"),
     "no facts": ("odd.facts:DATASETS", {"facts.py": "DATASETS = {'mine': 3}"}, "mine"),
+    "no file": ("odd:gone.toml", {}, "gone.toml"),
+    "no toml": ("odd:facts.toml", {"facts.toml": "id = "}, "odd:facts.toml is not TOML"),
+    "no text": ("odd:facts.toml", {"facts.toml": NO_TEXT}, "cannot be read"),
+    "no key": ("odd:facts.toml", {"facts.toml": 'id = "mine"\nlicense = "x"'}, "did you mean 'licence'?"),
 }
 
 
@@ -86,7 +90,7 @@ def test_a_broken_dataset_costs_itself_alone(house, site, bench, value, files, r
     assert "hello" not in out
     for words in (("run", "--suite", house.suite, "--dataset", "lost"), ("data", "show", "lost")):
         refused(bench(*words), "the plug-in 'lost' cannot be used", reason)
-    assert reason in registry.discover()[1]["lost"]
+    assert reason in discover_datasets()[1]["lost"]
 
 
 def test_a_broken_method_says_why_where_it_is_asked_for(house, site):
@@ -113,22 +117,36 @@ def test_a_package_that_lists_its_entry_points_wrongly_takes_no_other_down(house
 
 
 BOLTS = """
-import sys
-from protocols.datasets.registry import DatasetInfo
-
+id = "bolts"
+title = "Bolts"
+kind = "industrial"
+image_size = 16
+licence = "none"
+citation = "nobody"
+source = "https://example.org"
+prepare = "odd.facts:prepare"
+"""
+PREPARE = """
 def prepare(building):
     print("hello from a guest")
     {body}
-
-DATASETS = {{"bolts": DatasetInfo(id="bolts", title="Bolts", kind="industrial", image_size=16, published=None,
-    licence="none", citation="nobody", source="https://example.org", prepare=prepare)}}
 """
 
 
-@pytest.mark.parametrize(("body", "reason"), [("sys.exit(0)", "SystemExit: 0"), ("return [1 / 0]", "division by zero")])
-def test_a_preparation_of_a_guest_that_fails_is_one_sentence(house, site, bench, tiny_folder, body, reason):
-    strangers.install(
-        site, "odd", {"swanbench.datasets": {"bolts": "odd:DATASETS"}}, {"__init__.py": BOLTS.format(body=body)}
-    )
-    refused(bench("data", "prepare", "bolts", "--source", tiny_folder), reason, "tell its authors")
+@pytest.mark.parametrize(
+    ("code", "reason"),
+    [
+        (PREPARE.format(body="raise SystemExit(0)"), "SystemExit: 0"),
+        (PREPARE.format(body="return [1 / 0]"), "division by zero"),
+        (EXITS, "SystemExit: 0"),
+        (RAISES, "no driver"),
+        ("", "has no attribute 'prepare'"),
+        ("prepare = 3", "not callable"),
+    ],
+)
+def test_a_preparation_of_a_guest_that_fails_is_one_sentence(house, site, bench, tiny_folder, code, reason):
+    files = {"bolts.toml": BOLTS, "facts.py": code}
+    strangers.install(site, "odd", {"swanbench.datasets": {"bolts": "odd:bolts.toml"}}, files)
+    assert bench("data", "list")[0] == 0
+    refused(bench("data", "prepare", "bolts", "--source", tiny_folder), "bolts", reason, "tell ")
     assert not (house.root / "data" / "bolts").exists()

@@ -8,6 +8,7 @@ from selecting import select
 
 from benchmark.errors import BenchError
 from benchmark.planning.suite import expand, load, names
+from protocols.datasets.registry import our_datasets
 
 
 def wanted(name, **selection):
@@ -98,6 +99,52 @@ def test_filters_leave_and_add():
     ]
 
 
+MVTEC_AD = (
+    "carpet grid leather tile wood bottle capsule pill transistor zipper cable hazelnut metal_nut screw toothbrush"
+)
+ALL = dict.fromkeys(f"{MVTEC_AD} aitex sdd elpv optical mastcam brain_mri head_ct hyper_kvasir".split(), ())
+HARD = {
+    "carpet": ("color", "cut", "hole", "metal", "thread"),
+    "metal_nut": ("bent", "color", "flip", "scratch"),
+    "aitex": ("broken_end", "broken_pick", "cut_selvage", "fuzzyball", "nep", "weft_crack"),
+    "elpv": ("mono", "poly"),
+    "mastcam": ("bedrock", "broken_rock", "drill_hole", "drt", "dump_pile", "float", "meteorite", "scuff", "veins"),
+    "hyper_kvasir": ("barretts", "barretts_short_seg", "esophagitis_a", "esophagitis_b_d"),
+}
+FEW = {name: HARD[name] for name in ("carpet", "aitex", "elpv", "hyper_kvasir")}
+DIGITS = {n: tuple(map(str, range(n))) for n in (10, 20, 30)}
+DATASETS = {
+    **dict.fromkeys(("general", "ablation", "additional", "disentanglement"), ALL),
+    **dict.fromkeys(("hard", "additional_hard"), HARD),
+    **dict.fromkeys(("ablation_hard", "losses", "pseudo_sources", "reference_size"), FEW),
+    "labelled_share": {"fashion_mnist": DIGITS[10], "cifar10": DIGITS[10], "cifar100": DIGITS[20]},
+    "one_class": {"cifar10": DIGITS[10], "cifar100": DIGITS[20], "imagenet30": DIGITS[30]},
+    "cross_domain": dict.fromkeys(("carpet", "grid", "leather", "tile", "wood"), ()),
+    "quick": {"elpv": ("mono", "poly")},
+}
+
+
+def test_suites_have_the_datasets_of_the_papers_in_their_order_with_their_classes():
+    assert set(names()) == set(DATASETS)
+    for name, datasets in DATASETS.items():
+        assert list(load(name).datasets.items()) == list(datasets.items()), name
+
+
+def test_facts_name_suites_that_there_are():
+    named = {suite for info in our_datasets().values() for suite in info.suites}
+    assert named == {suite.datasets_of for suite in map(load, names()) if suite.datasets_of}
+    assert named <= set(names())
+
+
+def test_a_suite_file_takes_the_datasets_of_another(tmp_path):
+    path = tmp_path / "mine.toml"
+    path.write_text(
+        'id = "x"\ntitle = "t"\nrule = "general"\nrecipe = "quick"\nmethods = ["a"]\nseeds = [0]\nshots = [1]\n'
+        'datasets_of = "hard"\n'
+    )
+    assert load(str(path)).datasets == dict.fromkeys(HARD, ())
+
+
 def test_every_suite_of_the_package_loads():
     assert {"general", "hard", "quick", "one_class", "labelled_share", "cross_domain"} <= set(names())
     for name in names():
@@ -125,6 +172,14 @@ def test_every_suite_of_the_package_loads():
         (
             'id = "x"\ntitle = "t"\nrule = "hard"\nrecipe = "quick"\nmethods = []\nseeds = []\nshots = [1]\ngammas = ["0.05"]\ndatasets = {}',
             "the rule 'hard' has no gammas",
+        ),
+        (
+            'id = "x"\ntitle = "t"\nrule = "hard"\nrecipe = "quick"\nmethods = []\nseeds = []\nshots = [1]',
+            r"give the table \[datasets\], or datasets_of",
+        ),
+        (
+            'id = "x"\ntitle = "t"\nrule = "hard"\nrecipe = "quick"\nmethods = []\nseeds = []\nshots = [1]\ndatasets_of = "hrad"',
+            "the facts of no dataset name the suite 'hrad': did you mean 'hard'?",
         ),
     ],
 )

@@ -3,14 +3,14 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from protocols.catalogue import data_folder, verify
-from protocols.datasets import registry
 from protocols.datasets.manifest import MANIFEST, Dataset
+from protocols.datasets.registry import our_datasets
 from protocols.errors import DataError
 
 
@@ -115,8 +115,7 @@ def test_an_unknown_dataset_gets_a_near_miss(tmp_path: Path, name: str, hint: st
 
 
 def test_what_has_no_preparation_says_how_to_adopt_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    infos = registry.infos()
-    monkeypatch.setattr(registry, "infos", lambda: infos | {"aitex": replace(infos["aitex"], prepare=None)})
+    monkeypatch.setitem(our_datasets(), "aitex", replace(our_datasets()["aitex"], prepare=None))
     with pytest.raises(DataError, match="bench data adopt DIR --name aitex"):
         data_folder.prepare(tmp_path, "aitex", tmp_path)
     with pytest.raises(DataError, match="there is no dataset 'aitec': did you mean 'aitex'"):

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import made_up
 import pytest
+from msgspec.structs import replace
 
 from protocols.catalogue import data_folder, publish, verify
 from protocols.datasets.manifest import MANIFEST, Dataset
@@ -185,6 +186,16 @@ def test_other_code_is_another_preparation(data_dir: Path, tmp_path: Path, monke
     changed.write_bytes(Path(made_up.__file__).read_bytes() + b"\n")
     before = inode(first)
     monkeypatch.setattr(sys.modules["made_up"], "__file__", str(changed))
+    assert data_folder.prepare(data_dir, "tiles", source) == first
+    assert inode(first) != before
+
+
+def test_other_facts_are_another_preparation(data_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    source = made_up.tiles_release(tmp_path / "release")
+    first = data_folder.prepare(data_dir, "tiles", source)
+    before = inode(first)
+    assert inode(data_folder.prepare(data_dir, "tiles", source)) == before
+    monkeypatch.setitem(made_up.DATASETS, "tiles", replace(made_up.DATASETS["tiles"], digest="other facts"))
     assert data_folder.prepare(data_dir, "tiles", source) == first
     assert inode(first) != before
 

@@ -7,12 +7,12 @@ import pytest
 from preparing import prepared, raw
 
 from protocols.catalogue import recognition
-from protocols.datasets import registry
 from protocols.datasets.info import DatasetInfo, KnownRelease
 from protocols.datasets.manifest import Dataset, Row, build
 from protocols.datasets.naming import NORMAL
+from protocols.datasets.registry import dataset_info, dataset_infos
 
-VARIANTS = [(info, variant) for info in registry.infos().values() for variant in ("", *info.variants)]
+VARIANTS = [(info, variant) for info in dataset_infos().values() for variant in ("", *info.variants)]
 NAMES = [f"{info.id}@{variant}" if variant else info.id for info, variant in VARIANTS]
 
 
@@ -40,7 +40,7 @@ def whole(info: DatasetInfo, variant: str, release: KnownRelease) -> Dataset:
 
 
 def doubts(dataset: Dataset) -> tuple[str, ...]:
-    info = registry.find(dataset.name)
+    info = dataset_info(dataset.name)
     assert info is not None
     return recognition.doubts(info, dataset)
 
@@ -86,7 +86,7 @@ def test_counts_sizes_and_modes_tell_where_no_release_was_hashed(info: DatasetIn
 
 
 def test_the_right_counts_under_other_names_are_not_the_release() -> None:
-    info = registry.infos()["head_ct"]
+    info = dataset_infos()["head_ct"]
     dataset = whole(info, "", info.releases[""][0])
     assert doubts(dataset) == ("its ids or labels are not the release's",)
     named = [replace(row, id=f"{place:03d}.png", label="") for place, row in enumerate(dataset.rows)]
@@ -95,20 +95,20 @@ def test_the_right_counts_under_other_names_are_not_the_release() -> None:
 
 
 def test_a_fingerprint_decides_alone() -> None:
-    info = registry.infos()["elpv"]
+    info = dataset_infos()["elpv"]
     release = info.releases[""][0]
     dataset = whole(info, "", release)
     assert f"its manifest is {dataset.fingerprint[:8]}, the release's {release.fingerprint[:8]}" in doubts(dataset)
 
 
 def test_one_of_several_known_releases_is_enough() -> None:
-    info = registry.infos()["lag"]
+    info = dataset_infos()["lag"]
     assert len(info.releases[""]) == 3
     assert [doubts(whole(info, "", release)) for release in info.releases[""]] == [(), (), ()]
 
 
 def test_an_adopted_copy_under_a_variant_of_its_own_is_compared_with_the_dataset() -> None:
-    info = registry.infos()["carpet"]
+    info = dataset_infos()["carpet"]
     dataset = whole(info, "", info.releases[""][0])
     assert doubts(replace(dataset, name="carpet@mine")) == ()
     assert doubts(replace(dataset, name="carpet@mine", rows=dataset.rows[1:]))

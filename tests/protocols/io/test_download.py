@@ -3,15 +3,14 @@ import http.server
 import socket
 import threading
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar
 
 import made_up
 import pytest
+from msgspec.structs import replace
 
 from protocols.catalogue import data_folder
-from protocols.datasets import registry
 from protocols.errors import DataError
 from protocols.io import download
 from protocols.io.download import Download
@@ -190,9 +189,8 @@ def test_nothing_is_fetched_unless_asked_and_what_was_fetched_is_used(
 
     archive = shutil.make_archive(str(tmp_path / "plain"), "zip", made_up.plain_release(tmp_path / "release"))
     server.content = Path(archive).read_bytes()
-    known = registry.infos()
-    offered = replace(known["plain"], downloads=(Download(server.url, "plain.zip"),), size="3 kB")
-    monkeypatch.setattr(registry, "infos", lambda: known | {"plain": offered})
+    offered = replace(made_up.DATASETS["plain"], downloads=(Download(server.url, "plain.zip"),), size="3 kB")
+    monkeypatch.setitem(made_up.DATASETS, "plain", offered)
     data_dir = tmp_path / "data"
     with pytest.raises(DataError, match=r"plain needs its release: .*'bench data prepare plain --download' fetch 3 kB"):
         data_folder.prepare(data_dir, "plain")

@@ -7,8 +7,8 @@ import pytest
 from preparing import prepared, raw
 
 from protocols.catalogue import recognition, verify
-from protocols.datasets import registry
 from protocols.datasets.manifest import Dataset
+from protocols.datasets.registry import dataset_infos
 from protocols.errors import DataError
 from protocols.splits.split import draw
 
@@ -76,7 +76,7 @@ def test_a_folder_without_images_is_named(tmp_path: Path, release: Path) -> None
 def test_the_real_release_has_the_counts_of_table_5_and_22_groups_of_duplicates(tmp_path: Path) -> None:
     dataset = prepared("brain_mri", raw("BrainMRI"), tmp_path / "first")
     assert Counter(row.label for row in dataset.rows) == {"normal": 98, "defect": 155}
-    info = registry.infos()["brain_mri"]
+    info = dataset_infos()["brain_mri"]
     split = draw(dataset, "general", split_seed=0, shots=10)
     assert info.published is not None
     assert (len(split.train_normal), len(split.test_normal)) == (

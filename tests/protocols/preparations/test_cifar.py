@@ -11,8 +11,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pytest
-from preparing import prepared, raw
+from preparing import prepared, raw, shrink
 
+from protocols.datasets.registry import our_datasets
 from protocols.errors import DataError
 from protocols.preparations import cifar
 
@@ -62,7 +63,7 @@ def build(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Path
 @pytest.fixture
 def cifar10(build: Callable[..., Path], monkeypatch: pytest.MonkeyPatch) -> Path:
     """Two batches of ten training images, one of each class in turn, and ten test images in reverse order."""
-    monkeypatch.setattr(cifar, "_IMAGES", {"train": 20, "test": 10})
+    shrink(monkeypatch, "cifar10", train=[2] * 10, test=[1] * 10)
     train = {f"data_batch_{n}": {"data": pixels(10, n), "labels": list(range(10))} for n in (1, 2)}
     test = {"test_batch": {"data": pixels(10, 9), "labels": list(range(9, -1, -1))}}
     return build(torchvision.CIFAR10, train, test, {"label_names": list("abcdefghij")})
@@ -71,7 +72,7 @@ def cifar10(build: Callable[..., Path], monkeypatch: pytest.MonkeyPatch) -> Path
 @pytest.fixture
 def cifar100(build: Callable[..., Path], monkeypatch: pytest.MonkeyPatch) -> Path:
     """One training and one test image of each fine label."""
-    monkeypatch.setattr(cifar, "_IMAGES", {"train": 100, "test": 100})
+    shrink(monkeypatch, "cifar100", train=[5] * 20, test=[5] * 20)
     fine = list(range(100))
     labels = {"fine_labels": fine, "coarse_labels": [COARSE[label] for label in fine]}
     parts = [{"data": pixels(100, seed), **labels} for seed in (0, 1)]
@@ -140,13 +141,14 @@ def test_a_missing_file_is_named(tmp_path: Path, cifar10: Path, name: str) -> No
 def test_a_class_with_another_number_of_images_than_the_release_is_named(
     tmp_path: Path, cifar10: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(cifar, "_IMAGES", {"train": 30, "test": 10})
+    shrink(monkeypatch, "cifar10", train=[3] * 10, test=[1] * 10)
     with pytest.raises(DataError, match="cifar10 has 2 train images of class 0 where the release has 3"):
         prepared("cifar10", cifar10, tmp_path / "out")
 
 
 def test_a_real_release_has_5000_and_1000_images_a_class() -> None:
-    assert cifar._IMAGES == {"train": 50_000, "test": 10_000}
+    counts = our_datasets()["cifar10"].releases[""][0].counts
+    assert counts == {f"{half}/{label}": n for half, n in (("train", 5000), ("test", 1000)) for label in range(10)}
 
 
 def test_the_label_is_the_superclass_and_the_fine_label_stays_beside_it(tmp_path: Path, cifar100: Path) -> None:

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 from preparing import prepared
 
-from protocols.datasets import registry
 from protocols.datasets.manifest import Dataset
+from protocols.datasets.registry import dataset_infos
 from protocols.errors import DataError
 
 CLASSES = {
@@ -47,7 +47,7 @@ EXPECTED = {
 def test_landmarks_are_normal_and_findings_the_four_published_classes(tmp_path: Path, release: Path) -> None:
     dataset = prepared("hyper_kvasir", release, tmp_path / "out")
     assert labels(dataset) == EXPECTED
-    assert dataset.labels == registry.infos()["hyper_kvasir"].known_classes
+    assert dataset.labels == dataset_infos()["hyper_kvasir"].known_classes
 
 
 @pytest.mark.parametrize("layout", ["whole", "upper only", "flat"])

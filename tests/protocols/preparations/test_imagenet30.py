@@ -3,11 +3,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from preparing import prepared
+from preparing import prepared, shrink
 
 from protocols.datasets.manifest import Dataset
+from protocols.datasets.registry import our_datasets
 from protocols.errors import DataError
-from protocols.preparations import imagenet30
 
 SPEC = """
 acorn, airliner, ambulance, american_alligator, banjo, barn, bikini, digital_clock, dragonfly, dumbbell, forklift,
@@ -20,7 +20,7 @@ CLASSES = SPEC.replace("\n", " ").strip().split(", ")
 @pytest.fixture
 def release(tmp_path: Path, save_image: Callable[..., Path], monkeypatch: pytest.MonkeyPatch) -> Path:
     """Two training images and one test image a class, each class in a folder within its folder, as released."""
-    monkeypatch.setattr(imagenet30, "_FOLDERS", {"one_class_train": ("train", 2), "one_class_test": ("test", 1)})
+    shrink(monkeypatch, "imagenet30", train=[2] * 30, test=[1] * 30)
     source = tmp_path / "raw"
     seed = 0
     for folder, count in (("one_class_train", 2), ("one_class_test", 1)):
@@ -82,7 +82,8 @@ def test_another_number_of_images_than_in_the_release_is_refused(tmp_path: Path,
 
 
 def test_the_release_has_1300_and_100_images_a_class() -> None:
-    assert imagenet30._FOLDERS == {"one_class_train": ("train", 1300), "one_class_test": ("test", 100)}
+    counts = our_datasets()["imagenet30"].releases[""][0].counts
+    assert counts == {f"{half}/{label}": n for half, n in (("train", 1300), ("test", 100)) for label in range(30)}
 
 
 def test_two_images_of_one_name_in_a_class_are_named(

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from preparing import prepared
 
-from protocols.datasets import registry
+from protocols.datasets.registry import dataset_infos
 from protocols.errors import DataError
 
 
@@ -30,7 +30,7 @@ def test_the_labels_are_the_classes_that_a_recipe_chooses_from(tmp_path: Path, r
         "suspicious_glaucoma/image/0000.jpg": "suspicious",
         "suspicious_glaucoma/image/0001.jpg": "suspicious",
     }
-    assert registry.infos()["lag"].kind == "pool"
+    assert dataset_infos()["lag"].kind == "pool"
 
 
 @pytest.mark.parametrize("missing", ["non_glaucoma", "suspicious_glaucoma/image"])

@@ -9,12 +9,11 @@ from preparing import prepared
 from releases import mastcam_frame, mastcam_release
 
 from protocols.catalogue import verify
-from protocols.datasets import registry
+from protocols.datasets.registry import leak_guard, our_datasets
 from protocols.errors import DataError
-from protocols.preparations import mastcam
 from protocols.splits.split import draw
 
-CLASSES = {"edge_cases", "other"} | set(mastcam.DATASETS["mastcam"].known_classes)
+CLASSES = {"edge_cases", "other"} | set(our_datasets()["mastcam"].known_classes)
 TWIN = "test_novel/dump-pile/twin.npy"
 FRAME = "test_typical/frame1.npy"
 
@@ -73,7 +72,7 @@ def test_all_takes_the_folder_all_for_the_class_folders(release: Path, tmp_path:
 
 def test_the_leak_guard_takes_the_twin_of_a_labelled_anomaly_out_of_the_test_set(release: Path, tmp_path: Path) -> None:
     dataset = prepared("mastcam", release, tmp_path / "out")
-    assert registry.leak_guard("mastcam@round")
+    assert leak_guard("mastcam@round")
     guarded, leaking = (
         draw(dataset, "hard", split_seed=0, known_class="drill_hole", shots=1, options=options).test_anomaly
         for options in ({}, {"leak_guard": False})

@@ -6,10 +6,10 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import pytest
-from preparing import prepared, raw
+from preparing import prepared, raw, shrink
 
 from protocols.catalogue import recognition
-from protocols.datasets import registry
+from protocols.datasets.registry import dataset_infos
 from protocols.errors import DataError
 from protocols.preparations import mnist
 
@@ -44,8 +44,8 @@ def release(
     """Those images as the files of a release that has so many images."""
     files = {name: idx(array) for name, array in parts.items()}
     monkeypatch.setattr(mnist, "_BYTES", {name: len(data) for name, data in files.items()})
-    padded = {split: counts + (0,) * 7 for split, counts in COUNTS.items()}
-    monkeypatch.setattr(mnist, "_COUNTS", {"mnist": padded, "fashion_mnist": padded})
+    for name in ("mnist", "fashion_mnist"):
+        shrink(monkeypatch, name, **COUNTS)
 
     def write(folder: str, spell: Callable[[str], str] = "{}.gz".format, **changed: bytes) -> Path:
         place = tmp_path / folder
@@ -163,9 +163,11 @@ def test_fashion_mnist_is_not_taken_for_mnist(tmp_path: Path) -> None:
 
 
 def test_the_numbers_of_images_add_up_and_are_within_the_range_of_the_paper() -> None:
-    for counts in mnist._COUNTS.values():
-        assert {split: sum(values) for split, values in counts.items()} == {"train": 60_000, "test": 10_000}
-    assert (min(mnist._COUNTS["mnist"]["train"]), max(mnist._COUNTS["mnist"]["train"])) == (5421, 6742)
+    for name in ("mnist", "fashion_mnist"):
+        counts = dataset_infos()[name].releases[""][0].counts
+        train, test = ([n for key, n in counts.items() if key.startswith(half)] for half in ("train", "test"))
+        assert (len(train), len(test), sum(train), sum(test)) == (10, 10, 60_000, 10_000)
+        assert (min(train), max(train)) == ((5421, 6742) if name == "mnist" else (6000, 6000))
 
 
 def test_the_whole_of_fashion_mnist_is_what_torchvision_reads(tmp_path: Path) -> None:
@@ -174,7 +176,7 @@ def test_the_whole_of_fashion_mnist_is_what_torchvision_reads(tmp_path: Path) ->
     source = raw("FashionMNIST")
     dataset = prepared("fashion_mnist", source, tmp_path / "out")
     assert len(dataset.rows) == 70_000
-    info = registry.infos()["fashion_mnist"]
+    info = dataset_infos()["fashion_mnist"]
     assert [release.fingerprint for release in info.releases[""]] == [dataset.fingerprint]
     assert recognition.doubts(info, dataset) == ()
     stored = np.load(dataset.folder / "images.npy", mmap_mode="r")

@@ -15,6 +15,7 @@ import pytest
 from PIL import Image
 
 from protocols.catalogue import data_folder, verify
+from protocols.datasets.info import DatasetInfo
 from protocols.datasets.manifest import ARRAY, Dataset, build
 from protocols.errors import DataError
 from protocols.images.store import ImageStore
@@ -32,7 +33,10 @@ def said() -> list[str]:
 def building(tmp_path: Path, said: list[str]) -> Building:
     for folder in ("release", "built"):
         (tmp_path / folder).mkdir()
-    return Building("toy", "", tmp_path / "release", tmp_path / "built", 2, said.append)
+    info = DatasetInfo(
+        id="toy", title="Toy", kind="industrial", image_size=8, licence="none", citation="nobody", source="nowhere"
+    )
+    return Building(info, "", tmp_path / "release", tmp_path / "built", 2, said.append)
 
 
 def cutter(calls: list[Path]) -> Callable[[Path], Sequence[Piece]]:

@@ -1,22 +1,26 @@
 """Committed fingerprints of the papers' splits, against the releases that are at hand."""
 
 import csv
-import dataclasses
 import gzip
 import json
+import tomllib
 from collections.abc import Callable
 from pathlib import Path
 
+import msgspec
 import pytest
+from msgspec.structs import replace
 from repository import ROOT, SHARED
 
+from protocols.datasets.info import Pinned
 from protocols.datasets.manifest import Dataset, Row, build
+from protocols.datasets.registry import our_datasets
 from protocols.splits import fingerprints
 from protocols.splits import split as splits
 
 RAW = SHARED / "data" / "raw"
 VECTORS = json.loads((ROOT / "tests" / "protocols" / "splits" / "data" / "splits_elpv.json").read_text())
-COMMITTED = fingerprints.committed()
+COMMITTED = {name: info.fingerprints for name, info in our_datasets().items() if info.fingerprints}
 
 Make = Callable[..., Dataset]
 
@@ -119,9 +123,7 @@ def test_each_difference_is_one_line(make_dataset: Make) -> None:
     dataset = make_dataset({"normal": 20, "cut": 14})
     pinned = fingerprints.of(dataset)
     assert fingerprints.differences(dataset, pinned) == []
-    altered = dataclasses.replace(
-        pinned, splits=pinned.splits | {"general-10-s1": "0" * 64, "hard-cut-10-s0": "1" * 64}
-    )
+    altered = replace(pinned, splits=pinned.splits | {"general-10-s1": "0" * 64, "hard-cut-10-s0": "1" * 64})
     lines = fingerprints.differences(dataset, altered)
     assert lines == [
         f"toy: general-10-s1 is {pinned.splits['general-10-s1'][:16]}, the committed fingerprint is {'0' * 16}",
@@ -137,6 +139,21 @@ def test_other_images_than_the_release_s_are_named_first(make_dataset: Make) -> 
     assert not [line for line in lines if "normals-" in line]
 
 
-def test_the_text_of_the_file_is_the_committed_file() -> None:
-    path = Path(fingerprints.__file__).with_name("fingerprints.json")
-    assert fingerprints.text(COMMITTED) == path.read_text(encoding="utf-8")
+def test_the_text_is_the_end_of_the_facts_of_one_dataset() -> None:
+    facts = ROOT / "protocols" / "datasets" / "facts"
+    for name in ("elpv", "brain_mri", "head_ct"):
+        text = fingerprints.text({name: COMMITTED[name]})
+        assert (facts / f"{name}.toml").read_text(encoding="utf-8").endswith(f"\n{text}")
+
+
+def test_the_text_of_several_has_the_tables_of_a_file_of_several() -> None:
+    assert set(COMMITTED) == {"brain_mri", "elpv", "fashion_mnist", "head_ct", "screw"}
+    tables = tomllib.loads(fingerprints.text(COMMITTED))["datasets"]
+    found = {name: msgspec.convert(table["fingerprints"], Pinned) for name, table in tables.items()}
+    assert found == COMMITTED
+
+
+def test_a_variant_has_no_committed_fingerprints() -> None:
+    assert fingerprints.pinned_fingerprints("brain_mri") == COMMITTED["brain_mri"]
+    assert fingerprints.pinned_fingerprints("brain_mri@released_loader") is None
+    assert fingerprints.pinned_fingerprints("nothing_known") is None
