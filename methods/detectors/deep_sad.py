@@ -7,8 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from methods.backbones.trunk import CHANNELS
-from methods.backbones.trunk_precision import precision_at
+from methods.backbones.table import BACKBONES
 from methods.detector import FitContext, TrainData
 from methods.errors import MethodError
 from methods.nn.data.loader import Feed, in_batches
@@ -32,14 +31,16 @@ class TrunkEncoder(nn.Module):
     def __init__(self, params: Params, context: FitContext, *, projected: bool) -> None:
         super().__init__()
         arch = text(params, "backbone")
-        self._arch, self._precision = arch, context.precision
+        self._backbone, self._precision = BACKBONES[arch], context.precision
         self.trunk = context.backbone(arch)
         with context.seeded("head"):
-            self.project = nn.Linear(CHANNELS[arch], REPRESENTATION, bias=False) if projected else nn.Identity()
+            self.project = (
+                nn.Linear(self._backbone.channels, REPRESENTATION, bias=False) if projected else nn.Identity()
+            )
 
     def forward(self, images: Tensor) -> Tensor:
         """8-bit images (B, S, S, C) -> representations (B, d)."""
-        with autocast(images.device, precision_at(self._arch, images.shape[1], self._precision)):
+        with autocast(images.device, self._backbone.precision_at(images.shape[1], self._precision)):
             maps = self.trunk(normalise(images))
         codes: Tensor = self.project(full_precision(maps).mean((2, 3)))
         return codes
@@ -131,7 +132,7 @@ class DeepSAD(NeuralDetector[DeepSADNetwork]):
         else:
             projected = kind == "resnet18_128"
             encoder = TrunkEncoder(self.params, self.context, projected=projected)
-            width = REPRESENTATION if projected else CHANNELS[text(self.params, "backbone")]
+            width = REPRESENTATION if projected else BACKBONES[text(self.params, "backbone")].channels
         return DeepSADNetwork(encoder, width, frozen_norms=flag(self.params, "batch_norm.frozen"))
 
     def fit(self, data: TrainData) -> None:

@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from methods.backbones.vgg import maps_after_pools
+from methods.backbones.table import BACKBONES
 from methods.detector import FitContext, TrainData
 from methods.nn.data.epochs import Passes
 from methods.nn.data.loader import in_batches, taken
@@ -51,7 +51,12 @@ class Student(nn.Module):
 
     def forward(self, images: Tensor) -> list[Tensor]:
         """(B, 3, S, S) -> the maps after pools 1 to 5."""
-        return maps_after_pools(self.features, images)
+        maps = []
+        for layer in self.features:
+            images = layer(images)
+            if isinstance(layer, nn.MaxPool2d):
+                maps.append(images)
+        return maps
 
 
 class KDADNetwork(nn.Module):
@@ -62,7 +67,8 @@ class KDADNetwork(nn.Module):
     def __init__(self, params: Params, context: FitContext) -> None:
         super().__init__()
         self._precision = context.precision
-        self.teacher = context.backbone(text(params, "backbone")).requires_grad_(False)
+        arch = text(params, "backbone")
+        self.teacher = context.backbone(arch, tuple(BACKBONES[arch].taps)).requires_grad_(False)
         with context.seeded("student"):
             self.student = Student(WIDTHS[text(params, "student.width")])
         self.register_buffer("tap_means", torch.ones(len(POOLS)))

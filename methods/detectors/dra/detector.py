@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from methods.backbones.trunk import CHANNELS
+from methods.backbones.table import BACKBONES
 from methods.detector import FitContext, TrainData
 from methods.detectors.dra.references import References
 from methods.errors import MethodError
@@ -48,7 +48,7 @@ class DRANetwork(nn.Module):
         self.trunk = context.backbone(arch)
         for letter in self.letters:
             with context.seeded(f"head.{letter}"):
-                self.add_module(f"g_{letter}", _head(letter, CHANNELS[arch], params, context.precision))
+                self.add_module(f"g_{letter}", _head(letter, BACKBONES[arch].channels, params, context.precision))
 
     def forward(self, images: Tensor, n_references: int) -> Scores:
         """Normalised references, then the batch (N + B, 3, S, S) -> per head the level scores (levels, B)."""
