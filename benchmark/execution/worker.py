@@ -153,7 +153,7 @@ class _Execution:
         kept = self._state_file(self.fit).load() if self.task.is_source or self._may_reuse(again) else None
         if kept and not runs:
             return Outcome("taken")
-        if lacking := self.info.lacking():
+        if lacking := self.info.lacking(self.fit.spec.params):
             raise MethodError(lacking)  # out of the try below: it is no failure of the run
         dataset = data_folder.open_dataset(self.where.data, self.fit.dataset)
         with self._timed("images"):

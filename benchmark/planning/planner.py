@@ -157,7 +157,7 @@ class Planner:
             raise BlockedError(str(error)) from error
         run = PlannedRun(wanted, "cached", spec=spec, split=split, evaluation=evaluation, fit=fit, record=record)
         state = self._state(run, info)
-        lacking = info.lacking() if state == "missing" else None
+        lacking = info.lacking(params) if state == "missing" else None
         if lacking:
             raise BlockedError(lacking)
         return replace(run, state=state)
