@@ -15,6 +15,7 @@ import torch
 from torch import nn
 
 from methods.backbones.find import WeightsFile
+from methods.devices import kept_generators
 from protocols.images.store import Images
 from protocols.values import ParamValue
 
@@ -82,8 +83,8 @@ class FitContext:
 
     @contextlib.contextmanager
     def seeded(self, stream: str, *step: int) -> Iterator[None]:
-        """Run a block that draws from torch's global generator (layer initialisation) from a stream of its own."""
-        with torch.random.fork_rng(devices=[]):
+        """Run a block that draws from torch's global generators (layer initialisation) from a stream of its own."""
+        with kept_generators(self.device):
             torch.manual_seed(self._number(stream, *step))
             yield
 

@@ -45,10 +45,10 @@ def _examined(results: "Path | None", *, deep: bool) -> "tuple[dict[str, Any], l
     from benchmark.upkeep import diagnosis, inventory
     from benchmark.upkeep.filesystem import places
     from benchmark.upkeep.memory import limits
-    from methods import devices
+    from methods.devices import CPU
 
     where = folders(results)
-    allowed, precision = limits(), devices.default_precision("cpu")
+    allowed, precision = limits(), CPU.default_precision
     expected = numerics.expected_numerics_class(precision=precision, threads=allowed.usable)
     torch = inventory.torch(precision, allowed.usable) if deep else None
     written = places(where, results_given=results is not None)

@@ -13,7 +13,6 @@ from benchmark.planning.fit_params import fit_params
 from benchmark.planning.inputs import Resources
 from benchmark.planning.suite import Selection, Suite, Wanted
 from benchmark.planning.types import PlannedFit, PlannedRun, RunRequest, State
-from methods import devices
 from methods.backbones.find import WrongWeightsError
 from methods.errors import MethodError
 from methods.measures import request as measuring
@@ -67,7 +66,7 @@ class Planner:
         self.store = store
         self.methods = installed.methods()
         self.infos = datasets.infos()
-        self.precision = request.precision or devices.default_precision(request.device)
+        self.precision = request.precision or request.device.default_precision
         self._resolved = functools.cache(self._resolve)
         self._data_deviations = functools.cache(self._data_deviations_of)
         self._release_deviations = functools.cache(self._release_deviations_of)

@@ -153,11 +153,9 @@ def lacking_methods() -> tuple[str, ...]:
 def torch(precision: str, threads: int) -> Torch:
     """Ask torch, and let it calculate a little."""
     try:
-        import torch as library
+        names = devices.accelerator_names()
     except (ImportError, OSError) as error:
         return Torch("", (), f"torch cannot be imported ({error}): install it again")
-    cuda = library.cuda
-    names = tuple(cuda.get_device_name(i) for i in range(cuda.device_count())) if cuda.is_available() else ()
     trouble = _miscalculation(precision)
     return Torch(numerics.numerics_class(device="cpu", precision=precision, threads=threads), names, trouble)
 

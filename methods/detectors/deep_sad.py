@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from methods.backbones.table import BACKBONES
 from methods.detector import FitContext, TrainData
+from methods.devices import accumulated, placed
 from methods.errors import MethodError
 from methods.nn.data.loader import Feed, in_batches
 from methods.nn.data.samplers import NORMAL, SEEN, Indices, Quotas, Stream
@@ -167,7 +168,7 @@ class DeepSAD(NeuralDetector[DeepSADNetwork]):
         return terms
 
     def scorer(self) -> Scorer:
-        return lambda images, _: distances(self.network.encoder(images).double(), self.network.centre.double())
+        return lambda images, _: distances(accumulated(self.network.encoder(images)), accumulated(self.network.centre))
 
     def _semi_labels(self, labels: Indices) -> Tensor:
         return torch.from_numpy(np.where(labels == SEEN, ANOMALY, integer(self.params, "normal_label")))
@@ -209,8 +210,7 @@ class DeepSAD(NeuralDetector[DeepSADNetwork]):
             schedule="constant",
             clip_norm=None,
         )
-        both = Reconstruction(encoder, self.context).to(self.context.device)
-        both.to(memory_format=torch.channels_last)
+        both = placed(Reconstruction(encoder, self.context), self.context.device)
         feed = self._feed(data, size, "pretrain", shuffled=True)
         context = dataclasses.replace(self.context, checkpoint=Phase(self.context.checkpoint, "pretrain"))
         return train(both, lambda step: {"loss": both(feed.batch(step)[0])}, settings, context)["loss"]
@@ -234,7 +234,8 @@ class DeepSAD(NeuralDetector[DeepSADNetwork]):
         with torch.no_grad():
             for place, pixels in in_batches(images, integer(self.params, "batch.size")):
                 there = pixels.to(self.context.device)
-                codes.append(self.network.encoder(rotate(there, angles[place]) if limit else there).double().cpu())
+                batch = self.network.encoder(rotate(there, angles[place]) if limit else there)
+                codes.append(accumulated(batch).cpu())
         return torch.cat(codes)
 
 

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from methods.backbones.table import BACKBONES
 from methods.detector import FitContext, TrainData
+from methods.devices import accumulated
 from methods.nn.data.epochs import Passes
 from methods.nn.data.loader import in_batches, taken
 from methods.nn.data.samplers import Indices
@@ -180,7 +181,7 @@ class KDAD(NeuralDetector[KDADNetwork]):
 
         def score(pixels: Tensor, _: int) -> Tensor:
             maps = network.student_maps(self._normalise(pixels)), self._teacher_maps(pixels)
-            return direction(*maps, pools).double() + self._weight * value(*maps, pools).double()
+            return accumulated(direction(*maps, pools)) + self._weight * accumulated(value(*maps, pools))
 
         return score
 
@@ -205,5 +206,5 @@ class KDAD(NeuralDetector[KDADNetwork]):
         sums = torch.zeros(len(POOLS), dtype=torch.float64)
         for _, pixels in in_batches(normal, integer(self.params, "batch.size")):
             maps = self._teacher_maps(pixels)
-            sums += torch.stack([maps[pool].double().mean((1, 2, 3)).sum() for pool in POOLS]).cpu()
+            sums += torch.stack([accumulated(maps[pool]).mean((1, 2, 3)).sum() for pool in POOLS]).cpu()
         self.network.tap_means.copy_(sums / len(normal))

@@ -18,6 +18,7 @@ from torchvision.models import inception_v3
 from methods.backbones.find import RANDOM, WeightsFile, read
 from methods.backbones.table import BACKBONES
 from methods.detector import FitContext
+from methods.devices import accumulated
 from methods.measures.request import INCEPTION
 
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
@@ -32,7 +33,7 @@ class Features(nn.Module, ABC):
 
     @torch.no_grad()
     def forward(self, images: Tensor) -> Tensor:
-        return self.pooled(images).double()
+        return accumulated(self.pooled(images))
 
     @abstractmethod
     def pooled(self, images: Tensor) -> Tensor: ...
@@ -114,7 +115,8 @@ def distance(network: Features, real: Iterable[Tensor], generated: Iterable[Tens
     metric = library.FrechetInceptionDistance(feature=network)
     for batches, is_real in ((real, True), (generated, False)):
         for images in batches:
-            metric.to(images.device).update(_pixels(images), real=is_real)
+            device = accumulated(images[:0]).device  # on which the metric keeps its sums
+            metric.to(device).update(_pixels(images).to(device), real=is_real)
     return float(metric.compute())
 
 

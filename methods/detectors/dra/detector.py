@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from methods.backbones.table import BACKBONES
 from methods.detector import FitContext, TrainData
 from methods.detectors.dra.references import References
+from methods.devices import accumulated
 from methods.errors import MethodError
 from methods.nn.data.loader import Feed
 from methods.nn.data.samplers import NORMAL, PSEUDO, SEEN, Indices, Quotas
@@ -100,7 +101,7 @@ def mean_maps(maps: Maps) -> Maps:
 
 def total_score(scores: Scores) -> Tensor:
     """Level scores per head -> (B,) float64: phi_s + phi_p + phi_r - phi_n of the heads at hand (2.7)."""
-    terms = [HEADS[letter][2] * levels.double().mean(0) for letter, levels in scores.items()]
+    terms = [HEADS[letter][2] * accumulated(levels).mean(0) for letter, levels in scores.items()]
     return torch.stack(terms).sum(0)
 
 
