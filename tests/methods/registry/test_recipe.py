@@ -434,7 +434,7 @@ def test_nodes_that_no_network_has_are_refused_by_the_parameter(nodes):
 def test_every_detector_of_ours_takes_what_fits_it():
     choices = {info.id: info.params["backbone"].choices for info in methods().values() if "backbone" in info.params}
     assert choices.pop("kdad") == ("vgg16",)
-    assert choices.pop("patchcore") == ("resnet18", "resnet50", "wide_resnet50_2")
+    assert choices.pop("patchcore") == fitting_backbones(["layer1", "layer2", "layer3"])
     assert set(choices) >= {"dra", "devnet", "saoe", "flos", "mlep", "minns", "deep_sad", "dra_non_disentangled"}
     assert set(choices.values()) == {fitting_backbones()}
 
