@@ -17,7 +17,7 @@ from methods.backbones.find import RANDOM, WeightsFile
 from methods.backbones.networks import OWN_CONSTRUCTORS
 from methods.backbones.table import BACKBONES
 from methods.detector import FitContext, TrainData
-from methods.registry.installed import get
+from methods.registry.installed import get, methods
 from methods.registry.recipe import resolve
 
 DATA = ROOT / "tests" / "methods" / "data"
@@ -64,6 +64,7 @@ def replace_backbone(monkeypatch):
     """Let an architecture of the table be another network, read at other nodes."""
 
     def replace(arch, constructor, taps):
+        methods()  # recipes are read once, by the nodes of the whole table
         monkeypatch.setitem(BACKBONES, arch, msgspec.structs.replace(BACKBONES[arch], taps=taps))
         monkeypatch.setitem(OWN_CONSTRUCTORS, arch, constructor)
 

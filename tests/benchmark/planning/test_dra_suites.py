@@ -170,8 +170,9 @@ def test_fine_tuning_takes_its_own_budget_and_switches():
 
 def test_dra_is_fine_tuned_from_a_source_to_a_target(textures, monkeypatch):
     small_trunk = partial(nn.Sequential, nn.Conv2d(3, 8, 16, stride=16), nn.ReLU())
+    row = BACKBONES["resnet18"]
     monkeypatch.setitem(networks.OWN_CONSTRUCTORS, "resnet18", small_trunk)
-    monkeypatch.setitem(BACKBONES, "resnet18", msgspec.structs.replace(BACKBONES["resnet18"], taps={"1": 8}))
+    monkeypatch.setitem(BACKBONES, "resnet18", msgspec.structs.replace(row, taps=row.taps | {"1": 8}))
     small = {"dra": {**SMALL, "budget.epochs": 1, "finetune.budget.epochs": 2, "finetune.freeze_g_s": True}}
     chosen = {"methods": ("dra",), "datasets": ("carpet",), "source_datasets": ("grid",), "seeds": (0,)}
     source, target = textures.plan("cross_domain", sets=small, **chosen).tasks({"missing"})
