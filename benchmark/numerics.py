@@ -2,7 +2,7 @@
 
 import os
 
-from methods.devices import cpu_flags, cpu_info
+from methods.devices import cpu_flags, cpu_info, parse_device
 
 PRECISIONS = ("fp32", "bf16")
 
@@ -29,26 +29,6 @@ def cpu_name() -> str:
     return cpu_info("model name") or os.uname().machine
 
 
-def lacking_device(device: str) -> str:
-    """Why this machine cannot calculate on a device, which torch is asked for; nothing where it can."""
-    if device == "cpu":
-        return ""
-    import warnings
-
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        try:
-            import torch
-        except (ImportError, OSError) as error:
-            return f"torch cannot be imported ({error}): install it again"
-        count = torch.cuda.device_count() if torch.cuda.is_available() else 0
-    if count == 0:
-        built = "finds no usable CUDA device here" if torch.version.cuda else "is built without CUDA"
-        return f"torch {torch.__version__} {built}"
-    number = int(device.partition(":")[2] or 0)
-    return "" if number < count else f"there are {count}, numbered from 0"
-
-
 def cores() -> int:
     """Processors that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
@@ -64,12 +44,13 @@ def numerics_class(*, device: str, precision: str, threads: int) -> str:
     import PIL
     import torch
 
-    if device == "cpu":
+    place = parse_device(device)
+    if place.kind == "cpu":
         capability = torch.backends.cpu.get_cpu_capability().lower()
         kernels = _cpu_kernels(capability, precision)
     else:
-        kernels = torch.cuda.get_device_name(device).lower().replace(" ", "_")
-    return _class(device.partition(":")[0], kernels, torch.__version__, threads, PIL.__version__)
+        kernels = place.name().lower().replace(" ", "_")
+    return _class(place.kind, kernels, torch.__version__, threads, PIL.__version__)
 
 
 def expected_numerics_class(*, precision: str, threads: int) -> str | None:

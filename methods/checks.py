@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from methods.backbones.find import RANDOM, WeightsFile
-from methods.devices import default_precision
+from methods.devices import CPU
 from methods.errors import MethodError
 from methods.registry.info import MethodInfo
 from methods.registry.installed import load
@@ -182,7 +182,7 @@ def check_detector(info: MethodInfo, *, overrides: Mapping[str, ParamValue] | No
         MethodError: it cannot be imported, or a parameter is wrong.
     """
     changed = overrides or {}
-    own = default_precision("cpu") if info.takes_precision else "fp32"
+    own = CPU.default_precision if info.takes_precision else "fp32"
     with _one_thread():
         for precision in dict.fromkeys(("fp32", own)):
             colour, grey = (Case(info, changed, size, channels=n, precision=precision) for n in (3, 1))

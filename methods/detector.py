@@ -5,7 +5,7 @@ A detector sees arrays, never files, and in `fit` never a test image or a test l
 
 import contextlib
 import hashlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -15,6 +15,7 @@ import torch
 from torch import nn
 
 from methods.backbones.find import WeightsFile
+from methods.devices import kept_generators
 from protocols.images.store import Images
 from protocols.values import ParamValue
 
@@ -65,12 +66,16 @@ class FitContext:
     artefact: Callable[[str, bytes], None]
     deadline: float | None = None
 
-    def backbone(self, arch: str) -> nn.Module:
-        """The trunk of `arch` with the weights that this run resolved; see `methods.backbones.trunk`."""
-        from methods.backbones.trunk import build
+    def backbone(self, arch: str, nodes: Sequence[str] = ()) -> nn.Module:
+        """The trunk of `arch` with the weights that this run resolved: images (B, 3, S, S) -> deepest map (B, C, h, w).
+
+        With `nodes`, names of `methods.backbones.table`, it gives the list of the maps there. Raises MethodError where
+        there is no such trunk or node, its package is not installed, or the file does not hold it.
+        """
+        from methods.backbones.trunk import build_trunk
 
         with self.seeded(f"backbone.{arch}"):
-            return build(arch, self.weights[arch])
+            return build_trunk(arch, self.weights[arch], nodes)
 
     def generator(self, stream: str, *step: int) -> torch.Generator:
         """A fresh CPU generator for one draw, seeded by SHA-256 of (seed, stream, step): no state is carried along."""
@@ -78,8 +83,8 @@ class FitContext:
 
     @contextlib.contextmanager
     def seeded(self, stream: str, *step: int) -> Iterator[None]:
-        """Run a block that draws from torch's global generator (layer initialisation) from a stream of its own."""
-        with torch.random.fork_rng(devices=[]):
+        """Run a block that draws from torch's global generators (layer initialisation) from a stream of its own."""
+        with kept_generators(self.device):
             torch.manual_seed(self._number(stream, *step))
             yield
 

@@ -17,7 +17,7 @@ import numpy as np
 import torch
 
 from methods.backbones.find import RANDOM, WeightsFile
-from methods.backbones.trunk import build
+from methods.backbones.trunk import build_trunk
 from methods.detector import FitContext, TrainData
 from methods.detectors.dra.detector import DRA
 from methods.nn.precision import autocast
@@ -88,7 +88,7 @@ def our_step(folder: Path, options: argparse.Namespace) -> Callable[[], None]:
 
 
 def bare_step(options: argparse.Namespace) -> Callable[[], None]:
-    trunk = build("resnet18", WEIGHTS).to(memory_format=torch.channels_last).train()
+    trunk = build_trunk("resnet18", WEIGHTS).to(memory_format=torch.channels_last).train()
     optimiser = torch.optim.Adam(trunk.parameters(), lr=2e-4, weight_decay=1e-5, fused=True)
     levels = [
         torch.randn(53, 3, size, size).contiguous(memory_format=torch.channels_last)

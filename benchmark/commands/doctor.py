@@ -45,10 +45,10 @@ def _examined(results: "Path | None", *, deep: bool) -> "tuple[dict[str, Any], l
     from benchmark.upkeep import diagnosis, inventory
     from benchmark.upkeep.filesystem import places
     from benchmark.upkeep.memory import limits
-    from methods import devices
+    from methods.devices import CPU
 
     where = folders(results)
-    allowed, precision = limits(), devices.default_precision("cpu")
+    allowed, precision = limits(), CPU.default_precision
     expected = numerics.expected_numerics_class(precision=precision, threads=allowed.usable)
     torch = inventory.torch(precision, allowed.usable) if deep else None
     written = places(where, results_given=results is not None)
@@ -102,7 +102,7 @@ def _lines(facts: dict[str, Any]) -> list[str]:
             f"{size(limits['memory'])}, {size(limits['free'])} free" if limits["memory"] else "unknown",
         ),
         ("numerics", f"{facts['numerics_class'] or 'unknown'}, trunk in {facts['precision']} ({asked})"),
-        *([("cuda", ", ".join(torch["accelerators"]) or "none")] if torch else []),
+        *([("devices", ", ".join(torch["accelerators"]) or "none but the processor")] if torch else []),
         *((place["name"], _place(place)) for place in facts["folders"]),
         ("weights", "; ".join(f"{one['arch']} {', '.join(one['labels']) or 'none'}" for one in facts["weights"])),
         ("", f"from BENCH_WEIGHTS ({facts['weights_from'] or 'not set'}), then {facts['hub']}"),

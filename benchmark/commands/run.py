@@ -18,12 +18,14 @@ from benchmark.terminal.options import (
     say,
     say_page,
 )
+from methods.devices import device_forms, parse_device
 
 if TYPE_CHECKING:
     from benchmark.execution.processes.handover import Again
     from benchmark.paths import Folders
     from benchmark.planning.suite import Suite
     from benchmark.planning.types import Plan, PlannedRun, State, Task
+    from methods.devices import Device
     from reports.tables.layout import Layout
     from results.store import Store
 
@@ -58,7 +60,7 @@ class Duration(click.ParamType[float]):
 @click.option("--deduplicate", is_flag=True, help="Short for --split deduplicate=true.")
 @click.option("--weights", multiple=True, metavar="[ARCH=]FILE", help="ImageNet weights; or random, auto. Repeatable.")
 @click.option("--precision", type=click.Choice(["fp32", "bf16"]), help="Of the trunk (default: bf16 where native).")
-@click.option("--device", default="cpu", show_default=True, help="cpu or cuda.")
+@click.option("--device", default="cpu", show_default=True, help=f"{device_forms()}.")
 @click.option("--plan", "plan_only", is_flag=True, help="Say what would run, and how long; run nothing.")
 @click.option("--jobs", type=click.IntRange(min=1), default=1, show_default=True, help="Fits at the same time.")
 @click.option("--threads", type=click.IntRange(min=1), help="Threads a fit (default: cores / jobs).")
@@ -101,7 +103,7 @@ def command(**options: Any) -> int:
             split_seed=options["split_seed"],
             weights=options["weights"],
             precision=options["precision"],
-            device=_device(options["device"], is_here=options["address"] is None),
+            device=_device(options["device"], options["precision"], is_here=options["address"] is None),
             accept_stale_code=options["accept_stale_code"],
         ),
         folders=where,
@@ -261,13 +263,12 @@ def _check_engine(options: dict[str, Any]) -> None:
         raise BenchError("with --address give --threads too: the cores of one of its workers")
 
 
-def _device(name: str, *, is_here: bool) -> str:
-    """The device as it was given; one that is to be used here must be here."""
-    from benchmark.numerics import lacking_device
-
-    if name != "cpu" and not re.fullmatch(r"cuda(:\d+)?", name, re.ASCII):
-        raise BenchError(f"unknown device '{name}': give cpu or cuda")
-    lacking = lacking_device(name) if is_here else ""
-    if lacking:
-        raise BenchError(f"no device '{name}' on this machine, {lacking}: give --device cpu, or run where one is")
-    return name
+def _device(name: str, precision: str | None, *, is_here: bool) -> "Device":
+    """The device of that name; one that is to be used here must be here."""
+    device = parse_device(name)
+    if precision == "bf16" and not device.traits.bf16:
+        raise BenchError(f"device '{name}' does not compute in bf16: give --precision fp32")
+    missing = device.missing() if is_here else None
+    if missing:
+        raise BenchError(f"no device '{name}' on this machine, {missing}: give --device cpu, or run where one is")
+    return device

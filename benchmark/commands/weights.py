@@ -16,7 +16,7 @@ def list_(as_json: bool) -> None:
     """Every file that was found: what it is, or why it cannot be used."""
     from benchmark.paths import folders
     from methods.backbones import find
-    from methods.backbones.table import ARCHITECTURES
+    from methods.backbones.table import BACKBONES
 
     places = folders()
     found = find.listing(env=places.weights, hub_dir=places.hub, cache_dir=places.cache)
@@ -38,9 +38,10 @@ def list_(as_json: bool) -> None:
     for item in found:
         what = f"{item.weights.arch} {item.weights.label}" if item.weights else f"not usable: {item.problem}"
         say(f"{item.source}: {item.path}: {what}")
-    for arch in ARCHITECTURES:
+    for arch, row in BACKBONES.items():
         if not any(item.weights and item.weights.arch == arch for item in found):
-            say(f"{arch}: none; bench weights fetch {arch} downloads the genuine file")
+            text = "none; bench weights fetch {0} downloads the genuine file ({1.mebibytes:.0f} MiB)"
+            say(f"{arch}: {text.format(arch, row.genuine[0]) if row.genuine else 'none'}")
 
 
 @command.command("fetch")

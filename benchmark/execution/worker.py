@@ -1,6 +1,7 @@
 """One fit and the runs that score it: what a worker process does between taking a claim and leaving records."""
 
 import math
+import os
 import platform
 import time
 import traceback
@@ -17,10 +18,11 @@ from benchmark.execution import faults, provenance
 from benchmark.execution.checkpoints import REUSED_MIB, CheckpointFile, Kept, StateFile
 from benchmark.execution.processes import confine
 from benchmark.execution.processes.fit_clock import FitClock
-from benchmark.execution.processes.handover import ASKED_TO_STOP, TIME_IS_OVER, Again, Machine, Outcome
+from benchmark.execution.processes.handover import ASKED_TO_STOP, TIME_IS_OVER, WORKER_NUMBER, Again, Machine, Outcome
 from benchmark.execution.resuming import Resumption, in_brief
 from benchmark.planning.code_digest import code_digest, digest_at_import
 from benchmark.planning.types import PlannedFit, Scoring, Task
+from methods.devices import parse_device
 from methods.errors import MethodError
 from methods.registry import installed
 from protocols.catalogue import data_folder
@@ -86,7 +88,8 @@ def _executed(task: Task, where: Machine, again: Again, failure: str | None, not
         runs = [run for run in task.runs if _is_due(found[run.spec.key], again)]
         if not runs and not task.is_source:
             return _taken(found.values())
-        execution = _Execution(task, where, store, notify)
+        device = parse_device(where.device).for_worker(int(os.environ.get(WORKER_NUMBER, "0")))
+        execution = _Execution(task, replace(where, device=str(device)), store, notify)
         if failure is not None:
             return execution.fail(runs, failure)
         with confine.crashes_told(store.crash_path(task.key)) as watchdog, confine.on_sigterm(execution.ask_to_stop):
@@ -153,7 +156,7 @@ class _Execution:
         kept = self._state_file(self.fit).load() if self.task.is_source or self._may_reuse(again) else None
         if kept and not runs:
             return Outcome("taken")
-        if lacking := self.info.lacking():
+        if lacking := self.info.lacking(self.fit.spec.params):
             raise MethodError(lacking)  # out of the try below: it is no failure of the run
         dataset = data_folder.open_dataset(self.where.data, self.fit.dataset)
         with self._timed("images"):

@@ -13,7 +13,6 @@ from benchmark.planning.fit_params import fit_params
 from benchmark.planning.inputs import Resources
 from benchmark.planning.suite import Selection, Suite, Wanted, class_subsets
 from benchmark.planning.types import PlannedFit, PlannedRun, RunRequest, State
-from methods import devices
 from methods.backbones.find import WrongWeightsError
 from methods.errors import MethodError
 from methods.measures import request as measuring
@@ -67,7 +66,7 @@ class Planner:
         self.store = store
         self.methods = installed.methods()
         self.infos = dataset_infos()
-        self.precision = request.precision or devices.default_precision(request.device)
+        self.precision = request.precision or request.device.default_precision
         self._resolved = functools.cache(self._resolve)
         self._data_deviations = functools.cache(self._data_deviations_of)
         self._release_deviations = functools.cache(self._release_deviations_of)
@@ -156,7 +155,7 @@ class Planner:
             raise BlockedError(str(error)) from error
         run = PlannedRun(wanted, "cached", spec=spec, split=split, evaluation=evaluation, fit=fit, record=record)
         state = self._state(run, info)
-        lacking = info.lacking() if state == "missing" else None
+        lacking = info.lacking(params) if state == "missing" else None
         if lacking:
             raise BlockedError(lacking)
         return replace(run, state=state)

@@ -7,6 +7,7 @@ from typing import Any, Literal, NamedTuple
 
 from benchmark.planning.suite import Suite, Wanted
 from methods.backbones.find import WeightsFile
+from methods.devices import CPU, Device
 from methods.measures.request import NONE, Measures
 from protocols.splits.draw.steps import Ids
 from protocols.splits.split import Split
@@ -31,7 +32,7 @@ class RunRequest:
     split_seed: int | None = None
     weights: Sequence[str] = ()
     precision: str | None = None
-    device: str = "cpu"
+    device: Device = CPU
     accept_stale_code: bool = False
 
 

@@ -169,7 +169,7 @@ def _notes(cache: Path) -> Iterator[Item]:
 
 def _temporary(where: Folders, remarks: list[str]) -> Iterator[Item]:
     """What writers left that are dead: half-written files and folders, progress of fits, downloads of weights."""
-    from methods.backbones.table import GENUINE
+    from methods.backbones.table import genuine_files
 
     for path in _hidden(where):
         named = _ATOMIC.match(path.name)
@@ -188,7 +188,8 @@ def _temporary(where: Folders, remarks: list[str]) -> Iterator[Item]:
             text = f"{path} (progress of a fit that was killed)"
             yield item(TEMPORARY, text, path, lock=None if path.name == "probe" else path.with_suffix(".lock"))
     notes = (path for path in (where.cache / "weights").glob("*") if _NOTE.match(path.name))
-    downloads = (path for known in GENUINE for path in (where.hub / "checkpoints").glob(f"{known.name}.????????"))
+    hub = where.hub / "checkpoints"
+    downloads = (path for _, file in genuine_files() for path in hub.glob(f"{file.name}.????????"))
     for path in sorted({*notes, *downloads}):
         if path.is_file() and _is_old(path):
             yield item(TEMPORARY, f"{path} (of a write that broke off)", path)

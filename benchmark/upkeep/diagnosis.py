@@ -80,7 +80,7 @@ def of_weights(
     weights: tuple[Weights, ...], files: tuple[WeightsFile, ...], problem: str, named: str | None
 ) -> Iterator[Finding]:
     """Weights that are missing, and files that stop a run. `named` is the value of BENCH_WEIGHTS."""
-    from methods.backbones.table import GENUINE
+    from methods.backbones.table import genuine_files
 
     if problem:
         yield Finding(hinders=True, text=problem)
@@ -89,7 +89,7 @@ def of_weights(
         if not file.seen:
             text = f"{file.path} was not looked into yet, which needs torch: bench doctor --deep does"
             yield Finding(hinders=False, text=text)
-        elif Path(file.path).name in {known.name for known in GENUINE} or file.path == named:
+        elif Path(file.path).name in {published.name for _, published in genuine_files()} or file.path == named:
             yield Finding(hinders=True, text=file.problem)
     unseen = any(not file.seen for file in files)
     backbones = [one for one in weights if one.needed_by]

@@ -9,7 +9,7 @@ from pathlib import Path
 from benchmark import numerics
 from benchmark.paths import Folders
 from methods import devices
-from methods.backbones.table import ARCHITECTURES
+from methods.backbones.table import BACKBONES
 from methods.errors import MethodError
 
 DISTRIBUTION = "swanbench"
@@ -82,20 +82,20 @@ def weights(where: Folders, *, deep: bool) -> tuple[tuple[Weights, ...], tuple[W
         problem = str(error)
     needed = {
         arch: tuple(info.id for info in installed.methods().values() if arch in info.capabilities.backbones)
-        for arch in ARCHITECTURES
+        for arch in BACKBONES
     }
     usable = [one.weights for one in found if one.weights is not None]
     named = [one.weights for one in found if one.weights is not None and one.source == files.ENV]
-    for arch in ARCHITECTURES:
+    for arch in BACKBONES:
         problem = problem or files.several(arch, (file for file in named if file.arch == arch), files.ENV)
     labels = {
         arch: tuple(
             sorted({file.label for file in usable if file.arch == arch}, key=lambda label: not label.startswith("gen"))
         )
-        for arch in ARCHITECTURES
+        for arch in BACKBONES
     }
     others = tuple(WeightsFile(str(one.path), one.problem, one.seen) for one in found if one.weights is None)
-    return tuple(Weights(arch, labels[arch], needed[arch]) for arch in ARCHITECTURES), others, problem
+    return tuple(Weights(arch, labels[arch], needed[arch]) for arch in BACKBONES), others, problem
 
 
 def datasets(data: Path) -> dict[str, str]:
@@ -153,11 +153,9 @@ def lacking_methods() -> tuple[str, ...]:
 def torch(precision: str, threads: int) -> Torch:
     """Ask torch, and let it calculate a little."""
     try:
-        import torch as library
+        names = devices.accelerator_names()
     except (ImportError, OSError) as error:
         return Torch("", (), f"torch cannot be imported ({error}): install it again")
-    cuda = library.cuda
-    names = tuple(cuda.get_device_name(i) for i in range(cuda.device_count())) if cuda.is_available() else ()
     trouble = _miscalculation(precision)
     return Torch(numerics.numerics_class(device="cpu", precision=precision, threads=threads), names, trouble)
 

@@ -3,21 +3,15 @@
 import functools
 import math
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 import torch
-from torch import Tensor, nn
-from torchvision.models import inception_v3, resnet18, vgg16
+from torch import Tensor
 
-_INCEPTION = functools.partial(inception_v3, init_weights=False)
-_NETWORKS: dict[str, Callable[[], nn.Module]] = {
-    "resnet18": resnet18,
-    "vgg16": vgg16,
-    "inception_v3": _INCEPTION,
-    "fid_inception_v3": _INCEPTION,
-}
-_CLASSIFIERS = ("fc.", "classifier.", "AuxLogits.")
+from methods.backbones.networks import new_network
+from methods.backbones.table import BACKBONES, installed_backbones
+
 _COUNTER = "num_batches_tracked"
 
 
@@ -49,22 +43,29 @@ def recognise(state: Mapping[str, Tensor]) -> str:
     Raises:
         ValueError: none; the text says what keeps them from being the nearest one.
     """
-    shared = {arch: len(state.keys() & _shapes(arch).keys()) for arch in _NETWORKS}
+    archs = installed_backbones()
+    shared = {arch: _shared(state, _shapes(arch)) for arch in archs}
     arch = max(shared, key=lambda arch: shared[arch])
-    if not shared[arch]:
-        raise ValueError(f"holds no network that is known ({', '.join(_NETWORKS)})")
+    if shared[arch] == (0, 0):
+        raise ValueError(f"holds no network that is known ({', '.join(archs)})")
     trunk(state, arch)
     return arch
 
 
+def _shared(state: Mapping[str, Tensor], shapes: Mapping[str, torch.Size]) -> tuple[int, int]:
+    """Numbers of tensors that are in both, by name and shape, and by name alone."""
+    names = state.keys() & shapes.keys()
+    return sum(state[name].shape == shapes[name] for name in names), len(names)
+
+
 def trunk(state: Mapping[str, Tensor], arch: str) -> dict[str, Tensor]:
-    """The tensors of the architecture but its classifier, in float32 and in torchvision's order.
+    """The tensors of the architecture but its classifier, in float32 and in the order of its package.
 
     Raises:
         ValueError: one is missing, unknown, of another shape, no float, or not finite.
     """
     shapes = _shapes(arch)
-    unknown = [name for name in state if name not in shapes and not name.startswith(_CLASSIFIERS)]
+    unknown = [name for name in state if name not in shapes and not name.startswith(BACKBONES[arch].classifier)]
     if unknown:
         raise ValueError(f"is no {arch}: unknown tensor '{unknown[0]}'")
     return {name: _tensor(state, name, shape, arch) for name, shape in shapes.items()}
@@ -91,8 +92,8 @@ def _tensor(state: Mapping[str, Tensor], name: str, shape: torch.Size, arch: str
 def _shapes(arch: str) -> dict[str, torch.Size]:
     """Shapes of the trunk's tensors; a network on the meta device has shapes but no memory."""
     with torch.device("meta"):
-        state = _NETWORKS[arch]().state_dict()
-    return {name: value.shape for name, value in state.items() if not name.startswith(_CLASSIFIERS)}
+        state = new_network(BACKBONES[arch]).state_dict()
+    return {name: value.shape for name, value in state.items() if not name.startswith(BACKBONES[arch].classifier)}
 
 
 def _unreadable(path: Path, error: Exception) -> str:

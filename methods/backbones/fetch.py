@@ -3,14 +3,14 @@
 import hashlib
 import os
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from http.client import HTTPException
 from pathlib import Path
 from typing import IO
 from urllib.error import HTTPError
 from urllib.request import urlopen
 
-from methods.backbones.table import GENUINE, Genuine
+from methods.backbones.table import BACKBONES, GenuineFile
 from methods.errors import MethodError
 from protocols.text import near_miss
 
@@ -22,38 +22,29 @@ _CHUNK = 1 << 20
 Progress = Callable[[int, int], None]
 
 
-def fetch(
-    arch: str,
-    hub_dir: Path,
-    *,
-    genuine: Sequence[Genuine] = GENUINE,
-    base_url: str | None = None,
-    progress: Progress | None = None,
-) -> Path:
+def fetch(arch: str, hub_dir: Path, *, progress: Progress | None = None) -> Path:
     """The genuine file of an architecture in torch's hub cache, downloaded where it is missing or another file.
 
-    The file appears whole or not at all; it comes from below `base_url` where one is given. `progress(done, total)`
-    counts bytes, with total 0 where it is not known.
+    The file appears whole or not at all. `progress(done, total)` counts bytes, with total 0 where it is not known.
 
     Raises:
         MethodError: no such architecture, no network, or what came has another SHA-256 than the genuine file.
     """
-    known = next((known for known in genuine if known.arch == arch), None)
-    if known is None:
-        names = sorted({known.arch for known in genuine})
-        raise MethodError(f"no weights to fetch for '{arch}': {near_miss(arch, names)}")
-    target = hub_dir / "checkpoints" / known.name
-    url = (base_url or known.base) + known.name
+    published = {row.id: row.genuine[0] for row in BACKBONES.values() if row.genuine}
+    if arch not in published:
+        raise MethodError(f"no weights to fetch for '{arch}': {near_miss(arch, sorted(published))}")
+    file = published[arch]
+    target = hub_dir / "checkpoints" / file.name
     try:
-        if target.is_file() and _is_genuine(target, known):
+        if target.is_file() and _is_genuine(target, file):
             return target
         target.parent.mkdir(parents=True, exist_ok=True)
-        _download(url, target, known, progress)
+        _download(file, target, progress)
     except HTTPError as error:
         error.close()
-        raise _not_fetched(url, target, error) from None
+        raise _not_fetched(file.url, target, error) from None
     except (OSError, HTTPException) as error:
-        raise _not_fetched(url, target, getattr(error, "reason", error)) from None
+        raise _not_fetched(file.url, target, getattr(error, "reason", error)) from None
     return target
 
 
@@ -62,13 +53,13 @@ def _not_fetched(url: str, target: Path, reason: object) -> MethodError:
     return MethodError(f"{url} could not be fetched into {target.parent} ({reason}): {text}")
 
 
-def _is_genuine(path: Path, known: Genuine) -> bool:
+def _is_genuine(path: Path, file: GenuineFile) -> bool:
     with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest() == known.sha256
+        return hashlib.file_digest(stream, "sha256").hexdigest() == file.sha256
 
 
-def _download(url: str, target: Path, known: Genuine, progress: Progress | None) -> None:
-    with urlopen(url, timeout=TIMEOUT) as response:  # noqa: S310 - the address is one of the table
+def _download(file: GenuineFile, target: Path, progress: Progress | None) -> None:
+    with urlopen(file.url, timeout=TIMEOUT) as response:  # noqa: S310 - the address is one of the table
         handle, name = tempfile.mkstemp(dir=target.parent, prefix=f"{target.name}.")
         temporary = Path(name)
         try:
@@ -76,9 +67,9 @@ def _download(url: str, target: Path, known: Genuine, progress: Progress | None)
                 length = response.headers.get("Content-Length", "")
                 digest = _copy(response, stream, int(length) if length.isdigit() else 0, progress)
                 os.fsync(stream.fileno())
-            if digest != known.sha256:
-                text = f"has the SHA-256 {digest}, not {known.sha256}"
-                raise MethodError(f"what {url} sent {text}: try again, or set BENCH_WEIGHTS to a good copy")
+            if digest != file.sha256:
+                text = f"has the SHA-256 {digest}, not {file.sha256}"
+                raise MethodError(f"what {file.url} sent {text}: try again, or set BENCH_WEIGHTS to a good copy")
             temporary.replace(target)
         finally:
             temporary.unlink(missing_ok=True)

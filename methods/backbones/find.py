@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from methods.backbones.table import ARCHITECTURES, GENUINE, Genuine
+from methods.backbones.table import BACKBONES, genuine_files, installed_backbones
 from methods.errors import MethodError
 from protocols.text import near_miss
 
@@ -27,7 +27,7 @@ AUTO = "auto"
 ENV = "BENCH_WEIGHTS"
 SUFFIXES = (".pth", ".pt")
 
-_NOTE_VERSION = 2  # of what `methods.weights_content` accepts; notes of another version are made anew
+_NOTE_VERSION = 3  # of what `methods.backbones.content` accepts; notes of another version are made anew
 
 
 class WeightsFile(msgspec.Struct, frozen=True):
@@ -102,7 +102,6 @@ def find(
     hub_dir: Path,
     cache_dir: Path,
     allow_auto: bool,
-    genuine: Sequence[Genuine] = GENUINE,
     notify: Callable[[str], None] | None = None,
 ) -> WeightsFile:
     """Weights of an architecture: from `options` (`random`, `auto`, `FILE`, `ARCH=FILE`), `env`, or torch's hub cache.
@@ -115,20 +114,20 @@ def find(
         WrongWeightsError: what `options` or `env` name is not there, cannot be used, or is more than one file.
         MethodError: nothing was found, or a file has a genuine one's name alone.
     """
-    if arch not in ARCHITECTURES:
+    if arch not in BACKBONES:
         raise MethodError(f"no weights are known for '{arch}': {_which(arch)}")
     check(options, allow_auto=allow_auto)
     chosen = _options(arch, options)
-    seen = _of_arch(arch, _option_places(chosen), cache_dir, genuine)
+    seen = _of_arch(arch, _option_places(chosen), cache_dir)
     random = WeightsFile(arch, None, RANDOM, RANDOM)
     if seen.files:
         return _only(arch, seen.files, "--weights")
     if RANDOM in {option.value for option in chosen}:
         return random
-    seen = _of_arch(arch, _env_places(env), cache_dir, genuine)
+    seen = _of_arch(arch, _env_places(env), cache_dir)
     if seen.files:
         return _only(arch, seen.files, ENV)
-    files = _of_arch(arch, _hub_places(hub_dir, genuine), cache_dir, genuine).files
+    files = _of_arch(arch, _hub_places(hub_dir), cache_dir).files
     unusable = f"{ENV} names {env}, without usable weights of {arch}: {seen.reason}" if env else ""
     if not files and not allow_auto:
         text = f"set {ENV} to a file, or pass --weights FILE, or --weights random for a smoke test"
@@ -145,7 +144,7 @@ def check(options: Sequence[str], *, allow_auto: bool) -> None:
         WrongWeightsError: an unknown network, one that is named twice, a file that cannot be read, or `auto` where it
             is not allowed.
     """
-    for arch in ARCHITECTURES:
+    for arch in BACKBONES:
         chosen = _options(arch, options)
         values = {option.value for option in chosen}
         if AUTO in values and not allow_auto:
@@ -167,7 +166,6 @@ def listing(
     hub_dir: Path,
     cache_dir: Path,
     options: Sequence[str] = (),
-    genuine: Sequence[Genuine] = GENUINE,
     look_inside: bool = True,
 ) -> tuple[Found, ...]:
     """Every file at which `find` would look, in its order, with what it is or why it cannot be used.
@@ -177,12 +175,12 @@ def listing(
     Raises:
         MethodError: BENCH_WEIGHTS names nothing that is there.
     """
-    asked = [place for arch in ARCHITECTURES for place in _option_places(_options(arch, options))]
-    places = [*dict.fromkeys(asked), *_env_places(env), *_hub_places(hub_dir, genuine)]
+    asked = [place for arch in BACKBONES for place in _option_places(_options(arch, options))]
+    places = [*dict.fromkeys(asked), *_env_places(env), *_hub_places(hub_dir)]
     found: dict[tuple[str, Path], Found] = {}
     for place in places:
         try:
-            weights = identify(place.path, cache_dir=cache_dir, genuine=genuine, look_inside=look_inside)
+            weights = identify(place.path, cache_dir=cache_dir, look_inside=look_inside)
             found[place.source, place.path] = Found(place.source, place.path, weights)
         except MethodError as error:
             seen = not isinstance(error, _UnseenError)
@@ -190,9 +188,7 @@ def listing(
     return tuple(found.values())
 
 
-def identify(
-    path: Path, *, cache_dir: Path, genuine: Sequence[Genuine] = GENUINE, look_inside: bool = True
-) -> WeightsFile:
+def identify(path: Path, *, cache_dir: Path, look_inside: bool = True) -> WeightsFile:
     """What a file holds: by its digest where that is known, else by its keys, which needs torch once.
 
     Raises:
@@ -200,35 +196,36 @@ def identify(
             never looked into and may not be now.
     """
     digest = _digest(path)
-    named = next((known for known in genuine if known.name == path.name), None)
-    if named is not None and digest != named.sha256:
-        raise MethodError(
-            f"{path} is not the file that its name says, its SHA-256 is {digest} and not {named.sha256}: rename it to "
-            f"use it as a custom file, or get the genuine one with bench weights fetch {named.arch}"
-        )
-    known = named or next((known for known in genuine if known.sha256 == digest), None)
-    if known is not None:
-        return WeightsFile(known.arch, path, digest, f"genuine:{known.name}")
+    files = sorted(genuine_files(), key=lambda item: item[1].name != path.name)  # the one of this name first
+    for backbone, file in files:
+        if file.sha256 == digest:
+            return WeightsFile(backbone.id, path, digest, f"genuine:{file.name}")
+        if file.name == path.name:
+            raise MethodError(
+                f"{path} is not the file that its name says, its SHA-256 is {digest} and not {file.sha256}: rename it "
+                f"to use it as a custom file, or get the genuine one with bench weights fetch {backbone.id}"
+            )
     note = cache_dir / "weights" / f"{digest}.json"
     remembered = _remembered(note)
     if remembered is None and not look_inside:
         raise _UnseenError(f"{path} was not looked into yet: bench weights list does")
     arch, problem = remembered or _contents(path, note)
     if problem:
-        raise MethodError(f"{path} {problem}: give the state_dict of a torchvision {' or '.join(ARCHITECTURES)}")
+        raise MethodError(f"{path} {problem}: give the state_dict of {' or '.join(BACKBONES)}")
     return WeightsFile(arch, path, digest, f"custom:{digest[:8]}")
 
 
-def label(arch: str, digest: str, genuine: Sequence[Genuine] = GENUINE) -> str:
+def label(arch: str, digest: str) -> str:
     """What tables say of weights, by the digest that a key holds: `genuine:NAME`, `custom:<8 digits>` or `random`."""
     if digest == RANDOM:
         return RANDOM
-    known = next((one for one in genuine if one.arch == arch and one.sha256 == digest), None)
-    return f"genuine:{known.name}" if known else f"custom:{digest[:8]}"
+    published = BACKBONES[arch].genuine if arch in BACKBONES else ()
+    name = next((file.name for file in published if file.sha256 == digest), None)
+    return f"genuine:{name}" if name else f"custom:{digest[:8]}"
 
 
 def read(file: WeightsFile) -> "dict[str, torch.Tensor]":
-    """The trunk's tensors by torchvision's names, float32, complete and finite; the classifier is left out.
+    """The trunk's tensors by their package's names, float32, complete and finite; the classifier is left out.
 
     A counter of batches that the file lacks is 0.
 
@@ -248,7 +245,7 @@ def read(file: WeightsFile) -> "dict[str, torch.Tensor]":
 
 
 def _which(arch: str) -> str:
-    return near_miss(arch, ARCHITECTURES, f"known are {' and '.join(ARCHITECTURES)}")
+    return near_miss(arch, BACKBONES, f"known are {' and '.join(BACKBONES)}")
 
 
 def _options(arch: str, options: Iterable[str]) -> list[_Option]:
@@ -258,7 +255,7 @@ def _options(arch: str, options: Iterable[str]) -> list[_Option]:
         name, equals, value = option.partition("=")
         if not equals or not name.isidentifier() or _is_file(Path(option)):
             general.append(_Option(option))
-        elif name not in ARCHITECTURES:
+        elif name not in BACKBONES:
             raise WrongWeightsError(f"--weights {option}: no network '{name}': {_which(name)}")
         elif name == arch:
             own.append(_Option(value, arch))
@@ -286,8 +283,8 @@ def _env_places(env: str | None) -> list[_Place]:
     return [_Place(ENV, file) for file in inside if file.suffix in SUFFIXES and _is_file(file)]
 
 
-def _hub_places(hub_dir: Path, genuine: Sequence[Genuine]) -> list[_Place]:
-    files = [hub_dir / "checkpoints" / known.name for known in genuine]
+def _hub_places(hub_dir: Path) -> list[_Place]:
+    files = [hub_dir / "checkpoints" / file.name for _, file in genuine_files()]
     return [_Place("torch hub cache", file) for file in files if _is_file(file)]
 
 
@@ -306,13 +303,13 @@ def _is_file(path: Path) -> bool:
         return False
 
 
-def _of_arch(arch: str, places: Iterable[_Place], cache_dir: Path, genuine: Sequence[Genuine]) -> _Seen:
+def _of_arch(arch: str, places: Iterable[_Place], cache_dir: Path) -> _Seen:
     """What is in these places. A folder's unusable files are passed over, but no impostor of the architecture's own."""
-    own_names = {known.name for known in genuine if known.arch == arch}
+    own_names = {file.name for file in BACKBONES[arch].genuine}
     seen = _Seen([], [], [])
     for place in places:
         try:
-            file = identify(place.path, cache_dir=cache_dir, genuine=genuine)
+            file = identify(place.path, cache_dir=cache_dir)
         except MethodError as error:
             if place.named:
                 raise WrongWeightsError(str(error)) from error
@@ -364,7 +361,9 @@ def _remembered(note: Path) -> tuple[str, str] | None:
     """What a note says of a file: its architecture, or what is wrong with it; None without a note that can be used."""
     try:
         found = json.loads(note.read_bytes())
-        if found["version"] == _NOTE_VERSION and found["arch"] in {"", *ARCHITECTURES}:
+        if found["version"] == _NOTE_VERSION and (
+            found["arch"] in BACKBONES or found["told_from"] == [*installed_backbones()]
+        ):
             return found["arch"], str(found["problem"])
     except (OSError, ValueError, KeyError, TypeError, RecursionError):
         pass
@@ -384,7 +383,8 @@ def _contents(path: Path, note: Path) -> tuple[str, str]:
         arch = content.recognise(state)
     except ValueError as error:
         problem = str(error)
-    _remember(note, {"version": _NOTE_VERSION, "arch": arch, "problem": problem})
+    told_from = [*installed_backbones()]  # what is none of these may be one of a longer table
+    _remember(note, {"version": _NOTE_VERSION, "arch": arch, "problem": problem, "told_from": told_from})
     return arch, problem
 
 

@@ -7,9 +7,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from methods.backbones.trunk import CHANNELS
-from methods.backbones.trunk_precision import precision_at
+from methods.backbones.table import BACKBONES
 from methods.detector import FitContext, TrainData
+from methods.devices import accumulated, placed
 from methods.errors import MethodError
 from methods.nn.data.loader import Feed, in_batches
 from methods.nn.data.samplers import NORMAL, SEEN, Indices, Quotas, Stream
@@ -32,14 +32,16 @@ class TrunkEncoder(nn.Module):
     def __init__(self, params: Params, context: FitContext, *, projected: bool) -> None:
         super().__init__()
         arch = text(params, "backbone")
-        self._arch, self._precision = arch, context.precision
+        self._backbone, self._precision = BACKBONES[arch], context.precision
         self.trunk = context.backbone(arch)
         with context.seeded("head"):
-            self.project = nn.Linear(CHANNELS[arch], REPRESENTATION, bias=False) if projected else nn.Identity()
+            self.project = (
+                nn.Linear(self._backbone.channels, REPRESENTATION, bias=False) if projected else nn.Identity()
+            )
 
     def forward(self, images: Tensor) -> Tensor:
         """8-bit images (B, S, S, C) -> representations (B, d)."""
-        with autocast(images.device, precision_at(self._arch, images.shape[1], self._precision)):
+        with autocast(images.device, self._backbone.precision_at(images.shape[1], self._precision)):
             maps = self.trunk(normalise(images))
         codes: Tensor = self.project(full_precision(maps).mean((2, 3)))
         return codes
@@ -131,7 +133,7 @@ class DeepSAD(NeuralDetector[DeepSADNetwork]):
         else:
             projected = kind == "resnet18_128"
             encoder = TrunkEncoder(self.params, self.context, projected=projected)
-            width = REPRESENTATION if projected else CHANNELS[text(self.params, "backbone")]
+            width = REPRESENTATION if projected else BACKBONES[text(self.params, "backbone")].channels
         return DeepSADNetwork(encoder, width, frozen_norms=flag(self.params, "batch_norm.frozen"))
 
     def fit(self, data: TrainData) -> None:
@@ -166,7 +168,7 @@ class DeepSAD(NeuralDetector[DeepSADNetwork]):
         return terms
 
     def scorer(self) -> Scorer:
-        return lambda images, _: distances(self.network.encoder(images).double(), self.network.centre.double())
+        return lambda images, _: distances(accumulated(self.network.encoder(images)), accumulated(self.network.centre))
 
     def _semi_labels(self, labels: Indices) -> Tensor:
         return torch.from_numpy(np.where(labels == SEEN, ANOMALY, integer(self.params, "normal_label")))
@@ -208,8 +210,7 @@ class DeepSAD(NeuralDetector[DeepSADNetwork]):
             schedule="constant",
             clip_norm=None,
         )
-        both = Reconstruction(encoder, self.context).to(self.context.device)
-        both.to(memory_format=torch.channels_last)
+        both = placed(Reconstruction(encoder, self.context), self.context.device)
         feed = self._feed(data, size, "pretrain", shuffled=True)
         context = dataclasses.replace(self.context, checkpoint=Phase(self.context.checkpoint, "pretrain"))
         return train(both, lambda step: {"loss": both(feed.batch(step)[0])}, settings, context)["loss"]
@@ -233,7 +234,8 @@ class DeepSAD(NeuralDetector[DeepSADNetwork]):
         with torch.no_grad():
             for place, pixels in in_batches(images, integer(self.params, "batch.size")):
                 there = pixels.to(self.context.device)
-                codes.append(self.network.encoder(rotate(there, angles[place]) if limit else there).double().cpu())
+                batch = self.network.encoder(rotate(there, angles[place]) if limit else there)
+                codes.append(accumulated(batch).cpu())
         return torch.cat(codes)
 
 

@@ -4,6 +4,7 @@ import torch
 from torch import Tensor
 
 from methods.detector import TrainData
+from methods.devices import accumulated
 from methods.nn.data.loader import Feed
 from methods.nn.data.samplers import SEEN, Quotas
 from methods.nn.data.transforms import normalise
@@ -35,4 +36,4 @@ class FLOS(NeuralDetector[OneHeadNetwork]):
         return terms
 
     def scorer(self) -> Scorer:
-        return lambda images, _: self.network(normalise(images)).double().mean(0)
+        return lambda images, _: accumulated(self.network(normalise(images))).mean(0)

@@ -7,8 +7,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from methods.backbones.vgg import maps_after_pools
+from methods.backbones.table import BACKBONES
 from methods.detector import FitContext, TrainData
+from methods.devices import accumulated
 from methods.nn.data.epochs import Passes
 from methods.nn.data.loader import in_batches, taken
 from methods.nn.data.samplers import Indices
@@ -51,7 +52,12 @@ class Student(nn.Module):
 
     def forward(self, images: Tensor) -> list[Tensor]:
         """(B, 3, S, S) -> the maps after pools 1 to 5."""
-        return maps_after_pools(self.features, images)
+        maps = []
+        for layer in self.features:
+            images = layer(images)
+            if isinstance(layer, nn.MaxPool2d):
+                maps.append(images)
+        return maps
 
 
 class KDADNetwork(nn.Module):
@@ -62,7 +68,8 @@ class KDADNetwork(nn.Module):
     def __init__(self, params: Params, context: FitContext) -> None:
         super().__init__()
         self._precision = context.precision
-        self.teacher = context.backbone(text(params, "backbone")).requires_grad_(False)
+        arch = text(params, "backbone")
+        self.teacher = context.backbone(arch, tuple(BACKBONES[arch].taps)).requires_grad_(False)
         with context.seeded("student"):
             self.student = Student(WIDTHS[text(params, "student.width")])
         self.register_buffer("tap_means", torch.ones(len(POOLS)))
@@ -174,7 +181,7 @@ class KDAD(NeuralDetector[KDADNetwork]):
 
         def score(pixels: Tensor, _: int) -> Tensor:
             maps = network.student_maps(self._normalise(pixels)), self._teacher_maps(pixels)
-            return direction(*maps, pools).double() + self._weight * value(*maps, pools).double()
+            return accumulated(direction(*maps, pools)) + self._weight * accumulated(value(*maps, pools))
 
         return score
 
@@ -199,5 +206,5 @@ class KDAD(NeuralDetector[KDADNetwork]):
         sums = torch.zeros(len(POOLS), dtype=torch.float64)
         for _, pixels in in_batches(normal, integer(self.params, "batch.size")):
             maps = self._teacher_maps(pixels)
-            sums += torch.stack([maps[pool].double().mean((1, 2, 3)).sum() for pool in POOLS]).cpu()
+            sums += torch.stack([accumulated(maps[pool]).mean((1, 2, 3)).sum() for pool in POOLS]).cpu()
         self.network.tap_means.copy_(sums / len(normal))

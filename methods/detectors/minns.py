@@ -8,6 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from methods.detector import TrainData
+from methods.devices import accumulated
 from methods.nn.data.loader import Feed
 from methods.nn.data.samplers import SEEN, Quotas
 from methods.nn.data.transforms import normalise
@@ -84,4 +85,4 @@ class MINNS(NeuralDetector[OneHeadNetwork]):
         return terms
 
     def scorer(self) -> Scorer:
-        return lambda images, _: self.network(normalise(images)).double().mean((0, 2))
+        return lambda images, _: accumulated(self.network(normalise(images))).mean((0, 2))

@@ -7,6 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from methods.detector import FitContext, TrainData
+from methods.devices import accumulated
 from methods.errors import MethodError
 from methods.nn.data.loader import Feed, in_batches
 from methods.nn.data.samplers import NORMAL, SEEN, Indices, Quotas
@@ -145,7 +146,7 @@ class MLEP(NeuralDetector[OneHeadNetwork]):
     def scorer(self) -> Scorer:
         def score(images: Tensor, _: int) -> Tensor:
             unit = normalise(images)
-            return level_mean([level.double() for level in self._level_scores(unit, self.network.maps(unit))])
+            return level_mean([accumulated(level) for level in self._level_scores(unit, self.network.maps(unit))])
 
         return score
 
@@ -165,7 +166,7 @@ class MLEP(NeuralDetector[OneHeadNetwork]):
         with torch.inference_mode():
             for _, pixels in in_batches(normals, 3 * integer(self.params, "batch.triplets")):
                 maps = self.network.maps(normalise(pixels.to(self.context.device)))
-                parts = [level.double().sum(0) for level in maps]
+                parts = [accumulated(level).sum(0) for level in maps]
                 sums = [total + part for total, part in zip(sums, parts, strict=True)] if sums else parts
         return [(total / len(normals)).float().cpu() for total in sums]
 

@@ -17,6 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from methods.detector import DeadlineReached, FitContext, TrainData
+from methods.devices import accumulated, placed
 from methods.errors import MethodError
 from methods.nn.data.loader import in_batches
 from methods.nn.data.samplers import Indices
@@ -80,7 +81,7 @@ class PatchCore:
         with torch.inference_mode():
             for place, pixels in in_batches(images, batch_size(self.params, batch)):
                 found = self._model(normalise(pixels.to(self.context.device)))
-                scores[place] = found.pred_score.double().cpu().numpy()
+                scores[place] = accumulated(found.pred_score).cpu().numpy()
         return scores
 
     def state(self) -> dict[str, Tensor]:
@@ -104,7 +105,7 @@ class PatchCore:
         network, given = model.feature_extractor.feature_extractor, self.context.backbone(arch).state_dict()
         network.load_state_dict({name: given[name] for name in network.state_dict()})
         model.feature_extractor = Extractor(model.feature_extractor, self.context.precision)
-        return model.requires_grad_(False).to(self.context.device, memory_format=torch.channels_last)
+        return placed(model.requires_grad_(False), self.context.device)
 
     def _candidates(self, place: slice, each: int, images: int) -> Indices | None:
         """Which patches of a batch may come into the bank; None for all. `each` is the number of an image's patches."""
@@ -165,10 +166,9 @@ def seeded_globals(context: FitContext, stream: str) -> Iterator[None]:
     anomalib's sparse projection draws its counts and signs from torch's and its columns from NumPy's; the coreset's
     first patch is drawn on the patches' device.
     """
-    devices = [context.device] if context.device.startswith("cuda") else []
     seed = int(torch.randint(2**32, (), generator=context.generator(f"{stream}.numpy")))
     before = np.random.get_state()  # noqa: NPY002 - the global generator is the one that anomalib takes
-    with torch.random.fork_rng(devices=devices), context.seeded(stream):
+    with context.seeded(stream):
         np.random.seed(seed)  # noqa: NPY002
         try:
             yield

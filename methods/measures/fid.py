@@ -15,13 +15,14 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torchvision.models import inception_v3
 
-from methods.backbones import trunk
 from methods.backbones.find import RANDOM, WeightsFile, read
+from methods.backbones.table import BACKBONES
 from methods.detector import FitContext
+from methods.devices import accumulated
 from methods.measures.request import INCEPTION
 
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
-CHANNELS, CLASSES = 2048, 1008
+CHANNELS, CLASSES = BACKBONES[INCEPTION].channels, 1008
 """Of FID's network: its last features, and the outputs of its classifier, which is not used."""
 
 
@@ -32,7 +33,7 @@ class Features(nn.Module, ABC):
 
     @torch.no_grad()
     def forward(self, images: Tensor) -> Tensor:
-        return self.pooled(images).double()
+        return accumulated(self.pooled(images))
 
     @abstractmethod
     def pooled(self, images: Tensor) -> Tensor: ...
@@ -43,7 +44,7 @@ class TrunkFeatures(Features):
 
     def __init__(self, arch: str, context: FitContext) -> None:
         super().__init__()
-        self.network, self.num_features = context.backbone(arch), trunk.CHANNELS[arch]
+        self.network, self.num_features = context.backbone(arch), BACKBONES[arch].channels
 
     def pooled(self, images: Tensor) -> Tensor:
         mean, std = (torch.tensor(values, device=images.device)[:, None, None] for values in (MEAN, STD))
@@ -114,7 +115,8 @@ def distance(network: Features, real: Iterable[Tensor], generated: Iterable[Tens
     metric = library.FrechetInceptionDistance(feature=network)
     for batches, is_real in ((real, True), (generated, False)):
         for images in batches:
-            metric.to(images.device).update(_pixels(images), real=is_real)
+            device = accumulated(images[:0]).device  # on which the metric keeps its sums
+            metric.to(device).update(_pixels(images).to(device), real=is_real)
     return float(metric.compute())
 
 

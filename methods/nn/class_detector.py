@@ -5,6 +5,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
+from methods.devices import accumulated
 from methods.nn.data.samplers import NORMAL, PSEUDO, SEEN
 from methods.nn.data.transforms import normalise
 from methods.nn.networks.heads import TopK
@@ -85,4 +86,4 @@ class ClassDetector(NeuralDetector[OneHeadNetwork]):
 
     def scorer(self) -> Scorer:
         score = CLASS_SCORES[text(self.params, "score")]
-        return lambda images, _: score(self.logits(images).double())
+        return lambda images, _: score(accumulated(self.logits(images)))

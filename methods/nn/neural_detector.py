@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from methods.detector import FitContext, TrainData
+from methods.devices import placed
 from methods.errors import MethodError
 from methods.nn.data.loader import in_batches
 from methods.nn.params import Params, batch_size
@@ -66,13 +67,11 @@ class NeuralDetector(ABC, Generic[Network]):
         self.build(state)
 
     def build(self, state: Mapping[str, Tensor] | None = None) -> None:
-        """Make the network, on the run's device and channels last, with the values of `state` where there is one."""
+        """Make the network, on the run's device, with the values of `state` where there is one."""
         network = self.new_network()
         if state is not None:
             network.load_state_dict(state)
-        network.to(self.context.device)
-        network.to(memory_format=torch.channels_last)
-        self._network = network
+        self._network = placed(network, self.context.device)
 
     @property
     def network(self) -> Network:

@@ -7,6 +7,7 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
+from methods.backbones.table import BACKBONES
 from methods.errors import MethodError
 from methods.registry.params import Param, shown
 from protocols.text import near_miss
@@ -20,8 +21,9 @@ class Capabilities(msgspec.Struct, frozen=True, kw_only=True):
     """What a detector can be asked.
 
     The rules it fits, whether it learns from labelled anomalies, whether an image's score is the same in any
-    batch, and the backbones it may need. `dependent_where` names values of parameters with which it is not the same
-    after all. `precision` says whether it computes in the precision of the run; without it, those with backbones do.
+    batch, and the backbones it needs as its recipe stands. `dependent_where` names values of parameters with which it
+    is not the same after all. `precision` says whether it computes in the precision of the run; without it, those with
+    backbones do.
     """
 
     rules: tuple[Id, ...]
@@ -103,12 +105,16 @@ class MethodInfo(msgspec.Struct, frozen=True, kw_only=True):
         dependent = self.capabilities.dependent_where
         return self.independent_scores and not any(params[name] in values for name, values in dependent.items())
 
-    def lacking(self) -> str | None:
-        """The sentence that names a package which the method needs and which is not installed; imports nothing."""
+    def lacking(self, params: Mapping[str, ParamValue] | None = None) -> str | None:
+        """The sentence that names a package which the method needs and which is not installed; imports nothing.
+
+        With resolved parameters also one that their backbones need.
+        """
         for package, requirement in self.packages.items():
             if find_spec(package) is None:
                 return f"{self.id} needs the package {package}: pip install '{requirement}'"
-        return None
+        archs = () if params is None else self.backbones(params)
+        return next((lacking for arch in archs if arch in BACKBONES and (lacking := BACKBONES[arch].lacking)), None)
 
     def pools(self, params: Mapping[str, ParamValue]) -> tuple[str, ...]:
         """Ids of the external pools that these resolved parameters ask for, sorted."""

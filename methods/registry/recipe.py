@@ -7,6 +7,7 @@ from typing import Annotated, Any, TypeVar
 import msgspec
 from msgspec import Meta
 
+from methods.backbones.table import fitting_backbones
 from methods.errors import MethodError
 from methods.registry.info import Block, Capabilities, Id, MethodInfo, RecipeBlock
 from methods.registry.params import PER_DATASET, RECIPES, Param, assignment
@@ -148,7 +149,7 @@ def detector(tables: Mapping[str, Any], origin: str) -> MethodInfo:
         version=file.version,
         assumed=file.assumed,
         capabilities=_convert(file.capabilities, Capabilities, f"{origin}, [capabilities]"),
-        params={n: _convert(t, Param, f'{origin}, [params."{n}"]') for n, t in file.params.items()},
+        params={n: _param(t, f'{origin}, [params."{n}"]') for n, t in file.params.items()},
         pool_values=file.pools,
         datasets=file.dataset,
         recipes={n: _convert(t, RecipeBlock, f"{origin}, [recipe.{n}]") for n, t in file.recipe.items()},
@@ -182,6 +183,20 @@ def variant(tables: Mapping[str, Any], origin: str, detectors: Mapping[str, Meth
         variant_of=base.id,
     )
     return msgspec.structs.replace(info, overrides=_block(info, file.overrides, "[overrides]"))
+
+
+def _param(table: Mapping[str, Any], place: str) -> Param:
+    """A parameter; one of type `backbone` is a text that names a network which can be read at all of its `nodes`."""
+    if table.get("type") != "backbone":
+        return _convert(table, Param, place)
+    rest = {key: value for key, value in table.items() if key not in {"type", "nodes"}}
+    try:
+        choices = fitting_backbones(msgspec.convert(table.get("nodes", ()), tuple[str, ...]))
+    except msgspec.ValidationError as error:
+        raise MethodError(f"{place} nodes: {error}") from None
+    if not choices:
+        raise MethodError(f"{place} nodes: no network is read at all of these: name nodes that one has")
+    return _convert({**rest, "type": "str", "choices": choices}, Param, place)
 
 
 def _convert(table: Mapping[str, Any], kind: type[_Struct], place: str) -> _Struct:

@@ -6,16 +6,18 @@ import json
 import math
 from dataclasses import dataclass, field
 
+import msgspec
 import numpy as np
 import pytest
 import torch
 from repository import ROOT
 from torch import nn
 
-from methods.backbones import trunk
 from methods.backbones.find import RANDOM, WeightsFile
+from methods.backbones.networks import OWN_CONSTRUCTORS
+from methods.backbones.table import BACKBONES
 from methods.detector import FitContext, TrainData
-from methods.registry.installed import get
+from methods.registry.installed import get, methods
 from methods.registry.recipe import resolve
 
 DATA = ROOT / "tests" / "methods" / "data"
@@ -58,10 +60,31 @@ class SmallTrunk(nn.Module):
 
 
 @pytest.fixture
-def small_trunk(monkeypatch):
+def replace_backbone(monkeypatch):
+    """Let an architecture of the table be another network, read at other nodes."""
+
+    def replace(arch, constructor, taps):
+        methods()  # recipes are read once, by the nodes of the whole table
+        monkeypatch.setitem(BACKBONES, arch, msgspec.structs.replace(BACKBONES[arch], taps=taps))
+        monkeypatch.setitem(OWN_CONSTRUCTORS, arch, constructor)
+
+    return replace
+
+
+@pytest.fixture
+def publish(monkeypatch):
+    """Let the table list other genuine files of an architecture."""
+
+    def replace(arch, *files):
+        monkeypatch.setitem(BACKBONES, arch, msgspec.structs.replace(BACKBONES[arch], genuine=files))
+
+    return replace
+
+
+@pytest.fixture
+def small_trunk(replace_backbone):
     """Let `resnet18` be a small trunk with 16 channels."""
-    monkeypatch.setitem(trunk.TRUNKS, "resnet18", SmallTrunk)
-    monkeypatch.setitem(trunk.CHANNELS, "resnet18", 16)
+    replace_backbone("resnet18", SmallTrunk, {"pool": 16})
 
 
 @pytest.fixture

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 from benchmark.execution.executor import Executor, Opener, worker_environment
 from benchmark.execution.processes.cluster import ClusterExecutor, knock, needed, no_cluster
+from methods.devices import parse_device
 
 _T = TypeVar("_T")
 
@@ -65,7 +66,7 @@ class _RayExecutor(ClusterExecutor):
 
 def opener(*, threads: int, address: str | None, device: str) -> Opener:
     """The workers of the cluster at `address`, or of one of its own."""
-    return Ray(threads, address, on_gpu=device != "cpu")
+    return Ray(threads, address, on_gpu=parse_device(device).traits.is_numbered)
 
 
 def _called(call: Callable[..., _T], args: tuple[Any, ...], named: dict[str, Any]) -> _T:

@@ -12,6 +12,8 @@ is longer than that, or where its scores are being made.
 """
 START_SECONDS = 60.0
 """A fit's own time begins when torch and its images are there, this much after its task was handed over at the most."""
+WORKER_NUMBER = "BENCH_WORKER_NUMBER"
+"""Variable with the number of a worker process among those at work, from 0, by which it chooses a device."""
 PATIENCE = "patience_s"
 """Name in the progress file of a fit of how long it may take."""
 

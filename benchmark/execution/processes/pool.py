@@ -16,6 +16,7 @@ from multiprocessing.connection import Connection
 from typing import Any, TypeVar
 
 from benchmark.execution.processes import offspring
+from benchmark.execution.processes.handover import WORKER_NUMBER
 
 _T = TypeVar("_T")
 
@@ -54,7 +55,8 @@ class Workers:
         if worker is None:
             if len(self._workers) >= self._count:
                 raise RuntimeError("all workers are busy")
-            worker = _Worker(self._environment, f"{self.mark}{next(self._numbers)}.")
+            number = min({*range(self._count)} - {other.number for other in self._workers})
+            worker = _Worker(self._environment, number, f"{self.mark}{next(self._numbers)}.")
             self._workers.append(worker)
         return worker.do(call, args, named)
 
@@ -78,14 +80,15 @@ class Workers:
 
 
 class _Worker:
-    def __init__(self, environment: Mapping[str, str], mark: str) -> None:
+    def __init__(self, environment: Mapping[str, str], number: int, mark: str) -> None:
         from joblib.externals.loky.backend.context import LokyContext
 
         context = LokyContext()
         self.at_work: Future[Any] | None = None
+        self.number = number
         self._mark = mark
         self._calls, theirs = context.Pipe()
-        own = {**environment, offspring.MARK: mark}
+        own = {**environment, offspring.MARK: mark, WORKER_NUMBER: str(number)}
         self.process = context.Process(target=_serve, args=(theirs, os.getpid()), env=own)
         self.process.start()
         theirs.close()

@@ -14,6 +14,7 @@ from methods.detectors.agad.discriminator import Discriminator, DiscriminatorPla
 from methods.detectors.agad.generators import Generator, GeneratorPlan
 from methods.detectors.agad.preprocessing import View
 from methods.detectors.agad.train_step import ANOMALY, NORMAL, Networks, Rounds
+from methods.devices import accumulated, placed
 from methods.errors import MethodError
 from methods.nn import picture_grid
 from methods.nn.data.epochs import Passes
@@ -21,6 +22,7 @@ from methods.nn.data.loader import in_batches
 from methods.nn.data.samplers import Indices, Stream
 from methods.nn.params import Params, batch_size, flag, integer, number, text
 from methods.nn.training.loop import Turns
+from methods.nn.training.optimisers import new_adam
 from protocols.images.store import Images
 
 GENERATOR, VIEW = "generator.", "view."
@@ -54,11 +56,10 @@ class AGAD:
         networks = Networks(
             self._new_generator(view, auxiliary=flag(self.params, "adv_prop")), self._discriminator(view)
         )
-        networks.to(self.context.device)
-        networks.to(memory_format=torch.channels_last)
+        placed(networks, self.context.device)
         optimisers = {
-            "generator": adam(networks.generator, self.params),
-            "discriminator": adam(networks.discriminator, self.params),
+            "generator": agad_adam(networks.generator, self.params),
+            "discriminator": agad_adam(networks.discriminator, self.params),
         }
         rounds = Rounds(networks, self.params, self.context, optimisers)
         training = Turns(
@@ -100,7 +101,7 @@ class AGAD:
         generator = self._new_generator(view, auxiliary=False)
         generator.load_state_dict(_below(state, GENERATOR))
         self._view = view.to(self.context.device)
-        self._generator = generator.to(self.context.device).to(memory_format=torch.channels_last)
+        self._generator = placed(generator, self.context.device)
 
     @staticmethod
     def network_parameters(params: Params, side: int, channels: int) -> int:
@@ -244,15 +245,15 @@ def discriminator_plan(params: Params, view: View) -> DiscriminatorPlan:
     )
 
 
-def adam(network: torch.nn.Module, params: Params) -> torch.optim.Adam:
+def agad_adam(network: torch.nn.Module, params: Params) -> torch.optim.Adam:
     """Adam at a constant rate without weight decay."""
     betas = number(params, "optim.beta1"), number(params, "optim.beta2")
-    return torch.optim.Adam(network.parameters(), lr=number(params, "optim.lr"), betas=betas, fused=True)
+    return new_adam(network, lr=number(params, "optim.lr"), betas=betas)
 
 
 def distances(a: Tensor, b: Tensor) -> Tensor:
     """Euclidean norms (n,) float64 over all pixels and channels (paper 3.3, AGAD spec 7)."""
-    return (a.double() - b.double()).flatten(1).square().sum(1).sqrt()
+    return (accumulated(a) - accumulated(b)).flatten(1).square().sum(1).sqrt()
 
 
 def _below(state: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:

@@ -6,6 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from methods.devices import accumulated
 from methods.errors import MethodError
 from methods.nn.data.loader import in_batches, taken
 from methods.nn.data.samplers import Indices
@@ -95,7 +96,7 @@ class View(nn.Module):
         """Take mean and standard deviation of each channel over all pixels of the images."""
         sums, count = torch.zeros(2, images.channels, dtype=torch.float64), 0
         for _, pixels in in_batches(images, BATCH):
-            values = (pixels.double() / 255).flatten(0, 2)
+            values = (accumulated(pixels) / 255).flatten(0, 2)
             sums += torch.stack([values.sum(0), values.square().sum(0)])
             count += len(values)
         mean, square = sums / count

@@ -16,10 +16,12 @@ from methods.detectors.csi.lars import LARS, Schedule
 from methods.detectors.csi.losses import nt_xent, shift_losses, shift_targets
 from methods.detectors.csi.memory_bank import Bank, Extractor, Features
 from methods.detectors.csi.views import Dice, Views
+from methods.devices import placed
 from methods.errors import MethodError
 from methods.nn.data.epochs import Passes
 from methods.nn.params import Params, batch_size, integer, number, text
 from methods.nn.training.loop import Advance, Optimisers, Turns
+from methods.nn.training.optimisers import new_adam
 from protocols.images.store import Images
 
 Network = TypeVar("Network", bound=nn.Module)
@@ -61,7 +63,7 @@ def feature_optimiser(network: nn.Module, params: Params) -> torch.optim.Optimiz
     """Adam without weight decay, or SGD wrapped by LARS (C19)."""
     lr = number(params, "optim.lr")
     if text(params, "optim.kind") == "adam":
-        return torch.optim.Adam(network.parameters(), lr=lr, betas=(0.9, 0.999), fused=True)
+        return new_adam(network, lr=lr)
     return LARS(
         network.parameters(),
         lr=lr,
@@ -172,9 +174,7 @@ class ContrastiveDetector(ABC, Generic[Network]):
         return self._bank
 
     def _build(self, network: Network) -> None:
-        network.to(self.context.device)
-        network.to(memory_format=torch.channels_last)
-        self._network = network
+        self._network = placed(network, self.context.device)
 
     def _extractor(self) -> Extractor:
         return Extractor.from_params(self.features_of(self.network), self.views, self.params, self.output)

@@ -5,12 +5,11 @@ from typing import NamedTuple
 from torch import Tensor, nn
 from torchvision.models.resnet import BasicBlock
 
-from methods.backbones.trunk_precision import precision_at
 from methods.nn.precision import autocast, full_precision
 
 EMBEDDING = 128
-STEMS = {"imagenet": "resnet18", "small": "resnet18_small_stem"}
-"""By the stem: the architecture, as its precision goes by it."""
+FLOAT32_UP_TO = {"imagenet": 16, "small": 4}
+"""By the stem: the side up to which images are passed on in float32, see `methods.backbones.table.Backbone`."""
 
 
 class Outputs(NamedTuple):
@@ -56,7 +55,8 @@ class FeatureNetwork(nn.Module):
         self.shift = nn.Linear(size, shifts)
 
     def forward(self, images: Tensor) -> Outputs:
-        with autocast(images.device, precision_at(STEMS[self._stem], images.shape[-1], self._precision)):
+        precision = "fp32" if images.shape[-1] <= FLOAT32_UP_TO[self._stem] else self._precision
+        with autocast(images.device, precision):
             features = self.trunk(images * 2 - 1)
         features = full_precision(features)
         return Outputs(features, self.project(features), self.shift(features))

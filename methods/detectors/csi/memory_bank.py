@@ -11,6 +11,7 @@ from methods.detectors.csi.crops import Scale
 from methods.detectors.csi.encoder import FeatureNetwork, Outputs
 from methods.detectors.csi.losses import unit
 from methods.detectors.csi.views import Dice, Views
+from methods.devices import accumulated
 from methods.nn.data.samplers import Indices
 from methods.nn.params import Params, integer, number, text
 from protocols.images.store import Images
@@ -76,7 +77,7 @@ class Extractor:
         vectors = outputs.features if self.output == "features" else outputs.z
         logits = outputs.logits.reshape(shifts, -1, shifts).diagonal(dim1=0, dim2=2)
         return Features(
-            vectors.double().reshape(shifts, -1, vectors.shape[1]).transpose(0, 1).cpu(), logits.double().cpu()
+            accumulated(vectors).reshape(shifts, -1, vectors.shape[1]).transpose(0, 1).cpu(), accumulated(logits).cpu()
         )
 
 

@@ -15,6 +15,7 @@ from methods.detectors.csi_gan.losses import ADVERSARIAL, squared_error
 from methods.detectors.csi_gan.networks import GANNetworks
 from methods.nn.params import Params, number, text
 from methods.nn.training.loop import Optimisers
+from methods.nn.training.optimisers import new_adam
 
 SAMPLES: dict[str, Callable[[int], int]] = {"batch": lambda n: n, "twice": lambda n: 2 * n, "512": lambda _: 512}
 """How many latents there are for a batch of n images (C16)."""
@@ -227,7 +228,7 @@ def optimisers_of(networks: GANNetworks, lines: list[Line], params: Params) -> d
         key = letter if text(params, "gan.optimisers") == "network" else f"{name}.{letter}"
         if key not in own:
             network = networks.get_submodule(letter)
-            own[key] = feature_optimiser(network, params) if letter == "f" else adam(network, params)
+            own[key] = feature_optimiser(network, params) if letter == "f" else gan_adam(network, params)
         found[f"{name}.{letter}"] = own[key]
     return found
 
@@ -240,10 +241,10 @@ def distinct(optimisers: Optimisers) -> dict[str, torch.optim.Optimizer]:
     return dict(first.values())
 
 
-def adam(network: nn.Module, params: Params) -> torch.optim.Adam:
+def gan_adam(network: nn.Module, params: Params) -> torch.optim.Adam:
     """Adam at a constant rate, as the paper has it for every network."""
     betas = number(params, "gan.beta1"), number(params, "gan.beta2")
-    return torch.optim.Adam(network.parameters(), lr=number(params, "gan.lr"), betas=betas, fused=True)
+    return new_adam(network, lr=number(params, "gan.lr"), betas=betas)
 
 
 def is_due(step: int, every: int, phase: str) -> bool:

@@ -7,9 +7,10 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from methods.backbones.trunk import CHANNELS
+from methods.backbones.table import BACKBONES
 from methods.detector import FitContext, TrainData
 from methods.detectors.dra.references import References
+from methods.devices import accumulated
 from methods.errors import MethodError
 from methods.nn.data.loader import Feed
 from methods.nn.data.samplers import NORMAL, PSEUDO, SEEN, Indices, Quotas
@@ -48,7 +49,7 @@ class DRANetwork(nn.Module):
         self.trunk = context.backbone(arch)
         for letter in self.letters:
             with context.seeded(f"head.{letter}"):
-                self.add_module(f"g_{letter}", _head(letter, CHANNELS[arch], params, context.precision))
+                self.add_module(f"g_{letter}", _head(letter, BACKBONES[arch].channels, params, context.precision))
 
     def forward(self, images: Tensor, n_references: int) -> Scores:
         """Normalised references, then the batch (N + B, 3, S, S) -> per head the level scores (levels, B)."""
@@ -100,7 +101,7 @@ def mean_maps(maps: Maps) -> Maps:
 
 def total_score(scores: Scores) -> Tensor:
     """Level scores per head -> (B,) float64: phi_s + phi_p + phi_r - phi_n of the heads at hand (2.7)."""
-    terms = [HEADS[letter][2] * levels.double().mean(0) for letter, levels in scores.items()]
+    terms = [HEADS[letter][2] * accumulated(levels).mean(0) for letter, levels in scores.items()]
     return torch.stack(terms).sum(0)
 
 

@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from methods.backbones.trunk_precision import precision_at
+from methods.backbones.table import BACKBONES
 from methods.nn.params import Params, integer, text
 from methods.nn.precision import autocast, full_precision
 
@@ -56,6 +56,6 @@ class PyramidTrunk:
         return [full_precision(level) for level in maps]
 
     def _maps(self, trunk: nn.Module, level: Tensor) -> Tensor:
-        with autocast(level.device, precision_at(self.arch, level.shape[-1], self.precision)):
+        with autocast(level.device, BACKBONES[self.arch].precision_at(level.shape[-1], self.precision)):
             maps: Tensor = trunk(level)
         return maps

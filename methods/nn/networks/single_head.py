@@ -5,7 +5,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
-from methods.backbones.trunk import CHANNELS
+from methods.backbones.table import BACKBONES
 from methods.detector import FitContext
 from methods.nn.networks.pyramid import Pyramid, PyramidTrunk
 from methods.nn.params import Params, text
@@ -20,7 +20,7 @@ class OneHeadNetwork(nn.Module):
         self._run_trunk = PyramidTrunk(Pyramid.from_params(params), arch, context.precision)
         self.trunk = context.backbone(arch)
         with context.seeded("head"):
-            self.head = new_head(CHANNELS[arch])
+            self.head = new_head(BACKBONES[arch].channels)
 
     def maps(self, images: Tensor) -> list[Tensor]:
         """Normalised images (B, 3, S, S) -> the feature maps (B, C, h, w) of each level, full size first."""

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from methods.detector import FitContext
 from methods.nn.params import Params, integer, number, optional_number, text
 from methods.nn.training.loop import Advance, Optimisers, Turns
+from methods.nn.training.optimisers import new_adam
 
 LossTerms = Callable[[int], Mapping[str, Tensor]]
 
@@ -63,17 +64,12 @@ class TrainSettings:
         return self.lr * 0.1**drops
 
 
-def adam(module: nn.Module, settings: TrainSettings) -> torch.optim.Adam:
-    """Adam over all parameters of `module`, betas 0.9 and 0.999, eps 1e-8 (spec 1.7)."""
-    return torch.optim.Adam(module.parameters(), lr=settings.lr, weight_decay=settings.weight_decay, fused=True)
-
-
 def minimiser(module: nn.Module, loss_terms: LossTerms, settings: TrainSettings) -> tuple[Optimisers, Advance]:
-    """Adam, and the step under it: forward, backward, clip, update.
+    """Adam with betas 0.9 and 0.999 (spec 1.7), and the step under it: forward, backward, clip, update.
 
     The step returns the `loss` and, where there are several terms, each of them.
     """
-    optimiser = adam(module, settings)
+    optimiser = new_adam(module, lr=settings.lr, weight_decay=settings.weight_decay)
 
     def advance(step: int) -> Mapping[str, Tensor]:
         for group in optimiser.param_groups:

@@ -50,3 +50,9 @@ def test_the_processor_is_planned_for_without_torch(house):
         check=True,
     )
     assert json.loads(done.stdout.splitlines()[-1]) == [0, False]
+
+
+def test_a_precision_that_a_device_lacks_is_refused_before_it_is_looked_for(bench):
+    code, out, err = bench("run", "--suite", "tiny.toml", "--device", "mps", "--precision", "bf16")
+    assert (code, out) == (2, "")
+    assert "device 'mps' does not compute in bf16: give --precision fp32" in err

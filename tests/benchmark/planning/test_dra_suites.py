@@ -5,6 +5,7 @@ from functools import partial
 from importlib.resources import files
 from types import SimpleNamespace
 
+import msgspec
 import pytest
 from selecting import select
 from torch import nn
@@ -15,7 +16,8 @@ from benchmark.execution.worker import execute
 from benchmark.planning.equivalence import measures
 from benchmark.planning.fit_params import fit_params
 from benchmark.planning.suite import Selection, expand, load, parts
-from methods.backbones import trunk
+from methods.backbones import networks
+from methods.backbones.table import BACKBONES
 from methods.registry import installed
 from methods.registry.recipe import resolve
 from reports.tables import layout
@@ -168,8 +170,9 @@ def test_fine_tuning_takes_its_own_budget_and_switches():
 
 def test_dra_is_fine_tuned_from_a_source_to_a_target(textures, monkeypatch):
     small_trunk = partial(nn.Sequential, nn.Conv2d(3, 8, 16, stride=16), nn.ReLU())
-    monkeypatch.setitem(trunk.TRUNKS, "resnet18", small_trunk)
-    monkeypatch.setitem(trunk.CHANNELS, "resnet18", 8)
+    row = BACKBONES["resnet18"]
+    monkeypatch.setitem(networks.OWN_CONSTRUCTORS, "resnet18", small_trunk)
+    monkeypatch.setitem(BACKBONES, "resnet18", msgspec.structs.replace(row, taps=row.taps | {"1": 8}))
     small = {"dra": {**SMALL, "budget.epochs": 1, "finetune.budget.epochs": 2, "finetune.freeze_g_s": True}}
     chosen = {"methods": ("dra",), "datasets": ("carpet",), "source_datasets": ("grid",), "seeds": (0,)}
     source, target = textures.plan("cross_domain", sets=small, **chosen).tasks({"missing"})

@@ -21,7 +21,7 @@ from methods.backbones import content
 from methods.backbones import fetch as weights_fetch
 from methods.backbones.fetch import fetch
 from methods.backbones.find import WeightsFile, WrongWeightsError, find, identify, listing, read
-from methods.backbones.table import GENUINE, Genuine
+from methods.backbones.table import BACKBONES, GenuineFile, fitting_backbones, genuine_files
 from methods.errors import MethodError
 
 REAL = ROOT.parent / "shared" / "data" / "weights"
@@ -61,13 +61,12 @@ def save(tmp_path):
 
 
 @pytest.fixture
-def genuine(save):
-    """A file and the table that lists it: its name carries the first digits of its digest, as torchvision's do."""
+def genuine(save, publish):
+    """A file that the table lists: its name carries the first digits of its digest, as torchvision's do."""
     path = save("genuine.pth", trunk_state(value=0.25))
-    known = Genuine("resnet18", f"resnet18-{digest(path)[:8]}.pth", digest(path))
-    named = path.with_name(known.name)
-    path.rename(named)
-    return named, (known,)
+    name = f"resnet18-{digest(path)[:8]}.pth"
+    publish("resnet18", GenuineFile(name, f"https://localhost/{name}", digest(path), 0.1))
+    return path.rename(path.with_name(name))
 
 
 @pytest.fixture
@@ -93,24 +92,24 @@ def no_torch(monkeypatch):
 
 
 def test_a_genuine_file_is_known_by_its_digest_without_being_loaded(genuine, look, no_torch):
-    path, known = genuine
+    path = genuine
     no_torch()
     expected = WeightsFile("resnet18", path, digest(path), f"genuine:{path.name}")
-    assert look(options=[str(path)], genuine=known) == expected
-    assert look(env=str(path), genuine=known) == expected
-    assert look(env=str(path.parent), genuine=known) == expected
+    assert look(options=[str(path)]) == expected
+    assert look(env=str(path)) == expected
+    assert look(env=str(path.parent)) == expected
 
 
-def test_a_genuine_file_under_another_name_is_genuine(genuine, look):
-    path, known = genuine
+def test_a_genuine_file_under_another_name_is_genuine(genuine, look, publish):
+    path = genuine
     other = path.rename(path.with_name("other.pth"))
-    assert look(options=[str(other)], genuine=known).label == f"genuine:{path.name}"
-    near = (Genuine("resnet18", known[0].name, digest(other)[:8] + "0" * 56),)
-    assert look(options=[str(other)], genuine=near).label == f"custom:{digest(other)[:8]}"
+    assert look(options=[str(other)]).label == f"genuine:{path.name}"
+    publish("resnet18", GenuineFile(path.name, "", digest(other)[:8] + "0" * 56, 0.1))
+    assert look(options=[str(other)]).label == f"custom:{digest(other)[:8]}"
 
 
 def test_another_file_of_a_genuine_name_is_refused_wherever_it_is_found(genuine, look, save):
-    path, known = genuine
+    path = genuine
     other = save("other.pth", trunk_state())
     other.replace(path)
     hub = path.parent / "hub" / "checkpoints" / path.name
@@ -118,13 +117,13 @@ def test_another_file_of_a_genuine_name_is_refused_wherever_it_is_found(genuine,
         with pytest.raises(
             MethodError, match=f"{path} {NOT_GENUINE}{digest(path)} and not .*: rename it .* fetch resnet18"
         ):
-            look(**places, genuine=known)
+            look(**places)
     hub.parent.mkdir(parents=True)
     path.rename(hub)
     with pytest.raises(MethodError, match=NOT_GENUINE):
-        look(genuine=known)
+        look()
     with pytest.raises(MethodError, match="no weights for vgg16"):
-        look("vgg16", genuine=known)
+        look("vgg16")
 
 
 def test_the_real_table_refuses_another_file_of_a_real_name(look, save):
@@ -134,12 +133,12 @@ def test_the_real_table_refuses_another_file_of_a_real_name(look, save):
 
 
 def test_torch_hubs_cache_is_looked_at_for_genuine_files_alone(genuine, look, save):
-    path, known = genuine
+    path = genuine
     save("hub/checkpoints/custom.pth", trunk_state())
     with pytest.raises(MethodError, match="no weights for resnet18"):
-        look(genuine=known)
+        look()
     path.rename(path.parent / "hub" / "checkpoints" / path.name)
-    assert look(genuine=known).label == f"genuine:{path.name}"
+    assert look().label == f"genuine:{path.name}"
 
 
 # Custom
@@ -228,35 +227,35 @@ def test_auto_takes_the_first_found_else_random_and_is_for_quick_alone(look, sav
 
 
 def test_an_option_beats_the_variable_and_the_variable_the_cache(genuine, look, save):
-    path, known = genuine
+    path = genuine
     hub = path.parent / "hub" / "checkpoints"
     hub.mkdir(parents=True)
     path.rename(hub / path.name)
     first, second = save("first.pth", trunk_state()), save("second.pth", trunk_state(value=0.75))
-    assert look(options=[str(first)], env=str(second), genuine=known).path == first
-    assert look(env=str(second), genuine=known).path == second
-    assert look(genuine=known).path == hub / path.name
+    assert look(options=[str(first)], env=str(second)).path == first
+    assert look(env=str(second)).path == second
+    assert look().path == hub / path.name
 
 
 def test_a_folder_that_has_two_files_of_a_network_is_refused_as_two_options_are(genuine, look, save):
-    path, known = genuine
+    path = genuine
     first, others = save("folder/a.pth", trunk_state()), []
     (first.parent / "notes.txt").write_text("no weights")
     save("folder/0.pth", {"epoch": 3})
     save("folder/vgg.pth", trunk_state("vgg16"))
     shutil.copy(first, first.with_name("copy.pth"))
-    assert look(env=str(first.parent), genuine=known, notify=others.append).digest == digest(first)
+    assert look(env=str(first.parent), notify=others.append).digest == digest(first)
     assert others == []
     path.rename(first.parent / path.name)
     with pytest.raises(
         WrongWeightsError, match=r"BENCH_WEIGHTS names more than one file for resnet18: keep one of .*a.pth"
     ):
-        look(env=str(first.parent), genuine=known)
-    assert look("vgg16", env=str(first.parent), genuine=known).path == first.with_name("vgg.pth")
+        look(env=str(first.parent))
+    assert look("vgg16", env=str(first.parent)).path == first.with_name("vgg.pth")
 
 
 def test_what_is_wrong_with_the_files_of_a_folder_is_told_whatever_is_taken_instead(genuine, look, save, tmp_path):
-    path, known = genuine
+    path = genuine
     save("folder/nested.pth", {"state_dict": trunk_state(), "epoch": 90})
     said = []
     folder = str(tmp_path / "folder")
@@ -266,20 +265,20 @@ def test_what_is_wrong_with_the_files_of_a_folder_is_told_whatever_is_taken_inst
     hub = tmp_path / "hub" / "checkpoints" / path.name
     hub.parent.mkdir(parents=True)
     path.rename(hub)
-    assert look(env=folder, genuine=known, notify=said.append).path == hub
+    assert look(env=folder, notify=said.append).path == hub
     assert len(said) == 2
     assert all("nested.pth holds more than tensors" in text and "BENCH_WEIGHTS names" in text for text in said)
 
 
 def test_a_folder_of_another_network_is_told_where_random_weights_stand_in_and_else_not(genuine, look, save, tmp_path):
-    path, known = genuine
+    path = genuine
     folder, said = str(save("folder/vgg.pth", trunk_state("vgg16")).parent), []
     assert look(env=folder, allow_auto=True, notify=said.append).label == "random"
     assert "vgg.pth holds vgg16" in said[0]
     hub = tmp_path / "hub" / "checkpoints" / path.name
     hub.parent.mkdir(parents=True)
     path.rename(hub)
-    assert look(env=folder, genuine=known, notify=said.append).path == hub
+    assert look(env=folder, notify=said.append).path == hub
     assert len(said) == 1
 
 
@@ -336,13 +335,13 @@ def test_the_same_file_twice_is_one(look, save):
 
 
 def test_the_list_shows_every_file_with_its_label_or_its_fault(genuine, save, tmp_path):
-    path, known = genuine
+    path = genuine
     custom, broken = save("folder/custom.pth", trunk_state()), save("folder/broken.pth", {"a": 1})
     hub = tmp_path / "hub" / "checkpoints" / path.name
     hub.parent.mkdir(parents=True)
     path.rename(hub)
     places = {"env": str(custom.parent), "hub_dir": tmp_path / "hub", "cache_dir": tmp_path / "cache"}
-    rows = listing(**places, options=[str(custom), "random", f"vgg16={broken}"], genuine=known)
+    rows = listing(**places, options=[str(custom), "random", f"vgg16={broken}"])
     found = [(row.source, row.path, row.weights.label if row.weights else None) for row in rows]
     assert found == [
         ("--weights", custom, f"custom:{digest(custom)[:8]}"),
@@ -373,7 +372,7 @@ def without(name):
         (trunk_state() | {"bn1.bias": torch.full((64,), 1e300, dtype=torch.float64)}, "values that are not finite"),
         (
             {"weight": torch.zeros(1)},
-            "holds no network that is known (resnet18, vgg16, inception_v3, fid_inception_v3)",
+            "holds no network that is known (resnet18, vgg16, inception_v3, fid_inception_v3, ",
         ),
         ({}, "holds no network that is known"),
         ({"state_dict": trunk_state()}, "holds more than tensors ('state_dict')"),
@@ -459,10 +458,10 @@ def test_a_file_that_changed_or_went_since_it_was_found_is_refused(look, save):
         read(found)
 
 
-def test_a_genuine_name_on_the_wrong_network_is_refused_when_it_is_read(look, save):
+def test_a_genuine_name_on_the_wrong_network_is_refused_when_it_is_read(look, save, publish):
     path = save("vgg.pth", trunk_state("vgg16"))
-    known = (Genuine("resnet18", f"resnet18-{digest(path)[:8]}.pth", digest(path)),)
-    found = look(options=[str(path.rename(path.with_name(known[0].name)))], genuine=known)
+    publish("resnet18", GenuineFile("resnet18.pth", "", digest(path), 0.1))
+    found = look(options=[str(path.rename(path.with_name("resnet18.pth")))])
     with pytest.raises(MethodError, match=r"is no resnet18: unknown tensor 'features\.0\.weight': give another file"):
         read(found)
 
@@ -512,41 +511,53 @@ def server(tmp_path, monkeypatch):
         thread.join()
 
 
-def test_a_fetched_file_lands_in_the_hub_cache_and_is_found(genuine, look, server, tmp_path):
-    path, known = genuine
+@pytest.fixture
+def serve(genuine, publish):
+    """Let the genuine file be at another address."""
+
+    def at(base):
+        publish("resnet18", GenuineFile(genuine.name, f"{base}{genuine.name}", digest(genuine), 0.1))
+
+    return at
+
+
+def test_a_fetched_file_lands_in_the_hub_cache_and_is_found(genuine, look, server, serve, tmp_path):
+    path = genuine
     url, web, asked = server
+    serve(url)
     path.rename(web / path.name)
     seen = []
-    target = fetch("resnet18", tmp_path / "hub", genuine=known, base_url=url, progress=lambda *n: seen.append(n))
+    target = fetch("resnet18", tmp_path / "hub", progress=lambda *n: seen.append(n))
     assert target == tmp_path / "hub" / "checkpoints" / path.name
     assert seen[-1] == (target.stat().st_size, target.stat().st_size)
-    assert look(genuine=known).label == f"genuine:{path.name}"
-    assert fetch("resnet18", tmp_path / "hub", genuine=known, base_url=url) == target
+    assert look().label == f"genuine:{path.name}"
+    assert fetch("resnet18", tmp_path / "hub") == target
     assert asked == [(f"/{path.name}", 200)]
 
 
-def test_a_fetch_replaces_another_file_of_the_name(genuine, server, tmp_path):
-    path, known = genuine
+def test_a_fetch_replaces_another_file_of_the_name(genuine, server, serve, tmp_path):
+    path = genuine
     url, web, _ = server
+    serve(url)
     path.rename(web / path.name)
     target = tmp_path / "hub" / "checkpoints" / path.name
     target.parent.mkdir(parents=True)
     target.write_bytes(b"cut sho")
-    fetch("resnet18", tmp_path / "hub", genuine=known, base_url=url)
+    fetch("resnet18", tmp_path / "hub")
     assert target.read_bytes() == (web / path.name).read_bytes()
 
 
-def test_a_download_with_another_digest_is_thrown_away(genuine, server, tmp_path):
-    path, known = genuine
+def test_a_download_with_another_digest_is_thrown_away(genuine, server, serve, tmp_path):
+    path = genuine
     url, web, _ = server
+    serve(url)
     (web / path.name).write_bytes(b"<html>sign in</html>")
     with pytest.raises(MethodError, match=r"sent has the SHA-256 .*: try again, or set BENCH_WEIGHTS"):
-        fetch("resnet18", tmp_path / "hub", genuine=known, base_url=url)
+        fetch("resnet18", tmp_path / "hub")
     assert list((tmp_path / "hub" / "checkpoints").iterdir()) == []
 
 
-def test_a_download_that_cannot_be_had_says_why_and_what_else_to_do(genuine, server, tmp_path):
-    _, known = genuine
+def test_a_download_that_cannot_be_had_says_why_and_what_else_to_do(genuine, server, serve, tmp_path):
     url, _, _ = server
     hub = tmp_path / "hub"
     (tmp_path / "file").write_text("no folder")
@@ -556,35 +567,36 @@ def test_a_download_that_cannot_be_had_says_why_and_what_else_to_do(genuine, ser
         (url, tmp_path / "file", "Not a directory"),
     ]
     for base, folder, reason in cases:
+        serve(base)
         with pytest.raises(MethodError) as caught:
-            fetch("resnet18", folder, genuine=known, base_url=base)
+            fetch("resnet18", folder)
         assert reason in str(caught.value)
         assert "download it elsewhere and set BENCH_WEIGHTS to the file" in str(caught.value)
     with pytest.raises(MethodError, match="no weights to fetch for 'resnet81': did you mean 'resnet18'"):
         fetch("resnet81", hub)
 
 
-def test_a_server_that_says_nothing_is_not_waited_for(genuine, tmp_path, monkeypatch):
+def test_a_server_that_says_nothing_is_not_waited_for(serve, tmp_path, monkeypatch):
     monkeypatch.setenv("no_proxy", "127.0.0.1")
     monkeypatch.setattr(weights_fetch, "TIMEOUT", 0.2)
     with socket.create_server(("127.0.0.1", 0)) as silent:
         url = f"http://127.0.0.1:{silent.getsockname()[1]}/"
+        serve(url)
         with pytest.raises(MethodError, match=r"could not be fetched into .* \(timed out\)"):
-            fetch("resnet18", tmp_path / "hub", genuine=genuine[1], base_url=url)
+            fetch("resnet18", tmp_path / "hub")
 
 
 def test_the_real_table_names_torchvisions_files():
-    from torchvision.models import Inception_V3_Weights, ResNet18_Weights, VGG16_Weights
+    from torchvision.models import get_model_weights
 
-    published = {
-        "resnet18-f37072fd.pth": ResNet18_Weights.IMAGENET1K_V1,
-        "vgg16-397923af.pth": VGG16_Weights.IMAGENET1K_V1,
-        "inception_v3_google-0cc3c7bd.pth": Inception_V3_Weights.IMAGENET1K_V1,
-    }
-    table = {known.name: known for known in GENUINE}
-    for name, listed in published.items():
-        assert listed.url == table[name].base + name
-    for known in GENUINE:
-        assert re.fullmatch("[0-9a-f]{64}", known.sha256)
-        assert known.name.removesuffix(".pth").endswith(f"-{known.sha256[:8]}")
+    listed = {}
+    for row, file in genuine_files():
+        assert re.fullmatch("[0-9a-f]{64}", file.sha256)
+        assert file.url.endswith(f"/{file.name}")
+        if row.source == "torchvision":
+            assert file.name.removesuffix(".pth").endswith(f"-{file.sha256[:8]}")
+            listed[row.id, file.url] = file.mebibytes
+    for arch in {*fitting_backbones(), "inception_v3"} - {"dinov2_vits14"}:
+        published = get_model_weights(BACKBONES[arch].network).IMAGENET1K_V1
+        assert abs(listed[arch, published.url] - published.meta["_file_size"]) <= 0.05
     assert weights_fetch.TIMEOUT == 5

@@ -8,9 +8,7 @@ import squares
 import torch
 from torch import nn
 
-from methods.backbones import trunk
 from methods.backbones.find import RANDOM, WeightsFile
-from methods.backbones.vgg import maps_after_pools
 from methods.checks import check_detector
 from methods.detector import TrainData
 from methods.detectors import kdad
@@ -33,12 +31,12 @@ class SmallTeacher(nn.Module):
         self.features = nn.Sequential(*(layer for block in blocks for layer in block))
 
     def forward(self, images):
-        return maps_after_pools(self.features, images)
+        return self.features(images)
 
 
 @pytest.fixture
-def small_teacher(monkeypatch):
-    monkeypatch.setitem(trunk.TRUNKS, "vgg16", SmallTeacher)
+def small_teacher(replace_backbone):
+    replace_backbone("vgg16", SmallTeacher, {f"features.{3 * pool - 1}": 0 for pool in range(1, 6)})
 
 
 @pytest.fixture

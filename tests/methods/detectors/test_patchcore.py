@@ -49,10 +49,9 @@ def pixels():
 
 def maps(detector, pixels):
     """Maps of layers 2 and 3 of our own trunk, averaged over 3x3."""
-    trunk = detector.context.backbone("resnet18").eval()
+    trunk = detector.context.backbone("resnet18", ["layer2", "layer3"]).eval()
     with torch.no_grad():
-        first = trunk.layer1(trunk.maxpool(trunk.relu(trunk.bn1(trunk.conv1(normalise(pixels))))))
-        levels = [trunk.layer2(first), trunk.layer3(trunk.layer2(first))]
+        levels = trunk(normalise(pixels))
     return [torch.nn.functional.avg_pool2d(level, 3, 1, 1) for level in levels]
 
 

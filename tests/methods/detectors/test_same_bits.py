@@ -6,7 +6,7 @@ import platform
 import golden
 import pytest
 
-from methods.backbones.trunk_precision import level_precisions, precision_at
+from methods.backbones.table import BACKBONES
 from methods.registry import installed
 
 M_MMAP_MAX, M_PERTURB = -4, -6
@@ -39,23 +39,22 @@ def test_the_smallest_images_give_the_same_bits_five_times_on_a_dirty_heap(metho
 
 
 def test_a_strided_convolution_on_one_pixel_runs_in_float32():
-    assert level_precisions("resnet18", 32, 2, "bf16") == ("bf16", "fp32")
-    assert level_precisions("resnet18", 66, 3, "bf16") == ("bf16", "bf16", "fp32")
-    assert level_precisions("resnet18", 68, 3, "bf16") == ("bf16", "bf16", "bf16")
-    assert level_precisions("resnet18", 32, 2, "fp32") == ("fp32", "fp32")
-    assert precision_at("vgg16", 32, "bf16") == "bf16"
+    resnet18 = BACKBONES["resnet18"]
+    assert [resnet18.precision_at(side, "bf16") for side in (32, 17, 16)] == ["bf16", "bf16", "fp32"]
+    assert [resnet18.precision_at(side, "fp32") for side in (32, 16)] == ["fp32", "fp32"]
+    assert BACKBONES["vgg16"].precision_at(32, "bf16") == "bf16"
 
 
-@pytest.mark.parametrize("arch", ["resnet18"])
+@pytest.mark.parametrize("arch", ["resnet18", "resnet50", "wide_resnet50_2"])
 def test_the_side_is_that_from_which_on_no_strided_convolution_sees_one_pixel(arch):
     """Counted on the network itself: the smallest map that a 3x3 convolution with stride 2 of the trunk is given."""
     import torch
     from torch import nn
 
-    from methods.backbones import trunk as backbone
     from methods.backbones.find import RANDOM, WeightsFile
+    from methods.backbones.trunk import build_trunk
 
-    trunk = backbone.build(arch, WeightsFile(arch, None, RANDOM, RANDOM)).eval()
+    trunk = build_trunk(arch, WeightsFile(arch, None, RANDOM, RANDOM)).eval()
     sides = []
     for layer in trunk.modules():
         if isinstance(layer, nn.Conv2d) and layer.kernel_size == (3, 3) and layer.stride == (2, 2):
@@ -64,4 +63,21 @@ def test_the_side_is_that_from_which_on_no_strided_convolution_sees_one_pixel(ar
         sides.clear()
         with torch.no_grad():
             trunk(torch.zeros(1, 3, side, side))
-        assert (min(sides) == 1) == (precision_at(arch, side, "bf16") == "fp32"), side
+        assert (min(sides) == 1) == (BACKBONES[arch].precision_at(side, "bf16") == "fp32"), side
+
+
+@pytest.mark.parametrize("arch", ["vgg16", "alexnet", "dinov2_vits14"])
+def test_a_network_that_runs_small_images_in_bf16_has_no_such_convolution(arch):
+    import torch
+    from torch import nn
+
+    from methods.backbones.networks import new_network
+
+    if lacking := BACKBONES[arch].lacking:
+        pytest.skip(lacking)
+    with torch.device("meta"):
+        layers = [layer for layer in new_network(BACKBONES[arch]).modules() if isinstance(layer, nn.Conv2d)]
+    assert layers
+    assert not any(
+        layer.kernel_size[0] % 2 and layer.kernel_size > (1, 1) and layer.stride == (2, 2) for layer in layers
+    )

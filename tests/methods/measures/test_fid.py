@@ -13,7 +13,7 @@ from benchmark.planning.comparability import of_method
 from benchmark.planning.fit_params import fit_params
 from methods.backbones import content
 from methods.backbones.find import RANDOM, WeightsFile, identify
-from methods.backbones.table import GENUINE, Genuine
+from methods.backbones.table import BACKBONES, GenuineFile
 from methods.detector import TrainData
 from methods.detectors.csi_gan.detector import CSIGAN
 from methods.errors import MethodError
@@ -103,17 +103,17 @@ def test_only_the_distance_on_the_published_inception_weights_is_called_fid(arch
     assert request.fid_name(WeightsFile(arch, path, "d", label)) == name
 
 
-def test_inception_is_known_by_its_keys_and_fid_s_network_by_its_digest_alone(tmp_path):
+def test_inception_is_known_by_its_keys_and_fid_s_network_by_its_digest_alone(tmp_path, publish):
     state = inception_v3(init_weights=False).state_dict()
     assert content.recognise(state) == "inception_v3"
     assert not any(name.startswith(("fc.", "AuxLogits.")) for name in content.trunk(state, "fid_inception_v3"))
     path = tmp_path / "renamed.pth"
     path.write_bytes(b"published" * 1000)
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
-    known = [Genuine("fid_inception_v3", f"fid-{digest[:8]}.pth", digest)]
-    found = identify(path, cache_dir=tmp_path / "cache", genuine=known)
+    published = {file.name: file.sha256[:8] for file in BACKBONES["fid_inception_v3"].genuine}
+    publish("fid_inception_v3", GenuineFile(f"fid-{digest[:8]}.pth", "", digest, 0.1))
+    found = identify(path, cache_dir=tmp_path / "cache")
     assert (found.arch, request.fid_name(found)) == ("fid_inception_v3", "fid")
-    published = {known.name: known.sha256[:8] for known in GENUINE if known.arch == "fid_inception_v3"}
     assert set(published.values()) == {"6726825d"}
     assert len(published) == 2
 

@@ -7,7 +7,10 @@ import sys
 import pytest
 from repository import ROOT, SHARED
 
+from methods.backbones import table
+from methods.backbones.table import fitting_backbones
 from methods.errors import MethodError
+from methods.registry.installed import get, methods
 from methods.registry.params import Param
 from methods.registry.recipe import RECIPES, parse, parse_assignment, resolve
 
@@ -404,3 +407,41 @@ def test_reading_recipes_needs_neither_torch_nor_numpy():
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+# Backbones
+
+
+def with_backbone(nodes):
+    return MINE + f'[params."backbone"]\ntype = "backbone"\ndefault = "vgg16"\nsource = "code"\n{nodes}\n'
+
+
+def test_a_backbone_is_a_network_of_the_table_that_has_its_nodes():
+    anything = parse(with_backbone(""), "mine.toml")
+    assert anything.params["backbone"].choices == fitting_backbones()
+    assert resolve(anything, "official", "elpv", {"backbone": "resnet50"}).params["backbone"] == "resnet50"
+    pools = parse(with_backbone('nodes = ["features.4", "features.30"]'), "mine.toml")
+    assert pools.params["backbone"].choices == ("vgg16",)
+    with pytest.raises(MethodError, match="the 'backbone' parameter of mine must be one of 'vgg16'"):
+        resolve(pools, "official", "elpv", {"backbone": "resnet50"})
+
+
+@pytest.mark.parametrize("nodes", ['["layer9"]', '["layer1", "features.4"]', '"layer1"', "[1]"])
+def test_nodes_that_no_network_has_are_refused_by_the_parameter(nodes):
+    assert refusal(with_backbone(f"nodes = {nodes}")).startswith('mine.toml, [params."backbone"] nodes: ')
+
+
+def test_every_detector_of_ours_takes_what_fits_it():
+    choices = {info.id: info.params["backbone"].choices for info in methods().values() if "backbone" in info.params}
+    assert choices.pop("kdad") == ("vgg16",)
+    assert choices.pop("patchcore") == fitting_backbones(["layer1", "layer2", "layer3"])
+    assert set(choices) >= {"dra", "devnet", "saoe", "flos", "mlep", "minns", "deep_sad", "dra_non_disentangled"}
+    assert set(choices.values()) == {fitting_backbones()}
+
+
+def test_a_backbone_whose_package_is_not_installed_is_told_with_the_extra(monkeypatch):
+    monkeypatch.setattr(table, "find_spec", lambda _: None)
+    dra = get("dra")
+    params = resolve(dra, "official", "elpv", {"backbone": "dinov2_vits14"}).params
+    assert dra.lacking(params) == "dinov2_vits14 needs timm: pip install 'swanbench[timm]'"
+    assert dra.lacking(resolve(dra, "official", "elpv", {}).params) is None

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from methods.detectors.agad.batch_norm import StreamNorm
-from methods.detectors.agad.detector import adam, discriminator_plan, generator_plan
+from methods.detectors.agad.detector import agad_adam, discriminator_plan, generator_plan
 from methods.detectors.agad.discriminator import Discriminator
 from methods.detectors.agad.generators import Generator
 from methods.detectors.agad.losses import FAKE, REAL, adversarial
@@ -38,7 +38,7 @@ def networks(params, make_context):
 def rounds(params, make_context):
     def build(both, **changes):
         given = params(**changes)
-        optimisers = {name: adam(both.get_submodule(name), given) for name in ("generator", "discriminator")}
+        optimisers = {name: agad_adam(both.get_submodule(name), given) for name in ("generator", "discriminator")}
         return Rounds(both, given, make_context(), optimisers), optimisers
 
     return build
