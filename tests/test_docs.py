@@ -58,18 +58,26 @@ def test_three_runs_against_three_prove_equivalence_once_in_fifty():
     assert 0.01 < found / 3000 < 0.03
 
 
+@pytest.fixture
+def site(tmp_path, monkeypatch):
+    """A folder on the path for the package of the page, which stays imported in no other test."""
+    folder = tmp_path / "site"
+    folder.mkdir()
+    monkeypatch.syspath_prepend(folder)
+    yield folder
+    for module in ("my_package", "my_package.bolts"):
+        sys.modules.pop(module, None)
+
+
 @pytest.mark.parametrize("value", ["my_package:bolts.toml", "my_package.bolts:DATASETS"])
-def test_the_dataset_of_the_page_can_be_prepared(tmp_path, monkeypatch, value):
+def test_the_dataset_of_the_page_can_be_prepared(tmp_path, site, monkeypatch, value):
     facts = code("extending", "toml")[1]
     mapping = "from protocols.datasets.fact_files import parse_facts\nfrom msgspec.structs import replace\n"
     mapping += f"FACTS = parse_facts({facts!r}, 'bolts.toml')['bolts']\n"
     mapping += "DATASETS = {'bolts': replace(FACTS, prepare=prepare, digest='')}\n"
     strangers.install(
-        tmp_path, "my_package", {}, {"bolts.toml": facts, "bolts.py": code("extending", "python")[0] + mapping}
+        site, "my_package", {}, {"bolts.toml": facts, "bolts.py": code("extending", "python")[0] + mapping}
     )
-    monkeypatch.syspath_prepend(str(tmp_path))
-    for module in ("my_package", "my_package.bolts"):
-        monkeypatch.delitem(sys.modules, module, raising=False)
     point = EntryPoint("bolts", value, DATASET_GROUP)
     monkeypatch.setattr("importlib.metadata.entry_points", lambda *, group: [point])
     for name in ("ok", "bent", "rusty"):
@@ -92,12 +100,10 @@ def test_the_suite_of_the_page_can_be_read(tmp_path):
     assert (suite.id, suite.datasets) == ("bolts_hard", {"bolts": ("bent", "rusty")})
 
 
-def test_the_paper_of_the_page_is_a_table_of_published_and_measured_cells(tmp_path, monkeypatch, capfd):
-    files = {"bolted/paper.toml": code("extending", "toml")[2], "bolted/table1.csv": code("extending", "csv")[0]}
+def test_the_paper_of_the_page_is_a_table_of_published_and_measured_cells(site, capfd):
+    files = {"bolted/paper.toml": code("extending", "toml")[3], "bolted/table1.csv": code("extending", "csv")[0]}
     points = tomllib.loads(code("extending", "toml")[0])["project"]["entry-points"]["swanbench.papers"]
-    (tmp_path / "site").mkdir()
-    strangers.install(tmp_path / "site", "my_package", {"swanbench.papers": points}, files)
-    monkeypatch.syspath_prepend(tmp_path / "site")
+    strangers.install(site, "my_package", {"swanbench.papers": points}, files)
     assert papers.broken_papers() == {}
     assert status(["report", "--table", "bolted:1", "--show", "published"]) == 0
     assert "| Bolts   | Mean        | 0.778±0.019 | 0.907±0.007 | 0.877  |" in capfd.readouterr().out

@@ -30,7 +30,6 @@ PRESCRIBED = {
     "OPTIONS",
     "SUBSET",
     "kept_as",
-    "DATASETS",
 }
 """Names that an index folder asks each of its files to have."""
 NOUNLESS = frozenset(
