@@ -110,7 +110,7 @@ def test_the_page_of_measured_values_holds_every_packaged_series():
     on_page = run_path(str(ROOT / "docs" / "hooks.py"))["on_page_markdown"](PAGES["measured"])
     assert "<!-- tables -->" not in on_page
     by_series = defaultdict(list)
-    for record in reference.records():
+    for record in reference_records():
         by_series[record.series].append(record)
     for records in by_series.values():
         mean = f"**{fmean(record.metrics.auroc for record in records):.3f}"

@@ -75,7 +75,7 @@ def test_runs_are_compared_with_earlier_ones_by_their_keys(form, results, tmp_pa
     now.rename(before)
     results(0.0)
     if form == "jsonl":
-        text = lines(Store(before).records())
+        text = json_lines(Store(before).records())
         before = tmp_path / "before.jsonl"
         before.write_text(text)
     words = ["check", "--against", str(before), "--results", str(now)]

@@ -19,7 +19,7 @@ from benchmark.planning.code_digest import code_digest
 from benchmark.upkeep import cleanup
 from protocols.catalogue import data_folder
 from protocols.images.store import ImageStore
-from results import reference
+from results.reference import reference_records
 from results.store import Store
 
 OLD = time.time() - 2 * cleanup.OLD_SECONDS
@@ -33,7 +33,7 @@ def where(house):
 
 def made(seed, **fit):
     """A record like the packaged ones, of another seed."""
-    record = next(reference.records())
+    record = next(reference_records())
     spec = msgspec.structs.replace(record.spec, fit=msgspec.structs.replace(record.spec.fit, seed=seed, **fit))
     return msgspec.structs.replace(record, spec=spec, key=spec.key, fit_key=spec.fit.fit_key, series=spec.series)
 
