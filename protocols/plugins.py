@@ -15,7 +15,7 @@ class PluginError(Exception):
     """An entry point cannot be used; the text says why."""
 
 
-def points(group: str) -> "list[EntryPoint]":
+def list_entry_points(group: str) -> "list[EntryPoint]":
     """The entry points of a group, sorted by name and value; those of packages that list them wrongly are left out."""
     from importlib.metadata import distributions, entry_points
 
@@ -65,7 +65,7 @@ def _trouble(distribution: "Distribution") -> str:
 
 
 @contextlib.contextmanager
-def guest(*passed: type[Exception]) -> Iterator[None]:
+def guest_code(*passed: type[Exception]) -> Iterator[None]:
     """A block that runs code of a plug-in: what it prints goes to stderr, and whatever it raises is its own trouble.
 
     Raises:
@@ -82,7 +82,7 @@ def guest(*passed: type[Exception]) -> Iterator[None]:
         raise PluginError(" ".join(f"{type(error).__name__}: {error}".split())) from error
 
 
-def load(value: str) -> Any:
+def load_object(value: str) -> Any:
     """The object that `module:NAME` names.
 
     Raises:
@@ -90,13 +90,13 @@ def load(value: str) -> Any:
     """
     module, _, name = (part.strip() for part in value.partition(":"))
     try:
-        with guest():
+        with guest_code():
             return getattr(importlib.import_module(module), name)
     except PluginError as error:
         raise PluginError(f"cannot load {value} ({error})") from error
 
 
-def text(value: str, what: str) -> str:
+def resource_text(value: str, what: str) -> str:
     """What stands in the file that `package:file.toml` names, found without importing anything.
 
     Raises:

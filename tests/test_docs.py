@@ -45,7 +45,7 @@ def test_anybody_can_draw_a_split_from_the_page_alone():
     exec(code("splits", "python")[0], space)
     ids = [f"images/cell{number:04d}.png" for number in range(300)]
     assert space["rank"]("elpv", "anomaly", "3", ids[0]) == rank("elpv", "anomaly", "3", ids[0])
-    assert space["draw"]("elpv", "anomaly", "3", ids, 10) == first("elpv", "anomaly", "3", ids, 10)
+    assert space["draw"]("elpv", "anomaly", "3", ids, 10) == first_ids("elpv", "anomaly", "3", ids, 10)
 
 
 def test_three_runs_against_three_prove_equivalence_once_in_fifty():

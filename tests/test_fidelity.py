@@ -32,4 +32,4 @@ def test_every_assumption_and_every_difference_stands_on_the_page():
 
 
 def test_every_split_option_is_described():
-    assert {field.name for field in fields(options.Options)} == set(options.DESCRIPTIONS)
+    assert {field.name for field in fields(options.Options)} == set(options.OPTION_DESCRIPTIONS)

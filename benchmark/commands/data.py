@@ -67,7 +67,7 @@ def show(name: str, near: bool, jobs: int | None, as_json: bool) -> None:
     if state == "absent":
         data_folder.known(name, data)
     opened = data_folder.open_dataset(data, name, notify=note) if state in {"ready", "embedded"} else None
-    found = facts(data, name, opened, leakage.duplicates(opened) if opened else None)
+    found = facts(data, name, opened, leakage.duplicate_groups(opened) if opened else None)
     if near and opened:
         found["near_duplicates"] = [list(group) for group in _near_duplicates(opened, jobs)]
     if as_json:
@@ -119,7 +119,7 @@ def adopt(folder: "Path", name: str, layout: str, jobs: int | None) -> None:
     from protocols.catalogue import data_folder
 
     with counted() as progress:
-        opened = data_folder.adopt(
+        opened = data_folder.adopt_dataset(
             folder, name, folders().data, layout=layout, jobs=jobs, notify=note, progress=progress
         )
     say(f"{name}: {len(opened.rows)} images, anomaly classes {', '.join(opened.labels)}")
@@ -188,7 +188,7 @@ def _note_doubts(dataset: "Dataset") -> None:
     info = dataset_info(dataset.name)
     found = recognition.doubts(info, dataset) if info is not None else ()
     if found:
-        note(recognition.sentence(dataset, found))
+        note(recognition.doubts_sentence(dataset, found))
 
 
 def _near_duplicates(dataset: "Dataset", jobs: int | None) -> "tuple[tuple[str, ...], ...]":

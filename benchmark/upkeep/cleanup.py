@@ -65,7 +65,7 @@ def _image_stores(where: Folders, remarks: list[str], *, every: bool) -> list[Re
     from protocols.errors import DataError
     from protocols.images import cache
 
-    arrays = list(cache.arrays((where.cache / "images").absolute()))
+    arrays = list(cache.stored_arrays((where.cache / "images").absolute()))
     prints: set[str] = set()
     unsure: set[str] = set()
     for name in data_folder.prepared(where.data) if arrays else ():

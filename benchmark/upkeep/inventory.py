@@ -126,7 +126,6 @@ def plug_ins() -> tuple[PlugIn, ...]:
         for kind, (group, broken) in groups.items()
         for point in points(group)
     )
-    return listed + tuple(PlugIn("package", name, "entry_points.txt", text) for name, text in unreadable().items())
 
 
 def requirements() -> dict[str, dict[str, bool]]:

@@ -66,7 +66,7 @@ def beside_published(dataset: "Dataset", info: "DatasetInfo | None") -> tuple[li
     if info is None:
         return [], []
     found = recognition.doubts(info, dataset)
-    differences = [recognition.sentence(dataset, found)] if found else []
+    differences = [recognition.doubts_sentence(dataset, found)] if found else []
     remarks = [line for line in (recognition.recognised(info, dataset),) if line and not found]
     measured = image_counts(dataset)
     if info.published is None or measured is None:
@@ -159,10 +159,10 @@ def _shortened(group: tuple[str, ...]) -> str:
 def _normals(dataset: "Dataset") -> tuple[int, int]:
     """Training and test normals after the seedless draw; all count as test where they are too few to be drawn."""
     from protocols.splits.draw.options import Options
-    from protocols.splits.draw.steps import DrawRequest, normals
+    from protocols.splits.draw.steps import DrawRequest, draw_normals
 
     try:
-        train, test = normals(DrawRequest(dataset=dataset, split_seed=0, options=Options()))
+        train, test = draw_normals(DrawRequest(dataset=dataset, split_seed=0, options=Options()))
     except DataError:
         train = tuple(row.id for row in dataset.rows if row.label == NORMAL and row.split == "train")
         return len(train), sum(row.label == NORMAL for row in dataset.rows) - len(train)

@@ -1,6 +1,6 @@
 """The data folder: what is prepared there, and how a dataset gets there."""
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -9,12 +9,11 @@ from protocols.datasets.manifest import MANIFEST, Dataset, build, read, write
 from protocols.datasets.naming import base_id, check_dataset_id
 from protocols.datasets.registry import dataset_family, dataset_info, dataset_infos, discover_datasets
 from protocols.errors import DataError
-from protocols.io.atomic_folders import claimed, fresh
-from protocols.io.parallel import Progress
+from protocols.io.atomic_folders import claimed_folder, fresh_folder
+from protocols.io.parallel import Notify, Progress
 from protocols.text import near_miss
 
-State = Literal["ready", "damaged", "embedded", "absent"]
-Notify = Callable[[str], None]
+DatasetState = Literal["ready", "damaged", "embedded", "absent"]
 
 _DOWNLOADS = ".downloads"
 
@@ -24,7 +23,7 @@ def prepared(data_dir: Path) -> list[str]:
     return sorted(path.parent.name for path in data_dir.glob(f"[!.]*/{MANIFEST}"))
 
 
-def state(data_dir: Path, name: str) -> State:
+def state(data_dir: Path, name: str) -> DatasetState:
     """Whether a dataset is there: `ready`; `damaged` (its manifest cannot be read, or its first image is gone);
     `embedded` (not there yet, prepares itself at first use); or `absent`.
     """
@@ -43,7 +42,7 @@ def open_dataset(data_dir: Path, name: str, *, notify: Notify | None = None) -> 
     """
     info = dataset_info(name)
     if info is not None and info.embedded and info.id == name:
-        return usable(data_dir / name, name) or embedded(data_dir, info, notify or _quiet)
+        return usable_dataset(data_dir / name, name) or make_embedded(data_dir, info, notify or _quiet)
     if name in prepared(data_dir):
         return read(data_dir / name, name)
     target = known(name, data_dir)
@@ -136,7 +135,7 @@ def prepare_all(
             have the name already; the data folder's datasets are then as they were before.
     """
     from protocols.io.parallel import default_jobs
-    from protocols.release.source import recognise
+    from protocols.release.source import open_source
 
     notify, progress, jobs = notify or _quiet, progress or _uncounted, jobs or default_jobs()
     wanted = targets(name)
@@ -146,11 +145,11 @@ def prepare_all(
         return [open_dataset(data_dir, target.id, notify=notify) for target in wanted]
     if source is None:
         source = _downloaded(data_dir, wanted, download=download, notify=notify, progress=progress)
-    release = recognise(source, data_dir)
-    return from_release(data_dir, name, wanted, release, jobs=jobs, notify=notify, progress=progress)
+    release = open_source(source, data_dir)
+    return make_from_release(data_dir, name, wanted, release, jobs=jobs, notify=notify, progress=progress)
 
 
-def adopt(
+def adopt_dataset(
     source: Path,
     name: str,
     data_dir: Path,
@@ -175,7 +174,7 @@ def adopt(
     from protocols.io.parallel import default_jobs
     from protocols.release import class_folders, image_files, mvtec_layout
 
-    scans = {"mvtec": mvtec_layout.scan, "class_folders": class_folders.scan}
+    scans = {"mvtec": mvtec_layout.scan_mvtec_layout, "class_folders": class_folders.scan_class_folders}
     if layout not in scans:
         raise DataError(f"there is no layout '{layout}': {near_miss(layout, scans)}")
     notify = notify or _quiet
@@ -195,18 +194,18 @@ def adopt(
         if progress is not None:
             progress(name, done, total)
 
-    seen = image_files.inspect(images, jobs or default_jobs(), verify=True, count=count)
+    seen = image_files.inspect_images(images, jobs or default_jobs(), verify=True, count=count)
     dataset = build(name, folder, [one.row for one in seen])
-    for sentence in image_files.conversions(seen):
+    for sentence in image_files.conversion_sentences(seen):
         notify(f"{name}: {sentence}")
-    refuse_other(folder, dataset, source)
-    with claimed(folder, VARIABLE, notify):
-        refuse_other(folder, dataset, source)
-        there = usable(folder, name)
+    refuse_other_images(folder, dataset, source)
+    with claimed_folder(folder, DATA_VARIABLE, notify):
+        refuse_other_images(folder, dataset, source)
+        there = usable_dataset(folder, name)
         if there is not None:
             return there
-        with fresh(folder) as building:
-            image_files.place(seen, building, move=False)
+        with fresh_folder(folder) as building:
+            image_files.place_images(seen, building, move=False)
             write(dataset, building)
             note_source(building, source.absolute(), {one.header.form for one in seen})
     return dataset
@@ -216,7 +215,7 @@ def _downloaded(
     data_dir: Path, wanted: Sequence[Target], *, download: bool, notify: Notify, progress: Progress
 ) -> Path:
     """The folder of the files that were downloaded for these datasets, after fetching them if asked to."""
-    from protocols.io.download import fetch
+    from protocols.io.download import fetch_files
 
     info = wanted[0].info
     files = tuple(dict.fromkeys(file for target in wanted for file in target.info.downloads))
@@ -224,7 +223,7 @@ def _downloaded(
     if download and not files:
         raise DataError(f"{info.id} has no address that is free to fetch from: {_how(wanted[0])}")
     if download:
-        fetch(files, folder, notify=notify, progress=progress)
+        fetch_files(files, folder, notify=notify, progress=progress)
     elif not files or not all((folder / file.file).is_file() for file in files):
         raise DataError(f"{wanted[0].id} needs its release: {_how(wanted[0])}")
     return folder

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from protocols.datasets.manifest import Dataset, Row
 from protocols.errors import DataError
 from protocols.io.parallel import parallel
-from protocols.splits.leakage import Groups
+from protocols.splits.leakage import IdGroups
 
 if TYPE_CHECKING:
     import numpy as np
@@ -20,7 +20,7 @@ _BLOCK = 128
 _ADVICE = "pip install 'swanbench[audit]'"
 
 
-def near_duplicates(dataset: Dataset, jobs: int, distance: int = DISTANCE) -> Groups:
+def near_duplicates(dataset: Dataset, jobs: int, distance: int = DISTANCE) -> IdGroups:
     """Groups of ids whose perceptual hashes (imagehash.phash, 64 bits) differ in at most `distance` bits.
 
     A group is joined from pairs, so its ends may lie further apart. Equal contents stand in a group only beside
@@ -38,8 +38,8 @@ def near_duplicates(dataset: Dataset, jobs: int, distance: int = DISTANCE) -> Gr
     for row in dataset.rows:
         by_content[row.sha256].append(row)
     contents = list(by_content.values())
-    reader = decode.Reader(dataset)
-    with decode.quietly():
+    reader = decode.ImageReader(dataset)
+    with decode.quiet_decoding():
         found = list(parallel(lambda rows: hashed(reader.load(rows[0])), contents, jobs))
     codes = np.array([int(str(code), 16) for code in found], dtype=np.uint64)
     groups = [[row.id for place in places for row in contents[place]] for places in _joined(codes, distance)]

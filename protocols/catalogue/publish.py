@@ -6,7 +6,7 @@ import json
 import os
 import shutil
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -26,10 +26,8 @@ from protocols.release.resume import Journal
 if TYPE_CHECKING:
     from protocols.release.source import Release
 
-Notify = Callable[[str], None]
-
-VARIABLE = "BENCH_DATA"
-SOURCE = "source.json"
+DATA_VARIABLE = "BENCH_DATA"
+SOURCE_FILE = "source.json"
 """The file of a prepared dataset that says what it was made from: where the release lay, and the key of its state."""
 
 _DEPTH = 4
@@ -65,7 +63,7 @@ class Target:
         return named
 
 
-def usable(folder: Path, name: str) -> Dataset | None:
+def usable_dataset(folder: Path, name: str) -> Dataset | None:
     """The dataset in `folder` if its manifest can be read and its first image is there."""
     try:
         dataset = read(folder, name)
@@ -74,7 +72,7 @@ def usable(folder: Path, name: str) -> Dataset | None:
     return dataset if dataset.path(dataset.rows[0]).is_file() else None
 
 
-def refuse_other(folder: Path, dataset: Dataset, source: Path) -> None:
+def refuse_other_images(folder: Path, dataset: Dataset, source: Path) -> None:
     """Refuse to put `dataset` where other images or foreign files lie.
 
     Raises:
@@ -85,7 +83,7 @@ def refuse_other(folder: Path, dataset: Dataset, source: Path) -> None:
         raise DataError(f"{folder} holds other images already: remove it, or adopt {source} under another name")
 
 
-def embedded(data_dir: Path, info: DatasetInfo, notify: Notify) -> Dataset:
+def make_embedded(data_dir: Path, info: DatasetInfo, notify: Notify) -> Dataset:
     """The dataset that an installed package holds, made if it is not there yet.
 
     Raises:
@@ -94,8 +92,8 @@ def embedded(data_dir: Path, info: DatasetInfo, notify: Notify) -> Dataset:
     from protocols.io.parallel import default_jobs
 
     folder = data_dir / info.id
-    with claimed(folder, VARIABLE, notify):
-        there = usable(folder, info.id)
+    with claimed_folder(folder, DATA_VARIABLE, notify):
+        there = usable_dataset(folder, info.id)
         if there is not None:
             return there
         _refuse_foreign(folder)
@@ -107,7 +105,7 @@ def embedded(data_dir: Path, info: DatasetInfo, notify: Notify) -> Dataset:
     return dataset
 
 
-def from_release(
+def make_from_release(
     data_dir: Path,
     name: str,
     targets: Sequence[Target],
@@ -122,27 +120,27 @@ def from_release(
     Raises:
         DataError: the release is not what it should be, or other images have a name already.
     """
-    from protocols.release.source import unpack
+    from protocols.release.source import unpack_release
 
-    with claimed(data_dir / name, VARIABLE, notify), _partial(data_dir, name, release.key) as partial:
+    with claimed_folder(data_dir / name, DATA_VARIABLE, notify), _partial(data_dir, name, release.key) as partial:
         made = _made_before(data_dir, targets, release)
         if made:
             return made
-        folder = unpack(release, partial, jobs=jobs, progress=progress)
+        folder = unpack_release(release, partial, jobs=jobs, progress=progress)
         with contextlib.ExitStack() as stack:
             stack.enter_context(_in_words_of(release, folder))
             held = _held(targets, folder, name)
             ids = tuple(target.id for target in held)
-            shop = _Shop(data_dir, release, folder, partial, ids, jobs, notify, progress)
+            shop = _Publisher(data_dir, release, folder, partial, ids, jobs, notify, progress)
             for target in held:
                 if target.id != name:
-                    stack.enter_context(claimed(data_dir / target.id, VARIABLE, notify))
+                    stack.enter_context(claimed_folder(data_dir / target.id, DATA_VARIABLE, notify))
                 made.append(shop.make(target, stack))
         return made
 
 
 @dataclass(frozen=True)
-class _Shop:
+class _Publisher:
     """What the datasets of one release are made with: `folder` holds its files, `partial` what may be resumed; `ids`
     are those of all of them.
     """
@@ -172,7 +170,7 @@ class _Shop:
             self.jobs,
             self.notify,
             unpacked=bool(self.release.archives),
-            journal=Journal(self.partial / f"{target.id}.{key[:16]}"),
+            journal=ResumeLog(self.partial / f"{target.id}.{key[:16]}"),
             progress=self.progress,
         )
         dataset = _made(target, work, folder)
@@ -197,10 +195,10 @@ class _Origin:
     forms: tuple[str, ...] = ()
 
     def write(self, folder: Path) -> None:
-        (folder / SOURCE).write_text(json.dumps(asdict(self), indent=2) + "\n", encoding="utf-8")
+        (folder / SOURCE_FILE).write_text(json.dumps(asdict(self), indent=2) + "\n", encoding="utf-8")
 
 
-def forms(folder: Path) -> set[str]:
+def image_formats(folder: Path) -> set[str]:
     """The formats of the image files that a dataset was made from, by Pillow's names; none where they are not known."""
     return set(_origin(folder).forms)
 
@@ -213,7 +211,7 @@ def note_source(folder: Path, source: Path, forms: Iterable[str]) -> None:
 def _origin(folder: Path) -> _Origin:
     """The origin of a prepared dataset; an empty one where it is not known."""
     try:
-        kept = json.loads((folder / SOURCE).read_text(encoding="utf-8"))
+        kept = json.loads((folder / SOURCE_FILE).read_text(encoding="utf-8"))
         together, forms = (tuple(map(str, kept.get(name, ()))) for name in ("together", "forms"))
         return _Origin(str(kept["key"]), str(kept["source"]), together, forms)
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
@@ -232,7 +230,7 @@ def _made_before(data_dir: Path, targets: Sequence[Target], release: "Release") 
 
 def _whole(folder: Path, name: str) -> Dataset | None:
     """The dataset in `folder` if none of its files is gone."""
-    dataset = usable(folder, name)
+    dataset = usable_dataset(folder, name)
     if dataset is None or not all((folder / file).is_file() for file in {row.file for row in dataset.rows}):
         return None
     return dataset
@@ -249,7 +247,7 @@ def _key(release: "Release", target: Target) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def _made(target: Target, work: Building, folder: Path) -> Dataset:
+def _made(target: Target, work: DatasetBuilder, folder: Path) -> Dataset:
     prepare = target.preparation()
     if not is_guest(target.info):
         return build(target.id, folder, prepare(work))

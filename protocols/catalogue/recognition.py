@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Iterator, Mapping
 
-from protocols.catalogue.publish import forms
+from protocols.catalogue.publish import image_formats
 from protocols.datasets.info import DatasetInfo, KnownRelease
 from protocols.datasets.manifest import Dataset, Row
 from protocols.datasets.naming import NORMAL, base_id
@@ -37,7 +37,7 @@ def counts_are_known(info: DatasetInfo, dataset: Dataset) -> bool:
     return any(_counted(dataset, release.counts) == release.counts for release in _known(info, dataset.name))
 
 
-def sentence(dataset: Dataset, found: tuple[str, ...]) -> str:
+def doubts_sentence(dataset: Dataset, found: tuple[str, ...]) -> str:
     """What `doubts` found, as one sentence."""
     return f"{dataset.name}: {UNKNOWN}, since {', '.join(found)}"
 
@@ -63,7 +63,7 @@ def _doubts(release: KnownRelease, dataset: Dataset) -> Iterator[str]:
         more = f" (other numbers of {len(differing) - 1} more)" if differing[1:] else ""
         yield f"it has {counts[first]} images of '{first}' where the release has {release.counts.get(first, 0)}{more}"
     yield from _looks(release, dataset)
-    other = forms(dataset.folder) - {release.form}
+    other = image_formats(dataset.folder) - {release.form}
     if release.form and other:
         yield f"files are {' and '.join(sorted(other))} where the release has {release.form}"
     pinned = fingerprints.pinned_fingerprints(dataset.name)

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from protocols.catalogue.verify import array_trouble, difference
+from protocols.catalogue.verify import array_trouble, image_difference
 from protocols.datasets.manifest import ARRAY, Dataset, Row
 from protocols.errors import DataError
 from protocols.images import decode
@@ -56,12 +56,12 @@ def _differences(
     dataset: Dataset, rows: list[Row], jobs: int, count: Callable[[int, int], None] | None
 ) -> dict[str, str]:
     """Why images are not those of the manifest, by id."""
-    reader = decode.Reader(dataset)
+    reader = decode.ImageReader(dataset)
     trouble = array_trouble(dataset, reader)
     if trouble is not None:
         return dict.fromkeys((row.id for row in rows), trouble)
     found = {}
-    with decode.quietly():
+    with decode.quiet_decoding():
         for done, problem in enumerate(parallel(partial(_difference, dataset, reader), rows, jobs), start=1):
             if problem is not None:
                 found[rows[done - 1].id] = problem
@@ -70,13 +70,13 @@ def _differences(
     return found
 
 
-def _difference(dataset: Dataset, reader: decode.Reader, row: Row) -> str | None:
+def _difference(dataset: Dataset, reader: decode.ImageReader, row: Row) -> str | None:
     """As `difference`, but equal bytes are not decoded."""
     if row.file != ARRAY:
         with contextlib.suppress(OSError):
             if hashlib.sha256(dataset.path(row).read_bytes()).hexdigest() == row.sha256:
                 return None
-    return difference(dataset, reader, row)
+    return image_difference(dataset, reader, row)
 
 
 def _stamp(path: Path) -> _Stamp | None:

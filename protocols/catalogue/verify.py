@@ -5,27 +5,27 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from protocols.catalogue.publish import SOURCE
+from protocols.catalogue.publish import SOURCE_FILE
 from protocols.datasets.manifest import ARRAY, MANIFEST, SEAL, Dataset, Row, pixels_digest
 from protocols.images import decode
 from protocols.io.parallel import default_jobs, parallel
 
-_OWN = {MANIFEST, SEAL, SOURCE}
+_OWN = {MANIFEST, SEAL, SOURCE_FILE}
 
 
-def differences(
+def file_differences(
     dataset: Dataset, *, jobs: int | None = None, count: Callable[[int, int], None] | None = None
 ) -> list[str]:
     """One line for each image that is gone, unreadable or not the one in the manifest, and for each file that the
     manifest does not know; none if all is well. `count(done, total)` is told of each image that was read.
     """
-    reader = decode.Reader(dataset)
+    reader = decode.ImageReader(dataset)
     trouble = array_trouble(dataset, reader)
     if trouble:
         return [trouble, *_unknown_files(dataset)]
     found = []
-    with decode.quietly():
-        lines = parallel(partial(difference, dataset, reader), dataset.rows, jobs or default_jobs())
+    with decode.quiet_decoding():
+        lines = parallel(partial(image_difference, dataset, reader), dataset.rows, jobs or default_jobs())
         for done, line in enumerate(lines, start=1):
             found.append(line)
             if count is not None:
@@ -33,7 +33,7 @@ def differences(
     return [line for line in found if line is not None] + _unknown_files(dataset)
 
 
-def array_trouble(dataset: Dataset, reader: decode.Reader) -> str | None:
+def array_trouble(dataset: Dataset, reader: decode.ImageReader) -> str | None:
     """Why the array of an array set cannot be read at all."""
     row = next((row for row in dataset.rows if row.file == ARRAY), None)
     if row is None:
@@ -47,17 +47,17 @@ def array_trouble(dataset: Dataset, reader: decode.Reader) -> str | None:
     return None
 
 
-def difference(dataset: Dataset, reader: decode.Reader, row: Row) -> str | None:
+def image_difference(dataset: Dataset, reader: decode.ImageReader, row: Row) -> str | None:
     """Why the image of a row is not the one in the manifest; None where it is."""
     path = dataset.path(row)
     if row.file == ARRAY:
         same = pixels_digest(reader.stored(row)) == row.sha256
         return None if same else f"{path} does not hold the pixels of '{row.id}' that the manifest describes"
     try:
-        data = decode.read(path)
-        if decode.header(data) != (row.width, row.height, row.channels):
+        data = decode.read_image_bytes(path)
+        if decode.image_dimensions(data) != (row.width, row.height, row.channels):
             return f"{path} is not the image that the manifest describes: its size or its channels differ"
-        if decode.described(row, data) is None:
+        if decode.matching_image(row, data) is None:
             return f"{path} is not the image that the manifest describes"
     except OSError as error:
         return f"cannot read {path} ({error.strerror})"

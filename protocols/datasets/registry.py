@@ -104,7 +104,7 @@ def _facts_of(value: str) -> dict[str, DatasetInfo]:
 def _mapping_of(value: str) -> dict[str, DatasetInfo]:
     named = plugins.load(value)
     try:
-        with plugins.guest():
+        with plugins.guest_code():
             offered = dict(named)
             wrong = [id_ for id_, info in offered.items() if not isinstance(info, DatasetInfo) or info.id != id_]
     except PluginError as error:

@@ -46,14 +46,17 @@ _CMYK, _ALPHA, _PALETTE = (
     ("with alpha", "stripped of it"),
     ("with a palette", "expanded"),
 )
-DEEP, _BINARY = ("of 16 bits", "reduced to the high byte of each value"), ("of 1 bit", "stretched to 0 and 255")
+DEEP_CONVERSION, _BINARY = (
+    ("of 16 bits", "reduced to the high byte of each value"),
+    ("of 1 bit", "stretched to 0 and 255"),
+)
 _CONVERSIONS = {
     "1": _BINARY,
     "P": _PALETTE,
     "CMYK": _CMYK,
     "YCbCr": ("in YCbCr", "converted to RGB"),
     **dict.fromkeys(("LA", "PA", "RGBA", "RGBX"), _ALPHA),
-    **dict.fromkeys(("I;16", "I;16L", "I;16B", "I;16N"), DEEP),
+    **dict.fromkeys(("I;16", "I;16L", "I;16B", "I;16N"), DEEP_CONVERSION),
 }
 
 
@@ -61,7 +64,7 @@ class DecodeError(Exception):
     """Bytes that are no image which this project reads; the text goes on where the file's name ends."""
 
 
-class Header(NamedTuple):
+class ImageHeader(NamedTuple):
     """What is known of an image before it is decoded: `conversion` is its kind and what is done to it, or None, `form`
     Pillow's name of its format, `turned` whether its EXIF data ask for it to be turned.
     """
@@ -75,14 +78,14 @@ class Header(NamedTuple):
 
 
 @contextlib.contextmanager
-def quietly() -> Iterator[None]:
+def quiet_decoding() -> Iterator[None]:
     """Silence Pillow's warning about huge images, which are refused below; not to be entered in worker threads."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", Image.DecompressionBombWarning)
         yield
 
 
-def read(path: Path) -> bytes:
+def read_image_bytes(path: Path) -> bytes:
     """The bytes of an image file.
 
     Raises:
@@ -95,7 +98,7 @@ def read(path: Path) -> bytes:
     return path.read_bytes()
 
 
-def look(data: bytes) -> Header:
+def read_header(data: bytes) -> ImageHeader:
     """Size, channels (1 grey, 3 colour) and conversion without decoding.
 
     Raises:
@@ -103,18 +106,18 @@ def look(data: bytes) -> Header:
     """
     with _translated(), _opened(data) as image:
         channels = 1 if image.mode in _GREY else 3
-        conversion = DEEP if _is_deep(image) else _CONVERSIONS.get(image.mode)
+        conversion = DEEP_CONVERSION if _is_deep(image) else _CONVERSIONS.get(image.mode)
         form = _SAME_FORM.get(image.format or "", image.format or "")
-        return Header(image.width, image.height, channels, conversion, form, _is_turned(image))
+        return ImageHeader(image.width, image.height, channels, conversion, form, _is_turned(image))
 
 
-def header(data: bytes) -> tuple[int, int, int]:
+def image_dimensions(data: bytes) -> tuple[int, int, int]:
     """Width, height and channels of an image; see `look`."""
-    width, height, channels, *_ = look(data)
+    width, height, channels, *_ = read_header(data)
     return width, height, channels
 
 
-def values(data: bytes) -> npt.NDArray[np.integer]:
+def deep_values(data: bytes) -> npt.NDArray[np.integer]:
     """The values (h, w) of a 16-bit grey image; of other images of 16 bits their high bytes, as Pillow gives them.
 
     Raises:
@@ -123,10 +126,10 @@ def values(data: bytes) -> npt.NDArray[np.integer]:
     with _translated(), _opened(data) as image:
         if image.mode.startswith("I;16"):
             return np.asarray(image)
-    return pixels(decode(data, 3))
+    return image_array(decode_image(data, 3))
 
 
-def decode(data: bytes, channels: int) -> Image.Image:
+def decode_image(data: bytes, channels: int) -> Image.Image:
     """The image as mode L (1 channel) or RGB (3 channels; grey is replicated).
 
     Raises:
@@ -145,7 +148,7 @@ def decode(data: bytes, channels: int) -> Image.Image:
     return plain
 
 
-class Reader:
+class ImageReader:
     """Reads the images of one dataset, from their files or from the array of an array set, which is mapped once."""
 
     def __init__(self, dataset: Dataset) -> None:
@@ -161,8 +164,8 @@ class Reader:
         try:
             if row.file == ARRAY:
                 return self._from_array(row)
-            data = read(path)
-            image = described(row, data)
+            data = read_image_bytes(path)
+            image = matching_image(row, data)
             if image is not None:
                 return image.convert("RGB") if self._dataset.channels == 3 else image
             problem = f"{path} is not the image that the manifest describes"
@@ -205,16 +208,16 @@ class Reader:
 
 def load(dataset: Dataset, row: Row) -> Image.Image:
     """One image of a dataset; see `Reader`, which many are read with."""
-    return Reader(dataset).load(row)
+    return ImageReader(dataset).load(row)
 
 
-def pixels(image: Image.Image) -> Pixels:
+def image_array(image: Image.Image) -> Pixels:
     """The array (height, width, channels) of a decoded image."""
     array = np.asarray(image, dtype=np.uint8)
     return array if array.ndim == 3 else array[:, :, np.newaxis]
 
 
-def resized(image: Image.Image, size: int, resize: str) -> Image.Image:
+def resize_image(image: Image.Image, size: int, resize: str) -> Image.Image:
     """A square image, by Pillow's bilinear filter on 8 bits (spec 1.4).
 
     `squash` forces both sides to `size`. `shorter_side` keeps the aspect ratio and takes the centre: the longer side
@@ -229,15 +232,15 @@ def resized(image: Image.Image, size: int, resize: str) -> Image.Image:
     return scaled.crop((left, top, left + size, top + size))
 
 
-def described(row: Row, data: bytes) -> Image.Image | None:
+def matching_image(row: Row, data: bytes) -> Image.Image | None:
     """The image if the manifest describes these bytes, by themselves or by their pixels, else None.
 
     Raises:
         DecodeError: they are no image, or one in colour where the manifest says grey.
     """
     same = hashlib.sha256(data).hexdigest() == row.sha256
-    image = decode(data, row.channels)
-    return image if same or pixels_digest(pixels(image)) == row.sha256 else None
+    image = decode_image(data, row.channels)
+    return image if same or pixels_digest(image_array(image)) == row.sha256 else None
 
 
 def _grey(image: Image.Image) -> Image.Image:

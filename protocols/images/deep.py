@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
 
-class Range(NamedTuple):
+class ValueRange(NamedTuple):
     """The least and the greatest value of images, and the bits of such values: 16, or 8 where they are high bytes."""
 
     least: int
@@ -33,12 +33,12 @@ class Range(NamedTuple):
         return ((values.astype(np.int64) - self.least) * 256 // (self.greatest - self.least + 1)).astype(np.uint8)
 
 
-def of(values: "npt.NDArray[np.integer]") -> Range:
+def value_range(values: "npt.NDArray[np.integer]") -> ValueRange:
     """The range of an image's values."""
-    return Range(int(values.min()), int(values.max()), 8 * values.dtype.itemsize)
+    return ValueRange(int(values.min()), int(values.max()), 8 * values.dtype.itemsize)
 
 
-def joined(ranges: Iterable[Range]) -> Range:
+def joined_range(ranges: Iterable[ValueRange]) -> ValueRange:
     """The range of several images whose values have the same bits; there is at least one."""
     least, greatest, bits = zip(*ranges, strict=True)
-    return Range(min(least), max(greatest), bits[0])
+    return ValueRange(min(least), max(greatest), bits[0])

@@ -1,8 +1,8 @@
 """Unpacking the archives of a release: zip, and tar plain or packed by gzip, bzip2 or xz. Nothing in them is trusted.
 
 Refused by name: a path that is absolute, leads out or is too deep, a link, a device, a sparse file, a name twice, a
-size below zero, a member with a password, more bytes or files than `Limits` allow. Files that operating systems leave
-behind are checked but not unpacked.
+size below zero, a member with a password, more bytes or files than `ArchiveLimits` allow. Files that operating systems
+leave behind are checked but not unpacked.
 """
 
 import bz2
@@ -26,10 +26,10 @@ from protocols.errors import DataError
 from protocols.io.atomic_folders import check_space
 from protocols.io.parallel import Count, parallel
 
-Kind = Literal["file", "folder", "link", "device", "sparse file"]
+MemberKind = Literal["file", "folder", "link", "device", "sparse file"]
 
-SUFFIXES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz")
-FOREIGN = (".7z", ".rar")
+ARCHIVE_SUFFIXES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz")
+FOREIGN_SUFFIXES = (".7z", ".rar")
 
 _OPENERS: dict[bytes, Callable[[IO[bytes]], Any]] = {b"\x1f\x8b": gzip.open, b"BZh": bz2.open, b"\xfd7zXZ\0": lzma.open}
 _DAMAGE = (
@@ -53,7 +53,7 @@ def is_litter(name: str) -> bool:
 
 
 @dataclass(frozen=True)
-class Limits:
+class ArchiveLimits:
     """What one archive may become: so many files, and so many times its own size, or `least` bytes if that is more."""
 
     files: int = 1_000_000
@@ -61,7 +61,7 @@ class Limits:
     least: int = 256 << 20
 
 
-def check(archive: Path, limits: Limits | None = None) -> None:
+def check_archive(archive: Path, limits: ArchiveLimits | None = None) -> None:
     """Refuse what is no archive that can be unpacked here; of a zip also what any of its members would be refused for.
 
     The members of a tar are known only when it is read to its end; they are checked as they are unpacked.
@@ -69,16 +69,20 @@ def check(archive: Path, limits: Limits | None = None) -> None:
     Raises:
         DataError: it is not, or cannot be read.
     """
-    if archive.name.lower().endswith(FOREIGN):
+    if archive.name.lower().endswith(FOREIGN_SUFFIXES):
         raise DataError(f"{archive} cannot be unpacked here: unpack it yourself and give the folder")
     if _is_zip(archive):
         with _reading(archive), zipfile.ZipFile(archive) as opened:
-            _zip_members(opened, _Gate(archive, limits or Limits()))
+            _zip_members(opened, _Gate(archive, limits or ArchiveLimits()))
     elif not _is_tar(archive):
-        raise DataError(f"{archive} is no archive ({', '.join(SUFFIXES)}): give a folder, or get the file again")
+        raise DataError(
+            f"{archive} is no archive ({', '.join(ARCHIVE_SUFFIXES)}): give a folder, or get the file again"
+        )
 
 
-def unpack(archive: Path, folder: Path, *, jobs: int, count: Count, limits: Limits | None = None) -> None:
+def unpack_archive(
+    archive: Path, folder: Path, *, jobs: int, count: Count, limits: ArchiveLimits | None = None
+) -> None:
     """Unpack an archive into `folder`, which may hold what an earlier call with the same archive left there.
 
     Of a zip, files that are there with the right size and checksum are kept; a tar starts from its beginning.
@@ -86,7 +90,7 @@ def unpack(archive: Path, folder: Path, *, jobs: int, count: Count, limits: Limi
     Raises:
         DataError: the archive is damaged or refused, or too little space is free.
     """
-    gate = _Gate(archive, limits or Limits())
+    gate = _Gate(archive, limits or ArchiveLimits())
     if _is_zip(archive):
         _unpack_zip(archive, folder, gate, jobs, count)
     else:
@@ -100,8 +104,8 @@ class _Gate:
     """Lets the members of one archive in, one after the other, or refuses the archive."""
 
     archive: Path
-    limits: Limits
-    _seen: dict[str, Kind] = field(default_factory=dict)
+    limits: ArchiveLimits
+    _seen: dict[str, MemberKind] = field(default_factory=dict)
     _bytes: int = 0
     members: int = field(default=0, init=False)
 
@@ -110,7 +114,7 @@ class _Gate:
         """The bytes that the archive may become."""
         return max(self.limits.least, self.limits.growth * self.archive.stat().st_size)
 
-    def admit(self, name: str, kind: Kind, size: int) -> PurePosixPath | None:
+    def admit(self, name: str, kind: MemberKind, size: int) -> PurePosixPath | None:
         """Where to put a member, or None if it is not needed.
 
         Raises:
@@ -145,7 +149,7 @@ class _Gate:
     def refusal(self, name: str, problem: str) -> DataError:
         return DataError(f"{self.archive} holds {name!r}, {problem}: nothing of it is used; get the release again")
 
-    def _refuse_again(self, name: str, path: PurePosixPath, kind: Kind) -> None:
+    def _refuse_again(self, name: str, path: PurePosixPath, kind: MemberKind) -> None:
         text = unicodedata.normalize("NFC", str(path))
         known = self._seen.get(text)
         if known is not None and "file" in {kind, known}:
@@ -179,7 +183,7 @@ def _zip_members(opened: zipfile.ZipFile, gate: _Gate) -> list[tuple[zipfile.Zip
     return members
 
 
-def _zip_kind(info: zipfile.ZipInfo, name: str) -> Kind:
+def _zip_kind(info: zipfile.ZipInfo, name: str) -> MemberKind:
     """What a member is; only some systems write it into the zip, and 0 is that of those that do not."""
     kind = stat.S_IFMT(info.external_attr >> 16)
     if kind == stat.S_IFLNK:
@@ -289,7 +293,7 @@ def _next(archive: Path, opened: tarfile.TarFile) -> tarfile.TarInfo | None:
         return opened.next()
 
 
-def _tar_kind(member: tarfile.TarInfo) -> Kind:
+def _tar_kind(member: tarfile.TarInfo) -> MemberKind:
     if member.issym() or member.islnk():
         return "link"
     if member.issparse():

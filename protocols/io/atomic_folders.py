@@ -16,7 +16,7 @@ _SYNCING = 16
 
 
 @contextlib.contextmanager
-def claimed(folder: Path, variable: str, notify: Callable[[str], None] | None = None) -> Iterator[None]:
+def claimed_folder(folder: Path, variable: str, notify: Callable[[str], None] | None = None) -> Iterator[None]:
     """Hold the lock of `folder`, which need not exist yet, and clear what killed writers left beside it.
 
     The lock dies with its process. `variable` names the setting that chooses the parent folder, for error messages;
@@ -54,7 +54,7 @@ def _holder(lock: Path) -> str:
 
 
 @contextlib.contextmanager
-def fresh(folder: Path) -> Iterator[Path]:
+def fresh_folder(folder: Path) -> Iterator[Path]:
     """An empty folder that takes the place of `folder` when the block ends well and is removed when it does not.
 
     To be used while `claimed`.
@@ -63,7 +63,7 @@ def fresh(folder: Path) -> Iterator[Path]:
     building.mkdir()
     try:
         yield building
-        sync(building)
+        sync_folder(building)
         if folder.exists():
             old = _sibling(folder)
             folder.rename(old)
@@ -77,7 +77,7 @@ def fresh(folder: Path) -> Iterator[Path]:
     _sync_file(folder.parent)
 
 
-def take(source: Path, target: Path) -> None:
+def link_or_copy(source: Path, target: Path) -> None:
     """Put a file of our own under a second name, without a copy where the file system can."""
     try:
         target.hardlink_to(source)
@@ -101,7 +101,7 @@ def check_space(folder: Path, needed: int, what: str, variable: str) -> None:
         )
 
 
-def sync(folder: Path) -> None:
+def sync_folder(folder: Path) -> None:
     """Wait until every file in `folder` is on the disk."""
     from protocols.io.parallel import parallel
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from protocols.datasets.manifest import Row
 from protocols.datasets.naming import NORMAL, canonical_id
 from protocols.errors import DataError
-from protocols.release.builder import Building, Piece
+from protocols.release.builder import DatasetBuilder, ImagePiece
 
 if TYPE_CHECKING:
     import numpy as np
@@ -58,7 +58,7 @@ class _Strip:
     masks: tuple[Path, ...] = ()
 
 
-def prepare(building: Building) -> list[Row]:
+def prepare(building: DatasetBuilder) -> list[Row]:
     """Cut the strips from the left into tiles 256 wide: 16 of each strip without a defect, and of the others those that
     have a pixel of a mask which is not black; the last tile of a strip may be narrower.
 
@@ -80,27 +80,27 @@ def prepare(building: Building) -> list[Row]:
 
 
 def _normal_strips(release: Path) -> list[_Strip]:
-    from protocols.release.release_files import entry, files, folders, named
+    from protocols.release.release_files import find_entry, folder_named, list_files, list_folders
 
-    root = named(release, "NODefect_images")
-    fabrics = {name: entry(root, name) for name in FABRICS}
-    foreign = [folder for folder in folders(root) if folder not in fabrics.values()]
+    root = folder_named(release, "NODefect_images")
+    fabrics = {name: find_entry(root, name) for name in FABRICS}
+    foreign = [folder for folder in list_folders(root) if folder not in fabrics.values()]
     if foreign:
         raise DataError(f"{foreign[0]} is none of the release's {len(FABRICS)} fabrics: move it away")
     return [
         _Strip(path, canonical_id(f"{name}/{path.stem}"))
         for name, folder in fabrics.items()
-        for path in files(folder, root=release)
+        for path in list_files(folder, root=release)
     ]
 
 
-def _defect_strips(building: Building) -> list[_Strip]:
-    from protocols.release.release_files import files, named
+def _defect_strips(building: DatasetBuilder) -> list[_Strip]:
+    from protocols.release.release_files import folder_named, list_files
 
     release = building.source
-    folder = named(release, "Defect_images")
-    masks = _masks(named(release, "Mask_images"), release)
-    strips = [_defect_strip(path, masks.pop(path.stem, ())) for path in files(folder, root=release)]
+    folder = folder_named(release, "Defect_images")
+    masks = _masks(folder_named(release, "Mask_images"), release)
+    strips = [_defect_strip(path, masks.pop(path.stem, ())) for path in list_files(folder, root=release)]
     for paths in masks.values():
         raise DataError(f"{paths[0]} is the mask of no strip in {folder}: get the release again")
     for code, label in CLASSES.items():
@@ -114,10 +114,10 @@ def _defect_strips(building: Building) -> list[_Strip]:
 
 
 def _masks(folder: Path, release: Path) -> dict[str, tuple[Path, ...]]:
-    from protocols.release.release_files import files
+    from protocols.release.release_files import list_files
 
     masks: defaultdict[str, tuple[Path, ...]] = defaultdict(tuple)
-    for path in files(folder, root=release):
+    for path in list_files(folder, root=release):
         match = _MASK.fullmatch(path.stem)
         if match is None:
             raise DataError(f"{path} is not named STRIP_mask: move it away")
@@ -134,10 +134,10 @@ def _defect_strip(path: Path, masks: tuple[Path, ...]) -> _Strip:
     return _Strip(path, path.stem, CLASSES[match[1]], masks)
 
 
-def _tiles(strip: _Strip, variant: str) -> list[Piece]:
-    from protocols.release.image_files import pixels
+def _tiles(strip: _Strip, variant: str) -> list[ImagePiece]:
+    from protocols.release.image_files import read_pixels
 
-    image = pixels(strip.path)
+    image = read_pixels(strip.path)
     columns = [slice(left, left + _TILE) for left in range(0, image.shape[1], _TILE)]
     if strip.label == NORMAL:
         if len(columns) < _TILES_OF_NORMAL:
@@ -151,7 +151,8 @@ def _tiles(strip: _Strip, variant: str) -> list[Piece]:
     if variant == "drop_blank" and strip.label == NORMAL:
         kept = [tile for tile in kept if image[:, columns[tile]].min() < _WHITE]
     return [
-        Piece(f"{strip.group}_{tile}.png", strip.label, image[:, columns[tile]], group=strip.group) for tile in kept
+        ImagePiece(f"{strip.group}_{tile}.png", strip.label, image[:, columns[tile]], group=strip.group)
+        for tile in kept
     ]
 
 
@@ -159,11 +160,11 @@ def _marked(strip: _Strip, height: int, width: int) -> "npt.NDArray[np.bool_]":
     """Where one of the strip's masks is not black in its first channel, (height, width)."""
     import numpy as np
 
-    from protocols.release.image_files import pixels
+    from protocols.release.image_files import read_pixels
 
     marked = np.zeros((height, width), dtype=np.bool_)
     for path in strip.masks:
-        mask = pixels(path)[:, :, 0]
+        mask = read_pixels(path)[:, :, 0]
         if mask.shape != marked.shape:
             raise DataError(
                 f"{path} is {mask.shape[1]} x {mask.shape[0]}, but {strip.path} is {width} x {height}: "

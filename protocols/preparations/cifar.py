@@ -56,7 +56,7 @@ class _Part:
     coarse: list[int]
 
 
-def prepare_cifar10(building: Building) -> list[Row]:
+def prepare_cifar10(building: DatasetBuilder) -> list[Row]:
     """Keep the images as one array, read by torchvision from the release's batches or their archive.
 
     The variant `class_folders` links the images of `train/<class>` and `test/<class>` instead, however many there are.
@@ -76,7 +76,7 @@ def prepare_cifar10(building: Building) -> list[Row]:
     return _array(building, images, parts)
 
 
-def prepare_cifar100(building: Building) -> list[Row]:
+def prepare_cifar100(building: DatasetBuilder) -> list[Row]:
     """Keep the images as one array under their superclasses, the fine label as `subclass`; else as CIFAR-10.
 
     The variant `csi_code` takes the superclasses of the released code of CSI, whose list is shifted (CSI spec 1, C24).
@@ -111,20 +111,20 @@ def _array(building: Building, images: Sequence[ArrayImage], parts: Sequence[_Pa
     return building.array(images, np.concatenate([part.pixels for part in parts]))
 
 
-def _class_folders(building: Building) -> list[Row]:
-    from protocols.release.image_files import RawImage
-    from protocols.release.release_files import entry, files, find_root
+def _class_folders(building: DatasetBuilder) -> list[Row]:
+    from protocols.release.image_files import SourceImage
+    from protocols.release.release_files import find_entry, find_root, list_files
 
     root = find_root(building.source, *_SPLITS)
     return building.unchanged(
         RawImage(canonical_id(f"{split}/{name}/{path.name}"), path, str(index), split)
         for split in _SPLITS
         for index, name in enumerate(_CLASSES)
-        for path in files(entry(entry(root, split), name), root=building.source)
+        for path in list_files(find_entry(find_entry(root, split), name), root=building.source)
     )
 
 
-def _read(building: Building, name: str) -> list[_Part]:
+def _read(building: DatasetBuilder, name: str) -> list[_Part]:
     import torchvision.datasets
 
     reader = getattr(torchvision.datasets, name)
@@ -149,7 +149,7 @@ def _coarse_labels(path: Path) -> list[int]:
 
 def _provide(release: Path, reader: Any, batches: Path) -> None:
     """Put the files that torchvision's `reader` unpickles into `batches`, each checked against the release's MD5."""
-    from protocols.release.release_files import check_file, entry, find_root
+    from protocols.release.release_files import check_file, find_entry, find_root
 
     meta = reader.meta["filename"]
     checked = {**dict(reader.train_list), **dict(reader.test_list), meta: reader.meta["md5"]}
@@ -159,7 +159,7 @@ def _provide(release: Path, reader: Any, batches: Path) -> None:
         _extract(release, reader, batches, checked, problem)
     else:
         for name in checked:
-            (batches / name).symlink_to(check_file(entry(root, name), release.resolve()))
+            (batches / name).symlink_to(check_file(find_entry(root, name), release.resolve()))
     for name, md5 in checked.items():
         _check_md5(batches / name, md5)
 
@@ -168,13 +168,13 @@ def _extract(release: Path, reader: Any, batches: Path, names: Iterable[str], pr
     """Take the files out of the release's own archive; `problem` is raised where there is none."""
     import tarfile
 
-    from protocols.release.release_files import check_file, entry, find_root
+    from protocols.release.release_files import check_file, find_entry, find_root
 
     try:
         root = find_root(release, reader.filename)
     except DataError:
         raise problem from None
-    path = check_file(entry(root, reader.filename), release.resolve())
+    path = check_file(find_entry(root, reader.filename), release.resolve())
     _check_md5(path, reader.tgz_md5)
     with tarfile.open(path) as archive:
         for name in names:

@@ -7,7 +7,7 @@ from pathlib import Path
 from protocols.datasets.manifest import Row
 from protocols.datasets.naming import NORMAL, canonical_id
 from protocols.errors import DataError
-from protocols.release.builder import Building
+from protocols.release.builder import DatasetBuilder
 
 _PACKAGE = "elpv_dataset"
 _LABELS, _IMAGES = "labels.csv", "images"
@@ -17,7 +17,7 @@ _ROUNDED = 0.01
 _AGAIN = "get the release again, or install elpv-dataset again"
 
 
-def prepare(building: Building) -> list[Row]:
+def prepare(building: DatasetBuilder) -> list[Row]:
     """Link the images that are surely normal or surely defective; those of probability 1/3 and 2/3 are left out.
 
     The release is a folder with `labels.csv` and `images`, which must name the same images; None: the one that the
@@ -26,19 +26,19 @@ def prepare(building: Building) -> list[Row]:
     Raises:
         DataError: a line without its image, an image without its line, or a line that is damaged or not the release's.
     """
-    from protocols.release.image_files import RawImage
-    from protocols.release.release_files import entry, files, find_root, label_file
+    from protocols.release.image_files import SourceImage
+    from protocols.release.release_files import find_entry, find_label_file, find_root, list_files
 
     release, inside = (building.release,) * 2 if building.release else (_package_data(), Path("/"))
     root = find_root(release, _LABELS, _IMAGES)
-    listing = label_file(root, _LABELS, inside)
+    listing = find_label_file(root, _LABELS, inside)
     labels = _labels(listing)
-    paths = {f"{_IMAGES}/{path.name}": path for path in files(entry(root, _IMAGES), root=inside)}
+    paths = {f"{_IMAGES}/{path.name}": path for path in list_files(find_entry(root, _IMAGES), root=inside)}
     for name in sorted(labels.keys() - paths.keys()):
         raise DataError(f"{listing} lists {name}, which is not in {root}: {_AGAIN}")
     for name in sorted(paths.keys() - labels.keys()):
         raise DataError(f"{paths[name]} has no line in {listing}: move it away or get the release again")
-    images = [RawImage(canonical_id(name), paths[name], label) for name, label in labels.items() if label]
+    images = [SourceImage(canonical_id(name), paths[name], label) for name, label in labels.items() if label]
     return building.unchanged(images, verify=building.release is not None)
 
 

@@ -43,14 +43,14 @@ _CLASSES = (
 )
 
 
-def prepare(building: Building) -> list[Row]:
+def prepare(building: DatasetBuilder) -> list[Row]:
     """Link the images of the thirty classes, whose label is their index in alphabetical order.
 
     Raises:
         DataError: a class is missing or has another number of images than the release, or a folder is no class.
     """
-    from protocols.release.image_files import RawImage
-    from protocols.release.release_files import entry, find_root
+    from protocols.release.image_files import SourceImage
+    from protocols.release.release_files import find_entry, find_root
 
     root = find_root(building.source, *_FOLDERS)
     images = []
@@ -58,9 +58,9 @@ def prepare(building: Building) -> list[Row]:
         classes = find_root(entry(root, folder), _CLASSES[0])
         _refuse_foreign(classes)
         part = [
-            RawImage(canonical_id(f"{folder}/{name}/{path.name}"), path, str(index), split)
+            SourceImage(canonical_id(f"{folder}/{name}/{path.name}"), path, str(index), split)
             for index, name in enumerate(_CLASSES)
-            for path in _images(entry(classes, name), building.source)
+            for path in _images(find_entry(classes, name), building.source)
         ]
         check_counts(building.info, split, [image.label for image in part])
         images += part
@@ -68,15 +68,15 @@ def prepare(building: Building) -> list[Row]:
 
 
 def _refuse_foreign(classes: Path) -> None:
-    from protocols.release.release_files import folders
+    from protocols.release.release_files import list_folders
 
-    for folder in folders(classes):
+    for folder in list_folders(classes):
         if folder.name.lower() not in _CLASSES:
             raise DataError(f"{folder} is none of the thirty classes: move it away")
 
 
 def _images(folder: Path, release: Path) -> list[Path]:
     """The images of a class, which the release keeps in a folder within the class's folder."""
-    from protocols.release.release_files import files, folders
+    from protocols.release.release_files import list_files, list_folders
 
     return [path for inner in folders(folder) or [folder] for path in files(inner, root=release)]

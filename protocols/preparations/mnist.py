@@ -25,7 +25,7 @@ _SPELLINGS = (("-idx", ".gz"), (".idx", ".gz"), (".idx", ""), ("-idx", ""))
 _READERS = {"mnist": "MNIST", "fashion_mnist": "FashionMNIST"}
 
 
-def prepare(building: Building) -> list[Row]:
+def prepare(building: DatasetBuilder) -> list[Row]:
     """Keep the images as one array, read by torchvision from the four files of the release, packed or unpacked.
 
     Raises:
@@ -51,10 +51,10 @@ def prepare(building: Building) -> list[Row]:
 
 def _files(release: Path, reader: str) -> dict[str, Path]:
     """The four files by torchvision's names, found under the first spelling that the release has."""
-    from protocols.release.release_files import check_file, entry, find_root, folders
+    from protocols.release.release_files import check_file, find_entry, find_root, list_folders
 
     problems: list[DataError] = []
-    inner = [folder for folder in folders(release) if folder.name == reader] if release.is_dir() else []
+    inner = [folder for folder in list_folders(release) if folder.name == reader] if release.is_dir() else []
     for idx, ending in _SPELLINGS:
         spelt = {name: name.replace("-idx", idx) + ending for name in _BYTES}
         try:
@@ -62,7 +62,7 @@ def _files(release: Path, reader: str) -> dict[str, Path]:
         except DataError as error:
             problems.append(error)
         else:
-            return {name: check_file(entry(root, file), release.resolve()) for name, file in spelt.items()}
+            return {name: check_file(find_entry(root, file), release.resolve()) for name, file in spelt.items()}
     raise problems[0]
 
 

@@ -10,13 +10,13 @@ from protocols.datasets.manifest import Row
 from protocols.datasets.naming import NORMAL, canonical_id
 from protocols.datasets.registry import dataset_family
 from protocols.errors import DataError
-from protocols.release.builder import Building
+from protocols.release.builder import DatasetBuilder
 
 if TYPE_CHECKING:
-    from protocols.release.image_files import RawImage
+    from protocols.release.image_files import SourceImage
 
 
-def prepare(building: Building) -> list[Row]:
+def prepare(building: DatasetBuilder) -> list[Row]:
     """Link the images of one category; the source is its folder, or one that holds it beside others.
 
     Folders may be in any case and are in lower case in ids, as in the release.
@@ -58,10 +58,10 @@ def _root(release: Path, info: DatasetInfo) -> Path:
 
 
 def _named(release: Path, category: str) -> Path | None:
-    from protocols.release.release_files import named
+    from protocols.release.release_files import folder_named
 
     try:
-        return named(release, category)
+        return folder_named(release, category)
     except DataError:
         return None
 
@@ -84,7 +84,9 @@ def _check_masks(root: Path, info: DatasetInfo, images: "Iterable[RawImage]", re
             raise DataError(f"{folder} holds masks of no class of {info.id}: get the release again")
     for name in names:
         anomalies = {f"{_stem(image.id)}_mask": image.path for image in images if image.id.startswith(f"test/{name}/")}
-        found = {_stem(canonical_id(path.name).lower()): path for path in files(entry(masks, name), root=release)}
+        found = {
+            _stem(canonical_id(path.name).lower()): path for path in list_files(find_entry(masks, name), root=release)
+        }
         for mask, path in anomalies.items():
             if mask not in found:
                 raise DataError(f"{path} has no mask in {masks / name}: get the release again")

@@ -37,7 +37,7 @@ class _Label:
     thirds: tuple[str, ...]
 
 
-def prepare(building: Building) -> list[Row]:
+def prepare(building: DatasetBuilder) -> list[Row]:
     """Cut each photograph at floor(H / 3) and floor(2 H / 3); a third is a defect where its label has a pixel that is
     not black.
 
@@ -53,7 +53,7 @@ def prepare(building: Building) -> list[Row]:
     photographs = {photograph.image: photograph for photograph in _photographs(building.source)}
     if len(photographs) != _PHOTOGRAPHS:
         building.notify(f"sdd: {len(photographs)} photographs, where the release has {_PHOTOGRAPHS}")
-    with decode.quietly():
+    with decode.quiet_decoding():
         read = parallel(_read_label, photographs.values(), building.jobs)
         labels = dict(zip(photographs, read, strict=True))
     kept = _splits({photographs[path]: label for path, label in labels.items()}, building.variant)
@@ -61,18 +61,18 @@ def prepare(building: Building) -> list[Row]:
 
 
 def _photographs(release: Path) -> list[_Photograph]:
-    from protocols.release.release_files import entry, find_root
+    from protocols.release.release_files import find_entry, find_root
 
     root = find_root(release, _OBJECTS[0])
-    return [photograph for name in _OBJECTS for photograph in _object(name, entry(root, name), release)]
+    return [photograph for name in _OBJECTS for photograph in _object(name, find_entry(root, name), release)]
 
 
 def _object(name: str, folder: Path, release: Path) -> list[_Photograph]:
-    from protocols.release.release_files import files
+    from protocols.release.release_files import list_files
 
     images: dict[int, Path] = {}
     labels: dict[int, Path] = {}
-    for path in files(folder, root=release):
+    for path in list_files(folder, root=release):
         match = _STEM.fullmatch(path.stem)
         if match is None:
             raise DataError(f"{path} is named neither PartN nor PartN_label: move it away")
@@ -86,9 +86,9 @@ def _object(name: str, folder: Path, release: Path) -> list[_Photograph]:
 
 
 def _read_label(photograph: _Photograph) -> _Label:
-    from protocols.release.image_files import pixels
+    from protocols.release.image_files import read_pixels
 
-    label = pixels(photograph.label)
+    label = read_pixels(photograph.label)
     height, width, _ = label.shape
     thirds = tuple("defect" if label[rows].any() else NORMAL for rows in _thirds(height))
     return _Label(height, width, thirds)
@@ -101,13 +101,13 @@ def _thirds(height: int) -> list[slice]:
 
 def _splits(labels: Mapping[_Photograph, _Label], variant: str) -> dict[str, str]:
     """The images that are kept, by id, and the split of each (empty where the rule draws it)."""
-    from protocols.splits.draw.ranking import ranked
+    from protocols.splits.draw.ranking import ranked_ids
 
     normals = list(_ids(labels, NORMAL))
     defects = list(_ids(labels, "defect"))
     if variant != "594":
         return dict.fromkeys(normals + defects, "")
-    order = ranked("sdd", NORMAL, "", normals)
+    order = ranked_ids("sdd", NORMAL, "", normals)
     n_train = 3 * len(order) // 4
     test = dict.fromkeys(order[n_train:] + defects, "test")
     return test | dict.fromkeys(order[: min(n_train, _TRAIN_NORMALS)], "train")
@@ -118,10 +118,10 @@ def _ids(labels: Mapping[_Photograph, _Label], wanted: str) -> Iterable[str]:
         yield from (photograph.id(third) for third, found in enumerate(label.thirds) if found == wanted)
 
 
-def _cut(photograph: _Photograph, label: _Label, kept: Mapping[str, str]) -> list[Piece]:
-    from protocols.release.image_files import pixels
+def _cut(photograph: _Photograph, label: _Label, kept: Mapping[str, str]) -> list[ImagePiece]:
+    from protocols.release.image_files import read_pixels
 
-    image = pixels(photograph.image)
+    image = read_pixels(photograph.image)
     height, width, _ = image.shape
     if (height, width) != (label.height, label.width):
         raise DataError(
@@ -130,7 +130,7 @@ def _cut(photograph: _Photograph, label: _Label, kept: Mapping[str, str]) -> lis
         )
     thirds = ((photograph.id(third), rows) for third, rows in enumerate(_thirds(height)))
     return [
-        Piece(id_, found, image[rows], kept[id_], photograph.group)
+        ImagePiece(id_, found, image[rows], kept[id_], photograph.group)
         for (id_, rows), found in zip(thirds, label.thirds, strict=True)
         if id_ in kept
     ]

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
-    from protocols.release.image_files import RawImage
-    from protocols.release.resume import Journal
+    from protocols.release.image_files import SourceImage
+    from protocols.release.resume import ResumeLog
 
 _BLOCK = 16 << 20
 
@@ -25,7 +25,7 @@ _FASTEST = 1
 
 
 @dataclass(frozen=True)
-class Piece:
+class ImagePiece:
     """An image made from a release file (a crop, a cast): pixels (h, w, 1 | 3) uint8, kept as PNG."""
 
     id: str
@@ -63,7 +63,7 @@ class Building:
     jobs: int
     notify: Callable[[str], None]
     unpacked: bool = False
-    journal: "Journal | None" = None
+    journal: "ResumeLog | None" = None
     progress: Progress | None = None
     forms: set[str] = field(default_factory=set)
 
@@ -83,7 +83,7 @@ class Building:
             raise DataError(f"{self.name} needs its release: give its folder or archive as the source")
         return self.release
 
-    def unchanged(self, images: Iterable["RawImage"], *, verify: bool = True) -> list[Row]:
+    def unchanged(self, images: Iterable["SourceImage"], *, verify: bool = True) -> list[Row]:
         """Take release files as they are: hash and link each, and if `verify` decode all of it.
 
         Grey images of 16 bits that leave high bytes unused are scaled (`protocols.images.deep`).
@@ -91,17 +91,17 @@ class Building:
         Raises:
             DataError: two images of one id, or a file that cannot be read or decoded.
         """
-        from protocols.release.image_files import conversions, inspect, place
+        from protocols.release.image_files import conversion_sentences, inspect_images, place_images
 
         listed = list(images)
-        seen = inspect(listed, self.jobs, verify=verify, journal=self.journal, count=self._count)
-        for sentence in conversions(seen):
+        seen = inspect_images(listed, self.jobs, verify=verify, journal=self.journal, count=self._count)
+        for sentence in conversion_sentences(seen):
             self.notify(f"{self.name}: {sentence}")
         self.forms.update(one.header.form for one in seen)
-        place(seen, self.folder, move=self.unpacked)
+        place_images(seen, self.folder, move=self.unpacked)
         return [one.row for one in seen]
 
-    def pieces(self, sources: Sequence[Path], cut: Callable[[Path], Sequence[Piece]]) -> list[Row]:
+    def pieces(self, sources: Sequence[Path], cut: Callable[[Path], Sequence[ImagePiece]]) -> list[Row]:
         """Write what `cut` makes of each source file, in parallel; each source is read once.
 
         Raises:
@@ -112,18 +112,18 @@ class Building:
 
         call = self.journal.call() if self.journal else 0
         rows: list[Row] = []
-        with decode.quietly():
+        with decode.quiet_decoding():
             work = parallel(lambda source: self._cut(source, cut, call), sources, self.jobs)
             for done, cut_rows in enumerate(work, start=1):
                 rows += cut_rows
                 self._count(done, len(sources))
         _refuse_equal_files(self.name, rows)
         if self.journal:
-            from protocols.io.atomic_folders import take
+            from protocols.io.atomic_folders import link_or_copy
 
             for row in rows:
                 (self.folder / row.file).parent.mkdir(parents=True, exist_ok=True)
-                take(self.journal.pieces / row.file, self.folder / row.file)
+                link_or_copy(self.journal.pieces / row.file, self.folder / row.file)
         return rows
 
     def array(self, images: Sequence[ArrayImage], pixels: "npt.NDArray[np.uint8]") -> list[Row]:
@@ -158,37 +158,37 @@ class Building:
         if self.progress is not None:
             self.progress(self.name, done, total)
 
-    def _cut(self, source: Path, cut: Callable[[Path], Sequence[Piece]], call: int) -> list[Row]:
-        from protocols.release.image_files import form
+    def _cut(self, source: Path, cut: Callable[[Path], Sequence[ImagePiece]], call: int) -> list[Row]:
+        from protocols.release.image_files import image_format
         from protocols.release.release_files import IMAGE_SUFFIXES
 
         rows = self._pieces(source, cut, call)
         if source.suffix.lower() in IMAGE_SUFFIXES:
-            self.forms.add(form(source))
+            self.forms.add(image_format(source))
         return rows
 
-    def _pieces(self, source: Path, cut: Callable[[Path], Sequence[Piece]], call: int) -> list[Row]:
-        from protocols.release.image_files import named
+    def _pieces(self, source: Path, cut: Callable[[Path], Sequence[ImagePiece]], call: int) -> list[Row]:
+        from protocols.release.image_files import naming_file
 
         if self.journal is None:
-            with named(source):
+            with naming_file(source):
                 pieces = cut(source)
             return [self._write(piece, self.folder)[0] for piece in pieces]
         key = f"pieces {call} {source.relative_to(self.source) if source.is_relative_to(self.source) else source}"
         written = self.journal.get(key)
         if written is not None and all(_holds(self.journal.pieces / row["file"], sha256) for row, sha256 in written):
             return [Row(**row) for row, _ in written]
-        with named(source):
+        with naming_file(source):
             pieces = cut(source)
         done = [self._write(piece, self.journal.pieces) for piece in pieces]
         self.journal.put(key, [(asdict(row), sha256) for row, sha256 in done])
         return [row for row, _ in done]
 
-    def _write(self, piece: Piece, folder: Path) -> tuple[Row, str]:
+    def _write(self, piece: ImagePiece, folder: Path) -> tuple[Row, str]:
         """Write a piece; its row, and the SHA-256 of the file."""
         file = str(PurePosixPath(piece.id).with_suffix(".png"))
         height, width, channels = piece.pixels.shape
-        data = encoded(piece.pixels)
+        data = encode_png(piece.pixels)
         target = folder / file
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_bytes(data)
@@ -199,7 +199,7 @@ class Building:
         return row, hashlib.sha256(data).hexdigest()
 
 
-def encoded(pixels: "npt.NDArray[np.uint8]") -> bytes:
+def encode_png(pixels: "npt.NDArray[np.uint8]") -> bytes:
     """Pixels (h, w, 1 | 3) as PNG."""
     import io
 

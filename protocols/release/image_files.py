@@ -12,10 +12,10 @@ from typing import Any
 from protocols.datasets.manifest import Row, pixels_digest
 from protocols.errors import DataError
 from protocols.images import decode, deep
-from protocols.io.atomic_folders import take
+from protocols.io.atomic_folders import link_or_copy
 from protocols.io.parallel import Count, parallel
-from protocols.release.builder import encoded
-from protocols.release.resume import Journal
+from protocols.release.builder import encode_png
+from protocols.release.resume import ResumeLog
 from protocols.text import plural
 
 _SHORTEST = 2
@@ -23,7 +23,7 @@ _TURNED = "with an EXIF orientation", "left as they are stored, not turned"
 
 
 @dataclass(frozen=True, slots=True)
-class RawImage:
+class SourceImage:
     """A file of a release, and what it becomes."""
 
     id: str
@@ -35,7 +35,7 @@ class RawImage:
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class InspectedImage:
     """A row and its file; what is known of the file besides; the range of values of an image of 16 bits.
 
     `scale`: the range by which such an image is scaled when it is put into the dataset. None: the file is taken as it
@@ -44,19 +44,19 @@ class Seen:
 
     row: Row
     path: Path
-    header: decode.Header
-    range: deep.Range | None
-    scale: deep.Range | None = None
+    header: decode.ImageHeader
+    range: deep.ValueRange | None
+    scale: deep.ValueRange | None = None
 
 
-def inspect(
-    images: Sequence[RawImage],
+def inspect_images(
+    images: Sequence[SourceImage],
     jobs: int,
     *,
     verify: bool,
-    journal: Journal | None = None,
+    journal: ResumeLog | None = None,
     count: Count | None = None,
-) -> list[Seen]:
+) -> list[InspectedImage]:
     """Read and hash every image and look at its header, or if `verify` decode all of it.
 
     One image at a time is in memory for each of `jobs` threads. What the journal holds is not read again. Images of 16
@@ -67,8 +67,8 @@ def inspect(
             are used.
     """
     refuse_equal_ids(images)
-    seen: list[Seen] = []
-    with decode.quietly():
+    seen: list[InspectedImage] = []
+    with decode.quiet_decoding():
         for found in parallel(partial(_seen, verify, journal), images, jobs):
             seen.append(found)
             if count is not None:
@@ -76,7 +76,7 @@ def inspect(
         return _scaled(seen, jobs)
 
 
-def conversions(seen: Sequence[Seen]) -> list[str]:
+def conversion_sentences(seen: Sequence[InspectedImage]) -> list[str]:
     """One sentence for each kind of image that is converted when it is decoded, or not turned as its EXIF data ask."""
     kinds = Counter(kind for kind in map(_conversion, seen) if kind is not None)
     kinds += Counter(_TURNED for one in seen if one.header.turned)
@@ -86,44 +86,44 @@ def conversions(seen: Sequence[Seen]) -> list[str]:
     ]
 
 
-def place(seen: Iterable[Seen], folder: Path, *, move: bool) -> None:
+def place_images(seen: Iterable[InspectedImage], folder: Path, *, move: bool) -> None:
     """Put the images into `folder`: as links, or if `move` as files of its own; what is scaled as PNG."""
     for one in seen:
         target = folder / one.row.file
         target.parent.mkdir(parents=True, exist_ok=True)
         if one.scale is not None:
-            target.write_bytes(encoded(_scaled_pixels(one.path, one.scale)))
+            target.write_bytes(encode_png(_scaled_pixels(one.path, one.scale)))
         elif move:
-            take(one.path.resolve(), target)
+            link_or_copy(one.path.resolve(), target)
         else:
             target.symlink_to(one.path.resolve())
 
 
-def pixels(path: Path) -> decode.Pixels:
+def read_pixels(path: Path) -> decode.Pixels:
     """The pixels (h, w, 1 | 3) of an image file, by the rule of `protocols.images.decode`; alpha is dropped.
 
     Raises:
         DataError: a file that cannot be read or decoded, or has 16 bits, whose range in the other files is not known.
     """
-    with named(path):
-        data = decode.read(path)
+    with naming_file(path):
+        data = decode.read_image_bytes(path)
         header = _checked(data)
-        if header.conversion == decode.DEEP:
+        if header.conversion == decode.DEEP_CONVERSION:
             raise decode.DecodeError("has 16 bits, where images to be cut must have 8")
-        return decode.pixels(decode.decode(data, header.channels))
+        return decode.image_array(decode.decode_image(data, header.channels))
 
 
-def form(path: Path) -> str:
+def image_format(path: Path) -> str:
     """Pillow's name of an image file's format.
 
     Raises:
         DataError: it cannot be read.
     """
-    with named(path):
-        return decode.look(decode.read(path)).form
+    with naming_file(path):
+        return decode.read_header(decode.read_image_bytes(path)).form
 
 
-def refuse_equal_ids(images: Iterable[RawImage]) -> None:
+def refuse_equal_ids(images: Iterable[SourceImage]) -> None:
     """Refuse files that would be the same image, such as names that differ in Unicode's form only."""
     taken: dict[str, Path] = {}
     for image in images:
@@ -135,7 +135,7 @@ def refuse_equal_ids(images: Iterable[RawImage]) -> None:
 
 
 @contextlib.contextmanager
-def named(path: Path) -> Iterator[None]:
+def naming_file(path: Path) -> Iterator[None]:
     """Turn trouble with the image file `path` into a DataError that names it."""
     try:
         yield
@@ -145,7 +145,7 @@ def named(path: Path) -> Iterator[None]:
         raise DataError(f"cannot read {path} ({error.strerror}): check the file's permissions") from error
 
 
-def _seen(verify: bool, journal: Journal | None, image: RawImage) -> Seen:
+def _seen(verify: bool, journal: ResumeLog | None, image: SourceImage) -> InspectedImage:
     key = f"image {image.id}"
     known = journal.get(key) if journal else None
     sha256, header, range_ = _kept(known) if known else _read(image.path, verify)
@@ -155,45 +155,45 @@ def _seen(verify: bool, journal: Journal | None, image: RawImage) -> Seen:
     row = Row(
         image.id, image.id, image.label, image.split, sha256, width, height, channels, image.group, image.subclass
     )
-    return Seen(row, image.path, header, range_)
+    return InspectedImage(row, image.path, header, range_)
 
 
-def _kept(known: list[Any]) -> tuple[str, decode.Header, deep.Range | None]:
+def _kept(known: list[Any]) -> tuple[str, decode.ImageHeader, deep.ValueRange | None]:
     """What a journal holds of an image, where tuples are lists."""
     sha256, (width, height, channels, conversion, form_, turned), range_ = known
-    header = decode.Header(width, height, channels, tuple(conversion) if conversion else None, form_, turned)
-    return sha256, header, deep.Range(*range_) if range_ else None
+    header = decode.ImageHeader(width, height, channels, tuple(conversion) if conversion else None, form_, turned)
+    return sha256, header, deep.ValueRange(*range_) if range_ else None
 
 
-def _read(path: Path, verify: bool) -> tuple[str, decode.Header, deep.Range | None]:
-    with named(path):
-        data = decode.read(path)
+def _read(path: Path, verify: bool) -> tuple[str, decode.ImageHeader, deep.ValueRange | None]:
+    with naming_file(path):
+        data = decode.read_image_bytes(path)
         header = _checked(data)
         if verify:
-            decode.decode(data, header.channels)
-        range_ = deep.of(decode.values(data)) if header.conversion == decode.DEEP else None
+            decode.decode_image(data, header.channels)
+        range_ = deep.value_range(decode.deep_values(data)) if header.conversion == decode.DEEP_CONVERSION else None
     return hashlib.sha256(data).hexdigest(), header, range_
 
 
-def _checked(data: bytes) -> decode.Header:
-    header = decode.look(data)
+def _checked(data: bytes) -> decode.ImageHeader:
+    header = decode.read_header(data)
     if min(header.width, header.height) < _SHORTEST:
         raise decode.DecodeError(f"is an image of {header.width} x {header.height} pixels, which shows nothing")
     return header
 
 
-def _scaled(seen: list[Seen], jobs: int) -> list[Seen]:
+def _scaled(seen: list[InspectedImage], jobs: int) -> list[InspectedImage]:
     """What was seen, with the images of 16 bits to be scaled by their common range where that is a narrow one."""
     high_bytes = [one for one in seen if one.range is not None and one.range.bits == 8]
     if high_bytes:
-        common = deep.joined(one.range for one in high_bytes if one.range)
+        common = deep.joined_range(one.range for one in high_bytes if one.range)
         if not common.is_wide:
             raise DataError(
                 f"{high_bytes[0].path} has 16 bits a channel, of which all {len(high_bytes)} such images use the high "
                 f"bytes {common.least} to {common.greatest} only: save them with 8 bits a channel"
             )
     grey = [one for one in seen if one.range is not None and one.range.bits == 16]
-    if not grey or (common := deep.joined(one.range for one in grey if one.range)).is_wide:
+    if not grey or (common := deep.joined_range(one.range for one in grey if one.range)).is_wide:
         return seen
     by_id = {one.row.id: one for one in parallel(partial(_scaled_row, common), grey, jobs)}
     scaled = [by_id.get(one.row.id, one) for one in seen]
@@ -204,18 +204,18 @@ def _scaled(seen: list[Seen], jobs: int) -> list[Seen]:
     return scaled
 
 
-def _scaled_row(scale: deep.Range, one: Seen) -> Seen:
+def _scaled_row(scale: deep.ValueRange, one: InspectedImage) -> InspectedImage:
     digest = pixels_digest(_scaled_pixels(one.path, scale))
     file = str(PurePosixPath(one.row.id).with_suffix(".png"))
     return replace(one, row=replace(one.row, sha256=digest, file=file), scale=scale)
 
 
-def _scaled_pixels(path: Path, scale: deep.Range) -> decode.Pixels:
-    with named(path):
-        return scale.scaled(decode.values(decode.read(path)))[:, :, None]
+def _scaled_pixels(path: Path, scale: deep.ValueRange) -> decode.Pixels:
+    with naming_file(path):
+        return scale.scaled(decode.deep_values(decode.read_image_bytes(path)))[:, :, None]
 
 
-def _conversion(one: Seen) -> tuple[str, str] | None:
+def _conversion(one: InspectedImage) -> tuple[str, str] | None:
     if one.scale is None:
         return one.header.conversion
     return "of 16 bits", f"scaled to 8 by the range of all their values, {one.scale.least} to {one.scale.greatest}"

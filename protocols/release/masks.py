@@ -9,7 +9,7 @@ _WORD = r"(?:ground[ _-]?truth|gt|label|mask|seg)s?"
 _FILES = re.compile(rf"(.+)[ ._-]{_WORD}\d*", re.IGNORECASE), re.compile(rf"{_WORD}[ ._-](.+)", re.IGNORECASE)
 
 
-def without(entries: Sequence[Path], notify: Callable[[str], None]) -> list[Path]:
+def without_masks(entries: Sequence[Path], notify: Callable[[str], None]) -> list[Path]:
     """The files, or the folders, of one folder without masks, of which `notify` is told.
 
     `ground_truth` and `masks` are folders of masks; so is what is named after an entry beside it: the folder

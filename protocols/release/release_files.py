@@ -43,7 +43,7 @@ def find_root(folder: Path, *needed: str) -> Path:
     return found[0]
 
 
-def entry(folder: Path, name: str) -> Path:
+def find_entry(folder: Path, name: str) -> Path:
     """What `folder` holds under `name`, in any case.
 
     Raises:
@@ -57,32 +57,32 @@ def entry(folder: Path, name: str) -> Path:
     return folder / name if folder / name in fitting else fitting[0]
 
 
-def label_file(folder: Path, name: str, root: Path) -> Path:
+def find_label_file(folder: Path, name: str, root: Path) -> Path:
     """The file `name` in `folder`, in any case, that says what the images of the release in `root` are.
 
     Raises:
         DataError: nothing or several such entries, one that leads out of `root`, or one too large to be read.
     """
-    path = check_file(entry(folder, name), root.resolve())
+    path = check_file(find_entry(folder, name), root.resolve())
     size = path.stat().st_size
     if size > _MAX_LABELS:
         raise DataError(f"{path} has {size >> 20} MiB, more than a file of labels may have: get the release again")
     return path
 
 
-def named(release: Path, name: str) -> Path:
+def folder_named(release: Path, name: str) -> Path:
     """The folder of that name below `release`; the inner one where it holds another of its name (`Class1/Class1`).
 
     Raises:
         DataError: none or several fit.
     """
-    folder = entry(find_root(release, name), name)
-    while any(inner.name.lower() == name.lower() for inner in folders(folder)):
-        folder = entry(folder, name)
+    folder = find_entry(find_root(release, name), name)
+    while any(inner.name.lower() == name.lower() for inner in list_folders(folder)):
+        folder = find_entry(folder, name)
     return folder
 
 
-def folders(folder: Path) -> list[Path]:
+def list_folders(folder: Path) -> list[Path]:
     """The folders in `folder`, sorted, litter left out.
 
     Raises:
@@ -91,7 +91,7 @@ def folders(folder: Path) -> list[Path]:
     return [folder / name for name in _names(folder) if (folder / name).is_dir()]
 
 
-def files(folder: Path, *, suffixes: Collection[str] = IMAGE_SUFFIXES, root: Path | None = None) -> list[Path]:
+def list_files(folder: Path, *, suffixes: Collection[str] = IMAGE_SUFFIXES, root: Path | None = None) -> list[Path]:
     """The files in `folder` (not below it) with one of these suffixes in any case, sorted, litter left out.
 
     A link is followed where it leads into `root` (default: `folder`), which is the folder of the release.
@@ -109,7 +109,7 @@ def files(folder: Path, *, suffixes: Collection[str] = IMAGE_SUFFIXES, root: Pat
     return fitting
 
 
-def only_images(folder: Path) -> list[Path]:
+def list_images(folder: Path) -> list[Path]:
     """The files in `folder`, sorted, litter left out; it may hold nothing but images.
 
     Raises:

@@ -12,7 +12,7 @@ _LINES = "journal.jsonl"
 _PIECES = "pieces"
 
 
-class Journal:
+class ResumeLog:
     """Lines `[key, value, digest]` in a file that only grows, beside the folder of the files that they tell of.
 
     It belongs to one source in one state and one version of the code that reads it: who opens it sees to that by the

@@ -19,7 +19,7 @@ from protocols.datasets.registry import dataset_info
 from protocols.errors import DataError
 from protocols.splits.draw.options import Options
 from protocols.splits.draw.ranking import list_fingerprint
-from protocols.splits.draw.steps import DrawRequest, normals
+from protocols.splits.draw.steps import DrawRequest, draw_normals
 from protocols.splits.split import draw
 
 _SEEDS = (0, 1, 2)
@@ -28,14 +28,14 @@ _GAMMA = "0.20"
 _BARE_KEY = re.compile(r"[\w-]+", re.ASCII)
 
 
-def of(dataset: Dataset) -> Pinned:
+def pinned_fingerprints(dataset: Dataset) -> PinnedFingerprints:
     """The fingerprints of a dataset and of its splits under the papers' rules.
 
     Raises:
         DataError: a split cannot be drawn.
     """
     splits = {name: drawn() for name, drawn in _splits(dataset).items()}
-    return Pinned(images=len(dataset.rows), ids=ids_fingerprint(dataset), splits=splits)
+    return PinnedFingerprints(images=len(dataset.rows), ids=ids_fingerprint(dataset), splits=splits)
 
 
 def ids_fingerprint(dataset: Dataset) -> str:
@@ -66,7 +66,7 @@ def _key(name: str) -> str:
     return name if _BARE_KEY.fullmatch(name) else json.dumps(name, ensure_ascii=False)
 
 
-def differences(dataset: Dataset, pinned: Pinned) -> list[str]:
+def fingerprint_differences(dataset: Dataset, pinned: PinnedFingerprints) -> list[str]:
     """One line for each fingerprint that is not the committed one; none if all are equal."""
     lines = []
     if ids_fingerprint(dataset) != pinned.ids:
@@ -114,4 +114,4 @@ def _drawn(dataset: Dataset, rule: str, seed: int, **coordinates: Any) -> str:
 
 
 def _drawn_normals(dataset: Dataset, place: int) -> str:
-    return list_fingerprint(normals(DrawRequest(dataset=dataset, split_seed=0, options=Options()))[place])
+    return list_fingerprint(draw_normals(DrawRequest(dataset=dataset, split_seed=0, options=Options()))[place])

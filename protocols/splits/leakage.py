@@ -8,7 +8,7 @@ from protocols.datasets.manifest import Dataset
 from protocols.splits.draw.steps import Ids
 from protocols.splits.split import Split
 
-Groups = tuple[Ids, ...]
+IdGroups = tuple[Ids, ...]
 
 
 @dataclass(frozen=True)
@@ -27,23 +27,23 @@ class Leaks:
     photographs: tuple[Crossing, ...]
 
 
-def duplicates(dataset: Dataset) -> Groups:
+def duplicate_groups(dataset: Dataset) -> IdGroups:
     """The groups of ids with equal sha256, each sorted, in the order of their first ids."""
     groups = _by_key((row.sha256, row.id) for row in dataset.rows).values()
     return tuple(sorted(tuple(sorted(ids)) for ids in groups if len(ids) > 1))
 
 
-def mislabelled(dataset: Dataset) -> Groups:
+def mislabelled_groups(dataset: Dataset) -> IdGroups:
     """The groups of `duplicates` whose images carry different labels."""
-    return tuple(group for group in duplicates(dataset) if len({dataset.row(id_).label for id_ in group}) > 1)
+    return tuple(group for group in duplicate_groups(dataset) if len({dataset.row(id_).label for id_ in group}) > 1)
 
 
-def across(split: Split, dataset: Dataset) -> Leaks:
+def split_leaks(split: Split, dataset: Dataset) -> Leaks:
     """What is on both sides of a split; with `deduplicate` no content is."""
-    return between(split.train_normal + split.train_anomaly, split.test_normal + split.test_anomaly, dataset)
+    return list_leaks(split.train_normal + split.train_anomaly, split.test_normal + split.test_anomaly, dataset)
 
 
-def between(training: Iterable[str], test: Iterable[str], dataset: Dataset) -> Leaks:
+def list_leaks(training: Iterable[str], test: Iterable[str], dataset: Dataset) -> Leaks:
     """What is both in `training` and in `test`, two lists of ids."""
     rows = [dataset.row(id_) for id_ in training], [dataset.row(id_) for id_ in test]
     return Leaks(

@@ -10,9 +10,9 @@ from protocols.datasets.manifest import Dataset
 from protocols.datasets.registry import leak_guard
 from protocols.errors import DataError
 from protocols.splits import rules
-from protocols.splits.draw.options import Options, OptionValue, parse
+from protocols.splits.draw.options import Options, OptionValue, parse_options
 from protocols.splits.draw.ranking import list_fingerprint
-from protocols.splits.draw.steps import DrawRequest, Ids, Lists
+from protocols.splits.draw.steps import DrawRequest, Ids, SplitLists
 from protocols.text import near_miss
 
 _LISTS = ("train_normal", "train_anomaly", "test_normal", "test_anomaly")
@@ -68,7 +68,7 @@ def draw(
     """
     if not isinstance(split_seed, int) or isinstance(split_seed, bool) or split_seed < 0:
         raise DataError(f"the split seed cannot be '{split_seed}': give a whole number from 0")
-    module = rules.get(rule)
+    module = rules.find_rule(rule)
     for name in (*COORDINATE_FIELDS, *coordinates):
         if (coordinates.get(name) is not None) != (name in module.COORDINATES):
             problem = "needs a value for" if name in module.COORDINATES else "takes no"
@@ -144,7 +144,7 @@ def _hash_of(id_: str) -> str:
     return hashlib.sha256(id_.encode()).hexdigest()
 
 
-def _refuse_empty(dataset: Dataset, rule: str, lists: Lists) -> None:
+def _refuse_empty(dataset: Dataset, rule: str, lists: SplitLists) -> None:
     for name in ("train_normal", "test_normal", "test_anomaly"):
         if not getattr(lists, name):
             raise DataError(

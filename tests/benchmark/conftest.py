@@ -18,7 +18,7 @@ from benchmark.planning import plan as planning
 from benchmark.planning.suite import load
 from benchmark.planning.types import RunRequest
 from methods.registry import installed
-from protocols.catalogue.data_folder import adopt
+from protocols.catalogue.data_folder import adopt_dataset
 from protocols.datasets.manifest import Row, build, write
 from results.store import Store
 
@@ -102,7 +102,7 @@ class House:
 def prepared(tmp_path_factory, tiny_folder):
     """A data folder that holds the made-up set as `tiny`; images stay where they are."""
     data = tmp_path_factory.mktemp("data")
-    adopt(tiny_folder, "tiny", data)
+    adopt_dataset(tiny_folder, "tiny", data)
     return data
 
 

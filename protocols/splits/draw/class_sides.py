@@ -5,7 +5,7 @@ from itertools import islice
 
 from protocols.datasets.naming import NORMAL
 from protocols.errors import DataError
-from protocols.splits.draw.ranking import ranked
+from protocols.splits.draw.ranking import ranked_ids
 from protocols.splits.draw.steps import DrawRequest, Ids
 from protocols.text import near_miss
 
@@ -19,7 +19,7 @@ _PARTS = {
 
 
 @dataclass(frozen=True)
-class Sides:
+class ClassSides:
     """Ids by the release's half and by whether they count as normal, each sorted."""
 
     train_normal: Ids
@@ -28,14 +28,14 @@ class Sides:
     test_other: Ids
 
 
-def sides(request: DrawRequest) -> Sides:
+def class_sides(request: DrawRequest) -> ClassSides:
     """The release's halves, each divided by `normal_class` and the option `normal_side`.
 
     Raises:
         DataError: the set has normal images of its own, does not fix training and test images, or lacks the class or
             images of a side.
     """
-    known: dict[tuple[str, ...], Sides] = request.dataset.remembered
+    known: dict[tuple[str, ...], ClassSides] = request.dataset.remembered
     key = ("sides", *_form(request))
     if key not in known:
         known[key] = _sides(request)
@@ -54,9 +54,9 @@ def first_others(request: DrawRequest, count: int) -> Ids:
     order, others = ("order", seed, form[-1]), ("others", *form)
     if order not in known:
         training = [row.id for row in request.rows if row.split == "train"]
-        known[order] = ranked(request.dataset.name, "anomaly", seed, training)
+        known[order] = ranked_ids(request.dataset.name, "anomaly", seed, training)
     if others not in known:
-        known[others] = frozenset(sides(request).train_other)
+        known[others] = frozenset(class_sides(request).train_other)
     return tuple(islice(filter(known[others].__contains__, known[order]), count))
 
 
@@ -66,7 +66,7 @@ def _form(request: DrawRequest) -> tuple[str, str, str]:
     return str(request.normal_class), options.normal_side, str(options.deduplicate)
 
 
-def _sides(request: DrawRequest) -> Sides:
+def _sides(request: DrawRequest) -> ClassSides:
     _check(request)
     inverted = request.options.normal_side == "leave_one_out"
     parts: dict[tuple[str, bool], list[str]] = {key: [] for key in _PARTS}
@@ -78,7 +78,7 @@ def _sides(request: DrawRequest) -> Sides:
                 f"{request.dataset.name} has no {name} images with the class '{request.normal_class}': choose another "
                 "class, or drop the options that take images out"
             )
-    return Sides(*(tuple(parts[key]) for key in _PARTS))
+    return ClassSides(*(tuple(parts[key]) for key in _PARTS))
 
 
 def _check(request: DrawRequest) -> None:

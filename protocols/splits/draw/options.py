@@ -9,7 +9,7 @@ from protocols.text import near_miss
 OptionValue = str | int | float | bool
 
 
-DESCRIPTIONS = {
+OPTION_DESCRIPTIONS = {
     "normal_split": "`ranked`, or `released`: the authors' own draw of normals where the label file's order is known",
     "normal_side": "of a set of classes, `one_class` makes the named class normal and every other anomalous, "
     "`leave_one_out` the other way round (AGAD spec 1.2)",
@@ -51,7 +51,7 @@ _SWITCHES = {"deduplicate", "leak_guard"}
 _LIMITS = {"limit_train", "limit_test"}
 
 
-def parse(given: Mapping[str, object], allowed: tuple[str, ...], rule: str, defaults: Options) -> Options:
+def parse_options(given: Mapping[str, object], allowed: tuple[str, ...], rule: str, defaults: Options) -> Options:
     """`given` over `defaults`, each value checked; None stands for the default.
 
     Raises:

@@ -20,21 +20,21 @@ def rank(dataset: str, purpose: str, seed: str, id: str) -> str:  # noqa: A002 -
     return _digests(dataset, purpose, seed, [id])[0].hex()
 
 
-def ranked(dataset: str, purpose: str, seed: str, ids: Iterable[str]) -> list[str]:
+def ranked_ids(dataset: str, purpose: str, seed: str, ids: Iterable[str]) -> list[str]:
     """The ids by rank, first drawn first."""
     listed = list(ids)
     digests = _digests(dataset, purpose, seed, listed)
     return [listed[place] for place in sorted(range(len(listed)), key=digests.__getitem__)]
 
 
-def first(dataset: str, purpose: str, seed: str, ids: Sequence[str], count: int) -> list[str]:
+def first_ids(dataset: str, purpose: str, seed: str, ids: Sequence[str], count: int) -> list[str]:
     """The first `count` ids by rank, first drawn first."""
     digests = _digests(dataset, purpose, seed, ids)
     last = _smallest(digests, count)
     return [id_ for _, id_ in sorted((digest, id_) for digest, id_ in zip(digests, ids, strict=True) if digest <= last)]
 
 
-def divided(
+def divided_ids(
     dataset: str, purpose: str, seed: str, ids: Sequence[str], count: int
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """The first `count` ids by rank and the others, both in the order in which they were given; no id twice."""

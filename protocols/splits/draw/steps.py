@@ -10,15 +10,15 @@ from protocols.datasets.naming import NORMAL
 from protocols.datasets.registry import dataset_info
 from protocols.errors import DataError
 from protocols.splits.draw.options import Options
-from protocols.splits.draw.ranking import divided, first
+from protocols.splits.draw.ranking import divided_ids, first_ids
 
 Ids = tuple[str, ...]
 
-TEN = 10
+LARGEST_ONE_SHOT_DRAW = 10
 
 
 @dataclass(frozen=True)
-class Lists:
+class SplitLists:
     """The four lists of a split."""
 
     train_normal: Ids
@@ -45,10 +45,10 @@ class DrawRequest(Coordinates, frozen=True, kw_only=True, dict=True):
 
     def first(self, purpose: str, ids: Ids, count: int) -> Ids:
         """The first `count` ids by rank with this request's split seed, first drawn first."""
-        return tuple(first(self.dataset.name, purpose, str(self.split_seed), ids, count))
+        return tuple(first_ids(self.dataset.name, purpose, str(self.split_seed), ids, count))
 
 
-def normals(request: DrawRequest) -> tuple[Ids, Ids]:
+def draw_normals(request: DrawRequest) -> tuple[Ids, Ids]:
     """Training and test normals: the release's own split where it has one, else three to one by rank, seedless.
 
     Raises:
@@ -73,7 +73,7 @@ def _normals(request: DrawRequest) -> tuple[Ids, Ids]:
     if request.options.normal_split == "released":
         train, test = _released(request.dataset.name, parts, tuple(row.id for row in rows))
     elif parts == {""}:
-        train, test = divided(name, NORMAL, "", [row.id for row in rows], 3 * len(rows) // 4)
+        train, test = divided_ids(name, NORMAL, "", [row.id for row in rows], 3 * len(rows) // 4)
     elif "" in parts:
         raise DataError(
             f"{name} fixes train or test for some normal images only: fill the column 'split' of its manifest"
@@ -87,7 +87,7 @@ def _normals(request: DrawRequest) -> tuple[Ids, Ids]:
     return train, test
 
 
-def shots(request: DrawRequest) -> int:
+def n_shots(request: DrawRequest) -> int:
     """The number of labelled anomalies asked for, at least one."""
     if not isinstance(request.shots, int) or isinstance(request.shots, bool) or request.shots < 1:
         raise DataError(f"shots cannot be '{request.shots}': give a whole number from 1, such as 1 or 10")
@@ -96,11 +96,11 @@ def shots(request: DrawRequest) -> int:
 
 def n_leaving(request: DrawRequest) -> int:
     """How many drawn anomalies leave the test set: max(10, n) with n shots, or n under `one_shot_test` = `own`."""
-    n = shots(request)
-    return n if request.options.one_shot_test == "own" else max(TEN, n)
+    n = n_shots(request)
+    return n if request.options.one_shot_test == "own" else max(LARGEST_ONE_SHOT_DRAW, n)
 
 
-def unleaked(request: DrawRequest, drawn: Ids, lists: Lists) -> Lists:
+def without_leaks(request: DrawRequest, drawn: Ids, lists: SplitLists) -> SplitLists:
     """`lists` without the test images that have the content of one of the `drawn` anomalies, if `leak_guard` is on."""
     if not request.options.leak_guard:
         return lists
@@ -116,7 +116,7 @@ def limit_train(request: DrawRequest, train_normal: Ids) -> Ids:
     return _first(request, train_normal, request.options.limit_train)
 
 
-def limit_test(request: DrawRequest, lists: Lists) -> Lists:
+def limit_test(request: DrawRequest, lists: SplitLists) -> SplitLists:
     """`lists` with the first `limit_test` test images by rank, both test lists taken together."""
     if request.options.limit_test is None:
         return lists
@@ -129,7 +129,7 @@ def limit_test(request: DrawRequest, lists: Lists) -> Lists:
 def _first(request: DrawRequest, ids: Ids, limit: int | None) -> Ids:
     if limit is None or limit >= len(ids):
         return ids
-    return divided(request.dataset.name, "limit", str(request.split_seed), ids, limit)[0]
+    return divided_ids(request.dataset.name, "limit", str(request.split_seed), ids, limit)[0]
 
 
 def _distinct(rows: tuple[Row, ...]) -> tuple[Row, ...]:

@@ -7,7 +7,7 @@ from typing import Protocol, cast
 
 from protocols.coordinates import AnyCoordinates
 from protocols.errors import DataError
-from protocols.splits.draw.steps import DrawRequest, Lists
+from protocols.splits.draw.steps import DrawRequest, SplitLists
 from protocols.text import near_miss
 
 
@@ -23,26 +23,26 @@ class Rule(Protocol):
     OPTIONS: tuple[str, ...]
     SUBSET: str | None
 
-    def lists(self, request: DrawRequest) -> Lists: ...
+    def lists(self, request: DrawRequest) -> SplitLists: ...
 
 
-def names() -> tuple[str, ...]:
+def rule_names() -> tuple[str, ...]:
     """The ids of the rules, sorted."""
     return tuple(sorted(module.name for module in pkgutil.iter_modules(__path__)))
 
 
-def get(name: str) -> Rule:
+def find_rule(name: str) -> Rule:
     """The rule of that id.
 
     Raises:
         DataError: there is none.
     """
-    if name not in names():
-        raise DataError(f"there is no rule '{name}': {near_miss(name, names())}")
+    if name not in rule_names():
+        raise DataError(f"there is no rule '{name}': {near_miss(name, rule_names())}")
     return cast("Rule", importlib.import_module(f"{__name__}.{name}"))
 
 
 def kept_as(name: str, wanted: AnyCoordinates, method_rules: Collection[str]) -> tuple[str, AnyCoordinates]:
     """Rule and coordinates under which a run of the rule `name` is kept, by a method that knows `method_rules`."""
-    own: Callable[..., tuple[str, AnyCoordinates]] | None = getattr(get(name), "kept_as", None)
+    own: Callable[..., tuple[str, AnyCoordinates]] | None = getattr(find_rule(name), "kept_as", None)
     return (name, wanted) if own is None else own(wanted, method_rules)

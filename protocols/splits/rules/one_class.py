@@ -6,8 +6,8 @@ from msgspec import structs
 
 from protocols.coordinates import COORDINATE_FIELDS, AnyCoordinates
 from protocols.splits.draw import steps
-from protocols.splits.draw.class_sides import sides
-from protocols.splits.draw.steps import DrawRequest, Lists
+from protocols.splits.draw.class_sides import class_sides
+from protocols.splits.draw.steps import DrawRequest, SplitLists
 
 COORDINATES = ("normal_class",)
 SUBSET = "normal_class"
@@ -21,10 +21,10 @@ def kept_as(wanted: AnyCoordinates, method_rules: Collection[str]) -> tuple[str,
     return "one_class", wanted
 
 
-def lists(request: DrawRequest) -> Lists:
+def lists(request: DrawRequest) -> SplitLists:
     """Training images of the normal class, no labelled anomaly, every test image."""
-    parts = sides(request)
-    drawn = Lists(
+    parts = class_sides(request)
+    drawn = SplitLists(
         train_normal=steps.limit_train(request, parts.train_normal),
         train_anomaly=(),
         test_normal=parts.test_normal,

@@ -22,7 +22,7 @@ def data(tmp_path, monkeypatch):
 
 @pytest.fixture
 def toy(mvtec_folder, data):
-    return data_folder.adopt(mvtec_folder, "toy", data)
+    return data_folder.adopt_dataset(mvtec_folder, "toy", data)
 
 
 def cut(manifest):

@@ -68,7 +68,7 @@ def test_elpv_prepares_itself_again_where_its_links_lead_nowhere(tmp_path: Path,
     (data_dir / "elpv/images/cell0001.png").symlink_to(tmp_path / "gone.png")
     assert data_folder.state(data_dir, "elpv") == "damaged"
     assert data_folder.open_dataset(data_dir, "elpv") == first
-    assert verify.differences(first) == []
+    assert verify.file_differences(first) == []
 
 
 def test_a_folder_that_is_no_prepared_dataset_is_never_replaced(tmp_path: Path, installed_elpv: Path) -> None:
@@ -175,7 +175,7 @@ def test_a_copied_data_folder_gives_the_same_dataset(tmp_path: Path, installed_e
     copy = data_folder.open_dataset(tmp_path / "copy", "elpv")
     assert copy.fingerprint == dataset.fingerprint
     assert (tmp_path / "copy/elpv" / MANIFEST).read_bytes() == (tmp_path / "data/elpv" / MANIFEST).read_bytes()
-    assert verify.differences(copy) == []
+    assert verify.file_differences(copy) == []
 
 
 def test_verify_names_each_file_that_is_not_what_the_manifest_says(
@@ -185,7 +185,7 @@ def test_verify_names_each_file_that_is_not_what_the_manifest_says(
     save_image(installed_elpv / "images/cell0001.png", 99)
     (installed_elpv / "images/cell0004.png").write_bytes(b"")
     (installed_elpv / "images/cell0005.png").unlink()
-    changed, empty, gone = verify.differences(dataset)
+    changed, empty, gone = verify.file_differences(dataset)
     assert "cell0001.png is not the image that the manifest describes" in changed
     assert "cell0004.png is empty" in empty
     assert "cell0005.png (No such file or directory)" in gone

@@ -31,7 +31,7 @@ def test_files_that_do_not_change_are_links_to_the_release(data_dir: Path, tmp_p
     assert len(dataset.rows) == 12
     assert all(dataset.path(row).resolve() == (source / row.id).resolve() for row in dataset.rows)
     assert data_folder.open_dataset(data_dir, "plain") == dataset
-    assert verify.differences(dataset) == []
+    assert verify.file_differences(dataset) == []
     assert visible(data_dir) == ["plain"]
 
 
@@ -141,9 +141,9 @@ def test_preparing_again_changes_nothing_unless_a_file_is_gone(data_dir: Path, t
     assert data_folder.prepare(data_dir, "tiles", source) == first
     assert inode(first) == before
     (first.folder / "003_1.png").unlink()
-    assert verify.differences(first) != []
+    assert verify.file_differences(first) != []
     assert data_folder.prepare(data_dir, "tiles", source) == first
-    assert verify.differences(first) == []
+    assert verify.file_differences(first) == []
 
 
 def test_the_same_images_from_elsewhere_renew_the_links(data_dir: Path, tmp_path: Path) -> None:
@@ -227,7 +227,7 @@ def test_what_was_cut_before_a_kill_is_not_cut_again(data_dir: Path, made_up_set
     assert err.startswith("tiles: release not recognised, since it has 6 images of 'hole' where the release has 3")
     assert out.startswith("tiles: 36 images in ")
     assert (data_dir / "tiles" / MANIFEST).read_bytes() == (undisturbed.folder / MANIFEST).read_bytes()
-    assert verify.differences(data_folder.open_dataset(data_dir, "tiles")) == []
+    assert verify.file_differences(data_folder.open_dataset(data_dir, "tiles")) == []
     assert visible(data_dir) == ["tiles"]
 
 

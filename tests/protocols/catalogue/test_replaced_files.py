@@ -15,7 +15,7 @@ from protocols.errors import DataError
 
 @pytest.fixture
 def toy(mvtec_folder, tmp_path):
-    return data_folder.adopt(mvtec_folder, "toy", tmp_path / "data")
+    return data_folder.adopt_dataset(mvtec_folder, "toy", tmp_path / "data")
 
 
 @pytest.fixture

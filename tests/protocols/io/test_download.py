@@ -70,7 +70,7 @@ def server() -> Iterator[type[Server]]:
 def fetch(url: str, folder: Path, sha256: str | None = SHA256, said: list[str] | None = None) -> bytes:
     told = [] if said is None else said
     counted: list[tuple[int, int]] = []
-    download.fetch(
+    download.fetch_files(
         [Download(url, "release.bin", sha256)],
         folder,
         notify=told.append,

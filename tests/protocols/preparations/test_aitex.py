@@ -46,7 +46,7 @@ def test_a_strip_without_a_defect_gives_sixteen_normal_tiles_of_its_fabric(datas
     assert (row.split, row.width, row.height, row.channels) == ("", 256, 4, 1)
     strip = np.asarray(Image.open(release / "NODefect_images" / FABRIC / "0001_000_00.png"))
     assert np.array_equal(np.asarray(Image.open(dataset.path(row))), strip[:, 15 * 256 :])
-    assert verify.differences(dataset) == []
+    assert verify.file_differences(dataset) == []
 
 
 def test_a_tile_is_an_anomaly_where_a_mask_has_a_pixel_and_other_tiles_are_thrown_away(dataset: Dataset) -> None:

@@ -100,13 +100,13 @@ def test_elpv_s_are_those_drawn_elsewhere_from_the_text_of_the_design() -> None:
 
 
 def test_elpv_as_installed_has_the_committed_splits(elpv: Dataset) -> None:
-    assert fingerprints.differences(elpv, COMMITTED["elpv"]) == []
-    assert fingerprints.of(elpv) == COMMITTED["elpv"]
+    assert fingerprints.fingerprint_differences(elpv, COMMITTED["elpv"]) == []
+    assert fingerprints.pinned_fingerprints(elpv) == COMMITTED["elpv"]
 
 
 @pytest.mark.parametrize("name", ["brain_mri", "head_ct", "screw"])
 def test_the_releases_at_hand_have_the_committed_splits(name: str) -> None:
-    assert fingerprints.of(at_hand(name)) == COMMITTED[name]
+    assert fingerprints.pinned_fingerprints(at_hand(name)) == COMMITTED[name]
 
 
 def test_fashion_mnist_has_the_committed_splits() -> None:
@@ -132,8 +132,8 @@ def test_each_difference_is_one_line(make_dataset: Make) -> None:
 
 
 def test_other_images_than_the_release_s_are_named_first(make_dataset: Make) -> None:
-    pinned = fingerprints.of(make_dataset({"normal": 20, "cut": 14}))
-    lines = fingerprints.differences(make_dataset({"normal": 20, "cut": 10}), pinned)
+    pinned = fingerprints.pinned_fingerprints(make_dataset({"normal": 20, "cut": 14}))
+    lines = fingerprints.fingerprint_differences(make_dataset({"normal": 20, "cut": 10}), pinned)
     assert lines[0] == "toy: by id, label and half its 30 images are not the 34 of the release"
     assert any("general-10-s0 is committed and cannot be drawn (toy has 10 anomalies" in line for line in lines)
     assert not [line for line in lines if "normals-" in line]

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from protocols.datasets.manifest import Dataset, Row, build
 from protocols.errors import DataError
 from protocols.splits import split as splits
-from protocols.splits.rules.labelled_share import n_anomalies, share
+from protocols.splits.rules.labelled_share import exact_share, n_anomalies
 
 SEEDS = st.integers(0, 2**40)
 GAMMAS = st.sampled_from(["0.00", "0.01", "0.05", "0.10", "0.20", "0.333", "0.50"])
@@ -71,7 +71,7 @@ def test_lists_are_disjoint_sorted_and_on_their_side(
             assert list(ids) == sorted(ids)
     if options.get("deduplicate"):
         assert len({row[id_].sha256 for ids in lists for id_ in ids}) == sum(map(len, lists))
-    assert len(split.train_anomaly) == (n_anomalies(len(split.train_normal), share(gamma)) if gamma else 0)
+    assert len(split.train_anomaly) == (n_anomalies(len(split.train_normal), exact_share(gamma)) if gamma else 0)
     splits.validate(split, dataset)
 
 
@@ -94,7 +94,7 @@ def test_a_smaller_share_is_a_prefix(
 ) -> None:
     small, large = (
         drawn(dataset, "labelled_share", split_seed=seed, normal_class="0", gamma=gamma, options=options)
-        for gamma in sorted((one, other), key=share)
+        for gamma in sorted((one, other), key=exact_share)
     )
     if large is not None:
         assert small is not None

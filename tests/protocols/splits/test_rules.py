@@ -12,7 +12,7 @@ from protocols.datasets.manifest import Dataset, Row, build
 from protocols.errors import DataError
 from protocols.splits import split as splits
 from protocols.splits.draw.ranking import rank
-from protocols.splits.rules.labelled_share import n_anomalies, share
+from protocols.splits.rules.labelled_share import exact_share, n_anomalies
 
 Make = Callable[..., Dataset]
 
@@ -115,14 +115,14 @@ def test_the_share_counts_the_normals_that_limit_train_leaves() -> None:
 )
 def test_the_papers_shares_give_the_papers_counts(n_normal: int, counts: tuple[int, ...]) -> None:
     gammas = ("0.01", "0.03", "0.05", "0.10", "0.20")
-    assert tuple(n_anomalies(n_normal, share(gamma)) for gamma in gammas) == counts
+    assert tuple(n_anomalies(n_normal, exact_share(gamma)) for gamma in gammas) == counts
 
 
 def test_a_half_is_rounded_up_exactly() -> None:
     # 9 * 0.1 / 0.9 = 1 exactly; 18 * 0.2 / 0.8 = 4.5, which is 5; floats would not be sure of either
-    assert n_anomalies(9, share("0.10")) == 1
-    assert n_anomalies(18, share("0.20")) == 5
-    assert share("0.05") == Fraction(1, 20)
+    assert n_anomalies(9, exact_share("0.10")) == 1
+    assert n_anomalies(18, exact_share("0.20")) == 5
+    assert exact_share("0.05") == Fraction(1, 20)
 
 
 @pytest.mark.parametrize(

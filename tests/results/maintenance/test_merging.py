@@ -42,7 +42,7 @@ def failed(record):
 
 def taken(store, *places, **options):
     merger = Merger(store, lambda record, scores: (), **options)
-    return [step for place in places for step in merger.take(place)]
+    return [step for place in places for step in merger.merge_source(place)]
 
 
 def states(*args, **options):
