@@ -1,4 +1,4 @@
-"""The face for plug-ins and notebooks: all that other code may import, under one name that nothing else has.
+"""Public interface for plug-ins and notebooks, under one name that no other file has.
 
 Each name is loaded when it is first used, so that `import swanbench` takes no time and needs no torch. A detector is a
 class with the methods of `Detector`; `check_detector(get_method("mine"))` is the battery that it must pass;

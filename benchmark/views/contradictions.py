@@ -8,7 +8,7 @@ from protocols.datasets.info import DatasetInfo
 from protocols.datasets.naming import base_id
 from protocols.errors import DataError
 from protocols.splits import rules
-from protocols.splits.draw.options import Options, parse_options
+from protocols.splits.draw.options import Options, parse_split_options
 from results.record import Record
 from results.spec import EMPTY_LIST
 
@@ -57,7 +57,7 @@ def _of_split(record: Record) -> Iterator[str]:
     split, counts = record.spec.split, record.counts
     try:
         rule = rules.find_rule(split.rule)
-        chosen = parse_options(split.options, rule.OPTIONS, split.rule, Options())
+        chosen = parse_split_options(split.options, rule.OPTIONS, split.rule, Options())
     except DataError as error:
         yield f"has a split that cannot be ({error})"
         return

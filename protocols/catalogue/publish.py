@@ -170,7 +170,7 @@ class _Publisher:
             self.jobs,
             self.notify,
             unpacked=bool(self.release.archives),
-            journal=ResumeLog(self.partial / f"{target.id}.{key[:16]}"),
+            resume_log=ResumeLog(self.partial / f"{target.id}.{key[:16]}"),
             progress=self.progress,
         )
         dataset = _made(target, work, folder)

@@ -10,31 +10,31 @@ from protocols.datasets.manifest import ARRAY, MANIFEST, SEAL, Dataset, Row, pix
 from protocols.images import decode
 from protocols.io.parallel import default_jobs, parallel
 
-_OWN = {MANIFEST, SEAL, SOURCE_FILE}
+_OWN_FILES = {MANIFEST, SEAL, SOURCE_FILE}
 
 
 def file_differences(
     dataset: Dataset, *, jobs: int | None = None, count: Callable[[int, int], None] | None = None
 ) -> list[str]:
     """One line for each image that is gone, unreadable or not the one in the manifest, and for each file that the
-    manifest does not know; none if all is well. `count(done, total)` is told of each image that was read.
+    manifest does not know; none if all is well. `count(done, total)` is called after each image.
     """
     reader = decode.ImageReader(dataset)
     trouble = array_trouble(dataset, reader)
     if trouble:
         return [trouble, *_unknown_files(dataset)]
-    found = []
+    differences = []
     with decode.quiet_decoding():
-        lines = parallel(partial(image_difference, dataset, reader), dataset.rows, jobs or default_jobs())
-        for done, line in enumerate(lines, start=1):
-            found.append(line)
+        work = parallel(partial(image_difference, dataset, reader), dataset.rows, jobs or default_jobs())
+        for done, difference in enumerate(work, start=1):
+            differences.append(difference)
             if count is not None:
                 count(done, len(dataset.rows))
-    return [line for line in found if line is not None] + _unknown_files(dataset)
+    return [difference for difference in differences if difference is not None] + _unknown_files(dataset)
 
 
 def array_trouble(dataset: Dataset, reader: decode.ImageReader) -> str | None:
-    """Why the array of an array set cannot be read at all."""
+    """Reason why the array of an array set cannot be read at all; None where it can, or there is none."""
     row = next((row for row in dataset.rows if row.file == ARRAY), None)
     if row is None:
         return None
@@ -48,7 +48,7 @@ def array_trouble(dataset: Dataset, reader: decode.ImageReader) -> str | None:
 
 
 def image_difference(dataset: Dataset, reader: decode.ImageReader, row: Row) -> str | None:
-    """Why the image of a row is not the one in the manifest; None where it is."""
+    """Reason why the image of a row is not the one in the manifest; None where it is."""
     path = dataset.path(row)
     if row.file == ARRAY:
         same = pixels_digest(reader.stored(row)) == row.sha256
@@ -67,7 +67,7 @@ def image_difference(dataset: Dataset, reader: decode.ImageReader, row: Row) -> 
 
 
 def _unknown_files(dataset: Dataset) -> list[str]:
-    known = {row.file for row in dataset.rows} | _OWN
-    there = (Path(parent, file) for parent, _, files in os.walk(dataset.folder) for file in files)
-    unknown = sorted(path for path in there if path.relative_to(dataset.folder).as_posix() not in known)
+    listed = {row.file for row in dataset.rows} | _OWN_FILES
+    paths = (Path(parent, file) for parent, _, files in os.walk(dataset.folder) for file in files)
+    unknown = sorted(path for path in paths if path.relative_to(dataset.folder).as_posix() not in listed)
     return [f"{path} is not in the manifest" for path in unknown]

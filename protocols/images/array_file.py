@@ -1,7 +1,7 @@
-"""The files behind the image store: one uint8 array (N, S, S, C), images in the order of the manifest, and its digests.
+"""Files of the image store: one uint8 array (N, S, S, C), images in the order of the manifest, and its digests.
 
 `images.npy` is the array, `images.sha256` the SHA-256 of each image's pixels (32 bytes an image), `meta.json` what the
-pixels were made of and the SHA-256 of `images.sha256`. What is not as it was written is made again.
+pixels were made of and the SHA-256 of `images.sha256`. An array with a damaged file is built again.
 """
 
 import hashlib
@@ -58,12 +58,12 @@ class ArrayFile:
         Raises:
             DataError: the file changed since it was opened.
         """
-        taken: Pixels = self._mapped[rows]
-        for place in np.flatnonzero(~self._checked[rows]):
-            if _digest(taken[place]) != self._digests[rows[place]].tobytes():
+        images: Pixels = self._mapped[rows]
+        for index in np.flatnonzero(~self._checked[rows]):
+            if _digest(images[index]) != self._digests[rows[index]].tobytes():
                 raise self._changed()
-            self._checked[rows[place]] = True
-        return taken
+            self._checked[rows[index]] = True
+        return images
 
     @cached_property
     def _mapped(self) -> Pixels:
@@ -103,7 +103,7 @@ def array_folder(
     """The folder that holds the array of `dataset` at this size, built where it is not there yet or damaged.
 
     Its name is the SHA-256 of everything that the pixels depend on. `every_pixel` compares all images with their
-    digests now; else only what lies around them is looked at.
+    digests now; else only the file sizes, the header and the digests are checked.
     """
     meta: _Meta = {
         "version": STORE_VERSION,
@@ -119,17 +119,17 @@ def array_folder(
     shape = (len(dataset.rows), size, size, dataset.channels)
 
     def damage() -> str | None:
-        found = _damage(folder, hashed, shape)
-        return _differing(folder, dataset, jobs) if found is None and every_pixel else found
+        problem = _damage(folder, hashed, shape)
+        return _pixel_damage(folder, dataset, jobs) if problem is None and every_pixel else problem
 
     if folder.exists() and damage() is None:
         return folder
     with claimed_folder(folder, "BENCH_CACHE", notify):
-        found = damage() if folder.exists() else None
-        if folder.exists() and found is None:
+        problem = damage() if folder.exists() else None
+        if folder.exists() and problem is None:
             return folder
-        if found is not None and notify is not None:
-            notify(f"the decoded images of {dataset.name} at {size} px are damaged and made again: {folder}: {found}")
+        if problem is not None and notify is not None:
+            notify(f"the decoded images of {dataset.name} at {size} px are damaged and made again: {folder}: {problem}")
         bytes_needed = len(_header(shape)) + len(dataset.rows) * _DIGEST_BYTES + int(np.prod(shape))
         check_space(parent, bytes_needed, f"the images of {dataset.name}", "BENCH_CACHE")
         with fresh_folder(folder) as building:
@@ -141,7 +141,7 @@ def array_folder(
 
 
 def _damage(folder: Path, hashed: _Meta, shape: _Shape) -> str | None:
-    """The file beside or around the pixels that is not as it was written, and why; None where all are."""
+    """A sentence on the file that is not as it was written, pixels aside; None where all are."""
     header = _header(shape)
     try:
         meta = json.loads((folder / STORE_META).read_bytes())
@@ -162,21 +162,21 @@ def _damage(folder: Path, hashed: _Meta, shape: _Shape) -> str | None:
     return None if size == expected else f"{STORE_ARRAY} has {size} bytes instead of {expected}"
 
 
-def _differing(folder: Path, dataset: Dataset, jobs: int) -> str | None:
-    """How many images do not match their digests, and the first of them; None where all do."""
+def _pixel_damage(folder: Path, dataset: Dataset, jobs: int) -> str | None:
+    """A sentence with the number of images that do not match their digests and the first of them; None if all do."""
     array = np.load(folder / STORE_ARRAY, mmap_mode="r")
     digests = np.fromfile(folder / STORE_DIGESTS, np.uint8).reshape(len(array), _DIGEST_BYTES)
     count = max(1, _BLOCK // array[0].nbytes)
 
     def differing(start: int) -> list[int]:
-        places = range(start, min(start + count, len(array)))
-        return [place for place in places if _digest(array[place]) != digests[place].tobytes()]
+        positions = range(start, min(start + count, len(array)))
+        return [i for i in positions if _digest(array[i]) != digests[i].tobytes()]
 
-    found = [place for block in parallel(differing, range(0, len(array), count), jobs) for place in block]
-    if not found:
+    damaged = [position for block in parallel(differing, range(0, len(array), count), jobs) for position in block]
+    if not damaged:
         return None
-    first = dataset.rows[found[0]].id
-    return f"{STORE_ARRAY} holds other pixels for {len(found)} of {len(array)} images, the first is '{first}'"
+    first = dataset.rows[damaged[0]].id
+    return f"{STORE_ARRAY} holds other pixels for {len(damaged)} of {len(array)} images, the first is '{first}'"
 
 
 def _digest(pixels: Pixels) -> bytes:
@@ -190,9 +190,9 @@ def _header(shape: _Shape) -> bytes:
 
 
 def _fill(path: Path, dataset: Dataset, shape: _Shape, resize: str, jobs: int, progress: Count | None) -> bytes:
-    """Write the array; the digests of its images, one after another.
+    """Write the array. Returns the digests of its images, one after another.
 
-    Threads write at their places with plain writes: a full disk is then an error, not a signal.
+    Threads write at their offsets with plain writes: a full disk is then an error, not a signal.
     """
     size, image_bytes = shape[1], int(np.prod(shape[1:]))
     digests = bytearray()
@@ -218,7 +218,7 @@ def _fill(path: Path, dataset: Dataset, shape: _Shape, resize: str, jobs: int, p
 
 
 def _write_all(descriptor: int, data: bytes, offset: int) -> None:
-    left = memoryview(data)
-    while left:
-        written = os.pwrite(descriptor, left, offset)
-        left, offset = left[written:], offset + written
+    rest = memoryview(data)
+    while rest:
+        written = os.pwrite(descriptor, rest, offset)
+        rest, offset = rest[written:], offset + written

@@ -1,8 +1,8 @@
-"""What lies in the image cache: the arrays that were built, and why one of them can serve nobody."""
+"""Content of the image cache: the arrays that were built, and why one of them serves no dataset."""
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import PIL
@@ -12,7 +12,7 @@ from protocols.images.array_file import STORE_ARRAY, STORE_DIGESTS, STORE_META, 
 
 @dataclass(frozen=True)
 class StoredArray:
-    """An array's folder and what it was made of; `problem` says why no dataset can use it, if that is so."""
+    """Folder and origin of an array; `problem` says why no dataset can use it, empty where one can."""
 
     folder: Path
     dataset: str = ""
@@ -37,7 +37,7 @@ def stored_arrays(parent: Path) -> Iterator[StoredArray]:
 def _array(folder: Path) -> StoredArray:
     try:
         meta = json.loads((folder / STORE_META).read_text(encoding="utf-8"))
-        found = StoredArray(
+        stored = StoredArray(
             folder, str(meta["dataset"]), str(meta["dataset_fingerprint"]), int(meta["size"]), str(meta["resize"])
         )
         version, pillow = meta["version"], str(meta["pillow"])
@@ -50,5 +50,5 @@ def _array(folder: Path) -> StoredArray:
     elif pillow != PIL.__version__:
         problem = f"Pillow {pillow} made it, {PIL.__version__} is installed"
     else:
-        return found
-    return StoredArray(folder, found.dataset, found.fingerprint, found.size, found.resize, problem)
+        return stored
+    return replace(stored, problem=problem)

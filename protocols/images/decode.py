@@ -4,7 +4,7 @@
   what Pillow does to 16-bit colour and to 16-bit grey with alpha. Values that leave high bytes unused never get here:
   where images are taken into a dataset, `protocols.images.deep` scales or refuses them.
 - RGB stays. Palettes are expanded, CMYK and YCbCr converted by Pillow.
-- Alpha is dropped without blending. EXIF orientation is not applied, which is said where images are taken into a
+- Alpha is dropped without blending. EXIF orientation is not applied, which is reported where images are taken into a
   dataset (of TIFF Pillow applies it). Of several frames the first counts.
 - Only the formats of `_FORMATS` are opened: for others, such as PostScript, Pillow may start other programs.
 - Every other mode (32-bit integers, floats, Lab, premultiplied alpha) is refused by name: no range is guessed.
@@ -61,12 +61,14 @@ _CONVERSIONS = {
 
 
 class DecodeError(Exception):
-    """Bytes that are no image which this project reads; the text goes on where the file's name ends."""
+    """Bytes that are no image which this project reads; the text follows the file's name."""
 
 
 class ImageHeader(NamedTuple):
-    """What is known of an image before it is decoded: `conversion` is its kind and what is done to it, or None, `form`
-    Pillow's name of its format, `turned` whether its EXIF data ask for it to be turned.
+    """Facts of an image that need no decoding.
+
+    `conversion`: its kind and what is done to it, or None; `form`: Pillow's name of its format; `turned`: its EXIF data
+    ask for it to be turned.
     """
 
     width: int
@@ -79,7 +81,7 @@ class ImageHeader(NamedTuple):
 
 @contextlib.contextmanager
 def quiet_decoding() -> Iterator[None]:
-    """Silence Pillow's warning about huge images, which are refused below; not to be entered in worker threads."""
+    """Silence Pillow's warning about huge images, which are refused here; not to be entered in worker threads."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", Image.DecompressionBombWarning)
         yield
@@ -112,7 +114,7 @@ def read_header(data: bytes) -> ImageHeader:
 
 
 def image_dimensions(data: bytes) -> tuple[int, int, int]:
-    """Width, height and channels of an image; see `look`."""
+    """Width, height and channels of an image; see `read_header`."""
     width, height, channels, *_ = read_header(data)
     return width, height, channels
 
@@ -121,7 +123,7 @@ def deep_values(data: bytes) -> npt.NDArray[np.integer]:
     """The values (h, w) of a 16-bit grey image; of other images of 16 bits their high bytes, as Pillow gives them.
 
     Raises:
-        DecodeError: as `decode`.
+        DecodeError: as `decode_image`.
     """
     with _translated(), _opened(data) as image:
         if image.mode.startswith("I;16"):
@@ -176,15 +178,15 @@ class ImageReader:
         raise DataError(f"{problem}: see 'bench data verify {self._dataset.name}'")
 
     def stored(self, row: Row) -> Pixels:
-        """The pixels (h, w, 1 | 3) that the array holds at the row's place in the manifest.
+        """The pixels (h, w, 1 | 3) at the row's position in the array of an array set.
 
         Raises:
             DecodeError: the array is damaged or made for another manifest.
             OSError: it cannot be read.
         """
-        place = bisect_left(self._dataset.rows, row.id, key=lambda other: other.id)
-        pixels_: Pixels = self._array[place]
-        return pixels_
+        position = bisect_left(self._dataset.rows, row.id, key=lambda each: each.id)
+        pixels: Pixels = self._array[position]
+        return pixels
 
     @functools.cached_property
     def _array(self) -> Pixels:
@@ -206,11 +208,6 @@ class ImageReader:
         return image.convert("RGB") if self._dataset.channels == 3 else image
 
 
-def load(dataset: Dataset, row: Row) -> Image.Image:
-    """One image of a dataset; see `Reader`, which many are read with."""
-    return ImageReader(dataset).load(row)
-
-
 def image_array(image: Image.Image) -> Pixels:
     """The array (height, width, channels) of a decoded image."""
     array = np.asarray(image, dtype=np.uint8)
@@ -228,8 +225,8 @@ def resize_image(image: Image.Image, size: int, resize: str) -> Image.Image:
     shorter = min(image.size)
     width, height = (size * side // shorter for side in image.size)
     scaled = image.resize((width, height), Image.Resampling.BILINEAR)
-    left, top = round((width - size) / 2), round((height - size) / 2)
-    return scaled.crop((left, top, left + size, top + size))
+    x, y = round((width - size) / 2), round((height - size) / 2)
+    return scaled.crop((x, y, x + size, y + size))
 
 
 def matching_image(row: Row, data: bytes) -> Image.Image | None:
@@ -250,12 +247,12 @@ def _grey(image: Image.Image) -> Image.Image:
 
 
 def _is_deep(image: Image.Image) -> bool:
-    """Whether the file has 16 bits a channel although Pillow's mode says eight, as in 16-bit colour PNG."""
+    """True where the file has 16 bits a channel although Pillow's mode says eight, as in 16-bit colour PNG."""
     return any(deep in str(tile.args) for tile in getattr(image, "tile", ()) for deep in (";16B", ";16L", ";16N"))
 
 
 def _is_turned(image: Image.Image) -> bool:
-    """Whether EXIF data ask for the image to be turned.
+    """True where EXIF data ask for the image to be turned.
 
     Pillow has turned TIFF already. PNG without such data before its pixels would be decoded to look for them behind.
     """

@@ -1,4 +1,4 @@
-"""Images of 16 bits: how they become 8 is decided once for a dataset, by the range of all their values.
+"""Images of 16 bits: the rule by which they become 8 is chosen once for a dataset, by the range of all their values.
 
 Where grey images span at least half of the 65,536 values they keep their high bytes (`protocols.images.decode`). Else
 they are scaled, all alike: floor((value - least) 256 / (greatest - least + 1)). Of 16-bit colour and grey with alpha
@@ -22,7 +22,7 @@ class ValueRange(NamedTuple):
 
     @property
     def is_wide(self) -> bool:
-        """Whether high bytes keep what there is: the values span half of what their bits can hold, or are all one."""
+        """True where high bytes are enough: the values span half of the range of their bits, or are all equal."""
         span = self.greatest - self.least
         return span == 0 or span >= 1 << (self.bits - 1)
 

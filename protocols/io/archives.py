@@ -48,13 +48,13 @@ _LOCKED = 1
 
 
 def is_litter(name: str) -> bool:
-    """Whether a name is one that operating systems leave behind: hidden, or such as `Thumbs.db` and `__MACOSX`."""
+    """True for a file name that operating systems leave behind: hidden, or such as `Thumbs.db` and `__MACOSX`."""
     return name.startswith(".") or name.lower() in _LITTER
 
 
 @dataclass(frozen=True)
 class ArchiveLimits:
-    """What one archive may become: so many files, and so many times its own size, or `least` bytes if that is more."""
+    """Limits of one unpacked archive: a number of files, and `growth` times its own size, or `least` bytes if more."""
 
     files: int = 1_000_000
     growth: int = 100
@@ -64,7 +64,7 @@ class ArchiveLimits:
 def check_archive(archive: Path, limits: ArchiveLimits | None = None) -> None:
     """Refuse what is no archive that can be unpacked here; of a zip also what any of its members would be refused for.
 
-    The members of a tar are known only when it is read to its end; they are checked as they are unpacked.
+    The members of a tar are kind_before only when it is read to its end; they are checked as they are unpacked.
 
     Raises:
         DataError: it is not, or cannot be read.
@@ -83,9 +83,9 @@ def check_archive(archive: Path, limits: ArchiveLimits | None = None) -> None:
 def unpack_archive(
     archive: Path, folder: Path, *, jobs: int, count: Count, limits: ArchiveLimits | None = None
 ) -> None:
-    """Unpack an archive into `folder`, which may hold what an earlier call with the same archive left there.
+    """Unpack an archive into `folder`, in which an earlier call with the same archive may have left files.
 
-    Of a zip, files that are there with the right size and checksum are kept; a tar starts from its beginning.
+    Of a zip, files with the right size and checksum stay; a tar starts from its beginning.
 
     Raises:
         DataError: the archive is damaged or refused, or too little space is free.
@@ -111,11 +111,11 @@ class _Gate:
 
     @functools.cached_property
     def most(self) -> int:
-        """The bytes that the archive may become."""
+        """Bytes that the unpacked archive may have."""
         return max(self.limits.least, self.limits.growth * self.archive.stat().st_size)
 
     def admit(self, name: str, kind: MemberKind, size: int) -> PurePosixPath | None:
-        """Where to put a member, or None if it is not needed.
+        """Relative path of a member in the unpacked folder, or None if it is not needed.
 
         Raises:
             DataError: it is refused.
@@ -151,8 +151,8 @@ class _Gate:
 
     def _refuse_again(self, name: str, path: PurePosixPath, kind: MemberKind) -> None:
         text = unicodedata.normalize("NFC", str(path))
-        known = self._seen.get(text)
-        if known is not None and "file" in {kind, known}:
+        kind_before = self._seen.get(text)
+        if kind_before is not None and "file" in {kind, kind_before}:
             raise self.refusal(name, "which it holds twice")
         for parent in PurePosixPath(text).parents:
             if self._seen.setdefault(str(parent), "folder") == "file":
@@ -184,7 +184,7 @@ def _zip_members(opened: zipfile.ZipFile, gate: _Gate) -> list[tuple[zipfile.Zip
 
 
 def _zip_kind(info: zipfile.ZipInfo, name: str) -> MemberKind:
-    """What a member is; only some systems write it into the zip, and 0 is that of those that do not."""
+    """Kind of a member, from the Unix mode in the zip; 0 where the system that made it wrote none."""
     kind = stat.S_IFMT(info.external_attr >> 16)
     if kind == stat.S_IFLNK:
         return "link"
@@ -209,7 +209,7 @@ def _unpack_zip(archive: Path, folder: Path, gate: _Gate, jobs: int, count: Coun
         def extract(item: tuple[int, tuple[zipfile.ZipInfo, PurePosixPath]]) -> None:
             number, (info, path) = item
             target = folder / path
-            if _is_there(target, info):
+            if _is_unpacked(target, info):
                 return
             target.parent.mkdir(parents=True, exist_ok=True)
             with _reading(archive):
@@ -223,8 +223,8 @@ def _unpack_zip(archive: Path, folder: Path, gate: _Gate, jobs: int, count: Coun
     scratch.rmdir()
 
 
-def _is_there(target: Path, info: zipfile.ZipInfo) -> bool:
-    """Whether an earlier call has unpacked this member."""
+def _is_unpacked(target: Path, info: zipfile.ZipInfo) -> bool:
+    """True where an earlier call has unpacked this member."""
     if not target.is_file() or target.stat().st_size != info.file_size:
         return False
     checksum = 0
@@ -235,8 +235,9 @@ def _is_there(target: Path, info: zipfile.ZipInfo) -> bool:
 
 
 class _Guarded:
-    """A stream that refuses to read a lot at once, as a header of a made-up length would ask, or in all; it keeps its
-    end.
+    """A stream with a limit to one read, which a header of a made-up length would exceed, and to all reads.
+
+    `last` is what the last read gave.
     """
 
     def __init__(self, stream: IO[bytes], gate: _Gate) -> None:
@@ -269,7 +270,7 @@ def _unpack_tar(archive: Path, folder: Path, gate: _Gate, count: Count) -> None:
             opened = tarfile.open(fileobj=cast("IO[bytes]", guarded), mode="r:")  # noqa: SIM115 - closed below
         with opened:
             while (member := _next(archive, opened)) is not None:
-                cast("Any", opened).members.clear()  # it keeps them all, and a million would fill the memory
+                cast("Any", opened).members.clear()  # tarfile keeps all members, and a million would fill the memory
                 path = gate.admit(member.name, _tar_kind(member), member.size)
                 if path is not None:
                     check_space(folder, member.size, f"the files in {archive.name}", "BENCH_DATA")
@@ -311,7 +312,7 @@ def _extract(archive: Path, opened: tarfile.TarFile, member: tarfile.TarInfo, ta
 
 
 def _check_end(archive: Path, stream: _Guarded) -> None:
-    """Refuse a tar that ends without its end marker, and read what follows, so that a packed one's checksum is seen."""
+    """Refuse a tar without its end marker; read on to the end, so that the checksum of a packed one is verified."""
     if stream.last != _BLOCK:
         raise DataError(f"{archive} is damaged or cut short (no end marker): get it again")
     with _reading(archive):

@@ -1,4 +1,4 @@
-"""What the preparations of class sets share: numbered images, and the release's number of images a class."""
+"""Parts of preparations of class sets: numbered images, and the release's number of images a class."""
 
 from collections import Counter
 from collections.abc import Sequence

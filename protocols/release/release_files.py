@@ -16,40 +16,40 @@ _MAX_LABELS = 64 << 20
 def find_root(folder: Path, *needed: str) -> Path:
     """The one folder at or at most four levels below `folder` that holds every name of `needed`, in any case.
 
-    Below a folder that fits, none is looked for: some releases hold a copy of themselves.
+    Folders below one that fits are not searched: some releases hold a copy of themselves.
 
     Raises:
         DataError: `folder` is no folder, or none or several fit.
     """
     if not folder.is_dir():
         raise DataError(f"{folder} is not a folder: give the folder or the archive of the release")
-    wanted = {name.lower() for name in needed}
-    found: list[Path] = []
+    needed_names = {name.lower() for name in needed}
+    roots: list[Path] = []
     level = [folder]
     for _ in range(_DEPTH + 1):
         deeper: list[Path] = []
         for candidate in level:
             names = _names(candidate)
-            if wanted <= {name.lower() for name in names}:
-                found.append(candidate)
+            if needed_names <= {name.lower() for name in names}:
+                roots.append(candidate)
             else:
                 deeper += [candidate / name for name in names if _is_plain_folder(candidate / name)]
         level = deeper
     listed = " and ".join(needed)
-    if not found:
+    if not roots:
         raise MissingError(f"{folder} holds no folder with {listed}: give the folder of the whole release")
-    if len(found) > 1:
-        raise DataError(f"{found[0]} and {found[1]} both hold {listed}: give one of them as the source")
-    return found[0]
+    if len(roots) > 1:
+        raise DataError(f"{roots[0]} and {roots[1]} both hold {listed}: give one of them as the source")
+    return roots[0]
 
 
 def find_entry(folder: Path, name: str) -> Path:
-    """What `folder` holds under `name`, in any case.
+    """The entry of `folder` of this name, in any case.
 
     Raises:
         DataError: nothing, or several such entries.
     """
-    fitting = [folder / other for other in _names(folder) if other.lower() == name.lower()]
+    fitting = [folder / entry for entry in _names(folder) if entry.lower() == name.lower()]
     if not fitting:
         raise MissingError(f"{folder} has no {name}: give the folder of the whole release")
     if len(fitting) > 1 and folder / name not in fitting:
@@ -58,7 +58,7 @@ def find_entry(folder: Path, name: str) -> Path:
 
 
 def find_label_file(folder: Path, name: str, root: Path) -> Path:
-    """The file `name` in `folder`, in any case, that says what the images of the release in `root` are.
+    """The file `name` in `folder`, in any case, with the labels of the release in `root`.
 
     Raises:
         DataError: nothing or several such entries, one that leads out of `root`, or one too large to be read.
@@ -99,8 +99,8 @@ def list_files(folder: Path, *, suffixes: Collection[str] = IMAGE_SUFFIXES, root
     Raises:
         DataError: `folder` is no folder or has no such file, or a link in it leads nowhere or out of `root`.
     """
-    wanted = {suffix.lower() for suffix in suffixes}
-    fitting = [path for path in (folder / name for name in _names(folder)) if path.suffix.lower() in wanted]
+    lower_suffixes = {suffix.lower() for suffix in suffixes}
+    fitting = [path for path in (folder / name for name in _names(folder)) if path.suffix.lower() in lower_suffixes]
     if not fitting:
         raise MissingError(f"{folder} holds no file {_or(suffixes)}: give the folder of the whole release")
     inside = (root or folder).resolve()

@@ -1,4 +1,4 @@
-"""The source that a person names, as a folder of release files: a folder, an archive, or a folder of archives."""
+"""Source of a release: a folder, an archive, or a folder of archives, as a person names it."""
 
 import hashlib
 import os
@@ -19,7 +19,7 @@ _LEVELS = 4
 
 @dataclass(frozen=True)
 class Release:
-    """A source as it was found. `archives` are to be unpacked, with `loose` files beside them; without archives the
+    """State of a source. `archives` are to be unpacked, with `loose` files beside them; without archives the
     source is the folder of the release. `key`: SHA-256 of the path and of every file's path, size and time.
     """
 
@@ -30,7 +30,7 @@ class Release:
 
 
 def open_source(source: Path, without: Path) -> Release:
-    """What `source` is; nothing is written. What lies in the folder `without` does not belong to it.
+    """The release in `source`; nothing is written. Files in the folder `without` do not belong to it.
 
     A folder is one of archives where it holds archives and no other folder.
 
@@ -69,7 +69,7 @@ def unpack_release(release: Release, folder: Path, *, jobs: int, progress: Progr
 
 
 def inner_archive(folder: Path) -> Path | None:
-    """An archive at most a few levels below a folder of release files, if there is one."""
+    """An archive at most four levels below a folder of release files, if there is one."""
     for level in range(_LEVELS):
         for path in sorted(folder.glob("/".join(["*"] * (level + 1)))):
             if path.name.lower().endswith((*ARCHIVE_SUFFIXES, *FOREIGN_SUFFIXES)) and path.is_file():
@@ -95,14 +95,14 @@ def _joined(release: Release, whole: list[Path], target: Path) -> Path:
     target.mkdir()
     for archive, unpacked in zip(release.archives, whole, strict=True):
         entries = list(unpacked.iterdir())
-        one_folder = len(entries) == 1 and entries[0].is_dir()
-        _take_all(unpacked, target if one_folder else target / _stem(archive), archive)
+        is_nested = len(entries) == 1 and entries[0].is_dir()
+        _link_all(unpacked, target if is_nested else target / _stem(archive), archive)
     for path in release.loose:
         link_or_copy(path.resolve(), target / path.name)
     return target
 
 
-def _take_all(source: Path, target: Path, archive: Path) -> None:
+def _link_all(source: Path, target: Path, archive: Path) -> None:
     for parent, _, files in os.walk(source):
         folder = target / Path(parent).relative_to(source)
         try:

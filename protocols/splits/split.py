@@ -10,7 +10,7 @@ from protocols.datasets.manifest import Dataset
 from protocols.datasets.registry import leak_guard
 from protocols.errors import DataError
 from protocols.splits import rules
-from protocols.splits.draw.options import Options, OptionValue, parse_options
+from protocols.splits.draw.options import Options, OptionValue, parse_split_options
 from protocols.splits.draw.ranking import list_fingerprint
 from protocols.splits.draw.steps import DrawRequest, Ids, SplitLists
 from protocols.text import near_miss

@@ -15,8 +15,8 @@ class Rule(Protocol):
     """The module of a rule: the coordinates that it draws by, the split options that it knows, and the draw itself.
 
     SUBSET is the coordinate that a suite lists for each dataset, None where a dataset is taken whole. A rule may also
-    have `kept_as(wanted, method_rules)`: rule and coordinates under which a run is kept, where another rule asks for
-    the very same fit and test list.
+    have `kept_as(coordinates, method_rules)`: rule and coordinates under which a run is kept, where another rule asks
+    for the very same fit and test list.
     """
 
     COORDINATES: tuple[str, ...]
@@ -42,7 +42,7 @@ def find_rule(name: str) -> Rule:
     return cast("Rule", importlib.import_module(f"{__name__}.{name}"))
 
 
-def kept_as(name: str, wanted: AnyCoordinates, method_rules: Collection[str]) -> tuple[str, AnyCoordinates]:
+def kept_as(name: str, coordinates: AnyCoordinates, method_rules: Collection[str]) -> tuple[str, AnyCoordinates]:
     """Rule and coordinates under which a run of the rule `name` is kept, by a method that knows `method_rules`."""
-    own: Callable[..., tuple[str, AnyCoordinates]] | None = getattr(find_rule(name), "kept_as", None)
-    return (name, wanted) if own is None else own(wanted, method_rules)
+    of_rule: Callable[..., tuple[str, AnyCoordinates]] | None = getattr(find_rule(name), "kept_as", None)
+    return (name, coordinates) if of_rule is None else of_rule(coordinates, method_rules)

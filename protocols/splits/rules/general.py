@@ -16,8 +16,8 @@ def lists(request: DrawRequest) -> SplitLists:
     Under `contamination` the unlabelled anomalies are the next by rank after those that leave the test set anyway, so
     that one shot and ten shots keep one test set; they leave it too and join the training normals.
 
-    A method without labelled anomalies shares that test set; where the dataset has too few anomalies for it, each
-    is tested.
+    A method without labelled anomalies has the same test set; where the dataset has too few anomalies for it, all of
+    them are tested.
     """
     train_normal, test_normal = steps.draw_normals(request)
     train_normal = steps.limit_train(request, train_normal)
@@ -30,12 +30,12 @@ def lists(request: DrawRequest) -> SplitLists:
     if n_gone >= len(anomalies):
         raise DataError(_too_few(request, len(anomalies), n_gone, n_extra))
     order = request.first("anomaly", anomalies, n_gone)
-    gone = frozenset(order)
+    drawn_ids = frozenset(order)
     drawn = SplitLists(
         train_normal=tuple(sorted((*train_normal, *order[n_leaving:]))) if n_extra else train_normal,
         train_anomaly=order[:n_labelled],
         test_normal=test_normal,
-        test_anomaly=tuple(id_ for id_ in anomalies if id_ not in gone),
+        test_anomaly=tuple(id_ for id_ in anomalies if id_ not in drawn_ids),
     )
     return steps.limit_test(request, steps.without_leaks(request, order, drawn))
 

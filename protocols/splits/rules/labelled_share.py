@@ -41,7 +41,7 @@ def lists(request: DrawRequest) -> SplitLists:
 
 
 def n_anomalies(n_normal: int, gamma: Fraction) -> int:
-    """How many labelled anomalies make a share gamma of the training images: floor(n g / (1 - g) + 1/2)."""
+    """Labelled anomalies that make a share gamma of the training images: floor(n g / (1 - g) + 1/2)."""
     return math.floor(n_normal * gamma / (1 - gamma) + Fraction(1, 2))
 
 

@@ -14,11 +14,11 @@ SUBSET = "normal_class"
 OPTIONS = ("normal_side", "deduplicate", "limit_train", "limit_test")
 
 
-def kept_as(wanted: AnyCoordinates, method_rules: Collection[str]) -> tuple[str, AnyCoordinates]:
+def kept_as(coordinates: AnyCoordinates, method_rules: Collection[str]) -> tuple[str, AnyCoordinates]:
     """One class is the labelled share 0.00 of a method that knows shares."""
     if "labelled_share" in method_rules:
-        return "labelled_share", structs.replace(wanted, gamma=COORDINATE_FIELDS["gamma"].unlabelled)
-    return "one_class", wanted
+        return "labelled_share", structs.replace(coordinates, gamma=COORDINATE_FIELDS["gamma"].unlabelled)
+    return "one_class", coordinates
 
 
 def lists(request: DrawRequest) -> SplitLists:

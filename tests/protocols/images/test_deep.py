@@ -36,7 +36,7 @@ def adopted(source: Path, said: list[str] | None = None) -> Dataset:
 
 def pixels(dataset: Dataset, number: int) -> list[list[int]]:
     row = next(row for row in dataset.rows if Path(row.id).stem == str(number))
-    array: list[list[int]] = decode.image_array(decode.load(dataset, row))[:, :, 0].tolist()
+    array: list[list[int]] = decode.image_array(decode.ImageReader(dataset).load(row))[:, :, 0].tolist()
     return array
 
 

@@ -84,12 +84,12 @@ def test_a_journal_saves_cutting_again_and_a_lost_piece_is_cut_again(
     building: DatasetBuilder, sources: list[Path]
 ) -> None:
     folder = building.folder.with_name("partial")
-    first = replace(building, journal=ResumeLog(folder)).pieces(sources, cutter([]))
+    first = replace(building, resume_log=ResumeLog(folder)).pieces(sources, cutter([]))
     (folder / "pieces" / "1_0.png").write_bytes(b"torn")
     (folder / "pieces" / "3_1.png").unlink()
     with (folder / "journal.jsonl").open("a") as lines:
         lines.write('["pieces 0 4.png", [')
-    again = replace(building, folder=building.folder.with_name("again"), journal=ResumeLog(folder))
+    again = replace(building, folder=building.folder.with_name("again"), resume_log=ResumeLog(folder))
     again.folder.mkdir()
     calls: list[Path] = []
     assert again.pieces(sources, cutter(calls)) == first
@@ -99,7 +99,7 @@ def test_a_journal_saves_cutting_again_and_a_lost_piece_is_cut_again(
 
 def test_a_journal_keeps_steps_apart(building: DatasetBuilder, sources: list[Path]) -> None:
     journal = ResumeLog(building.folder.with_name("partial"))
-    working = replace(building, journal=journal)
+    working = replace(building, resume_log=journal)
     first = working.pieces(sources[:1], cutter([]))
     other = working.pieces(sources[:1], lambda path: [ImagePiece("other.png", "x", np.zeros((4, 4, 3), np.uint8))])
     assert [row.id for row in (*first, *other)] == ["0_0.PNG", "0_1.PNG", "other.png"]
@@ -108,10 +108,10 @@ def test_a_journal_keeps_steps_apart(building: DatasetBuilder, sources: list[Pat
 def test_a_journal_saves_reading_files_again(building: DatasetBuilder, sources: list[Path]) -> None:
     images = [SourceImage(path.name, path, "normal") for path in sources]
     folder = building.folder.with_name("partial")
-    first = replace(building, journal=ResumeLog(folder)).unchanged(images)
+    first = replace(building, resume_log=ResumeLog(folder)).unchanged(images)
     kept = [json.loads(line)[0] for line in (folder / "journal.jsonl").read_text().splitlines()]
     assert sorted(kept) == [f"image {number}.png" for number in range(5)]
-    again = replace(building, folder=building.folder.with_name("again"), journal=ResumeLog(folder))
+    again = replace(building, folder=building.folder.with_name("again"), resume_log=ResumeLog(folder))
     again.folder.mkdir()
     sources[2].chmod(0)
     sources[2].unlink()
