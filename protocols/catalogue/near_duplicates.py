@@ -55,7 +55,7 @@ def _perceptual_hash() -> "Callable[[Image.Image], object]":
 
 
 def _joined(codes: "npt.NDArray[np.uint64]", distance: int) -> list[list[int]]:
-    """Groups of indices of codes (n,) uint64 that chains of near pairs join; a block is compared with the rest at a time."""
+    """Groups of indices of codes (n,) uint64 that chains of near pairs join, compared block by block."""
     import numpy as np
     from scipy.sparse import coo_array
     from scipy.sparse.csgraph import connected_components

@@ -187,7 +187,7 @@ def _sha256(path: Path) -> str:
 
 
 class _Plain(http.client.HTTPConnection):
-    """Connects within `CONNECT_SECONDS`, then waits `READ_SECONDS` for the next bytes."""
+    """Connects within `_CONNECT_SECONDS`, then waits `_READ_SECONDS` for the next bytes."""
 
     def connect(self) -> None:
         super().connect()

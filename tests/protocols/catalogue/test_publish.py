@@ -9,9 +9,10 @@ import made_up
 import pytest
 from msgspec.structs import replace
 
-from protocols.catalogue import data_folder, publish, verify
+from protocols.catalogue import data_folder, verify
 from protocols.datasets.manifest import MANIFEST, Dataset
 from protocols.errors import DataError
+from protocols.io.atomic_folders import claimed_folder
 
 SUPPORT = Path(made_up.__file__).parent
 
@@ -284,7 +285,7 @@ def test_a_second_process_waits_says_so_and_finds_the_work_done(
     data_dir: Path, made_up_sets: Path, tmp_path: Path
 ) -> None:
     source = made_up.tiles_release(tmp_path / "release")
-    with publish.claimed(data_dir / "tiles", "BENCH_DATA"):
+    with claimed_folder(data_dir / "tiles", "BENCH_DATA"):
         waiting = [start(data_dir, made_up_sets, "tiles", source) for _ in range(2)]
         for process in waiting:
             assert process.stderr is not None

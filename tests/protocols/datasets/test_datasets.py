@@ -139,8 +139,8 @@ from protocols.datasets.registry import dataset_infos
 from protocols.splits import rules, split
 dataset_infos()
 rows = [Row(f"{k}{i}", "f", k, "", 64 * "0", 1, 1, 1) for k in ("normal", "a", "b") for i in range(12)]
-for rule in rules.names():
-    module = rules.get(rule)
+for rule in rules.rule_names():
+    module = rules.find_rule(rule)
 split.draw(build("toy", Path(), rows), "hard", split_seed=0, known_class="a", shots=1)
 data_folder.state(Path("nowhere"), "elpv")
 heavy = {"numpy", "PIL", "torch", "sklearn", "pandas", "scipy", "joblib", "filelock", "rich", "elpv_dataset"}

@@ -161,8 +161,8 @@ def test_a_page_that_is_not_there_and_a_server_that_is_not_there_are_one_sentenc
 
 
 def test_a_server_that_does_not_answer_costs_a_few_seconds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(download, "CONNECT_SECONDS", 0.2)
-    monkeypatch.setattr(download, "READ_SECONDS", 0.2)
+    monkeypatch.setattr(download, "_CONNECT_SECONDS", 0.2)
+    monkeypatch.setattr(download, "_READ_SECONDS", 0.2)
     with socket.socket() as silent:
         silent.bind(("127.0.0.1", 0))
         silent.listen()
