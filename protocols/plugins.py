@@ -30,7 +30,7 @@ def list_entry_points(group: str) -> "list[EntryPoint]":
 def points_by_name(group: str) -> "dict[str, list[EntryPoint]]":
     """The entry points of a group by name, sorted; usually one a name."""
     by_name: dict[str, list[EntryPoint]] = {}
-    for point in points(group):
+    for point in list_entry_points(group):
         by_name.setdefault(point.name, []).append(point)
     return by_name
 
@@ -49,7 +49,7 @@ def only_point(same: "Sequence[EntryPoint]", taken: Collection[str], what: str) 
     return point
 
 
-def unreadable() -> dict[str, str]:
+def unreadable_packages() -> dict[str, str]:
     """Packages whose list of entry points cannot be read, with the reason."""
     from importlib.metadata import distributions
 

@@ -96,10 +96,8 @@ def verify(datasets: tuple[str, ...], near: bool, file: "Path | None", as_json: 
     if not names:
         raise BenchError("no dataset is prepared: name one that prepares itself, such as 'bench splits verify elpv'")
     if file is not None:
-        write_output(
-            file,
-            fingerprints.fingerprints_text({name: fingerprints.pinned_fingerprints(_opened(name)) for name in names}),
-        )
+        pinned = {name: fingerprints.split_fingerprints(_opened(name)) for name in names}
+        write_output(file, fingerprints.fingerprints_text(pinned))
         return 0
     findings = [_finding(_opened(name), near=near, **asked) for name in names]
     if as_json:
@@ -208,7 +206,7 @@ def _finding(dataset: "Dataset", *, near: bool, rule: str | None, **asked: Any) 
         leaks = leakage.list_leaks(train, test, dataset)
     else:
         split = _drawn(dataset, rule=rule or "general", **asked)
-        leaks = leakage.across(split, dataset)
+        leaks = leakage.split_leaks(split, dataset)
     pinned = fingerprints.pinned_fingerprints(dataset.name)
     return {
         "dataset": dataset.name,

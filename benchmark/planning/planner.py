@@ -78,8 +78,8 @@ class Planner:
             if name not in known_methods:
                 installed.get(name)
         for name in [*(selection.datasets or ()), *selection.coordinates.get("source_dataset", ())]:
-            if base_id(name) not in self.infos and data_folder.state(self.resources.data, name) == "absent":
-                data_folder.known(name, self.resources.data)
+            if base_id(name) not in self.infos and data_folder.dataset_state(self.resources.data, name) == "absent":
+                data_folder.known_target(name, self.resources.data)
         for method, values in self.request.sets.items():
             if method not in self.methods:
                 raise BenchError(f"--set {method}...: {_no_detector(method)}, so it has no parameters")

@@ -243,7 +243,7 @@ def _parse(text: str, origin: str) -> Suite:
     try:
         tables = tomllib.loads(text)
         suite = _read(tables)
-        coordinates = rules.get(suite.rule).COORDINATES
+        coordinates = rules.find_rule(suite.rule).COORDINATES
     except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise BenchError(f"{origin} is not valid TOML: {error}") from error
     except msgspec.ValidationError as error:
@@ -295,7 +295,7 @@ def _built_in() -> Any:
 def _offered(same: "Sequence[EntryPoint]") -> Suite:
     """The suite of the entry points of one name, of which there should be one; raises PluginError otherwise."""
     point = plugins.only_point(same, names(), "suite")
-    with plugins.guest():
+    with plugins.guest_code():
         try:
             return _parse(plugins.resource_text(point.value, "suite file"), point.value)
         except BenchError as error:

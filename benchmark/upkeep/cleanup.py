@@ -61,7 +61,7 @@ def clear(one: RemovableItem, where: Folders) -> str | None:
 def _image_stores(where: Folders, remarks: list[str], *, every: bool) -> list[RemovableItem]:
     """Image stores that no prepared dataset can use, or every one."""
     from protocols.catalogue import data_folder
-    from protocols.datasets.manifest import read
+    from protocols.datasets.manifest import read_manifest
     from protocols.errors import DataError
     from protocols.images import cache
 
@@ -70,7 +70,7 @@ def _image_stores(where: Folders, remarks: list[str], *, every: bool) -> list[Re
     unsure: set[str] = set()
     for name in data_folder.prepared(where.data) if arrays else ():
         try:
-            prints.add(read(where.data / name, name).fingerprint)
+            prints.add(read_manifest(where.data / name, name).fingerprint)
         except DataError:
             unsure.add(name)
     found = []

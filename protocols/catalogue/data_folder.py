@@ -4,8 +4,16 @@ from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Literal
 
-from protocols.catalogue.publish import VARIABLE, Target, embedded, from_release, note_source, refuse_other, usable
-from protocols.datasets.manifest import MANIFEST, Dataset, build, read, write
+from protocols.catalogue.publish import (
+    DATA_VARIABLE,
+    Target,
+    make_embedded,
+    make_from_release,
+    note_source,
+    refuse_other_images,
+    usable_dataset,
+)
+from protocols.datasets.manifest import MANIFEST, Dataset, assemble_dataset, read_manifest, write_manifest
 from protocols.datasets.naming import base_id, check_dataset_id
 from protocols.datasets.registry import dataset_family, dataset_info, dataset_infos, discover_datasets
 from protocols.errors import DataError
@@ -23,13 +31,13 @@ def prepared(data_dir: Path) -> list[str]:
     return sorted(path.parent.name for path in data_dir.glob(f"[!.]*/{MANIFEST}"))
 
 
-def state(data_dir: Path, name: str) -> DatasetState:
+def dataset_state(data_dir: Path, name: str) -> DatasetState:
     """Whether a dataset is there: `ready`; `damaged` (its manifest cannot be read, or its first image is gone);
     `embedded` (not there yet, prepares itself at first use); or `absent`.
     """
     folder = data_dir / name
     if folder.exists():
-        return "ready" if usable(folder, name) is not None else "damaged"
+        return "ready" if usable_dataset(folder, name) is not None else "damaged"
     info = dataset_info(name)
     return "embedded" if info is not None and info.embedded and info.id == name else "absent"
 
@@ -44,8 +52,8 @@ def open_dataset(data_dir: Path, name: str, *, notify: Notify | None = None) -> 
     if info is not None and info.embedded and info.id == name:
         return usable_dataset(data_dir / name, name) or make_embedded(data_dir, info, notify or _quiet)
     if name in prepared(data_dir):
-        return read(data_dir / name, name)
-    target = known(name, data_dir)
+        return read_manifest(data_dir / name, name)
+    target = known_target(name, data_dir)
     raise DataError(f"{name} is not in {data_dir}: {_how(target)}")
 
 
@@ -57,25 +65,25 @@ def open_all(data_dir: Path, name: str, *, notify: Notify | None = None) -> list
     """
     if name in prepared(data_dir) or dataset_info(name) is not None:
         return [open_dataset(data_dir, name, notify=notify)]
-    there = [target.id for target in targets(name, prepared(data_dir)) if target.id in prepared(data_dir)]
+    there = [target.id for target in known_targets(name, prepared(data_dir)) if target.id in prepared(data_dir)]
     if not there:
         raise DataError(f"nothing of {name} is in {data_dir}: prepare it with 'bench data prepare {name}'")
     return [open_dataset(data_dir, id_, notify=notify) for id_ in there]
 
 
-def known(name: str, data_dir: Path) -> Target:
+def known_target(name: str, data_dir: Path) -> Target:
     """The known dataset or variant of that id.
 
     Raises:
         DataError: there is none, or it is the name of a family.
     """
-    target, *_ = targets(name, prepared(data_dir))
+    target, *_ = known_targets(name, prepared(data_dir))
     if target.id != name:
         raise DataError(f"{name} is a family of datasets: choose one of them, such as {target.id}")
     return target
 
 
-def targets(name: str, others: Collection[str] = ()) -> list[Target]:
+def known_targets(name: str, others: Collection[str] = ()) -> list[Target]:
     """The known dataset of that id, a variant of one, or the members of the family of that name.
 
     Raises:
@@ -138,7 +146,7 @@ def prepare_all(
     from protocols.release.source import open_source
 
     notify, progress, jobs = notify or _quiet, progress or _uncounted, jobs or default_jobs()
-    wanted = targets(name)
+    wanted = known_targets(name)
     for target in wanted:
         target.preparation()
     if source is None and all(target.info.embedded for target in wanted):
@@ -195,7 +203,7 @@ def adopt_dataset(
             progress(name, done, total)
 
     seen = image_files.inspect_images(images, jobs or default_jobs(), verify=True, count=count)
-    dataset = build(name, folder, [one.row for one in seen])
+    dataset = assemble_dataset(name, folder, [one.row for one in seen])
     for sentence in image_files.conversion_sentences(seen):
         notify(f"{name}: {sentence}")
     refuse_other_images(folder, dataset, source)
@@ -206,7 +214,7 @@ def adopt_dataset(
             return there
         with fresh_folder(folder) as building:
             image_files.place_images(seen, building, move=False)
-            write(dataset, building)
+            write_manifest(dataset, building)
             note_source(building, source.absolute(), {one.header.form for one in seen})
     return dataset
 

@@ -108,7 +108,7 @@ def _write_images(
     images: Sequence[ExportedImage], dataset: Dataset, folder: Path, put: Callable[[str, Path], object]
 ) -> list[str]:
     """Write every image, by `put` where it has a file of its own. Returns their paths, relative to `folder`."""
-    from protocols.datasets.manifest import ARRAY
+    from protocols.datasets.manifest import ARRAY_FILE
     from protocols.images import decode
 
     reader = decode.ImageReader(dataset)
@@ -116,7 +116,7 @@ def _write_images(
     for image, file in zip(images, files, strict=True):
         target, source = folder / file, dataset.path(image.row)
         target.parent.mkdir(parents=True, exist_ok=True)
-        if image.row.file == ARRAY:
+        if image.row.file == ARRAY_FILE:
             reader.load(image.row).save(target)
         elif source.is_file():
             put(os.path.realpath(source), target)

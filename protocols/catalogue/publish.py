@@ -13,15 +13,15 @@ from typing import TYPE_CHECKING
 
 from protocols import plugins
 from protocols.datasets.info import DatasetInfo, Prepare
-from protocols.datasets.manifest import MANIFEST, Dataset, build, read, write
+from protocols.datasets.manifest import MANIFEST, Dataset, assemble_dataset, read_manifest, write_manifest
 from protocols.datasets.naming import base_id
 from protocols.datasets.registry import is_guest
 from protocols.errors import DataError, MissingError
-from protocols.io.atomic_folders import claimed, fresh
-from protocols.io.parallel import Progress
+from protocols.io.atomic_folders import claimed_folder, fresh_folder
+from protocols.io.parallel import Notify, Progress
 from protocols.plugins import PluginError
-from protocols.release.builder import Building
-from protocols.release.resume import Journal
+from protocols.release.builder import DatasetBuilder
+from protocols.release.resume import ResumeLog
 
 if TYPE_CHECKING:
     from protocols.release.source import Release
@@ -57,7 +57,7 @@ class Target:
         if callable(prepare):
             return prepare
         try:
-            named: Prepare = plugins.load(prepare)
+            named: Prepare = plugins.load_object(prepare)
         except PluginError as error:
             raise DataError(f"{self.id} cannot be prepared ({error}): tell those who wrote its facts") from error
         return named
@@ -66,7 +66,7 @@ class Target:
 def usable_dataset(folder: Path, name: str) -> Dataset | None:
     """The dataset in `folder` if its manifest can be read and its first image is there."""
     try:
-        dataset = read(folder, name)
+        dataset = read_manifest(folder, name)
     except DataError:
         return None
     return dataset if dataset.path(dataset.rows[0]).is_file() else None
@@ -79,7 +79,7 @@ def refuse_other_images(folder: Path, dataset: Dataset, source: Path) -> None:
         DataError: they do.
     """
     _refuse_foreign(folder)
-    if folder.exists() and read(folder, dataset.name).fingerprint != dataset.fingerprint:
+    if folder.exists() and read_manifest(folder, dataset.name).fingerprint != dataset.fingerprint:
         raise DataError(f"{folder} holds other images already: remove it, or adopt {source} under another name")
 
 
@@ -98,10 +98,10 @@ def make_embedded(data_dir: Path, info: DatasetInfo, notify: Notify) -> Dataset:
             return there
         _refuse_foreign(folder)
         notify(f"preparing {info.id} in {folder}{', where it is damaged' if folder.exists() else ''}")
-        with fresh(folder) as building:
-            work = Building(info, "", None, building, default_jobs(), notify)
+        with fresh_folder(folder) as building:
+            work = DatasetBuilder(info, "", None, building, default_jobs(), notify)
             dataset = _made(Target(info.id, info), work, folder)
-            write(dataset, building)
+            write_manifest(dataset, building)
     return dataset
 
 
@@ -161,8 +161,8 @@ class _Publisher:
         if there is not None:
             return there
         _refuse_foreign(folder)
-        building = stack.enter_context(fresh(folder))
-        work = Building(
+        building = stack.enter_context(fresh_folder(folder))
+        work = DatasetBuilder(
             target.info,
             target.variant,
             self.folder,
@@ -178,7 +178,7 @@ class _Publisher:
             raise DataError(
                 f"{folder} holds other images than {self.release.source}: remove it, then prepare {target.id} again"
             )
-        write(dataset, building)
+        write_manifest(dataset, building)
         _Origin(key, str(self.release.source), self.ids, tuple(sorted(work.forms))).write(building)
         return dataset
 
@@ -250,10 +250,10 @@ def _key(release: "Release", target: Target) -> str:
 def _made(target: Target, work: DatasetBuilder, folder: Path) -> Dataset:
     prepare = target.preparation()
     if not is_guest(target.info):
-        return build(target.id, folder, prepare(work))
+        return assemble_dataset(target.id, folder, prepare(work))
     try:
-        with plugins.guest(DataError, OSError):
-            return build(target.id, folder, prepare(work))
+        with plugins.guest_code(DataError, OSError):
+            return assemble_dataset(target.id, folder, prepare(work))
     except PluginError as error:
         raise DataError(f"the plug-in of {target.id} fails to prepare it ({error}): tell its authors") from error
 
@@ -310,7 +310,7 @@ def _in_words_of(release: "Release", folder: Path) -> Iterator[None]:
 
 def _fingerprint(folder: Path, name: str) -> str | None:
     try:
-        return read(folder, name).fingerprint
+        return read_manifest(folder, name).fingerprint
     except DataError:
         return None
 

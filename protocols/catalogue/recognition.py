@@ -14,7 +14,7 @@ UNKNOWN = "release not recognised"
 _REST = "*"
 
 
-def doubts(info: DatasetInfo, dataset: Dataset) -> tuple[str, ...]:
+def release_doubts(info: DatasetInfo, dataset: Dataset) -> tuple[str, ...]:
     """What shows that a dataset is none of the known releases, each as the end of a sentence.
 
     None where it is one of them, or no release of that dataset is known. A variant that is none of the dataset's own is
@@ -24,7 +24,7 @@ def doubts(info: DatasetInfo, dataset: Dataset) -> tuple[str, ...]:
     return min(found, key=len, default=())
 
 
-def recognised(info: DatasetInfo, dataset: Dataset) -> str:
+def recognition_text(info: DatasetInfo, dataset: Dataset) -> str:
     """How a dataset without doubts was recognised; empty where no release of it is known."""
     known = _known(info, dataset.name)
     if any(release.fingerprint == dataset.fingerprint for release in known):

@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 
 from protocols.catalogue.verify import array_trouble, image_difference
-from protocols.datasets.manifest import ARRAY, Dataset, Row
+from protocols.datasets.manifest import ARRAY_FILE, Dataset, Row
 from protocols.errors import DataError
 from protocols.images import decode
 from protocols.io.parallel import parallel
@@ -73,7 +73,7 @@ def _differences(
 
 def _difference(dataset: Dataset, reader: decode.ImageReader, row: Row) -> str | None:
     """As `image_difference`, but equal bytes are not decoded."""
-    if row.file != ARRAY:
+    if row.file != ARRAY_FILE:
         with contextlib.suppress(OSError):
             if hashlib.sha256(dataset.path(row).read_bytes()).hexdigest() == row.sha256:
                 return None

@@ -6,7 +6,7 @@ from functools import partial
 from pathlib import Path
 
 from protocols.catalogue.publish import SOURCE_FILE
-from protocols.datasets.manifest import ARRAY, MANIFEST, SEAL, Dataset, Row, pixels_digest
+from protocols.datasets.manifest import ARRAY_FILE, MANIFEST, SEAL, Dataset, Row, pixels_digest
 from protocols.images import decode
 from protocols.io.parallel import default_jobs, parallel
 
@@ -35,7 +35,7 @@ def file_differences(
 
 def array_trouble(dataset: Dataset, reader: decode.ImageReader) -> str | None:
     """Reason why the array of an array set cannot be read at all; None where it can, or there is none."""
-    row = next((row for row in dataset.rows if row.file == ARRAY), None)
+    row = next((row for row in dataset.rows if row.file == ARRAY_FILE), None)
     if row is None:
         return None
     try:
@@ -50,7 +50,7 @@ def array_trouble(dataset: Dataset, reader: decode.ImageReader) -> str | None:
 def image_difference(dataset: Dataset, reader: decode.ImageReader, row: Row) -> str | None:
     """Reason why the image of a row is not the one in the manifest; None where it is."""
     path = dataset.path(row)
-    if row.file == ARRAY:
+    if row.file == ARRAY_FILE:
         same = pixels_digest(reader.stored(row)) == row.sha256
         return None if same else f"{path} does not hold the pixels of '{row.id}' that the manifest describes"
     try:

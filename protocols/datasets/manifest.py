@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 MANIFEST = "manifest.csv"
 SEAL = "manifest.sha256"
-ARRAY = "images.npy"
+ARRAY_FILE = "images.npy"
 """The one file of all images of an array set."""
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
@@ -49,7 +49,7 @@ class Row:
     subclass: str = ""
 
 
-COLUMNS = tuple(field.name for field in fields(Row))
+MANIFEST_COLUMNS = tuple(field.name for field in fields(Row))
 
 
 @dataclass(frozen=True)
@@ -77,7 +77,7 @@ class Dataset:
         return 1 if all(row.channels == 1 for row in self.rows) else 3
 
     @functools.cached_property
-    def remembered(self) -> dict[tuple[str, ...], Any]:
+    def rule_cache(self) -> dict[tuple[str, ...], Any]:
         """What rules keep of their work on these rows: a thousand splits of one dataset cost little more than one."""
         return {}
 
@@ -103,7 +103,7 @@ class Dataset:
         return self.folder / row.file
 
 
-def build(name: str, folder: Path, rows: Iterable[Row]) -> Dataset:
+def assemble_dataset(name: str, folder: Path, rows: Iterable[Row]) -> Dataset:
     """A dataset of `rows` in any order.
 
     Raises:
@@ -118,33 +118,33 @@ def build(name: str, folder: Path, rows: Iterable[Row]) -> Dataset:
     return Dataset(name, folder, ordered)
 
 
-def write(dataset: Dataset, folder: Path) -> None:
+def write_manifest(dataset: Dataset, folder: Path) -> None:
     """Write the manifest of `dataset` into `folder`, and its seal: UTF-8, LF, rows sorted by id."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(COLUMNS)
-    writer.writerows([getattr(row, column) for column in COLUMNS] for row in dataset.rows)
+    writer.writerow(MANIFEST_COLUMNS)
+    writer.writerows([getattr(row, column) for column in MANIFEST_COLUMNS] for row in dataset.rows)
     (folder / MANIFEST).write_bytes(text.getvalue().encode())
-    seal(folder)
+    seal_manifest(folder)
 
 
-def seal(folder: Path) -> None:
+def seal_manifest(folder: Path) -> None:
     """Keep the SHA-256 of the manifest in `folder` beside it."""
     (folder / SEAL).write_text(_sealed((folder / MANIFEST).read_bytes()), encoding="ascii")
 
 
-def seal_older(folder: Path) -> bool:
+def seal_older_manifest(folder: Path) -> bool:
     """Seal a manifest that an older version made, once its folder is found sound; whether it was such a one."""
     if (folder / SEAL).exists():
         return False
     try:
-        seal(folder)
+        seal_manifest(folder)
     except OSError:  # a folder of somebody else's
         return False
     return True
 
 
-def read(folder: Path, name: str) -> Dataset:
+def read_manifest(folder: Path, name: str) -> Dataset:
     """The dataset in `folder`.
 
     Raises:
@@ -157,14 +157,14 @@ def read(folder: Path, name: str) -> Dataset:
         if (folder / SEAL).exists() and (folder / SEAL).read_bytes() != _sealed(data).encode():
             raise DataError(f"{path} is damaged, its SHA-256 is not the one in {SEAL}: {_again(name)}")
         lines = csv.reader(io.StringIO(data.decode(), newline=""), strict=True)
-        if tuple(next(lines, ())) != COLUMNS:
-            raise DataError(f"{path} does not start with the columns {','.join(COLUMNS)}: {_again(name)}")
+        if tuple(next(lines, ())) != MANIFEST_COLUMNS:
+            raise DataError(f"{path} does not start with the columns {','.join(MANIFEST_COLUMNS)}: {_again(name)}")
         rows = [_row(line, f"{path} line {lines.line_num}", name) for line in lines]
     except FileNotFoundError:
         raise DataError(f"{folder} has no {MANIFEST}: prepare or adopt {name} first") from None
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise DataError(f"cannot read {path} ({error}): {_again(name)}") from error
-    return build(name, folder, rows)
+    return assemble_dataset(name, folder, rows)
 
 
 def _row(line: list[str], where: str, name: str) -> Row:

@@ -74,7 +74,7 @@ def leak_guard(name: str) -> bool:
 def discover_datasets() -> tuple[dict[str, DatasetInfo], dict[str, str]]:
     """Known datasets by id, and the entry points that could not be used with the reason."""
     known, problems = dict(our_datasets()), {}
-    for point in plugins.points(DATASET_GROUP):
+    for point in plugins.list_entry_points(DATASET_GROUP):
         try:
             known |= _offered(point.value, known)
         except PluginError as error:
@@ -96,13 +96,13 @@ def _offered(value: str, known: Mapping[str, DatasetInfo]) -> dict[str, DatasetI
 
 def _facts_of(value: str) -> dict[str, DatasetInfo]:
     try:
-        return parse_facts(plugins.text(value, "file of facts"), value)
+        return parse_facts(plugins.resource_text(value, "file of facts"), value)
     except DataError as error:
         raise PluginError(str(error)) from None
 
 
 def _mapping_of(value: str) -> dict[str, DatasetInfo]:
-    named = plugins.load(value)
+    named = plugins.load_object(value)
     try:
         with plugins.guest_code():
             offered = dict(named)

@@ -24,7 +24,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, UnidentifiedImageError
 
-from protocols.datasets.manifest import ARRAY, Dataset, Row, pixels_digest
+from protocols.datasets.manifest import ARRAY_FILE, Dataset, Row, pixels_digest
 from protocols.errors import DataError
 
 Pixels = npt.NDArray[np.uint8]
@@ -164,7 +164,7 @@ class ImageReader:
         """
         path = self._dataset.path(row)
         try:
-            if row.file == ARRAY:
+            if row.file == ARRAY_FILE:
                 return self._from_array(row)
             data = read_image_bytes(path)
             image = matching_image(row, data)
@@ -192,7 +192,7 @@ class ImageReader:
     def _array(self) -> Pixels:
         first = self._dataset.rows[0]
         try:
-            array = np.load(self._dataset.folder / ARRAY, mmap_mode="r")
+            array = np.load(self._dataset.folder / ARRAY_FILE, mmap_mode="r")
         except (ValueError, EOFError) as error:
             raise DecodeError(f"is not a readable array ({error})") from error
         expected = (len(self._dataset.rows), first.height, first.width, first.channels)

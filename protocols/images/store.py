@@ -8,7 +8,7 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from protocols.datasets.manifest import ARRAY as RELEASE_ARRAY
+from protocols.datasets.manifest import ARRAY_FILE as RELEASE_ARRAY
 from protocols.datasets.manifest import Dataset
 from protocols.errors import DataError
 from protocols.images import decode

@@ -58,7 +58,7 @@ class _Strip:
     masks: tuple[Path, ...] = ()
 
 
-def prepare(building: DatasetBuilder) -> list[Row]:
+def prepare(builder: DatasetBuilder) -> list[Row]:
     """Cut the strips from the left into tiles 256 wide: 16 of each strip without a defect, and of the others those that
     have a pixel of a mask which is not black; the last tile of a strip may be narrower.
 
@@ -70,12 +70,12 @@ def prepare(building: DatasetBuilder) -> list[Row]:
         DataError: a fabric or a class is missing, a mask has no strip or another size, a strip but the one known has no
             mask, or a name cannot be understood.
     """
-    release = building.source
-    strips = _normal_strips(release) + _defect_strips(building)
+    release = builder.source
+    strips = _normal_strips(release) + _defect_strips(builder)
     by_path = {strip.path: strip for strip in strips}
-    rows = building.pieces(list(by_path), lambda path: _tiles(by_path[path], building.variant))
+    rows = builder.pieces(list(by_path), lambda path: _tiles(by_path[path], builder.variant))
     for strip in sorted({strip.group for strip in strips} - {row.group for row in rows}):
-        building.notify(f"aitex: {strip} gives no tile, since its mask is black")
+        builder.notify(f"aitex: {strip} gives no tile, since its mask is black")
     return rows
 
 
@@ -94,10 +94,10 @@ def _normal_strips(release: Path) -> list[_Strip]:
     ]
 
 
-def _defect_strips(building: DatasetBuilder) -> list[_Strip]:
+def _defect_strips(builder: DatasetBuilder) -> list[_Strip]:
     from protocols.release.release_files import folder_named, list_files
 
-    release = building.source
+    release = builder.source
     folder = folder_named(release, "Defect_images")
     masks = _masks(folder_named(release, "Mask_images"), release)
     strips = [_defect_strip(path, masks.pop(path.stem, ())) for path in list_files(folder, root=release)]
@@ -108,8 +108,8 @@ def _defect_strips(building: DatasetBuilder) -> list[_Strip]:
             raise DataError(f"{folder} has no strip of the defect code {code} ({label}): get the whole release")
     for strip in strips:
         if not strip.masks:
-            building.notify(f"aitex: {strip.group} has no mask and is left out")
-    most = 1 if building.variant == "skip_split_masks" else len(strips)
+            builder.notify(f"aitex: {strip.group} has no mask and is left out")
+    most = 1 if builder.variant == "skip_split_masks" else len(strips)
     return [strip for strip in strips if 1 <= len(strip.masks) <= most]
 
 

@@ -17,7 +17,7 @@ _ROUNDED = 0.01
 _AGAIN = "get the release again, or install elpv-dataset again"
 
 
-def prepare(building: DatasetBuilder) -> list[Row]:
+def prepare(builder: DatasetBuilder) -> list[Row]:
     """Link the images that are surely normal or surely defective; those of probability 1/3 and 2/3 are left out.
 
     The release is a folder with `labels.csv` and `images`, which must name the same images; None: the one that the
@@ -29,7 +29,7 @@ def prepare(building: DatasetBuilder) -> list[Row]:
     from protocols.release.image_files import SourceImage
     from protocols.release.release_files import find_entry, find_label_file, find_root, list_files
 
-    release, inside = (building.release,) * 2 if building.release else (_package_data(), Path("/"))
+    release, inside = (builder.release,) * 2 if builder.release else (_package_data(), Path("/"))
     root = find_root(release, _LABELS, _IMAGES)
     listing = find_label_file(root, _LABELS, inside)
     labels = _labels(listing)
@@ -39,7 +39,7 @@ def prepare(building: DatasetBuilder) -> list[Row]:
     for name in sorted(paths.keys() - labels.keys()):
         raise DataError(f"{paths[name]} has no line in {listing}: move it away or get the release again")
     images = [SourceImage(canonical_id(name), paths[name], label) for name, label in labels.items() if label]
-    return building.unchanged(images, verify=building.release is not None)
+    return builder.unchanged(images, verify=builder.release is not None)
 
 
 def _labels(path: Path) -> dict[str, str | None]:

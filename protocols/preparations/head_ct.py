@@ -12,7 +12,7 @@ _LABELS = "labels.csv"
 _CLASSES = {"0": NORMAL, "1": "defect"}
 
 
-def prepare(building: DatasetBuilder) -> list[Row]:
+def prepare(builder: DatasetBuilder) -> list[Row]:
     """Link the images `NNN.png` that `labels.csv` lists; both must name the same images.
 
     Raises:
@@ -21,17 +21,17 @@ def prepare(building: DatasetBuilder) -> list[Row]:
     from protocols.release.image_files import SourceImage
     from protocols.release.release_files import find_label_file, find_root
 
-    root = find_root(building.source, _LABELS)
-    labels_file = find_label_file(root, _LABELS, building.source)
+    root = find_root(builder.source, _LABELS)
+    labels_file = find_label_file(root, _LABELS, builder.source)
     labels = _labels(labels_file)
-    paths = _images(root, building.source, next(iter(labels)))
+    paths = _images(root, builder.source, next(iter(labels)))
     missing = [name for name in labels if name not in paths]
     if missing:
         raise DataError(f"{labels_file} lists {missing[0]}, which is not there: get the release again")
     extra = [path for name, path in paths.items() if name not in labels]
     if extra:
         raise DataError(f"{extra[0]} has no row in {labels_file}: move it away or get the release again")
-    return building.unchanged(SourceImage(name, paths[name], label) for name, label in labels.items())
+    return builder.unchanged(SourceImage(name, paths[name], label) for name, label in labels.items())
 
 
 def _labels(path: Path) -> dict[str, str]:

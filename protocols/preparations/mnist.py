@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from protocols.datasets.manifest import Row
 from protocols.errors import DataError
-from protocols.release.builder import Building
-from protocols.release.class_sets import check_counts, numbered
+from protocols.release.builder import DatasetBuilder
+from protocols.release.class_sets import check_class_counts, numbered_images
 
 if TYPE_CHECKING:
     import numpy as np
@@ -25,7 +25,7 @@ _SPELLINGS = (("-idx", ".gz"), (".idx", ".gz"), (".idx", ""), ("-idx", ""))
 _READERS = {"mnist": "MNIST", "fashion_mnist": "FashionMNIST"}
 
 
-def prepare(building: DatasetBuilder) -> list[Row]:
+def prepare(builder: DatasetBuilder) -> list[Row]:
     """Keep the images as one array, read by torchvision from the four files of the release, packed or unpacked.
 
     Raises:
@@ -34,19 +34,19 @@ def prepare(building: DatasetBuilder) -> list[Row]:
     """
     import numpy as np
 
-    reader = _READERS[building.name]
-    with tempfile.TemporaryDirectory(dir=building.folder) as scratch:
+    reader = _READERS[builder.name]
+    with tempfile.TemporaryDirectory(dir=builder.folder) as scratch:
         folder = Path(scratch, reader, "raw")
         folder.mkdir(parents=True)
-        found = _files(building.source, reader)
+        found = _files(builder.source, reader)
         for name, path in found.items():
             (folder / name).write_bytes(_unpacked(path, _BYTES[name]))
         parts = {split: _read(found, scratch, reader, split) for split in ("train", "test")}
     images = []
     for split, (_, labels) in parts.items():
-        check_counts(building.info, split, labels)
-        images += numbered(split, labels)
-    return building.array(images, np.concatenate([pixels for pixels, _ in parts.values()]))
+        check_class_counts(builder.info, split, labels)
+        images += numbered_images(split, labels)
+    return builder.array(images, np.concatenate([pixels for pixels, _ in parts.values()]))
 
 
 def _files(release: Path, reader: str) -> dict[str, Path]:

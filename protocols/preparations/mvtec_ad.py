@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from protocols.release.image_files import SourceImage
 
 
-def prepare(building: DatasetBuilder) -> list[Row]:
+def prepare(builder: DatasetBuilder) -> list[Row]:
     """Link the images of one category; the source is its folder, or one that holds it beside others.
 
     Folders may be in any case and are in lower case in ids, as in the release.
@@ -27,13 +27,13 @@ def prepare(building: DatasetBuilder) -> list[Row]:
     """
     from protocols.release import mvtec_layout
 
-    info = building.info
-    root = _root(building.source, info)
-    scanned = mvtec_layout.scan(root, info.label_aliases, inside=True, notify=building.notify)
+    info = builder.info
+    root = _root(builder.source, info)
+    scanned = mvtec_layout.scan_mvtec_layout(root, info.label_aliases, inside=True, notify=builder.notify)
     images = [replace(image, id=_in_lower_folders(image.id)) for image in scanned]
     _check_classes(root, info, images)
-    _check_masks(root, info, images, building.source)
-    return building.unchanged(images)
+    _check_masks(root, info, images, builder.source)
+    return builder.unchanged(images)
 
 
 def class_folders(info: DatasetInfo) -> list[str]:
@@ -66,7 +66,7 @@ def _named(release: Path, category: str) -> Path | None:
         return None
 
 
-def _check_classes(root: Path, info: DatasetInfo, images: "Iterable[RawImage]") -> None:
+def _check_classes(root: Path, info: DatasetInfo, images: "Iterable[SourceImage]") -> None:
     wanted = {f"test/{folder}" for folder in class_folders(info)}
     found = {image.id.rpartition("/")[0] for image in images if image.label != NORMAL}
     for folder in sorted(wanted - found):
@@ -75,18 +75,17 @@ def _check_classes(root: Path, info: DatasetInfo, images: "Iterable[RawImage]") 
         raise DataError(f"{root / folder} is no class of {info.id}: move it away, or adopt {root} under another name")
 
 
-def _check_masks(root: Path, info: DatasetInfo, images: "Iterable[RawImage]", release: Path) -> None:
-    from protocols.release.release_files import entry, files, folders
+def _check_masks(root: Path, info: DatasetInfo, images: "Iterable[SourceImage]", release: Path) -> None:
+    from protocols.release.release_files import find_entry, list_files, list_folders
 
-    masks, names = entry(root, "ground_truth"), class_folders(info)
-    for folder in folders(masks):
+    masks, names = find_entry(root, "ground_truth"), class_folders(info)
+    for folder in list_folders(masks):
         if folder.name.lower() not in names:
             raise DataError(f"{folder} holds masks of no class of {info.id}: get the release again")
     for name in names:
         anomalies = {f"{_stem(image.id)}_mask": image.path for image in images if image.id.startswith(f"test/{name}/")}
-        found = {
-            _stem(canonical_id(path.name).lower()): path for path in list_files(find_entry(masks, name), root=release)
-        }
+        paths = list_files(find_entry(masks, name), root=release)
+        found = {_stem(canonical_id(path.name).lower()): path for path in paths}
         for mask, path in anomalies.items():
             if mask not in found:
                 raise DataError(f"{path} has no mask in {masks / name}: get the release again")

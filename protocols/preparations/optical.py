@@ -24,7 +24,7 @@ class _Entry:
     mask: str | None
 
 
-def prepare(building: DatasetBuilder) -> list[Row]:
+def prepare(builder: DatasetBuilder) -> list[Row]:
     """Link the images of both halves of all ten textures; each half's `Label/Labels.txt` says which have a defect.
 
     Ids have the names of the label file, whatever the case of the files' own. The variant `ten_classes` has an anomaly
@@ -35,22 +35,22 @@ def prepare(building: DatasetBuilder) -> list[Row]:
     """
     images: list[SourceImage] = []
     for texture in _CLASSES:
-        images += _texture(building, texture)
-    return building.unchanged(images)
+        images += _texture(builder, texture)
+    return builder.unchanged(images)
 
 
-def _texture(building: Building, texture: str) -> "list[RawImage]":
-    from protocols.release.image_files import RawImage
-    from protocols.release.release_files import entry, find_root, named
+def _texture(builder: DatasetBuilder, texture: str) -> "list[SourceImage]":
+    from protocols.release.image_files import SourceImage
+    from protocols.release.release_files import find_entry, find_root, folder_named
 
-    root = find_root(folder_named(building.source, texture), *_HALVES)
-    defect = texture.lower() if building.variant == "ten_classes" else "defect"
+    root = find_root(folder_named(builder.source, texture), *_HALVES)
+    defect = texture.lower() if builder.variant == "ten_classes" else "defect"
     return [
         SourceImage(
             canonical_id(f"{texture}/{half}/{listed.name}"), path, defect if listed.mask else NORMAL, group=texture
         )
         for half in _HALVES
-        for listed, path in _half(find_entry(root, half), building.source)
+        for listed, path in _half(find_entry(root, half), builder.source)
     ]
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from protocols.datasets.manifest import Row
 from protocols.datasets.naming import NORMAL
 from protocols.errors import DataError
-from protocols.release.builder import Building, Piece
+from protocols.release.builder import DatasetBuilder, ImagePiece
 
 _OBJECTS = tuple(f"kos{number:02d}" for number in range(1, 51))
 _PHOTOGRAPHS = 399
@@ -37,7 +37,7 @@ class _Label:
     thirds: tuple[str, ...]
 
 
-def prepare(building: DatasetBuilder) -> list[Row]:
+def prepare(builder: DatasetBuilder) -> list[Row]:
     """Cut each photograph at floor(H / 3) and floor(2 H / 3); a third is a defect where its label has a pixel that is
     not black.
 
@@ -50,14 +50,14 @@ def prepare(building: DatasetBuilder) -> list[Row]:
     from protocols.images import decode
     from protocols.io.parallel import parallel
 
-    photographs = {photograph.image: photograph for photograph in _photographs(building.source)}
+    photographs = {photograph.image: photograph for photograph in _photographs(builder.source)}
     if len(photographs) != _PHOTOGRAPHS:
-        building.notify(f"sdd: {len(photographs)} photographs, where the release has {_PHOTOGRAPHS}")
+        builder.notify(f"sdd: {len(photographs)} photographs, where the release has {_PHOTOGRAPHS}")
     with decode.quiet_decoding():
-        read = parallel(_read_label, photographs.values(), building.jobs)
+        read = parallel(_read_label, photographs.values(), builder.jobs)
         labels = dict(zip(photographs, read, strict=True))
-    kept = _splits({photographs[path]: label for path, label in labels.items()}, building.variant)
-    return building.pieces(list(photographs), lambda path: _cut(photographs[path], labels[path], kept))
+    kept = _splits({photographs[path]: label for path, label in labels.items()}, builder.variant)
+    return builder.pieces(list(photographs), lambda path: _cut(photographs[path], labels[path], kept))
 
 
 def _photographs(release: Path) -> list[_Photograph]:

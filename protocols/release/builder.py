@@ -7,7 +7,7 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 from protocols.datasets.info import DatasetInfo
-from protocols.datasets.manifest import ARRAY, Row, pixels_digest
+from protocols.datasets.manifest import ARRAY_FILE, Row, pixels_digest
 from protocols.errors import DataError
 from protocols.io.parallel import Progress
 
@@ -47,15 +47,13 @@ class ArrayImage:
 
 
 @dataclass(frozen=True)
-class Building:
+class DatasetBuilder:
     """The dataset's facts, what stands after the `@` of its id (or nothing), the folder of the release (None for a set
     that a package embeds) and the folder that is built.
 
-    `name` is the dataset's id before the `@`, `variant` what follows it, or empty; `release` is the folder of the
-    release (None for a set that a package embeds), `folder` the one that is built. `notify` gets lines for the person
-    who prepares it: what was converted, left out or looks odd. `unpacked`: the release was unpacked for this
-    preparation only, so its files are moved and not linked to. `resume_log` holds finished steps for the preparation
-    after an interrupted one. `forms` gathers the formats of the image files that were read.
+    `notify` takes lines for the person who prepares it: what was converted, left out or looks odd. `unpacked`: the
+    release was unpacked for this preparation only, so its files are taken over and not linked to. `journal` keeps what
+    is done if the preparation is interrupted. `forms` gathers the formats of the image files that were read.
     """
 
     info: DatasetInfo
@@ -146,7 +144,7 @@ class Building:
         order = sorted(range(len(images)), key=lambda position: images[position].id)
         per_block = max(1, _BLOCK // int(np.prod(shape[1:])))
         rows: list[Row] = []
-        with (self.folder / ARRAY).open("wb") as file:
+        with (self.folder / ARRAY_FILE).open("wb") as file:
             np.lib.format.write_array_header_1_0(file, {"descr": "|u1", "fortran_order": False, "shape": shape})
             for start in range(0, len(order), per_block):
                 positions = order[start : start + per_block]
@@ -216,7 +214,7 @@ def encode_png(pixels: "npt.NDArray[np.uint8]") -> bytes:
 def _array_row(image: ArrayImage, pixels: "npt.NDArray[np.uint8]") -> Row:
     height, width, channels = pixels.shape
     digest = pixels_digest(pixels)
-    return Row(image.id, ARRAY, image.label, image.split, digest, width, height, channels, "", image.subclass)
+    return Row(image.id, ARRAY_FILE, image.label, image.split, digest, width, height, channels, "", image.subclass)
 
 
 def _holds(path: Path, sha256: str) -> bool:

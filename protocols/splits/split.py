@@ -74,7 +74,7 @@ def draw(
             problem = "needs a value for" if name in module.COORDINATES else "takes no"
             raise DataError(f"the rule {rule} {problem} {name}: its coordinates are {', '.join(module.COORDINATES)}")
     defaults = Options(leak_guard=leak_guard(dataset.name))
-    chosen = parse(options or {}, module.OPTIONS, rule, defaults)
+    chosen = parse_split_options(options or {}, module.OPTIONS, rule, defaults)
     given: dict[str, Any] = {name: coordinates[name] for name in module.COORDINATES}
     request = DrawRequest(dataset=dataset, split_seed=split_seed, options=chosen, is_labelled=is_labelled, **given)
     lists = module.lists(request)

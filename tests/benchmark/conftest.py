@@ -19,7 +19,7 @@ from benchmark.planning.suite import load
 from benchmark.planning.types import RunRequest
 from methods.registry import installed
 from protocols.catalogue.data_folder import adopt_dataset
-from protocols.datasets.manifest import Row, build, write
+from protocols.datasets.manifest import Row, assemble_dataset, write_manifest
 from results.store import Store
 
 SUITE = """
@@ -325,7 +325,7 @@ class Drifting:
             digest = hashlib.sha256(path.read_bytes()).hexdigest()
             channels = 1 if isinstance(value, int) else 3
             made.append(Row(id_, f"{id_}.png", label, split, digest, 8, 8, channels))
-        write(build(name, folder, made), folder)
+        write_manifest(assemble_dataset(name, folder, made), folder)
 
 
 def texture(shade, anomalies=14):

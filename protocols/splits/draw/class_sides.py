@@ -35,7 +35,7 @@ def class_sides(request: DrawRequest) -> ClassSides:
         DataError: the set has normal images of its own, does not fix training and test images, or lacks the class or
             images of a side.
     """
-    cache: dict[tuple[str, ...], ClassSides] = request.dataset.remembered
+    cache: dict[tuple[str, ...], ClassSides] = request.dataset.rule_cache
     key = ("sides", *_cache_key(request))
     if key not in cache:
         cache[key] = _sides(request)
@@ -49,7 +49,7 @@ def first_others(request: DrawRequest, count: int) -> Ids:
     """
     if not count:
         return ()
-    cache = request.dataset.remembered
+    cache = request.dataset.rule_cache
     key, seed = _cache_key(request), str(request.split_seed)
     order_key, others_key = ("order", seed, key[-1]), ("others", *key)
     if order_key not in cache:
@@ -83,7 +83,7 @@ def _sides(request: DrawRequest) -> ClassSides:
 
 def _check(request: DrawRequest) -> None:
     dataset, name = request.dataset, request.dataset.name
-    cache = dataset.remembered
+    cache = dataset.rule_cache
     if ("halves",) not in cache:
         cache["halves",] = {(row.split, row.label) for row in dataset.rows}
     halves = cache["halves",]

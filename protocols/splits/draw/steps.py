@@ -54,7 +54,7 @@ def draw_normals(request: DrawRequest) -> tuple[Ids, Ids]:
     Raises:
         DataError: there are none, on a side or at all, or the release fixes the side of some only.
     """
-    known: dict[tuple[str, ...], tuple[Ids, Ids]] = request.dataset.remembered
+    known: dict[tuple[str, ...], tuple[Ids, Ids]] = request.dataset.rule_cache
     key = ("normals", request.options.normal_split, str(request.options.deduplicate))
     if key not in known:
         known[key] = _normals(request)

@@ -9,7 +9,7 @@ from recorded import built, record
 
 from benchmark.cli import status
 from protocols.datasets.registry import dataset_infos
-from results.export import lines
+from results.export import json_lines
 from results.spec import SplitDefinition
 from results.store import Store
 

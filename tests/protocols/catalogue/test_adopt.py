@@ -86,7 +86,7 @@ def test_adopting_the_same_images_again_changes_nothing(mvtec_folder: Path, data
 def test_adopting_a_moved_source_again_renews_the_links(mvtec_folder: Path, data_dir: Path, tmp_path: Path) -> None:
     data_folder.adopt_dataset(mvtec_folder, "mine", data_dir)
     moved = mvtec_folder.rename(tmp_path / "moved")
-    assert data_folder.state(data_dir, "mine") == "damaged"
+    assert data_folder.dataset_state(data_dir, "mine") == "damaged"
     assert verify.file_differences(data_folder.adopt_dataset(moved, "mine", data_dir)) == []
 
 

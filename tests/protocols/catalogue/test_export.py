@@ -13,7 +13,7 @@ from PIL import Image
 
 from protocols.catalogue import export
 from protocols.catalogue.data_folder import adopt_dataset
-from protocols.datasets.manifest import Dataset, Row, build
+from protocols.datasets.manifest import Dataset, Row, assemble_dataset
 from protocols.errors import DataError
 from protocols.splits import split as splits
 
@@ -48,7 +48,7 @@ def array_set(tmp_path: Path) -> Dataset:
         )
         for place, (id_, image) in enumerate(zip(ids, pixels, strict=True))
     ]
-    return build("toyset", folder, rows)
+    return assemble_dataset("toyset", folder, rows)
 
 
 def read(text: str) -> list[dict[str, str]]:
@@ -190,7 +190,7 @@ def test_a_class_that_would_pass_for_good_gets_another_folder(carpet: Dataset, t
 
     odd = {"cut": "good", "color": "../color"}
     rows = [dataclasses.replace(row, label=odd.get(row.label, row.label)) for row in carpet.rows]
-    dataset = build("carpet", carpet.folder, rows)
+    dataset = assemble_dataset("carpet", carpet.folder, rows)
     split = splits.draw(dataset, "general", split_seed=0, shots=1)
     export.write_tree(split, dataset, tmp_path / "out")
     assert contents(tmp_path / "out" / "carpet" / "test")["good"] == expected(dataset, split.test_normal)

@@ -9,7 +9,7 @@ from PIL import Image
 
 from protocols.catalogue.data_folder import adopt_dataset
 from protocols.catalogue.near_duplicates import near_duplicates
-from protocols.datasets.manifest import Dataset, build
+from protocols.datasets.manifest import Dataset, assemble_dataset
 from protocols.errors import DataError
 from protocols.splits import leakage
 
@@ -45,7 +45,7 @@ def test_pictures_that_look_alike_are_grouped(alike: Dataset) -> None:
 
 def test_equal_contents_alone_are_no_near_duplicates(alike: Dataset) -> None:
     pytest.importorskip("imagehash", reason="the extra audit is not installed")
-    kept = build("toy", alike.folder, [row for row in alike.rows if row.id != "test/good/b.png"])
+    kept = assemble_dataset("toy", alike.folder, [row for row in alike.rows if row.id != "test/good/b.png"])
     assert leakage.duplicate_groups(kept) == (("test/cut/c.png", "train/good/a.png"),)
     assert near_duplicates(kept, 2) == ()
 

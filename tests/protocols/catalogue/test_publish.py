@@ -41,7 +41,7 @@ def test_a_variant_is_a_dataset_of_its_own(data_dir: Path, tmp_path: Path) -> No
     dataset = data_folder.prepare(data_dir, "plain@good_only", source)
     assert (dataset.name, dataset.folder.name, len(dataset.rows)) == ("plain@good_only", "plain@good_only", 8)
     assert data_folder.open_dataset(data_dir, "plain@good_only") == dataset
-    assert data_folder.state(data_dir, "plain") == "absent"
+    assert data_folder.dataset_state(data_dir, "plain") == "absent"
 
 
 @pytest.mark.parametrize(
@@ -57,7 +57,7 @@ def test_an_unknown_name_or_variant_gets_a_near_miss(data_dir: Path, tmp_path: P
     for attempt in (
         lambda: data_folder.prepare(data_dir, name, tmp_path),
         lambda: data_folder.open_dataset(data_dir, name),
-        lambda: data_folder.known(name, data_dir),
+        lambda: data_folder.known_target(name, data_dir),
     ):
         with pytest.raises(DataError, match=problem):
             attempt()
@@ -168,7 +168,7 @@ def test_a_manifest_that_cannot_be_read_is_replaced(data_dir: Path, tmp_path: Pa
     source = made_up.plain_release(tmp_path / "release")
     first = data_folder.prepare(data_dir, "plain", source)
     (first.folder / MANIFEST).write_text("torn")
-    assert data_folder.state(data_dir, "plain") == "damaged"
+    assert data_folder.dataset_state(data_dir, "plain") == "damaged"
     assert data_folder.prepare(data_dir, "plain", source) == first
 
 
@@ -219,7 +219,7 @@ def test_what_was_cut_before_a_kill_is_not_cut_again(data_dir: Path, made_up_set
         killed.communicate()
         assert killed.returncode == -9
         assert data_folder.prepared(data_dir) == []
-        assert data_folder.state(data_dir, "tiles") == "absent"
+        assert data_folder.dataset_state(data_dir, "tiles") == "absent"
     (journal,) = data_dir.glob(".tiles.*.partial/tiles.*/journal.jsonl")
     assert len(journal.read_text().splitlines()) == 10
     last = start(data_dir, made_up_sets, "tiles", source, MADE_UP_KILL="3")

@@ -190,8 +190,8 @@ import resource, sys
 from pathlib import Path
 from protocols.errors import DataError
 from protocols.images.store import ImageStore
-from protocols.datasets.manifest import read
-dataset = read(Path(sys.argv[1]), "toy")
+from protocols.datasets.manifest import read_manifest
+dataset = read_manifest(Path(sys.argv[1]), "toy")
 resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, 50_000))
 try:
     ImageStore.open(dataset, size=128, cache_dir=Path(sys.argv[2]))
@@ -211,13 +211,13 @@ KILLED = """
 import os, signal, sys
 from pathlib import Path
 from protocols.images.store import ImageStore
-from protocols.datasets.manifest import read
+from protocols.datasets.manifest import read_manifest
 
 def progress(done, total):
     if done == 5:
         os.kill(os.getpid(), signal.SIGKILL)
 
-ImageStore.open(read(Path(sys.argv[1]), "toy"), size=8, cache_dir=Path(sys.argv[2]), progress=progress)
+ImageStore.open(read_manifest(Path(sys.argv[1]), "toy"), size=8, cache_dir=Path(sys.argv[2]), progress=progress)
 """
 
 
@@ -234,14 +234,14 @@ BUILD = """
 import sys, time
 from pathlib import Path
 from protocols.images.store import ImageStore
-from protocols.datasets.manifest import read
+from protocols.datasets.manifest import read_manifest
 built = []
 
 def progress(done, total):
     built.append(done)
     time.sleep(0.02)
 
-ImageStore.open(read(Path(sys.argv[1]), "toy"), size=8, cache_dir=Path(sys.argv[2]), progress=progress)
+ImageStore.open(read_manifest(Path(sys.argv[1]), "toy"), size=8, cache_dir=Path(sys.argv[2]), progress=progress)
 print(len(built))
 """
 

@@ -92,7 +92,7 @@ def test_the_real_release_has_the_counts_of_table_5_and_22_groups_of_duplicates(
         3: 1,
         4: 1,
     }
-    assert recognition.doubts(info, dataset) == ()
+    assert recognition.release_doubts(info, dataset) == ()
     assert verify.file_differences(dataset) == []
     assert prepared("brain_mri", raw("BrainMRI"), tmp_path / "again").fingerprint == dataset.fingerprint
 

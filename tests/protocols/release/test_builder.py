@@ -16,7 +16,7 @@ from PIL import Image
 
 from protocols.catalogue import data_folder, verify
 from protocols.datasets.info import DatasetInfo
-from protocols.datasets.manifest import ARRAY, Dataset, build
+from protocols.datasets.manifest import ARRAY_FILE, Dataset, assemble_dataset
 from protocols.errors import DataError
 from protocols.images.store import ImageStore
 from protocols.release.builder import ArrayImage, DatasetBuilder, ImagePiece
@@ -36,7 +36,7 @@ def building(tmp_path: Path, said: list[str]) -> DatasetBuilder:
     info = DatasetInfo(
         id="toy", title="Toy", kind="industrial", image_size=8, licence="none", citation="nobody", source="nowhere"
     )
-    return Building(info, "", tmp_path / "release", tmp_path / "built", 2, said.append)
+    return DatasetBuilder(info, "", tmp_path / "release", tmp_path / "built", 2, said.append)
 
 
 def cutter(calls: list[Path]) -> Callable[[Path], Sequence[ImagePiece]]:
@@ -71,7 +71,7 @@ def test_pieces_are_kept_as_png_and_known_by_their_pixels(building: DatasetBuild
     assert row.sha256 == hashlib.sha256(b"10x6x1\n" + right.tobytes()).hexdigest()
     with Image.open(building.folder / row.file) as image:
         assert np.array_equal(np.asarray(image), right)
-    assert verify.file_differences(build("toy", building.folder, rows)) == []
+    assert verify.file_differences(assemble_dataset("toy", building.folder, rows)) == []
 
 
 def test_pieces_that_would_overwrite_each_other_are_refused(building: DatasetBuilder, sources: list[Path]) -> None:
@@ -94,7 +94,7 @@ def test_a_journal_saves_cutting_again_and_a_lost_piece_is_cut_again(
     calls: list[Path] = []
     assert again.pieces(sources, cutter(calls)) == first
     assert sorted(calls) == [sources[1], sources[3]]
-    assert verify.file_differences(build("toy", again.folder, first)) == []
+    assert verify.file_differences(assemble_dataset("toy", again.folder, first)) == []
 
 
 def test_a_journal_keeps_steps_apart(building: DatasetBuilder, sources: list[Path]) -> None:
@@ -174,7 +174,7 @@ def test_kinds_of_images_that_are_converted_are_said_once(
         "toy: 1 image with a palette is expanded",
         "toy: 3 images with alpha are stripped of it",
     ]
-    assert verify.file_differences(build("toy", building.folder, rows)) == []
+    assert verify.file_differences(assemble_dataset("toy", building.folder, rows)) == []
 
 
 @pytest.mark.parametrize(
@@ -214,9 +214,9 @@ def digits(made_up_sets: Path, tmp_path: Path) -> Dataset:
 
 def test_an_array_set_keeps_its_images_in_the_order_of_the_manifest(digits: Dataset, tmp_path: Path) -> None:
     assert [row.id for row in digits.rows[:2]] == ["test/00000", "test/00001"]
-    assert {row.file for row in digits.rows} == {ARRAY}
+    assert {row.file for row in digits.rows} == {ARRAY_FILE}
     assert digits.labels == tuple(map(str, range(10)))
-    array = np.load(digits.folder / ARRAY)
+    array = np.load(digits.folder / ARRAY_FILE)
     assert np.array_equal(array[30:], np.load(tmp_path / "digits" / "train.npy"))
     row = digits.row("train/00007")
     assert row.sha256 == hashlib.sha256(b"6x6x1\n" + array[37].tobytes()).hexdigest()
@@ -230,7 +230,7 @@ def test_the_store_of_an_array_set_is_that_of_its_images_as_files(
 ) -> None:
     ids = ["train/00003", "test/00029"]
     stored = ImageStore.open(digits, size=size, resize=resize, cache_dir=tmp_path / "cache").images(ids)
-    array = np.load(digits.folder / ARRAY)
+    array = np.load(digits.folder / ARRAY_FILE)
     for i, place in enumerate((33, 29)):
         expected = Image.fromarray(array[place, :, :, 0])
         if size == 4:
@@ -244,7 +244,7 @@ def test_the_store_of_an_array_set_is_that_of_its_images_as_files(
 def test_images_of_an_array_that_are_not_square_keep_their_shape(building: DatasetBuilder, tmp_path: Path) -> None:
     pixels = np.arange(2 * 3 * 5 * 3, dtype=np.uint8).reshape(2, 3, 5, 3)
     rows = building.array([ArrayImage("b", "0", "train"), ArrayImage("a", "1", "test")], pixels)
-    dataset = build("toy", building.folder, rows)
+    dataset = assemble_dataset("toy", building.folder, rows)
     images = ImageStore.open(dataset, size=0, resize="none", cache_dir=tmp_path / "cache").images(["a", "b"])
     assert np.array_equal(images.take(np.array([0, 1])), pixels[::-1])
     assert np.array_equal(pickle.loads(pickle.dumps(images)).one(1), pixels[0])
@@ -271,7 +271,7 @@ def _other_pixels(path: Path) -> None:
 def test_a_damaged_array_is_one_difference_and_no_store(
     digits: Dataset, tmp_path: Path, spoil: Callable[[Path], object], problem: str
 ) -> None:
-    spoil(digits.folder / ARRAY)
+    spoil(digits.folder / ARRAY_FILE)
     with pytest.raises(DataError, match=f"{problem}.*: see 'bench data verify digits'"):
         ImageStore.open(digits, size=4, cache_dir=tmp_path / "cache")
     (line,) = verify.file_differences(digits)

@@ -4,7 +4,7 @@ from collections.abc import Callable
 import pytest
 from repository import SHARED
 
-from protocols.datasets.manifest import Dataset, Row, build
+from protocols.datasets.manifest import Dataset, Row, assemble_dataset
 from protocols.splits import leakage
 from protocols.splits import split as splits
 from protocols.splits.leakage import Crossing
@@ -44,7 +44,7 @@ def test_crops_of_one_photograph_on_both_sides_are_a_finding_of_their_own(make_d
     strips = dict.fromkeys((*split.train_normal[:2], split.test_anomaly[0]), "strip 1")
     strips |= dict.fromkeys(split.test_normal[:2], "strip 2")
     rows = [dataclasses.replace(row, group=strips.get(row.id, "")) for row in plain.rows]
-    dataset = build("toy", plain.folder, rows)
+    dataset = make_dataset("toy", plain.folder, rows)
     found = leakage.split_leaks(splits.draw(dataset, "general", split_seed=0, shots=10), dataset)
     assert found.contents == ()
     assert found.photographs == (Crossing(split.train_normal[:2], (split.test_anomaly[0],)),)
@@ -78,7 +78,7 @@ def test_brain_mri_repeats_images_within_its_classes_only() -> None:
         for folder, label in (("no", "normal"), ("yes", "defect"))
         for path in (raw / folder).iterdir()
     ]
-    dataset = build("brain_mri", raw, rows)
+    dataset = assemble_dataset("brain_mri", raw, rows)
     groups = leakage.duplicate_groups(dataset)
     assert sorted(len(group) for group in groups if group[0].startswith("no/")) == [2] * 11
     assert sorted(len(group) for group in groups if group[0].startswith("yes/")) == [2] * 9 + [3, 4]

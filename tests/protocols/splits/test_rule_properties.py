@@ -6,7 +6,7 @@ from pathlib import Path
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from protocols.datasets.manifest import Dataset, Row, build
+from protocols.datasets.manifest import Dataset, Row, assemble_dataset
 from protocols.errors import DataError
 from protocols.splits import split as splits
 from protocols.splits.rules.labelled_share import exact_share, n_anomalies
@@ -37,7 +37,7 @@ def any_class_set(draw: st.DrawFn) -> Dataset:
     ]
     if draw(st.booleans()):
         rows += [Row("odd", "images.npy", draw(st.sampled_from(["normal", "0"])), "", "0" * 64, 1, 1, 1)]
-    return build("toyset", Path(), rows or [Row("only", "only", "0", "train", "1" * 64, 1, 1, 1)])
+    return assemble_dataset("toyset", Path(), rows or [Row("only", "only", "0", "train", "1" * 64, 1, 1, 1)])
 
 
 def drawn(dataset: Dataset, rule: str, **arguments: object) -> splits.Split | None:
@@ -83,7 +83,7 @@ def test_the_order_of_the_images_does_not_matter(
     rows = list(dataset.rows)
     generator.shuffle(rows)
     arguments = {"split_seed": seed, "normal_class": "0", "gamma": gamma, "options": options}
-    shuffled = build("toyset", Path("elsewhere"), rows)
+    shuffled = assemble_dataset("toyset", Path("elsewhere"), rows)
     assert drawn(dataset, "labelled_share", **arguments) == drawn(shuffled, "labelled_share", **arguments)
 
 
