@@ -1,4 +1,4 @@
-"""The data folder: what is prepared there, and how a dataset gets there."""
+"""The data folder: datasets that are prepared there, and ways to prepare or adopt one."""
 
 from collections.abc import Collection, Sequence
 from pathlib import Path
@@ -32,8 +32,10 @@ def prepared(data_dir: Path) -> list[str]:
 
 
 def dataset_state(data_dir: Path, name: str) -> DatasetState:
-    """Whether a dataset is there: `ready`; `damaged` (its manifest cannot be read, or its first image is gone);
-    `embedded` (not there yet, prepares itself at first use); or `absent`.
+    """State of a dataset in the data folder.
+
+    `ready`; `damaged` (its manifest cannot be read, or its first image is gone); `embedded` (not there yet, prepares
+    itself at first use); or `absent`.
     """
     folder = data_dir / name
     if folder.exists():
@@ -46,7 +48,7 @@ def open_dataset(data_dir: Path, name: str, *, notify: Notify | None = None) -> 
     """The dataset of that id; one that a package embeds is prepared first, which `notify` is told.
 
     Raises:
-        DataError: unknown, known but not there (with the place to get it), damaged, or its package is not installed.
+        DataError: unknown, known but not prepared (the text says where to get it), damaged, or its package is not installed.
     """
     info = dataset_info(name)
     if info is not None and info.embedded and info.id == name:
@@ -54,21 +56,22 @@ def open_dataset(data_dir: Path, name: str, *, notify: Notify | None = None) -> 
     if name in prepared(data_dir):
         return read_manifest(data_dir / name, name)
     target = known_target(name, data_dir)
-    raise DataError(f"{name} is not in {data_dir}: {_how(target)}")
+    raise DataError(f"{name} is not in {data_dir}: {_next_step(target)}")
 
 
 def open_all(data_dir: Path, name: str, *, notify: Notify | None = None) -> list[Dataset]:
-    """The dataset of that id, or those members of the family of that name which are there.
+    """The dataset of that id, or the prepared members of the family of that name.
 
     Raises:
         DataError: none is there, or one is damaged.
     """
     if name in prepared(data_dir) or dataset_info(name) is not None:
         return [open_dataset(data_dir, name, notify=notify)]
-    there = [target.id for target in known_targets(name, prepared(data_dir)) if target.id in prepared(data_dir)]
-    if not there:
+    ids = prepared(data_dir)
+    members = [target.id for target in known_targets(name, ids) if target.id in ids]
+    if not members:
         raise DataError(f"nothing of {name} is in {data_dir}: prepare it with 'bench data prepare {name}'")
-    return [open_dataset(data_dir, id_, notify=notify) for id_ in there]
+    return [open_dataset(data_dir, id_, notify=notify) for id_ in members]
 
 
 def known_target(name: str, data_dir: Path) -> Target:
@@ -135,8 +138,8 @@ def prepare_all(
     """Prepare a dataset, a variant of one, or every member of a family that its release holds.
 
     `source` is the folder, the archive or the folder of archives of the release; None: the package that embeds it, or
-    what `download` fetches now or fetched earlier. All of it is prepared or, at an error, none. What an interrupted
-    call has done is used by the next one with the same source. What was prepared from the same source is left alone.
+    what `download` fetches now or fetched earlier. All of it is prepared or, at an error, none. Finished steps of an
+    interrupted call are used by the next one with the same source. A dataset prepared from the same source stays.
 
     Raises:
         DataError: unknown, without a preparation of its own, a release that is not what it should be, or other images
@@ -146,15 +149,15 @@ def prepare_all(
     from protocols.release.source import open_source
 
     notify, progress, jobs = notify or _quiet, progress or _uncounted, jobs or default_jobs()
-    wanted = known_targets(name)
-    for target in wanted:
+    targets = known_targets(name)
+    for target in targets:
         target.preparation()
-    if source is None and all(target.info.embedded for target in wanted):
-        return [open_dataset(data_dir, target.id, notify=notify) for target in wanted]
+    if source is None and all(target.info.embedded for target in targets):
+        return [open_dataset(data_dir, target.id, notify=notify) for target in targets]
     if source is None:
-        source = _downloaded(data_dir, wanted, download=download, notify=notify, progress=progress)
+        source = _downloaded(data_dir, targets, download=download, notify=notify, progress=progress)
     release = open_source(source, data_dir)
-    return make_from_release(data_dir, name, wanted, release, jobs=jobs, notify=notify, progress=progress)
+    return make_from_release(data_dir, name, targets, release, jobs=jobs, notify=notify, progress=progress)
 
 
 def adopt_dataset(
@@ -202,43 +205,43 @@ def adopt_dataset(
         if progress is not None:
             progress(name, done, total)
 
-    seen = image_files.inspect_images(images, jobs or default_jobs(), verify=True, count=count)
-    dataset = assemble_dataset(name, folder, [one.row for one in seen])
-    for sentence in image_files.conversion_sentences(seen):
+    inspected = image_files.inspect_images(images, jobs or default_jobs(), verify=True, count=count)
+    dataset = assemble_dataset(name, folder, [image.row for image in inspected])
+    for sentence in image_files.conversion_sentences(inspected):
         notify(f"{name}: {sentence}")
     refuse_other_images(folder, dataset, source)
     with claimed_folder(folder, DATA_VARIABLE, notify):
         refuse_other_images(folder, dataset, source)
-        there = usable_dataset(folder, name)
-        if there is not None:
-            return there
+        existing = usable_dataset(folder, name)
+        if existing is not None:
+            return existing
         with fresh_folder(folder) as building:
-            image_files.place_images(seen, building, move=False)
+            image_files.place_images(inspected, building, move=False)
             write_manifest(dataset, building)
-            note_source(building, source.absolute(), {one.header.form for one in seen})
+            note_source(building, source.absolute(), {image.header.form for image in inspected})
     return dataset
 
 
 def _downloaded(
-    data_dir: Path, wanted: Sequence[Target], *, download: bool, notify: Notify, progress: Progress
+    data_dir: Path, targets: Sequence[Target], *, download: bool, notify: Notify, progress: Progress
 ) -> Path:
-    """The folder of the files that were downloaded for these datasets, after fetching them if asked to."""
+    """The folder of the files that were downloaded for these datasets; with `download` they are fetched first."""
     from protocols.io.download import fetch_files
 
-    info = wanted[0].info
-    files = tuple(dict.fromkeys(file for target in wanted for file in target.info.downloads))
+    info = targets[0].info
+    files = tuple(dict.fromkeys(file for target in targets for file in target.info.downloads))
     folder = data_dir / _DOWNLOADS / (info.family or info.id)
     if download and not files:
-        raise DataError(f"{info.id} has no address that is free to fetch from: {_how(wanted[0])}")
+        raise DataError(f"{info.id} has no address that is free to fetch from: {_next_step(targets[0])}")
     if download:
         fetch_files(files, folder, notify=notify, progress=progress)
     elif not files or not all((folder / file.file).is_file() for file in files):
-        raise DataError(f"{wanted[0].id} needs its release: {_how(wanted[0])}")
+        raise DataError(f"{targets[0].id} needs its release: {_next_step(targets[0])}")
     return folder
 
 
-def _how(target: Target) -> str:
-    """How a person gets a dataset, as the end of an error sentence."""
+def _next_step(target: Target) -> str:
+    """The way to get a dataset, as the end of an error sentence."""
     info = target.info
     if info.prepare is None:
         return f"get it from {info.source}, then 'bench data adopt DIR --name {target.id}'"

@@ -1,4 +1,4 @@
-"""Making a dataset's folder from its release: whole or not at all, resumed where an earlier attempt was interrupted."""
+"""Dataset folders made from a release: whole or not at all, resumed where an earlier attempt was interrupted."""
 
 import contextlib
 import hashlib
@@ -28,21 +28,21 @@ if TYPE_CHECKING:
 
 DATA_VARIABLE = "BENCH_DATA"
 SOURCE_FILE = "source.json"
-"""The file of a prepared dataset that says what it was made from: where the release lay, and the key of its state."""
+"""The file of a prepared dataset with its origin: the path of the release, and the key of its state."""
 
 _DEPTH = 4
 
 
 @dataclass(frozen=True)
 class Target:
-    """A dataset to be made: its id, which may be a variant's, and what is known of it."""
+    """A dataset to be made: its id, which may be a variant's, and its facts."""
 
     id: str
     info: DatasetInfo
 
     @property
     def variant(self) -> str:
-        """What stands after the `@`, or nothing."""
+        """The part of the id after the `@`, or empty."""
         return self.id.removeprefix(base_id(self.id)).removeprefix("@")
 
     def preparation(self) -> Prepare:
@@ -93,14 +93,14 @@ def make_embedded(data_dir: Path, info: DatasetInfo, notify: Notify) -> Dataset:
 
     folder = data_dir / info.id
     with claimed_folder(folder, DATA_VARIABLE, notify):
-        there = usable_dataset(folder, info.id)
-        if there is not None:
-            return there
+        existing = usable_dataset(folder, info.id)
+        if existing is not None:
+            return existing
         _refuse_foreign(folder)
         notify(f"preparing {info.id} in {folder}{', where it is damaged' if folder.exists() else ''}")
         with fresh_folder(folder) as building:
-            work = DatasetBuilder(info, "", None, building, default_jobs(), notify)
-            dataset = _made(Target(info.id, info), work, folder)
+            builder = DatasetBuilder(info, "", None, building, default_jobs(), notify)
+            dataset = _make(Target(info.id, info), builder, folder)
             write_manifest(dataset, building)
     return dataset
 
@@ -123,26 +123,26 @@ def make_from_release(
     from protocols.release.source import unpack_release
 
     with claimed_folder(data_dir / name, DATA_VARIABLE, notify), _partial(data_dir, name, release.key) as partial:
-        made = _made_before(data_dir, targets, release)
-        if made:
-            return made
+        datasets = _made_before(data_dir, targets, release)
+        if datasets:
+            return datasets
         folder = unpack_release(release, partial, jobs=jobs, progress=progress)
         with contextlib.ExitStack() as stack:
             stack.enter_context(_in_words_of(release, folder))
             held = _held(targets, folder, name)
             ids = tuple(target.id for target in held)
-            shop = _Publisher(data_dir, release, folder, partial, ids, jobs, notify, progress)
+            publisher = _Publisher(data_dir, release, folder, partial, ids, jobs, notify, progress)
             for target in held:
                 if target.id != name:
                     stack.enter_context(claimed_folder(data_dir / target.id, DATA_VARIABLE, notify))
-                made.append(shop.make(target, stack))
-        return made
+                datasets.append(publisher.make(target, stack))
+        return datasets
 
 
 @dataclass(frozen=True)
 class _Publisher:
-    """What the datasets of one release are made with: `folder` holds its files, `partial` what may be resumed; `ids`
-    are those of all of them.
+    """Maker of the datasets of one release: `folder` holds its files, `partial` the logs of interrupted attempts, `ids`
+    are those of all the datasets.
     """
 
     data_dir: Path
@@ -157,12 +157,12 @@ class _Publisher:
     def make(self, target: Target, stack: contextlib.ExitStack) -> Dataset:
         """A dataset whose folder takes its place when `stack` ends well, unless it is there from this very release."""
         folder, key = self.data_dir / target.id, _key(self.release, target)
-        there = _whole(folder, target.id) if _origin(folder).key == key else None
-        if there is not None:
-            return there
+        existing = _whole(folder, target.id) if _origin(folder).key == key else None
+        if existing is not None:
+            return existing
         _refuse_foreign(folder)
         building = stack.enter_context(fresh_folder(folder))
-        work = DatasetBuilder(
+        builder = DatasetBuilder(
             target.info,
             target.variant,
             self.folder,
@@ -173,20 +173,20 @@ class _Publisher:
             resume_log=ResumeLog(self.partial / f"{target.id}.{key[:16]}"),
             progress=self.progress,
         )
-        dataset = _made(target, work, folder)
+        dataset = _make(target, builder, folder)
         if (folder / MANIFEST).exists() and _fingerprint(folder, target.id) not in {None, dataset.fingerprint}:
             raise DataError(
                 f"{folder} holds other images than {self.release.source}: remove it, then prepare {target.id} again"
             )
         write_manifest(dataset, building)
-        _Origin(key, str(self.release.source), self.ids, tuple(sorted(work.forms))).write(building)
+        _Origin(key, str(self.release.source), self.ids, tuple(sorted(builder.forms))).write(building)
         return dataset
 
 
 @dataclass(frozen=True)
 class _Origin:
-    """What a dataset was made from: the key, the source's path, the ids of all that were made of it together, and the
-    formats of its image files.
+    """Origin of a dataset: the key and the path of its source, the ids of all datasets that were made of it together,
+    and the formats of its image files.
     """
 
     key: str = ""
@@ -211,9 +211,9 @@ def note_source(folder: Path, source: Path, forms: Iterable[str]) -> None:
 def _origin(folder: Path) -> _Origin:
     """The origin of a prepared dataset; an empty one where it is not known."""
     try:
-        kept = json.loads((folder / SOURCE_FILE).read_text(encoding="utf-8"))
-        together, forms = (tuple(map(str, kept.get(name, ()))) for name in ("together", "forms"))
-        return _Origin(str(kept["key"]), str(kept["source"]), together, forms)
+        stored = json.loads((folder / SOURCE_FILE).read_text(encoding="utf-8"))
+        together, forms = (tuple(map(str, stored.get(name, ()))) for name in ("together", "forms"))
+        return _Origin(str(stored["key"]), str(stored["source"]), together, forms)
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return _Origin()
 
@@ -223,9 +223,9 @@ def _made_before(data_dir: Path, targets: Sequence[Target], release: "Release") 
     keys = {target.id: _key(release, target) for target in targets}
     origins = {id_: _origin(data_dir / id_) for id_, key in keys.items()}
     together = next((origin.together for id_, origin in origins.items() if origin.key == keys[id_]), ())
-    made = [_whole(data_dir / id_, id_) for id_ in together if id_ in keys and origins[id_].key == keys[id_]]
-    there = [dataset for dataset in made if dataset is not None]
-    return there if len(there) == len(together) else []
+    datasets = [_whole(data_dir / id_, id_) for id_ in together if id_ in keys and origins[id_].key == keys[id_]]
+    whole = [dataset for dataset in datasets if dataset is not None]
+    return whole if len(whole) == len(together) else []
 
 
 def _whole(folder: Path, name: str) -> Dataset | None:
@@ -247,13 +247,13 @@ def _key(release: "Release", target: Target) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def _made(target: Target, work: DatasetBuilder, folder: Path) -> Dataset:
+def _make(target: Target, builder: DatasetBuilder, folder: Path) -> Dataset:
     prepare = target.preparation()
     if not is_guest(target.info):
-        return assemble_dataset(target.id, folder, prepare(work))
+        return assemble_dataset(target.id, folder, prepare(builder))
     try:
         with plugins.guest_code(DataError, OSError):
-            return assemble_dataset(target.id, folder, prepare(work))
+            return assemble_dataset(target.id, folder, prepare(builder))
     except PluginError as error:
         raise DataError(f"the plug-in of {target.id} fails to prepare it ({error}): tell its authors") from error
 
@@ -276,11 +276,11 @@ def _held(targets: Sequence[Target], folder: Path, name: str) -> Sequence[Target
 
 @contextlib.contextmanager
 def _partial(data_dir: Path, name: str, key: str) -> Iterator[Path]:
-    """The folder for what a preparation from a source in this state has done; kept if it is killed or stopped."""
+    """The folder for the finished steps of a preparation from a source in this state; it stays if that is killed."""
     folder = data_dir / f".{name}.{key[:16]}.partial"
-    for other in data_dir.glob(f".{name}.*.partial"):
-        if other != folder:
-            shutil.rmtree(other)
+    for outdated in data_dir.glob(f".{name}.*.partial"):
+        if outdated != folder:
+            shutil.rmtree(outdated)
     folder.mkdir(exist_ok=True)
     try:
         yield folder
@@ -292,8 +292,8 @@ def _partial(data_dir: Path, name: str, key: str) -> Iterator[Path]:
 
 @contextlib.contextmanager
 def _in_words_of(release: "Release", folder: Path) -> Iterator[None]:
-    """Let errors name the source, not the folder into which it was unpacked; where something is missing, also an
-    archive that lies in it unopened.
+    """A block whose errors name the source, not the folder into which it was unpacked; where a file is missing, also an
+    archive in it that was not unpacked.
     """
     from protocols.release.source import inner_archive
 
@@ -303,8 +303,8 @@ def _in_words_of(release: "Release", folder: Path) -> Iterator[None]:
         text = str(error).replace(str(folder), str(release.source))
         inner = inner_archive(folder) if isinstance(error, MissingError) else None
         if inner is not None:
-            place = release.source / inner.relative_to(folder)
-            text = f"{text} (it holds the archive {place}, which is left as it is: unpack all and give their folder)"
+            archive = release.source / inner.relative_to(folder)
+            text = f"{text} (it holds the archive {archive}, which is left as it is: unpack all and give their folder)"
         raise DataError(text) from error
 
 

@@ -78,7 +78,7 @@ class Dataset:
 
     @functools.cached_property
     def rule_cache(self) -> dict[tuple[str, ...], Any]:
-        """What rules keep of their work on these rows: a thousand splits of one dataset cost little more than one."""
+        """Cache of rules' intermediate results on these rows: a thousand splits cost little more than one."""
         return {}
 
     @functools.cached_property
@@ -99,7 +99,7 @@ class Dataset:
             ) from None
 
     def path(self, row: Row) -> Path:
-        """Where the image of a row lies."""
+        """The file of the image of a row."""
         return self.folder / row.file
 
 
@@ -112,9 +112,9 @@ def assemble_dataset(name: str, folder: Path, rows: Iterable[Row]) -> Dataset:
     ordered = tuple(sorted(rows, key=lambda row: row.id))
     if not ordered:
         raise DataError(f"{name} has no images: prepare it again from a complete source")
-    for one, other in itertools.pairwise(ordered):
-        if one.id == other.id:
-            raise DataError(f"{name} has two images of the id '{one.id}': rename one of them in the source")
+    for row, following in itertools.pairwise(ordered):
+        if row.id == following.id:
+            raise DataError(f"{name} has two images of the id '{row.id}': rename one of them in the source")
     return Dataset(name, folder, ordered)
 
 
@@ -134,7 +134,7 @@ def seal_manifest(folder: Path) -> None:
 
 
 def seal_older_manifest(folder: Path) -> bool:
-    """Seal a manifest that an older version made, once its folder is found sound; whether it was such a one."""
+    """Seal a manifest of an older version, whose folder was verified. Returns True if it had no seal and got one."""
     if (folder / SEAL).exists():
         return False
     try:
@@ -167,16 +167,16 @@ def read_manifest(folder: Path, name: str) -> Dataset:
     return assemble_dataset(name, folder, rows)
 
 
-def _row(line: list[str], where: str, name: str) -> Row:
+def _row(line: list[str], position: str, name: str) -> Row:
     try:
         id_, file, label, split, sha256, width, height, channels, group, subclass = line
         row = Row(id_, file, label, split, sha256, int(width), int(height), int(channels), group, subclass)
     except ValueError:
-        raise DataError(f"{where} is damaged: {_again(name)}") from None
+        raise DataError(f"{position} is damaged: {_again(name)}") from None
     inside = not file.startswith("/") and ".." not in file.split("/")
     sound = id_ and file and label and inside and split in {"", "train", "test"} and _SHA256.fullmatch(sha256)
     if not sound or row.width < 1 or row.height < 1 or row.channels not in {1, 3}:
-        raise DataError(f"{where} has a value out of range: {_again(name)}")
+        raise DataError(f"{position} has a value out of range: {_again(name)}")
     return row
 
 

@@ -28,7 +28,7 @@ FABRICS = (
     "2311980-185026u",
     "2608691-202020u",
 )
-CLASSES = {
+DEFECT_CODES = {
     "002": "broken_end",
     "006": "broken_yarn",
     "010": "broken_pick",
@@ -59,10 +59,10 @@ class _Strip:
 
 
 def prepare(builder: DatasetBuilder) -> list[Row]:
-    """Cut the strips from the left into tiles 256 wide: 16 of each strip without a defect, and of the others those that
+    """Cut the strips from the x into tiles 256 wide: 16 of each strip without a defect, and of the others those that
     have a pixel of a mask which is not black; the last tile of a strip may be narrower.
 
-    Of several masks the union counts, of a mask the first channel. A strip without a mask is left out (D34). The
+    Of several masks the union counts, of a mask the first channel. A strip without a mask is x out (D34). The
     variant `skip_split_masks` leaves out strips with several masks too, `drop_blank` normal tiles whose pixels are all
     at least 250 (D34b).
 
@@ -103,12 +103,12 @@ def _defect_strips(builder: DatasetBuilder) -> list[_Strip]:
     strips = [_defect_strip(path, masks.pop(path.stem, ())) for path in list_files(folder, root=release)]
     for paths in masks.values():
         raise DataError(f"{paths[0]} is the mask of no strip in {folder}: get the release again")
-    for code, label in CLASSES.items():
+    for code, label in DEFECT_CODES.items():
         if not any(strip.label == label for strip in strips):
             raise DataError(f"{folder} has no strip of the defect code {code} ({label}): get the whole release")
     for strip in strips:
         if not strip.masks:
-            builder.notify(f"aitex: {strip.group} has no mask and is left out")
+            builder.notify(f"aitex: {strip.group} has no mask and is x out")
     most = 1 if builder.variant == "skip_split_masks" else len(strips)
     return [strip for strip in strips if 1 <= len(strip.masks) <= most]
 
@@ -127,37 +127,37 @@ def _masks(folder: Path, release: Path) -> dict[str, tuple[Path, ...]]:
 
 def _defect_strip(path: Path, masks: tuple[Path, ...]) -> _Strip:
     match = _DEFECT.fullmatch(path.stem)
-    if match is None or match[1] not in CLASSES:
+    if match is None or match[1] not in DEFECT_CODES:
         raise DataError(f"{path} is not named NUMBER_CODE_FABRIC with a defect code that is known: move it away")
     if not masks and path.stem not in _WITHOUT_MASK:
         raise DataError(f"{path} has no mask: get the release again")
-    return _Strip(path, path.stem, CLASSES[match[1]], masks)
+    return _Strip(path, path.stem, DEFECT_CODES[match[1]], masks)
 
 
 def _tiles(strip: _Strip, variant: str) -> list[ImagePiece]:
     from protocols.release.image_files import read_pixels
 
     image = read_pixels(strip.path)
-    columns = [slice(left, left + _TILE) for left in range(0, image.shape[1], _TILE)]
+    columns = [slice(x, x + _TILE) for x in range(0, image.shape[1], _TILE)]
     if strip.label == NORMAL:
         if len(columns) < _TILES_OF_NORMAL:
             raise DataError(
                 f"{strip.path} is {image.shape[1]} wide, too narrow for {_TILES_OF_NORMAL} tiles: get the release again"
             )
-        kept = list(range(_TILES_OF_NORMAL))
+        tiles = list(range(_TILES_OF_NORMAL))
     else:
         marked = _marked(strip, image.shape[0], image.shape[1])
-        kept = [tile for tile, part in enumerate(columns) if marked[:, part].any()]
+        tiles = [tile for tile, part in enumerate(columns) if marked[:, part].any()]
     if variant == "drop_blank" and strip.label == NORMAL:
-        kept = [tile for tile in kept if image[:, columns[tile]].min() < _WHITE]
+        tiles = [tile for tile in tiles if image[:, columns[tile]].min() < _WHITE]
     return [
         ImagePiece(f"{strip.group}_{tile}.png", strip.label, image[:, columns[tile]], group=strip.group)
-        for tile in kept
+        for tile in tiles
     ]
 
 
 def _marked(strip: _Strip, height: int, width: int) -> "npt.NDArray[np.bool_]":
-    """Where one of the strip's masks is not black in its first channel, (height, width)."""
+    """Union of the strip's masks, (height, width) bool: True where the first channel of one is not black."""
     import numpy as np
 
     from protocols.release.image_files import read_pixels

@@ -91,8 +91,8 @@ def prepare_cifar100(builder: DatasetBuilder) -> list[Row]:
         for fine, coarse in zip(part.labels, part.coarse, strict=True):
             if released.get(fine) != coarse:
                 raise DataError(f"{builder.name} has fine label {fine} in superclass {coarse}: get the release again")
-        shown = [_unshifted(fine) for fine in part.labels] if builder.variant == _CSI_CODE else part.labels
-        labels = [str(released[fine]) for fine in shown]
+        fine_labels = [_unshifted(fine) for fine in part.labels] if builder.variant == _CSI_CODE else part.labels
+        labels = [str(released[fine]) for fine in fine_labels]
         check_class_counts(builder.info, part.split, labels)
         images += numbered_images(part.split, labels, [str(fine) for fine in part.labels])
     return _array(builder, images, parts)

@@ -60,18 +60,18 @@ def _labels(path: Path) -> dict[str, str | None]:
     return labels
 
 
-def _labelled(line: str, where: str) -> tuple[str, str | None]:
+def _labelled(line: str, position: str) -> tuple[str, str | None]:
     try:
         name, text, cell = line.split()
         thirds = 3 * float(text)
     except ValueError as error:
-        raise DataError(f"cannot read {where} ({error}): {_AGAIN}") from error
+        raise DataError(f"cannot read {position} ({error}): {_AGAIN}") from error
     if not _NAME.fullmatch(name):
-        raise DataError(f"{where} lists {name!r}, which is not in the folder {_IMAGES}: {_AGAIN}")
+        raise DataError(f"{position} lists {name!r}, which is not in the folder {_IMAGES}: {_AGAIN}")
     if cell not in _CELLS:
-        raise DataError(f"{where} has the class {cell!r} for {name}, not {' or '.join(_CELLS)}: {_AGAIN}")
-    if not any(abs(thirds - known) < _ROUNDED for known in range(4)):
-        raise DataError(f"{where} has the probability {text!r} for {name}, not 0, 1/3, 2/3 or 1: {_AGAIN}")
+        raise DataError(f"{position} has the class {cell!r} for {name}, not {' or '.join(_CELLS)}: {_AGAIN}")
+    if not any(abs(thirds - number) < _ROUNDED for number in range(4)):
+        raise DataError(f"{position} has the probability {text!r} for {name}, not 0, 1/3, 2/3 or 1: {_AGAIN}")
     return name, {0: NORMAL, 3: cell}.get(round(thirds))
 
 

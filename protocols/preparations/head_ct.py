@@ -57,9 +57,9 @@ def _images(root: Path, release: Path, first: str) -> dict[str, Path]:
     """The images by the name that the label file's rows give, in whatever case their endings are."""
     from protocols.release.release_files import find_root, list_files
 
-    found: dict[str, Path] = {}
+    paths: dict[str, Path] = {}
     for path in list_files(find_root(root, first), root=release):
         name = path.name.lower()
-        if found.setdefault(name, path) != path:
-            raise DataError(f"{found[name]} and {path} differ in case only: remove one of them")
-    return found
+        if paths.setdefault(name, path) != path:
+            raise DataError(f"{paths[name]} and {path} differ in case only: remove one of them")
+    return paths

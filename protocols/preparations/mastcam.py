@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 _TYPICAL = {"train_typical": "train", "test_typical": "test"}
 _NOVEL = "test_novel"
 _ALL = "all"
-CLASSES = (
+MASTCAM_CLASSES = (
     "bedrock",
     "broken-rock",
     "drill-hole",
@@ -78,10 +78,10 @@ def _novel(builder: DatasetBuilder) -> list[_Frame]:
     from protocols.release.release_files import find_entry, folder_named, list_folders
 
     root = folder_named(builder.source, _NOVEL)
-    foreign = [folder for folder in list_folders(root) if folder.name.lower() not in {_ALL, *CLASSES}]
+    foreign = [folder for folder in list_folders(root) if folder.name.lower() not in {_ALL, *MASTCAM_CLASSES}]
     if foreign:
         raise DataError(f"{foreign[0]} is none of the release's classes: move it away")
-    names = (_ALL,) if builder.variant == "all" else CLASSES
+    names = (_ALL,) if builder.variant == "all" else MASTCAM_CLASSES
     frames = [
         frame
         for name in names

@@ -38,10 +38,10 @@ def prepare(builder: DatasetBuilder) -> list[Row]:
     with tempfile.TemporaryDirectory(dir=builder.folder) as scratch:
         folder = Path(scratch, reader, "raw")
         folder.mkdir(parents=True)
-        found = _files(builder.source, reader)
-        for name, path in found.items():
+        paths = _files(builder.source, reader)
+        for name, path in paths.items():
             (folder / name).write_bytes(_unpacked(path, _BYTES[name]))
-        parts = {split: _read(found, scratch, reader, split) for split in ("train", "test")}
+        parts = {split: _read(paths, scratch, reader, split) for split in ("train", "test")}
     images = []
     for split, (_, labels) in parts.items():
         check_class_counts(builder.info, split, labels)
@@ -50,7 +50,7 @@ def prepare(builder: DatasetBuilder) -> list[Row]:
 
 
 def _files(release: Path, reader: str) -> dict[str, Path]:
-    """The four files by torchvision's names, found under the first spelling that the release has."""
+    """The four files by torchvision's names, paths under the first spelling that the release has."""
     from protocols.release.release_files import check_file, find_entry, find_root, list_folders
 
     problems: list[DataError] = []
@@ -77,7 +77,7 @@ def _unpacked(path: Path, size: int) -> bytes:
     return data
 
 
-def _read(found: dict[str, Path], scratch: str, reader: str, split: str) -> "tuple[npt.NDArray[np.uint8], list[str]]":
+def _read(paths: dict[str, Path], scratch: str, reader: str, split: str) -> "tuple[npt.NDArray[np.uint8], list[str]]":
     """Pixels (n, 28, 28, 1) and labels of one part."""
     import numpy as np
     import torchvision.datasets
@@ -88,7 +88,7 @@ def _read(found: dict[str, Path], scratch: str, reader: str, split: str) -> "tup
         if pixels.shape != (len(part.targets), 28, 28, 1):
             raise ValueError(f"images of {pixels.shape} for {len(part.targets)} labels")
     except (AssertionError, KeyError, RuntimeError, TypeError, ValueError) as error:
-        folder = next(iter(found.values())).parent
+        folder = next(iter(paths.values())).parent
         raise DataError(
             f"the {split} files in {folder} are not those of {reader} ({error!r}): get them again"
         ) from error

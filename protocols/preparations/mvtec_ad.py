@@ -47,17 +47,17 @@ def _root(release: Path, info: DatasetInfo) -> Path:
     from protocols.release.release_files import find_root
 
     category = info.id
-    there = _named(release, category)
-    root = find_root(there or release, "train", "test")
-    if there is None and root.name.lower() != category:
+    folder = _category_folder(release, category)
+    root = find_root(folder or release, "train", "test")
+    if folder is None and root.name.lower() != category:
         members = [member.id for member in dataset_family(info.family)]
-        others = [name for name in members if name == root.name.lower() or _named(release, name)]
+        others = [name for name in members if name == root.name.lower() or _category_folder(release, name)]
         if others:
             raise DataError(f"{release} holds {', '.join(others)} but no {category}: give the folder of {category}")
     return root
 
 
-def _named(release: Path, category: str) -> Path | None:
+def _category_folder(release: Path, category: str) -> Path | None:
     from protocols.release.release_files import folder_named
 
     try:
@@ -67,11 +67,11 @@ def _named(release: Path, category: str) -> Path | None:
 
 
 def _check_classes(root: Path, info: DatasetInfo, images: "Iterable[SourceImage]") -> None:
-    wanted = {f"test/{folder}" for folder in class_folders(info)}
-    found = {image.id.rpartition("/")[0] for image in images if image.label != NORMAL}
-    for folder in sorted(wanted - found):
+    expected = {f"test/{folder}" for folder in class_folders(info)}
+    folders = {image.id.rpartition("/")[0] for image in images if image.label != NORMAL}
+    for folder in sorted(expected - folders):
         raise DataError(f"{root} has no {folder}: get the whole release")
-    for folder in sorted(found - wanted):
+    for folder in sorted(folders - expected):
         raise DataError(f"{root / folder} is no class of {info.id}: move it away, or adopt {root} under another name")
 
 
@@ -85,11 +85,11 @@ def _check_masks(root: Path, info: DatasetInfo, images: "Iterable[SourceImage]",
     for name in names:
         anomalies = {f"{_stem(image.id)}_mask": image.path for image in images if image.id.startswith(f"test/{name}/")}
         paths = list_files(find_entry(masks, name), root=release)
-        found = {_stem(canonical_id(path.name).lower()): path for path in paths}
+        mask_paths = {_stem(canonical_id(path.name).lower()): path for path in paths}
         for mask, path in anomalies.items():
-            if mask not in found:
+            if mask not in mask_paths:
                 raise DataError(f"{path} has no mask in {masks / name}: get the release again")
-        for mask, path in found.items():
+        for mask, path in mask_paths.items():
             if mask not in anomalies:
                 raise DataError(f"{path} is the mask of no image in {root / 'test' / name}: get the release again")
 

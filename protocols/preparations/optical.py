@@ -79,15 +79,15 @@ def _half(folder: Path, release: Path) -> list[tuple[_Entry, Path]]:
 def _by_name(folder: Path, release: Path) -> dict[str, Path]:
     from protocols.release.release_files import list_files
 
-    found: dict[str, Path] = {}
+    paths: dict[str, Path] = {}
     for path in list_files(folder, root=release):
-        if found.setdefault(path.name.lower(), path) != path:
-            raise DataError(f"{found[path.name.lower()]} and {path} differ in case only: remove one of them")
-    return found
+        if paths.setdefault(path.name.lower(), path) != path:
+            raise DataError(f"{paths[path.name.lower()]} and {path} differ in case only: remove one of them")
+    return paths
 
 
 def _listed(path: Path) -> list[_Entry]:
-    """What a label file lists: after the first line number, 0 or 1, image, one more field and the mask, by tabs."""
+    """Entries of a label file. Its lines after the first: number, 0 or 1, image, one more field and the mask, by tabs."""
     try:
         lines = path.read_text(encoding="utf-8-sig").splitlines()[1:]
     except (OSError, UnicodeDecodeError) as error:

@@ -56,8 +56,8 @@ def prepare(builder: DatasetBuilder) -> list[Row]:
     with decode.quiet_decoding():
         read = parallel(_read_label, photographs.values(), builder.jobs)
         labels = dict(zip(photographs, read, strict=True))
-    kept = _splits({photographs[path]: label for path, label in labels.items()}, builder.variant)
-    return builder.pieces(list(photographs), lambda path: _cut(photographs[path], labels[path], kept))
+    splits = _splits({photographs[path]: label for path, label in labels.items()}, builder.variant)
+    return builder.pieces(list(photographs), lambda path: _cut(photographs[path], labels[path], splits))
 
 
 def _photographs(release: Path) -> list[_Photograph]:
@@ -80,8 +80,8 @@ def _object(name: str, folder: Path, release: Path) -> list[_Photograph]:
         if kind.setdefault(int(match[1]), path) != path:
             raise DataError(f"{kind[int(match[1])]} and {path} are the same part: remove one of them")
     for part in sorted(images.keys() ^ labels.keys()):
-        there, missing = (images[part], "label") if part in images else (labels[part], "image")
-        raise DataError(f"{there} has no {missing} beside it: get the release again")
+        path, missing = (images[part], "label") if part in images else (labels[part], "image")
+        raise DataError(f"{path} has no {missing} beside it: get the release again")
     return [_Photograph(f"{name}/Part{part}", images[part], labels[part]) for part in sorted(images)]
 
 
@@ -100,7 +100,7 @@ def _thirds(height: int) -> list[slice]:
 
 
 def _splits(labels: Mapping[_Photograph, _Label], variant: str) -> dict[str, str]:
-    """The images that are kept, by id, and the split of each (empty where the rule draws it)."""
+    """The split of each image of the dataset by id, empty where the rule draws it."""
     from protocols.splits.draw.ranking import ranked_ids
 
     normals = list(_ids(labels, NORMAL))
@@ -113,12 +113,12 @@ def _splits(labels: Mapping[_Photograph, _Label], variant: str) -> dict[str, str
     return test | dict.fromkeys(order[: min(n_train, _TRAIN_NORMALS)], "train")
 
 
-def _ids(labels: Mapping[_Photograph, _Label], wanted: str) -> Iterable[str]:
-    for photograph, label in labels.items():
-        yield from (photograph.id(third) for third, found in enumerate(label.thirds) if found == wanted)
+def _ids(labels: Mapping[_Photograph, _Label], label: str) -> Iterable[str]:
+    for photograph, label_image in labels.items():
+        yield from (photograph.id(third) for third, name in enumerate(label_image.thirds) if name == label)
 
 
-def _cut(photograph: _Photograph, label: _Label, kept: Mapping[str, str]) -> list[ImagePiece]:
+def _cut(photograph: _Photograph, label: _Label, splits: Mapping[str, str]) -> list[ImagePiece]:
     from protocols.release.image_files import read_pixels
 
     image = read_pixels(photograph.image)
@@ -130,7 +130,7 @@ def _cut(photograph: _Photograph, label: _Label, kept: Mapping[str, str]) -> lis
         )
     thirds = ((photograph.id(third), rows) for third, rows in enumerate(_thirds(height)))
     return [
-        ImagePiece(id_, found, image[rows], kept[id_], photograph.group)
-        for (id_, rows), found in zip(thirds, label.thirds, strict=True)
-        if id_ in kept
+        ImagePiece(id_, name, image[rows], splits[id_], photograph.group)
+        for (id_, rows), name in zip(thirds, label.thirds, strict=True)
+        if id_ in splits
     ]

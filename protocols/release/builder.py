@@ -48,12 +48,13 @@ class ArrayImage:
 
 @dataclass(frozen=True)
 class DatasetBuilder:
-    """The dataset's facts, what stands after the `@` of its id (or nothing), the folder of the release (None for a set
-    that a package embeds) and the folder that is built.
+    """Builder of one prepared dataset.
 
-    `notify` takes lines for the person who prepares it: what was converted, left out or looks odd. `unpacked`: the
-    release was unpacked for this preparation only, so its files are taken over and not linked to. `journal` keeps what
-    is done if the preparation is interrupted. `forms` gathers the formats of the image files that were read.
+    `info` are the dataset's facts, `variant` is the part of its id after the `@`, or empty; `release` is the folder of
+    the release (None for a set that a package embeds), `folder` the one that is built. `notify` gets lines for the
+    person who prepares it: what was converted, left out or looks odd. `unpacked`: the release was unpacked for this
+    preparation only, so its files are moved and not linked to. `resume_log` holds finished steps for the preparation
+    after an interrupted one. `forms` gathers the formats of the image files that were read.
     """
 
     info: DatasetInfo

@@ -75,8 +75,10 @@ def draw(
             raise DataError(f"the rule {rule} {problem} {name}: its coordinates are {', '.join(module.COORDINATES)}")
     defaults = Options(leak_guard=leak_guard(dataset.name))
     chosen = parse_split_options(options or {}, module.OPTIONS, rule, defaults)
-    given: dict[str, Any] = {name: coordinates[name] for name in module.COORDINATES}
-    request = DrawRequest(dataset=dataset, split_seed=split_seed, options=chosen, is_labelled=is_labelled, **given)
+    rule_coordinates: dict[str, Any] = {name: coordinates[name] for name in module.COORDINATES}
+    request = DrawRequest(
+        dataset=dataset, split_seed=split_seed, options=chosen, is_labelled=is_labelled, **rule_coordinates
+    )
     lists = module.lists(request)
     _refuse_empty(dataset, rule, lists)
     return Split(
@@ -85,7 +87,7 @@ def draw(
         rule=rule,
         options=chosen.without(defaults),
         split_seed=split_seed,
-        **given,
+        **rule_coordinates,
         train_normal=lists.train_normal,
         train_anomaly=lists.train_anomaly,
         test_normal=lists.test_normal,
@@ -119,13 +121,15 @@ def _n_images(split: Split) -> int:
 
 
 def _refuse_shared_and_unknown(split: Split, dataset: Dataset) -> None:
-    seen: dict[str, str] = {}
+    lists_by_id: dict[str, str] = {}
     for name in _LISTS:
         for id_ in getattr(split, name):
             dataset.row(id_)
-            if id_ in seen:
-                raise DataError(f"'{id_}' is in {seen[id_]} and again in {name} of the split: draw the split again")
-            seen[id_] = name
+            if id_ in lists_by_id:
+                raise DataError(
+                    f"'{id_}' is in {lists_by_id[id_]} and again in {name} of the split: draw the split again"
+                )
+            lists_by_id[id_] = name
 
 
 def test_ids(split: Split, dataset: Dataset, order: str) -> Ids:

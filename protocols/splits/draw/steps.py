@@ -15,6 +15,7 @@ from protocols.splits.draw.ranking import divided_ids, first_ids
 Ids = tuple[str, ...]
 
 LARGEST_ONE_SHOT_DRAW = 10
+"""Draws of up to so many anomalies leave one and the same test set."""
 
 
 @dataclass(frozen=True)
@@ -54,11 +55,11 @@ def draw_normals(request: DrawRequest) -> tuple[Ids, Ids]:
     Raises:
         DataError: there are none, on a side or at all, or the release fixes the side of some only.
     """
-    known: dict[tuple[str, ...], tuple[Ids, Ids]] = request.dataset.rule_cache
+    cache: dict[tuple[str, ...], tuple[Ids, Ids]] = request.dataset.rule_cache
     key = ("normals", request.options.normal_split, str(request.options.deduplicate))
-    if key not in known:
-        known[key] = _normals(request)
-    return known[key]
+    if key not in cache:
+        cache[key] = _normals(request)
+    return cache[key]
 
 
 def _normals(request: DrawRequest) -> tuple[Ids, Ids]:
@@ -95,7 +96,7 @@ def n_shots(request: DrawRequest) -> int:
 
 
 def n_leaving(request: DrawRequest) -> int:
-    """How many drawn anomalies leave the test set: max(10, n) with n shots, or n under `one_shot_test` = `own`."""
+    """Drawn anomalies that leave the test set: max(10, n) with n shots, or n under `one_shot_test` = `own`."""
     n = n_shots(request)
     return n if request.options.one_shot_test == "own" else max(LARGEST_ONE_SHOT_DRAW, n)
 
@@ -105,9 +106,9 @@ def without_leaks(request: DrawRequest, drawn: Ids, lists: SplitLists) -> SplitL
     if not request.options.leak_guard:
         return lists
     row = request.dataset.row
-    seen = {row(id_).sha256 for id_ in drawn}
-    normal = tuple(id_ for id_ in lists.test_normal if row(id_).sha256 not in seen)
-    anomaly = tuple(id_ for id_ in lists.test_anomaly if row(id_).sha256 not in seen)
+    drawn_contents = {row(id_).sha256 for id_ in drawn}
+    normal = tuple(id_ for id_ in lists.test_normal if row(id_).sha256 not in drawn_contents)
+    anomaly = tuple(id_ for id_ in lists.test_anomaly if row(id_).sha256 not in drawn_contents)
     return replace(lists, test_normal=normal, test_anomaly=anomaly)
 
 
@@ -120,9 +121,9 @@ def limit_test(request: DrawRequest, lists: SplitLists) -> SplitLists:
     """`lists` with the first `limit_test` test images by rank, both test lists taken together."""
     if request.options.limit_test is None:
         return lists
-    kept = set(_first(request, lists.test_normal + lists.test_anomaly, request.options.limit_test))
-    normal = tuple(id_ for id_ in lists.test_normal if id_ in kept)
-    anomaly = tuple(id_ for id_ in lists.test_anomaly if id_ in kept)
+    limited = set(_first(request, lists.test_normal + lists.test_anomaly, request.options.limit_test))
+    normal = tuple(id_ for id_ in lists.test_normal if id_ in limited)
+    anomaly = tuple(id_ for id_ in lists.test_anomaly if id_ in limited)
     return replace(lists, test_normal=normal, test_anomaly=anomaly)
 
 
