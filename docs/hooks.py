@@ -6,7 +6,7 @@ from typing import Any
 from benchmark.planning.equivalence import measures, versions
 from reports import render
 from reports.tables import layout, table, unplaced_runs
-from results import reference
+from results.reference import reference_records
 
 PLACE = "<!-- tables -->"
 
@@ -20,7 +20,7 @@ def tables() -> Iterator[str]:
     """The measured part of each table in which a series stands for the first time: later tables repeat some cells. Then
     the runs of series that no table shows.
     """
-    records, measured_as = list(reference.records()), measures()
+    records, measured_as = list(reference_records()), measures()
     seen: set[tuple[str, ...]] = set()
     for name in layout.available():
         built = table.build(layout.resolve(name), records, measures=measured_as, versions=versions())

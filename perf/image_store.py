@@ -74,7 +74,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
         photographs(root / "raw", options.images, options.side)
-        dataset = data_folder.adopt(root / "raw", "noise", root / "data")
+        dataset = data_folder.adopt_dataset(root / "raw", "noise", root / "data")
         found = [rounds(dataset, root / "cache", options.size) for _ in range(options.repeats + 1)][1:]
     for one in found:
         print("   ".join(f"{name} {value:.4f} s" for name, value in one.items()))

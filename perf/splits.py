@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from protocols.datasets.manifest import Dataset, Row, build
+from protocols.datasets.manifest import Dataset, Row, assemble_dataset
 from protocols.splits import split as splits
 
 SETTINGS = {
@@ -62,7 +62,7 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=3)
     options = parser.parse_args()
     made = rows(options.images, classes=options.rule in {"one_class", "labelled_share"})
-    dataset = build("synthetic", Path(), made)
+    dataset = assemble_dataset("synthetic", Path(), made)
     del made
     ids = [row.id for row in dataset.rows]
     pairs = [

@@ -3,4 +3,4 @@ class DataError(Exception):
 
 
 class MissingError(DataError):
-    """What a release should hold is not where it was looked for."""
+    """A file or folder that the release should have is missing."""

@@ -1,4 +1,4 @@
-"""What other packages offer by entry points, read or loaded so that a broken one costs itself alone."""
+"""Entry points of other packages, read and loaded so that a broken one costs itself alone."""
 
 import contextlib
 import importlib.util
@@ -15,22 +15,22 @@ class PluginError(Exception):
     """An entry point cannot be used; the text says why."""
 
 
-def points(group: str) -> "list[EntryPoint]":
+def list_entry_points(group: str) -> "list[EntryPoint]":
     """The entry points of a group, sorted by name and value; those of packages that list them wrongly are left out."""
     from importlib.metadata import distributions, entry_points
 
     try:
-        found = list(entry_points(group=group))
-    except Exception:  # noqa: BLE001 - it reads the lists of all packages at once, and fails with the worst
-        sound = (one for one in distributions() if not _trouble(one))
-        found = [point for one in sound for point in one.entry_points.select(group=group)]
-    return sorted(dict.fromkeys(found), key=lambda point: (point.name, point.value))
+        points = list(entry_points(group=group))
+    except Exception:  # noqa: BLE001 - reads the lists of all packages at once, and fails if one is wrong
+        sound = (package for package in distributions() if not _trouble(package))
+        points = [point for package in sound for point in package.entry_points.select(group=group)]
+    return sorted(dict.fromkeys(points), key=lambda point: (point.name, point.value))
 
 
 def points_by_name(group: str) -> "dict[str, list[EntryPoint]]":
     """The entry points of a group by name, sorted; usually one a name."""
     by_name: dict[str, list[EntryPoint]] = {}
-    for point in points(group):
+    for point in list_entry_points(group):
         by_name.setdefault(point.name, []).append(point)
     return by_name
 
@@ -49,11 +49,11 @@ def only_point(same: "Sequence[EntryPoint]", taken: Collection[str], what: str) 
     return point
 
 
-def unreadable() -> dict[str, str]:
+def unreadable_packages() -> dict[str, str]:
     """Packages whose list of entry points cannot be read, with the reason."""
     from importlib.metadata import distributions
 
-    return {str(one.name): trouble for one in distributions() if (trouble := _trouble(one))}
+    return {str(package.name): trouble for package in distributions() if (trouble := _trouble(package))}
 
 
 def _trouble(distribution: "Distribution") -> str:
@@ -65,11 +65,11 @@ def _trouble(distribution: "Distribution") -> str:
 
 
 @contextlib.contextmanager
-def guest(*passed: type[Exception]) -> Iterator[None]:
-    """A block that runs code of a plug-in: what it prints goes to stderr, and whatever it raises is its own trouble.
+def guest_code(*passed: type[Exception]) -> Iterator[None]:
+    """A block that runs code of a plug-in: its prints go to stderr, its errors become PluginError.
 
     Raises:
-        PluginError: the block called for an exit, or raised an error that is none of those that are `passed` on.
+        PluginError: the block exited, or raised another error than those that are `passed` on.
     """
     try:
         with contextlib.redirect_stdout(sys.stderr):
@@ -82,7 +82,7 @@ def guest(*passed: type[Exception]) -> Iterator[None]:
         raise PluginError(" ".join(f"{type(error).__name__}: {error}".split())) from error
 
 
-def load(value: str) -> Any:
+def load_object(value: str) -> Any:
     """The object that `module:NAME` names.
 
     Raises:
@@ -90,14 +90,14 @@ def load(value: str) -> Any:
     """
     module, _, name = (part.strip() for part in value.partition(":"))
     try:
-        with guest():
+        with guest_code():
             return getattr(importlib.import_module(module), name)
     except PluginError as error:
         raise PluginError(f"cannot load {value} ({error})") from error
 
 
-def text(value: str, what: str) -> str:
-    """What stands in the file that `package:file.toml` names, found without importing anything.
+def resource_text(value: str, what: str) -> str:
+    """Text of the file that `package:file.toml` names; nothing is imported.
 
     Raises:
         PluginError: there is no such file, or it cannot be read; `what` is what the file should be.

@@ -14,18 +14,18 @@ def near_miss(name: str, choices: Iterable[str], otherwise: str | None = None) -
     """
     import difflib
 
-    known = sorted(choices) if isinstance(choices, AbstractSet) else list(choices)
-    close = difflib.get_close_matches(name.lower(), known, n=1)
+    names = sorted(choices) if isinstance(choices, AbstractSet) else list(choices)
+    close = difflib.get_close_matches(name.lower(), names, n=1)
     if close:
         return f"did you mean '{close[0]}'?"
     if otherwise is not None:
         return otherwise
-    return f"choose one of {', '.join(known)}" if known else "there is none to choose"
+    return f"choose one of {', '.join(names)}" if names else "there is none to choose"
 
 
-def plural(number: int, one: str, many: str = "") -> str:
+def plural(number: int, singular: str, many: str = "") -> str:
     """`1 run`, `2 runs`; `many` where the plural has no simple s."""
-    return f"{number} {one if number == 1 else many or one + 's'}"
+    return f"{number} {singular if number == 1 else many or singular + 's'}"
 
 
 def with_article(name: str) -> str:

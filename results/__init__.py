@@ -1,1 +1,1 @@
-"""What a run is, what it left, and where that is kept: specs, keys, records, the store."""
+"""Runs and their results: specs, keys, records, scores, metrics, and the store that holds them."""

@@ -1,4 +1,4 @@
-"""Records in one piece: a data frame for those who look at them in their own way, lines for `results/reference`."""
+"""Records in one piece: a data frame for notebooks, JSON lines for `results/reference`."""
 
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING
@@ -16,7 +16,7 @@ def frame(
 ) -> "pd.DataFrame":
     """One row a run, sorted by name; AUROC and average precision as fractions, times in seconds, memory in MiB.
 
-    `computed`: further metrics by id, each with what gives it of a record.
+    `computed`: further metrics by id, each with the function that gives its value of a record.
     """
     import pandas as pd
 
@@ -50,7 +50,7 @@ def frame(
     return table.sort_values("name", ignore_index=True) if rows else table
 
 
-def lines(records: Iterable[Record]) -> str:
-    """Whole records as compact JSON, one a line, sorted by name."""
+def json_lines(records: Iterable[Record]) -> str:
+    """JSON lines of whole records, sorted by name."""
     ordered = sorted(records, key=lambda record: record.spec.name)
     return "".join(f"{canonical(record).decode()}\n" for record in ordered)

@@ -1,4 +1,4 @@
-"""Writing files so that a crash leaves the old one or the new one, and reading none that could be anything."""
+"""Atomic writes, after which a crash leaves the old file or the new one, and bounded reads of plain files."""
 
 import contextlib
 import os
@@ -35,7 +35,7 @@ def write_atomic(path: Path, data: bytes) -> None:
 
 
 def make_folder(path: Path) -> None:
-    """Make a folder, and those above it, that lets write who may write beside it: a group can share what it is in."""
+    """Make a folder and its missing parents, each with the write access of its folder."""
     if path.is_dir():
         return
     make_folder(path.parent)
@@ -45,25 +45,25 @@ def make_folder(path: Path) -> None:
         if not path.is_dir():
             raise
         return
-    share(path)
+    inherit_write_access(path)
 
 
-def share(path: Path) -> None:
-    """Let write to what is ours who may write to the folder around it, whatever the umask; not below /tmp."""
-    around, own = path.parent.stat(), path.stat()
-    bits = 0 if around.st_mode & stat.S_ISVTX else around.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
-    if own.st_gid != around.st_gid:
+def inherit_write_access(path: Path) -> None:
+    """Give a path of ours its folder's write bits for group and others, whatever the umask; not in a sticky folder."""
+    parent_state, state = path.parent.stat(), path.stat()
+    bits = 0 if parent_state.st_mode & stat.S_ISVTX else parent_state.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
+    if state.st_gid != parent_state.st_gid:
         bits &= ~stat.S_IWGRP
-    if bits & ~own.st_mode and own.st_uid == os.geteuid():
-        path.chmod(stat.S_IMODE(own.st_mode | bits))
+    if bits & ~state.st_mode and state.st_uid == os.geteuid():
+        path.chmod(stat.S_IMODE(state.st_mode | bits))
 
 
 def read_bounded(path: Path, most: int) -> bytes:
-    """What is in a plain file of at most `most` bytes; a pipe or a device is not opened, a larger file not read.
+    """Content of a plain file of at most `most` bytes; a pipe or a device is not opened, a larger file not read.
 
     Raises:
-        ResultsError: it is another thing or larger; the text goes on a sentence that starts with the path.
-        OSError: it is not there, or cannot be read.
+        ResultsError: it is no plain file, or larger; the text continues a sentence that starts with the path.
+        OSError: it does not exist or cannot be read.
     """
     if not stat.S_ISREG(path.stat().st_mode):
         raise ResultsError("is no file but a folder, a pipe or a device")
@@ -75,7 +75,7 @@ def read_bounded(path: Path, most: int) -> bytes:
 
 
 def disk_size(path: Path) -> int:
-    """Bytes of a file, or of all files below a folder; links count themselves, what is gone counts nothing."""
+    """Bytes of a file, or of all files below a folder; a link counts itself, a file that is gone nothing."""
     if path.is_dir() and not path.is_symlink():
         return sum(_file_size(Path(parent, file)) for parent, _, files in os.walk(path) for file in files)
     return _file_size(path)

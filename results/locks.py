@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from results.files import make_folder, share
+from results.files import inherit_write_access, make_folder
 
 CLAIM = ".claim"
 """The ending of the file that stands for a lock on a file system without locks."""
@@ -22,7 +22,7 @@ _STALE_SECONDS = 0.2  # time for filelock to see that a claim's process is dead,
 
 @dataclass(frozen=True)
 class Holder:
-    """Who holds a claim; what is not known is empty. `file` has to be removed by hand if its process is gone."""
+    """Holder of a claim; unknown fields are empty. `file` has to be removed by hand if its process is gone."""
 
     process: str
     host: str
@@ -67,13 +67,13 @@ def claim(lock: Path) -> Iterator[bool]:
 
 
 def holder(lock: Path) -> Holder:
-    """Who holds a lock file that is held, as far as that is known."""
+    """Holder of a lock file that is held, as far as it is known."""
     path = lock.with_suffix(CLAIM)
-    return _of_claim(path) if path.exists() else _of_lock(lock)
+    return _claim_holder(path) if path.exists() else _lock_holder(lock)
 
 
 def is_locked(lock: Path) -> bool:
-    """Whether a living process holds a lock file; makes none. One that cannot be opened counts as held."""
+    """True where a living process holds a lock file; makes none. One that cannot be opened counts as held."""
     try:
         descriptor = os.open(lock, os.O_RDONLY)
     except FileNotFoundError:
@@ -90,12 +90,12 @@ def is_locked(lock: Path) -> bool:
 
 
 def is_at_work(root: Path) -> bool:
-    """Whether any fit of a results folder is claimed by a living process."""
+    """True where a living process claims any fit of a results folder."""
     return any(is_locked(lock) for lock in (root / "locks").glob("*.lock"))
 
 
 def has_locks(folder: Path) -> bool:
-    """Whether the file system of a folder that can be written has locks at all."""
+    """True where the file system of a writable folder has locks."""
     import tempfile
 
     with tempfile.TemporaryFile(dir=folder) as file:
@@ -130,7 +130,7 @@ def _opened(lock: Path) -> int:
         descriptor = os.open(lock, os.O_RDWR | os.O_CREAT | flags, 0o666)
     except PermissionError:
         return os.open(lock, os.O_RDONLY | flags)
-    share(lock)
+    inherit_write_access(lock)
     return descriptor
 
 
@@ -154,27 +154,27 @@ def _claimed_by_file(path: Path) -> Iterator[bool]:
         lock.release()
 
 
-def _of_lock(lock: Path) -> Holder:
-    """What the holder of a lock wrote into it; into a file that another user left it may not have been able to."""
+def _lock_holder(lock: Path) -> Holder:
+    """The holder as it is written in its lock file; empty where it could not write, as in a file of another user."""
     with contextlib.suppress(OSError, ValueError):
         process, host, user, since = lock.read_text(encoding="utf-8").splitlines()
         return Holder(process, host, user, since)
     return Holder("", "", "", "")
 
 
-def _of_claim(path: Path) -> Holder:
-    process, host, made = "", "", None
+def _claim_holder(path: Path) -> Holder:
+    process, host, state = "", "", None
     with contextlib.suppress(OSError, ValueError):
-        made = path.stat()
+        state = path.stat()
         lines = dict(enumerate(path.read_text(encoding="utf-8").splitlines()))
         process, host = lines.get(0, ""), lines.get(1, "").partition("?")[0]  # filelock adds a container after the `?`
-    if made is None:
+    if state is None:
         return Holder(process, host, "", "", path)
-    return Holder(process, host, _user(made.st_uid), _utc(made.st_mtime), path)
+    return Holder(process, host, _user(state.st_uid), _utc(state.st_mtime), path)
 
 
 def _write(descriptor: int, text: str) -> None:
-    """Leave a text in a lock file, as far as we may: it is for people alone."""
+    """Write a text for people into a lock file; nothing where that is not allowed."""
     with contextlib.suppress(OSError):
         os.ftruncate(descriptor, 0)
         os.pwrite(descriptor, text.encode(), 0)

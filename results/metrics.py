@@ -1,4 +1,4 @@
-"""Metrics: numbers that the scores of a run give. A new one is one more row of `METRICS`.
+"""Metrics: numbers computed from the scores of a run. A new one is a row of `METRICS`.
 
 Anomalies are the positive class, ties count one half. numpy is loaded by the first metric that is computed.
 """
@@ -26,8 +26,8 @@ class UndefinedMetricError(ResultsError):
 class Metric(NamedTuple):
     """A number of a run.
 
-    `title` is what it is called within a sentence. `unit`: a `fraction` stands in percent where a table is in percent,
-    anything else as it is. `low` and `high` bound it; `chance` is what scores without information are expected to give,
+    `title`: its name within a sentence. `unit`: a `fraction` stands in percent where a table is in percent,
+    anything else as it is. `low` and `high` bound it; `chance` is its expectation for scores without information,
     None where that depends on the test images. `of` computes it from the scores and the known class of the run (None:
     it has none); it raises UndefinedMetricError where there is no such number.
     """
@@ -52,7 +52,7 @@ class Metric(NamedTuple):
         return 1 if self.better == "higher" else -1
 
     def beyond_chance(self, values: Iterable[float]) -> str:
-        """`below 0.5` where one of the values is worse than chance; empty where none is, or nobody knows chance."""
+        """`below 0.5` where one of the values is worse than chance; empty where none is, or chance is unknown."""
         if self.chance is None or all(self.sign * value >= self.sign * self.chance for value in values):
             return ""
         return f"{'below' if self.better == 'higher' else 'above'} {self.chance:g}"
@@ -70,7 +70,7 @@ def find_metric(name: str) -> Metric:
 
 
 def stored_value(metric: Metric, record: Record) -> float | None:
-    """The number that a record holds of a metric; None where it holds none."""
+    """Value of a metric as it stands in a record; None where it has none."""
     value: float | None = getattr(record.metrics, metric.id, None)
     return value
 
@@ -106,19 +106,19 @@ def _fpr_at_95_tpr(scores: "Scores", _: str | None) -> float:
 
 
 def _auroc_seen(scores: "Scores", known_class: str | None) -> float:
-    seen = _required(known_class)
-    if seen not in scores.classes:
+    seen_class = _required(known_class)
+    if seen_class not in scores.classes:
         raise UndefinedMetricError(
-            f"no test image is of the known class {seen}, whose images the hard setting leaves out"
+            f"no test image is of the known class {seen_class}, whose images the hard setting leaves out"
         )
-    return _area(*_sides(scores, [name == seen for name in scores.classes]))
+    return _area(*_sides(scores, [name == seen_class for name in scores.classes]))
 
 
 def _auroc_unseen(scores: "Scores", known_class: str | None) -> float:
-    seen = _required(known_class)
-    if {*scores.classes} <= {"normal", seen}:
-        raise UndefinedMetricError(f"no test image is an anomaly of another class than the known one, {seen}")
-    return _area(*_sides(scores, [name != seen for name in scores.classes]))
+    seen_class = _required(known_class)
+    if {*scores.classes} <= {"normal", seen_class}:
+        raise UndefinedMetricError(f"no test image is an anomaly of another class than the known one, {seen_class}")
+    return _area(*_sides(scores, [name != seen_class for name in scores.classes]))
 
 
 def _required(known_class: str | None) -> str:

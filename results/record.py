@@ -1,4 +1,4 @@
-"""What one run left: a record, one JSON file, schema-versioned."""
+"""Record of one run: a JSON file with a schema version."""
 
 from collections.abc import Iterator
 from typing import Annotated, Literal
@@ -10,8 +10,8 @@ from results.errors import ResultsError
 from results.spec import EMPTY_LIST, RunSpec
 
 SCHEMA = 1
-LARGEST = 16 * 2**20
-"""Bytes that a record may have; one of 10,000 epochs has a hundredth of it for each number in its history."""
+LARGEST_RECORD = 16 * 2**20
+"""Bytes that a record may have. Each number in the history of 10,000 epochs takes about a hundredth of that."""
 
 _Fraction = Annotated[float, Meta(ge=0, le=1)]
 _Seconds = Annotated[float, Meta(ge=0)]
@@ -39,8 +39,10 @@ class Counts(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Provenance(msgspec.Struct, frozen=True, kw_only=True):
-    """What produced the numbers. `weights` maps an architecture to the label of its file, as table notes print it;
-    `environment` holds the variables that were set and choose other kernels.
+    """Code, machine and libraries that produced the numbers.
+
+    `weights` maps an architecture to the label of its file, as table notes print it; `environment` holds
+    the variables that were set and choose other kernels.
     """
 
     package_version: str
@@ -84,20 +86,20 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
         return values[-1] if values else None
 
 
-def encode(record: Record) -> bytes:
+def encode_record(record: Record) -> bytes:
     """JSON of a record as it lies on disk: indented, keys in the order of the class, a newline at the end."""
     return msgspec.json.format(msgspec.json.encode(record), indent=2) + b"\n"
 
 
-def decode(data: bytes) -> Record:
+def decode_record(data: bytes) -> Record:
     """The record in `data`.
 
     Raises:
         DamagedRecordError: not a record, a number out of its range, or a key that does not fit what it says.
         ResultsError: written by a newer version of this project.
     """
-    if len(data) > LARGEST:
-        raise DamagedRecordError(f"is larger than {LARGEST / 2**20:.0f} MiB")
+    if len(data) > LARGEST_RECORD:
+        raise DamagedRecordError(f"is larger than {LARGEST_RECORD / 2**20:.0f} MiB")
     try:
         schema = msgspec.json.decode(data, type=_Versioned).schema
         if schema > SCHEMA:
@@ -112,7 +114,7 @@ def decode(data: bytes) -> Record:
 
 
 def _contradictions(record: Record) -> Iterator[str]:
-    """What a record says that its spec or its own numbers contradict."""
+    """Contradictions of a record with its spec or between its own numbers, each as the end of `has ...`."""
     spec, counts = record.spec, record.counts
     if record.key != spec.key or record.fit_key != spec.fit.fit_key:
         yield "a key that does not fit its spec"

@@ -1,4 +1,4 @@
-"""The scores behind a record: one row a test image, in a compact file beside it."""
+"""Scores of a run: one row a test image, in a compact file beside its record."""
 
 import io
 import zipfile
@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-LARGEST = 16 * 2**20
+LARGEST_SCORES = 16 * 2**20
 """Bytes that a file of scores may have."""
 
 _UNPACKED = 128 * 2**20  # half a million images with ids of fifty letters
@@ -46,7 +46,7 @@ class Scores:
         buffer = io.BytesIO()
         np.savez_compressed(buffer, **arrays)
         data = buffer.getvalue()
-        _check_size(len(data), LARGEST)
+        _check_size(len(data), LARGEST_SCORES)
         return data
 
     @classmethod
@@ -56,7 +56,7 @@ class Scores:
         Raises:
             ValueError: it is damaged, too large, or no scores: the text says which.
         """
-        _check_size(len(data), LARGEST)
+        _check_size(len(data), LARGEST_SCORES)
         try:
             with zipfile.ZipFile(io.BytesIO(data)) as file:
                 columns = {name: file.getinfo(f"{name}.npy") for name in _KINDS}
@@ -67,16 +67,16 @@ class Scores:
         except (EOFError, RuntimeError, NotImplementedError, zipfile.BadZipFile, zlib.error) as error:
             raise ValueError(f"no scores: {error}") from error
         scores = arrays["score"].astype(np.float64)
-        found = cls(tuple(arrays["id"].tolist()), tuple(arrays["class"].tolist()), scores)
+        decoded = cls(tuple(arrays["id"].tolist()), tuple(arrays["class"].tolist()), scores)
         if len({len(array) for array in arrays.values()}) > 1:
             raise ValueError("its columns are not equally long")
-        if len(set(found.ids)) < len(found.ids):
+        if len(set(decoded.ids)) < len(decoded.ids):
             raise ValueError("it has an image twice")
-        if not np.array_equal(found.labels, arrays["label"]):
+        if not np.array_equal(decoded.labels, arrays["label"]):
             raise ValueError("its labels do not fit its classes")
-        if not np.isfinite(found.values).all():
+        if not np.isfinite(decoded.values).all():
             raise ValueError("it has scores that are not finite")
-        return found
+        return decoded
 
 
 def _array(file: zipfile.ZipFile, member: zipfile.ZipInfo, kind: str) -> npt.NDArray[Any]:

@@ -1,4 +1,4 @@
-"""What a fit and a run are made of. A fit is one training; a run is a fit scored on one test list: one AUC."""
+"""Specs of fits and runs. A fit is one training; a run is a fit scored on one test list, which gives one AUC."""
 
 import hashlib
 from typing import Annotated, Any
@@ -13,14 +13,14 @@ from results.key import digest
 _Seed = Annotated[int, Meta(ge=0, le=2**63 - 1)]
 
 _ALWAYS_HASHED = {"known_class", "normal_class", "shots", "gamma"}
-"""Coordinates that a series holds even where they are unset; others only where they are set, so that none moves."""
+"""Coordinates that a series holds even where they are unset; newer ones only where set, so that no series moves."""
 
 EMPTY_LIST = hashlib.sha256().hexdigest()
 """The fingerprint of a list without images."""
 
 
 class PoolPart(msgspec.Struct, frozen=True, kw_only=True):
-    """What one prepared dataset gives to an external pool: its manifest's fingerprint and that of the list of ids."""
+    """Part of an external pool from one prepared dataset: fingerprints of its manifest and of the list of ids."""
 
     dataset: str
     fingerprint: str
@@ -63,7 +63,7 @@ class Evaluation(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class SplitDefinition(Coordinates, frozen=True, kw_only=True):
-    """What defines a split but its seed: the part of a series that no list fingerprint tells.
+    """Definition of a split without its seed: the part of a series that is not in the fingerprints of its lists.
 
     Under the rule cross_domain `dataset` is the target and `shots` are the labelled anomalies of `source_dataset`.
     """
@@ -99,7 +99,7 @@ class RunSpec(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def series(self) -> str:
-        """Hash of what runs must share to be averaged: the key without seeds and lists, and the split's definition."""
+        """Hash of the key without seeds and lists and of the split's definition: runs that share it may be averaged."""
         fit = _seedless(self.fit)
         if self.source is not None:
             fit["source"] = _seedless(self.source)
@@ -123,6 +123,6 @@ class RunSpec(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def _seedless(fit: FitSpec) -> dict[str, Any]:
-    """A fit without what its seeds decide."""
+    """A fit without its seed and the lists that the seed decides."""
     plain: dict[str, Any] = msgspec.to_builtins(fit)
     return {name: value for name, value in plain.items() if name not in {"seed", "train_normal", "train_anomaly"}}

@@ -1,4 +1,4 @@
-"""A results folder: one JSON file a run, written atomically, and the claims of those who are at work in it.
+"""Results folder: one JSON file a run, written atomically, and the claims of processes at work in it.
 
 records/<2 hex>/<key>.json    scores/<2 hex>/<key>.npz    checkpoints/<fit_key>.pt
 artefacts/<fit_key>/    locks/<fit_key>.lock, .claim (without locks), .json (progress), .crash
@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, BinaryIO
 from results import locks
 from results.errors import ResultsError
 from results.files import make_folder, read_bounded, write_atomic
-from results.record import LARGEST, DamagedRecordError, Record, decode, encode
+from results.record import LARGEST_RECORD, DamagedRecordError, Record, decode_record, encode_record
 
 if TYPE_CHECKING:
     from results.scores import Scores
@@ -25,39 +25,39 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class ReadRecord:
-    """A record where it lies, or why it cannot be read: `problem` goes on a sentence that starts with `where`.
+    """A record and its file, or why it cannot be read: `problem` continues a sentence that starts with `origin`.
 
     `damaged` is False for a record that a newer version of this project wrote.
     """
 
-    where: str
+    origin: str
     record: Record | None
     problem: str = ""
     damaged: bool = False
 
 
 def read_records(root: Path) -> Iterator[tuple[Path, ReadRecord]]:
-    """The files of records in a folder, sorted by key, with what is in each."""
+    """The files of records in a folder, sorted by key, each with its content."""
     for path in sorted((root / "records").glob("??/*.json")):
-        seen = read_record(path)
-        if seen is not None:
-            yield path, seen
+        content = read_record(path)
+        if content is not None:
+            yield path, content
 
 
 def read_record(path: Path) -> ReadRecord | None:
-    """What is in the file of one record; None where there is no such file."""
+    """Content of the file of one record; None where there is no such file."""
     try:
-        data = read_bounded(path, LARGEST)
+        data = read_bounded(path, LARGEST_RECORD)
     except ResultsError as error:
         return ReadRecord(str(path), None, str(error), damaged=True)
     except FileNotFoundError:
         return ReadRecord(str(path), None, "is a link to nothing", damaged=True) if path.is_symlink() else None
     except OSError as error:
         return ReadRecord(str(path), None, f"cannot be read: {error.strerror or error}")
-    seen = _decoded(data, str(path))
-    if seen.record is not None and seen.record.key != path.stem:
+    content = _decoded(data, str(path))
+    if content.record is not None and content.record.key != path.stem:
         return ReadRecord(str(path), None, "lies under another key", damaged=True)
-    return seen
+    return content
 
 
 def read_record_lines(path: Path) -> Iterator[ReadRecord]:
@@ -71,14 +71,14 @@ def read_record_lines(path: Path) -> Iterator[ReadRecord]:
             raise ResultsError(f"cannot read {path}: it is no file; give another")
         with path.open("rb") as handle:
             for number, line in enumerate(_bounded(handle), 1):
-                if len(line) > LARGEST or line.strip():
+                if len(line) > LARGEST_RECORD or line.strip():
                     yield _decoded(line, f"{path}:{number}")
     except OSError as error:
         raise ResultsError(f"cannot read {path}: {error.strerror or error}; give another file") from error
 
 
 class Store:
-    """Records under one folder. `warn` is told, in one sentence, of each record that had to be set aside.
+    """Records under one folder. `warn` gets one sentence for each record that was set aside or could not be read.
 
     Raises:
         ResultsError: the folder is a file.
@@ -120,24 +120,24 @@ class Store:
         Raises:
             ResultsError: there is one that may not be replaced: a newer version wrote it, or it cannot be read now.
         """
-        seen = read_record(self.record_path(key))
-        if seen is None:
+        content = read_record(self.record_path(key))
+        if content is None:
             return None
-        if seen.record is None and not seen.damaged:
-            raise ResultsError(f"record {seen.where} {seen.problem}")
-        if seen.record is None:
-            self._set_aside(self.record_path(key), seen.problem)
-        return seen.record
+        if content.record is None and not content.damaged:
+            raise ResultsError(f"record {content.origin} {content.problem}")
+        if content.record is None:
+            self._set_aside(self.record_path(key), content.problem)
+        return content.record
 
     def records(self) -> Iterator[Record]:
         """All readable records, sorted by key; of the others those that are damaged are set aside."""
-        for path, seen in read_records(self.root):
-            if seen.record is not None:
-                yield seen.record
-            elif seen.damaged:
-                self._set_aside(path, seen.problem)
+        for path, content in read_records(self.root):
+            if content.record is not None:
+                yield content.record
+            elif content.damaged:
+                self._set_aside(path, content.problem)
             else:
-                self._warn(f"record {seen.where} {seen.problem}; it is not counted")
+                self._warn(f"record {content.origin} {content.problem}; it is not counted")
 
     def put(self, record: Record, scores: "Scores | None" = None) -> None:
         """Keep a record and its scores; the record comes last, so that it never stands without them.
@@ -146,8 +146,8 @@ class Store:
             DamagedRecordError: the record could not be read again.
             ResultsError: it cannot be written.
         """
-        data = encode(record)
-        decode(data)
+        data = encode_record(record)
+        decode_record(data)
         if scores is not None:
             write_atomic(self.scores_path(record.key), scores.encode())
         write_atomic(self.record_path(record.key), data)
@@ -158,8 +158,7 @@ class Store:
         Raises:
             ResultsError: there are none that can be read.
         """
-        from results.scores import LARGEST as LARGEST_SCORES
-        from results.scores import Scores
+        from results.scores import LARGEST_SCORES, Scores
 
         try:
             return Scores.decode(read_bounded(self.scores_path(key), LARGEST_SCORES))
@@ -199,14 +198,14 @@ class Store:
             self.progress_path(fit_key).unlink(missing_ok=True)
 
     def holder(self, fit_key: str) -> locks.Holder:
-        """Who holds the claim of a fit that could not be had, as far as that is known."""
+        """Holder of the claim of a fit, as far as it is known; asked where the claim could not be had."""
         return locks.holder(self.lock_path(fit_key))
 
     def _set_aside(self, path: Path, reason: str) -> None:
         target = self.root / "set_aside" / path.name
         try:
             make_folder(target.parent)
-            target = next(place for place in _places(target) if not os.path.lexists(place))
+            target = next(path for path in _numbered_paths(target) if not os.path.lexists(path))
             path.rename(target)
         except OSError:
             self._warn(f"record {path} {reason}; it is not counted: remove it or run it again with --force")
@@ -215,23 +214,23 @@ class Store:
 
 
 def _bounded(handle: BinaryIO) -> Iterator[bytes]:
-    """The lines of a file; of one that is longer than a record may be, only so much that it is seen to be."""
-    while line := handle.readline(LARGEST + 1):
+    """The lines of a file; one that is longer than a record may be is cut to one byte more than that."""
+    while line := handle.readline(LARGEST_RECORD + 1):
         yield line
-        while len(line) > LARGEST and not line.endswith(b"\n"):
-            line = handle.readline(LARGEST + 1)
+        while len(line) > LARGEST_RECORD and not line.endswith(b"\n"):
+            line = handle.readline(LARGEST_RECORD + 1)
 
 
-def _decoded(data: bytes, where: str) -> ReadRecord:
+def _decoded(data: bytes, origin: str) -> ReadRecord:
     try:
-        return ReadRecord(where, decode(data))
+        return ReadRecord(origin, decode_record(data))
     except DamagedRecordError as error:
-        return ReadRecord(where, None, str(error), damaged=True)
+        return ReadRecord(origin, None, str(error), damaged=True)
     except ResultsError as error:
-        return ReadRecord(where, None, str(error))
+        return ReadRecord(origin, None, str(error))
 
 
-def _places(path: Path) -> Iterator[Path]:
-    """A path, then others beside it: what lies there already stays."""
+def _numbered_paths(path: Path) -> Iterator[Path]:
+    """A path, then `stem.1.suffix`, `stem.2.suffix`, ... beside it, so that no file is overwritten."""
     yield path
     yield from (path.with_name(f"{path.stem}.{number}{path.suffix}") for number in itertools.count(1))

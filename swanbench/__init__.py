@@ -1,4 +1,4 @@
-"""The face for plug-ins and notebooks: all that other code may import, under one name that nothing else has.
+"""Public interface for plug-ins and notebooks, under one name that no other file has.
 
 Each name is loaded when it is first used, so that `import swanbench` takes no time and needs no torch. A detector is a
 class with the methods of `Detector`; `check_detector(get_method("mine"))` is the battery that it must pass;
@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     from protocols.datasets.manifest import Row as Row
     from protocols.errors import DataError as DataError
     from protocols.images.store import Images as Images
-    from protocols.release.builder import Building as DatasetBuilder  # noqa: F401
-    from protocols.release.image_files import RawImage as SourceImage  # noqa: F401
+    from protocols.release.builder import DatasetBuilder as DatasetBuilder
+    from protocols.release.image_files import SourceImage as SourceImage
     from results.export import frame as frame
     from results.metrics import METRICS as METRICS
     from results.metrics import Metric as Metric
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 _HOMES = {
     "Checkpoint": "methods.detector",
     "DataError": "protocols.errors",
-    "DatasetBuilder": "protocols.release.builder:Building",
+    "DatasetBuilder": "protocols.release.builder",
     "DatasetInfo": "protocols.datasets.info",
     "DeadlineReached": "methods.detector",
     "Detector": "methods.detector",
@@ -53,7 +53,7 @@ _HOMES = {
     "Metric": "results.metrics",
     "Record": "results.record",
     "Row": "protocols.datasets.manifest",
-    "SourceImage": "protocols.release.image_files:RawImage",
+    "SourceImage": "protocols.release.image_files",
     "TrainData": "methods.detector",
     "__version__": "benchmark",
     "check_detector": "methods.checks",

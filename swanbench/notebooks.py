@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from results.export import frame
-from results.reference import records as reference_records
+from results.reference import reference_records
 from results.store import Store
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ class ShadowedError(ImportError):
 def shadows() -> dict[str, str]:
     """The files that Python finds in place of our packages, by the package's name."""
     home = Path(__file__).resolve().parents[1]
-    taken = {}
+    shadowing_files = {}
     for name in PACKAGE_NAMES:
         try:
             spec = find_spec(name)
@@ -22,15 +22,17 @@ def shadows() -> dict[str, str]:
             spec = None
         file = spec.origin if spec else getattr(sys.modules.get(name), "__file__", None)
         if file is None or Path(file).resolve().parent != home / name:
-            taken[name] = file or "nothing at all"
-    return taken
+            shadowing_files[name] = file or "nothing at all"
+    return shadowing_files
 
 
 def refuse_shadows(cause: Exception | None = None) -> None:
-    """Raise ShadowedError where a package of ours would not be found; `cause` is what went wrong because of it."""
-    taken = shadows()
-    if taken:
-        files = " and ".join(f"{file} stands in the way of its package {name}" for name, file in taken.items())
+    """Raise ShadowedError where a package of ours would not be found; `cause` is the error that it led to."""
+    shadowing_files = shadows()
+    if shadowing_files:
+        files = " and ".join(
+            f"{file} stands in the way of its package {name}" for name, file in shadowing_files.items()
+        )
         raise ShadowedError(
             f"swanbench cannot be used here, {files}: rename it, or move it away from the script"
         ) from cause

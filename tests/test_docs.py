@@ -20,7 +20,7 @@ from benchmark.cli import status
 from benchmark.planning.suite import load
 from protocols.catalogue import data_folder, recognition
 from protocols.datasets.registry import DATASET_GROUP, dataset_info
-from protocols.splits.draw.ranking import first, rank
+from protocols.splits.draw.ranking import first_ids, rank
 from reports.stats.verdict import Sample, compare
 from reports.tables import layout, papers
 from results import reference
@@ -45,7 +45,7 @@ def test_anybody_can_draw_a_split_from_the_page_alone():
     exec(code("splits", "python")[0], space)
     ids = [f"images/cell{number:04d}.png" for number in range(300)]
     assert space["rank"]("elpv", "anomaly", "3", ids[0]) == rank("elpv", "anomaly", "3", ids[0])
-    assert space["draw"]("elpv", "anomaly", "3", ids, 10) == first("elpv", "anomaly", "3", ids, 10)
+    assert space["draw"]("elpv", "anomaly", "3", ids, 10) == first_ids("elpv", "anomaly", "3", ids, 10)
 
 
 def test_three_runs_against_three_prove_equivalence_once_in_fifty():
@@ -90,7 +90,7 @@ def test_the_dataset_of_the_page_can_be_prepared(tmp_path, site, monkeypatch, va
     bolts = data_folder.prepare(tmp_path / "data", "bolts", tmp_path / "raw")
     assert [row.id for row in bolts.rows][:2] == ["bent/000.png", "bent/001.png"]
     assert bolts.labels == ("bent", "rusty") == info.known_classes
-    assert "where the release has" in recognition.doubts(info, bolts)[0]
+    assert "where the release has" in recognition.release_doubts(info, bolts)[0]
 
 
 def test_the_suite_of_the_page_can_be_read(tmp_path):
@@ -116,7 +116,7 @@ def test_the_page_of_measured_values_holds_every_packaged_series():
     on_page = run_path(str(ROOT / "docs" / "hooks.py"))["on_page_markdown"](PAGES["measured"])
     assert "<!-- tables -->" not in on_page
     by_series = defaultdict(list)
-    for record in reference.records():
+    for record in reference.reference_records():
         by_series[record.series].append(record)
     for records in by_series.values():
         mean = f"**{fmean(record.metrics.auroc for record in records):.3f}"

@@ -13,7 +13,7 @@ from protocols.splits.draw import options
 
 def own_page() -> str:
     methods = [info for info in installed.methods().values() if info.module.startswith("methods.")]
-    return page(methods, options.DESCRIPTIONS, dataset_infos().values())
+    return page(methods, options.OPTION_DESCRIPTIONS, dataset_infos().values())
 
 
 def test_the_page_is_the_one_that_the_command_writes():
@@ -32,4 +32,4 @@ def test_every_assumption_and_every_difference_stands_on_the_page():
 
 
 def test_every_split_option_is_described():
-    assert {field.name for field in fields(options.Options)} == set(options.DESCRIPTIONS)
+    assert {field.name for field in fields(options.Options)} == set(options.OPTION_DESCRIPTIONS)

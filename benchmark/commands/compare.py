@@ -182,13 +182,13 @@ def _folders(
     from benchmark.views.records import REFERENCE
     from reports.comparison import folders as compare_folders
     from reports.tables.measured import CellValue
-    from results import reference
+    from results.reference import reference_records
     from results.store import Store
 
     if a == b or (REFERENCE not in {a, b} and Path(a).samefile(b)):
         raise BenchError(f"{a} and {b} are one folder: name two")
     stores = [None if name == REFERENCE else Store(Path(name), warn=note) for name in (a, b)]
-    records = [told(store.records() if store else reference.records(), note) for store in stores]
+    records = [told(store.records() if store else reference_records(), note) for store in stores]
     kept = {record.key for record in _chosen([*records[0], *records[1]], recipe, wheres)}
     sides = [[record for record in side if record.key in kept] for side in records]
     first, second = (scores_finder([store] if store else [], note) for store in stores)

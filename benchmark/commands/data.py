@@ -63,11 +63,11 @@ def show(name: str, near: bool, jobs: int | None, as_json: bool) -> None:
     from protocols.splits import leakage
 
     data = folders().data
-    state = data_folder.state(data, name)
+    state = data_folder.dataset_state(data, name)
     if state == "absent":
-        data_folder.known(name, data)
+        data_folder.known_target(name, data)
     opened = data_folder.open_dataset(data, name, notify=note) if state in {"ready", "embedded"} else None
-    found = facts(data, name, opened, leakage.duplicates(opened) if opened else None)
+    found = facts(data, name, opened, leakage.duplicate_groups(opened) if opened else None)
     if near and opened:
         found["near_duplicates"] = [list(group) for group in _near_duplicates(opened, jobs)]
     if as_json:
@@ -119,7 +119,7 @@ def adopt(folder: "Path", name: str, layout: str, jobs: int | None) -> None:
     from protocols.catalogue import data_folder
 
     with counted() as progress:
-        opened = data_folder.adopt(
+        opened = data_folder.adopt_dataset(
             folder, name, folders().data, layout=layout, jobs=jobs, notify=note, progress=progress
         )
     say(f"{name}: {len(opened.rows)} images, anomaly classes {', '.join(opened.labels)}")
@@ -161,20 +161,20 @@ def _verified(dataset: "Dataset", near: bool, jobs: int | None) -> int:
     """Print what verifying a dataset finds; the number of differences."""
     from benchmark.terminal.progress import counted
     from benchmark.views.datasets import beside_published, duplicate_lines
-    from protocols.catalogue.verify import differences
+    from protocols.catalogue.verify import file_differences
     from protocols.datasets import manifest
     from protocols.datasets.registry import dataset_info
     from protocols.splits import leakage
 
     with counted() as progress:
-        found = differences(dataset, jobs=jobs, count=lambda done, total: progress(dataset.name, done, total))
+        found = file_differences(dataset, jobs=jobs, count=lambda done, total: progress(dataset.name, done, total))
     counted_differences, remarks = beside_published(dataset, dataset_info(dataset.name))
-    lines = duplicate_lines(leakage.duplicates(dataset), "equal content", dataset.name)
+    lines = duplicate_lines(leakage.duplicate_groups(dataset), "equal content", dataset.name)
     if near and not found:
         lines += duplicate_lines(_near_duplicates(dataset, jobs), "alike", dataset.name)
     for line in [*found, *counted_differences, *remarks, *lines]:
         say(line)
-    if not found and manifest.seal_older(dataset.folder):
+    if not found and manifest.seal_older_manifest(dataset.folder):
         say(f"{dataset.name}: the digest of its manifest, made by an older version, is kept from now on")
     number = len(found) + len(counted_differences)
     say(f"{dataset.name}: {len(dataset.rows)} images, {plural(number, 'difference')}")
@@ -186,9 +186,9 @@ def _note_doubts(dataset: "Dataset") -> None:
     from protocols.datasets.registry import dataset_info
 
     info = dataset_info(dataset.name)
-    found = recognition.doubts(info, dataset) if info is not None else ()
+    found = recognition.release_doubts(info, dataset) if info is not None else ()
     if found:
-        note(recognition.sentence(dataset, found))
+        note(recognition.doubts_sentence(dataset, found))
 
 
 def _near_duplicates(dataset: "Dataset", jobs: int | None) -> "tuple[tuple[str, ...], ...]":

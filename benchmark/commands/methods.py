@@ -115,4 +115,4 @@ def fidelity() -> None:
     from protocols.datasets.registry import dataset_infos
     from protocols.splits.draw import options
 
-    say_page(page(installed.methods().values(), options.DESCRIPTIONS, dataset_infos().values()))
+    say_page(page(installed.methods().values(), options.OPTION_DESCRIPTIONS, dataset_infos().values()))

@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from benchmark.views.metric_values import MetricValues
-    from results.maintenance.pruning import Found
-    from results.maintenance.removal import Item
+    from results.maintenance.pruning import Prunable
+    from results.maintenance.removal import RemovableItem
     from results.metrics import Metric
     from results.record import Record
 
@@ -85,10 +85,10 @@ def show(run: str, results: "Path | None", metric: "Metric") -> None:
     from benchmark.views.metric_values import tell_remarks
     from protocols.text import printable_json
     from results.metrics import STORED_METRICS
-    from results.record import encode
+    from results.record import encode_record
 
     record = _find(results, run)
-    text = encode(record).decode()
+    text = encode_record(record).decode()
     if metric not in STORED_METRICS:
         values, content = _values(results, metric), json.loads(text)
         content["metrics"] = (content["metrics"] or {}) | {metric.id: values(record)}
@@ -132,7 +132,7 @@ def export(form: str, output: "Path | None", results: "Path | None", metric: "Me
     from benchmark.planning.installed import InstalledCode
     from benchmark.views.metric_values import tell_remarks
     from protocols.text import printable_json
-    from results.export import frame, lines
+    from results.export import frame, json_lines
     from results.metrics import STORED_METRICS
 
     if form == "jsonl" and metric not in STORED_METRICS:
@@ -146,7 +146,7 @@ def export(form: str, output: "Path | None", results: "Path | None", metric: "Me
             "--accept-stale-code exports them too"
         )
     computed = {} if metric in STORED_METRICS else {metric.id: values}
-    text = printable_json(lines(records)) if form == "jsonl" else _csv(frame(records, computed))
+    text = printable_json(json_lines(records)) if form == "jsonl" else _csv(frame(records, computed))
     tell_remarks([values], note)
     if output is None:
         say_page(text)
@@ -222,13 +222,13 @@ def merge(ctx: click.Context, places: "tuple[Path, ...]", dry_run: bool, results
     from results.store import Store
 
     store = Store(folders(results).results, warn=note)
-    merging.check(places, store.root)
-    differences = partial(verification.differences, fingerprint=list_fingerprint)
+    merging.check_mergeable(places, store.root)
+    differences = partial(verification.score_differences, fingerprint=list_fingerprint)
     merger = merging.Merger(store, differences, dry_run=dry_run)
     rows = []
     for place in places:
         states = []
-        for step in merger.take(place):
+        for step in merger.merge_source(place):
             states.append(step.state)
             rows.append({"from": str(place), "state": step.state, "name": step.name, "reason": step.reason or None})
             if step.troubled:
@@ -237,7 +237,7 @@ def merge(ctx: click.Context, places: "tuple[Path, ...]", dry_run: bool, results
             say(f"{place}: {_merged(states, store.root, 'would be ' if dry_run else '')}")
     if as_json:
         echo_json(rows)
-    ctx.exit(1 if any(row["state"] in merging.TROUBLED for row in rows) else 0)
+    ctx.exit(1 if any(row["state"] in merging.TROUBLED_STATES for row in rows) else 0)
 
 
 @command.command("prune")
@@ -256,8 +256,8 @@ def prune(results: "Path | None", dry_run: bool, as_json: bool, **flags: bool) -
     from results.maintenance import pruning
 
     store = _store(results)
-    chosen = [kind for kind in pruning.KINDS if flags[kind]]
-    found = pruning.find(store, versions(), chosen)
+    chosen = [kind for kind in pruning.PRUNABLE_KINDS if flags[kind]]
+    found = pruning.find_prunable(store, versions(), chosen)
     if found.items and not chosen:
         raise BenchError(f"say what to prune of {store.root}, nothing goes without a flag: {_flags(found)}")
     for remark in found.remarks:
@@ -272,11 +272,11 @@ def prune(results: "Path | None", dry_run: bool, as_json: bool, **flags: bool) -
         say(f"nothing to prune in {store.root}" + (f" but {_flags(found)}" if found.items else ""))
 
 
-def _pruned(item: "Item", *, dry_run: bool, quiet: bool) -> dict[str, Any]:
+def _pruned(item: "RemovableItem", *, dry_run: bool, quiet: bool) -> dict[str, Any]:
     """Remove an item and say so."""
-    from results.maintenance.removal import remove
+    from results.maintenance.removal import remove_item
 
-    left = None if dry_run else remove(item)
+    left = None if dry_run else remove_item(item)
     if left:
         note(f"left: {item.name}: {left}")
     elif not quiet:
@@ -318,11 +318,11 @@ def _counted(states: "Iterable[str]", words: dict[str, str]) -> str:
     return ": ".join([head, ", ".join(parts)] if parts else [head])
 
 
-def _flags(found: "Found") -> str:
+def _flags(found: "Prunable") -> str:
     """The kinds that there are to prune, by their flags."""
-    from results.maintenance.pruning import KINDS
+    from results.maintenance.pruning import PRUNABLE_KINDS
 
-    counts = {kind: len(found.of([kind])) for kind in KINDS}
+    counts = {kind: len(found.of([kind])) for kind in PRUNABLE_KINDS}
     return ", ".join(f"--{kind.replace('_', '-')} ({count})" for kind, count in counts.items() if count)
 
 

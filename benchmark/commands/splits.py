@@ -96,7 +96,8 @@ def verify(datasets: tuple[str, ...], near: bool, file: "Path | None", as_json: 
     if not names:
         raise BenchError("no dataset is prepared: name one that prepares itself, such as 'bench splits verify elpv'")
     if file is not None:
-        write_output(file, fingerprints.text({name: fingerprints.of(_opened(name)) for name in names}))
+        pinned = {name: fingerprints.split_fingerprints(_opened(name)) for name in names}
+        write_output(file, fingerprints.fingerprints_text(pinned))
         return 0
     findings = [_finding(_opened(name), near=near, **asked) for name in names]
     if as_json:
@@ -143,9 +144,9 @@ def export(dataset: str, form: str, output: "Path | None", symbolic: bool, masks
     opened = _opened(dataset)
     split = _drawn(opened, **asked)
     if output is None:
-        say_page(split_export.csv_text(split, opened))
+        say_page(split_export.split_csv(split, opened))
     elif form == "csv":
-        write_output(output, split_export.csv_text(split, opened))
+        write_output(output, split_export.split_csv(split, opened))
     else:
         refuse_replaced(opened, folders().cache, jobs=default_jobs())
         split_export.write_tree(split, opened, output, symbolic=symbolic, masks=masks)
@@ -170,7 +171,7 @@ def _drawn(
     from protocols.splits import rules
     from protocols.splits.split import draw
 
-    if coordinates["shots"] is None and "shots" in rules.get(rule).COORDINATES:
+    if coordinates["shots"] is None and "shots" in rules.find_rule(rule).COORDINATES:
         coordinates["shots"] = SHOTS
     chosen = parse_options(options, deduplicate=deduplicate)
     return draw(dataset, rule, split_seed=seed, options=chosen, **coordinates)
@@ -202,21 +203,21 @@ def _finding(dataset: "Dataset", *, near: bool, rule: str | None, **asked: Any) 
             raise BenchError(f"{dataset.name} is a set of classes: add --protocol one_class and --normal-class")
         split = None
         train, test = ([row.id for row in dataset.rows if row.split == half] for half in ("train", "test"))
-        leaks = leakage.between(train, test, dataset)
+        leaks = leakage.list_leaks(train, test, dataset)
     else:
         split = _drawn(dataset, rule=rule or "general", **asked)
-        leaks = leakage.across(split, dataset)
+        leaks = leakage.split_leaks(split, dataset)
     pinned = fingerprints.pinned_fingerprints(dataset.name)
     return {
         "dataset": dataset.name,
         "split": _definition(split) if split else None,
         "contents": _crossings(leaks.contents),
         "photographs": _crossings(leaks.photographs),
-        "duplicates": leakage.duplicates(dataset),
-        "mislabelled": leakage.mislabelled(dataset),
+        "duplicates": leakage.duplicate_groups(dataset),
+        "mislabelled": leakage.mislabelled_groups(dataset),
         "near_duplicates": near_duplicates(dataset, default_jobs()) if near else None,
         "committed": len(pinned.splits) if pinned else None,
-        "differences": fingerprints.differences(dataset, pinned) if pinned else [],
+        "differences": fingerprints.fingerprint_differences(dataset, pinned) if pinned else [],
     }
 
 

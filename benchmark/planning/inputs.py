@@ -90,7 +90,7 @@ class Resources:
         is_labelled: bool,
     ) -> Split:
         """The split of a rule, given those of the coordinates that it has; raises what `draw` raises."""
-        own = {name: coordinates.get(name) for name in rules.get(rule).COORDINATES}
+        own = {name: coordinates.get(name) for name in rules.find_rule(rule).COORDINATES}
         key = (rule, dataset.name, seed, is_labelled, tuple(own.items()), tuple(sorted(options.items())))
         if key not in self._drawn:
             self._drawn[key] = draw(dataset, rule, split_seed=seed, options=options, is_labelled=is_labelled, **own)

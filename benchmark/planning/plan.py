@@ -61,7 +61,7 @@ def _check_split_options(request: RunRequest, rules_asked: Sequence[str]) -> Non
     refused: list[DataError] = []
     for rule in rules_asked:
         try:
-            options.parse(request.split_options, rules.get(rule).OPTIONS, rule, options.Options())
+            options.parse_split_options(request.split_options, rules.find_rule(rule).OPTIONS, rule, options.Options())
         except DataError as error:
             refused.append(error)
     if len(refused) == len(rules_asked):

@@ -28,7 +28,7 @@ from protocols.datasets.registry import dataset_infos
 from protocols.errors import DataError
 from protocols.splits import rules
 from protocols.splits.draw.ranking import list_fingerprint
-from protocols.splits.draw.steps import TEN
+from protocols.splits.draw.steps import LARGEST_ONE_SHOT_DRAW
 from protocols.splits.split import Split
 from protocols.values import ParamValue
 from results.errors import ResultsError
@@ -78,17 +78,17 @@ class Planner:
             if name not in known_methods:
                 installed.get(name)
         for name in [*(selection.datasets or ()), *selection.coordinates.get("source_dataset", ())]:
-            if base_id(name) not in self.infos and data_folder.state(self.resources.data, name) == "absent":
-                data_folder.known(name, self.resources.data)
+            if base_id(name) not in self.infos and data_folder.dataset_state(self.resources.data, name) == "absent":
+                data_folder.known_target(name, self.resources.data)
         for method, values in self.request.sets.items():
             if method not in self.methods:
                 raise BenchError(f"--set {method}...: {_no_detector(method)}, so it has no parameters")
             resolve(self.methods[method], self.recipe, "", values)
         if selection.coordinates.get("gamma"):
-            from protocols.splits.rules.labelled_share import share
+            from protocols.splits.rules.labelled_share import exact_share
 
             for gamma in selection.coordinates["gamma"]:
-                share(gamma)
+                exact_share(gamma)
 
     def without_anomalies(self) -> set[str]:
         """Methods that are given no labelled anomalies."""
@@ -171,7 +171,7 @@ class Planner:
     def _split(self, rule: str, info: MethodInfo, wanted: Wanted) -> Split:
         own = {**self.suite.options, **info.split(self.recipe)}
         # A method without anomalies is scored on the test set of the ten-shot split (design section 6).
-        coordinates = wanted.coordinates | {"shots": TEN if wanted.shots is None else wanted.shots}
+        coordinates = wanted.coordinates | {"shots": LARGEST_ONE_SHOT_DRAW if wanted.shots is None else wanted.shots}
         dataset = self.resources.dataset(wanted.dataset)
         drawn = functools.partial(
             self.resources.split,

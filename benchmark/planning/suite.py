@@ -57,7 +57,7 @@ class Suite(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     @property
     def subset(self) -> str | None:
         """The coordinate that splits a dataset under this rule; None where it is taken whole."""
-        return rules.get(self.rule).SUBSET
+        return rules.find_rule(self.rule).SUBSET
 
 
 @dataclass(frozen=True)
@@ -159,7 +159,7 @@ def expand(
     Raises:
         BenchError: a selected class is none of any selected dataset, or the rule has nothing of a selected kind.
     """
-    coordinates = rules.get(suite.rule).COORDINATES
+    coordinates = rules.find_rule(suite.rule).COORDINATES
     foreign = _foreign(suite, selection)
     if foreign:
         raise BenchError(
@@ -231,7 +231,7 @@ def _sources(suite: Suite, target: str, selected: tuple[str, ...] | None) -> tup
 
 def _foreign(suite: Suite, selection: Selection) -> str | None:
     """A coordinate that is selected and that the suite's rule does not have; None where there is none."""
-    here = {*rules.get(suite.rule).COORDINATES, suite.subset}
+    here = {*rules.find_rule(suite.rule).COORDINATES, suite.subset}
     return next((name for name, chosen in selection.coordinates.items() if chosen and name not in here), None)
 
 
@@ -243,7 +243,7 @@ def _parse(text: str, origin: str) -> Suite:
     try:
         tables = tomllib.loads(text)
         suite = _read(tables)
-        coordinates = rules.get(suite.rule).COORDINATES
+        coordinates = rules.find_rule(suite.rule).COORDINATES
     except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise BenchError(f"{origin} is not valid TOML: {error}") from error
     except msgspec.ValidationError as error:
@@ -295,8 +295,8 @@ def _built_in() -> Any:
 def _offered(same: "Sequence[EntryPoint]") -> Suite:
     """The suite of the entry points of one name, of which there should be one; raises PluginError otherwise."""
     point = plugins.only_point(same, names(), "suite")
-    with plugins.guest():
+    with plugins.guest_code():
         try:
-            return _parse(plugins.text(point.value, "suite file"), point.value)
+            return _parse(plugins.resource_text(point.value, "suite file"), point.value)
         except BenchError as error:
             raise PluginError(str(error)) from error

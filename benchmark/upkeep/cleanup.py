@@ -12,7 +12,7 @@ from pathlib import Path
 from benchmark.paths import Folders
 from results.files import disk_size
 from results.locks import is_at_work, is_locked
-from results.maintenance.removal import Item, item, remove
+from results.maintenance.removal import RemovableItem, removable_item, remove_item
 from results.record import Record
 from results.store import Store, read_records
 
@@ -30,7 +30,7 @@ _ROOMS = ("records", "scores", "checkpoints", "fits", "locks", "tracebacks", "ar
 class Leftovers:
     """What may go, and sentences on what stays although it can be made again."""
 
-    items: tuple[Item, ...]
+    items: tuple[RemovableItem, ...]
     remarks: tuple[str, ...]
 
 
@@ -51,26 +51,26 @@ def find(where: Folders, *, stores: bool = False, fits: bool = False) -> Leftove
     return Leftovers(tuple(one for one in items if one not in locked), tuple(remarks))
 
 
-def clear(one: Item, where: Folders) -> str | None:
+def clear(one: RemovableItem, where: Folders) -> str | None:
     """Remove an item; the reason where it is left instead. Raises ResultsError where it cannot be removed."""
     if one.kind == STORE and (is_at_work(where.results) or _is_mapped(one.files[0])):
         return "a process uses it"
-    return remove(one)
+    return remove_item(one)
 
 
-def _image_stores(where: Folders, remarks: list[str], *, every: bool) -> list[Item]:
+def _image_stores(where: Folders, remarks: list[str], *, every: bool) -> list[RemovableItem]:
     """Image stores that no prepared dataset can use, or every one."""
     from protocols.catalogue import data_folder
-    from protocols.datasets.manifest import read
+    from protocols.datasets.manifest import read_manifest
     from protocols.errors import DataError
     from protocols.images import cache
 
-    arrays = list(cache.arrays((where.cache / "images").absolute()))
+    arrays = list(cache.stored_arrays((where.cache / "images").absolute()))
     prints: set[str] = set()
     unsure: set[str] = set()
     for name in data_folder.prepared(where.data) if arrays else ():
         try:
-            prints.add(read(where.data / name, name).fingerprint)
+            prints.add(read_manifest(where.data / name, name).fingerprint)
         except DataError:
             unsure.add(name)
     found = []
@@ -81,7 +81,7 @@ def _image_stores(where: Folders, remarks: list[str], *, every: bool) -> list[It
         if reason or every:
             name = f"{array.dataset} at {array.size} px, {array.resize}" if array.dataset else "unknown"
             text = f"{name} ({reason or 'decoded again when needed'}): {array.folder}"
-            found.append(item(STORE, text, array.folder, lock=array.lock))
+            found.append(removable_item(STORE, text, array.folder, lock=array.lock))
     used = [one for one in found if _is_mapped(one.files[0])]
     if found and is_at_work(where.results):
         used = found
@@ -89,7 +89,7 @@ def _image_stores(where: Folders, remarks: list[str], *, every: bool) -> list[It
     return [one for one in found if one not in used]
 
 
-def _of_fits(store: Store, remarks: list[str], *, every: bool) -> Iterator[Item]:
+def _of_fits(store: Store, remarks: list[str], *, every: bool) -> Iterator[RemovableItem]:
     """Checkpoints of fits that are done, and kept states that no run can start from."""
     seen = [(path, each.record) for path, each in read_records(store.root) if each.record]
     yield from _checkpoints(store, seen, remarks)
@@ -104,7 +104,7 @@ def _of_fits(store: Store, remarks: list[str], *, every: bool) -> Iterator[Item]
         reason = "of an older version of its detector" if key in older else _useless(files, codes)
         if reason or every:
             text = f"{folder / key}.pt ({reason or 'trained again when needed'})"
-            yield item(STATE, text, *files, lock=store.lock_path(key))
+            yield removable_item(STATE, text, *files, lock=store.lock_path(key))
         else:
             kept += sum(map(disk_size, files))
     if kept:
@@ -115,7 +115,7 @@ def _of_fits(store: Store, remarks: list[str], *, every: bool) -> Iterator[Item]
         )
 
 
-def _checkpoints(store: Store, seen: list[tuple[Path, Record]], remarks: list[str]) -> Iterator[Item]:
+def _checkpoints(store: Store, seen: list[tuple[Path, Record]], remarks: list[str]) -> Iterator[RemovableItem]:
     """Checkpoints older than a record of their fit; a newer one is of a run that goes on."""
     done: dict[str, float] = {}
     for path, record in seen:
@@ -124,7 +124,7 @@ def _checkpoints(store: Store, seen: list[tuple[Path, Record]], remarks: list[st
     unfinished = 0
     for path in sorted((store.root / "checkpoints").glob("[!.]*.pt")):
         if _time(path) <= done.get(path.stem, -1.0):
-            yield item(CHECKPOINT, f"{path} (its fit is done)", path, lock=store.lock_path(path.stem))
+            yield removable_item(CHECKPOINT, f"{path} (its fit is done)", path, lock=store.lock_path(path.stem))
         else:
             unfinished += 1
     if unfinished:
@@ -159,15 +159,15 @@ def _useless(files: list[Path], codes: set[str]) -> str:
     return "" if code in codes else "no detector has the code that made it"
 
 
-def _notes(cache: Path) -> Iterator[Item]:
+def _notes(cache: Path) -> Iterator[RemovableItem]:
     """What was found in files of weights, remembered by their digests, and that files of datasets were found right."""
     from protocols.catalogue.replaced import NOTES
 
     for path in sorted([*cache.glob("weights/[!.]*.json"), *cache.glob(f"{NOTES}/[!.]*.json")]):
-        yield item(NOTE, f"{path} (looked up again when needed)", path)
+        yield removable_item(NOTE, f"{path} (looked up again when needed)", path)
 
 
-def _temporary(where: Folders, remarks: list[str]) -> Iterator[Item]:
+def _temporary(where: Folders, remarks: list[str]) -> Iterator[RemovableItem]:
     """What writers left that are dead: half-written files and folders, progress of fits, downloads of weights."""
     from methods.backbones.table import genuine_files
 
@@ -180,19 +180,23 @@ def _temporary(where: Folders, remarks: list[str]) -> Iterator[Item]:
             remarks.append(f"left, since its writer was on another machine: {path}; remove it by hand")
         elif _is_dead(int(named["pid"])):
             text = f"{path} (its writer, process {named['pid']}, is dead)"
-            yield item(TEMPORARY, text, path, lock=path.with_name(f".{target}.lock") if path.is_dir() else None)
+            yield removable_item(
+                TEMPORARY, text, path, lock=path.with_name(f".{target}.lock") if path.is_dir() else None
+            )
     locks = where.results / "locks"
     of_fits = (path for ending in ("json", "part", "crash") for path in locks.glob(f"[!.]*.{ending}"))
     for path in sorted([*of_fits, *locks.glob("probe")]):
         if _is_old(path):
             text = f"{path} (progress of a fit that was killed)"
-            yield item(TEMPORARY, text, path, lock=None if path.name == "probe" else path.with_suffix(".lock"))
+            yield removable_item(
+                TEMPORARY, text, path, lock=None if path.name == "probe" else path.with_suffix(".lock")
+            )
     notes = (path for path in (where.cache / "weights").glob("*") if _NOTE.match(path.name))
     hub = where.hub / "checkpoints"
     downloads = (path for _, file in genuine_files() for path in hub.glob(f"{file.name}.????????"))
     for path in sorted({*notes, *downloads}):
         if path.is_file() and _is_old(path):
-            yield item(TEMPORARY, f"{path} (of a write that broke off)", path)
+            yield removable_item(TEMPORARY, f"{path} (of a write that broke off)", path)
 
 
 def _hidden(where: Folders) -> list[Path]:

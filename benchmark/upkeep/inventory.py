@@ -104,7 +104,7 @@ def datasets(data: Path) -> dict[str, str]:
     from protocols.datasets.registry import dataset_infos
 
     embedded = (info.id for info in dataset_infos().values() if info.embedded)
-    return {name: data_folder.state(data, name) for name in sorted({*data_folder.prepared(data), *embedded})}
+    return {name: data_folder.dataset_state(data, name) for name in sorted({*data_folder.prepared(data), *embedded})}
 
 
 def plug_ins() -> tuple[PlugIn, ...]:
@@ -112,7 +112,7 @@ def plug_ins() -> tuple[PlugIn, ...]:
     from benchmark.planning import suite
     from methods.registry import installed
     from protocols.datasets.registry import DATASET_GROUP, discover_datasets
-    from protocols.plugins import points, unreadable
+    from protocols.plugins import list_entry_points, unreadable_packages
     from reports.tables import papers
 
     groups = {
@@ -124,9 +124,10 @@ def plug_ins() -> tuple[PlugIn, ...]:
     listed = tuple(
         PlugIn(kind, point.name, point.value, broken.get(point.name, ""))
         for kind, (group, broken) in groups.items()
-        for point in points(group)
+        for point in list_entry_points(group)
     )
-    return listed + tuple(PlugIn("package", name, "entry_points.txt", text) for name, text in unreadable().items())
+    unreadable = unreadable_packages().items()
+    return listed + tuple(PlugIn("package", name, "entry_points.txt", text) for name, text in unreadable)
 
 
 def requirements() -> dict[str, dict[str, bool]]:

@@ -8,7 +8,7 @@ from protocols.datasets.info import DatasetInfo
 from protocols.datasets.naming import base_id
 from protocols.errors import DataError
 from protocols.splits import rules
-from protocols.splits.draw.options import Options, parse
+from protocols.splits.draw.options import Options, parse_split_options
 from results.record import Record
 from results.spec import EMPTY_LIST
 
@@ -56,8 +56,8 @@ def _of_split(record: Record) -> Iterator[str]:
     """Coordinates and options that the rule does not have, or that the counts contradict."""
     split, counts = record.spec.split, record.counts
     try:
-        rule = rules.get(split.rule)
-        chosen = parse(split.options, rule.OPTIONS, split.rule, Options())
+        rule = rules.find_rule(split.rule)
+        chosen = parse_split_options(split.options, rule.OPTIONS, split.rule, Options())
     except DataError as error:
         yield f"has a split that cannot be ({error})"
         return

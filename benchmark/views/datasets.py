@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 from msgspec.structs import asdict
 
 from protocols.catalogue import data_folder, recognition
-from protocols.catalogue.publish import usable
+from protocols.catalogue.publish import usable_dataset
 from protocols.datasets.naming import NORMAL
 from protocols.datasets.registry import dataset_info
 from protocols.errors import DataError
@@ -65,9 +65,9 @@ def beside_published(dataset: "Dataset", info: "DatasetInfo | None") -> tuple[li
     """
     if info is None:
         return [], []
-    found = recognition.doubts(info, dataset)
-    differences = [recognition.sentence(dataset, found)] if found else []
-    remarks = [line for line in (recognition.recognised(info, dataset),) if line and not found]
+    found = recognition.release_doubts(info, dataset)
+    differences = [recognition.doubts_sentence(dataset, found)] if found else []
+    remarks = [line for line in (recognition.recognition_text(info, dataset),) if line and not found]
     measured = image_counts(dataset)
     if info.published is None or measured is None:
         return differences, remarks
@@ -86,10 +86,10 @@ def facts(
 ) -> dict[str, Any]:
     """What `bench data show` prints of a dataset, which is `opened` where it is there."""
     info = dataset_info(name)
-    doubts = recognition.doubts(info, opened) if info and opened else ()
+    doubts = recognition.release_doubts(info, opened) if info and opened else ()
     return {
         "name": name,
-        "state": "ready" if opened else data_folder.state(data, name),
+        "state": "ready" if opened else data_folder.dataset_state(data, name),
         "fingerprint": opened.fingerprint if opened else None,
         "counts": counts(opened) if opened else None,
         "published": asdict(info.published) if info and info.published else None,
@@ -124,11 +124,11 @@ def in_lines(found: dict[str, Any]) -> list[str]:
 def listed(data: Path, name: str) -> dict[str, Any]:
     """What `bench data list` prints of a dataset."""
     info = dataset_info(name)
-    opened = usable(data / name, name)
+    opened = usable_dataset(data / name, name)
     measured = image_counts(opened) if opened else None
     return {
         "name": name,
-        "state": "ready" if opened else data_folder.state(data, name),
+        "state": "ready" if opened else data_folder.dataset_state(data, name),
         "title": info.title if info else "adopted",
         "source": info.source if info else None,
         "licence": info.licence if info else None,
@@ -159,10 +159,10 @@ def _shortened(group: tuple[str, ...]) -> str:
 def _normals(dataset: "Dataset") -> tuple[int, int]:
     """Training and test normals after the seedless draw; all count as test where they are too few to be drawn."""
     from protocols.splits.draw.options import Options
-    from protocols.splits.draw.steps import DrawRequest, normals
+    from protocols.splits.draw.steps import DrawRequest, draw_normals
 
     try:
-        train, test = normals(DrawRequest(dataset=dataset, split_seed=0, options=Options()))
+        train, test = draw_normals(DrawRequest(dataset=dataset, split_seed=0, options=Options()))
     except DataError:
         train = tuple(row.id for row in dataset.rows if row.label == NORMAL and row.split == "train")
         return len(train), sum(row.label == NORMAL for row in dataset.rows) - len(train)

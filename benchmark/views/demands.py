@@ -10,10 +10,10 @@ from benchmark.views.records import REFERENCE
 from protocols.text import near_miss
 from reports.gates.faults import Fault
 from reports.gates.required import Required
-from results import reference
 from results.errors import ResultsError
 from results.maintenance.twins import disagreements
 from results.record import Record
+from results.reference import reference_records
 from results.store import ReadRecord, read_record_lines, read_records
 
 PUBLISHED = "published"
@@ -39,7 +39,7 @@ def references(against: str) -> References:
     """
     path = Path(against)
     if against == REFERENCE:
-        return References(tuple(reference.records()))
+        return References(tuple(reference_records()))
     if path.is_dir():
         return _read(seen for _, seen in read_records(path))
     if not path.is_file():
@@ -106,5 +106,5 @@ def _read(found: Iterable[ReadRecord]) -> References:
     seen = list(found)
     return References(
         records=tuple(one.record for one in seen if one.record),
-        unreadable=tuple(Fault("unreadable", one.where, one.problem) for one in seen if one.record is None),
+        unreadable=tuple(Fault("unreadable", one.origin, one.problem) for one in seen if one.record is None),
     )

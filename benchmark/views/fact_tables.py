@@ -51,7 +51,7 @@ def count_networks(layout: "FactLayout", warn: Callable[[str], None]) -> dict[st
             params = resolve(info, setting.recipe, setting.dataset, {}).params
             count = getattr(installed.load(info), "network_parameters", None)
             if count is not None:
-                with plugins.guest():
+                with plugins.guest_code():
                     counts[name] = int(count(params, setting.side, setting.channels))
         except (MethodError, PluginError) as error:
             warn(f"the parameters of {name} are not counted: {error}")
@@ -84,7 +84,7 @@ def _images(layout: "FactLayout", data: Path, warn: Callable[[str], None]) -> "d
     parts = [name for group in layout.entry.sums.values() for name in layout.paper.groups[group]]
     facts = {}
     for name in dict.fromkeys([*rows, *parts]):
-        if data_folder.state(data, name) == "absent":
+        if data_folder.dataset_state(data, name) == "absent":
             continue
         try:
             counts = image_counts(data_folder.open_dataset(data, name, notify=warn))

@@ -6,7 +6,7 @@ from pathlib import Path
 from benchmark.paths import folders
 from benchmark.views.records import REFERENCE
 from results.errors import ResultsError
-from results.maintenance.verification import ROUNDING
+from results.maintenance.verification import SUMMATION_TOLERANCE
 from results.metrics import AUROC, Metric, UndefinedMetricError, stored_value
 from results.record import Metrics, Record
 from results.scores import Scores
@@ -72,7 +72,7 @@ class MetricValues:
         if scores is None:
             raise UndefinedMetricError(NO_SCORES)
         known_class = record.spec.split.known_class
-        if record.metrics is None or abs(AUROC.of(scores, known_class) - record.metrics.auroc) > ROUNDING:
+        if record.metrics is None or abs(AUROC.of(scores, known_class) - record.metrics.auroc) > SUMMATION_TOLERANCE:
             raise UndefinedMetricError(OTHER_SCORES)
         return self.metric.of(scores, known_class)
 

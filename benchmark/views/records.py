@@ -10,10 +10,10 @@ from benchmark.views.derived import Teller, told
 from methods.registry.params import assignment
 from protocols.splits.draw.ranking import list_fingerprint
 from protocols.values import ParamValue
-from results import reference
 from results.maintenance import verification
 from results.maintenance.twins import disagreements
 from results.record import Record
+from results.reference import reference_records
 from results.store import Store
 
 REFERENCE = "reference"
@@ -38,7 +38,7 @@ def gather(
     return told((record for record, _ in held), warn)
 
 
-def verified(place: Path | None) -> Iterator[verification.Verified]:
+def verified(place: Path | None) -> Iterator[verification.VerifiedRecord]:
     """Every record of one such place, or of the default results folder, looked at by its key and its scores.
 
     Raises:
@@ -51,15 +51,15 @@ def verified(place: Path | None) -> Iterator[verification.Verified]:
         return [found.odd] if found.odd else list(found.corrected)
 
     if str(place) == REFERENCE:
-        return (verification.verified(record, None, list_fingerprint, words) for record in reference.records())
+        return (verification.verify_record(record, None, list_fingerprint, words) for record in reference_records())
     root = folders(place).results
     if not root.exists():
         raise BenchError(f"--results {root}: there is no such folder")
-    return verification.verify(Store(root), list_fingerprint, words)
+    return verification.verify_store(Store(root), list_fingerprint, words)
 
 
 def _records(place: Path, warn: Callable[[str], None]) -> Iterable[Record]:
-    return reference.records() if str(place) == REFERENCE else Store(place, warn=warn).records()
+    return reference_records() if str(place) == REFERENCE else Store(place, warn=warn).records()
 
 
 def conditions(texts: Sequence[str]) -> dict[str, ParamValue]:

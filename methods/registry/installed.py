@@ -91,7 +91,7 @@ def load(info: MethodInfo) -> "type[Detector]":
         raise MethodError(lacking)
     module, _, name = info.detector.partition(":")
     try:
-        with plugins.guest():
+        with plugins.guest_code():
             found: Any = getattr(importlib.import_module(module), name)
     except PluginError as error:
         raise MethodError(f"the detector of {info.id}, {info.detector}, cannot be imported: {error}") from error
@@ -106,7 +106,7 @@ def load(info: MethodInfo) -> "type[Detector]":
 @functools.cache
 def _installed() -> Registry:
     """What is installed does not change while a process lives, so it is read once."""
-    return discover(FOLDER, [Plugin(point.name, point.value) for point in plugins.points(GROUP)])
+    return discover(FOLDER, [Plugin(point.name, point.value) for point in plugins.list_entry_points(GROUP)])
 
 
 def discover(folder: Path, offered: Iterable[Plugin] = ()) -> Registry:
@@ -167,6 +167,6 @@ def _origin(plugin: Plugin) -> str:
 
 def _plugin_text(plugin: Plugin) -> str:
     try:
-        return plugins.text(plugin.value, "recipe file")
+        return plugins.resource_text(plugin.value, "recipe file")
     except PluginError as error:
         raise MethodError(f"{_origin(plugin)}: {error}") from None

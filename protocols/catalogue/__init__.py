@@ -1,1 +1,1 @@
-"""The data folder: preparing datasets there, verifying them, and taking splits out of it for other code."""
+"""The data folder: datasets prepared and verified there, and splits exported from it for other code."""

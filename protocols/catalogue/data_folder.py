@@ -1,20 +1,27 @@
-"""The data folder: what is prepared there, and how a dataset gets there."""
+"""The data folder: datasets that are prepared there, and ways to prepare or adopt one."""
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Literal
 
-from protocols.catalogue.publish import VARIABLE, Target, embedded, from_release, note_source, refuse_other, usable
-from protocols.datasets.manifest import MANIFEST, Dataset, build, read, write
+from protocols.catalogue.publish import (
+    DATA_VARIABLE,
+    Target,
+    make_embedded,
+    make_from_release,
+    note_source,
+    refuse_other_images,
+    usable_dataset,
+)
+from protocols.datasets.manifest import MANIFEST, Dataset, assemble_dataset, read_manifest, write_manifest
 from protocols.datasets.naming import base_id, check_dataset_id
 from protocols.datasets.registry import dataset_family, dataset_info, dataset_infos, discover_datasets
 from protocols.errors import DataError
-from protocols.io.atomic_folders import claimed, fresh
-from protocols.io.parallel import Progress
+from protocols.io.atomic_folders import claimed_folder, fresh_folder
+from protocols.io.parallel import Notify, Progress
 from protocols.text import near_miss
 
-State = Literal["ready", "damaged", "embedded", "absent"]
-Notify = Callable[[str], None]
+DatasetState = Literal["ready", "damaged", "embedded", "absent"]
 
 _DOWNLOADS = ".downloads"
 
@@ -24,13 +31,15 @@ def prepared(data_dir: Path) -> list[str]:
     return sorted(path.parent.name for path in data_dir.glob(f"[!.]*/{MANIFEST}"))
 
 
-def state(data_dir: Path, name: str) -> State:
-    """Whether a dataset is there: `ready`; `damaged` (its manifest cannot be read, or its first image is gone);
-    `embedded` (not there yet, prepares itself at first use); or `absent`.
+def dataset_state(data_dir: Path, name: str) -> DatasetState:
+    """State of a dataset in the data folder.
+
+    `ready`; `damaged` (its manifest cannot be read, or its first image is gone); `embedded` (not there yet, prepares
+    itself at first use); or `absent`.
     """
     folder = data_dir / name
     if folder.exists():
-        return "ready" if usable(folder, name) is not None else "damaged"
+        return "ready" if usable_dataset(folder, name) is not None else "damaged"
     info = dataset_info(name)
     return "embedded" if info is not None and info.embedded and info.id == name else "absent"
 
@@ -39,44 +48,45 @@ def open_dataset(data_dir: Path, name: str, *, notify: Notify | None = None) -> 
     """The dataset of that id; one that a package embeds is prepared first, which `notify` is told.
 
     Raises:
-        DataError: unknown, known but not there (with the place to get it), damaged, or its package is not installed.
+        DataError: unknown, known but not prepared (the text says where to get it), damaged, or its package is not installed.
     """
     info = dataset_info(name)
     if info is not None and info.embedded and info.id == name:
-        return usable(data_dir / name, name) or embedded(data_dir, info, notify or _quiet)
+        return usable_dataset(data_dir / name, name) or make_embedded(data_dir, info, notify or _quiet)
     if name in prepared(data_dir):
-        return read(data_dir / name, name)
-    target = known(name, data_dir)
-    raise DataError(f"{name} is not in {data_dir}: {_how(target)}")
+        return read_manifest(data_dir / name, name)
+    target = known_target(name, data_dir)
+    raise DataError(f"{name} is not in {data_dir}: {_next_step(target)}")
 
 
 def open_all(data_dir: Path, name: str, *, notify: Notify | None = None) -> list[Dataset]:
-    """The dataset of that id, or those members of the family of that name which are there.
+    """The dataset of that id, or the prepared members of the family of that name.
 
     Raises:
         DataError: none is there, or one is damaged.
     """
     if name in prepared(data_dir) or dataset_info(name) is not None:
         return [open_dataset(data_dir, name, notify=notify)]
-    there = [target.id for target in targets(name, prepared(data_dir)) if target.id in prepared(data_dir)]
-    if not there:
+    ids = prepared(data_dir)
+    members = [target.id for target in known_targets(name, ids) if target.id in ids]
+    if not members:
         raise DataError(f"nothing of {name} is in {data_dir}: prepare it with 'bench data prepare {name}'")
-    return [open_dataset(data_dir, id_, notify=notify) for id_ in there]
+    return [open_dataset(data_dir, id_, notify=notify) for id_ in members]
 
 
-def known(name: str, data_dir: Path) -> Target:
+def known_target(name: str, data_dir: Path) -> Target:
     """The known dataset or variant of that id.
 
     Raises:
         DataError: there is none, or it is the name of a family.
     """
-    target, *_ = targets(name, prepared(data_dir))
+    target, *_ = known_targets(name, prepared(data_dir))
     if target.id != name:
         raise DataError(f"{name} is a family of datasets: choose one of them, such as {target.id}")
     return target
 
 
-def targets(name: str, others: Collection[str] = ()) -> list[Target]:
+def known_targets(name: str, others: Collection[str] = ()) -> list[Target]:
     """The known dataset of that id, a variant of one, or the members of the family of that name.
 
     Raises:
@@ -128,29 +138,29 @@ def prepare_all(
     """Prepare a dataset, a variant of one, or every member of a family that its release holds.
 
     `source` is the folder, the archive or the folder of archives of the release; None: the package that embeds it, or
-    what `download` fetches now or fetched earlier. All of it is prepared or, at an error, none. What an interrupted
-    call has done is used by the next one with the same source. What was prepared from the same source is left alone.
+    what `download` fetches now or fetched earlier. All of it is prepared or, at an error, none. Finished steps of an
+    interrupted call are used by the next one with the same source. A dataset prepared from the same source stays.
 
     Raises:
         DataError: unknown, without a preparation of its own, a release that is not what it should be, or other images
             have the name already; the data folder's datasets are then as they were before.
     """
     from protocols.io.parallel import default_jobs
-    from protocols.release.source import recognise
+    from protocols.release.source import open_source
 
     notify, progress, jobs = notify or _quiet, progress or _uncounted, jobs or default_jobs()
-    wanted = targets(name)
-    for target in wanted:
+    targets = known_targets(name)
+    for target in targets:
         target.preparation()
-    if source is None and all(target.info.embedded for target in wanted):
-        return [open_dataset(data_dir, target.id, notify=notify) for target in wanted]
+    if source is None and all(target.info.embedded for target in targets):
+        return [open_dataset(data_dir, target.id, notify=notify) for target in targets]
     if source is None:
-        source = _downloaded(data_dir, wanted, download=download, notify=notify, progress=progress)
-    release = recognise(source, data_dir)
-    return from_release(data_dir, name, wanted, release, jobs=jobs, notify=notify, progress=progress)
+        source = _downloaded(data_dir, targets, download=download, notify=notify, progress=progress)
+    release = open_source(source, data_dir)
+    return make_from_release(data_dir, name, targets, release, jobs=jobs, notify=notify, progress=progress)
 
 
-def adopt(
+def adopt_dataset(
     source: Path,
     name: str,
     data_dir: Path,
@@ -175,7 +185,7 @@ def adopt(
     from protocols.io.parallel import default_jobs
     from protocols.release import class_folders, image_files, mvtec_layout
 
-    scans = {"mvtec": mvtec_layout.scan, "class_folders": class_folders.scan}
+    scans = {"mvtec": mvtec_layout.scan_mvtec_layout, "class_folders": class_folders.scan_class_folders}
     if layout not in scans:
         raise DataError(f"there is no layout '{layout}': {near_miss(layout, scans)}")
     notify = notify or _quiet
@@ -195,43 +205,43 @@ def adopt(
         if progress is not None:
             progress(name, done, total)
 
-    seen = image_files.inspect(images, jobs or default_jobs(), verify=True, count=count)
-    dataset = build(name, folder, [one.row for one in seen])
-    for sentence in image_files.conversions(seen):
+    inspected = image_files.inspect_images(images, jobs or default_jobs(), verify=True, count=count)
+    dataset = assemble_dataset(name, folder, [image.row for image in inspected])
+    for sentence in image_files.conversion_sentences(inspected):
         notify(f"{name}: {sentence}")
-    refuse_other(folder, dataset, source)
-    with claimed(folder, VARIABLE, notify):
-        refuse_other(folder, dataset, source)
-        there = usable(folder, name)
-        if there is not None:
-            return there
-        with fresh(folder) as building:
-            image_files.place(seen, building, move=False)
-            write(dataset, building)
-            note_source(building, source.absolute(), {one.header.form for one in seen})
+    refuse_other_images(folder, dataset, source)
+    with claimed_folder(folder, DATA_VARIABLE, notify):
+        refuse_other_images(folder, dataset, source)
+        existing = usable_dataset(folder, name)
+        if existing is not None:
+            return existing
+        with fresh_folder(folder) as building:
+            image_files.place_images(inspected, building, move=False)
+            write_manifest(dataset, building)
+            note_source(building, source.absolute(), {image.header.form for image in inspected})
     return dataset
 
 
 def _downloaded(
-    data_dir: Path, wanted: Sequence[Target], *, download: bool, notify: Notify, progress: Progress
+    data_dir: Path, targets: Sequence[Target], *, download: bool, notify: Notify, progress: Progress
 ) -> Path:
-    """The folder of the files that were downloaded for these datasets, after fetching them if asked to."""
-    from protocols.io.download import fetch
+    """The folder of the files that were downloaded for these datasets; with `download` they are fetched first."""
+    from protocols.io.download import fetch_files
 
-    info = wanted[0].info
-    files = tuple(dict.fromkeys(file for target in wanted for file in target.info.downloads))
+    info = targets[0].info
+    files = tuple(dict.fromkeys(file for target in targets for file in target.info.downloads))
     folder = data_dir / _DOWNLOADS / (info.family or info.id)
     if download and not files:
-        raise DataError(f"{info.id} has no address that is free to fetch from: {_how(wanted[0])}")
+        raise DataError(f"{info.id} has no address that is free to fetch from: {_next_step(targets[0])}")
     if download:
-        fetch(files, folder, notify=notify, progress=progress)
+        fetch_files(files, folder, notify=notify, progress=progress)
     elif not files or not all((folder / file.file).is_file() for file in files):
-        raise DataError(f"{wanted[0].id} needs its release: {_how(wanted[0])}")
+        raise DataError(f"{targets[0].id} needs its release: {_next_step(targets[0])}")
     return folder
 
 
-def _how(target: Target) -> str:
-    """How a person gets a dataset, as the end of an error sentence."""
+def _next_step(target: Target) -> str:
+    """The way to get a dataset, as the end of an error sentence."""
     info = target.info
     if info.prepare is None:
         return f"get it from {info.source}, then 'bench data adopt DIR --name {target.id}'"

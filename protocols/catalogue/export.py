@@ -21,7 +21,7 @@ from protocols.release.mvtec_layout import GOOD
 from protocols.splits.split import Split
 from protocols.text import csv_cell
 
-COLUMNS = ("id", "file", "position", "label", "side", "list", "shot")
+EXPORT_COLUMNS = ("id", "file", "position", "label", "side", "list", "shot")
 LABELLED = "labelled-anomalies"
 
 _SUFFIX = ".png"
@@ -30,9 +30,9 @@ _LONGEST = 120
 
 
 @dataclass(frozen=True)
-class Entry:
-    """One image of a split: its row and its place in the manifest, `train` or `test`, the list that it is in, and for
-    a labelled anomaly its place in the draw, from 1.
+class ExportedImage:
+    """An image of a split: its row, the row's position in the manifest from 0, `side` train or test, the list of the
+    split, and for a labelled anomaly its number in the draw, from 1.
     """
 
     row: Row
@@ -42,21 +42,29 @@ class Entry:
     shot: int | None
 
 
-def entries(split: Split, dataset: Dataset) -> list[Entry]:
-    """Every image of a split: the lists one after the other, each in its order."""
-    places = {row.id: place for place, row in enumerate(dataset.rows)}
+def exported_images(split: Split, dataset: Dataset) -> list[ExportedImage]:
+    """The images of a split, list after list, each in its order."""
+    positions = {row.id: position for position, row in enumerate(dataset.rows)}
     return [
-        Entry(dataset.row(id_), places[id_], name.partition("_")[0], name, shot if name == "train_anomaly" else None)
+        ExportedImage(
+            row=dataset.row(id_),
+            position=positions[id_],
+            side=name.partition("_")[0],
+            list=name,
+            shot=number if name == "train_anomaly" else None,
+        )
         for name in split.fingerprints
-        for shot, id_ in enumerate(getattr(split, name), start=1)
+        for number, id_ in enumerate(getattr(split, name), start=1)
     ]
 
 
-def csv_text(split: Split, dataset: Dataset) -> str:
-    """A split as CSV: `file` is relative to the prepared folder, `position` is the row's place in the manifest, from 0,
-    and so the image's place in the array of an array set; `shot` is the place of a labelled anomaly in the draw.
+def split_csv(split: Split, dataset: Dataset) -> str:
+    """CSV of a split, one row an image.
+
+    `file` is relative to the prepared folder; `position` is that of the row in the manifest and of the image in the
+    array of an array set, from 0; `shot` is the number of a labelled anomaly in the draw, from 1.
     """
-    return _csv(entries(split, dataset))
+    return _csv(exported_images(split, dataset))
 
 
 def write_tree(split: Split, dataset: Dataset, folder: Path, *, symbolic: bool = False, masks: bool = False) -> None:
@@ -79,8 +87,8 @@ def write_tree(split: Split, dataset: Dataset, folder: Path, *, symbolic: bool =
     if target.exists() and not (target.is_dir() and not any(target.iterdir())):
         raise DataError(f"{folder} is not empty: give a new or an empty folder")
     with _translated(folder), _building(target) as building:
-        listed = entries(split, dataset)
-        files = _place(listed, dataset, building, _link if symbolic else shutil.copyfile)
+        listed = exported_images(split, dataset)
+        files = _write_images(listed, dataset, building, _link if symbolic else shutil.copyfile)
         if masks:
             _write_masks(listed, files, building)
         (building / "split.csv").write_text(_csv(listed, files), encoding="utf-8", newline="")
@@ -96,18 +104,20 @@ def file_name(id_: str) -> str:
     return f"{readable or 'image'}-{hashlib.sha256(id_.encode()).hexdigest()[:12]}{_SUFFIX}"
 
 
-def _place(listed: Sequence[Entry], dataset: Dataset, folder: Path, put: Callable[[str, Path], object]) -> list[str]:
-    """Put or write every image; the paths that they got, relative to `folder`."""
-    from protocols.datasets.manifest import ARRAY
+def _write_images(
+    images: Sequence[ExportedImage], dataset: Dataset, folder: Path, put: Callable[[str, Path], object]
+) -> list[str]:
+    """Write every image, by `put` where it has a file of its own. Returns their paths, relative to `folder`."""
+    from protocols.datasets.manifest import ARRAY_FILE
     from protocols.images import decode
 
-    reader = decode.Reader(dataset)
-    files = [str(PurePosixPath(*_folder(entry, dataset.name), file_name(entry.row.id))) for entry in listed]
-    for entry, file in zip(listed, files, strict=True):
-        target, source = folder / file, dataset.path(entry.row)
+    reader = decode.ImageReader(dataset)
+    files = [str(PurePosixPath(*_folder(image, dataset.name), file_name(image.row.id))) for image in images]
+    for image, file in zip(images, files, strict=True):
+        target, source = folder / file, dataset.path(image.row)
         target.parent.mkdir(parents=True, exist_ok=True)
-        if entry.row.file == ARRAY:
-            reader.load(entry.row).save(target)
+        if image.row.file == ARRAY_FILE:
+            reader.load(image.row).save(target)
         elif source.is_file():
             put(os.path.realpath(source), target)
         else:
@@ -119,35 +129,36 @@ def _link(source: str, target: Path) -> None:
     target.symlink_to(source)
 
 
-def _folder(entry: Entry, name: str) -> tuple[str, ...]:
-    if entry.list.endswith("normal"):
-        return name, entry.side, GOOD
-    return (LABELLED, _class(entry.row.label)) if entry.side == "train" else (name, "test", _class(entry.row.label))
+def _folder(image: ExportedImage, dataset: str) -> tuple[str, ...]:
+    if image.list.endswith("normal"):
+        return dataset, image.side, GOOD
+    label = _class(image.row.label)
+    return (LABELLED, label) if image.side == "train" else (dataset, "test", label)
 
 
 def _class(label: str) -> str:
     return label if _PLAIN.fullmatch(label) and label != GOOD else file_name(label).removesuffix(_SUFFIX)
 
 
-def _write_masks(listed: Sequence[Entry], files: Sequence[str], folder: Path) -> None:
+def _write_masks(images: Sequence[ExportedImage], files: Sequence[str], folder: Path) -> None:
     from PIL import Image
 
-    for entry, file in zip(listed, files, strict=True):
-        if entry.list == "test_anomaly":
-            name, _, label, image = PurePosixPath(file).parts
-            target = folder / name / "ground_truth" / label / f"{image.removesuffix(_SUFFIX)}_mask{_SUFFIX}"
+    for image, file in zip(images, files, strict=True):
+        if image.list == "test_anomaly":
+            dataset, _, label, name = PurePosixPath(file).parts
+            target = folder / dataset / "ground_truth" / label / f"{name.removesuffix(_SUFFIX)}_mask{_SUFFIX}"
             target.parent.mkdir(parents=True, exist_ok=True)
-            Image.new("L", (entry.row.width, entry.row.height), 255).save(target)
+            Image.new("L", (image.row.width, image.row.height), 255).save(target)
 
 
-def _csv(listed: Sequence[Entry], files: Sequence[str] | None = None) -> str:
+def _csv(images: Sequence[ExportedImage], files: Sequence[str] | None = None) -> str:
     written = io.StringIO()
     writer = csv.writer(written, lineterminator="\n")
-    writer.writerow([*COLUMNS, *(["path"] if files else [])])
-    for place, entry in enumerate(listed):
-        row, shot = entry.row, "" if entry.shot is None else entry.shot
-        cells = [row.id, row.file, entry.position, row.label, entry.side, entry.list, shot]
-        writer.writerow([csv_cell(str(cell)) for cell in [*cells, *([files[place]] if files else [])]])
+    writer.writerow([*EXPORT_COLUMNS, *(["path"] if files else [])])
+    for number, image in enumerate(images):
+        row, shot = image.row, "" if image.shot is None else image.shot
+        cells = [row.id, row.file, image.position, row.label, image.side, image.list, shot]
+        writer.writerow([csv_cell(str(cell)) for cell in [*cells, *([files[number]] if files else [])]])
     return written.getvalue()
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from protocols.datasets.manifest import Dataset, Row
 from protocols.errors import DataError
 from protocols.io.parallel import parallel
-from protocols.splits.leakage import Groups
+from protocols.splits.leakage import IdGroups
 
 if TYPE_CHECKING:
     import numpy as np
@@ -20,7 +20,7 @@ _BLOCK = 128
 _ADVICE = "pip install 'swanbench[audit]'"
 
 
-def near_duplicates(dataset: Dataset, jobs: int, distance: int = DISTANCE) -> Groups:
+def near_duplicates(dataset: Dataset, jobs: int, distance: int = DISTANCE) -> IdGroups:
     """Groups of ids whose perceptual hashes (imagehash.phash, 64 bits) differ in at most `distance` bits.
 
     A group is joined from pairs, so its ends may lie further apart. Equal contents stand in a group only beside
@@ -38,11 +38,11 @@ def near_duplicates(dataset: Dataset, jobs: int, distance: int = DISTANCE) -> Gr
     for row in dataset.rows:
         by_content[row.sha256].append(row)
     contents = list(by_content.values())
-    reader = decode.Reader(dataset)
-    with decode.quietly():
-        found = list(parallel(lambda rows: hashed(reader.load(rows[0])), contents, jobs))
-    codes = np.array([int(str(code), 16) for code in found], dtype=np.uint64)
-    groups = [[row.id for place in places for row in contents[place]] for places in _joined(codes, distance)]
+    reader = decode.ImageReader(dataset)
+    with decode.quiet_decoding():
+        hashes = list(parallel(lambda rows: hashed(reader.load(rows[0])), contents, jobs))
+    codes = np.array([int(str(code), 16) for code in hashes], dtype=np.uint64)
+    groups = [[row.id for index in indices for row in contents[index]] for indices in _joined(codes, distance)]
     return tuple(sorted(tuple(sorted(group)) for group in groups))
 
 
@@ -55,7 +55,7 @@ def _perceptual_hash() -> "Callable[[Image.Image], object]":
 
 
 def _joined(codes: "npt.NDArray[np.uint64]", distance: int) -> list[list[int]]:
-    """The places of codes that a chain of near pairs joins; a block of rows is compared with the rest at a time."""
+    """Groups of indices of codes (n,) uint64 that chains of near pairs join, compared block by block."""
     import numpy as np
     from scipy.sparse import coo_array
     from scipy.sparse.csgraph import connected_components
@@ -65,11 +65,11 @@ def _joined(codes: "npt.NDArray[np.uint64]", distance: int) -> list[list[int]]:
     names = np.arange(len(codes))
     for start in range(0, len(codes), _BLOCK):
         differing = sum(bits[word[start : start + _BLOCK, np.newaxis] ^ word[np.newaxis, start:]] for word in words)
-        one, other = (names[start + places] for places in np.nonzero(differing <= distance))
-        if (one != other).any():
-            pairs = coo_array((np.ones(len(one)), (one, other)), shape=(len(codes), len(codes)))
+        first, second = (names[start + indices] for indices in np.nonzero(differing <= distance))
+        if (first != second).any():
+            pairs = coo_array((np.ones(len(first)), (first, second)), shape=(len(codes), len(codes)))
             names = connected_components(pairs, directed=False)[1][names]
     groups: dict[int, list[int]] = defaultdict(list)
-    for place, name in enumerate(names.tolist()):
-        groups[name].append(place)
+    for index, name in enumerate(names.tolist()):
+        groups[name].append(index)
     return [group for group in groups.values() if len(group) > 1]

@@ -1,4 +1,4 @@
-"""Making a dataset's folder from its release: whole or not at all, resumed where an earlier attempt was interrupted."""
+"""Dataset folders made from a release: whole or not at all, resumed where an earlier attempt was interrupted."""
 
 import contextlib
 import hashlib
@@ -6,45 +6,43 @@ import json
 import os
 import shutil
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from protocols import plugins
 from protocols.datasets.info import DatasetInfo, Prepare
-from protocols.datasets.manifest import MANIFEST, Dataset, build, read, write
+from protocols.datasets.manifest import MANIFEST, Dataset, assemble_dataset, read_manifest, write_manifest
 from protocols.datasets.naming import base_id
 from protocols.datasets.registry import is_guest
 from protocols.errors import DataError, MissingError
-from protocols.io.atomic_folders import claimed, fresh
-from protocols.io.parallel import Progress
+from protocols.io.atomic_folders import claimed_folder, fresh_folder
+from protocols.io.parallel import Notify, Progress
 from protocols.plugins import PluginError
-from protocols.release.builder import Building
-from protocols.release.resume import Journal
+from protocols.release.builder import DatasetBuilder
+from protocols.release.resume import ResumeLog
 
 if TYPE_CHECKING:
     from protocols.release.source import Release
 
-Notify = Callable[[str], None]
-
-VARIABLE = "BENCH_DATA"
-SOURCE = "source.json"
-"""The file of a prepared dataset that says what it was made from: where the release lay, and the key of its state."""
+DATA_VARIABLE = "BENCH_DATA"
+SOURCE_FILE = "source.json"
+"""The file of a prepared dataset with its origin: the path of the release, and the key of its state."""
 
 _DEPTH = 4
 
 
 @dataclass(frozen=True)
 class Target:
-    """A dataset to be made: its id, which may be a variant's, and what is known of it."""
+    """A dataset to be made: its id, which may be a variant's, and its facts."""
 
     id: str
     info: DatasetInfo
 
     @property
     def variant(self) -> str:
-        """What stands after the `@`, or nothing."""
+        """The part of the id after the `@`, or empty."""
         return self.id.removeprefix(base_id(self.id)).removeprefix("@")
 
     def preparation(self) -> Prepare:
@@ -59,33 +57,33 @@ class Target:
         if callable(prepare):
             return prepare
         try:
-            named: Prepare = plugins.load(prepare)
+            named: Prepare = plugins.load_object(prepare)
         except PluginError as error:
             raise DataError(f"{self.id} cannot be prepared ({error}): tell those who wrote its facts") from error
         return named
 
 
-def usable(folder: Path, name: str) -> Dataset | None:
+def usable_dataset(folder: Path, name: str) -> Dataset | None:
     """The dataset in `folder` if its manifest can be read and its first image is there."""
     try:
-        dataset = read(folder, name)
+        dataset = read_manifest(folder, name)
     except DataError:
         return None
     return dataset if dataset.path(dataset.rows[0]).is_file() else None
 
 
-def refuse_other(folder: Path, dataset: Dataset, source: Path) -> None:
+def refuse_other_images(folder: Path, dataset: Dataset, source: Path) -> None:
     """Refuse to put `dataset` where other images or foreign files lie.
 
     Raises:
         DataError: they do.
     """
     _refuse_foreign(folder)
-    if folder.exists() and read(folder, dataset.name).fingerprint != dataset.fingerprint:
+    if folder.exists() and read_manifest(folder, dataset.name).fingerprint != dataset.fingerprint:
         raise DataError(f"{folder} holds other images already: remove it, or adopt {source} under another name")
 
 
-def embedded(data_dir: Path, info: DatasetInfo, notify: Notify) -> Dataset:
+def make_embedded(data_dir: Path, info: DatasetInfo, notify: Notify) -> Dataset:
     """The dataset that an installed package holds, made if it is not there yet.
 
     Raises:
@@ -94,20 +92,20 @@ def embedded(data_dir: Path, info: DatasetInfo, notify: Notify) -> Dataset:
     from protocols.io.parallel import default_jobs
 
     folder = data_dir / info.id
-    with claimed(folder, VARIABLE, notify):
-        there = usable(folder, info.id)
-        if there is not None:
-            return there
+    with claimed_folder(folder, DATA_VARIABLE, notify):
+        existing = usable_dataset(folder, info.id)
+        if existing is not None:
+            return existing
         _refuse_foreign(folder)
         notify(f"preparing {info.id} in {folder}{', where it is damaged' if folder.exists() else ''}")
-        with fresh(folder) as building:
-            work = Building(info, "", None, building, default_jobs(), notify)
-            dataset = _made(Target(info.id, info), work, folder)
-            write(dataset, building)
+        with fresh_folder(folder) as building:
+            builder = DatasetBuilder(info, "", None, building, default_jobs(), notify)
+            dataset = _make(Target(info.id, info), builder, folder)
+            write_manifest(dataset, building)
     return dataset
 
 
-def from_release(
+def make_from_release(
     data_dir: Path,
     name: str,
     targets: Sequence[Target],
@@ -122,29 +120,29 @@ def from_release(
     Raises:
         DataError: the release is not what it should be, or other images have a name already.
     """
-    from protocols.release.source import unpack
+    from protocols.release.source import unpack_release
 
-    with claimed(data_dir / name, VARIABLE, notify), _partial(data_dir, name, release.key) as partial:
-        made = _made_before(data_dir, targets, release)
-        if made:
-            return made
-        folder = unpack(release, partial, jobs=jobs, progress=progress)
+    with claimed_folder(data_dir / name, DATA_VARIABLE, notify), _partial(data_dir, name, release.key) as partial:
+        datasets = _made_before(data_dir, targets, release)
+        if datasets:
+            return datasets
+        folder = unpack_release(release, partial, jobs=jobs, progress=progress)
         with contextlib.ExitStack() as stack:
             stack.enter_context(_in_words_of(release, folder))
             held = _held(targets, folder, name)
             ids = tuple(target.id for target in held)
-            shop = _Shop(data_dir, release, folder, partial, ids, jobs, notify, progress)
+            publisher = _Publisher(data_dir, release, folder, partial, ids, jobs, notify, progress)
             for target in held:
                 if target.id != name:
-                    stack.enter_context(claimed(data_dir / target.id, VARIABLE, notify))
-                made.append(shop.make(target, stack))
-        return made
+                    stack.enter_context(claimed_folder(data_dir / target.id, DATA_VARIABLE, notify))
+                datasets.append(publisher.make(target, stack))
+        return datasets
 
 
 @dataclass(frozen=True)
-class _Shop:
-    """What the datasets of one release are made with: `folder` holds its files, `partial` what may be resumed; `ids`
-    are those of all of them.
+class _Publisher:
+    """Maker of the datasets of one release: `folder` holds its files, `partial` the logs of interrupted attempts, `ids`
+    are those of all the datasets.
     """
 
     data_dir: Path
@@ -159,12 +157,12 @@ class _Shop:
     def make(self, target: Target, stack: contextlib.ExitStack) -> Dataset:
         """A dataset whose folder takes its place when `stack` ends well, unless it is there from this very release."""
         folder, key = self.data_dir / target.id, _key(self.release, target)
-        there = _whole(folder, target.id) if _origin(folder).key == key else None
-        if there is not None:
-            return there
+        existing = _whole(folder, target.id) if _origin(folder).key == key else None
+        if existing is not None:
+            return existing
         _refuse_foreign(folder)
-        building = stack.enter_context(fresh(folder))
-        work = Building(
+        building = stack.enter_context(fresh_folder(folder))
+        builder = DatasetBuilder(
             target.info,
             target.variant,
             self.folder,
@@ -172,23 +170,23 @@ class _Shop:
             self.jobs,
             self.notify,
             unpacked=bool(self.release.archives),
-            journal=Journal(self.partial / f"{target.id}.{key[:16]}"),
+            resume_log=ResumeLog(self.partial / f"{target.id}.{key[:16]}"),
             progress=self.progress,
         )
-        dataset = _made(target, work, folder)
+        dataset = _make(target, builder, folder)
         if (folder / MANIFEST).exists() and _fingerprint(folder, target.id) not in {None, dataset.fingerprint}:
             raise DataError(
                 f"{folder} holds other images than {self.release.source}: remove it, then prepare {target.id} again"
             )
-        write(dataset, building)
-        _Origin(key, str(self.release.source), self.ids, tuple(sorted(work.forms))).write(building)
+        write_manifest(dataset, building)
+        _Origin(key, str(self.release.source), self.ids, tuple(sorted(builder.forms))).write(building)
         return dataset
 
 
 @dataclass(frozen=True)
 class _Origin:
-    """What a dataset was made from: the key, the source's path, the ids of all that were made of it together, and the
-    formats of its image files.
+    """Origin of a dataset: the key and the path of its source, the ids of all datasets that were made of it together,
+    and the formats of its image files.
     """
 
     key: str = ""
@@ -197,10 +195,10 @@ class _Origin:
     forms: tuple[str, ...] = ()
 
     def write(self, folder: Path) -> None:
-        (folder / SOURCE).write_text(json.dumps(asdict(self), indent=2) + "\n", encoding="utf-8")
+        (folder / SOURCE_FILE).write_text(json.dumps(asdict(self), indent=2) + "\n", encoding="utf-8")
 
 
-def forms(folder: Path) -> set[str]:
+def image_formats(folder: Path) -> set[str]:
     """The formats of the image files that a dataset was made from, by Pillow's names; none where they are not known."""
     return set(_origin(folder).forms)
 
@@ -213,9 +211,9 @@ def note_source(folder: Path, source: Path, forms: Iterable[str]) -> None:
 def _origin(folder: Path) -> _Origin:
     """The origin of a prepared dataset; an empty one where it is not known."""
     try:
-        kept = json.loads((folder / SOURCE).read_text(encoding="utf-8"))
-        together, forms = (tuple(map(str, kept.get(name, ()))) for name in ("together", "forms"))
-        return _Origin(str(kept["key"]), str(kept["source"]), together, forms)
+        stored = json.loads((folder / SOURCE_FILE).read_text(encoding="utf-8"))
+        together, forms = (tuple(map(str, stored.get(name, ()))) for name in ("together", "forms"))
+        return _Origin(str(stored["key"]), str(stored["source"]), together, forms)
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return _Origin()
 
@@ -225,14 +223,14 @@ def _made_before(data_dir: Path, targets: Sequence[Target], release: "Release") 
     keys = {target.id: _key(release, target) for target in targets}
     origins = {id_: _origin(data_dir / id_) for id_, key in keys.items()}
     together = next((origin.together for id_, origin in origins.items() if origin.key == keys[id_]), ())
-    made = [_whole(data_dir / id_, id_) for id_ in together if id_ in keys and origins[id_].key == keys[id_]]
-    there = [dataset for dataset in made if dataset is not None]
-    return there if len(there) == len(together) else []
+    datasets = [_whole(data_dir / id_, id_) for id_ in together if id_ in keys and origins[id_].key == keys[id_]]
+    whole = [dataset for dataset in datasets if dataset is not None]
+    return whole if len(whole) == len(together) else []
 
 
 def _whole(folder: Path, name: str) -> Dataset | None:
     """The dataset in `folder` if none of its files is gone."""
-    dataset = usable(folder, name)
+    dataset = usable_dataset(folder, name)
     if dataset is None or not all((folder / file).is_file() for file in {row.file for row in dataset.rows}):
         return None
     return dataset
@@ -249,13 +247,13 @@ def _key(release: "Release", target: Target) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def _made(target: Target, work: Building, folder: Path) -> Dataset:
+def _make(target: Target, builder: DatasetBuilder, folder: Path) -> Dataset:
     prepare = target.preparation()
     if not is_guest(target.info):
-        return build(target.id, folder, prepare(work))
+        return assemble_dataset(target.id, folder, prepare(builder))
     try:
-        with plugins.guest(DataError, OSError):
-            return build(target.id, folder, prepare(work))
+        with plugins.guest_code(DataError, OSError):
+            return assemble_dataset(target.id, folder, prepare(builder))
     except PluginError as error:
         raise DataError(f"the plug-in of {target.id} fails to prepare it ({error}): tell its authors") from error
 
@@ -278,11 +276,11 @@ def _held(targets: Sequence[Target], folder: Path, name: str) -> Sequence[Target
 
 @contextlib.contextmanager
 def _partial(data_dir: Path, name: str, key: str) -> Iterator[Path]:
-    """The folder for what a preparation from a source in this state has done; kept if it is killed or stopped."""
+    """The folder for the finished steps of a preparation from a source in this state; it stays if that is killed."""
     folder = data_dir / f".{name}.{key[:16]}.partial"
-    for other in data_dir.glob(f".{name}.*.partial"):
-        if other != folder:
-            shutil.rmtree(other)
+    for outdated in data_dir.glob(f".{name}.*.partial"):
+        if outdated != folder:
+            shutil.rmtree(outdated)
     folder.mkdir(exist_ok=True)
     try:
         yield folder
@@ -294,8 +292,8 @@ def _partial(data_dir: Path, name: str, key: str) -> Iterator[Path]:
 
 @contextlib.contextmanager
 def _in_words_of(release: "Release", folder: Path) -> Iterator[None]:
-    """Let errors name the source, not the folder into which it was unpacked; where something is missing, also an
-    archive that lies in it unopened.
+    """A block whose errors name the source, not the folder into which it was unpacked; where a file is missing, also an
+    archive in it that was not unpacked.
     """
     from protocols.release.source import inner_archive
 
@@ -305,14 +303,14 @@ def _in_words_of(release: "Release", folder: Path) -> Iterator[None]:
         text = str(error).replace(str(folder), str(release.source))
         inner = inner_archive(folder) if isinstance(error, MissingError) else None
         if inner is not None:
-            place = release.source / inner.relative_to(folder)
-            text = f"{text} (it holds the archive {place}, which is left as it is: unpack all and give their folder)"
+            archive = release.source / inner.relative_to(folder)
+            text = f"{text} (it holds the archive {archive}, which is left as it is: unpack all and give their folder)"
         raise DataError(text) from error
 
 
 def _fingerprint(folder: Path, name: str) -> str | None:
     try:
-        return read(folder, name).fingerprint
+        return read_manifest(folder, name).fingerprint
     except DataError:
         return None
 

@@ -1,54 +1,54 @@
-"""Whether a prepared dataset is the release that it is named after, as far as its manifest can tell."""
+"""Recognition of a prepared dataset as the release that it is named after, as far as its manifest tells."""
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
 
-from protocols.catalogue.publish import forms
+from protocols.catalogue.publish import image_formats
 from protocols.datasets.info import DatasetInfo, KnownRelease
 from protocols.datasets.manifest import Dataset, Row
 from protocols.datasets.naming import NORMAL, base_id
-from protocols.splits import fingerprints
+from protocols.splits.fingerprints import ids_fingerprint, pinned_fingerprints
 
 UNKNOWN = "release not recognised"
 
 _REST = "*"
 
 
-def doubts(info: DatasetInfo, dataset: Dataset) -> tuple[str, ...]:
-    """What shows that a dataset is none of the known releases, each as the end of a sentence.
+def release_doubts(info: DatasetInfo, dataset: Dataset) -> tuple[str, ...]:
+    """Signs that a dataset is none of the known releases, each as the end of a sentence.
 
     None where it is one of them, or no release of that dataset is known. A variant that is none of the dataset's own is
     compared with the dataset itself.
     """
-    found = [tuple(_doubts(release, dataset)) for release in _known(info, dataset.name)]
-    return min(found, key=len, default=())
+    doubts = [tuple(_doubts(release, dataset)) for release in _known_releases(info, dataset.name)]
+    return min(doubts, key=len, default=())
 
 
-def recognised(info: DatasetInfo, dataset: Dataset) -> str:
-    """How a dataset without doubts was recognised; empty where no release of it is known."""
-    known = _known(info, dataset.name)
-    if any(release.fingerprint == dataset.fingerprint for release in known):
+def recognition_text(info: DatasetInfo, dataset: Dataset) -> str:
+    """The way in which a dataset without doubts was recognised; empty where no release of it is known."""
+    releases = _known_releases(info, dataset.name)
+    if any(release.fingerprint == dataset.fingerprint for release in releases):
         return "release recognised by its fingerprint"
-    return "release recognised by counts, sizes and modes" if known else ""
+    return "release recognised by counts, sizes and modes" if releases else ""
 
 
 def counts_are_known(info: DatasetInfo, dataset: Dataset) -> bool:
-    """Whether a dataset has just as many images of each class, and in each half, as a known release."""
-    return any(_counted(dataset, release.counts) == release.counts for release in _known(info, dataset.name))
+    """True where a dataset has as many images of each class, and in each half, as a known release."""
+    return any(_counted(dataset, release.counts) == release.counts for release in _known_releases(info, dataset.name))
 
 
-def sentence(dataset: Dataset, found: tuple[str, ...]) -> str:
-    """What `doubts` found, as one sentence."""
-    return f"{dataset.name}: {UNKNOWN}, since {', '.join(found)}"
+def doubts_sentence(dataset: Dataset, doubts: tuple[str, ...]) -> str:
+    """The doubts of `release_doubts` as one sentence."""
+    return f"{dataset.name}: {UNKNOWN}, since {', '.join(doubts)}"
 
 
 def may_be_known(info: DatasetInfo, name: str, fingerprint: str) -> bool:
-    """Whether a manifest may be that of a known release: it is, or of one of them no fingerprint is known."""
-    known = {release.fingerprint for release in _known(info, name)}
-    return not known or "" in known or fingerprint in known
+    """True where a manifest may be that of a known release: it is, or a release has no known fingerprint."""
+    fingerprints = {release.fingerprint for release in _known_releases(info, name)}
+    return not fingerprints or "" in fingerprints or fingerprint in fingerprints
 
 
-def _known(info: DatasetInfo, name: str) -> tuple[KnownRelease, ...]:
+def _known_releases(info: DatasetInfo, name: str) -> tuple[KnownRelease, ...]:
     variant = name.removeprefix(base_id(name)).removeprefix("@")
     return info.releases.get(variant if variant in info.variants else "", ())
 
@@ -63,11 +63,11 @@ def _doubts(release: KnownRelease, dataset: Dataset) -> Iterator[str]:
         more = f" (other numbers of {len(differing) - 1} more)" if differing[1:] else ""
         yield f"it has {counts[first]} images of '{first}' where the release has {release.counts.get(first, 0)}{more}"
     yield from _looks(release, dataset)
-    other = forms(dataset.folder) - {release.form}
-    if release.form and other:
-        yield f"files are {' and '.join(sorted(other))} where the release has {release.form}"
-    pinned = fingerprints.pinned_fingerprints(dataset.name)
-    if pinned is not None and not differing and fingerprints.ids_fingerprint(dataset) != pinned.ids:
+    other_forms = image_formats(dataset.folder) - {release.form}
+    if release.form and other_forms:
+        yield f"files are {' and '.join(sorted(other_forms))} where the release has {release.form}"
+    pinned = pinned_fingerprints(dataset.name)
+    if pinned is not None and not differing and ids_fingerprint(dataset) != pinned.ids:
         yield "its ids or labels are not the release's"
     if release.fingerprint:
         yield f"its manifest is {dataset.fingerprint[:8]}, the release's {release.fingerprint[:8]}"
@@ -88,15 +88,15 @@ def _looks(release: KnownRelease, dataset: Dataset) -> Iterator[str]:
         yield f"{others} images are {mode} where the release's are {expected}"
 
 
-def _counted(dataset: Dataset, wanted: Mapping[str, int]) -> Counter[str]:
-    """Images by the keys of `wanted`; what has none there, by its own."""
-    return Counter(_key(row, wanted) for row in dataset.rows)
+def _counted(dataset: Dataset, counts: Mapping[str, int]) -> Counter[str]:
+    """Number of images by the keys of `counts`; classes without a key there by their own."""
+    return Counter(_key(row, counts) for row in dataset.rows)
 
 
-def _key(row: Row, wanted: Mapping[str, int]) -> str:
+def _key(row: Row, counts: Mapping[str, int]) -> str:
     half = f"{row.split}/" if row.split else ""
     key = f"{half}{row.label}"
-    return f"{half}{_REST}" if key not in wanted and row.label != NORMAL and f"{half}{_REST}" in wanted else key
+    return f"{half}{_REST}" if key not in counts and row.label != NORMAL and f"{half}{_REST}" in counts else key
 
 
 def _span(least: int, greatest: int) -> str:

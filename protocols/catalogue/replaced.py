@@ -1,6 +1,6 @@
-"""Whether the files of a prepared dataset are still those that its manifest describes, looked at before fits.
+"""Check before fits that the files of a prepared dataset are still those of its manifest.
 
-An image store, once built, would hide that the files behind it are others. Size and times of each file are compared
+An image store, once built, would hide that the files behind it were replaced. Size and times of each file are compared
 with those at which it was last found right; only where they differ is it read.
 """
 
@@ -11,14 +11,14 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from protocols.catalogue.verify import array_trouble, difference
-from protocols.datasets.manifest import ARRAY, Dataset, Row
+from protocols.catalogue.verify import array_trouble, image_difference
+from protocols.datasets.manifest import ARRAY_FILE, Dataset, Row
 from protocols.errors import DataError
 from protocols.images import decode
 from protocols.io.parallel import parallel
 
 NOTES = "files"
-"""The folder of the cache in which is kept what files looked like when they were found right, one note a dataset."""
+"""The folder of the cache with sizes and times of files that were found right, one note a dataset."""
 
 _Stamp = list[int]
 
@@ -35,9 +35,10 @@ def refuse_replaced(
     """
     folder = dataset.folder.resolve()
     note = cache_dir / NOTES / f"{hashlib.sha256(f'{folder} {dataset.fingerprint}'.encode()).hexdigest()}.json"
-    known = _read(note)
+    noted_stamps = _read_stamps(note)
     stamps = {file: _stamp(folder / file) for file in {row.file for row in dataset.rows}}
-    suspects = [row for row in dataset.rows if stamps[row.file] is None or stamps[row.file] != known.get(row.file)]
+    changed = {file for file, stamp in stamps.items() if stamp is None or stamp != noted_stamps.get(file)}
+    suspects = [row for row in dataset.rows if row.file in changed]
     if not suspects:
         return
     wrong = _differences(dataset, suspects, jobs, count)
@@ -55,43 +56,43 @@ def refuse_replaced(
 def _differences(
     dataset: Dataset, rows: list[Row], jobs: int, count: Callable[[int, int], None] | None
 ) -> dict[str, str]:
-    """Why images are not those of the manifest, by id."""
-    reader = decode.Reader(dataset)
+    """Reasons why images are not those of the manifest, by id."""
+    reader = decode.ImageReader(dataset)
     trouble = array_trouble(dataset, reader)
     if trouble is not None:
         return dict.fromkeys((row.id for row in rows), trouble)
-    found = {}
-    with decode.quietly():
+    problems = {}
+    with decode.quiet_decoding():
         for done, problem in enumerate(parallel(partial(_difference, dataset, reader), rows, jobs), start=1):
             if problem is not None:
-                found[rows[done - 1].id] = problem
+                problems[rows[done - 1].id] = problem
             if count is not None:
                 count(done, len(rows))
-    return found
+    return problems
 
 
-def _difference(dataset: Dataset, reader: decode.Reader, row: Row) -> str | None:
-    """As `difference`, but equal bytes are not decoded."""
-    if row.file != ARRAY:
+def _difference(dataset: Dataset, reader: decode.ImageReader, row: Row) -> str | None:
+    """As `image_difference`, but equal bytes are not decoded."""
+    if row.file != ARRAY_FILE:
         with contextlib.suppress(OSError):
             if hashlib.sha256(dataset.path(row).read_bytes()).hexdigest() == row.sha256:
                 return None
-    return difference(dataset, reader, row)
+    return image_difference(dataset, reader, row)
 
 
 def _stamp(path: Path) -> _Stamp | None:
-    """What the system says of a file, links followed; None where it is gone."""
+    """Size in bytes, modification and change time in ns of a file, links followed; None where it is gone."""
     try:
-        found = path.stat()
+        state = path.stat()
     except OSError:
         return None
-    return [found.st_size, found.st_mtime_ns, found.st_ctime_ns]
+    return [state.st_size, state.st_mtime_ns, state.st_ctime_ns]
 
 
-def _read(note: Path) -> dict[str, _Stamp]:
-    """What was noted; nothing where the note is absent or damaged, so that files are read again."""
+def _read_stamps(note: Path) -> dict[str, _Stamp]:
+    """Stamps by file; none where the note is absent or damaged, so that all files are read again."""
     try:
-        kept = json.loads(note.read_bytes())
+        stamps = json.loads(note.read_bytes())
     except (OSError, ValueError):
         return {}
-    return kept if isinstance(kept, dict) else {}
+    return stamps if isinstance(stamps, dict) else {}

@@ -33,8 +33,8 @@ _UNKNOWN = re.compile(r"unknown field `(.*?)`")
 def parse_facts(text: str, origin: str) -> dict[str, DatasetInfo]:
     """The datasets that a file of facts describes, by id; `origin` names the file in messages.
 
-    The file of one dataset has its `id`. That of several has a table `[datasets.ID]` for each, whose facts come to
-    those that stand before the tables or take their place.
+    The file of one dataset has its `id`. That of several has a table `[datasets.ID]` for each, whose facts are added to
+    or replace those before the tables.
 
     Raises:
         DataError: not TOML, an unknown or missing key, a wrong type, or an id that cannot be; the text names the file,
@@ -45,24 +45,26 @@ def parse_facts(text: str, origin: str) -> dict[str, DatasetInfo]:
     except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise DataError(f"{origin} is not TOML: {error}") from None
     tables = shared.pop("datasets") if "datasets" in shared else {str(shared.pop("id", "")): {}}
-    if not isinstance(tables, dict) or "" in tables or not all(isinstance(own, dict) for own in tables.values()):
+    if not isinstance(tables, dict) or "" in tables or not all(isinstance(table, dict) for table in tables.values()):
         raise DataError(f"{origin} names no dataset: give its id, or a table [datasets.ID] for each of several")
     digest = hashlib.sha256(text.encode()).hexdigest()
-    return {id_: _dataset_info(id_, shared | own, f"{origin}, {id_}", digest) for id_, own in tables.items()}
+    return {id_: _dataset_info(id_, shared | table, f"{origin}, {id_}", digest) for id_, table in tables.items()}
 
 
-def _dataset_info(id_: str, table: Mapping[str, Any], place: str, digest: str) -> DatasetInfo:
+def _dataset_info(id_: str, table: Mapping[str, Any], origin: str, digest: str) -> DatasetInfo:
     if not _ID.fullmatch(id_):
-        raise DataError(f"{place}: '{id_}' cannot be an id: use lower-case letters, digits and underscores")
+        raise DataError(f"{origin}: '{id_}' cannot be an id: use lower-case letters, digits and underscores")
     try:
         facts = msgspec.convert(table, _Table)
     except msgspec.ValidationError as error:
         unknown = _UNKNOWN.search(str(error))
         hint = f": {near_miss(unknown[1], _KEYS, 'leave it out')}" if unknown else ""
-        raise DataError(f"{place}: {error}{hint}") from None
+        raise DataError(f"{origin}: {error}{hint}") from None
     foreign = [release.variant for release in facts.releases if release.variant not in {"", *facts.variants}]
     if foreign:
-        raise DataError(f"{place}: a release is of the variant '{foreign[0]}': {near_miss(foreign[0], facts.variants)}")
+        raise DataError(
+            f"{origin}: a release is of the variant '{foreign[0]}': {near_miss(foreign[0], facts.variants)}"
+        )
     shared = {name: getattr(facts, name) for name in DatasetFacts.__struct_fields__}
     return DatasetInfo(id=id_, releases=_by_variant(facts.releases), prepare=facts.prepare, digest=digest, **shared)
 
@@ -71,8 +73,8 @@ def _by_variant(releases: Iterable[_Release]) -> dict[str, tuple[KnownRelease, .
     grouped: dict[str, tuple[KnownRelease, ...]] = {}
     for release in releases:
         marks = {name: getattr(release, name) for name in ReleaseMarks.__struct_fields__}
-        known = KnownRelease(_flat_counts(release.counts), **marks)
-        grouped[release.variant] = (*grouped.get(release.variant, ()), known)
+        known_release = KnownRelease(_flat_counts(release.counts), **marks)
+        grouped[release.variant] = (*grouped.get(release.variant, ()), known_release)
     return grouped
 
 

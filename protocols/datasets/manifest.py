@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 MANIFEST = "manifest.csv"
 SEAL = "manifest.sha256"
-ARRAY = "images.npy"
+ARRAY_FILE = "images.npy"
 """The one file of all images of an array set."""
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
@@ -49,7 +49,7 @@ class Row:
     subclass: str = ""
 
 
-COLUMNS = tuple(field.name for field in fields(Row))
+MANIFEST_COLUMNS = tuple(field.name for field in fields(Row))
 
 
 @dataclass(frozen=True)
@@ -77,8 +77,8 @@ class Dataset:
         return 1 if all(row.channels == 1 for row in self.rows) else 3
 
     @functools.cached_property
-    def remembered(self) -> dict[tuple[str, ...], Any]:
-        """What rules keep of their work on these rows: a thousand splits of one dataset cost little more than one."""
+    def rule_cache(self) -> dict[tuple[str, ...], Any]:
+        """Cache of rules' intermediate results on these rows: a thousand splits cost little more than one."""
         return {}
 
     @functools.cached_property
@@ -99,11 +99,11 @@ class Dataset:
             ) from None
 
     def path(self, row: Row) -> Path:
-        """Where the image of a row lies."""
+        """The file of the image of a row."""
         return self.folder / row.file
 
 
-def build(name: str, folder: Path, rows: Iterable[Row]) -> Dataset:
+def assemble_dataset(name: str, folder: Path, rows: Iterable[Row]) -> Dataset:
     """A dataset of `rows` in any order.
 
     Raises:
@@ -112,39 +112,39 @@ def build(name: str, folder: Path, rows: Iterable[Row]) -> Dataset:
     ordered = tuple(sorted(rows, key=lambda row: row.id))
     if not ordered:
         raise DataError(f"{name} has no images: prepare it again from a complete source")
-    for one, other in itertools.pairwise(ordered):
-        if one.id == other.id:
-            raise DataError(f"{name} has two images of the id '{one.id}': rename one of them in the source")
+    for row, following in itertools.pairwise(ordered):
+        if row.id == following.id:
+            raise DataError(f"{name} has two images of the id '{row.id}': rename one of them in the source")
     return Dataset(name, folder, ordered)
 
 
-def write(dataset: Dataset, folder: Path) -> None:
+def write_manifest(dataset: Dataset, folder: Path) -> None:
     """Write the manifest of `dataset` into `folder`, and its seal: UTF-8, LF, rows sorted by id."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(COLUMNS)
-    writer.writerows([getattr(row, column) for column in COLUMNS] for row in dataset.rows)
+    writer.writerow(MANIFEST_COLUMNS)
+    writer.writerows([getattr(row, column) for column in MANIFEST_COLUMNS] for row in dataset.rows)
     (folder / MANIFEST).write_bytes(text.getvalue().encode())
-    seal(folder)
+    seal_manifest(folder)
 
 
-def seal(folder: Path) -> None:
+def seal_manifest(folder: Path) -> None:
     """Keep the SHA-256 of the manifest in `folder` beside it."""
     (folder / SEAL).write_text(_sealed((folder / MANIFEST).read_bytes()), encoding="ascii")
 
 
-def seal_older(folder: Path) -> bool:
-    """Seal a manifest that an older version made, once its folder is found sound; whether it was such a one."""
+def seal_older_manifest(folder: Path) -> bool:
+    """Seal a manifest of an older version, whose folder was verified. Returns True if it had no seal and got one."""
     if (folder / SEAL).exists():
         return False
     try:
-        seal(folder)
+        seal_manifest(folder)
     except OSError:  # a folder of somebody else's
         return False
     return True
 
 
-def read(folder: Path, name: str) -> Dataset:
+def read_manifest(folder: Path, name: str) -> Dataset:
     """The dataset in `folder`.
 
     Raises:
@@ -157,26 +157,26 @@ def read(folder: Path, name: str) -> Dataset:
         if (folder / SEAL).exists() and (folder / SEAL).read_bytes() != _sealed(data).encode():
             raise DataError(f"{path} is damaged, its SHA-256 is not the one in {SEAL}: {_again(name)}")
         lines = csv.reader(io.StringIO(data.decode(), newline=""), strict=True)
-        if tuple(next(lines, ())) != COLUMNS:
-            raise DataError(f"{path} does not start with the columns {','.join(COLUMNS)}: {_again(name)}")
+        if tuple(next(lines, ())) != MANIFEST_COLUMNS:
+            raise DataError(f"{path} does not start with the columns {','.join(MANIFEST_COLUMNS)}: {_again(name)}")
         rows = [_row(line, f"{path} line {lines.line_num}", name) for line in lines]
     except FileNotFoundError:
         raise DataError(f"{folder} has no {MANIFEST}: prepare or adopt {name} first") from None
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise DataError(f"cannot read {path} ({error}): {_again(name)}") from error
-    return build(name, folder, rows)
+    return assemble_dataset(name, folder, rows)
 
 
-def _row(line: list[str], where: str, name: str) -> Row:
+def _row(line: list[str], position: str, name: str) -> Row:
     try:
         id_, file, label, split, sha256, width, height, channels, group, subclass = line
         row = Row(id_, file, label, split, sha256, int(width), int(height), int(channels), group, subclass)
     except ValueError:
-        raise DataError(f"{where} is damaged: {_again(name)}") from None
+        raise DataError(f"{position} is damaged: {_again(name)}") from None
     inside = not file.startswith("/") and ".." not in file.split("/")
     sound = id_ and file and label and inside and split in {"", "train", "test"} and _SHA256.fullmatch(sha256)
     if not sound or row.width < 1 or row.height < 1 or row.channels not in {1, 3}:
-        raise DataError(f"{where} has a value out of range: {_again(name)}")
+        raise DataError(f"{position} has a value out of range: {_again(name)}")
     return row
 
 

@@ -1,4 +1,4 @@
-"""Names: what an id may look like, and class names from folder names."""
+"""Names: ids of datasets and images, and class names from folder names."""
 
 import re
 import unicodedata

@@ -25,15 +25,15 @@ def our_datasets() -> dict[str, DatasetInfo]:
     Raises:
         DataError: a file of facts is wrong, or two have one id.
     """
-    known: dict[str, DatasetInfo] = {}
+    infos: dict[str, DatasetInfo] = {}
     folder = files("protocols.datasets").joinpath("facts")
     for name in sorted(file.name for file in folder.iterdir() if file.name.endswith(".toml")):
         added = parse_facts(folder.joinpath(name).read_text(encoding="utf-8"), name)
-        taken = sorted(known.keys() & added.keys())
-        if taken:
-            raise DataError(f"{name}: the id '{taken[0]}' is taken by another file: choose another")
-        known |= added
-    return known
+        duplicates = sorted(infos.keys() & added.keys())
+        if duplicates:
+            raise DataError(f"{name}: the id '{duplicates[0]}' is taken by another file: choose another")
+        infos |= added
+    return infos
 
 
 def dataset_infos() -> dict[str, DatasetInfo]:
@@ -61,7 +61,7 @@ def suite_datasets(suite: str) -> tuple[DatasetInfo, ...]:
 
 
 def is_guest(info: DatasetInfo) -> bool:
-    """Whether another package offers this dataset."""
+    """True for a dataset that another package offers."""
     return info.id not in our_datasets()
 
 
@@ -73,21 +73,21 @@ def leak_guard(name: str) -> bool:
 
 def discover_datasets() -> tuple[dict[str, DatasetInfo], dict[str, str]]:
     """Known datasets by id, and the entry points that could not be used with the reason."""
-    known, problems = dict(our_datasets()), {}
-    for point in plugins.points(DATASET_GROUP):
+    infos, problems = dict(our_datasets()), {}
+    for point in plugins.list_entry_points(DATASET_GROUP):
         try:
-            known |= _offered(point.value, known)
+            infos |= _offered(point.value, infos)
         except PluginError as error:
             problems[point.name] = str(error)
-    return known, problems
+    return infos, problems
 
 
-def _offered(value: str, known: Mapping[str, DatasetInfo]) -> dict[str, DatasetInfo]:
+def _offered(value: str, infos: Mapping[str, DatasetInfo]) -> dict[str, DatasetInfo]:
     """The datasets of one entry point; raises PluginError where they cannot be used."""
     offered = _facts_of(value) if value.endswith(".toml") else _mapping_of(value)
-    taken = sorted(offered.keys() & known.keys())
-    if taken:
-        raise PluginError(f"{value} takes known ids ({', '.join(taken)}): choose others")
+    duplicates = sorted(offered.keys() & infos.keys())
+    if duplicates:
+        raise PluginError(f"{value} takes known ids ({', '.join(duplicates)}): choose others")
     joined = sorted(id_ for id_, info in offered.items() if info.suites)
     if joined:
         raise PluginError(f"{value}: suites are joined by our datasets alone: list {joined[0]} in a suite of your own")
@@ -96,15 +96,15 @@ def _offered(value: str, known: Mapping[str, DatasetInfo]) -> dict[str, DatasetI
 
 def _facts_of(value: str) -> dict[str, DatasetInfo]:
     try:
-        return parse_facts(plugins.text(value, "file of facts"), value)
+        return parse_facts(plugins.resource_text(value, "file of facts"), value)
     except DataError as error:
         raise PluginError(str(error)) from None
 
 
 def _mapping_of(value: str) -> dict[str, DatasetInfo]:
-    named = plugins.load(value)
+    named = plugins.load_object(value)
     try:
-        with plugins.guest():
+        with plugins.guest_code():
             offered = dict(named)
             wrong = [id_ for id_, info in offered.items() if not isinstance(info, DatasetInfo) or info.id != id_]
     except PluginError as error:

@@ -1,14 +1,13 @@
-"""The files behind the image store: one uint8 array (N, S, S, C), images in the order of the manifest, and its digests.
+"""Files of the image store: one uint8 array (N, S, S, C), images in the order of the manifest, and its digests.
 
 `images.npy` is the array, `images.sha256` the SHA-256 of each image's pixels (32 bytes an image), `meta.json` what the
-pixels were made of and the SHA-256 of `images.sha256`. What is not as it was written is made again.
+pixels were made of and the SHA-256 of `images.sha256`. An array with a damaged file is built again.
 """
 
 import hashlib
 import io
 import json
 import os
-from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -21,20 +20,19 @@ from protocols.datasets.manifest import Dataset, Row
 from protocols.errors import DataError
 from protocols.images import decode
 from protocols.images.decode import Pixels
-from protocols.io.atomic_folders import check_space, claimed, fresh
-from protocols.io.parallel import Count, parallel
+from protocols.io.atomic_folders import check_space, claimed_folder, fresh_folder
+from protocols.io.parallel import Count, Notify, parallel
 
-ARRAY = "images.npy"
-DIGESTS = "images.sha256"
-META = "meta.json"
+STORE_ARRAY = "images.npy"
+STORE_DIGESTS = "images.sha256"
+STORE_META = "meta.json"
 
-VERSION = 1
+STORE_VERSION = 1
 _DIGEST_BYTES = 32
 _BLOCK = 4 << 20
 
-Notify = Callable[[str], None]
-Meta = dict[str, str | int]
-Shape = tuple[int, int, int, int]
+_Meta = dict[str, str | int]
+_Shape = tuple[int, int, int, int]
 
 
 class ArrayFile:
@@ -50,7 +48,7 @@ class ArrayFile:
         return {"folder": self.folder}
 
     @property
-    def shape(self) -> Shape:
+    def shape(self) -> _Shape:
         count, height, width, channels = self._mapped.shape
         return count, height, width, channels
 
@@ -60,24 +58,24 @@ class ArrayFile:
         Raises:
             DataError: the file changed since it was opened.
         """
-        taken: Pixels = self._mapped[rows]
-        for place in np.flatnonzero(~self._checked[rows]):
-            if _digest(taken[place]) != self._digests[rows[place]].tobytes():
+        images: Pixels = self._mapped[rows]
+        for index in np.flatnonzero(~self._checked[rows]):
+            if _digest(images[index]) != self._digests[rows[index]].tobytes():
                 raise self._changed()
-            self._checked[rows[place]] = True
-        return taken
+            self._checked[rows[index]] = True
+        return images
 
     @cached_property
     def _mapped(self) -> Pixels:
         try:
-            return np.asarray(np.load(self.folder / ARRAY, mmap_mode="r"), dtype=np.uint8)
+            return np.asarray(np.load(self.folder / STORE_ARRAY, mmap_mode="r"), dtype=np.uint8)
         except (OSError, ValueError, EOFError) as error:
             raise self._changed() from error
 
     @cached_property
     def _digests(self) -> npt.NDArray[np.uint8]:
         try:
-            return np.fromfile(self.folder / DIGESTS, np.uint8).reshape(len(self._mapped), _DIGEST_BYTES)
+            return np.fromfile(self.folder / STORE_DIGESTS, np.uint8).reshape(len(self._mapped), _DIGEST_BYTES)
         except (OSError, ValueError) as error:
             raise self._changed() from error
 
@@ -105,10 +103,10 @@ def array_folder(
     """The folder that holds the array of `dataset` at this size, built where it is not there yet or damaged.
 
     Its name is the SHA-256 of everything that the pixels depend on. `every_pixel` compares all images with their
-    digests now; else only what lies around them is looked at.
+    digests now; else only the file sizes, the header and the digests are checked.
     """
-    meta: Meta = {
-        "version": VERSION,
+    meta: _Meta = {
+        "version": STORE_VERSION,
         "dataset": dataset.name,
         "dataset_fingerprint": dataset.fingerprint,
         "size": size,
@@ -121,80 +119,80 @@ def array_folder(
     shape = (len(dataset.rows), size, size, dataset.channels)
 
     def damage() -> str | None:
-        found = _damage(folder, hashed, shape)
-        return _differing(folder, dataset, jobs) if found is None and every_pixel else found
+        problem = _damage(folder, hashed, shape)
+        return _pixel_damage(folder, dataset, jobs) if problem is None and every_pixel else problem
 
     if folder.exists() and damage() is None:
         return folder
-    with claimed(folder, "BENCH_CACHE", notify):
-        found = damage() if folder.exists() else None
-        if folder.exists() and found is None:
+    with claimed_folder(folder, "BENCH_CACHE", notify):
+        problem = damage() if folder.exists() else None
+        if folder.exists() and problem is None:
             return folder
-        if found is not None and notify is not None:
-            notify(f"the decoded images of {dataset.name} at {size} px are damaged and made again: {folder}: {found}")
+        if problem is not None and notify is not None:
+            notify(f"the decoded images of {dataset.name} at {size} px are damaged and made again: {folder}: {problem}")
         bytes_needed = len(_header(shape)) + len(dataset.rows) * _DIGEST_BYTES + int(np.prod(shape))
         check_space(parent, bytes_needed, f"the images of {dataset.name}", "BENCH_CACHE")
-        with fresh(folder) as building:
-            digests = _fill(building / ARRAY, dataset, shape, resize, jobs, progress)
-            (building / DIGESTS).write_bytes(digests)
+        with fresh_folder(folder) as building:
+            digests = _fill(building / STORE_ARRAY, dataset, shape, resize, jobs, progress)
+            (building / STORE_DIGESTS).write_bytes(digests)
             sealed = meta | {"digests": hashlib.sha256(digests).hexdigest()}
-            (building / META).write_text(json.dumps(sealed, indent=2, sort_keys=True) + "\n", encoding="utf-8")
+            (building / STORE_META).write_text(json.dumps(sealed, indent=2, sort_keys=True) + "\n", encoding="utf-8")
     return folder
 
 
-def _damage(folder: Path, hashed: Meta, shape: Shape) -> str | None:
-    """The file beside or around the pixels that is not as it was written, and why; None where all are."""
+def _damage(folder: Path, hashed: _Meta, shape: _Shape) -> str | None:
+    """A sentence on the file that is not as it was written, pixels aside; None where all are."""
     header = _header(shape)
     try:
-        meta = json.loads((folder / META).read_bytes())
-        digests = (folder / DIGESTS).read_bytes()
-        with (folder / ARRAY).open("rb") as file:
+        meta = json.loads((folder / STORE_META).read_bytes())
+        digests = (folder / STORE_DIGESTS).read_bytes()
+        with (folder / STORE_ARRAY).open("rb") as file:
             start, size = file.read(len(header)), os.fstat(file.fileno()).st_size
     except OSError as error:
-        return f"{Path(error.filename or META).name} cannot be read ({error.strerror})"
+        return f"{Path(error.filename or STORE_META).name} cannot be read ({error.strerror})"
     except ValueError:
-        return f"{META} is no JSON"
+        return f"{STORE_META} is no JSON"
     if not isinstance(meta, dict) or any(meta.get(name) != value for name, value in hashed.items()):
-        return f"{META} describes another array"
+        return f"{STORE_META} describes another array"
     if len(digests) != shape[0] * _DIGEST_BYTES or meta.get("digests") != hashlib.sha256(digests).hexdigest():
-        return f"{DIGESTS} does not match its own digest in {META}"
+        return f"{STORE_DIGESTS} does not match its own digest in {STORE_META}"
     if start != header:
-        return f"{ARRAY} has another header"
+        return f"{STORE_ARRAY} has another header"
     expected = len(header) + int(np.prod(shape))
-    return None if size == expected else f"{ARRAY} has {size} bytes instead of {expected}"
+    return None if size == expected else f"{STORE_ARRAY} has {size} bytes instead of {expected}"
 
 
-def _differing(folder: Path, dataset: Dataset, jobs: int) -> str | None:
-    """How many images do not match their digests, and the first of them; None where all do."""
-    array = np.load(folder / ARRAY, mmap_mode="r")
-    digests = np.fromfile(folder / DIGESTS, np.uint8).reshape(len(array), _DIGEST_BYTES)
+def _pixel_damage(folder: Path, dataset: Dataset, jobs: int) -> str | None:
+    """A sentence with the number of images that do not match their digests and the first of them; None if all do."""
+    array = np.load(folder / STORE_ARRAY, mmap_mode="r")
+    digests = np.fromfile(folder / STORE_DIGESTS, np.uint8).reshape(len(array), _DIGEST_BYTES)
     count = max(1, _BLOCK // array[0].nbytes)
 
     def differing(start: int) -> list[int]:
-        places = range(start, min(start + count, len(array)))
-        return [place for place in places if _digest(array[place]) != digests[place].tobytes()]
+        positions = range(start, min(start + count, len(array)))
+        return [i for i in positions if _digest(array[i]) != digests[i].tobytes()]
 
-    found = [place for block in parallel(differing, range(0, len(array), count), jobs) for place in block]
-    if not found:
+    damaged = [position for block in parallel(differing, range(0, len(array), count), jobs) for position in block]
+    if not damaged:
         return None
-    first = dataset.rows[found[0]].id
-    return f"{ARRAY} holds other pixels for {len(found)} of {len(array)} images, the first is '{first}'"
+    first = dataset.rows[damaged[0]].id
+    return f"{STORE_ARRAY} holds other pixels for {len(damaged)} of {len(array)} images, the first is '{first}'"
 
 
 def _digest(pixels: Pixels) -> bytes:
     return hashlib.sha256(pixels.data.cast("B")).digest()
 
 
-def _header(shape: Shape) -> bytes:
+def _header(shape: _Shape) -> bytes:
     written = io.BytesIO()
     np.lib.format.write_array_header_1_0(written, {"descr": "|u1", "fortran_order": False, "shape": shape})
     return written.getvalue()
 
 
-def _fill(path: Path, dataset: Dataset, shape: Shape, resize: str, jobs: int, progress: Count | None) -> bytes:
-    """Write the array; the digests of its images, one after another.
+def _fill(path: Path, dataset: Dataset, shape: _Shape, resize: str, jobs: int, progress: Count | None) -> bytes:
+    """Write the array. Returns the digests of its images, one after another.
 
-    Threads write at their places with plain writes: a full disk is then an error, not a signal.
+    Threads write at their offsets with plain writes: a full disk is then an error, not a signal.
     """
     size, image_bytes = shape[1], int(np.prod(shape[1:]))
     digests = bytearray()
@@ -203,15 +201,15 @@ def _fill(path: Path, dataset: Dataset, shape: Shape, resize: str, jobs: int, pr
         file.flush()
         os.posix_fallocate(descriptor, 0, start + len(dataset.rows) * image_bytes)
 
-        reader = decode.Reader(dataset)
+        reader = decode.ImageReader(dataset)
 
         def write_one(item: tuple[int, Row]) -> bytes:
             position, row = item
-            pixels = decode.pixels(decode.resized(reader.load(row), size, resize)).tobytes()
+            pixels = decode.image_array(decode.resize_image(reader.load(row), size, resize)).tobytes()
             _write_all(descriptor, pixels, start + position * image_bytes)
             return hashlib.sha256(pixels).digest()
 
-        with decode.quietly():
+        with decode.quiet_decoding():
             for done, digest in enumerate(parallel(write_one, enumerate(dataset.rows), jobs), start=1):
                 digests += digest
                 if progress is not None:
@@ -220,7 +218,7 @@ def _fill(path: Path, dataset: Dataset, shape: Shape, resize: str, jobs: int, pr
 
 
 def _write_all(descriptor: int, data: bytes, offset: int) -> None:
-    left = memoryview(data)
-    while left:
-        written = os.pwrite(descriptor, left, offset)
-        left, offset = left[written:], offset + written
+    rest = memoryview(data)
+    while rest:
+        written = os.pwrite(descriptor, rest, offset)
+        rest, offset = rest[written:], offset + written

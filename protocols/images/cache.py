@@ -1,18 +1,18 @@
-"""What lies in the image cache: the arrays that were built, and why one of them can serve nobody."""
+"""Content of the image cache: the arrays that were built, and why one of them serves no dataset."""
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import PIL
 
-from protocols.images.array_file import ARRAY, DIGESTS, META, VERSION
+from protocols.images.array_file import STORE_ARRAY, STORE_DIGESTS, STORE_META, STORE_VERSION
 
 
 @dataclass(frozen=True)
 class StoredArray:
-    """An array's folder and what it was made of; `problem` says why no dataset can use it, if that is so."""
+    """Folder and origin of an array; `problem` says why no dataset can use it, empty where one can."""
 
     folder: Path
     dataset: str = ""
@@ -27,7 +27,7 @@ class StoredArray:
         return self.folder.with_name(f".{self.folder.name}.lock")
 
 
-def arrays(parent: Path) -> Iterator[StoredArray]:
+def stored_arrays(parent: Path) -> Iterator[StoredArray]:
     """The arrays in `parent`, sorted by their folders' names."""
     for folder in sorted(parent.glob("[!.]*")):
         if folder.is_dir():
@@ -36,19 +36,19 @@ def arrays(parent: Path) -> Iterator[StoredArray]:
 
 def _array(folder: Path) -> StoredArray:
     try:
-        meta = json.loads((folder / META).read_text(encoding="utf-8"))
-        found = StoredArray(
+        meta = json.loads((folder / STORE_META).read_text(encoding="utf-8"))
+        stored = StoredArray(
             folder, str(meta["dataset"]), str(meta["dataset_fingerprint"]), int(meta["size"]), str(meta["resize"])
         )
         version, pillow = meta["version"], str(meta["pillow"])
     except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return StoredArray(folder, problem="it is not whole")
-    if not all((folder / name).is_file() for name in (ARRAY, DIGESTS)):
+    if not all((folder / name).is_file() for name in (STORE_ARRAY, STORE_DIGESTS)):
         problem = "it is not whole"
-    elif version != VERSION:
+    elif version != STORE_VERSION:
         problem = "another version of swanbench made it"
     elif pillow != PIL.__version__:
         problem = f"Pillow {pillow} made it, {PIL.__version__} is installed"
     else:
-        return found
-    return StoredArray(folder, found.dataset, found.fingerprint, found.size, found.resize, problem)
+        return stored
+    return replace(stored, problem=problem)

@@ -1,4 +1,4 @@
-"""Images of several stores as one sequence: what a detector is given as an external pool."""
+"""Images of several stores as one sequence: the external pool of a detector."""
 
 from collections.abc import Sequence
 
@@ -37,21 +37,21 @@ class JoinedImages:
         Raises:
             DataError: images that keep their own sizes have different ones.
         """
-        owners, places = self._located(index)
+        owners, positions = self._located(index)
         shares = [(number, np.flatnonzero(owners == number)) for number in np.unique(owners)]
-        pixels = [self._parts[number].take(places[own]) for number, own in shares]
+        pixels = [self._parts[number].take(positions[rows]) for number, rows in shares]
         sizes = {part.shape[1:3] for part in pixels} or {(self.size, self.size)}
         if len(sizes) > 1:
             raise DataError("images of a pool differ in size and cannot be stacked: give a size to resize to")
-        taken = np.empty((len(owners), *sizes.pop(), self.channels), np.uint8)
-        for (_, own), part in zip(shares, pixels, strict=True):
-            taken[own] = part
-        return taken
+        images = np.empty((len(owners), *sizes.pop(), self.channels), np.uint8)
+        for (_, rows), part in zip(shares, pixels, strict=True):
+            images[rows] = part
+        return images
 
     def one(self, i: int) -> Pixels:
         """One image as uint8 (h, w, C)."""
-        (owner,), (place,) = self._located(np.array([i]))
-        image = self._parts[owner].one(int(place))
+        (owner,), (position,) = self._located(np.array([i]))
+        image = self._parts[owner].one(int(position))
         return np.ascontiguousarray(np.broadcast_to(image, (*image.shape[:2], self.channels)))
 
     def select(self, index: Index) -> "JoinedImages":
@@ -66,7 +66,7 @@ class JoinedImages:
         return self._positions[np.asarray(index, dtype=np.intp)]
 
     def _located(self, index: Index) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
-        """The part of each image, and its place there."""
+        """The part of each image and its position there, two arrays (k,)."""
         positions = self._at(index)
         owners = np.searchsorted(self._ends, positions, side="right")
         return owners, positions - np.concatenate([[0], self._ends[:-1]])[owners]

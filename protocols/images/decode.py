@@ -4,7 +4,7 @@
   what Pillow does to 16-bit colour and to 16-bit grey with alpha. Values that leave high bytes unused never get here:
   where images are taken into a dataset, `protocols.images.deep` scales or refuses them.
 - RGB stays. Palettes are expanded, CMYK and YCbCr converted by Pillow.
-- Alpha is dropped without blending. EXIF orientation is not applied, which is said where images are taken into a
+- Alpha is dropped without blending. EXIF orientation is not applied, which is reported where images are taken into a
   dataset (of TIFF Pillow applies it). Of several frames the first counts.
 - Only the formats of `_FORMATS` are opened: for others, such as PostScript, Pillow may start other programs.
 - Every other mode (32-bit integers, floats, Lab, premultiplied alpha) is refused by name: no range is guessed.
@@ -24,7 +24,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, UnidentifiedImageError
 
-from protocols.datasets.manifest import ARRAY, Dataset, Row, pixels_digest
+from protocols.datasets.manifest import ARRAY_FILE, Dataset, Row, pixels_digest
 from protocols.errors import DataError
 
 Pixels = npt.NDArray[np.uint8]
@@ -46,24 +46,29 @@ _CMYK, _ALPHA, _PALETTE = (
     ("with alpha", "stripped of it"),
     ("with a palette", "expanded"),
 )
-DEEP, _BINARY = ("of 16 bits", "reduced to the high byte of each value"), ("of 1 bit", "stretched to 0 and 255")
+DEEP_CONVERSION, _BINARY = (
+    ("of 16 bits", "reduced to the high byte of each value"),
+    ("of 1 bit", "stretched to 0 and 255"),
+)
 _CONVERSIONS = {
     "1": _BINARY,
     "P": _PALETTE,
     "CMYK": _CMYK,
     "YCbCr": ("in YCbCr", "converted to RGB"),
     **dict.fromkeys(("LA", "PA", "RGBA", "RGBX"), _ALPHA),
-    **dict.fromkeys(("I;16", "I;16L", "I;16B", "I;16N"), DEEP),
+    **dict.fromkeys(("I;16", "I;16L", "I;16B", "I;16N"), DEEP_CONVERSION),
 }
 
 
 class DecodeError(Exception):
-    """Bytes that are no image which this project reads; the text goes on where the file's name ends."""
+    """Bytes that are no image which this project reads; the text follows the file's name."""
 
 
-class Header(NamedTuple):
-    """What is known of an image before it is decoded: `conversion` is its kind and what is done to it, or None, `form`
-    Pillow's name of its format, `turned` whether its EXIF data ask for it to be turned.
+class ImageHeader(NamedTuple):
+    """Facts of an image that need no decoding.
+
+    `conversion`: its kind and what is done to it, or None; `form`: Pillow's name of its format; `turned`: its EXIF data
+    ask for it to be turned.
     """
 
     width: int
@@ -75,14 +80,14 @@ class Header(NamedTuple):
 
 
 @contextlib.contextmanager
-def quietly() -> Iterator[None]:
-    """Silence Pillow's warning about huge images, which are refused below; not to be entered in worker threads."""
+def quiet_decoding() -> Iterator[None]:
+    """Silence Pillow's warning about huge images, which are refused here; not to be entered in worker threads."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", Image.DecompressionBombWarning)
         yield
 
 
-def read(path: Path) -> bytes:
+def read_image_bytes(path: Path) -> bytes:
     """The bytes of an image file.
 
     Raises:
@@ -95,7 +100,7 @@ def read(path: Path) -> bytes:
     return path.read_bytes()
 
 
-def look(data: bytes) -> Header:
+def read_header(data: bytes) -> ImageHeader:
     """Size, channels (1 grey, 3 colour) and conversion without decoding.
 
     Raises:
@@ -103,30 +108,30 @@ def look(data: bytes) -> Header:
     """
     with _translated(), _opened(data) as image:
         channels = 1 if image.mode in _GREY else 3
-        conversion = DEEP if _is_deep(image) else _CONVERSIONS.get(image.mode)
+        conversion = DEEP_CONVERSION if _is_deep(image) else _CONVERSIONS.get(image.mode)
         form = _SAME_FORM.get(image.format or "", image.format or "")
-        return Header(image.width, image.height, channels, conversion, form, _is_turned(image))
+        return ImageHeader(image.width, image.height, channels, conversion, form, _is_turned(image))
 
 
-def header(data: bytes) -> tuple[int, int, int]:
-    """Width, height and channels of an image; see `look`."""
-    width, height, channels, *_ = look(data)
+def image_dimensions(data: bytes) -> tuple[int, int, int]:
+    """Width, height and channels of an image; see `read_header`."""
+    width, height, channels, *_ = read_header(data)
     return width, height, channels
 
 
-def values(data: bytes) -> npt.NDArray[np.integer]:
+def deep_values(data: bytes) -> npt.NDArray[np.integer]:
     """The values (h, w) of a 16-bit grey image; of other images of 16 bits their high bytes, as Pillow gives them.
 
     Raises:
-        DecodeError: as `decode`.
+        DecodeError: as `decode_image`.
     """
     with _translated(), _opened(data) as image:
         if image.mode.startswith("I;16"):
             return np.asarray(image)
-    return pixels(decode(data, 3))
+    return image_array(decode_image(data, 3))
 
 
-def decode(data: bytes, channels: int) -> Image.Image:
+def decode_image(data: bytes, channels: int) -> Image.Image:
     """The image as mode L (1 channel) or RGB (3 channels; grey is replicated).
 
     Raises:
@@ -145,7 +150,7 @@ def decode(data: bytes, channels: int) -> Image.Image:
     return plain
 
 
-class Reader:
+class ImageReader:
     """Reads the images of one dataset, from their files or from the array of an array set, which is mapped once."""
 
     def __init__(self, dataset: Dataset) -> None:
@@ -159,10 +164,10 @@ class Reader:
         """
         path = self._dataset.path(row)
         try:
-            if row.file == ARRAY:
+            if row.file == ARRAY_FILE:
                 return self._from_array(row)
-            data = read(path)
-            image = described(row, data)
+            data = read_image_bytes(path)
+            image = matching_image(row, data)
             if image is not None:
                 return image.convert("RGB") if self._dataset.channels == 3 else image
             problem = f"{path} is not the image that the manifest describes"
@@ -173,21 +178,21 @@ class Reader:
         raise DataError(f"{problem}: see 'bench data verify {self._dataset.name}'")
 
     def stored(self, row: Row) -> Pixels:
-        """The pixels (h, w, 1 | 3) that the array holds at the row's place in the manifest.
+        """The pixels (h, w, 1 | 3) at the row's position in the array of an array set.
 
         Raises:
             DecodeError: the array is damaged or made for another manifest.
             OSError: it cannot be read.
         """
-        place = bisect_left(self._dataset.rows, row.id, key=lambda other: other.id)
-        pixels_: Pixels = self._array[place]
-        return pixels_
+        position = bisect_left(self._dataset.rows, row.id, key=lambda each: each.id)
+        pixels: Pixels = self._array[position]
+        return pixels
 
     @functools.cached_property
     def _array(self) -> Pixels:
         first = self._dataset.rows[0]
         try:
-            array = np.load(self._dataset.folder / ARRAY, mmap_mode="r")
+            array = np.load(self._dataset.folder / ARRAY_FILE, mmap_mode="r")
         except (ValueError, EOFError) as error:
             raise DecodeError(f"is not a readable array ({error})") from error
         expected = (len(self._dataset.rows), first.height, first.width, first.channels)
@@ -203,18 +208,13 @@ class Reader:
         return image.convert("RGB") if self._dataset.channels == 3 else image
 
 
-def load(dataset: Dataset, row: Row) -> Image.Image:
-    """One image of a dataset; see `Reader`, which many are read with."""
-    return Reader(dataset).load(row)
-
-
-def pixels(image: Image.Image) -> Pixels:
+def image_array(image: Image.Image) -> Pixels:
     """The array (height, width, channels) of a decoded image."""
     array = np.asarray(image, dtype=np.uint8)
     return array if array.ndim == 3 else array[:, :, np.newaxis]
 
 
-def resized(image: Image.Image, size: int, resize: str) -> Image.Image:
+def resize_image(image: Image.Image, size: int, resize: str) -> Image.Image:
     """A square image, by Pillow's bilinear filter on 8 bits (spec 1.4).
 
     `squash` forces both sides to `size`. `shorter_side` keeps the aspect ratio and takes the centre: the longer side
@@ -225,19 +225,19 @@ def resized(image: Image.Image, size: int, resize: str) -> Image.Image:
     shorter = min(image.size)
     width, height = (size * side // shorter for side in image.size)
     scaled = image.resize((width, height), Image.Resampling.BILINEAR)
-    left, top = round((width - size) / 2), round((height - size) / 2)
-    return scaled.crop((left, top, left + size, top + size))
+    x, y = round((width - size) / 2), round((height - size) / 2)
+    return scaled.crop((x, y, x + size, y + size))
 
 
-def described(row: Row, data: bytes) -> Image.Image | None:
+def matching_image(row: Row, data: bytes) -> Image.Image | None:
     """The image if the manifest describes these bytes, by themselves or by their pixels, else None.
 
     Raises:
         DecodeError: they are no image, or one in colour where the manifest says grey.
     """
     same = hashlib.sha256(data).hexdigest() == row.sha256
-    image = decode(data, row.channels)
-    return image if same or pixels_digest(pixels(image)) == row.sha256 else None
+    image = decode_image(data, row.channels)
+    return image if same or pixels_digest(image_array(image)) == row.sha256 else None
 
 
 def _grey(image: Image.Image) -> Image.Image:
@@ -247,12 +247,12 @@ def _grey(image: Image.Image) -> Image.Image:
 
 
 def _is_deep(image: Image.Image) -> bool:
-    """Whether the file has 16 bits a channel although Pillow's mode says eight, as in 16-bit colour PNG."""
+    """True where the file has 16 bits a channel although Pillow's mode says eight, as in 16-bit colour PNG."""
     return any(deep in str(tile.args) for tile in getattr(image, "tile", ()) for deep in (";16B", ";16L", ";16N"))
 
 
 def _is_turned(image: Image.Image) -> bool:
-    """Whether EXIF data ask for the image to be turned.
+    """True where EXIF data ask for the image to be turned.
 
     Pillow has turned TIFF already. PNG without such data before its pixels would be decoded to look for them behind.
     """

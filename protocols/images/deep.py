@@ -1,4 +1,4 @@
-"""Images of 16 bits: how they become 8 is decided once for a dataset, by the range of all their values.
+"""Images of 16 bits: the rule by which they become 8 is chosen once for a dataset, by the range of all their values.
 
 Where grey images span at least half of the 65,536 values they keep their high bytes (`protocols.images.decode`). Else
 they are scaled, all alike: floor((value - least) 256 / (greatest - least + 1)). Of 16-bit colour and grey with alpha
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
 
-class Range(NamedTuple):
+class ValueRange(NamedTuple):
     """The least and the greatest value of images, and the bits of such values: 16, or 8 where they are high bytes."""
 
     least: int
@@ -22,7 +22,7 @@ class Range(NamedTuple):
 
     @property
     def is_wide(self) -> bool:
-        """Whether high bytes keep what there is: the values span half of what their bits can hold, or are all one."""
+        """True where high bytes are enough: the values span half of the range of their bits, or are all equal."""
         span = self.greatest - self.least
         return span == 0 or span >= 1 << (self.bits - 1)
 
@@ -33,12 +33,12 @@ class Range(NamedTuple):
         return ((values.astype(np.int64) - self.least) * 256 // (self.greatest - self.least + 1)).astype(np.uint8)
 
 
-def of(values: "npt.NDArray[np.integer]") -> Range:
+def value_range(values: "npt.NDArray[np.integer]") -> ValueRange:
     """The range of an image's values."""
-    return Range(int(values.min()), int(values.max()), 8 * values.dtype.itemsize)
+    return ValueRange(int(values.min()), int(values.max()), 8 * values.dtype.itemsize)
 
 
-def joined(ranges: Iterable[Range]) -> Range:
+def joined_range(ranges: Iterable[ValueRange]) -> ValueRange:
     """The range of several images whose values have the same bits; there is at least one."""
     least, greatest, bits = zip(*ranges, strict=True)
-    return Range(min(least), max(greatest), bits[0])
+    return ValueRange(min(least), max(greatest), bits[0])

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from protocols.datasets.manifest import ARRAY as RELEASE_ARRAY
+from protocols.datasets.manifest import ARRAY_FILE as RELEASE_ARRAY
 from protocols.datasets.manifest import Dataset
 from protocols.errors import DataError
 from protocols.images import decode
@@ -90,8 +90,8 @@ class FileImages:
         self._dataset = dataset
 
     @cached_property
-    def _reader(self) -> decode.Reader:
-        return decode.Reader(self._dataset)
+    def _reader(self) -> decode.ImageReader:
+        return decode.ImageReader(self._dataset)
 
     @cached_property
     def _sizes(self) -> set[tuple[int, int]]:
@@ -118,7 +118,7 @@ class FileImages:
         return FileImages(self._dataset, tuple(self.ids[i] for i in _positions(index)), self.channels)
 
     def _decoded(self, id_: str) -> Pixels:
-        return decode.pixels(self._reader.load(self._dataset.row(id_))).copy()
+        return decode.image_array(self._reader.load(self._dataset.row(id_))).copy()
 
 
 class ImageStore:

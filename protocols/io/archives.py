@@ -1,8 +1,8 @@
 """Unpacking the archives of a release: zip, and tar plain or packed by gzip, bzip2 or xz. Nothing in them is trusted.
 
 Refused by name: a path that is absolute, leads out or is too deep, a link, a device, a sparse file, a name twice, a
-size below zero, a member with a password, more bytes or files than `Limits` allow. Files that operating systems leave
-behind are checked but not unpacked.
+size below zero, a member with a password, more bytes or files than `ArchiveLimits` allow. Files that operating systems
+leave behind are checked but not unpacked.
 """
 
 import bz2
@@ -26,10 +26,10 @@ from protocols.errors import DataError
 from protocols.io.atomic_folders import check_space
 from protocols.io.parallel import Count, parallel
 
-Kind = Literal["file", "folder", "link", "device", "sparse file"]
+MemberKind = Literal["file", "folder", "link", "device", "sparse file"]
 
-SUFFIXES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz")
-FOREIGN = (".7z", ".rar")
+ARCHIVE_SUFFIXES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz")
+FOREIGN_SUFFIXES = (".7z", ".rar")
 
 _OPENERS: dict[bytes, Callable[[IO[bytes]], Any]] = {b"\x1f\x8b": gzip.open, b"BZh": bz2.open, b"\xfd7zXZ\0": lzma.open}
 _DAMAGE = (
@@ -48,45 +48,49 @@ _LOCKED = 1
 
 
 def is_litter(name: str) -> bool:
-    """Whether a name is one that operating systems leave behind: hidden, or such as `Thumbs.db` and `__MACOSX`."""
+    """True for a file name that operating systems leave behind: hidden, or such as `Thumbs.db` and `__MACOSX`."""
     return name.startswith(".") or name.lower() in _LITTER
 
 
 @dataclass(frozen=True)
-class Limits:
-    """What one archive may become: so many files, and so many times its own size, or `least` bytes if that is more."""
+class ArchiveLimits:
+    """Limits of one unpacked archive: a number of files, and `growth` times its own size, or `least` bytes if more."""
 
     files: int = 1_000_000
     growth: int = 100
     least: int = 256 << 20
 
 
-def check(archive: Path, limits: Limits | None = None) -> None:
+def check_archive(archive: Path, limits: ArchiveLimits | None = None) -> None:
     """Refuse what is no archive that can be unpacked here; of a zip also what any of its members would be refused for.
 
-    The members of a tar are known only when it is read to its end; they are checked as they are unpacked.
+    The members of a tar are kind_before only when it is read to its end; they are checked as they are unpacked.
 
     Raises:
         DataError: it is not, or cannot be read.
     """
-    if archive.name.lower().endswith(FOREIGN):
+    if archive.name.lower().endswith(FOREIGN_SUFFIXES):
         raise DataError(f"{archive} cannot be unpacked here: unpack it yourself and give the folder")
     if _is_zip(archive):
         with _reading(archive), zipfile.ZipFile(archive) as opened:
-            _zip_members(opened, _Gate(archive, limits or Limits()))
+            _zip_members(opened, _Gate(archive, limits or ArchiveLimits()))
     elif not _is_tar(archive):
-        raise DataError(f"{archive} is no archive ({', '.join(SUFFIXES)}): give a folder, or get the file again")
+        raise DataError(
+            f"{archive} is no archive ({', '.join(ARCHIVE_SUFFIXES)}): give a folder, or get the file again"
+        )
 
 
-def unpack(archive: Path, folder: Path, *, jobs: int, count: Count, limits: Limits | None = None) -> None:
-    """Unpack an archive into `folder`, which may hold what an earlier call with the same archive left there.
+def unpack_archive(
+    archive: Path, folder: Path, *, jobs: int, count: Count, limits: ArchiveLimits | None = None
+) -> None:
+    """Unpack an archive into `folder`, in which an earlier call with the same archive may have left files.
 
-    Of a zip, files that are there with the right size and checksum are kept; a tar starts from its beginning.
+    Of a zip, files with the right size and checksum stay; a tar starts from its beginning.
 
     Raises:
         DataError: the archive is damaged or refused, or too little space is free.
     """
-    gate = _Gate(archive, limits or Limits())
+    gate = _Gate(archive, limits or ArchiveLimits())
     if _is_zip(archive):
         _unpack_zip(archive, folder, gate, jobs, count)
     else:
@@ -100,18 +104,18 @@ class _Gate:
     """Lets the members of one archive in, one after the other, or refuses the archive."""
 
     archive: Path
-    limits: Limits
-    _seen: dict[str, Kind] = field(default_factory=dict)
+    limits: ArchiveLimits
+    _seen: dict[str, MemberKind] = field(default_factory=dict)
     _bytes: int = 0
     members: int = field(default=0, init=False)
 
     @functools.cached_property
     def most(self) -> int:
-        """The bytes that the archive may become."""
+        """Bytes that the unpacked archive may have."""
         return max(self.limits.least, self.limits.growth * self.archive.stat().st_size)
 
-    def admit(self, name: str, kind: Kind, size: int) -> PurePosixPath | None:
-        """Where to put a member, or None if it is not needed.
+    def admit(self, name: str, kind: MemberKind, size: int) -> PurePosixPath | None:
+        """Relative path of a member in the unpacked folder, or None if it is not needed.
 
         Raises:
             DataError: it is refused.
@@ -145,10 +149,10 @@ class _Gate:
     def refusal(self, name: str, problem: str) -> DataError:
         return DataError(f"{self.archive} holds {name!r}, {problem}: nothing of it is used; get the release again")
 
-    def _refuse_again(self, name: str, path: PurePosixPath, kind: Kind) -> None:
+    def _refuse_again(self, name: str, path: PurePosixPath, kind: MemberKind) -> None:
         text = unicodedata.normalize("NFC", str(path))
-        known = self._seen.get(text)
-        if known is not None and "file" in {kind, known}:
+        kind_before = self._seen.get(text)
+        if kind_before is not None and "file" in {kind, kind_before}:
             raise self.refusal(name, "which it holds twice")
         for parent in PurePosixPath(text).parents:
             if self._seen.setdefault(str(parent), "folder") == "file":
@@ -179,8 +183,8 @@ def _zip_members(opened: zipfile.ZipFile, gate: _Gate) -> list[tuple[zipfile.Zip
     return members
 
 
-def _zip_kind(info: zipfile.ZipInfo, name: str) -> Kind:
-    """What a member is; only some systems write it into the zip, and 0 is that of those that do not."""
+def _zip_kind(info: zipfile.ZipInfo, name: str) -> MemberKind:
+    """Kind of a member, from the Unix mode in the zip; 0 where the system that made it wrote none."""
     kind = stat.S_IFMT(info.external_attr >> 16)
     if kind == stat.S_IFLNK:
         return "link"
@@ -205,7 +209,7 @@ def _unpack_zip(archive: Path, folder: Path, gate: _Gate, jobs: int, count: Coun
         def extract(item: tuple[int, tuple[zipfile.ZipInfo, PurePosixPath]]) -> None:
             number, (info, path) = item
             target = folder / path
-            if _is_there(target, info):
+            if _is_unpacked(target, info):
                 return
             target.parent.mkdir(parents=True, exist_ok=True)
             with _reading(archive):
@@ -219,8 +223,8 @@ def _unpack_zip(archive: Path, folder: Path, gate: _Gate, jobs: int, count: Coun
     scratch.rmdir()
 
 
-def _is_there(target: Path, info: zipfile.ZipInfo) -> bool:
-    """Whether an earlier call has unpacked this member."""
+def _is_unpacked(target: Path, info: zipfile.ZipInfo) -> bool:
+    """True where an earlier call has unpacked this member."""
     if not target.is_file() or target.stat().st_size != info.file_size:
         return False
     checksum = 0
@@ -231,8 +235,9 @@ def _is_there(target: Path, info: zipfile.ZipInfo) -> bool:
 
 
 class _Guarded:
-    """A stream that refuses to read a lot at once, as a header of a made-up length would ask, or in all; it keeps its
-    end.
+    """A stream with a limit to one read, which a header of a made-up length would exceed, and to all reads.
+
+    `last` is what the last read gave.
     """
 
     def __init__(self, stream: IO[bytes], gate: _Gate) -> None:
@@ -265,7 +270,7 @@ def _unpack_tar(archive: Path, folder: Path, gate: _Gate, count: Count) -> None:
             opened = tarfile.open(fileobj=cast("IO[bytes]", guarded), mode="r:")  # noqa: SIM115 - closed below
         with opened:
             while (member := _next(archive, opened)) is not None:
-                cast("Any", opened).members.clear()  # it keeps them all, and a million would fill the memory
+                cast("Any", opened).members.clear()  # tarfile keeps all members, and a million would fill the memory
                 path = gate.admit(member.name, _tar_kind(member), member.size)
                 if path is not None:
                     check_space(folder, member.size, f"the files in {archive.name}", "BENCH_DATA")
@@ -289,7 +294,7 @@ def _next(archive: Path, opened: tarfile.TarFile) -> tarfile.TarInfo | None:
         return opened.next()
 
 
-def _tar_kind(member: tarfile.TarInfo) -> Kind:
+def _tar_kind(member: tarfile.TarInfo) -> MemberKind:
     if member.issym() or member.islnk():
         return "link"
     if member.issparse():
@@ -307,7 +312,7 @@ def _extract(archive: Path, opened: tarfile.TarFile, member: tarfile.TarInfo, ta
 
 
 def _check_end(archive: Path, stream: _Guarded) -> None:
-    """Refuse a tar that ends without its end marker, and read what follows, so that a packed one's checksum is seen."""
+    """Refuse a tar without its end marker; read on to the end, so that the checksum of a packed one is verified."""
     if stream.last != _BLOCK:
         raise DataError(f"{archive} is damaged or cut short (no end marker): get it again")
     with _reading(archive):

@@ -12,15 +12,15 @@ from protocols.errors import DataError
 
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _NO_HARD_LINKS = {errno.EXDEV, errno.EPERM, errno.EACCES, errno.EMLINK, errno.ENOSYS, errno.EOPNOTSUPP}
-_SYNCING = 16
+_SYNC_THREADS = 16
 
 
 @contextlib.contextmanager
-def claimed(folder: Path, variable: str, notify: Callable[[str], None] | None = None) -> Iterator[None]:
+def claimed_folder(folder: Path, variable: str, notify: Callable[[str], None] | None = None) -> Iterator[None]:
     """Hold the lock of `folder`, which need not exist yet, and clear what killed writers left beside it.
 
     The lock dies with its process. `variable` names the setting that chooses the parent folder, for error messages;
-    `notify` is told if another process has the lock and this one waits.
+    `notify` gets a line if another process has the lock and this one waits.
 
     Raises:
         DataError: the parent folder cannot be written, or the disk is full.
@@ -45,7 +45,7 @@ def claimed(folder: Path, variable: str, notify: Callable[[str], None] | None = 
 
 
 def _holder(lock: Path) -> str:
-    """What to add about who holds a lock, where the file system has none and filelock's file stands for it."""
+    """The holder of a lock, as the end of a sentence; empty but where filelock's file stands for a missing lock."""
     try:
         process, host = lock.read_text(encoding="utf-8").splitlines()[:2]
     except (OSError, ValueError):
@@ -54,16 +54,16 @@ def _holder(lock: Path) -> str:
 
 
 @contextlib.contextmanager
-def fresh(folder: Path) -> Iterator[Path]:
+def fresh_folder(folder: Path) -> Iterator[Path]:
     """An empty folder that takes the place of `folder` when the block ends well and is removed when it does not.
 
-    To be used while `claimed`.
+    To be used while the folder is claimed.
     """
     building = _sibling(folder)
     building.mkdir()
     try:
         yield building
-        sync(building)
+        sync_folder(building)
         if folder.exists():
             old = _sibling(folder)
             folder.rename(old)
@@ -77,8 +77,8 @@ def fresh(folder: Path) -> Iterator[Path]:
     _sync_file(folder.parent)
 
 
-def take(source: Path, target: Path) -> None:
-    """Put a file of our own under a second name, without a copy where the file system can."""
+def link_or_copy(source: Path, target: Path) -> None:
+    """Put a file of our own under a second name: a hard link, or a copy where the file system has none."""
     try:
         target.hardlink_to(source)
     except OSError as error:
@@ -101,13 +101,13 @@ def check_space(folder: Path, needed: int, what: str, variable: str) -> None:
         )
 
 
-def sync(folder: Path) -> None:
+def sync_folder(folder: Path) -> None:
     """Wait until every file in `folder` is on the disk."""
     from protocols.io.parallel import parallel
 
     listed = [(Path(parent), [Path(parent, file) for file in files]) for parent, _, files in os.walk(folder)]
     plain = (file for _, files in listed for file in files if not file.is_symlink())
-    for _ in parallel(_sync_file, plain, _SYNCING):
+    for _ in parallel(_sync_file, plain, _SYNC_THREADS):
         pass
     for parent, _ in listed:
         _sync_file(parent)

@@ -1,4 +1,4 @@
-"""Fetching the files of a release: only when asked, resumed where a download broke off, and checked by SHA-256."""
+"""Downloads of release files: only on request, resumed where one broke off, and checked by SHA-256."""
 
 import contextlib
 import hashlib
@@ -7,18 +7,18 @@ import json
 import os
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from msgspec import Struct
 
 from protocols.errors import DataError
-from protocols.io import archives
-from protocols.io.atomic_folders import check_space, claimed
-from protocols.io.parallel import Progress
+from protocols.io.archives import ARCHIVE_SUFFIXES, check_archive
+from protocols.io.atomic_folders import check_space, claimed_folder
+from protocols.io.parallel import Notify, Progress
 
-CONNECT_SECONDS = 5.0
-READ_SECONDS = 60.0
+_CONNECT_SECONDS = 5.0
+_READ_SECONDS = 60.0
 
 _CHUNK = 1 << 20
 _START = 512
@@ -35,17 +35,17 @@ class Download(Struct, frozen=True, forbid_unknown_fields=True):
     sha256: str | None = None
 
 
-def fetch(downloads: Iterable[Download], folder: Path, *, notify: Callable[[str], None], progress: Progress) -> None:
-    """Fetch the files into `folder`; those that are there are left alone.
+def fetch_files(downloads: Iterable[Download], folder: Path, *, notify: Notify, progress: Progress) -> None:
+    """Fetch the files into `folder`; files that exist already stay.
 
-    A file appears under its name only when it is complete and its SHA-256 is right, or where none is known when it is
-    no page and its archive can be read; what came before a connection broke
-    is kept as `FILE.part`, from which the next call goes on if the server still has the same file.
+    A file appears under its name only when it is complete and its SHA-256 is right; where none is known, when it is no
+    page and its archive can be read. What came before a connection broke is kept as `FILE.part`, from which the next
+    call goes on if the server still has the same file.
 
     Raises:
         DataError: no connection, another answer than the file, a wrong SHA-256, or too little space.
     """
-    with claimed(folder, "BENCH_DATA", notify):
+    with claimed_folder(folder, "BENCH_DATA", notify):
         folder.mkdir(exist_ok=True)
         for download in downloads:
             if not _is_kept(folder / download.file, download):
@@ -53,11 +53,11 @@ def fetch(downloads: Iterable[Download], folder: Path, *, notify: Callable[[str]
 
 
 def _is_kept(target: Path, download: Download) -> bool:
-    """Whether the file is there, and is not a page that was once taken for it."""
+    """True where the file exists and is not a page that an earlier version took for it."""
     return target.is_file() and (download.sha256 is not None or _trouble(target, download) is None)
 
 
-def _fetch(download: Download, target: Path, notify: Callable[[str], None], progress: Progress) -> None:
+def _fetch(download: Download, target: Path, notify: Notify, progress: Progress) -> None:
     part = target.with_name(f"{target.name}.part")
     answer = _ask(download, part)
     if answer is not None:
@@ -96,7 +96,7 @@ def _ask(download: Download, part: Path) -> http.client.HTTPResponse | None:
     opener = urllib.request.build_opener(_PlainHandler, _SecureHandler)
     with _translated(download.url, part.parent):
         try:
-            answer: http.client.HTTPResponse = opener.open(request, timeout=CONNECT_SECONDS)
+            answer: http.client.HTTPResponse = opener.open(request, timeout=_CONNECT_SECONDS)
         except urllib.error.HTTPError as error:
             complete = error.headers.get("Content-Range", "").rpartition("/")[2] == str(offset)
             error.close()
@@ -110,7 +110,7 @@ def _ask(download: Download, part: Path) -> http.client.HTTPResponse | None:
 
 
 def _received(download: Download, part: Path) -> tuple[int, str]:
-    """How much of the file is there, and by what the server knows that it is still the same; (0, "") to start anew."""
+    """Bytes received so far, and the validator by which the server knows the same file; (0, "") to start anew."""
     try:
         origin = json.loads(_origin(part).read_text(encoding="utf-8"))
         validator = str(origin["validator"])
@@ -162,16 +162,16 @@ def _translated(url: str, folder: Path) -> Iterator[None]:
 
 
 def _trouble(path: Path, download: Download) -> str | None:
-    """What keeps a file whose digest is not known from being what its name says, if anything does."""
+    """The reason why a file of unknown digest is not what its name says, if there is one."""
     with path.open("rb") as file:
         start = file.read(_START).removeprefix(b"\xef\xbb\xbf").lstrip()
     if not start:
         return "is empty"
     if start.startswith(b"<") and not download.file.lower().endswith(_MARKUP):
         return "is a page, not the file"
-    if download.file.lower().endswith(archives.SUFFIXES):
+    if download.file.lower().endswith(ARCHIVE_SUFFIXES):
         try:
-            archives.check(path)
+            check_archive(path)
         except DataError:
             return "is no whole archive"
     return None
@@ -187,17 +187,17 @@ def _sha256(path: Path) -> str:
 
 
 class _Plain(http.client.HTTPConnection):
-    """Connects within `CONNECT_SECONDS`, then waits `READ_SECONDS` for the next bytes."""
+    """Connects within `_CONNECT_SECONDS`, then waits `_READ_SECONDS` for the next bytes."""
 
     def connect(self) -> None:
         super().connect()
-        self.sock.settimeout(READ_SECONDS)
+        self.sock.settimeout(_READ_SECONDS)
 
 
 class _Secure(http.client.HTTPSConnection):
     def connect(self) -> None:
         super().connect()
-        self.sock.settimeout(READ_SECONDS)
+        self.sock.settimeout(_READ_SECONDS)
 
 
 class _PlainHandler(urllib.request.HTTPHandler):

@@ -12,10 +12,13 @@ _R = TypeVar("_R")
 _WAITING = 16
 
 Count = Callable[[int, int], None]
-"""Told how much of the work is done, and how much there is."""
+"""Callback: items done, items in all."""
 
 Progress = Callable[[str, int, int], None]
-"""Told what is being done, how much of it is done, and how much there is."""
+"""Callback: name of the work, items done, items in all."""
+
+Notify = Callable[[str], None]
+"""Callback: one line for the person who waits."""
 
 
 def default_jobs() -> int:

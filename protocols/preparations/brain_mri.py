@@ -4,7 +4,7 @@ from pathlib import Path
 
 from protocols.datasets.manifest import Row
 from protocols.datasets.naming import NORMAL, canonical_id
-from protocols.release.builder import Building
+from protocols.release.builder import DatasetBuilder
 
 _RELEASED_LOADER = "released_loader"
 
@@ -12,23 +12,23 @@ _FOLDERS = {"no": NORMAL, "yes": "defect"}
 _LOADED = {"png", "PNG", "jpg", "npy"}
 
 
-def prepare(building: Building) -> list[Row]:
+def prepare(builder: DatasetBuilder) -> list[Row]:
     """Link all images of the folders `no` (normal) and `yes` (defect), whatever their endings say.
 
     The variant `released_loader` keeps what the authors' loader counts as an image (spec 1.3, D30): the last three
     characters of the name decide.
     """
-    from protocols.release.image_files import RawImage
-    from protocols.release.release_files import entry, files, find_root
+    from protocols.release.image_files import SourceImage
+    from protocols.release.release_files import find_entry, find_root, list_files
 
-    root = find_root(building.source, *_FOLDERS)
+    root = find_root(builder.source, *_FOLDERS)
     images = [
-        RawImage(canonical_id(f"{folder}/{path.name}"), path, label)
+        SourceImage(canonical_id(f"{folder}/{path.name}"), path, label)
         for folder, label in _FOLDERS.items()
-        for path in files(entry(root, folder), root=building.source)
-        if building.variant != _RELEASED_LOADER or _is_loaded(path)
+        for path in list_files(find_entry(root, folder), root=builder.source)
+        if builder.variant != _RELEASED_LOADER or _is_loaded(path)
     ]
-    return building.unchanged(images)
+    return builder.unchanged(images)
 
 
 def _is_loaded(path: Path) -> bool:

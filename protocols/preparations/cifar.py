@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 from protocols.datasets.manifest import Row
 from protocols.datasets.naming import canonical_id
 from protocols.errors import DataError
-from protocols.release.builder import ArrayImage, Building
-from protocols.release.class_sets import check_counts, numbered
+from protocols.release.builder import ArrayImage, DatasetBuilder
+from protocols.release.class_sets import check_class_counts, numbered_images
 
 if TYPE_CHECKING:
     import numpy as np
@@ -56,7 +56,7 @@ class _Part:
     coarse: list[int]
 
 
-def prepare_cifar10(building: Building) -> list[Row]:
+def prepare_cifar10(builder: DatasetBuilder) -> list[Row]:
     """Keep the images as one array, read by torchvision from the release's batches or their archive.
 
     The variant `class_folders` links the images of `train/<class>` and `test/<class>` instead, however many there are.
@@ -65,18 +65,18 @@ def prepare_cifar10(building: Building) -> list[Row]:
         DataError: a file or class is missing, or a file is not the release's by its MD5, which is checked before
             anything is unpickled.
     """
-    if building.variant == _CLASS_FOLDERS:
-        return _class_folders(building)
-    parts = _read(building, "CIFAR10")
+    if builder.variant == _CLASS_FOLDERS:
+        return _class_folders(builder)
+    parts = _read(builder, "CIFAR10")
     images = []
     for part in parts:
         labels = [str(label) for label in part.labels]
-        check_counts(building.info, part.split, labels)
-        images += numbered(part.split, labels)
-    return _array(building, images, parts)
+        check_class_counts(builder.info, part.split, labels)
+        images += numbered_images(part.split, labels)
+    return _array(builder, images, parts)
 
 
-def prepare_cifar100(building: Building) -> list[Row]:
+def prepare_cifar100(builder: DatasetBuilder) -> list[Row]:
     """Keep the images as one array under their superclasses, the fine label as `subclass`; else as CIFAR-10.
 
     The variant `csi_code` takes the superclasses of the released code of CSI, whose list is shifted (CSI spec 1, C24).
@@ -85,17 +85,17 @@ def prepare_cifar100(building: Building) -> list[Row]:
         DataError: as for CIFAR-10, or a coarse label is not that of the published list.
     """
     released = {fine: label for label, members in enumerate(_SUPERCLASSES) for fine in members}
-    parts = _read(building, "CIFAR100")
+    parts = _read(builder, "CIFAR100")
     images = []
     for part in parts:
         for fine, coarse in zip(part.labels, part.coarse, strict=True):
             if released.get(fine) != coarse:
-                raise DataError(f"{building.name} has fine label {fine} in superclass {coarse}: get the release again")
-        shown = [_unshifted(fine) for fine in part.labels] if building.variant == _CSI_CODE else part.labels
-        labels = [str(released[fine]) for fine in shown]
-        check_counts(building.info, part.split, labels)
-        images += numbered(part.split, labels, [str(fine) for fine in part.labels])
-    return _array(building, images, parts)
+                raise DataError(f"{builder.name} has fine label {fine} in superclass {coarse}: get the release again")
+        fine_labels = [_unshifted(fine) for fine in part.labels] if builder.variant == _CSI_CODE else part.labels
+        labels = [str(released[fine]) for fine in fine_labels]
+        check_class_counts(builder.info, part.split, labels)
+        images += numbered_images(part.split, labels, [str(fine) for fine in part.labels])
+    return _array(builder, images, parts)
 
 
 def _unshifted(fine: int) -> int:
@@ -105,34 +105,34 @@ def _unshifted(fine: int) -> int:
     return fine - 1 if 26 <= fine <= 39 else fine
 
 
-def _array(building: Building, images: Sequence[ArrayImage], parts: Sequence[_Part]) -> list[Row]:
+def _array(builder: DatasetBuilder, images: Sequence[ArrayImage], parts: Sequence[_Part]) -> list[Row]:
     import numpy as np
 
-    return building.array(images, np.concatenate([part.pixels for part in parts]))
+    return builder.array(images, np.concatenate([part.pixels for part in parts]))
 
 
-def _class_folders(building: Building) -> list[Row]:
-    from protocols.release.image_files import RawImage
-    from protocols.release.release_files import entry, files, find_root
+def _class_folders(builder: DatasetBuilder) -> list[Row]:
+    from protocols.release.image_files import SourceImage
+    from protocols.release.release_files import find_entry, find_root, list_files
 
-    root = find_root(building.source, *_SPLITS)
-    return building.unchanged(
-        RawImage(canonical_id(f"{split}/{name}/{path.name}"), path, str(index), split)
+    root = find_root(builder.source, *_SPLITS)
+    return builder.unchanged(
+        SourceImage(canonical_id(f"{split}/{name}/{path.name}"), path, str(index), split)
         for split in _SPLITS
         for index, name in enumerate(_CLASSES)
-        for path in files(entry(entry(root, split), name), root=building.source)
+        for path in list_files(find_entry(find_entry(root, split), name), root=builder.source)
     )
 
 
-def _read(building: Building, name: str) -> list[_Part]:
+def _read(builder: DatasetBuilder, name: str) -> list[_Part]:
     import torchvision.datasets
 
     reader = getattr(torchvision.datasets, name)
     parts = []
-    with tempfile.TemporaryDirectory(dir=building.folder) as scratch:
+    with tempfile.TemporaryDirectory(dir=builder.folder) as scratch:
         batches = Path(scratch, reader.base_folder)
         batches.mkdir()
-        _provide(building.source, reader, batches)
+        _provide(builder.source, reader, batches)
         for split in _SPLITS:
             part = reader(scratch, train=split == "train")
             coarse = _coarse_labels(batches / split) if name == "CIFAR100" else []
@@ -149,7 +149,7 @@ def _coarse_labels(path: Path) -> list[int]:
 
 def _provide(release: Path, reader: Any, batches: Path) -> None:
     """Put the files that torchvision's `reader` unpickles into `batches`, each checked against the release's MD5."""
-    from protocols.release.release_files import check_file, entry, find_root
+    from protocols.release.release_files import check_file, find_entry, find_root
 
     meta = reader.meta["filename"]
     checked = {**dict(reader.train_list), **dict(reader.test_list), meta: reader.meta["md5"]}
@@ -159,7 +159,7 @@ def _provide(release: Path, reader: Any, batches: Path) -> None:
         _extract(release, reader, batches, checked, problem)
     else:
         for name in checked:
-            (batches / name).symlink_to(check_file(entry(root, name), release.resolve()))
+            (batches / name).symlink_to(check_file(find_entry(root, name), release.resolve()))
     for name, md5 in checked.items():
         _check_md5(batches / name, md5)
 
@@ -168,13 +168,13 @@ def _extract(release: Path, reader: Any, batches: Path, names: Iterable[str], pr
     """Take the files out of the release's own archive; `problem` is raised where there is none."""
     import tarfile
 
-    from protocols.release.release_files import check_file, entry, find_root
+    from protocols.release.release_files import check_file, find_entry, find_root
 
     try:
         root = find_root(release, reader.filename)
     except DataError:
         raise problem from None
-    path = check_file(entry(root, reader.filename), release.resolve())
+    path = check_file(find_entry(root, reader.filename), release.resolve())
     _check_md5(path, reader.tgz_md5)
     with tarfile.open(path) as archive:
         for name in names:

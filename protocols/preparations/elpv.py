@@ -7,7 +7,7 @@ from pathlib import Path
 from protocols.datasets.manifest import Row
 from protocols.datasets.naming import NORMAL, canonical_id
 from protocols.errors import DataError
-from protocols.release.builder import Building
+from protocols.release.builder import DatasetBuilder
 
 _PACKAGE = "elpv_dataset"
 _LABELS, _IMAGES = "labels.csv", "images"
@@ -17,7 +17,7 @@ _ROUNDED = 0.01
 _AGAIN = "get the release again, or install elpv-dataset again"
 
 
-def prepare(building: Building) -> list[Row]:
+def prepare(builder: DatasetBuilder) -> list[Row]:
     """Link the images that are surely normal or surely defective; those of probability 1/3 and 2/3 are left out.
 
     The release is a folder with `labels.csv` and `images`, which must name the same images; None: the one that the
@@ -26,20 +26,20 @@ def prepare(building: Building) -> list[Row]:
     Raises:
         DataError: a line without its image, an image without its line, or a line that is damaged or not the release's.
     """
-    from protocols.release.image_files import RawImage
-    from protocols.release.release_files import entry, files, find_root, label_file
+    from protocols.release.image_files import SourceImage
+    from protocols.release.release_files import find_entry, find_label_file, find_root, list_files
 
-    release, inside = (building.release,) * 2 if building.release else (_package_data(), Path("/"))
+    release, inside = (builder.release,) * 2 if builder.release else (_package_data(), Path("/"))
     root = find_root(release, _LABELS, _IMAGES)
-    listing = label_file(root, _LABELS, inside)
+    listing = find_label_file(root, _LABELS, inside)
     labels = _labels(listing)
-    paths = {f"{_IMAGES}/{path.name}": path for path in files(entry(root, _IMAGES), root=inside)}
+    paths = {f"{_IMAGES}/{path.name}": path for path in list_files(find_entry(root, _IMAGES), root=inside)}
     for name in sorted(labels.keys() - paths.keys()):
         raise DataError(f"{listing} lists {name}, which is not in {root}: {_AGAIN}")
     for name in sorted(paths.keys() - labels.keys()):
         raise DataError(f"{paths[name]} has no line in {listing}: move it away or get the release again")
-    images = [RawImage(canonical_id(name), paths[name], label) for name, label in labels.items() if label]
-    return building.unchanged(images, verify=building.release is not None)
+    images = [SourceImage(canonical_id(name), paths[name], label) for name, label in labels.items() if label]
+    return builder.unchanged(images, verify=builder.release is not None)
 
 
 def _labels(path: Path) -> dict[str, str | None]:
@@ -60,18 +60,18 @@ def _labels(path: Path) -> dict[str, str | None]:
     return labels
 
 
-def _labelled(line: str, where: str) -> tuple[str, str | None]:
+def _labelled(line: str, position: str) -> tuple[str, str | None]:
     try:
         name, text, cell = line.split()
         thirds = 3 * float(text)
     except ValueError as error:
-        raise DataError(f"cannot read {where} ({error}): {_AGAIN}") from error
+        raise DataError(f"cannot read {position} ({error}): {_AGAIN}") from error
     if not _NAME.fullmatch(name):
-        raise DataError(f"{where} lists {name!r}, which is not in the folder {_IMAGES}: {_AGAIN}")
+        raise DataError(f"{position} lists {name!r}, which is not in the folder {_IMAGES}: {_AGAIN}")
     if cell not in _CELLS:
-        raise DataError(f"{where} has the class {cell!r} for {name}, not {' or '.join(_CELLS)}: {_AGAIN}")
-    if not any(abs(thirds - known) < _ROUNDED for known in range(4)):
-        raise DataError(f"{where} has the probability {text!r} for {name}, not 0, 1/3, 2/3 or 1: {_AGAIN}")
+        raise DataError(f"{position} has the class {cell!r} for {name}, not {' or '.join(_CELLS)}: {_AGAIN}")
+    if not any(abs(thirds - number) < _ROUNDED for number in range(4)):
+        raise DataError(f"{position} has the probability {text!r} for {name}, not 0, 1/3, 2/3 or 1: {_AGAIN}")
     return name, {0: NORMAL, 3: cell}.get(round(thirds))
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from protocols.datasets.manifest import Row
 from protocols.datasets.naming import NORMAL, canonical_id, snake_case
 from protocols.errors import DataError
-from protocols.release.builder import Building, Piece
+from protocols.release.builder import DatasetBuilder, ImagePiece
 
 if TYPE_CHECKING:
     import numpy as np
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 _TYPICAL = {"train_typical": "train", "test_typical": "test"}
 _NOVEL = "test_novel"
 _ALL = "all"
-CLASSES = (
+MASTCAM_CLASSES = (
     "bedrock",
     "broken-rock",
     "drill-hole",
@@ -48,7 +48,7 @@ class _Frame:
     split: str
 
 
-def prepare(building: Building) -> list[Row]:
+def prepare(builder: DatasetBuilder) -> list[Row]:
     """Cast the first three channels of each frame to 8 bits, cutting fractions off.
 
     `train_typical` and `test_typical` are the normals, every folder of `test_novel` but its folder `all` is an anomaly
@@ -59,41 +59,41 @@ def prepare(building: Building) -> list[Row]:
     Raises:
         DataError: a folder is missing or not known, or a file is no 64 x 64 x 6 array of float64 within 0 and 255.
     """
-    frames = {frame.path: frame for frame in [*_typical(building.source), *_novel(building)]}
-    rounded = building.variant == "round"
-    return building.pieces(list(frames), lambda path: [_piece(frames[path], rounded=rounded)])
+    frames = {frame.path: frame for frame in [*_typical(builder.source), *_novel(builder)]}
+    rounded = builder.variant == "round"
+    return builder.pieces(list(frames), lambda path: [_piece(frames[path], rounded=rounded)])
 
 
 def _typical(release: Path) -> list[_Frame]:
-    from protocols.release.release_files import named
+    from protocols.release.release_files import folder_named
 
     return [
         frame
         for name, split in _TYPICAL.items()
-        for frame in _frames(named(release, name), name, NORMAL, split, release)
+        for frame in _frames(folder_named(release, name), name, NORMAL, split, release)
     ]
 
 
-def _novel(building: Building) -> list[_Frame]:
-    from protocols.release.release_files import entry, folders, named
+def _novel(builder: DatasetBuilder) -> list[_Frame]:
+    from protocols.release.release_files import find_entry, folder_named, list_folders
 
-    root = named(building.source, _NOVEL)
-    foreign = [folder for folder in folders(root) if folder.name.lower() not in {_ALL, *CLASSES}]
+    root = folder_named(builder.source, _NOVEL)
+    foreign = [folder for folder in list_folders(root) if folder.name.lower() not in {_ALL, *MASTCAM_CLASSES}]
     if foreign:
         raise DataError(f"{foreign[0]} is none of the release's classes: move it away")
-    names = (_ALL,) if building.variant == "all" else CLASSES
+    names = (_ALL,) if builder.variant == "all" else MASTCAM_CLASSES
     frames = [
         frame
         for name in names
-        for frame in _frames(entry(root, name), f"{_NOVEL}/{name}", snake_case(name), "test", building.source)
+        for frame in _frames(find_entry(root, name), f"{_NOVEL}/{name}", snake_case(name), "test", builder.source)
     ]
-    return _distinct(frames) if building.variant == "distinct" else frames
+    return _distinct(frames) if builder.variant == "distinct" else frames
 
 
 def _frames(folder: Path, prefix: str, label: str, split: str, release: Path) -> list[_Frame]:
-    from protocols.release.release_files import files
+    from protocols.release.release_files import list_files
 
-    paths = files(folder, suffixes=(".npy",), root=release)
+    paths = list_files(folder, suffixes=(".npy",), root=release)
     return [_Frame(path, canonical_id(f"{prefix}/{path.stem}.npy"), label, split) for path in paths]
 
 
@@ -104,12 +104,12 @@ def _distinct(frames: list[_Frame]) -> list[_Frame]:
     return list(first.values())
 
 
-def _piece(frame: _Frame, *, rounded: bool) -> Piece:
+def _piece(frame: _Frame, *, rounded: bool) -> ImagePiece:
     import numpy as np
 
     channels = _array(frame.path)[:, :, :_COLOURS]
     pixels = (np.rint(channels) if rounded else channels).astype(np.uint8)
-    return Piece(frame.id, frame.label, pixels, frame.split)
+    return ImagePiece(frame.id, frame.label, pixels, frame.split)
 
 
 def _array(path: Path) -> "npt.NDArray[np.float64]":

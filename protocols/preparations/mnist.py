@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from protocols.datasets.manifest import Row
 from protocols.errors import DataError
-from protocols.release.builder import Building
-from protocols.release.class_sets import check_counts, numbered
+from protocols.release.builder import DatasetBuilder
+from protocols.release.class_sets import check_class_counts, numbered_images
 
 if TYPE_CHECKING:
     import numpy as np
@@ -25,7 +25,7 @@ _SPELLINGS = (("-idx", ".gz"), (".idx", ".gz"), (".idx", ""), ("-idx", ""))
 _READERS = {"mnist": "MNIST", "fashion_mnist": "FashionMNIST"}
 
 
-def prepare(building: Building) -> list[Row]:
+def prepare(builder: DatasetBuilder) -> list[Row]:
     """Keep the images as one array, read by torchvision from the four files of the release, packed or unpacked.
 
     Raises:
@@ -34,27 +34,27 @@ def prepare(building: Building) -> list[Row]:
     """
     import numpy as np
 
-    reader = _READERS[building.name]
-    with tempfile.TemporaryDirectory(dir=building.folder) as scratch:
+    reader = _READERS[builder.name]
+    with tempfile.TemporaryDirectory(dir=builder.folder) as scratch:
         folder = Path(scratch, reader, "raw")
         folder.mkdir(parents=True)
-        found = _files(building.source, reader)
-        for name, path in found.items():
+        paths = _files(builder.source, reader)
+        for name, path in paths.items():
             (folder / name).write_bytes(_unpacked(path, _BYTES[name]))
-        parts = {split: _read(found, scratch, reader, split) for split in ("train", "test")}
+        parts = {split: _read(paths, scratch, reader, split) for split in ("train", "test")}
     images = []
     for split, (_, labels) in parts.items():
-        check_counts(building.info, split, labels)
-        images += numbered(split, labels)
-    return building.array(images, np.concatenate([pixels for pixels, _ in parts.values()]))
+        check_class_counts(builder.info, split, labels)
+        images += numbered_images(split, labels)
+    return builder.array(images, np.concatenate([pixels for pixels, _ in parts.values()]))
 
 
 def _files(release: Path, reader: str) -> dict[str, Path]:
-    """The four files by torchvision's names, found under the first spelling that the release has."""
-    from protocols.release.release_files import check_file, entry, find_root, folders
+    """The four files by torchvision's names, paths under the first spelling that the release has."""
+    from protocols.release.release_files import check_file, find_entry, find_root, list_folders
 
     problems: list[DataError] = []
-    inner = [folder for folder in folders(release) if folder.name == reader] if release.is_dir() else []
+    inner = [folder for folder in list_folders(release) if folder.name == reader] if release.is_dir() else []
     for idx, ending in _SPELLINGS:
         spelt = {name: name.replace("-idx", idx) + ending for name in _BYTES}
         try:
@@ -62,7 +62,7 @@ def _files(release: Path, reader: str) -> dict[str, Path]:
         except DataError as error:
             problems.append(error)
         else:
-            return {name: check_file(entry(root, file), release.resolve()) for name, file in spelt.items()}
+            return {name: check_file(find_entry(root, file), release.resolve()) for name, file in spelt.items()}
     raise problems[0]
 
 
@@ -77,7 +77,7 @@ def _unpacked(path: Path, size: int) -> bytes:
     return data
 
 
-def _read(found: dict[str, Path], scratch: str, reader: str, split: str) -> "tuple[npt.NDArray[np.uint8], list[str]]":
+def _read(paths: dict[str, Path], scratch: str, reader: str, split: str) -> "tuple[npt.NDArray[np.uint8], list[str]]":
     """Pixels (n, 28, 28, 1) and labels of one part."""
     import numpy as np
     import torchvision.datasets
@@ -88,7 +88,7 @@ def _read(found: dict[str, Path], scratch: str, reader: str, split: str) -> "tup
         if pixels.shape != (len(part.targets), 28, 28, 1):
             raise ValueError(f"images of {pixels.shape} for {len(part.targets)} labels")
     except (AssertionError, KeyError, RuntimeError, TypeError, ValueError) as error:
-        folder = next(iter(found.values())).parent
+        folder = next(iter(paths.values())).parent
         raise DataError(
             f"the {split} files in {folder} are not those of {reader} ({error!r}): get them again"
         ) from error

@@ -10,13 +10,13 @@ from protocols.datasets.manifest import Row
 from protocols.datasets.naming import NORMAL, canonical_id
 from protocols.datasets.registry import dataset_family
 from protocols.errors import DataError
-from protocols.release.builder import Building
+from protocols.release.builder import DatasetBuilder
 
 if TYPE_CHECKING:
-    from protocols.release.image_files import RawImage
+    from protocols.release.image_files import SourceImage
 
 
-def prepare(building: Building) -> list[Row]:
+def prepare(builder: DatasetBuilder) -> list[Row]:
     """Link the images of one category; the source is its folder, or one that holds it beside others.
 
     Folders may be in any case and are in lower case in ids, as in the release.
@@ -27,13 +27,13 @@ def prepare(building: Building) -> list[Row]:
     """
     from protocols.release import mvtec_layout
 
-    info = building.info
-    root = _root(building.source, info)
-    scanned = mvtec_layout.scan(root, info.label_aliases, inside=True, notify=building.notify)
+    info = builder.info
+    root = _root(builder.source, info)
+    scanned = mvtec_layout.scan_mvtec_layout(root, info.label_aliases, inside=True, notify=builder.notify)
     images = [replace(image, id=_in_lower_folders(image.id)) for image in scanned]
     _check_classes(root, info, images)
-    _check_masks(root, info, images, building.source)
-    return building.unchanged(images)
+    _check_masks(root, info, images, builder.source)
+    return builder.unchanged(images)
 
 
 def class_folders(info: DatasetInfo) -> list[str]:
@@ -47,48 +47,49 @@ def _root(release: Path, info: DatasetInfo) -> Path:
     from protocols.release.release_files import find_root
 
     category = info.id
-    there = _named(release, category)
-    root = find_root(there or release, "train", "test")
-    if there is None and root.name.lower() != category:
+    folder = _category_folder(release, category)
+    root = find_root(folder or release, "train", "test")
+    if folder is None and root.name.lower() != category:
         members = [member.id for member in dataset_family(info.family)]
-        others = [name for name in members if name == root.name.lower() or _named(release, name)]
+        others = [name for name in members if name == root.name.lower() or _category_folder(release, name)]
         if others:
             raise DataError(f"{release} holds {', '.join(others)} but no {category}: give the folder of {category}")
     return root
 
 
-def _named(release: Path, category: str) -> Path | None:
-    from protocols.release.release_files import named
+def _category_folder(release: Path, category: str) -> Path | None:
+    from protocols.release.release_files import folder_named
 
     try:
-        return named(release, category)
+        return folder_named(release, category)
     except DataError:
         return None
 
 
-def _check_classes(root: Path, info: DatasetInfo, images: "Iterable[RawImage]") -> None:
-    wanted = {f"test/{folder}" for folder in class_folders(info)}
-    found = {image.id.rpartition("/")[0] for image in images if image.label != NORMAL}
-    for folder in sorted(wanted - found):
+def _check_classes(root: Path, info: DatasetInfo, images: "Iterable[SourceImage]") -> None:
+    expected = {f"test/{folder}" for folder in class_folders(info)}
+    folders = {image.id.rpartition("/")[0] for image in images if image.label != NORMAL}
+    for folder in sorted(expected - folders):
         raise DataError(f"{root} has no {folder}: get the whole release")
-    for folder in sorted(found - wanted):
+    for folder in sorted(folders - expected):
         raise DataError(f"{root / folder} is no class of {info.id}: move it away, or adopt {root} under another name")
 
 
-def _check_masks(root: Path, info: DatasetInfo, images: "Iterable[RawImage]", release: Path) -> None:
-    from protocols.release.release_files import entry, files, folders
+def _check_masks(root: Path, info: DatasetInfo, images: "Iterable[SourceImage]", release: Path) -> None:
+    from protocols.release.release_files import find_entry, list_files, list_folders
 
-    masks, names = entry(root, "ground_truth"), class_folders(info)
-    for folder in folders(masks):
+    masks, names = find_entry(root, "ground_truth"), class_folders(info)
+    for folder in list_folders(masks):
         if folder.name.lower() not in names:
             raise DataError(f"{folder} holds masks of no class of {info.id}: get the release again")
     for name in names:
         anomalies = {f"{_stem(image.id)}_mask": image.path for image in images if image.id.startswith(f"test/{name}/")}
-        found = {_stem(canonical_id(path.name).lower()): path for path in files(entry(masks, name), root=release)}
+        paths = list_files(find_entry(masks, name), root=release)
+        mask_paths = {_stem(canonical_id(path.name).lower()): path for path in paths}
         for mask, path in anomalies.items():
-            if mask not in found:
+            if mask not in mask_paths:
                 raise DataError(f"{path} has no mask in {masks / name}: get the release again")
-        for mask, path in found.items():
+        for mask, path in mask_paths.items():
             if mask not in anomalies:
                 raise DataError(f"{path} is the mask of no image in {root / 'test' / name}: get the release again")
 

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 from protocols.datasets.manifest import Row
 from protocols.datasets.naming import NORMAL, canonical_id
 from protocols.errors import DataError
-from protocols.release.builder import Building
+from protocols.release.builder import DatasetBuilder
 
 if TYPE_CHECKING:
-    from protocols.release.image_files import RawImage
+    from protocols.release.image_files import SourceImage
 
 _CLASSES = tuple(f"Class{number}" for number in range(1, 11))
 _HALVES = ("Train", "Test")
@@ -24,7 +24,7 @@ class _Entry:
     mask: str | None
 
 
-def prepare(building: Building) -> list[Row]:
+def prepare(builder: DatasetBuilder) -> list[Row]:
     """Link the images of both halves of all ten textures; each half's `Label/Labels.txt` says which have a defect.
 
     Ids have the names of the label file, whatever the case of the files' own. The variant `ten_classes` has an anomaly
@@ -33,32 +33,32 @@ def prepare(building: Building) -> list[Row]:
     Raises:
         DataError: a texture or a half is missing, or label file, images and masks do not fit together.
     """
-    images: list[RawImage] = []
+    images: list[SourceImage] = []
     for texture in _CLASSES:
-        images += _texture(building, texture)
-    return building.unchanged(images)
+        images += _texture(builder, texture)
+    return builder.unchanged(images)
 
 
-def _texture(building: Building, texture: str) -> "list[RawImage]":
-    from protocols.release.image_files import RawImage
-    from protocols.release.release_files import entry, find_root, named
+def _texture(builder: DatasetBuilder, texture: str) -> "list[SourceImage]":
+    from protocols.release.image_files import SourceImage
+    from protocols.release.release_files import find_entry, find_root, folder_named
 
-    root = find_root(named(building.source, texture), *_HALVES)
-    defect = texture.lower() if building.variant == "ten_classes" else "defect"
+    root = find_root(folder_named(builder.source, texture), *_HALVES)
+    defect = texture.lower() if builder.variant == "ten_classes" else "defect"
     return [
-        RawImage(
+        SourceImage(
             canonical_id(f"{texture}/{half}/{listed.name}"), path, defect if listed.mask else NORMAL, group=texture
         )
         for half in _HALVES
-        for listed, path in _half(entry(root, half), building.source)
+        for listed, path in _half(find_entry(root, half), builder.source)
     ]
 
 
 def _half(folder: Path, release: Path) -> list[tuple[_Entry, Path]]:
-    from protocols.release.release_files import entry, label_file
+    from protocols.release.release_files import find_entry, find_label_file
 
-    labels = entry(folder, "Label")
-    listing = label_file(labels, "Labels.txt", release)
+    labels = find_entry(folder, "Label")
+    listing = find_label_file(labels, "Labels.txt", release)
     listed = _listed(listing)
     images, masks = _by_name(folder, release), _by_name(labels, release)
     pairs = []
@@ -77,17 +77,17 @@ def _half(folder: Path, release: Path) -> list[tuple[_Entry, Path]]:
 
 
 def _by_name(folder: Path, release: Path) -> dict[str, Path]:
-    from protocols.release.release_files import files
+    from protocols.release.release_files import list_files
 
-    found: dict[str, Path] = {}
-    for path in files(folder, root=release):
-        if found.setdefault(path.name.lower(), path) != path:
-            raise DataError(f"{found[path.name.lower()]} and {path} differ in case only: remove one of them")
-    return found
+    paths: dict[str, Path] = {}
+    for path in list_files(folder, root=release):
+        if paths.setdefault(path.name.lower(), path) != path:
+            raise DataError(f"{paths[path.name.lower()]} and {path} differ in case only: remove one of them")
+    return paths
 
 
 def _listed(path: Path) -> list[_Entry]:
-    """What a label file lists: after the first line number, 0 or 1, image, one more field and the mask, by tabs."""
+    """Entries of a label file. Its lines after the first: number, 0 or 1, image, one more field and the mask, by tabs."""
     try:
         lines = path.read_text(encoding="utf-8-sig").splitlines()[1:]
     except (OSError, UnicodeDecodeError) as error:

@@ -8,7 +8,7 @@ from pathlib import Path
 from protocols.datasets.manifest import Row
 from protocols.datasets.naming import NORMAL
 from protocols.errors import DataError
-from protocols.release.builder import Building, Piece
+from protocols.release.builder import DatasetBuilder, ImagePiece
 
 _OBJECTS = tuple(f"kos{number:02d}" for number in range(1, 51))
 _PHOTOGRAPHS = 399
@@ -37,7 +37,7 @@ class _Label:
     thirds: tuple[str, ...]
 
 
-def prepare(building: Building) -> list[Row]:
+def prepare(builder: DatasetBuilder) -> list[Row]:
     """Cut each photograph at floor(H / 3) and floor(2 H / 3); a third is a defect where its label has a pixel that is
     not black.
 
@@ -50,29 +50,29 @@ def prepare(building: Building) -> list[Row]:
     from protocols.images import decode
     from protocols.io.parallel import parallel
 
-    photographs = {photograph.image: photograph for photograph in _photographs(building.source)}
+    photographs = {photograph.image: photograph for photograph in _photographs(builder.source)}
     if len(photographs) != _PHOTOGRAPHS:
-        building.notify(f"sdd: {len(photographs)} photographs, where the release has {_PHOTOGRAPHS}")
-    with decode.quietly():
-        read = parallel(_read_label, photographs.values(), building.jobs)
+        builder.notify(f"sdd: {len(photographs)} photographs, where the release has {_PHOTOGRAPHS}")
+    with decode.quiet_decoding():
+        read = parallel(_read_label, photographs.values(), builder.jobs)
         labels = dict(zip(photographs, read, strict=True))
-    kept = _splits({photographs[path]: label for path, label in labels.items()}, building.variant)
-    return building.pieces(list(photographs), lambda path: _cut(photographs[path], labels[path], kept))
+    splits = _splits({photographs[path]: label for path, label in labels.items()}, builder.variant)
+    return builder.pieces(list(photographs), lambda path: _cut(photographs[path], labels[path], splits))
 
 
 def _photographs(release: Path) -> list[_Photograph]:
-    from protocols.release.release_files import entry, find_root
+    from protocols.release.release_files import find_entry, find_root
 
     root = find_root(release, _OBJECTS[0])
-    return [photograph for name in _OBJECTS for photograph in _object(name, entry(root, name), release)]
+    return [photograph for name in _OBJECTS for photograph in _object(name, find_entry(root, name), release)]
 
 
 def _object(name: str, folder: Path, release: Path) -> list[_Photograph]:
-    from protocols.release.release_files import files
+    from protocols.release.release_files import list_files
 
     images: dict[int, Path] = {}
     labels: dict[int, Path] = {}
-    for path in files(folder, root=release):
+    for path in list_files(folder, root=release):
         match = _STEM.fullmatch(path.stem)
         if match is None:
             raise DataError(f"{path} is named neither PartN nor PartN_label: move it away")
@@ -80,15 +80,15 @@ def _object(name: str, folder: Path, release: Path) -> list[_Photograph]:
         if kind.setdefault(int(match[1]), path) != path:
             raise DataError(f"{kind[int(match[1])]} and {path} are the same part: remove one of them")
     for part in sorted(images.keys() ^ labels.keys()):
-        there, missing = (images[part], "label") if part in images else (labels[part], "image")
-        raise DataError(f"{there} has no {missing} beside it: get the release again")
+        path, missing = (images[part], "label") if part in images else (labels[part], "image")
+        raise DataError(f"{path} has no {missing} beside it: get the release again")
     return [_Photograph(f"{name}/Part{part}", images[part], labels[part]) for part in sorted(images)]
 
 
 def _read_label(photograph: _Photograph) -> _Label:
-    from protocols.release.image_files import pixels
+    from protocols.release.image_files import read_pixels
 
-    label = pixels(photograph.label)
+    label = read_pixels(photograph.label)
     height, width, _ = label.shape
     thirds = tuple("defect" if label[rows].any() else NORMAL for rows in _thirds(height))
     return _Label(height, width, thirds)
@@ -100,28 +100,28 @@ def _thirds(height: int) -> list[slice]:
 
 
 def _splits(labels: Mapping[_Photograph, _Label], variant: str) -> dict[str, str]:
-    """The images that are kept, by id, and the split of each (empty where the rule draws it)."""
-    from protocols.splits.draw.ranking import ranked
+    """The split of each image of the dataset by id, empty where the rule draws it."""
+    from protocols.splits.draw.ranking import ranked_ids
 
     normals = list(_ids(labels, NORMAL))
     defects = list(_ids(labels, "defect"))
     if variant != "594":
         return dict.fromkeys(normals + defects, "")
-    order = ranked("sdd", NORMAL, "", normals)
+    order = ranked_ids("sdd", NORMAL, "", normals)
     n_train = 3 * len(order) // 4
     test = dict.fromkeys(order[n_train:] + defects, "test")
     return test | dict.fromkeys(order[: min(n_train, _TRAIN_NORMALS)], "train")
 
 
-def _ids(labels: Mapping[_Photograph, _Label], wanted: str) -> Iterable[str]:
-    for photograph, label in labels.items():
-        yield from (photograph.id(third) for third, found in enumerate(label.thirds) if found == wanted)
+def _ids(labels: Mapping[_Photograph, _Label], label: str) -> Iterable[str]:
+    for photograph, label_image in labels.items():
+        yield from (photograph.id(third) for third, name in enumerate(label_image.thirds) if name == label)
 
 
-def _cut(photograph: _Photograph, label: _Label, kept: Mapping[str, str]) -> list[Piece]:
-    from protocols.release.image_files import pixels
+def _cut(photograph: _Photograph, label: _Label, splits: Mapping[str, str]) -> list[ImagePiece]:
+    from protocols.release.image_files import read_pixels
 
-    image = pixels(photograph.image)
+    image = read_pixels(photograph.image)
     height, width, _ = image.shape
     if (height, width) != (label.height, label.width):
         raise DataError(
@@ -130,7 +130,7 @@ def _cut(photograph: _Photograph, label: _Label, kept: Mapping[str, str]) -> lis
         )
     thirds = ((photograph.id(third), rows) for third, rows in enumerate(_thirds(height)))
     return [
-        Piece(id_, found, image[rows], kept[id_], photograph.group)
-        for (id_, rows), found in zip(thirds, label.thirds, strict=True)
-        if id_ in kept
+        ImagePiece(id_, name, image[rows], splits[id_], photograph.group)
+        for (id_, rows), name in zip(thirds, label.thirds, strict=True)
+        if id_ in splits
     ]

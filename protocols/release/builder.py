@@ -1,4 +1,4 @@
-"""A dataset's folder while it is prepared: what a dataset's `prepare` is given and puts its images into."""
+"""Builder given to a dataset's `prepare`: links, cuts or stores images, and returns their manifest rows."""
 
 import hashlib
 from collections.abc import Callable, Iterable, Sequence
@@ -7,7 +7,7 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 from protocols.datasets.info import DatasetInfo
-from protocols.datasets.manifest import ARRAY, Row, pixels_digest
+from protocols.datasets.manifest import ARRAY_FILE, Row, pixels_digest
 from protocols.errors import DataError
 from protocols.io.parallel import Progress
 
@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
-    from protocols.release.image_files import RawImage
-    from protocols.release.resume import Journal
+    from protocols.release.image_files import SourceImage
+    from protocols.release.resume import ResumeLog
 
 _BLOCK = 16 << 20
 
@@ -25,7 +25,7 @@ _FASTEST = 1
 
 
 @dataclass(frozen=True)
-class Piece:
+class ImagePiece:
     """An image made from a release file (a crop, a cast): pixels (h, w, 1 | 3) uint8, kept as PNG."""
 
     id: str
@@ -38,7 +38,7 @@ class Piece:
 
 @dataclass(frozen=True)
 class ArrayImage:
-    """What is known of one image of an array set beside its pixels."""
+    """One image of an array set without its pixels."""
 
     id: str
     label: str
@@ -47,13 +47,14 @@ class ArrayImage:
 
 
 @dataclass(frozen=True)
-class Building:
-    """The dataset's facts, what stands after the `@` of its id (or nothing), the folder of the release (None for a set
-    that a package embeds) and the folder that is built.
+class DatasetBuilder:
+    """Builder of one prepared dataset.
 
-    `notify` takes lines for the person who prepares it: what was converted, left out or looks odd. `unpacked`: the
-    release was unpacked for this preparation only, so its files are taken over and not linked to. `journal` keeps what
-    is done if the preparation is interrupted. `forms` gathers the formats of the image files that were read.
+    `info` are the dataset's facts, `variant` is the part of its id after the `@`, or empty; `release` is the folder of
+    the release (None for a set that a package embeds), `folder` the one that is built. `notify` gets lines for the
+    person who prepares it: what was converted, left out or looks odd. `unpacked`: the release was unpacked for this
+    preparation only, so its files are moved and not linked to. `resume_log` holds finished steps for the preparation
+    after an interrupted one. `forms` gathers the formats of the image files that were read.
     """
 
     info: DatasetInfo
@@ -63,7 +64,7 @@ class Building:
     jobs: int
     notify: Callable[[str], None]
     unpacked: bool = False
-    journal: "Journal | None" = None
+    resume_log: "ResumeLog | None" = None
     progress: Progress | None = None
     forms: set[str] = field(default_factory=set)
 
@@ -83,25 +84,25 @@ class Building:
             raise DataError(f"{self.name} needs its release: give its folder or archive as the source")
         return self.release
 
-    def unchanged(self, images: Iterable["RawImage"], *, verify: bool = True) -> list[Row]:
-        """Take release files as they are: hash and link each, and if `verify` decode all of it.
+    def unchanged(self, images: Iterable["SourceImage"], *, verify: bool = True) -> list[Row]:
+        """Add release files as they are: hash and link each, and if `verify` decode it whole.
 
         Grey images of 16 bits that leave high bytes unused are scaled (`protocols.images.deep`).
 
         Raises:
             DataError: two images of one id, or a file that cannot be read or decoded.
         """
-        from protocols.release.image_files import conversions, inspect, place
+        from protocols.release.image_files import conversion_sentences, inspect_images, place_images
 
         listed = list(images)
-        seen = inspect(listed, self.jobs, verify=verify, journal=self.journal, count=self._count)
-        for sentence in conversions(seen):
+        inspected = inspect_images(listed, self.jobs, verify=verify, resume_log=self.resume_log, count=self._count)
+        for sentence in conversion_sentences(inspected):
             self.notify(f"{self.name}: {sentence}")
-        self.forms.update(one.header.form for one in seen)
-        place(seen, self.folder, move=self.unpacked)
-        return [one.row for one in seen]
+        self.forms.update(image.header.form for image in inspected)
+        place_images(inspected, self.folder, move=self.unpacked)
+        return [image.row for image in inspected]
 
-    def pieces(self, sources: Sequence[Path], cut: Callable[[Path], Sequence[Piece]]) -> list[Row]:
+    def pieces(self, sources: Sequence[Path], cut: Callable[[Path], Sequence[ImagePiece]]) -> list[Row]:
         """Write what `cut` makes of each source file, in parallel; each source is read once.
 
         Raises:
@@ -110,20 +111,20 @@ class Building:
         from protocols.images import decode
         from protocols.io.parallel import parallel
 
-        call = self.journal.call() if self.journal else 0
+        call = self.resume_log.call() if self.resume_log else 0
         rows: list[Row] = []
-        with decode.quietly():
+        with decode.quiet_decoding():
             work = parallel(lambda source: self._cut(source, cut, call), sources, self.jobs)
             for done, cut_rows in enumerate(work, start=1):
                 rows += cut_rows
                 self._count(done, len(sources))
         _refuse_equal_files(self.name, rows)
-        if self.journal:
-            from protocols.io.atomic_folders import take
+        if self.resume_log:
+            from protocols.io.atomic_folders import link_or_copy
 
             for row in rows:
                 (self.folder / row.file).parent.mkdir(parents=True, exist_ok=True)
-                take(self.journal.pieces / row.file, self.folder / row.file)
+                link_or_copy(self.resume_log.pieces / row.file, self.folder / row.file)
         return rows
 
     def array(self, images: Sequence[ArrayImage], pixels: "npt.NDArray[np.uint8]") -> list[Row]:
@@ -141,16 +142,16 @@ class Building:
             raise DataError(f"{self.name} has {len(images)} labels for {len(pixels)} images: get the release again")
         if pixels.dtype != np.uint8 or len(shape) != 4 or shape[3] not in {1, 3} or not all(shape):
             raise DataError(f"{self.name} holds {pixels.dtype} {shape} and no images of 8 bits: get the release again")
-        order = sorted(range(len(images)), key=lambda place: images[place].id)
+        order = sorted(range(len(images)), key=lambda position: images[position].id)
         per_block = max(1, _BLOCK // int(np.prod(shape[1:])))
         rows: list[Row] = []
-        with (self.folder / ARRAY).open("wb") as file:
+        with (self.folder / ARRAY_FILE).open("wb") as file:
             np.lib.format.write_array_header_1_0(file, {"descr": "|u1", "fortran_order": False, "shape": shape})
             for start in range(0, len(order), per_block):
-                places = order[start : start + per_block]
-                block = np.ascontiguousarray(pixels[places])
+                positions = order[start : start + per_block]
+                block = np.ascontiguousarray(pixels[positions])
                 file.write(block.data)
-                rows += [_array_row(images[place], block[i]) for i, place in enumerate(places)]
+                rows += [_array_row(images[position], block[i]) for i, position in enumerate(positions)]
                 self._count(len(rows), len(order))
         return rows
 
@@ -158,37 +159,37 @@ class Building:
         if self.progress is not None:
             self.progress(self.name, done, total)
 
-    def _cut(self, source: Path, cut: Callable[[Path], Sequence[Piece]], call: int) -> list[Row]:
-        from protocols.release.image_files import form
+    def _cut(self, source: Path, cut: Callable[[Path], Sequence[ImagePiece]], call: int) -> list[Row]:
+        from protocols.release.image_files import image_format
         from protocols.release.release_files import IMAGE_SUFFIXES
 
         rows = self._pieces(source, cut, call)
         if source.suffix.lower() in IMAGE_SUFFIXES:
-            self.forms.add(form(source))
+            self.forms.add(image_format(source))
         return rows
 
-    def _pieces(self, source: Path, cut: Callable[[Path], Sequence[Piece]], call: int) -> list[Row]:
-        from protocols.release.image_files import named
+    def _pieces(self, source: Path, cut: Callable[[Path], Sequence[ImagePiece]], call: int) -> list[Row]:
+        from protocols.release.image_files import naming_file
 
-        if self.journal is None:
-            with named(source):
+        if self.resume_log is None:
+            with naming_file(source):
                 pieces = cut(source)
             return [self._write(piece, self.folder)[0] for piece in pieces]
         key = f"pieces {call} {source.relative_to(self.source) if source.is_relative_to(self.source) else source}"
-        written = self.journal.get(key)
-        if written is not None and all(_holds(self.journal.pieces / row["file"], sha256) for row, sha256 in written):
+        written = self.resume_log.get(key)
+        if written is not None and all(_holds(self.resume_log.pieces / row["file"], sha256) for row, sha256 in written):
             return [Row(**row) for row, _ in written]
-        with named(source):
+        with naming_file(source):
             pieces = cut(source)
-        done = [self._write(piece, self.journal.pieces) for piece in pieces]
-        self.journal.put(key, [(asdict(row), sha256) for row, sha256 in done])
+        done = [self._write(piece, self.resume_log.pieces) for piece in pieces]
+        self.resume_log.put(key, [(asdict(row), sha256) for row, sha256 in done])
         return [row for row, _ in done]
 
-    def _write(self, piece: Piece, folder: Path) -> tuple[Row, str]:
-        """Write a piece; its row, and the SHA-256 of the file."""
+    def _write(self, piece: ImagePiece, folder: Path) -> tuple[Row, str]:
+        """Write a piece. Returns its row, and the SHA-256 of the file."""
         file = str(PurePosixPath(piece.id).with_suffix(".png"))
         height, width, channels = piece.pixels.shape
-        data = encoded(piece.pixels)
+        data = encode_png(piece.pixels)
         target = folder / file
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_bytes(data)
@@ -199,7 +200,7 @@ class Building:
         return row, hashlib.sha256(data).hexdigest()
 
 
-def encoded(pixels: "npt.NDArray[np.uint8]") -> bytes:
+def encode_png(pixels: "npt.NDArray[np.uint8]") -> bytes:
     """Pixels (h, w, 1 | 3) as PNG."""
     import io
 
@@ -214,7 +215,7 @@ def encoded(pixels: "npt.NDArray[np.uint8]") -> bytes:
 def _array_row(image: ArrayImage, pixels: "npt.NDArray[np.uint8]") -> Row:
     height, width, channels = pixels.shape
     digest = pixels_digest(pixels)
-    return Row(image.id, ARRAY, image.label, image.split, digest, width, height, channels, "", image.subclass)
+    return Row(image.id, ARRAY_FILE, image.label, image.split, digest, width, height, channels, "", image.subclass)
 
 
 def _holds(path: Path, sha256: str) -> bool:
@@ -226,8 +227,8 @@ def _holds(path: Path, sha256: str) -> bool:
 
 def _refuse_equal_files(name: str, rows: Iterable[Row]) -> None:
     """Refuse two pieces that would overwrite each other."""
-    taken: dict[str, str] = {}
+    ids: dict[str, str] = {}
     for row in rows:
-        if row.file in taken:
-            raise DataError(f"{name} has two images '{taken[row.file]}' and '{row.id}' in one file: rename one of them")
-        taken[row.file] = row.id
+        if row.file in ids:
+            raise DataError(f"{name} has two images '{ids[row.file]}' and '{row.id}' in one file: rename one of them")
+        ids[row.file] = row.id

@@ -6,12 +6,12 @@ from pathlib import Path
 from protocols.datasets.naming import NORMAL, canonical_id, snake_case
 from protocols.errors import DataError
 from protocols.release import masks, release_files
-from protocols.release.image_files import RawImage, refuse_equal_ids
+from protocols.release.image_files import SourceImage, refuse_equal_ids
 
 _NORMAL = ("good", "normal")
 
 
-def scan(source: Path, aliases: Mapping[str, str], *, notify: Callable[[str], None]) -> list[RawImage]:
+def scan_class_folders(source: Path, aliases: Mapping[str, str], *, notify: Callable[[str], None]) -> list[SourceImage]:
     """The images of a folder in that layout; the label of a class is its alias, else its name in lower snake case.
 
     The layout fixes no split: a rule draws which normal images are for training. Masks that lie among the images or
@@ -23,7 +23,7 @@ def scan(source: Path, aliases: Mapping[str, str], *, notify: Callable[[str], No
     if not source.is_dir():
         raise DataError(f"{source} is not a folder: give a folder that holds one folder of images a class")
     classes: dict[str, Path] = {}
-    for folder in masks.without(release_files.folders(source), notify):
+    for folder in masks.without_masks(release_files.list_folders(source), notify):
         label = _label(folder.name, aliases)
         if classes.setdefault(label, folder) != folder:
             raise DataError(f"{classes[label]} and {folder} are both the class '{label}': rename one of them")
@@ -32,9 +32,9 @@ def scan(source: Path, aliases: Mapping[str, str], *, notify: Callable[[str], No
     if len(classes) == 1:
         raise DataError(f"{source} holds no anomaly class: put anomalies into a folder beside {classes[NORMAL].name}")
     images = [
-        RawImage(canonical_id(f"{folder.name}/{path.name}"), release_files.check_file(path), label)
+        SourceImage(canonical_id(f"{folder.name}/{path.name}"), release_files.check_file(path), label)
         for label, folder in sorted(classes.items())
-        for path in masks.without(release_files.only_images(folder), notify)
+        for path in masks.without_masks(release_files.list_images(folder), notify)
     ]
     refuse_equal_ids(images)
     return images

@@ -1,4 +1,4 @@
-"""What the preparations of class sets share: numbered images, and the release's number of images a class."""
+"""Parts of preparations of class sets: numbered images, and the release's number of images a class."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -8,7 +8,7 @@ from protocols.errors import DataError
 from protocols.release.builder import ArrayImage
 
 
-def numbered(split: str, labels: Sequence[str], subclasses: Sequence[str] | None = None) -> list[ArrayImage]:
+def numbered_images(split: str, labels: Sequence[str], subclasses: Sequence[str] | None = None) -> list[ArrayImage]:
     """The images of one part of an array set, in the order of its files: ids `train/00000`, `train/00001`, ..."""
     fine = subclasses or [""] * len(labels)
     return [
@@ -17,7 +17,7 @@ def numbered(split: str, labels: Sequence[str], subclasses: Sequence[str] | None
     ]
 
 
-def check_counts(info: DatasetInfo, split: str, labels: Sequence[str]) -> None:
+def check_class_counts(info: DatasetInfo, split: str, labels: Sequence[str]) -> None:
     """Refuse a part of a fixed release that has another number of images of a class than the release.
 
     Raises:

@@ -16,40 +16,40 @@ _MAX_LABELS = 64 << 20
 def find_root(folder: Path, *needed: str) -> Path:
     """The one folder at or at most four levels below `folder` that holds every name of `needed`, in any case.
 
-    Below a folder that fits, none is looked for: some releases hold a copy of themselves.
+    Folders below one that fits are not searched: some releases hold a copy of themselves.
 
     Raises:
         DataError: `folder` is no folder, or none or several fit.
     """
     if not folder.is_dir():
         raise DataError(f"{folder} is not a folder: give the folder or the archive of the release")
-    wanted = {name.lower() for name in needed}
-    found: list[Path] = []
+    needed_names = {name.lower() for name in needed}
+    roots: list[Path] = []
     level = [folder]
     for _ in range(_DEPTH + 1):
         deeper: list[Path] = []
         for candidate in level:
             names = _names(candidate)
-            if wanted <= {name.lower() for name in names}:
-                found.append(candidate)
+            if needed_names <= {name.lower() for name in names}:
+                roots.append(candidate)
             else:
                 deeper += [candidate / name for name in names if _is_plain_folder(candidate / name)]
         level = deeper
     listed = " and ".join(needed)
-    if not found:
+    if not roots:
         raise MissingError(f"{folder} holds no folder with {listed}: give the folder of the whole release")
-    if len(found) > 1:
-        raise DataError(f"{found[0]} and {found[1]} both hold {listed}: give one of them as the source")
-    return found[0]
+    if len(roots) > 1:
+        raise DataError(f"{roots[0]} and {roots[1]} both hold {listed}: give one of them as the source")
+    return roots[0]
 
 
-def entry(folder: Path, name: str) -> Path:
-    """What `folder` holds under `name`, in any case.
+def find_entry(folder: Path, name: str) -> Path:
+    """The entry of `folder` of this name, in any case.
 
     Raises:
         DataError: nothing, or several such entries.
     """
-    fitting = [folder / other for other in _names(folder) if other.lower() == name.lower()]
+    fitting = [folder / entry for entry in _names(folder) if entry.lower() == name.lower()]
     if not fitting:
         raise MissingError(f"{folder} has no {name}: give the folder of the whole release")
     if len(fitting) > 1 and folder / name not in fitting:
@@ -57,32 +57,32 @@ def entry(folder: Path, name: str) -> Path:
     return folder / name if folder / name in fitting else fitting[0]
 
 
-def label_file(folder: Path, name: str, root: Path) -> Path:
-    """The file `name` in `folder`, in any case, that says what the images of the release in `root` are.
+def find_label_file(folder: Path, name: str, root: Path) -> Path:
+    """The file `name` in `folder`, in any case, with the labels of the release in `root`.
 
     Raises:
         DataError: nothing or several such entries, one that leads out of `root`, or one too large to be read.
     """
-    path = check_file(entry(folder, name), root.resolve())
+    path = check_file(find_entry(folder, name), root.resolve())
     size = path.stat().st_size
     if size > _MAX_LABELS:
         raise DataError(f"{path} has {size >> 20} MiB, more than a file of labels may have: get the release again")
     return path
 
 
-def named(release: Path, name: str) -> Path:
+def folder_named(release: Path, name: str) -> Path:
     """The folder of that name below `release`; the inner one where it holds another of its name (`Class1/Class1`).
 
     Raises:
         DataError: none or several fit.
     """
-    folder = entry(find_root(release, name), name)
-    while any(inner.name.lower() == name.lower() for inner in folders(folder)):
-        folder = entry(folder, name)
+    folder = find_entry(find_root(release, name), name)
+    while any(inner.name.lower() == name.lower() for inner in list_folders(folder)):
+        folder = find_entry(folder, name)
     return folder
 
 
-def folders(folder: Path) -> list[Path]:
+def list_folders(folder: Path) -> list[Path]:
     """The folders in `folder`, sorted, litter left out.
 
     Raises:
@@ -91,7 +91,7 @@ def folders(folder: Path) -> list[Path]:
     return [folder / name for name in _names(folder) if (folder / name).is_dir()]
 
 
-def files(folder: Path, *, suffixes: Collection[str] = IMAGE_SUFFIXES, root: Path | None = None) -> list[Path]:
+def list_files(folder: Path, *, suffixes: Collection[str] = IMAGE_SUFFIXES, root: Path | None = None) -> list[Path]:
     """The files in `folder` (not below it) with one of these suffixes in any case, sorted, litter left out.
 
     A link is followed where it leads into `root` (default: `folder`), which is the folder of the release.
@@ -99,8 +99,8 @@ def files(folder: Path, *, suffixes: Collection[str] = IMAGE_SUFFIXES, root: Pat
     Raises:
         DataError: `folder` is no folder or has no such file, or a link in it leads nowhere or out of `root`.
     """
-    wanted = {suffix.lower() for suffix in suffixes}
-    fitting = [path for path in (folder / name for name in _names(folder)) if path.suffix.lower() in wanted]
+    lower_suffixes = {suffix.lower() for suffix in suffixes}
+    fitting = [path for path in (folder / name for name in _names(folder)) if path.suffix.lower() in lower_suffixes]
     if not fitting:
         raise MissingError(f"{folder} holds no file {_or(suffixes)}: give the folder of the whole release")
     inside = (root or folder).resolve()
@@ -109,7 +109,7 @@ def files(folder: Path, *, suffixes: Collection[str] = IMAGE_SUFFIXES, root: Pat
     return fitting
 
 
-def only_images(folder: Path) -> list[Path]:
+def list_images(folder: Path) -> list[Path]:
     """The files in `folder`, sorted, litter left out; it may hold nothing but images.
 
     Raises:

@@ -1,4 +1,4 @@
-"""What an interrupted preparation has done already, so that the next one need not do it again."""
+"""Log of the finished steps of a preparation, with which the next one resumes after an interruption."""
 
 import hashlib
 import itertools
@@ -12,11 +12,11 @@ _LINES = "journal.jsonl"
 _PIECES = "pieces"
 
 
-class Journal:
-    """Lines `[key, value, digest]` in a file that only grows, beside the folder of the files that they tell of.
+class ResumeLog:
+    """Lines `[key, value, digest]` in a file that only grows, beside the folder of the images that were cut.
 
-    It belongs to one source in one state and one version of the code that reads it: who opens it sees to that by the
-    folder's name. A line that a kill cut short or that was damaged is dropped. Threads may write at once.
+    It belongs to one state of one source and one version of the code that reads it; the caller has a folder for each.
+    A line that a kill cut short or that was damaged is dropped. Threads may write at once.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -32,7 +32,7 @@ class Journal:
         return next(self._calls)
 
     def get(self, key: str) -> Any:
-        """What was put under `key`, or None."""
+        """The value of `key`, or None."""
         return self._done.get(key)
 
     def put(self, key: str, value: Any) -> None:
@@ -53,7 +53,7 @@ class Journal:
 
 
 def _entry(line: bytes) -> tuple[str, Any] | None:
-    """What was put, unless the line is damaged."""
+    """Key and value of a line; None where it is damaged."""
     try:
         key, value, digest = json.loads(line)
     except (ValueError, TypeError):

@@ -1,4 +1,4 @@
-"""The source that a person names, as a folder of release files: a folder, an archive, or a folder of archives."""
+"""Source of a release: a folder, an archive, or a folder of archives, as a person names it."""
 
 import hashlib
 import os
@@ -8,9 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from protocols.errors import DataError
-from protocols.io import archives
-from protocols.io.archives import is_litter
-from protocols.io.atomic_folders import sync, take
+from protocols.io.archives import ARCHIVE_SUFFIXES, FOREIGN_SUFFIXES, check_archive, is_litter, unpack_archive
+from protocols.io.atomic_folders import link_or_copy, sync_folder
 from protocols.io.parallel import Progress
 
 _MOST = 3_000_000
@@ -20,7 +19,7 @@ _LEVELS = 4
 
 @dataclass(frozen=True)
 class Release:
-    """A source as it was found. `archives` are to be unpacked, with `loose` files beside them; without archives the
+    """State of a source. `archives` are to be unpacked, with `loose` files beside them; without archives the
     source is the folder of the release. `key`: SHA-256 of the path and of every file's path, size and time.
     """
 
@@ -30,8 +29,8 @@ class Release:
     key: str
 
 
-def recognise(source: Path, without: Path) -> Release:
-    """What `source` is; nothing is written. What lies in the folder `without` does not belong to it.
+def open_source(source: Path, without: Path) -> Release:
+    """The release in `source`; nothing is written. Files in the folder `without` do not belong to it.
 
     A folder is one of archives where it holds archives and no other folder.
 
@@ -43,11 +42,11 @@ def recognise(source: Path, without: Path) -> Release:
         raise DataError(f"{source} is not there: give the folder or the archive of the release")
     packed, loose = _packed(source) if source.is_dir() else ((source,), ())
     for archive in packed:
-        archives.check(archive)
+        check_archive(archive)
     return Release(source, packed, loose, _key(source, without.absolute()))
 
 
-def unpack(release: Release, folder: Path, *, jobs: int, progress: Progress) -> Path:
+def unpack_release(release: Release, folder: Path, *, jobs: int, progress: Progress) -> Path:
     """The folder of the release's files: the source, or what was unpacked into `folder`.
 
     What an earlier call finished there is used again: `unpacked/N` is the whole of the archive N.
@@ -61,8 +60,8 @@ def unpack(release: Release, folder: Path, *, jobs: int, progress: Progress) -> 
     for archive, target in zip(release.archives, whole, strict=True):
         if not target.is_dir():
             part = target.with_name(f"{target.name}.part")
-            archives.unpack(archive, part, jobs=jobs, count=_counter(progress, f"unpacking {archive.name}"))
-            sync(part)
+            unpack_archive(archive, part, jobs=jobs, count=_counter(progress, f"unpacking {archive.name}"))
+            sync_folder(part)
             part.rename(target)
     if len(whole) == 1 and not release.loose:
         return whole[0]
@@ -70,20 +69,20 @@ def unpack(release: Release, folder: Path, *, jobs: int, progress: Progress) -> 
 
 
 def inner_archive(folder: Path) -> Path | None:
-    """An archive at most a few levels below a folder of release files, if there is one."""
+    """An archive at most four levels below a folder of release files, if there is one."""
     for level in range(_LEVELS):
         for path in sorted(folder.glob("/".join(["*"] * (level + 1)))):
-            if path.name.lower().endswith((*archives.SUFFIXES, *archives.FOREIGN)) and path.is_file():
+            if path.name.lower().endswith((*ARCHIVE_SUFFIXES, *FOREIGN_SUFFIXES)) and path.is_file():
                 return path
     return None
 
 
 def _packed(source: Path) -> tuple[tuple[Path, ...], tuple[Path, ...]]:
     entries = [source / entry.name for entry in _scan(source) if not is_litter(entry.name)]
-    packed = [path for path in entries if path.is_file() and path.name.lower().endswith(archives.SUFFIXES)]
+    packed = [path for path in entries if path.is_file() and path.name.lower().endswith(ARCHIVE_SUFFIXES)]
     if any(path.is_dir() for path in entries):
         return (), ()
-    foreign = [path for path in entries if path.name.lower().endswith(archives.FOREIGN)]
+    foreign = [path for path in entries if path.name.lower().endswith(FOREIGN_SUFFIXES)]
     if not packed and not foreign:
         return (), ()
     loose = [path for path in entries if path not in packed and path not in foreign]
@@ -96,20 +95,20 @@ def _joined(release: Release, whole: list[Path], target: Path) -> Path:
     target.mkdir()
     for archive, unpacked in zip(release.archives, whole, strict=True):
         entries = list(unpacked.iterdir())
-        one_folder = len(entries) == 1 and entries[0].is_dir()
-        _take_all(unpacked, target if one_folder else target / _stem(archive), archive)
+        is_nested = len(entries) == 1 and entries[0].is_dir()
+        _link_all(unpacked, target if is_nested else target / _stem(archive), archive)
     for path in release.loose:
-        take(path.resolve(), target / path.name)
+        link_or_copy(path.resolve(), target / path.name)
     return target
 
 
-def _take_all(source: Path, target: Path, archive: Path) -> None:
+def _link_all(source: Path, target: Path, archive: Path) -> None:
     for parent, _, files in os.walk(source):
         folder = target / Path(parent).relative_to(source)
         try:
             folder.mkdir(parents=True, exist_ok=True)
             for file in files:
-                take(Path(parent, file), folder / file)
+                link_or_copy(Path(parent, file), folder / file)
         except FileExistsError as error:
             name = Path(error.filename2 or error.filename).name
             raise DataError(
@@ -119,7 +118,7 @@ def _take_all(source: Path, target: Path, archive: Path) -> None:
 
 
 def _stem(archive: Path) -> str:
-    suffix = max((suffix for suffix in archives.SUFFIXES if archive.name.lower().endswith(suffix)), key=len, default="")
+    suffix = max((suffix for suffix in ARCHIVE_SUFFIXES if archive.name.lower().endswith(suffix)), key=len, default="")
     return archive.name[: -len(suffix)] if suffix else archive.name
 
 

@@ -1,1 +1,1 @@
-"""Splits: four lists of image ids, and what is on both sides of one. No pixel is needed here."""
+"""Splits: four lists of image ids, and leakage between their sides. No pixel is needed here."""

@@ -1,4 +1,4 @@
-"""Committed fingerprints: what the papers' splits of datasets with a fixed file list must be, id for id.
+"""Committed fingerprints: the papers' splits of datasets with a fixed file list, id for id.
 
 They stand in the facts of datasets, written by `bench splits verify DATASET... --write FILE` from data whose ids and
 labels are those of the release. Draws depend on ids, labels and halves alone (where neither `leak_guard` nor
@@ -19,7 +19,7 @@ from protocols.datasets.registry import dataset_info
 from protocols.errors import DataError
 from protocols.splits.draw.options import Options
 from protocols.splits.draw.ranking import list_fingerprint
-from protocols.splits.draw.steps import DrawRequest, normals
+from protocols.splits.draw.steps import DrawRequest, draw_normals
 from protocols.splits.split import draw
 
 _SEEDS = (0, 1, 2)
@@ -28,7 +28,7 @@ _GAMMA = "0.20"
 _BARE_KEY = re.compile(r"[\w-]+", re.ASCII)
 
 
-def of(dataset: Dataset) -> Pinned:
+def split_fingerprints(dataset: Dataset) -> Pinned:
     """The fingerprints of a dataset and of its splits under the papers' rules.
 
     Raises:
@@ -45,12 +45,12 @@ def ids_fingerprint(dataset: Dataset) -> str:
 
 
 def pinned_fingerprints(name: str) -> Pinned | None:
-    """The committed fingerprints of a dataset, None where there are none, as of any variant."""
+    """The committed fingerprints of a dataset; None where there are none, as for any variant."""
     info = dataset_info(name)
     return info.fingerprints if info is not None and info.id == name else None
 
 
-def text(pinned: Mapping[str, Pinned]) -> str:
+def fingerprints_text(pinned: Mapping[str, Pinned]) -> str:
     """The tables of fingerprints as a file of facts has them: of one dataset, or of several by their ids."""
     heads = {name: f"datasets.{_key(name)}.fingerprints" if len(pinned) > 1 else "fingerprints" for name in pinned}
     return "\n".join(_tables(heads[name], entry) for name, entry in pinned.items())
@@ -66,7 +66,7 @@ def _key(name: str) -> str:
     return name if _BARE_KEY.fullmatch(name) else json.dumps(name, ensure_ascii=False)
 
 
-def differences(dataset: Dataset, pinned: Pinned) -> list[str]:
+def fingerprint_differences(dataset: Dataset, pinned: Pinned) -> list[str]:
     """One line for each fingerprint that is not the committed one; none if all are equal."""
     lines = []
     if ids_fingerprint(dataset) != pinned.ids:
@@ -77,41 +77,43 @@ def differences(dataset: Dataset, pinned: Pinned) -> list[str]:
     splits = _splits(dataset)
     for name, expected in pinned.splits.items():
         try:
-            found = splits[name]()
+            fingerprint = splits[name]()
         except KeyError:
             lines.append(f"{dataset.name}: {name} is committed and cannot be drawn from these classes")
         except DataError as error:
             lines.append(f"{dataset.name}: {name} is committed and cannot be drawn ({error})")
         else:
-            if found != expected:
-                lines.append(f"{dataset.name}: {name} is {found[:16]}, the committed fingerprint is {expected[:16]}")
+            if fingerprint != expected:
+                lines.append(
+                    f"{dataset.name}: {name} is {fingerprint[:16]}, the committed fingerprint is {expected[:16]}"
+                )
     return lines
 
 
 def _splits(dataset: Dataset) -> dict[str, Callable[[], str]]:
-    """What draws each fingerprint, by name."""
-    found: dict[str, Callable[[], str]] = {}
+    """Functions that draw each fingerprint, by its name."""
+    draws: dict[str, Callable[[], str]] = {}
     if all(row.label != NORMAL for row in dataset.rows):
         for label in dataset.labels:
-            found[f"one_class-{label}"] = partial(_drawn, dataset, "one_class", 0, normal_class=label)
+            draws[f"one_class-{label}"] = partial(_drawn, dataset, "one_class", 0, normal_class=label)
             for seed in _SEEDS:
                 name = f"labelled_share-{label}-{_GAMMA}-s{seed}"
-                found[name] = partial(_drawn, dataset, "labelled_share", seed, normal_class=label, gamma=_GAMMA)
-        return found
-    for place, half in enumerate(("train", "test")):
-        found[f"normals-{half}"] = partial(_drawn_normals, dataset, place)
+                draws[name] = partial(_drawn, dataset, "labelled_share", seed, normal_class=label, gamma=_GAMMA)
+        return draws
+    for side, half in enumerate(("train", "test")):
+        draws[f"normals-{half}"] = partial(_drawn_normals, dataset, side)
     info = dataset_info(dataset.name)
     for seed in _SEEDS:
-        found[f"general-{_SHOTS}-s{seed}"] = partial(_drawn, dataset, "general", seed, shots=_SHOTS)
-        for known in info.known_classes if info else ():
-            name = f"hard-{known}-{_SHOTS}-s{seed}"
-            found[name] = partial(_drawn, dataset, "hard", seed, known_class=known, shots=_SHOTS)
-    return found
+        draws[f"general-{_SHOTS}-s{seed}"] = partial(_drawn, dataset, "general", seed, shots=_SHOTS)
+        for known_class in info.known_classes if info else ():
+            name = f"hard-{known_class}-{_SHOTS}-s{seed}"
+            draws[name] = partial(_drawn, dataset, "hard", seed, known_class=known_class, shots=_SHOTS)
+    return draws
 
 
 def _drawn(dataset: Dataset, rule: str, seed: int, **coordinates: Any) -> str:
     return draw(dataset, rule, split_seed=seed, **coordinates).fingerprint
 
 
-def _drawn_normals(dataset: Dataset, place: int) -> str:
-    return list_fingerprint(normals(DrawRequest(dataset=dataset, split_seed=0, options=Options()))[place])
+def _drawn_normals(dataset: Dataset, side: int) -> str:
+    return list_fingerprint(draw_normals(DrawRequest(dataset=dataset, split_seed=0, options=Options()))[side])

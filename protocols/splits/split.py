@@ -10,9 +10,9 @@ from protocols.datasets.manifest import Dataset
 from protocols.datasets.registry import leak_guard
 from protocols.errors import DataError
 from protocols.splits import rules
-from protocols.splits.draw.options import Options, OptionValue, parse
+from protocols.splits.draw.options import Options, OptionValue, parse_split_options
 from protocols.splits.draw.ranking import list_fingerprint
-from protocols.splits.draw.steps import DrawRequest, Ids, Lists
+from protocols.splits.draw.steps import DrawRequest, Ids, SplitLists
 from protocols.text import near_miss
 
 _LISTS = ("train_normal", "train_anomaly", "test_normal", "test_anomaly")
@@ -68,15 +68,17 @@ def draw(
     """
     if not isinstance(split_seed, int) or isinstance(split_seed, bool) or split_seed < 0:
         raise DataError(f"the split seed cannot be '{split_seed}': give a whole number from 0")
-    module = rules.get(rule)
+    module = rules.find_rule(rule)
     for name in (*COORDINATE_FIELDS, *coordinates):
         if (coordinates.get(name) is not None) != (name in module.COORDINATES):
             problem = "needs a value for" if name in module.COORDINATES else "takes no"
             raise DataError(f"the rule {rule} {problem} {name}: its coordinates are {', '.join(module.COORDINATES)}")
     defaults = Options(leak_guard=leak_guard(dataset.name))
-    chosen = parse(options or {}, module.OPTIONS, rule, defaults)
-    given: dict[str, Any] = {name: coordinates[name] for name in module.COORDINATES}
-    request = DrawRequest(dataset=dataset, split_seed=split_seed, options=chosen, is_labelled=is_labelled, **given)
+    chosen = parse_split_options(options or {}, module.OPTIONS, rule, defaults)
+    rule_coordinates: dict[str, Any] = {name: coordinates[name] for name in module.COORDINATES}
+    request = DrawRequest(
+        dataset=dataset, split_seed=split_seed, options=chosen, is_labelled=is_labelled, **rule_coordinates
+    )
     lists = module.lists(request)
     _refuse_empty(dataset, rule, lists)
     return Split(
@@ -85,7 +87,7 @@ def draw(
         rule=rule,
         options=chosen.without(defaults),
         split_seed=split_seed,
-        **given,
+        **rule_coordinates,
         train_normal=lists.train_normal,
         train_anomaly=lists.train_anomaly,
         test_normal=lists.test_normal,
@@ -119,13 +121,15 @@ def _n_images(split: Split) -> int:
 
 
 def _refuse_shared_and_unknown(split: Split, dataset: Dataset) -> None:
-    seen: dict[str, str] = {}
+    lists_by_id: dict[str, str] = {}
     for name in _LISTS:
         for id_ in getattr(split, name):
             dataset.row(id_)
-            if id_ in seen:
-                raise DataError(f"'{id_}' is in {seen[id_]} and again in {name} of the split: draw the split again")
-            seen[id_] = name
+            if id_ in lists_by_id:
+                raise DataError(
+                    f"'{id_}' is in {lists_by_id[id_]} and again in {name} of the split: draw the split again"
+                )
+            lists_by_id[id_] = name
 
 
 def test_ids(split: Split, dataset: Dataset, order: str) -> Ids:
@@ -144,7 +148,7 @@ def _hash_of(id_: str) -> str:
     return hashlib.sha256(id_.encode()).hexdigest()
 
 
-def _refuse_empty(dataset: Dataset, rule: str, lists: Lists) -> None:
+def _refuse_empty(dataset: Dataset, rule: str, lists: SplitLists) -> None:
     for name in ("train_normal", "test_normal", "test_anomaly"):
         if not getattr(lists, name):
             raise DataError(

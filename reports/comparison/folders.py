@@ -8,7 +8,7 @@ from reports.comparison.pairing import ScoresOf, paired_scores
 from reports.stats.paired import Paired, corrected
 from reports.tables.measured import STORED_AUROC, CellValue
 from reports.tables.table import latest
-from results.maintenance.differences import SHOWN_DIGITS, differences, of_values, place
+from results.maintenance.differences import SHOWN_DIGITS, run_identity, spec_differences, value_differences
 from results.record import Record
 
 State = Literal["equal", "differs", "unscored", "failed"]
@@ -111,13 +111,13 @@ def _twin(a: Record, b: Record, scores: tuple[ScoresOf, ScoresOf]) -> Twin:
 def _circumstances(a: Record, b: Record) -> Iterator[str]:
     """What no AUC tells: other average precision, and what may change the last bits, the machine and the code."""
     if a.metrics and b.metrics:
-        other = of_values("average precision", a.metrics.average_precision, b.metrics.average_precision)
+        other = value_differences("average precision", a.metrics.average_precision, b.metrics.average_precision)
         yield from (one.beside("B") for one in other)
     if a.provenance is None or b.provenance is None:
         return
     ours, theirs = a.provenance, b.provenance
-    found = list(of_values("numerics class", ours.numerics_class, theirs.numerics_class))
-    found += of_values("code digest", ours.code_digest, theirs.code_digest, digits=SHOWN_DIGITS)
+    found = list(value_differences("numerics class", ours.numerics_class, theirs.numerics_class))
+    found += value_differences("code digest", ours.code_digest, theirs.code_digest, digits=SHOWN_DIGITS)
     if ours.numerics_class == theirs.numerics_class:
         yield "one numerics class"
     yield from (one.beside("B") for one in found)
@@ -132,11 +132,11 @@ def _changed(
     """Runs of one place, each with the run of the other folder that it differs least from, if one ended alike."""
     places: dict[bytes, list[Record]] = {}
     for record in right:
-        places.setdefault(place(record.spec), []).append(record)
+        places.setdefault(run_identity(record.spec), []).append(record)
     for record in left:
-        candidates = places.get(place(record.spec), [])
+        candidates = places.get(run_identity(record.spec), [])
         if candidates:
-            reasons = [differences(record.spec, other.spec) for other in candidates]
+            reasons = [spec_differences(record.spec, other.spec) for other in candidates]
             unlike = [one.status != record.status for one in candidates]
             at = min(range(len(candidates)), key=lambda at: (unlike[at], len(reasons[at]), candidates[at].key))
             other = candidates.pop(at)

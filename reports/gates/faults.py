@@ -8,7 +8,7 @@ from typing import Literal
 from reports.gates.junit import Case
 from reports.tables.measured import Stale, age, first_line, fresh
 from reports.text import escape_markdown, pipe_table
-from results.maintenance.differences import differences, place
+from results.maintenance.differences import run_identity, spec_differences
 from results.record import Record
 
 Kind = Literal["absent", "failed", "stale", "other key", "unreadable"]
@@ -67,14 +67,14 @@ class Counterparts:
         for record in records:
             self._by_key.setdefault(record.key, []).append(record)
             if record.key not in taken:
-                self._by_place.setdefault(place(record.spec), []).append(record)
+                self._by_place.setdefault(run_identity(record.spec), []).append(record)
 
     def of(self, reference: Record) -> list[Record] | Fault:
         """The finished records of the key of `reference`, at least one, or what is wrong."""
         name, own = reference.spec.name, self._by_key.get(reference.key, [])
         done = [record for record in own if record.metrics]
         ages = [text for record in done for text in (age(record, self._versions), self._stale(record)) if text]
-        others = self._by_place.get(place(reference.spec), [])
+        others = self._by_place.get(run_identity(reference.spec), [])
         if ages:
             return Fault("stale", name, ages[0])
         if done:
@@ -88,6 +88,6 @@ class Counterparts:
 
 def _other_key(reference: Record, others: Iterable[Record]) -> str:
     """What makes the key of the nearest run of the place differ."""
-    found = [(differences(record.spec, reference.spec), record.spec.name) for record in others]
+    found = [(spec_differences(record.spec, reference.spec), record.spec.name) for record in others]
     why, name = min(found, key=lambda one: (len(one[0]), one[1]))
     return f"same run, other key ({name}): {'; '.join(one.beside('reference') for one in why)}"

@@ -79,7 +79,7 @@ def _offered() -> tuple[list[Paper], dict[str, str]]:
 def _read(same: "Sequence[EntryPoint]") -> Paper:
     """The paper of the entry points of one name, of which there should be one; raises PluginError otherwise."""
     point = plugins.only_point(same, {paper.paper for paper in our_papers()}, "paper")
-    with plugins.guest():
+    with plugins.guest_code():
         try:
             paper = read_paper(plugins.plugin_folder(point.value, "paper's folder"), point.value)
             check_paper(paper, point.name)

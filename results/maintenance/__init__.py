@@ -1,1 +1,1 @@
-"""Work on records that are there: verified, compared, merged, pruned, removed."""
+"""Maintenance of stored records: verify, compare, merge, prune, remove."""

@@ -1,4 +1,4 @@
-"""What a results folder holds that no report counts: failed and stale records, and files that lost their record."""
+"""Prunable content of a results folder: failed and stale records, and files that lost their record."""
 
 import time
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -6,73 +6,76 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from results.locks import is_at_work
-from results.maintenance.removal import Item, item
+from results.maintenance.removal import RemovableItem, removable_item
 from results.record import Record
 from results.store import ReadRecord, Store, read_records
 
-KINDS = ("failed", "stale", "set_aside", "orphans", "tracebacks")
+PRUNABLE_KINDS = ("failed", "stale", "set_aside", "orphans", "tracebacks")
 """Failed records with their tracebacks; records of an older version of their detector, with their scores; records that
 cannot be read, set aside or not; scores and artefacts without a record; tracebacks without a failed record.
 """
 
 YOUNG_SECONDS = 3600.0
-"""Scores and tracebacks this young may be waiting for their record while somebody is at work in the folder."""
+"""Scores and tracebacks this young may wait for their record while a process is at work in the folder."""
 
-_KEPT = ("fits", "checkpoints")
+_STATES = ("fits", "checkpoints")
 
 
 @dataclass(frozen=True)
-class Found:
-    """What there is of each kind, and sentences on what is left although it may look like one."""
+class Prunable:
+    """Prunable items of all kinds, and sentences on files that look like one and stay."""
 
-    items: tuple[Item, ...]
+    items: tuple[RemovableItem, ...]
     remarks: tuple[str, ...] = ()
 
-    def of(self, kinds: Collection[str]) -> tuple[Item, ...]:
-        return tuple(one for one in self.items if one.kind in kinds)
+    def of(self, kinds: Collection[str]) -> tuple[RemovableItem, ...]:
+        return tuple(item for item in self.items if item.kind in kinds)
 
 
-def find(store: Store, versions: Mapping[str, int], chosen: Collection[str] = ()) -> Found:
-    """Everything of every kind; changes nothing.
+def find_prunable(store: Store, versions: Mapping[str, int], chosen: Collection[str] = ()) -> Prunable:
+    """Prunable items of every kind; changes nothing.
 
-    `versions` is the current version of each detector. Orphans and tracebacks are those that there are when the records
-    of the `chosen` kinds are gone.
+    `versions` is the current version of each detector. Orphans and tracebacks are listed as if the records of the
+    `chosen` kinds were gone already.
     """
-    seen = list(read_records(store.root))
-    records = [one for path, each in seen for one in _of_record(store, path, each, versions)]
-    going = {one.files[0] for one in records if one.kind in chosen}
-    staying = [each for path, each in seen if path not in going]
-    left = [each.record for each in staying if each.record]
-    remarks = [f"{each.where} {each.problem}: it is left" for _, each in seen if not each.record and not each.damaged]
+    contents = list(read_records(store.root))
+    record_items = [item for path, content in contents for item in _record_items(store, path, content, versions)]
+    removed_files = {item.files[0] for item in record_items if item.kind in chosen}
+    staying = [content for path, content in contents if path not in removed_files]
+    staying_records = [content.record for content in staying if content.record]
+    foreign = [content for _, content in contents if not content.record and not content.damaged]
+    remarks = [f"{content.origin} {content.problem}: it is left" for content in foreign]
 
-    artefacts = _artefacts(store, left)
-    if artefacts and len(left) < len(staying):
+    artefacts = _artefacts(store, staying_records)
+    if artefacts and len(staying_records) < len(staying):
         remarks.append(f"{len(artefacts)} folders of artefacts are left: a record that cannot be read may be theirs")
         artefacts = []
     lost = [
-        *_scores(store, {path.stem for path, each in seen if path not in going or each.record}),
-        *_tracebacks(store, [each.record for _, each in seen if each.record], left),
+        *_scores(store, {path.stem for path, content in contents if path not in removed_files or content.record}),
+        *_tracebacks(store, [content.record for _, content in contents if content.record], staying_records),
     ]
     young = _young(store, lost)
     if young:
         remarks.append(f"{len(young)} new files without a record are left: a fit is at work in {store.root}")
-    aside = [item("set_aside", path.name, path) for path in sorted((store.root / "set_aside").glob("*"))]
-    found = [*records, *aside, *artefacts, *(one for one in lost if one not in young)]
-    return Found(tuple(sorted(found, key=lambda one: KINDS.index(one.kind))), tuple(remarks))
+    aside = [removable_item("set_aside", path.name, path) for path in sorted((store.root / "set_aside").glob("*"))]
+    items = [*record_items, *aside, *artefacts, *(item for item in lost if item not in young)]
+    return Prunable(tuple(sorted(items, key=lambda item: PRUNABLE_KINDS.index(item.kind))), tuple(remarks))
 
 
-def _of_record(store: Store, path: Path, seen: ReadRecord, versions: Mapping[str, int]) -> Iterator[Item]:
-    """The item that a record's file is, if it is one."""
-    record = seen.record
+def _record_items(
+    store: Store, path: Path, content: ReadRecord, versions: Mapping[str, int]
+) -> Iterator[RemovableItem]:
+    """The item of a record's file, if it is prunable."""
+    record = content.record
     if record is None:
-        if seen.damaged:
-            yield item("set_aside", path.name, path)
+        if content.damaged:
+            yield removable_item("set_aside", path.name, path)
         return
     fit, belongings = record.spec.fit, (store.scores_path(record.key), store.traceback_path(record.key))
     older = fit.version < versions.get(fit.detector, fit.version)
     if record.status == "failed" or older:
         text = f"version {fit.version}, today's is {versions.get(fit.detector)}" if older else record.error
-        yield item(
+        yield removable_item(
             "failed" if record.status == "failed" else "stale",
             f"{record.spec.name} ({text})",
             path,
@@ -81,38 +84,38 @@ def _of_record(store: Store, path: Path, seen: ReadRecord, versions: Mapping[str
         )
 
 
-def _scores(store: Store, keys: Collection[str]) -> list[Item]:
+def _scores(store: Store, keys: Collection[str]) -> list[RemovableItem]:
     """Files of scores without a record among these keys."""
     lost = (path for path in _files(store.root / "scores", "??/*.npz") if path.stem not in keys)
-    return [item("orphans", str(path.relative_to(store.root)), path) for path in lost]
+    return [removable_item("orphans", str(path.relative_to(store.root)), path) for path in lost]
 
 
-def _artefacts(store: Store, records: Sequence[Record]) -> list[Item]:
+def _artefacts(store: Store, records: Sequence[Record]) -> list[RemovableItem]:
     """Folders of artefacts of fits that none of these records comes from, and whose state is not kept either."""
     fits = {key for record in records for key in (record.fit_key, record.spec.fit.source) if key}
     folders = (path for path in sorted((store.root / "artefacts").glob("[!.]*")) if path.is_dir())
     return [
-        item("orphans", str(path.relative_to(store.root)), path, lock=store.lock_path(path.name))
+        removable_item("orphans", str(path.relative_to(store.root)), path, lock=store.lock_path(path.name))
         for path in folders
-        if path.name not in fits and not any((store.root / kept / f"{path.name}.pt").exists() for kept in _KEPT)
+        if path.name not in fits and not any((store.root / folder / f"{path.name}.pt").exists() for folder in _STATES)
     ]
 
 
-def _tracebacks(store: Store, records: Sequence[Record], staying: Sequence[Record]) -> list[Item]:
-    """Tracebacks of none of these records, nor of the source that a failed one of those that stay names."""
+def _tracebacks(store: Store, records: Sequence[Record], staying: Sequence[Record]) -> list[RemovableItem]:
+    """Tracebacks but those of failed `records` and of the source fits of failed `staying` ones."""
     keys = {record.key for record in records if record.status == "failed"}
     keys |= {record.spec.fit.source or "" for record in staying if record.status == "failed"}
     lost = (path for path in _files(store.root / "tracebacks", "*.txt") if path.stem not in keys)
-    return [item("tracebacks", str(path.relative_to(store.root)), path) for path in lost]
+    return [removable_item("tracebacks", str(path.relative_to(store.root)), path) for path in lost]
 
 
-def _young(store: Store, lost: Sequence[Item]) -> list[Item]:
-    """Those that were written just now, if somebody is at work in the folder."""
+def _young(store: Store, lost: Sequence[RemovableItem]) -> list[RemovableItem]:
+    """Items younger than `YOUNG_SECONDS`, if a process is at work in the folder; else none."""
     since = (time.time() - YOUNG_SECONDS) * 1e9
-    young = [one for one in lost if one.stamp and one.stamp[1] > since]
+    young = [item for item in lost if item.stamp and item.stamp[1] > since]
     return young if young and is_at_work(store.root) else []
 
 
 def _files(folder: Path, pattern: str) -> list[Path]:
-    """The files in a folder but those that are being written, sorted."""
+    """The files in a folder without those that are being written, sorted."""
     return [path for path in sorted(folder.glob(pattern)) if path.is_file() and not path.name.startswith(".")]

@@ -1,4 +1,4 @@
-"""Removing files that a list has named: under the lock of who may be at work on them, and only as they were listed."""
+"""Removal of listed files, under the lock of their fit and only if they are as they were listed."""
 
 import contextlib
 import shutil
@@ -10,11 +10,11 @@ from results.errors import ResultsError
 from results.files import disk_size
 from results.locks import claim
 
-Stamp = tuple[int, int, int]
+_Stamp = tuple[int, int, int]
 
 
 @dataclass(frozen=True)
-class Item:
+class RemovableItem:
     """Something that can be removed: `files`, or folders, in the order of their removal.
 
     `size` in bytes; `lock` is held meanwhile, where there is one; `stamp` tells the first file from one that was
@@ -25,37 +25,37 @@ class Item:
     name: str
     files: tuple[Path, ...]
     size: int
-    stamp: Stamp | None
+    stamp: _Stamp | None
     lock: Path | None = None
 
 
-def item(kind: str, name: str, *files: Path, lock: Path | None = None) -> Item:
+def removable_item(kind: str, name: str, *files: Path, lock: Path | None = None) -> RemovableItem:
     """An item of these files as they are now."""
-    return Item(kind, name, files, sum(map(disk_size, files)), _stamp(files[0]), lock)
+    return RemovableItem(kind, name, files, sum(map(disk_size, files)), _stamp(files[0]), lock)
 
 
-def remove(one: Item) -> str | None:
-    """Remove an item; the reason where it is left instead: somebody is at work on it, or was since it was listed.
+def remove_item(item: RemovableItem) -> str | None:
+    """Remove an item. Returns why it was left instead: a process is at work on it, or changed it since it was listed.
 
-    Folders around its files stay: somebody may be about to write there.
+    Folders around its files stay: a process may be about to write there.
 
     Raises:
         ResultsError: it cannot be removed.
     """
     try:
-        with _held(one.lock) as mine:
+        with _held(item.lock) as mine:
             if not mine:
                 return "a living process is at work on it"
-            if _stamp(one.files[0]) != one.stamp:
+            if _stamp(item.files[0]) != item.stamp:
                 return "another process changed it meanwhile"
-            for path in one.files:
+            for path in item.files:
                 if path.is_dir() and not path.is_symlink():
                     shutil.rmtree(path)
                 else:
                     path.unlink(missing_ok=True)
     except OSError as error:
         raise ResultsError(
-            f"cannot remove {one.files[0]}: {error.strerror or error}; mend that, then the same command goes on"
+            f"cannot remove {item.files[0]}: {error.strerror or error}; mend that, then the same command goes on"
         ) from error
     return None
 
@@ -69,9 +69,9 @@ def _held(lock: Path | None) -> Iterator[bool]:
         yield mine
 
 
-def _stamp(path: Path) -> Stamp | None:
+def _stamp(path: Path) -> _Stamp | None:
     try:
-        found = path.lstat()
+        state = path.lstat()
     except OSError:
         return None
-    return found.st_ino, found.st_mtime_ns, found.st_size
+    return state.st_ino, state.st_mtime_ns, state.st_size

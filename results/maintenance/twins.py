@@ -1,4 +1,4 @@
-"""Records of one key: they should hold the same numbers, and where they do not, a person must know."""
+"""Records of one key that hold different numbers."""
 
 from collections.abc import Iterable, Iterator
 
@@ -7,17 +7,17 @@ from results.record import Metrics, Record
 
 
 def disagreements(held: Iterable[tuple[Record, str]]) -> Iterator[str]:
-    """One sentence a key with finished records of other numbers; `held` are records, each with where it was found."""
+    """One sentence a key with finished records of other numbers; `held` are records, each with its location."""
     groups: dict[str, list[tuple[Record, str]]] = {}
-    for record, place in held:
+    for record, location in held:
         if record.metrics is not None:
-            groups.setdefault(record.key, []).append((record, place))
+            groups.setdefault(record.key, []).append((record, location))
     for group in groups.values():
-        # a number is told at the last place that has it: of several records the last counts
-        places = {metrics: place for record, place in group if (metrics := record.metrics)}
-        if len(places) > 1:
-            ordered = sorted(places.items(), key=lambda one: one[0] == group[-1][0].metrics)
-            told = "; ".join(f"{_numbers(metrics)} {place}" for metrics, place in ordered)
+        # numbers are told at their last location: of several records the last counts
+        locations = {metrics: location for record, location in group if (metrics := record.metrics)}
+        if len(locations) > 1:
+            ordered = sorted(locations.items(), key=lambda pair: pair[0] == group[-1][0].metrics)
+            told = "; ".join(f"{_numbers(metrics)} {location}" for metrics, location in ordered)
             yield f"run {group[0][0].spec.name} has records of one key with other numbers: {told}"
 
 

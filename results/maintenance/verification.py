@@ -1,4 +1,4 @@
-"""Whether a record says what its scores say: its numbers, its counts, and the images that its key holds."""
+"""Verification of records against their scores: numbers, counts, and the images that the key holds."""
 
 import os
 from collections.abc import Callable, Iterable, Iterator
@@ -11,53 +11,55 @@ from results.record import Record
 from results.scores import Scores
 from results.store import Store, read_records
 
-ROUNDING = 1e-9
-"""Two ways of summing up the same scores differ by less."""
+SUMMATION_TOLERANCE = 1e-9
+"""Two orders of summation of the same scores differ by less."""
 
 _MOST_HALVES = 10**10  # beyond, rounding hides a half
 _HALF_OFF = 1e-3
 
-Fingerprint = Callable[[Iterable[str]], str]
-State = Literal["verified", "no_scores", "failed", "differs", "unreadable"]
+_Fingerprint = Callable[[Iterable[str]], str]
+VerifiedState = Literal["verified", "no_scores", "failed", "differs", "unreadable"]
 
 
 @dataclass(frozen=True)
-class Verified:
-    """What became of one record: `name` is its run's, or the file where it could not be read.
+class VerifiedRecord:
+    """Outcome of verifying one record: `name` is its run's, or the file where it could not be read.
 
-    `no_scores`: nothing lies beside it to recompute its numbers from; `failed`: a failed run, which has none;
+    `no_scores`: no scores lie beside it to recompute its numbers from; `failed`: a failed run, which has none;
     `differs` and `unreadable` for `reasons`.
     """
 
-    state: State
+    state: VerifiedState
     name: str
     reasons: tuple[str, ...] = ()
 
 
-def verify(store: Store, fingerprint: Fingerprint, words: Callable[[Record], Iterable[str]]) -> Iterator[Verified]:
-    """Look at every record of a folder, and change nothing.
+def verify_store(
+    store: Store, fingerprint: _Fingerprint, words: Callable[[Record], Iterable[str]]
+) -> Iterator[VerifiedRecord]:
+    """Verify every record of a folder; changes nothing.
 
-    `words` tells what else of a record cannot be, `fingerprint` is that of a list of ids.
+    `words` lists further contradictions of a record, `fingerprint` is the function of a list of ids.
     """
-    there = set()
-    for path, seen in read_records(store.root):
-        there.add(path.stem)
-        if seen.record is None:
-            yield Verified("unreadable", seen.where, (seen.problem,))
+    record_keys = set()
+    for path, content in read_records(store.root):
+        record_keys.add(path.stem)
+        if content.record is None:
+            yield VerifiedRecord("unreadable", content.origin, (content.problem,))
         else:
-            yield verified(seen.record, store, fingerprint, words)
+            yield verify_record(content.record, store, fingerprint, words)
     for path in sorted((store.root / "set_aside").glob("*")):
-        if path.name.partition(".")[0] not in there:
+        if path.name.partition(".")[0] not in record_keys:
             text = "was set aside, and its run has no record since: run it again, or 'bench results prune --set-aside'"
-            yield Verified("unreadable", str(path), (text,))
+            yield VerifiedRecord("unreadable", str(path), (text,))
 
 
-def verified(
-    record: Record, store: Store | None, fingerprint: Fingerprint, words: Callable[[Record], Iterable[str]]
-) -> Verified:
-    """One record, with the scores that its store has; None: it stands alone."""
+def verify_record(
+    record: Record, store: Store | None, fingerprint: _Fingerprint, words: Callable[[Record], Iterable[str]]
+) -> VerifiedRecord:
+    """Verify one record against the scores in its store; None: it has none, only the record itself is checked."""
     name, reasons = record.spec.name, list(words(record))
-    state: State = "verified"
+    state: VerifiedState = "verified"
     if record.status == "failed":
         state = "failed"
     elif store is None or not os.path.lexists(store.scores_path(record.key)):
@@ -65,14 +67,14 @@ def verified(
         reasons += _impossible(record)
     else:
         try:
-            reasons += differences(record, store.scores(record.key), fingerprint)
+            reasons += score_differences(record, store.scores(record.key), fingerprint)
         except ResultsError as error:
             reasons.append(str(error))
-    return Verified("differs" if reasons else state, name, tuple(reasons))
+    return VerifiedRecord("differs" if reasons else state, name, tuple(reasons))
 
 
 def _impossible(record: Record) -> Iterator[str]:
-    """An AUROC that no scores of so many images have: it counts pairs, and ties by half."""
+    """A sentence where no scores of so many images give this AUROC, which counts pairs, ties by half."""
     if record.metrics is None or record.counts is None:
         return
     halves = 2 * record.counts.test_normal * record.counts.test_anomaly
@@ -80,10 +82,10 @@ def _impossible(record: Record) -> Iterator[str]:
         yield f"no scores of so many images give AUC {record.metrics.auroc!r}, it is no multiple of 1/{halves}"
 
 
-def differences(record: Record, scores: Scores, fingerprint: Fingerprint) -> Iterator[str]:
-    """What a finished record says and its scores do not, one sentence each; nothing where they agree.
+def score_differences(record: Record, scores: Scores, fingerprint: _Fingerprint) -> Iterator[str]:
+    """Contradictions of a finished record and its scores, one sentence each; nothing where they agree.
 
-    `fingerprint` is that of a list of ids.
+    `fingerprint` is the function of a list of ids.
     """
     normal, anomalous = (
         sorted(id_ for id_, label in zip(scores.ids, scores.labels, strict=True) if label == of) for of in (0, 1)
@@ -104,5 +106,5 @@ def differences(record: Record, scores: Scores, fingerprint: Fingerprint) -> Ite
     metrics = computed_metrics(scores)
     for metric in STORED_METRICS:
         stored, recomputed = (getattr(numbers, metric.id) for numbers in (record.metrics, metrics))
-        if abs(stored - recomputed) > ROUNDING:
+        if abs(stored - recomputed) > SUMMATION_TOLERANCE:
             yield f"it says {metric.title} {stored!r}, its scores give {recomputed!r}"

@@ -4,10 +4,10 @@ from collections.abc import Iterator
 from importlib.resources import files
 
 from results.errors import ResultsError
-from results.record import Record, decode
+from results.record import Record, decode_record
 
 
-def records() -> Iterator[Record]:
+def reference_records() -> Iterator[Record]:
     """Every packaged record.
 
     Raises:
@@ -15,10 +15,10 @@ def records() -> Iterator[Record]:
     """
     for file in sorted(files(__name__).iterdir(), key=lambda entry: entry.name):
         if file.name.endswith(".jsonl"):
-            yield from read(file.read_bytes(), f"packaged record {file.name}")
+            yield from read_reference_lines(file.read_bytes(), f"packaged record {file.name}")
 
 
-def read(data: bytes, name: str) -> Iterator[Record]:
+def read_reference_lines(data: bytes, name: str) -> Iterator[Record]:
     """The records in `data`, one a line, as `bench results export --format jsonl` writes them.
 
     Raises:
@@ -26,6 +26,6 @@ def read(data: bytes, name: str) -> Iterator[Record]:
     """
     for number, line in enumerate(data.splitlines(), 1):
         try:
-            yield decode(line)
+            yield decode_record(line)
         except ResultsError as error:
             raise ResultsError(f"{name}:{number} {error}") from error

@@ -18,8 +18,8 @@ from benchmark.planning import plan as planning
 from benchmark.planning.suite import load
 from benchmark.planning.types import RunRequest
 from methods.registry import installed
-from protocols.catalogue.data_folder import adopt
-from protocols.datasets.manifest import Row, build, write
+from protocols.catalogue.data_folder import adopt_dataset
+from protocols.datasets.manifest import Row, assemble_dataset, write_manifest
 from results.store import Store
 
 SUITE = """
@@ -102,7 +102,7 @@ class House:
 def prepared(tmp_path_factory, tiny_folder):
     """A data folder that holds the made-up set as `tiny`; images stay where they are."""
     data = tmp_path_factory.mktemp("data")
-    adopt(tiny_folder, "tiny", data)
+    adopt_dataset(tiny_folder, "tiny", data)
     return data
 
 
@@ -325,7 +325,7 @@ class Drifting:
             digest = hashlib.sha256(path.read_bytes()).hexdigest()
             channels = 1 if isinstance(value, int) else 3
             made.append(Row(id_, f"{id_}.png", label, split, digest, 8, 8, channels))
-        write(build(name, folder, made), folder)
+        write_manifest(assemble_dataset(name, folder, made), folder)
 
 
 def texture(shade, anomalies=14):

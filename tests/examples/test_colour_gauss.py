@@ -10,7 +10,7 @@ from repository import ROOT
 
 from methods.checks import check_detector
 from methods.registry import installed
-from protocols.catalogue.data_folder import adopt
+from protocols.catalogue.data_folder import adopt_dataset
 from results.store import Store
 
 EXAMPLE = ROOT / "examples" / "swanbench-colour-gauss"
@@ -79,7 +79,7 @@ def test_it_passes_the_battery(info):
 
 
 def test_it_runs_in_a_suite_of_ours_and_stands_in_its_table(bench, tmp_path, tiny_folder):
-    adopt(tiny_folder, "tiny", tmp_path / "data")
+    adopt_dataset(tiny_folder, "tiny", tmp_path / "data")
     done = bench("run", *SMALL, "--dataset", "tiny", "--method", "colour_gauss")
     assert done.returncode == 0, done.stderr
     (record,) = Store(tmp_path / "results").records()

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from protocols.catalogue import data_folder
-from protocols.datasets.manifest import Dataset, Row, build
+from protocols.datasets.manifest import Dataset, Row, assemble_dataset
 from protocols.datasets.registry import dataset_infos
 
 
@@ -24,7 +24,7 @@ def make_dataset() -> Callable[..., Dataset]:
             Row(id_, id_, label, split, hashlib.sha256(contents[id_].encode()).hexdigest(), 8, 8, 1)
             for label, id_ in ids
         ]
-        return build(name, Path("nowhere"), rows)
+        return assemble_dataset(name, Path("nowhere"), rows)
 
     return make
 

@@ -3,14 +3,16 @@
 import csv
 import io
 
-from results.export import frame, lines
-from results.record import decode
+from results.export import frame, json_lines
+from results.record import decode_record
 
 
 def test_lines_hold_whole_records(spec, record):
     records = [record(spec(fit__seed=seed, split_seed=seed), auroc=0.5 + seed / 7) for seed in (2, 0, 1)]
-    text = lines(records)
-    assert [decode(line.encode()) for line in text.splitlines()] == sorted(records, key=lambda one: one.spec.name)
+    text = json_lines(records)
+    assert [decode_record(line.encode()) for line in text.splitlines()] == sorted(
+        records, key=lambda one: one.spec.name
+    )
 
 
 def test_a_frame_has_one_row_a_run(spec, record):

@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from results.errors import ResultsError
-from results.record import LARGEST, SCHEMA, decode, encode
+from results.record import LARGEST_RECORD, SCHEMA, decode_record, encode_record
 from results.store import Store, read_record_lines
 
 
@@ -103,15 +103,17 @@ def test_a_record_of_a_newer_version_is_named_and_left_and_costs_no_other(tmp_pa
 def test_a_record_says_which_fit_its_own_starts_from(spec, record):
     source = spec(fit__seed=8).fit
     honest = record(spec(fit__source=source.fit_key, source=source))
-    assert decode(encode(honest)) == honest
+    assert decode_record(encode_record(honest)) == honest
     for other in (None, spec(fit__seed=9).fit):
         changed = msgspec.structs.replace(honest.spec, source=other)
         with pytest.raises(ResultsError, match="source"):
-            decode(encode(msgspec.structs.replace(honest, spec=changed, series=changed.series)))
+            decode_record(encode_record(msgspec.structs.replace(honest, spec=changed, series=changed.series)))
 
 
 def test_a_number_of_the_history_that_is_not_finite_is_none_when_it_is_read_again(record):
-    again = decode(encode(record(history={"loss": [1.0, float("nan"), 2.0], "fid": [float("inf")], "none": []})))
+    again = decode_record(
+        encode_record(record(history={"loss": [1.0, float("nan"), 2.0], "fid": [float("inf")], "none": []}))
+    )
     assert again.history == {"loss": [1.0, None, 2.0], "fid": [None], "none": []}
     assert [again.last(name) for name in ("loss", "fid", "none", "other")] == [2.0, None, None, None]
 
@@ -119,6 +121,6 @@ def test_a_number_of_the_history_that_is_not_finite_is_none_when_it_is_read_agai
 def test_a_line_longer_than_any_record_costs_no_other_line(tmp_path, record):
     path = tmp_path / "records.jsonl"
     line = msgspec.json.encode(record())
-    path.write_bytes(b"\n".join([b" " * (2 * LARGEST + 5) + b"x", line, b"[" * 100_000, line]))
-    problems = [(seen.where.rpartition(":")[2], seen.record is None) for seen in read_record_lines(path)]
+    path.write_bytes(b"\n".join([b" " * (2 * LARGEST_RECORD + 5) + b"x", line, b"[" * 100_000, line]))
+    problems = [(seen.origin.rpartition(":")[2], seen.record is None) for seen in read_record_lines(path)]
     assert problems == [("1", True), ("2", False), ("3", True), ("4", False)]

@@ -9,7 +9,7 @@ import msgspec
 import pytest
 from repository import ROOT
 
-from results.record import decode, encode
+from results.record import decode_record, encode_record
 
 FILES = ROOT / "tests" / "results" / "data"
 PINNED = {
@@ -26,15 +26,15 @@ PINNED = {
 
 @pytest.mark.parametrize("name", PINNED)
 def test_a_released_record_keeps_its_key_and_series(name: str) -> None:
-    record = decode((FILES / f"{name}.json").read_bytes())
+    record = decode_record((FILES / f"{name}.json").read_bytes())
     assert (record.key, record.series) == PINNED[name]
-    assert decode(encode(record)) == record
+    assert decode_record(encode_record(record)) == record
 
 
 @pytest.mark.parametrize("name", PINNED)
 def test_nothing_of_a_released_record_is_dropped(name: str) -> None:
     data = (FILES / f"{name}.json").read_bytes()
-    before, after = (msgspec.json.decode(content) for content in (data, encode(decode(data))))
+    before, after = (msgspec.json.decode(content) for content in (data, encode_record(decode_record(data))))
     assert dropped(before, after) == []
 
 
@@ -45,7 +45,7 @@ def test_every_released_schema_has_a_file() -> None:
 @pytest.mark.parametrize("path", sorted((ROOT / "results" / "reference").glob("*.jsonl")), ids=lambda path: path.stem)
 def test_nothing_of_the_packaged_index_is_dropped(path: Path) -> None:
     for line in path.read_bytes().splitlines():
-        assert dropped(msgspec.json.decode(line), msgspec.json.decode(encode(decode(line)))) == []
+        assert dropped(msgspec.json.decode(line), msgspec.json.decode(encode_record(decode_record(line)))) == []
 
 
 def dropped(before: object, after: object, where: str = "") -> list[str]:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from results.errors import ResultsError
-from results.record import SCHEMA, encode
+from results.record import SCHEMA, encode_record
 from results.scores import Scores
 from results.store import Store
 
@@ -83,7 +83,7 @@ def test_a_record_under_another_key_is_set_aside(tmp_path, record):
     store = Store(tmp_path)
     path = store.record_path("0" * 64)
     path.parent.mkdir(parents=True)
-    path.write_bytes(encode(record()))
+    path.write_bytes(encode_record(record()))
     assert store.get("0" * 64) is None
 
 

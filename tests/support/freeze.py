@@ -106,8 +106,8 @@ def made_up(name: str, data: Path) -> str:
         rows += [row(name, each, split, number) for each in classes for number in range(min(count, MOST))]
     folder = data / name
     folder.mkdir(parents=True)
-    made = manifest.build(name, folder, {each.id: each for each in rows}.values())
-    manifest.write(made, folder)
+    made = manifest.assemble_dataset(name, folder, {each.id: each for each in rows}.values())
+    manifest.write_manifest(made, folder)
     return made.fingerprint
 
 

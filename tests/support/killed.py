@@ -24,7 +24,7 @@ def prepared(data, name, source):
 
 
 def stored(cache, dataset, size):
-    store.ImageStore.open(manifest.read(Path(dataset), "set"), size=int(size), cache_dir=Path(cache), jobs=2)
+    store.ImageStore.open(manifest.read_manifest(Path(dataset), "set"), size=int(size), cache_dir=Path(cache), jobs=2)
 
 
 def attempt(work, arguments, last_step):

@@ -9,7 +9,7 @@ from PIL import Image
 
 from protocols.datasets.info import DatasetInfo, KnownRelease, Published
 from protocols.datasets.manifest import Row
-from protocols.release.builder import ArrayImage, Building, Piece
+from protocols.release.builder import ArrayImage, DatasetBuilder, ImagePiece
 
 _FACTS = {"licence": "none", "citation": "nobody", "source": "https://example.org/made-up"}
 
@@ -62,41 +62,41 @@ def digits_release(folder: Path, per_split: int = 30) -> Path:
     return folder
 
 
-def _plain(building: Building) -> list[Row]:
-    from protocols.release.image_files import RawImage
-    from protocols.release.release_files import files, find_root
+def _plain(building: DatasetBuilder) -> list[Row]:
+    from protocols.release.image_files import SourceImage
+    from protocols.release.release_files import find_root, list_files
 
     root = find_root(building.source, "good", "bad")
     kept = ("good",) if building.variant == "good_only" else ("good", "bad")
     return building.unchanged(
-        RawImage(f"{folder}/{path.name}", path, "normal" if folder == "good" else "defect")
+        SourceImage(f"{folder}/{path.name}", path, "normal" if folder == "good" else "defect")
         for folder in kept
-        for path in files(root / folder, root=building.source)
+        for path in list_files(root / folder, root=building.source)
     )
 
 
-def _tiles(building: Building) -> list[Row]:
-    from protocols.release.image_files import pixels
-    from protocols.release.release_files import files, find_root
+def _tiles(building: DatasetBuilder) -> list[Row]:
+    from protocols.release.image_files import read_pixels
+    from protocols.release.release_files import find_root, list_files
 
     cut = []
 
-    def tiles(path: Path) -> list[Piece]:
+    def tiles(path: Path) -> list[ImagePiece]:
         cut.append(path)
         if len(cut) == int(os.environ.get("MADE_UP_KILL", "0")):
             os.kill(os.getpid(), signal.SIGKILL)
-        image = pixels(path)
+        image = read_pixels(path)
         parts = [image[:, left : left + 8] for left in (0, 8, 16)]
         return [
-            Piece(f"{path.stem}_{i}.png", "normal" if part.any() else "hole", part, group=path.stem)
+            ImagePiece(f"{path.stem}_{i}.png", "normal" if part.any() else "hole", part, group=path.stem)
             for i, part in enumerate(parts)
         ]
 
     root = find_root(building.source, "strips")
-    return building.pieces(files(root / "strips", root=building.source), tiles)
+    return building.pieces(list_files(root / "strips", root=building.source), tiles)
 
 
-def _digits(building: Building) -> list[Row]:
+def _digits(building: DatasetBuilder) -> list[Row]:
     parts = {split: np.load(building.source / f"{split}.npy") for split in ("train", "test")}
     images = [
         ArrayImage(f"{split}/{number:05d}", str(image[0, 0, 0]), split)
@@ -106,15 +106,15 @@ def _digits(building: Building) -> list[Row]:
     return building.array(images, np.concatenate(list(parts.values())))
 
 
-def _shape(building: Building) -> list[Row]:
-    from protocols.release.image_files import RawImage
-    from protocols.release.release_files import files, named
+def _shape(building: DatasetBuilder) -> list[Row]:
+    from protocols.release.image_files import SourceImage
+    from protocols.release.release_files import folder_named, list_files
 
-    folder = named(building.source, building.name)
+    folder = folder_named(building.source, building.name)
     return building.unchanged(
-        RawImage(f"{split}/{label}/{path.name}", path, "normal" if label == "good" else label, split)
+        SourceImage(f"{split}/{label}/{path.name}", path, "normal" if label == "good" else label, split)
         for split, label in (("train", "good"), ("test", "good"), ("test", "dot"))
-        for path in files(folder / split / label, root=building.source)
+        for path in list_files(folder / split / label, root=building.source)
     )
 
 

@@ -11,7 +11,7 @@ from protocols.catalogue.publish import Target
 from protocols.datasets import manifest
 from protocols.datasets.manifest import Dataset
 from protocols.datasets.registry import dataset_info, our_datasets
-from protocols.release.builder import Building
+from protocols.release.builder import DatasetBuilder
 
 RAW = SHARED / "data" / "raw"
 
@@ -23,9 +23,9 @@ def prepared(name: str, release: Path, folder: Path, said: list[str] | None = No
     target = Target(name, info)
     folder.mkdir(parents=True)
     lines = [] if said is None else said
-    building = Building(info, target.variant, release, folder, 2, lines.append)
-    dataset = manifest.build(name, folder, target.preparation()(building))
-    manifest.write(dataset, folder)
+    building = DatasetBuilder(info, target.variant, release, folder, 2, lines.append)
+    dataset = manifest.assemble_dataset(name, folder, target.preparation()(building))
+    manifest.write_manifest(dataset, folder)
     return dataset
 
 

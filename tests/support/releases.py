@@ -60,7 +60,7 @@ def aitex_release(root: Path, height: int = 4) -> Path:
     for seed, fabric in enumerate(aitex.FABRICS):
         save(root / "NODefect_images" / fabric / f"0001_000_0{seed}.png", noise(seed, height, AITEX_WIDTH))
     columns = {"006": (255, 256)}
-    for seed, code in enumerate(aitex.CLASSES, start=20):
+    for seed, code in enumerate(aitex.DEFECT_CODES, start=20):
         _aitex_strip(root, f"00{seed}_{code}_00", seed, mask(height, AITEX_WIDTH, *columns.get(code, (800,))))
     stem = _aitex_strip(root, "0044_019_04", 44, None)
     save(root / "Mask_images" / f"{stem}_mask1.png", mask(height, AITEX_WIDTH, 0))
@@ -112,10 +112,10 @@ def mastcam_release(root: Path) -> Path:
         for number in range(count):
             _save_array(root / folder / f"frame{number}.npy", mastcam_frame(seed))
             seed += 1
-    for seed, name in enumerate(mastcam.CLASSES, start=100):
+    for seed, name in enumerate(mastcam.MASTCAM_CLASSES, start=100):
         for folder in (name, "all"):
             _save_array(root / "test_novel" / folder / f"{seed}.npy", mastcam_frame(seed))
-    twin = mastcam_frame(100 + mastcam.CLASSES.index("drill-hole"))
+    twin = mastcam_frame(100 + mastcam.MASTCAM_CLASSES.index("drill-hole"))
     _save_array(root / "test_novel" / "dump-pile" / "twin.npy", twin)
     return root
 

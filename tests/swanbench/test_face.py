@@ -8,7 +8,7 @@ import pytest
 import swanbench
 from methods.checks import CheckError
 from methods.detector import Detector
-from results import reference
+from results.reference import reference_records
 
 
 def test_every_name_of_the_face_is_there():
@@ -28,7 +28,7 @@ def test_the_face_is_quick_to_import():
 
 def test_results_are_a_data_frame_with_one_row_a_run(tmp_path):
     frame = swanbench.results("reference")
-    assert len(frame) == len(list(reference.records()))
+    assert len(frame) == len(list(reference_records()))
     assert set(frame["method"]) == {"dra"}
     assert swanbench.results(tmp_path).empty
 

@@ -1,1 +1,1 @@
-"""What rules share: ranks by hash, options, the steps from a request to lists of ids."""
+"""Parts of all rules: ranks by hash, options, the steps from a request to lists of ids."""

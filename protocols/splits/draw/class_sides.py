@@ -1,15 +1,15 @@
-"""Sets of classes (CIFAR-10): a class that a rule singles out divides training and test images into two sides."""
+"""Sides of a set of classes (CIFAR-10): the normal class against the others, in training and test images."""
 
 from dataclasses import dataclass
 from itertools import islice
 
 from protocols.datasets.naming import NORMAL
 from protocols.errors import DataError
-from protocols.splits.draw.ranking import ranked
+from protocols.splits.draw.ranking import ranked_ids
 from protocols.splits.draw.steps import DrawRequest, Ids
 from protocols.text import near_miss
 
-# In the order of the fields of Sides; what has a name must not be empty.
+# In the order of the fields of ClassSides; a part with a name must not be empty.
 _PARTS = {
     ("train", True): "normal training",
     ("train", False): None,
@@ -19,7 +19,7 @@ _PARTS = {
 
 
 @dataclass(frozen=True)
-class Sides:
+class ClassSides:
     """Ids by the release's half and by whether they count as normal, each sorted."""
 
     train_normal: Ids
@@ -28,18 +28,18 @@ class Sides:
     test_other: Ids
 
 
-def sides(request: DrawRequest) -> Sides:
+def class_sides(request: DrawRequest) -> ClassSides:
     """The release's halves, each divided by `normal_class` and the option `normal_side`.
 
     Raises:
         DataError: the set has normal images of its own, does not fix training and test images, or lacks the class or
             images of a side.
     """
-    known: dict[tuple[str, ...], Sides] = request.dataset.remembered
-    key = ("sides", *_form(request))
-    if key not in known:
-        known[key] = _sides(request)
-    return known[key]
+    cache: dict[tuple[str, ...], ClassSides] = request.dataset.rule_cache
+    key = ("sides", *_cache_key(request))
+    if key not in cache:
+        cache[key] = _sides(request)
+    return cache[key]
 
 
 def first_others(request: DrawRequest, count: int) -> Ids:
@@ -49,24 +49,24 @@ def first_others(request: DrawRequest, count: int) -> Ids:
     """
     if not count:
         return ()
-    known = request.dataset.remembered
-    form, seed = _form(request), str(request.split_seed)
-    order, others = ("order", seed, form[-1]), ("others", *form)
-    if order not in known:
+    cache = request.dataset.rule_cache
+    key, seed = _cache_key(request), str(request.split_seed)
+    order_key, others_key = ("order", seed, key[-1]), ("others", *key)
+    if order_key not in cache:
         training = [row.id for row in request.rows if row.split == "train"]
-        known[order] = ranked(request.dataset.name, "anomaly", seed, training)
-    if others not in known:
-        known[others] = frozenset(sides(request).train_other)
-    return tuple(islice(filter(known[others].__contains__, known[order]), count))
+        cache[order_key] = ranked_ids(request.dataset.name, "anomaly", seed, training)
+    if others_key not in cache:
+        cache[others_key] = frozenset(class_sides(request).train_other)
+    return tuple(islice(filter(cache[others_key].__contains__, cache[order_key]), count))
 
 
-def _form(request: DrawRequest) -> tuple[str, str, str]:
-    """What the sides depend on beside the rows."""
+def _cache_key(request: DrawRequest) -> tuple[str, str, str]:
+    """Normal class and options that the sides depend on, beside the rows."""
     options = request.options
     return str(request.normal_class), options.normal_side, str(options.deduplicate)
 
 
-def _sides(request: DrawRequest) -> Sides:
+def _sides(request: DrawRequest) -> ClassSides:
     _check(request)
     inverted = request.options.normal_side == "leave_one_out"
     parts: dict[tuple[str, bool], list[str]] = {key: [] for key in _PARTS}
@@ -78,15 +78,15 @@ def _sides(request: DrawRequest) -> Sides:
                 f"{request.dataset.name} has no {name} images with the class '{request.normal_class}': choose another "
                 "class, or drop the options that take images out"
             )
-    return Sides(*(tuple(parts[key]) for key in _PARTS))
+    return ClassSides(*(tuple(parts[key]) for key in _PARTS))
 
 
 def _check(request: DrawRequest) -> None:
     dataset, name = request.dataset, request.dataset.name
-    known = dataset.remembered
-    if ("halves",) not in known:
-        known["halves",] = {(row.split, row.label) for row in dataset.rows}
-    halves = known["halves",]
+    cache = dataset.rule_cache
+    if ("halves",) not in cache:
+        cache["halves",] = {(row.split, row.label) for row in dataset.rows}
+    halves = cache["halves",]
     if any(label == NORMAL for _, label in halves):
         raise DataError(
             f"{name} has normal images of its own, so no class of it can be the normal one: use the rule general"

@@ -9,7 +9,7 @@ from protocols.text import near_miss
 OptionValue = str | int | float | bool
 
 
-DESCRIPTIONS = {
+OPTION_DESCRIPTIONS = {
     "normal_split": "`ranked`, or `released`: the authors' own draw of normals where the label file's order is known",
     "normal_side": "of a set of classes, `one_class` makes the named class normal and every other anomalous, "
     "`leave_one_out` the other way round (AGAD spec 1.2)",
@@ -25,7 +25,7 @@ DESCRIPTIONS = {
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """Every option of a split with its default; `DESCRIPTIONS` says what each does."""
+    """Every option of a split with its default; `OPTION_DESCRIPTIONS` describes each."""
 
     normal_split: str = "ranked"
     normal_side: str = "one_class"
@@ -51,19 +51,23 @@ _SWITCHES = {"deduplicate", "leak_guard"}
 _LIMITS = {"limit_train", "limit_test"}
 
 
-def parse(given: Mapping[str, object], allowed: tuple[str, ...], rule: str, defaults: Options) -> Options:
-    """`given` over `defaults`, each value checked; None stands for the default.
+def parse_split_options(
+    values: Mapping[str, object], allowed: tuple[str, ...], rule: str, defaults: Options
+) -> Options:
+    """Options of a rule: `values` over `defaults`, each checked; None stands for the default.
 
     Raises:
         DataError: an option that the rule does not have, or a value that it cannot take.
     """
-    values: dict[str, OptionValue | None] = {field.name: getattr(defaults, field.name) for field in fields(Options)}
-    for name, value in given.items():
+    fields_by_name: dict[str, OptionValue | None] = {
+        field.name: getattr(defaults, field.name) for field in fields(Options)
+    }
+    for name, value in values.items():
         if name not in allowed:
             raise DataError(f"the rule {rule} has no split option '{name}': {near_miss(name, allowed)}")
         if value is not None:
-            values[name] = _checked(name, value)
-    return Options(**values)  # type: ignore[arg-type]  # each value was checked against its field
+            fields_by_name[name] = _checked(name, value)
+    return Options(**fields_by_name)  # type: ignore[arg-type]  # each value was checked against its field
 
 
 def _checked(name: str, value: object) -> OptionValue:

@@ -20,21 +20,21 @@ def rank(dataset: str, purpose: str, seed: str, id: str) -> str:  # noqa: A002 -
     return _digests(dataset, purpose, seed, [id])[0].hex()
 
 
-def ranked(dataset: str, purpose: str, seed: str, ids: Iterable[str]) -> list[str]:
+def ranked_ids(dataset: str, purpose: str, seed: str, ids: Iterable[str]) -> list[str]:
     """The ids by rank, first drawn first."""
     listed = list(ids)
     digests = _digests(dataset, purpose, seed, listed)
-    return [listed[place] for place in sorted(range(len(listed)), key=digests.__getitem__)]
+    return [listed[position] for position in sorted(range(len(listed)), key=digests.__getitem__)]
 
 
-def first(dataset: str, purpose: str, seed: str, ids: Sequence[str], count: int) -> list[str]:
+def first_ids(dataset: str, purpose: str, seed: str, ids: Sequence[str], count: int) -> list[str]:
     """The first `count` ids by rank, first drawn first."""
     digests = _digests(dataset, purpose, seed, ids)
     last = _smallest(digests, count)
     return [id_ for _, id_ in sorted((digest, id_) for digest, id_ in zip(digests, ids, strict=True) if digest <= last)]
 
 
-def divided(
+def divided_ids(
     dataset: str, purpose: str, seed: str, ids: Sequence[str], count: int
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """The first `count` ids by rank and the others, both in the order in which they were given; no id twice."""
@@ -56,10 +56,10 @@ def _digests(dataset: str, purpose: str, seed: str, ids: Iterable[str]) -> list[
 
 
 def _smallest(digests: Sequence[bytes], count: int) -> bytes:
-    """The largest of the `count` smallest digests; nothing where `count` is 0.
+    """The largest of the `count` smallest digests; no bytes where `count` is 0.
 
-    Digests spread evenly, so the one that is asked for lies near count / n of their range: of many, only those within
-    six standard deviations are sorted, if it is found to be among them.
+    Digests spread evenly, so the result lies near count / n of their range: of many, only those within six standard
+    deviations are sorted, if it is among them.
     """
     n = len(digests)
     if count < 1 or count >= n:
@@ -67,12 +67,12 @@ def _smallest(digests: Sequence[bytes], count: int) -> bytes:
     if n > _FEW:
         low, high = (_border(count + 3 * side * math.isqrt(n), n) for side in (-1, 1))
         near = sorted(digest for digest in digests if low <= digest < high)
-        place = count - 1 - sum(digest < low for digest in digests)
-        if 0 <= place < len(near):
-            return near[place]
+        position = count - 1 - sum(digest < low for digest in digests)
+        if 0 <= position < len(near):
+            return near[position]
     return sorted(digests)[count - 1]
 
 
 def _border(count: int, n: int) -> bytes:
-    """The first bytes of what lies at count / n of the range of digests."""
+    """The first 8 bytes of the value at count / n of the range of digests."""
     return min(max(count * 2**64 // n, 0), 2**64 - 1).to_bytes(8, "big")

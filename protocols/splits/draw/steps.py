@@ -10,15 +10,16 @@ from protocols.datasets.naming import NORMAL
 from protocols.datasets.registry import dataset_info
 from protocols.errors import DataError
 from protocols.splits.draw.options import Options
-from protocols.splits.draw.ranking import divided, first
+from protocols.splits.draw.ranking import divided_ids, first_ids
 
 Ids = tuple[str, ...]
 
-TEN = 10
+LARGEST_ONE_SHOT_DRAW = 10
+"""Draws of up to so many anomalies leave one and the same test set."""
 
 
 @dataclass(frozen=True)
-class Lists:
+class SplitLists:
     """The four lists of a split."""
 
     train_normal: Ids
@@ -45,20 +46,20 @@ class DrawRequest(Coordinates, frozen=True, kw_only=True, dict=True):
 
     def first(self, purpose: str, ids: Ids, count: int) -> Ids:
         """The first `count` ids by rank with this request's split seed, first drawn first."""
-        return tuple(first(self.dataset.name, purpose, str(self.split_seed), ids, count))
+        return tuple(first_ids(self.dataset.name, purpose, str(self.split_seed), ids, count))
 
 
-def normals(request: DrawRequest) -> tuple[Ids, Ids]:
+def draw_normals(request: DrawRequest) -> tuple[Ids, Ids]:
     """Training and test normals: the release's own split where it has one, else three to one by rank, seedless.
 
     Raises:
         DataError: there are none, on a side or at all, or the release fixes the side of some only.
     """
-    known: dict[tuple[str, ...], tuple[Ids, Ids]] = request.dataset.remembered
+    cache: dict[tuple[str, ...], tuple[Ids, Ids]] = request.dataset.rule_cache
     key = ("normals", request.options.normal_split, str(request.options.deduplicate))
-    if key not in known:
-        known[key] = _normals(request)
-    return known[key]
+    if key not in cache:
+        cache[key] = _normals(request)
+    return cache[key]
 
 
 def _normals(request: DrawRequest) -> tuple[Ids, Ids]:
@@ -73,7 +74,7 @@ def _normals(request: DrawRequest) -> tuple[Ids, Ids]:
     if request.options.normal_split == "released":
         train, test = _released(request.dataset.name, parts, tuple(row.id for row in rows))
     elif parts == {""}:
-        train, test = divided(name, NORMAL, "", [row.id for row in rows], 3 * len(rows) // 4)
+        train, test = divided_ids(name, NORMAL, "", [row.id for row in rows], 3 * len(rows) // 4)
     elif "" in parts:
         raise DataError(
             f"{name} fixes train or test for some normal images only: fill the column 'split' of its manifest"
@@ -87,7 +88,7 @@ def _normals(request: DrawRequest) -> tuple[Ids, Ids]:
     return train, test
 
 
-def shots(request: DrawRequest) -> int:
+def n_shots(request: DrawRequest) -> int:
     """The number of labelled anomalies asked for, at least one."""
     if not isinstance(request.shots, int) or isinstance(request.shots, bool) or request.shots < 1:
         raise DataError(f"shots cannot be '{request.shots}': give a whole number from 1, such as 1 or 10")
@@ -95,19 +96,19 @@ def shots(request: DrawRequest) -> int:
 
 
 def n_leaving(request: DrawRequest) -> int:
-    """How many drawn anomalies leave the test set: max(10, n) with n shots, or n under `one_shot_test` = `own`."""
-    n = shots(request)
-    return n if request.options.one_shot_test == "own" else max(TEN, n)
+    """Drawn anomalies that leave the test set: max(10, n) with n shots, or n under `one_shot_test` = `own`."""
+    n = n_shots(request)
+    return n if request.options.one_shot_test == "own" else max(LARGEST_ONE_SHOT_DRAW, n)
 
 
-def unleaked(request: DrawRequest, drawn: Ids, lists: Lists) -> Lists:
+def without_leaks(request: DrawRequest, drawn: Ids, lists: SplitLists) -> SplitLists:
     """`lists` without the test images that have the content of one of the `drawn` anomalies, if `leak_guard` is on."""
     if not request.options.leak_guard:
         return lists
     row = request.dataset.row
-    seen = {row(id_).sha256 for id_ in drawn}
-    normal = tuple(id_ for id_ in lists.test_normal if row(id_).sha256 not in seen)
-    anomaly = tuple(id_ for id_ in lists.test_anomaly if row(id_).sha256 not in seen)
+    drawn_contents = {row(id_).sha256 for id_ in drawn}
+    normal = tuple(id_ for id_ in lists.test_normal if row(id_).sha256 not in drawn_contents)
+    anomaly = tuple(id_ for id_ in lists.test_anomaly if row(id_).sha256 not in drawn_contents)
     return replace(lists, test_normal=normal, test_anomaly=anomaly)
 
 
@@ -116,20 +117,20 @@ def limit_train(request: DrawRequest, train_normal: Ids) -> Ids:
     return _first(request, train_normal, request.options.limit_train)
 
 
-def limit_test(request: DrawRequest, lists: Lists) -> Lists:
+def limit_test(request: DrawRequest, lists: SplitLists) -> SplitLists:
     """`lists` with the first `limit_test` test images by rank, both test lists taken together."""
     if request.options.limit_test is None:
         return lists
-    kept = set(_first(request, lists.test_normal + lists.test_anomaly, request.options.limit_test))
-    normal = tuple(id_ for id_ in lists.test_normal if id_ in kept)
-    anomaly = tuple(id_ for id_ in lists.test_anomaly if id_ in kept)
+    limited = set(_first(request, lists.test_normal + lists.test_anomaly, request.options.limit_test))
+    normal = tuple(id_ for id_ in lists.test_normal if id_ in limited)
+    anomaly = tuple(id_ for id_ in lists.test_anomaly if id_ in limited)
     return replace(lists, test_normal=normal, test_anomaly=anomaly)
 
 
 def _first(request: DrawRequest, ids: Ids, limit: int | None) -> Ids:
     if limit is None or limit >= len(ids):
         return ids
-    return divided(request.dataset.name, "limit", str(request.split_seed), ids, limit)[0]
+    return divided_ids(request.dataset.name, "limit", str(request.split_seed), ids, limit)[0]
 
 
 def _distinct(rows: tuple[Row, ...]) -> tuple[Row, ...]:

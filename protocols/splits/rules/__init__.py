@@ -7,7 +7,7 @@ from typing import Protocol, cast
 
 from protocols.coordinates import AnyCoordinates
 from protocols.errors import DataError
-from protocols.splits.draw.steps import DrawRequest, Lists
+from protocols.splits.draw.steps import DrawRequest, SplitLists
 from protocols.text import near_miss
 
 
@@ -15,34 +15,34 @@ class Rule(Protocol):
     """The module of a rule: the coordinates that it draws by, the split options that it knows, and the draw itself.
 
     SUBSET is the coordinate that a suite lists for each dataset, None where a dataset is taken whole. A rule may also
-    have `kept_as(wanted, method_rules)`: rule and coordinates under which a run is kept, where another rule asks for
-    the very same fit and test list.
+    have `kept_as(coordinates, method_rules)`: rule and coordinates under which a run is kept, where another rule asks
+    for the very same fit and test list.
     """
 
     COORDINATES: tuple[str, ...]
     OPTIONS: tuple[str, ...]
     SUBSET: str | None
 
-    def lists(self, request: DrawRequest) -> Lists: ...
+    def lists(self, request: DrawRequest) -> SplitLists: ...
 
 
-def names() -> tuple[str, ...]:
+def rule_names() -> tuple[str, ...]:
     """The ids of the rules, sorted."""
     return tuple(sorted(module.name for module in pkgutil.iter_modules(__path__)))
 
 
-def get(name: str) -> Rule:
+def find_rule(name: str) -> Rule:
     """The rule of that id.
 
     Raises:
         DataError: there is none.
     """
-    if name not in names():
-        raise DataError(f"there is no rule '{name}': {near_miss(name, names())}")
+    if name not in rule_names():
+        raise DataError(f"there is no rule '{name}': {near_miss(name, rule_names())}")
     return cast("Rule", importlib.import_module(f"{__name__}.{name}"))
 
 
-def kept_as(name: str, wanted: AnyCoordinates, method_rules: Collection[str]) -> tuple[str, AnyCoordinates]:
+def kept_as(name: str, coordinates: AnyCoordinates, method_rules: Collection[str]) -> tuple[str, AnyCoordinates]:
     """Rule and coordinates under which a run of the rule `name` is kept, by a method that knows `method_rules`."""
-    own: Callable[..., tuple[str, AnyCoordinates]] | None = getattr(get(name), "kept_as", None)
-    return (name, wanted) if own is None else own(wanted, method_rules)
+    of_rule: Callable[..., tuple[str, AnyCoordinates]] | None = getattr(find_rule(name), "kept_as", None)
+    return (name, coordinates) if of_rule is None else of_rule(coordinates, method_rules)

@@ -15,6 +15,6 @@ __all__ = ["COORDINATES", "OPTIONS", "SUBSET", "kept_as", "lists"]
 SUBSET = "source_dataset"
 
 
-def kept_as(wanted: AnyCoordinates, method_rules: Collection[str]) -> tuple[str, AnyCoordinates]:  # noqa: ARG001 - the rules'
+def kept_as(coordinates: AnyCoordinates, method_rules: Collection[str]) -> tuple[str, AnyCoordinates]:  # noqa: ARG001 - a form of all rules
     """A method without anomalies beside a cross-domain one is trained on the target: that is its general run."""
-    return "general" if wanted.source_dataset is None else "cross_domain", wanted
+    return "general" if coordinates.source_dataset is None else "cross_domain", coordinates

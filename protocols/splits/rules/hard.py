@@ -3,7 +3,7 @@
 from protocols.datasets.naming import NORMAL
 from protocols.errors import DataError
 from protocols.splits.draw import steps
-from protocols.splits.draw.steps import DrawRequest, Lists
+from protocols.splits.draw.steps import DrawRequest, SplitLists
 from protocols.text import near_miss
 
 COORDINATES = ("known_class", "shots")
@@ -11,26 +11,27 @@ SUBSET = "known_class"
 OPTIONS = ("normal_split", "deduplicate", "leak_guard", "one_shot_test", "limit_train", "limit_test")
 
 
-def lists(request: DrawRequest) -> Lists:
+def lists(request: DrawRequest) -> SplitLists:
     """Draw the four lists. A class smaller than the shots gives all that it has."""
-    dataset, known = request.dataset, request.known_class
-    if known is None or known not in dataset.labels:
-        raise DataError(f"{dataset.name} has no anomaly class '{known}': {near_miss(str(known), dataset.labels)}")
-    train_normal, test_normal = steps.normals(request)
-    unknown = tuple(row.id for row in request.rows if row.label not in {NORMAL, known})
-    if not unknown:
+    dataset, known_class = request.dataset, request.known_class
+    if known_class is None or known_class not in dataset.labels:
+        step = near_miss(str(known_class), dataset.labels)
+        raise DataError(f"{dataset.name} has no anomaly class '{known_class}': {step}")
+    train_normal, test_normal = steps.draw_normals(request)
+    unknown_ids = tuple(row.id for row in request.rows if row.label not in {NORMAL, known_class})
+    if not unknown_ids:
         raise DataError(
-            f"{dataset.name} has no anomaly class but '{known}', so none is left to test: use the rule general"
+            f"{dataset.name} has no anomaly class but '{known_class}', so none is left to test: use the rule general"
         )
-    seen = tuple(row.id for row in request.rows if row.label == known)
-    if not seen:
-        raise DataError(f"every image of '{known}' in {dataset.name} repeats another's: do not set deduplicate")
-    n_labelled, n_leaving = steps.shots(request), steps.n_leaving(request)
-    order = request.first("anomaly", seen, n_leaving)
-    drawn = Lists(
+    known_ids = tuple(row.id for row in request.rows if row.label == known_class)
+    if not known_ids:
+        raise DataError(f"every image of '{known_class}' in {dataset.name} repeats another's: do not set deduplicate")
+    n_labelled, n_leaving = steps.n_shots(request), steps.n_leaving(request)
+    order = request.first("anomaly", known_ids, n_leaving)
+    drawn = SplitLists(
         train_normal=steps.limit_train(request, train_normal),
         train_anomaly=order[:n_labelled],
         test_normal=test_normal,
-        test_anomaly=unknown,
+        test_anomaly=unknown_ids,
     )
-    return steps.limit_test(request, steps.unleaked(request, order, drawn))
+    return steps.limit_test(request, steps.without_leaks(request, order, drawn))

@@ -7,8 +7,8 @@ from fractions import Fraction
 
 from protocols.errors import DataError
 from protocols.splits.draw import steps
-from protocols.splits.draw.class_sides import first_others, sides
-from protocols.splits.draw.steps import DrawRequest, Lists
+from protocols.splits.draw.class_sides import class_sides, first_others
+from protocols.splits.draw.steps import DrawRequest, SplitLists
 
 COORDINATES = ("normal_class", "gamma")
 SUBSET = "normal_class"
@@ -17,13 +17,13 @@ OPTIONS = ("normal_side", "deduplicate", "leak_guard", "limit_train", "limit_tes
 _CANONICAL = re.compile(r"0\.[0-9]{2}([0-9]{0,7}[1-9])?")
 
 
-def lists(request: DrawRequest) -> Lists:
+def lists(request: DrawRequest) -> SplitLists:
     """The lists of one_class, and the first a training images of the other side by rank.
 
     Neither the class nor gamma enters the rank, so that a smaller share is a prefix of a larger one.
     """
-    gamma = share(request.gamma)
-    parts = sides(request)
+    gamma = exact_share(request.gamma)
+    parts = class_sides(request)
     train_normal = steps.limit_train(request, parts.train_normal)
     n_labelled = n_anomalies(len(train_normal), gamma)
     if n_labelled > len(parts.train_other):
@@ -31,21 +31,21 @@ def lists(request: DrawRequest) -> Lists:
             f"gamma {request.gamma} of {len(train_normal)} normals asks for {n_labelled} labelled anomalies and "
             f"{request.dataset.name} has {len(parts.train_other)} for training: lower gamma, or set limit_train"
         )
-    drawn = Lists(
+    drawn = SplitLists(
         train_normal=train_normal,
         train_anomaly=first_others(request, n_labelled),
         test_normal=parts.test_normal,
         test_anomaly=parts.test_other,
     )
-    return steps.limit_test(request, steps.unleaked(request, drawn.train_anomaly, drawn))
+    return steps.limit_test(request, steps.without_leaks(request, drawn.train_anomaly, drawn))
 
 
 def n_anomalies(n_normal: int, gamma: Fraction) -> int:
-    """How many labelled anomalies make a share gamma of the training images: floor(n g / (1 - g) + 1/2)."""
+    """Labelled anomalies that make a share gamma of the training images: floor(n g / (1 - g) + 1/2)."""
     return math.floor(n_normal * gamma / (1 - gamma) + Fraction(1, 2))
 
 
-def share(gamma: str | None) -> Fraction:
+def exact_share(gamma: str | None) -> Fraction:
     """The exact share that a text such as `0.05` names.
 
     Raises:

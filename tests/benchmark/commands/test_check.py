@@ -9,7 +9,7 @@ from recorded import built, record
 
 from benchmark.cli import status
 from protocols.datasets.registry import dataset_infos
-from results.export import lines
+from results.export import json_lines
 from results.spec import SplitDefinition
 from results.store import Store
 
@@ -75,7 +75,7 @@ def test_runs_are_compared_with_earlier_ones_by_their_keys(form, results, tmp_pa
     now.rename(before)
     results(0.0)
     if form == "jsonl":
-        text = lines(Store(before).records())
+        text = json_lines(Store(before).records())
         before = tmp_path / "before.jsonl"
         before.write_text(text)
     words = ["check", "--against", str(before), "--results", str(now)]

@@ -8,7 +8,7 @@ import pytest
 from recorded import record
 
 from benchmark.cli import status
-from results.export import lines
+from results.export import json_lines
 from results.store import Store
 
 MONO = "hard/elpv/mono/dra/10"
@@ -127,7 +127,7 @@ def test_required_records_are_looked_up_by_their_keys(store, check, tmp_path, fo
         wanted.put(record("mono", seed, 0.1))  # the numbers are not what is asked for
     place = tmp_path / "wanted.jsonl" if form == "jsonl" else wanted.root
     if form == "jsonl":
-        place.write_text(lines(wanted.records()))
+        place.write_text(json_lines(wanted.records()))
     assert check("--require", place)[0] == 0
     store.record_path(next(iter(store.records())).key).unlink()
     code, said, *_ = check("--require", place)

@@ -8,7 +8,7 @@ import pytest
 from recorded import record
 
 from benchmark.cli import status
-from results.export import lines
+from results.export import json_lines
 from results.store import Store
 
 
@@ -127,7 +127,7 @@ def test_two_numbers_of_one_key_among_the_references_are_told_and_no_choice(chec
     records = list(folders[1].records())
     other = msgspec.structs.replace(records[0].metrics, auroc=0.9)
     file = tmp_path / "both.jsonl"
-    file.write_text(lines([*records, msgspec.structs.replace(records[0], metrics=other)]))
+    file.write_text(json_lines([*records, msgspec.structs.replace(records[0], metrics=other)]))
     code, said, _, page = check(against=file)
     assert code == 3
     told = f"run {records[0].spec.name} has records of one key with other numbers: AUC {records[0].metrics.auroc!r}"

@@ -10,7 +10,7 @@ from io import StringIO
 import msgspec
 import pytest
 
-from results import reference
+from results.reference import reference_records
 from results.scores import Scores
 from results.store import Store
 
@@ -148,7 +148,7 @@ WRONG = {
     "folders and results": (("runs", "reference", "--results", "runs"), "leave it out"),
     "nothing in common": (
         ("runs", "reference"),
-        f"have no run in common (4 and {len(list(reference.records()))} runs): bench results list",
+        f"have no run in common (4 and {len(list(reference_records()))} runs): bench results list",
     ),
     "not run": (("flos", "saoe"), "bench run --suite general --method flos,saoe first"),
     "one not run": (("dra", "flos"), "2 of dra: no finished run of flos on the dataset"),

@@ -9,7 +9,7 @@ import pytest
 
 from benchmark.cli import status
 from benchmark.views import fact_tables
-from protocols.catalogue.data_folder import adopt
+from protocols.catalogue.data_folder import adopt_dataset
 from results.record import Counts, Metrics, Record
 from results.scores import Scores
 from results.spec import FitSpec, RunSpec, SplitDefinition
@@ -81,7 +81,7 @@ def rows(capfd):
 
 def test_table_5_counts_what_is_prepared(tiny_folder, tmp_path, monkeypatch, capfd):
     monkeypatch.setattr("importlib.util.find_spec", lambda name, package=None: None)  # no elpv-dataset
-    adopted = adopt(tiny_folder, "carpet", tmp_path / "data")
+    adopted = adopt_dataset(tiny_folder, "carpet", tmp_path / "data")
     assert status(["report", "--table", "dra:5", "--format", "csv"]) == 0
     captured = capfd.readouterr()
     found = {row["dataset"]: row for row in csv.DictReader(StringIO(captured.out))}

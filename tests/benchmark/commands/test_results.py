@@ -4,9 +4,9 @@ import json
 
 import pytest
 
-from results import reference
+from results.reference import read_reference_lines, reference_records
 
-RECORDS = list(reference.records())
+RECORDS = list(reference_records())
 
 
 def test_the_packaged_records_are_listed(bench):
@@ -28,7 +28,9 @@ def test_each_packaged_record_is_shown_and_explained(record, bench):
 def test_the_packaged_records_can_be_exported_and_read_again(bench):
     code, out, _ = bench("results", "export", "--format", "jsonl", "--results", "reference")
     assert code == 0
-    assert sorted(reference.read(out.encode(), "exported"), key=lambda r: r.key) == sorted(RECORDS, key=lambda r: r.key)
+    assert sorted(read_reference_lines(out.encode(), "exported"), key=lambda r: r.key) == sorted(
+        RECORDS, key=lambda r: r.key
+    )
 
 
 def test_a_name_that_is_near_is_offered(bench):

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from protocols.splits.draw.ranking import list_fingerprint
-from results import reference
 from results.record import Metrics
+from results.reference import reference_records
 from results.scores import Scores
 from results.store import Store
 
@@ -26,7 +26,7 @@ def scores(auroc=0.75):
 
 def made(seed, auroc=0.75, **fit):
     """A record like the packaged ones, of another seed and these scores."""
-    record = next(reference.records())
+    record = next(reference_records())
     spec = msgspec.structs.replace(
         record.spec,
         fit=msgspec.structs.replace(record.spec.fit, seed=seed, **fit),

@@ -14,7 +14,7 @@ from msgspec.structs import replace
 from repository import ROOT
 
 from benchmark.cli import status
-from protocols.datasets.manifest import Row, build, pixels_digest, write
+from protocols.datasets.manifest import Row, assemble_dataset, pixels_digest, write_manifest
 from protocols.datasets.registry import our_datasets
 
 if importlib.util.find_spec("elpv_dataset") is None:
@@ -66,7 +66,7 @@ def classes(tmp_path, monkeypatch):
     folder = tmp_path / "data" / "toyset"
     folder.mkdir(parents=True)
     np.save(folder / "images.npy", pixels)
-    write(build("toyset", folder, rows), folder)
+    write_manifest(assemble_dataset("toyset", folder, rows), folder)
     monkeypatch.setenv("BENCH_DATA", str(tmp_path / "data"))
     return tmp_path
 

@@ -7,7 +7,7 @@ import pytest
 from recorded import record
 
 from benchmark.cli import status
-from results import reference
+from results.reference import reference_records
 from results.store import Store
 
 
@@ -75,7 +75,7 @@ def test_compare_names_the_run(folders, capfd):
 
 
 def test_a_folder_beside_the_packaged_records_is_looked_at_too(tmp_path, capfd):
-    packaged = next(iter(reference.records()))
+    packaged = next(iter(reference_records()))
     other = msgspec.structs.replace(packaged.metrics, average_precision=0.1234)
     Store(tmp_path / "runs").put(msgspec.structs.replace(packaged, metrics=other))
     _, _, err = spoken(["report", "--table", "1"], ("reference", tmp_path / "runs"), capfd)

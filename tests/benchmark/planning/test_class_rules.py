@@ -9,7 +9,7 @@ from selecting import select
 from benchmark.errors import BenchError
 from benchmark.execution.worker import execute
 from benchmark.planning.suite import Selection, expand, load
-from protocols.datasets.manifest import Row, build, write
+from protocols.datasets.manifest import Row, assemble_dataset, write_manifest
 
 ONE_CLASS = """
 id = "digits"
@@ -151,7 +151,7 @@ def test_many_splits_of_one_large_set_cost_little_more_than_one(drifting):
         for half, count in (("train", 50_000), ("test", 10_000))
         for i in range(count)
     ]
-    write(build("cifar10", folder, rows), folder)
+    write_manifest(assemble_dataset("cifar10", folder, rows), folder)
     shares = SHARE.replace("0.10", "0.01").replace("0.50", "0.05")
     one = shares.replace('digits = ["0", "1", "2"]', 'cifar10 = ["0"]').replace("[0, 1]", "[0]")
     every = [str(label) for label in range(10)]

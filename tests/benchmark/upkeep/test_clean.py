@@ -19,7 +19,7 @@ from benchmark.planning.code_digest import code_digest
 from benchmark.upkeep import cleanup
 from protocols.catalogue import data_folder
 from protocols.images.store import ImageStore
-from results import reference
+from results.reference import reference_records
 from results.store import Store
 
 OLD = time.time() - 2 * cleanup.OLD_SECONDS
@@ -33,7 +33,7 @@ def where(house):
 
 def made(seed, **fit):
     """A record like the packaged ones, of another seed."""
-    record = next(reference.records())
+    record = next(reference_records())
     spec = msgspec.structs.replace(record.spec, fit=msgspec.structs.replace(record.spec.fit, seed=seed, **fit))
     return msgspec.structs.replace(record, spec=spec, key=spec.key, fit_key=spec.fit.fit_key, series=spec.series)
 
@@ -99,8 +99,8 @@ def test_a_damaged_dataset_keeps_its_image_store(house, where):
 BUILD = """
 import sys, time
 from pathlib import Path
-from protocols.io.atomic_folders import claimed
-with claimed(Path(sys.argv[1]), "BENCH_CACHE"):
+from protocols.io.atomic_folders import claimed_folder
+with claimed_folder(Path(sys.argv[1]), "BENCH_CACHE"):
     print("here", flush=True)
     time.sleep(60)
 """
@@ -180,9 +180,9 @@ write_atomic(Path(sys.argv[1]), b"half")
 KILLED_BUILDER = """
 import os, signal, sys
 from pathlib import Path
-from protocols.io.atomic_folders import claimed, fresh
+from protocols.io.atomic_folders import claimed_folder, fresh_folder
 folder = Path(sys.argv[1])
-with claimed(folder, "BENCH_CACHE"), fresh(folder) as building:
+with claimed_folder(folder, "BENCH_CACHE"), fresh_folder(folder) as building:
     (building / "images.npy").write_bytes(b"half")
     os.kill(os.getpid(), signal.SIGKILL)
 """

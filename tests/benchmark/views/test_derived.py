@@ -8,7 +8,7 @@ import pytest
 from benchmark.execution.worker import execute
 from benchmark.views.derived import Teller, told
 from methods.registry import installed
-from results.record import Counts, Metrics, Provenance, Record, decode, encode
+from results.record import Counts, Metrics, Provenance, Record, decode_record, encode_record
 
 SUITE = """
 id = "words"
@@ -96,7 +96,7 @@ def test_an_honest_record_is_told_as_it_is_whatever_method_recipe_and_setting(ru
                 split_options={"limit_test": 4} if sets else {},
             )
             for run in (one for one in plan.runs if one.spec):
-                record = decode(encode(as_left(run)))
+                record = decode_record(encode_record(as_left(run)))
                 found = tell(record)
                 assert (found.record, found.corrected, found.odd) == (record, (), "")
                 seen.add(record.spec.method)

@@ -22,7 +22,7 @@ def data(tmp_path, monkeypatch):
 
 @pytest.fixture
 def toy(mvtec_folder, data):
-    return data_folder.adopt(mvtec_folder, "toy", data)
+    return data_folder.adopt_dataset(mvtec_folder, "toy", data)
 
 
 def cut(manifest):
@@ -61,13 +61,13 @@ def test_a_manifest_cut_at_the_end_of_a_line_is_not_ready(toy, data, capsys):
 def test_any_other_change_of_a_manifest_is_damage_too(toy, data, change):
     path = toy.folder / MANIFEST
     path.write_text(change(path.read_text()))
-    assert data_folder.state(data, "toy") == "damaged"
+    assert data_folder.dataset_state(data, "toy") == "damaged"
 
 
 @pytest.mark.parametrize("left", [b"", b"torn", b"\xff" * 70])
 def test_a_damaged_digest_is_not_passed_over(toy, data, left):
     (toy.folder / SEAL).write_bytes(left)
-    assert data_folder.state(data, "toy") == "damaged"
+    assert data_folder.dataset_state(data, "toy") == "damaged"
 
 
 def test_a_folder_of_an_older_version_is_read_and_sealed_once_it_is_verified(toy, data, capsys):
@@ -76,7 +76,7 @@ def test_a_folder_of_an_older_version_is_read_and_sealed_once_it_is_verified(toy
     assert status(["data", "verify", "toy"]) == 0
     assert "digest of its manifest" in capsys.readouterr().out
     cut(toy.folder / MANIFEST)
-    assert data_folder.state(data, "toy") == "damaged"
+    assert data_folder.dataset_state(data, "toy") == "damaged"
 
 
 def test_a_cut_manifest_of_an_older_version_is_found_by_verify_and_not_sealed(toy, capsys):
@@ -91,9 +91,9 @@ def test_preparing_again_mends_it(data, made_up_sets, tmp_path):
     source = made_up.plain_release(tmp_path / "release")
     plain = data_folder.prepare(data, "plain", source)
     cut(plain.folder / MANIFEST)
-    assert data_folder.state(data, "plain") == "damaged"
+    assert data_folder.dataset_state(data, "plain") == "damaged"
     assert data_folder.prepare(data, "plain", source) == plain
-    assert data_folder.state(data, "plain") == "ready"
+    assert data_folder.dataset_state(data, "plain") == "ready"
 
 
 def test_a_set_that_prepares_itself_does_so_again_and_says_why(elpv, data):

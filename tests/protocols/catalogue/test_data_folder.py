@@ -46,7 +46,7 @@ def installed_elpv(small_elpv: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_elpv_prepares_itself_from_its_package_without_importing_it(tmp_path: Path, installed_elpv: Path) -> None:
     said: list[str] = []
     data_dir = tmp_path / "data"
-    assert data_folder.state(data_dir, "elpv") == "embedded"
+    assert data_folder.dataset_state(data_dir, "elpv") == "embedded"
     dataset = data_folder.open_dataset(data_dir, "elpv", notify=said.append)
     assert [(row.id, row.label, row.split) for row in dataset.rows] == [
         ("images/cell0001.png", "normal", ""),
@@ -55,7 +55,7 @@ def test_elpv_prepares_itself_from_its_package_without_importing_it(tmp_path: Pa
     ]
     assert (data_dir / "elpv/images/cell0001.png").resolve() == (installed_elpv / "images/cell0001.png").resolve()
     assert said == [f"preparing elpv in {data_dir / 'elpv'}"]
-    assert data_folder.state(data_dir, "elpv") == "ready"
+    assert data_folder.dataset_state(data_dir, "elpv") == "ready"
     assert data_folder.open_dataset(data_dir, "elpv", notify=said.append) == dataset
     assert len(said) == 1
     assert data_folder.prepared(data_dir) == ["elpv"]
@@ -66,9 +66,9 @@ def test_elpv_prepares_itself_again_where_its_links_lead_nowhere(tmp_path: Path,
     first = data_folder.open_dataset(data_dir, "elpv")
     (data_dir / "elpv/images/cell0001.png").unlink()
     (data_dir / "elpv/images/cell0001.png").symlink_to(tmp_path / "gone.png")
-    assert data_folder.state(data_dir, "elpv") == "damaged"
+    assert data_folder.dataset_state(data_dir, "elpv") == "damaged"
     assert data_folder.open_dataset(data_dir, "elpv") == first
-    assert verify.differences(first) == []
+    assert verify.file_differences(first) == []
 
 
 def test_a_folder_that_is_no_prepared_dataset_is_never_replaced(tmp_path: Path, installed_elpv: Path) -> None:
@@ -99,7 +99,7 @@ def test_a_release_folder_can_be_given(tmp_path: Path, small_elpv: Path) -> None
 
 
 def test_a_known_dataset_that_is_not_there_says_where_to_get_it(tmp_path: Path) -> None:
-    assert data_folder.state(tmp_path, "carpet") == "absent"
+    assert data_folder.dataset_state(tmp_path, "carpet") == "absent"
     with pytest.raises(
         DataError, match=r"carpet is not in .*mvtec.com.*bench data prepare carpet --source DIR_OR_ARCHIVE"
     ):
@@ -153,7 +153,7 @@ from pathlib import Path
 sys.path.insert(0, sys.argv[2])
 from protocols.catalogue import data_folder
 from protocols.io import atomic_folders
-atomic_folders.sync = lambda folder: os.kill(os.getpid(), signal.SIGKILL)
+atomic_folders.sync_folder = lambda folder: os.kill(os.getpid(), signal.SIGKILL)
 data_folder.open_dataset(Path(sys.argv[1]), "elpv")
 """
 
@@ -163,7 +163,7 @@ def test_a_killed_preparation_is_never_taken_for_finished_and_is_cleared(tmp_pat
     arguments = [sys.executable, "-c", KILLED, str(data_dir), str(installed_elpv.parents[1])]
     assert subprocess.run(arguments, check=False).returncode == -9
     assert [path for path in data_dir.iterdir() if path.suffix == ".tmp"]
-    assert data_folder.state(data_dir, "elpv") == "embedded"
+    assert data_folder.dataset_state(data_dir, "elpv") == "embedded"
     assert data_folder.prepared(data_dir) == []
     data_folder.open_dataset(data_dir, "elpv")
     assert sorted(path.name for path in data_dir.iterdir()) == [".elpv.lock", "elpv"]
@@ -175,7 +175,7 @@ def test_a_copied_data_folder_gives_the_same_dataset(tmp_path: Path, installed_e
     copy = data_folder.open_dataset(tmp_path / "copy", "elpv")
     assert copy.fingerprint == dataset.fingerprint
     assert (tmp_path / "copy/elpv" / MANIFEST).read_bytes() == (tmp_path / "data/elpv" / MANIFEST).read_bytes()
-    assert verify.differences(copy) == []
+    assert verify.file_differences(copy) == []
 
 
 def test_verify_names_each_file_that_is_not_what_the_manifest_says(
@@ -185,7 +185,7 @@ def test_verify_names_each_file_that_is_not_what_the_manifest_says(
     save_image(installed_elpv / "images/cell0001.png", 99)
     (installed_elpv / "images/cell0004.png").write_bytes(b"")
     (installed_elpv / "images/cell0005.png").unlink()
-    changed, empty, gone = verify.differences(dataset)
+    changed, empty, gone = verify.file_differences(dataset)
     assert "cell0001.png is not the image that the manifest describes" in changed
     assert "cell0004.png is empty" in empty
     assert "cell0005.png (No such file or directory)" in gone

@@ -12,8 +12,8 @@ import pytest
 from PIL import Image
 
 from protocols.catalogue import export
-from protocols.catalogue.data_folder import adopt
-from protocols.datasets.manifest import Dataset, Row, build
+from protocols.catalogue.data_folder import adopt_dataset
+from protocols.datasets.manifest import Dataset, Row, assemble_dataset
 from protocols.errors import DataError
 from protocols.splits import split as splits
 
@@ -24,7 +24,7 @@ Make = Callable[..., Dataset]
 def carpet(tmp_path: Path, mvtec_folder: Path, save_image: Callable[..., Path]) -> Dataset:
     for i in range(12):
         save_image(mvtec_folder / "test" / "cut" / f"{i:03d}.png", 100 + i)
-    return adopt(mvtec_folder, "carpet", tmp_path / "data")
+    return adopt_dataset(mvtec_folder, "carpet", tmp_path / "data")
 
 
 @pytest.fixture
@@ -48,7 +48,7 @@ def array_set(tmp_path: Path) -> Dataset:
         )
         for place, (id_, image) in enumerate(zip(ids, pixels, strict=True))
     ]
-    return build("toyset", folder, rows)
+    return assemble_dataset("toyset", folder, rows)
 
 
 def read(text: str) -> list[dict[str, str]]:
@@ -76,7 +76,7 @@ def hard(dataset: Dataset) -> splits.Split:
 
 def test_csv_has_a_line_for_every_image_in_the_lists_order(carpet: Dataset) -> None:
     split = hard(carpet)
-    lines = read(export.csv_text(split, carpet))
+    lines = read(export.split_csv(split, carpet))
     assert tuple(lines[0]) == ("id", "file", "position", "label", "side", "list", "shot")
     for name in split.fingerprints:
         assert tuple(line["id"] for line in lines if line["list"] == name) == getattr(split, name)
@@ -90,7 +90,7 @@ def test_csv_has_a_line_for_every_image_in_the_lists_order(carpet: Dataset) -> N
 
 
 def test_csv_has_plain_line_ends(carpet: Dataset) -> None:
-    assert "\r" not in export.csv_text(hard(carpet), carpet)
+    assert "\r" not in export.split_csv(hard(carpet), carpet)
 
 
 @pytest.mark.parametrize("symbolic", [False, True])
@@ -190,7 +190,7 @@ def test_a_class_that_would_pass_for_good_gets_another_folder(carpet: Dataset, t
 
     odd = {"cut": "good", "color": "../color"}
     rows = [dataclasses.replace(row, label=odd.get(row.label, row.label)) for row in carpet.rows]
-    dataset = build("carpet", carpet.folder, rows)
+    dataset = assemble_dataset("carpet", carpet.folder, rows)
     split = splits.draw(dataset, "general", split_seed=0, shots=1)
     export.write_tree(split, dataset, tmp_path / "out")
     assert contents(tmp_path / "out" / "carpet" / "test")["good"] == expected(dataset, split.test_normal)

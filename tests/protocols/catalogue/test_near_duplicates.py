@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from protocols.catalogue.data_folder import adopt
+from protocols.catalogue.data_folder import adopt_dataset
 from protocols.catalogue.near_duplicates import near_duplicates
-from protocols.datasets.manifest import Dataset, build
+from protocols.datasets.manifest import Dataset, assemble_dataset
 from protocols.errors import DataError
 from protocols.splits import leakage
 
@@ -34,7 +34,7 @@ def alike(tmp_path: Path) -> Dataset:
     for name, pixels in pictures.items():
         (source / name).parent.mkdir(parents=True, exist_ok=True)
         Image.fromarray(pixels).save(source / f"{name}.png")
-    return adopt(source, "toy", tmp_path / "data")
+    return adopt_dataset(source, "toy", tmp_path / "data")
 
 
 def test_pictures_that_look_alike_are_grouped(alike: Dataset) -> None:
@@ -45,8 +45,8 @@ def test_pictures_that_look_alike_are_grouped(alike: Dataset) -> None:
 
 def test_equal_contents_alone_are_no_near_duplicates(alike: Dataset) -> None:
     pytest.importorskip("imagehash", reason="the extra audit is not installed")
-    kept = build("toy", alike.folder, [row for row in alike.rows if row.id != "test/good/b.png"])
-    assert leakage.duplicates(kept) == (("test/cut/c.png", "train/good/a.png"),)
+    kept = assemble_dataset("toy", alike.folder, [row for row in alike.rows if row.id != "test/good/b.png"])
+    assert leakage.duplicate_groups(kept) == (("test/cut/c.png", "train/good/a.png"),)
     assert near_duplicates(kept, 2) == ()
 
 
@@ -65,7 +65,7 @@ def test_near_codes_are_joined_through_chains_and_across_blocks(
         )
         path.parent.mkdir(parents=True, exist_ok=True)
         Image.fromarray(np.full((4, 4, 3), (number // 256, number % 256, 0), dtype=np.uint8)).save(path)
-    many = adopt(source, "many", tmp_path / "data")
+    many = adopt_dataset(source, "many", tmp_path / "data")
 
     def phash(image: Image.Image) -> str:
         high, low, _ = image.convert("RGB").getpixel((0, 0))

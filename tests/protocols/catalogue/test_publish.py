@@ -9,9 +9,10 @@ import made_up
 import pytest
 from msgspec.structs import replace
 
-from protocols.catalogue import data_folder, publish, verify
+from protocols.catalogue import data_folder, verify
 from protocols.datasets.manifest import MANIFEST, Dataset
 from protocols.errors import DataError
+from protocols.io.atomic_folders import claimed_folder
 
 SUPPORT = Path(made_up.__file__).parent
 
@@ -31,7 +32,7 @@ def test_files_that_do_not_change_are_links_to_the_release(data_dir: Path, tmp_p
     assert len(dataset.rows) == 12
     assert all(dataset.path(row).resolve() == (source / row.id).resolve() for row in dataset.rows)
     assert data_folder.open_dataset(data_dir, "plain") == dataset
-    assert verify.differences(dataset) == []
+    assert verify.file_differences(dataset) == []
     assert visible(data_dir) == ["plain"]
 
 
@@ -40,7 +41,7 @@ def test_a_variant_is_a_dataset_of_its_own(data_dir: Path, tmp_path: Path) -> No
     dataset = data_folder.prepare(data_dir, "plain@good_only", source)
     assert (dataset.name, dataset.folder.name, len(dataset.rows)) == ("plain@good_only", "plain@good_only", 8)
     assert data_folder.open_dataset(data_dir, "plain@good_only") == dataset
-    assert data_folder.state(data_dir, "plain") == "absent"
+    assert data_folder.dataset_state(data_dir, "plain") == "absent"
 
 
 @pytest.mark.parametrize(
@@ -56,7 +57,7 @@ def test_an_unknown_name_or_variant_gets_a_near_miss(data_dir: Path, tmp_path: P
     for attempt in (
         lambda: data_folder.prepare(data_dir, name, tmp_path),
         lambda: data_folder.open_dataset(data_dir, name),
-        lambda: data_folder.known(name, data_dir),
+        lambda: data_folder.known_target(name, data_dir),
     ):
         with pytest.raises(DataError, match=problem):
             attempt()
@@ -141,9 +142,9 @@ def test_preparing_again_changes_nothing_unless_a_file_is_gone(data_dir: Path, t
     assert data_folder.prepare(data_dir, "tiles", source) == first
     assert inode(first) == before
     (first.folder / "003_1.png").unlink()
-    assert verify.differences(first) != []
+    assert verify.file_differences(first) != []
     assert data_folder.prepare(data_dir, "tiles", source) == first
-    assert verify.differences(first) == []
+    assert verify.file_differences(first) == []
 
 
 def test_the_same_images_from_elsewhere_renew_the_links(data_dir: Path, tmp_path: Path) -> None:
@@ -167,7 +168,7 @@ def test_a_manifest_that_cannot_be_read_is_replaced(data_dir: Path, tmp_path: Pa
     source = made_up.plain_release(tmp_path / "release")
     first = data_folder.prepare(data_dir, "plain", source)
     (first.folder / MANIFEST).write_text("torn")
-    assert data_folder.state(data_dir, "plain") == "damaged"
+    assert data_folder.dataset_state(data_dir, "plain") == "damaged"
     assert data_folder.prepare(data_dir, "plain", source) == first
 
 
@@ -218,7 +219,7 @@ def test_what_was_cut_before_a_kill_is_not_cut_again(data_dir: Path, made_up_set
         killed.communicate()
         assert killed.returncode == -9
         assert data_folder.prepared(data_dir) == []
-        assert data_folder.state(data_dir, "tiles") == "absent"
+        assert data_folder.dataset_state(data_dir, "tiles") == "absent"
     (journal,) = data_dir.glob(".tiles.*.partial/tiles.*/journal.jsonl")
     assert len(journal.read_text().splitlines()) == 10
     last = start(data_dir, made_up_sets, "tiles", source, MADE_UP_KILL="3")
@@ -227,7 +228,7 @@ def test_what_was_cut_before_a_kill_is_not_cut_again(data_dir: Path, made_up_set
     assert err.startswith("tiles: release not recognised, since it has 6 images of 'hole' where the release has 3")
     assert out.startswith("tiles: 36 images in ")
     assert (data_dir / "tiles" / MANIFEST).read_bytes() == (undisturbed.folder / MANIFEST).read_bytes()
-    assert verify.differences(data_folder.open_dataset(data_dir, "tiles")) == []
+    assert verify.file_differences(data_folder.open_dataset(data_dir, "tiles")) == []
     assert visible(data_dir) == ["tiles"]
 
 
@@ -284,7 +285,7 @@ def test_a_second_process_waits_says_so_and_finds_the_work_done(
     data_dir: Path, made_up_sets: Path, tmp_path: Path
 ) -> None:
     source = made_up.tiles_release(tmp_path / "release")
-    with publish.claimed(data_dir / "tiles", "BENCH_DATA"):
+    with claimed_folder(data_dir / "tiles", "BENCH_DATA"):
         waiting = [start(data_dir, made_up_sets, "tiles", source) for _ in range(2)]
         for process in waiting:
             assert process.stderr is not None

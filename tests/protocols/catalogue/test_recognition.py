@@ -8,7 +8,7 @@ from preparing import prepared, raw
 
 from protocols.catalogue import recognition
 from protocols.datasets.info import DatasetInfo, KnownRelease
-from protocols.datasets.manifest import Dataset, Row, build
+from protocols.datasets.manifest import Dataset, Row, assemble_dataset
 from protocols.datasets.naming import NORMAL
 from protocols.datasets.registry import dataset_info, dataset_infos
 
@@ -36,13 +36,13 @@ def whole(info: DatasetInfo, variant: str, release: KnownRelease) -> Dataset:
             )
             for i in range(count)
         ]
-    return build(f"{info.id}@{variant}" if variant else info.id, Path("absent"), rows)
+    return assemble_dataset(f"{info.id}@{variant}" if variant else info.id, Path("absent"), rows)
 
 
 def doubts(dataset: Dataset) -> tuple[str, ...]:
     info = dataset_info(dataset.name)
     assert info is not None
-    return recognition.doubts(info, dataset)
+    return recognition.release_doubts(info, dataset)
 
 
 @pytest.mark.parametrize(("info", "variant"), VARIANTS, ids=NAMES)

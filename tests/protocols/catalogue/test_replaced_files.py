@@ -9,13 +9,13 @@ import pytest
 
 from protocols.catalogue import data_folder
 from protocols.catalogue.replaced import refuse_replaced
-from protocols.datasets.manifest import read
+from protocols.datasets.manifest import read_manifest
 from protocols.errors import DataError
 
 
 @pytest.fixture
 def toy(mvtec_folder, tmp_path):
-    return data_folder.adopt(mvtec_folder, "toy", tmp_path / "data")
+    return data_folder.adopt_dataset(mvtec_folder, "toy", tmp_path / "data")
 
 
 @pytest.fixture
@@ -98,7 +98,7 @@ def test_a_cache_that_cannot_be_written_costs_time_only(toy, tmp_path, look):
 def test_a_copy_of_the_folder_is_looked_at_by_itself(toy, look, tmp_path):
     look(toy)
     shutil.copytree(toy.folder, tmp_path / "copy" / "toy")
-    assert look(read(tmp_path / "copy" / "toy", "toy")) == 11
+    assert look(read_manifest(tmp_path / "copy" / "toy", "toy")) == 11
     assert look(toy) == 0
 
 

@@ -134,15 +134,15 @@ def test_planning_needs_no_heavy_import_and_no_preparation() -> None:
 import sys
 from pathlib import Path
 from protocols.catalogue import data_folder
-from protocols.datasets.manifest import Row, build
+from protocols.datasets.manifest import Row, assemble_dataset
 from protocols.datasets.registry import dataset_infos
 from protocols.splits import rules, split
 dataset_infos()
 rows = [Row(f"{k}{i}", "f", k, "", 64 * "0", 1, 1, 1) for k in ("normal", "a", "b") for i in range(12)]
-for rule in rules.names():
-    module = rules.get(rule)
-split.draw(build("toy", Path(), rows), "hard", split_seed=0, known_class="a", shots=1)
-data_folder.state(Path("nowhere"), "elpv")
+for rule in rules.rule_names():
+    module = rules.find_rule(rule)
+split.draw(assemble_dataset("toy", Path(), rows), "hard", split_seed=0, known_class="a", shots=1)
+data_folder.dataset_state(Path("nowhere"), "elpv")
 heavy = {"numpy", "PIL", "torch", "sklearn", "pandas", "scipy", "joblib", "filelock", "rich", "elpv_dataset"}
 print(sorted(name for name in sys.modules if name in heavy or name.startswith("protocols.preparations")))
 """

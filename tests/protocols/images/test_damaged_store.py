@@ -14,7 +14,7 @@ from protocols.images.store import ImageStore
 
 @pytest.fixture
 def dataset(mvtec_folder, tmp_path):
-    return data_folder.adopt(mvtec_folder, "toy", tmp_path / "data")
+    return data_folder.adopt_dataset(mvtec_folder, "toy", tmp_path / "data")
 
 
 @pytest.fixture

@@ -27,16 +27,16 @@ def folder(root: Path, values: Values, form: str = "png") -> Path:
 
 
 def adopted(source: Path, said: list[str] | None = None) -> Dataset:
-    dataset = data_folder.adopt(
+    dataset = data_folder.adopt_dataset(
         source, "mine", source.parent / "data", notify=(said if said is not None else []).append
     )
-    assert verify.differences(dataset) == []
+    assert verify.file_differences(dataset) == []
     return dataset
 
 
 def pixels(dataset: Dataset, number: int) -> list[list[int]]:
     row = next(row for row in dataset.rows if Path(row.id).stem == str(number))
-    array: list[list[int]] = decode.pixels(decode.load(dataset, row))[:, :, 0].tolist()
+    array: list[list[int]] = decode.image_array(decode.ImageReader(dataset).load(row))[:, :, 0].tolist()
     return array
 
 

@@ -32,7 +32,7 @@ def started(monkeypatch: pytest.MonkeyPatch) -> list[object]:
 def test_a_format_of_the_list_is_opened(form: str) -> None:
     file = io.BytesIO()
     PIXELS.save(file, form)
-    assert decode.decode(file.getvalue(), 3).size == (8, 8)
+    assert decode.decode_image(file.getvalue(), 3).size == (8, 8)
 
 
 @pytest.mark.parametrize("form", ["EPS", "PDF", "ICO", "TGA", "SGI", "JPEG2000", "PCX", "ICNS", "DDS"])
@@ -42,7 +42,7 @@ def test_any_other_format_is_refused_and_no_program_is_started(form: str, starte
         PIXELS.save(file, form)
     except OSError:
         PIXELS.resize((16, 16)).convert("RGBA").save(file, form)
-    for read in (decode.look, lambda data: decode.decode(data, 3)):
+    for read in (decode.read_header, lambda data: decode.decode_image(data, 3)):
         with pytest.raises(decode.DecodeError, match=r"is not a readable image \(of none of the formats BMP"):
             read(file.getvalue())
     assert not started
@@ -51,19 +51,19 @@ def test_any_other_format_is_refused_and_no_program_is_started(form: str, starte
 def test_postscript_under_another_name_is_refused_when_adopted_and_when_verified(
     tmp_path: Path, mvtec_folder: Path, started: list[object]
 ) -> None:
-    dataset = data_folder.adopt(mvtec_folder, "own", tmp_path / "data")
+    dataset = data_folder.adopt_dataset(mvtec_folder, "own", tmp_path / "data")
     odd = mvtec_folder / "test/color/000.png"
     odd.write_bytes(POSTSCRIPT)
-    assert [line for line in verify.differences(dataset) if "000.png is not a readable image" in line]
+    assert [line for line in verify.file_differences(dataset) if "000.png is not a readable image" in line]
     with pytest.raises(DataError, match=r"000\.png is not a readable image .*replace or remove the file"):
-        data_folder.adopt(mvtec_folder, "other", tmp_path / "data")
+        data_folder.adopt_dataset(mvtec_folder, "other", tmp_path / "data")
     assert not started
 
 
 def test_a_file_of_gigabytes_is_not_read(tmp_path: Path, mvtec_folder: Path, save_image: Callable[..., Path]) -> None:
-    dataset = data_folder.adopt(mvtec_folder, "own", tmp_path / "data")
+    dataset = data_folder.adopt_dataset(mvtec_folder, "own", tmp_path / "data")
     with (mvtec_folder / "test/color/000.png").open("r+b") as file:
         file.truncate(9 << 30)
-    assert [line for line in verify.differences(dataset) if "000.png has 9216 MiB" in line]
+    assert [line for line in verify.file_differences(dataset) if "000.png has 9216 MiB" in line]
     with pytest.raises(DataError, match=r"000\.png has 9216 MiB, more than an image file may have: replace or remove"):
-        data_folder.adopt(mvtec_folder, "other", tmp_path / "data")
+        data_folder.adopt_dataset(mvtec_folder, "other", tmp_path / "data")

@@ -23,8 +23,10 @@ def photographs(root: Path, form: str, orientation: int) -> Path:
 @pytest.mark.parametrize("form", ["jpg", "png", "webp", "tif"])
 def test_turned_images_are_upright_or_said_once(tmp_path: Path, form: str) -> None:
     said: list[str] = []
-    dataset = data_folder.adopt(photographs(tmp_path / "raw", form, 6), "mine", tmp_path / "data", notify=said.append)
-    assert verify.differences(dataset) == []
+    dataset = data_folder.adopt_dataset(
+        photographs(tmp_path / "raw", form, 6), "mine", tmp_path / "data", notify=said.append
+    )
+    assert verify.file_differences(dataset) == []
     sizes = {(row.width, row.height) for row in dataset.rows if row.label == "dent"}
     if form == "tif":
         assert (said, sizes) == ([], {(6, 4)})
@@ -35,7 +37,7 @@ def test_turned_images_are_upright_or_said_once(tmp_path: Path, form: str) -> No
 
 def test_upright_images_need_no_word(tmp_path: Path) -> None:
     said: list[str] = []
-    data_folder.adopt(photographs(tmp_path / "raw", "jpg", 1), "mine", tmp_path / "data", notify=said.append)
+    data_folder.adopt_dataset(photographs(tmp_path / "raw", "jpg", 1), "mine", tmp_path / "data", notify=said.append)
     assert said == []
 
 
@@ -43,4 +45,4 @@ def test_damaged_exif_data_do_not_stop_an_image(tmp_path: Path) -> None:
     source = photographs(tmp_path / "raw", "jpg", 6)
     for path in source.rglob("*.jpg"):
         path.write_bytes(path.read_bytes().replace(b"Exif\0\0MM", b"Exif\0\0??"))
-    assert len(data_folder.adopt(source, "mine", tmp_path / "data").rows) == 6
+    assert len(data_folder.adopt_dataset(source, "mine", tmp_path / "data").rows) == 6

@@ -14,5 +14,5 @@ def test_the_cut_starts_at_half_the_rest_rounded_half_to_even(side: int, start: 
     wide = Image.fromarray(np.tile(places, (8, 1)))
     tall = Image.fromarray(np.tile(places[:, None], (1, 8)))
     kept = list(range(start, start + 8))
-    assert decode.pixels(decode.resized(wide, 8, "shorter_side"))[0, :, 0].tolist() == kept
-    assert decode.pixels(decode.resized(tall, 8, "shorter_side"))[:, 0, 0].tolist() == kept
+    assert decode.image_array(decode.resize_image(wide, 8, "shorter_side"))[0, :, 0].tolist() == kept
+    assert decode.image_array(decode.resize_image(tall, 8, "shorter_side"))[:, 0, 0].tolist() == kept

@@ -12,13 +12,13 @@ from PIL import Image
 from protocols.catalogue import data_folder
 from protocols.datasets.manifest import Dataset
 from protocols.errors import DataError
-from protocols.images.array_file import ARRAY
+from protocols.images.array_file import STORE_ARRAY
 from protocols.images.store import Images, ImageStore
 
 
 @pytest.fixture
 def dataset(mvtec_folder: Path, tmp_path: Path) -> Dataset:
-    return data_folder.adopt(mvtec_folder, "toy", tmp_path / "data")
+    return data_folder.adopt_dataset(mvtec_folder, "toy", tmp_path / "data")
 
 
 @pytest.fixture
@@ -78,7 +78,7 @@ def test_colour_datasets_have_three_channels_throughout(
     mvtec_folder: Path, tmp_path: Path, cache: Path, save_image: Callable[..., Path]
 ) -> None:
     save_image(mvtec_folder / "test/color/009.png", 9, mode="RGB")
-    dataset = data_folder.adopt(mvtec_folder, "toy", tmp_path / "data")
+    dataset = data_folder.adopt_dataset(mvtec_folder, "toy", tmp_path / "data")
     images = everything(ImageStore.open(dataset, size=8, cache_dir=cache), dataset)
     assert images.channels == 3
     grey = images.one(images.ids.index("train/good/000.png"))
@@ -90,7 +90,7 @@ def test_without_resize_images_keep_their_sizes(
     mvtec_folder: Path, tmp_path: Path, cache: Path, save_image: Callable[..., Path]
 ) -> None:
     save_image(mvtec_folder / "test/color/009.png", 9, size=(5, 4))
-    dataset = data_folder.adopt(mvtec_folder, "toy", tmp_path / "data")
+    dataset = data_folder.adopt_dataset(mvtec_folder, "toy", tmp_path / "data")
     store = ImageStore.open(dataset, size=0, resize="none", cache_dir=cache)
     images = everything(store, dataset)
     assert images.size == 0
@@ -116,7 +116,7 @@ def test_the_store_is_built_once_and_progress_counts_every_image(dataset: Datase
 def test_threads_change_nothing(dataset: Dataset, cache: Path, tmp_path: Path) -> None:
     for jobs in (1, 4):
         ImageStore.open(dataset, size=9, cache_dir=tmp_path / str(jobs), jobs=jobs)
-    one, four = (next((tmp_path / jobs).rglob(ARRAY)).read_bytes() for jobs in ("1", "4"))
+    one, four = (next((tmp_path / jobs).rglob(STORE_ARRAY)).read_bytes() for jobs in ("1", "4"))
     assert one == four
 
 
@@ -124,7 +124,7 @@ def test_size_and_resize_and_content_have_stores_of_their_own(
     dataset: Dataset, mvtec_folder: Path, tmp_path: Path, cache: Path, save_image: Callable[..., Path]
 ) -> None:
     save_image(mvtec_folder / "test/color/009.png", 9)
-    other = data_folder.adopt(mvtec_folder, "other", tmp_path / "data")
+    other = data_folder.adopt_dataset(mvtec_folder, "other", tmp_path / "data")
     for data, size, resize in [
         (dataset, 8, "squash"),
         (dataset, 9, "squash"),
@@ -132,12 +132,12 @@ def test_size_and_resize_and_content_have_stores_of_their_own(
         (other, 8, "squash"),
     ]:
         ImageStore.open(data, size=size, resize=resize, cache_dir=cache)
-    assert len(list(cache.rglob(ARRAY))) == 4
+    assert len(list(cache.rglob(STORE_ARRAY))) == 4
 
 
 def test_a_store_cut_short_is_built_again(dataset: Dataset, cache: Path) -> None:
     before = everything(ImageStore.open(dataset, size=16, cache_dir=cache), dataset).take(np.arange(11))
-    path = next(cache.rglob(ARRAY))
+    path = next(cache.rglob(STORE_ARRAY))
     path.write_bytes(path.read_bytes()[:500])
     after = everything(ImageStore.open(dataset, size=16, cache_dir=cache), dataset).take(np.arange(11))
     assert np.array_equal(before, after)
@@ -182,7 +182,7 @@ def test_too_little_free_space_is_said_before_anything_is_built(
     monkeypatch.setattr(shutil, "disk_usage", lambda folder: usage._replace(free=2**20))
     with pytest.raises(DataError, match=r"need 10\.7 MiB in .*, 1\.0 MiB are free: free some, or set BENCH_CACHE"):
         ImageStore.open(dataset, size=1010, cache_dir=cache)
-    assert not list(cache.rglob(ARRAY))
+    assert not list(cache.rglob(STORE_ARRAY))
 
 
 FULL = """
@@ -190,8 +190,8 @@ import resource, sys
 from pathlib import Path
 from protocols.errors import DataError
 from protocols.images.store import ImageStore
-from protocols.datasets.manifest import read
-dataset = read(Path(sys.argv[1]), "toy")
+from protocols.datasets.manifest import read_manifest
+dataset = read_manifest(Path(sys.argv[1]), "toy")
 resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, 50_000))
 try:
     ImageStore.open(dataset, size=128, cache_dir=Path(sys.argv[2]))
@@ -204,20 +204,20 @@ def test_a_disk_that_fills_up_is_one_sentence(dataset: Dataset, cache: Path) -> 
     arguments = [sys.executable, "-c", FULL, str(dataset.folder), str(cache)]
     ran = subprocess.run(arguments, capture_output=True, text=True, check=True)
     assert ran.stdout == f"no space left in {cache / 'images'}: free some, or set BENCH_CACHE to another folder\n"
-    assert not list(cache.rglob(ARRAY))
+    assert not list(cache.rglob(STORE_ARRAY))
 
 
 KILLED = """
 import os, signal, sys
 from pathlib import Path
 from protocols.images.store import ImageStore
-from protocols.datasets.manifest import read
+from protocols.datasets.manifest import read_manifest
 
 def progress(done, total):
     if done == 5:
         os.kill(os.getpid(), signal.SIGKILL)
 
-ImageStore.open(read(Path(sys.argv[1]), "toy"), size=8, cache_dir=Path(sys.argv[2]), progress=progress)
+ImageStore.open(read_manifest(Path(sys.argv[1]), "toy"), size=8, cache_dir=Path(sys.argv[2]), progress=progress)
 """
 
 
@@ -234,14 +234,14 @@ BUILD = """
 import sys, time
 from pathlib import Path
 from protocols.images.store import ImageStore
-from protocols.datasets.manifest import read
+from protocols.datasets.manifest import read_manifest
 built = []
 
 def progress(done, total):
     built.append(done)
     time.sleep(0.02)
 
-ImageStore.open(read(Path(sys.argv[1]), "toy"), size=8, cache_dir=Path(sys.argv[2]), progress=progress)
+ImageStore.open(read_manifest(Path(sys.argv[1]), "toy"), size=8, cache_dir=Path(sys.argv[2]), progress=progress)
 print(len(built))
 """
 

@@ -13,7 +13,7 @@ import pytest
 
 from protocols.catalogue import data_folder
 from protocols.errors import DataError
-from protocols.io.archives import Limits, check, unpack
+from protocols.io.archives import ArchiveLimits, check_archive, unpack_archive
 
 PACKED = {".tar": bytes, ".tar.gz": gzip.compress, ".tar.bz2": bz2.compress, ".tar.xz": lzma.compress}
 
@@ -42,9 +42,9 @@ def tarred(path: Path, members: list[tuple[str, bytes]], kinds: dict[str, bytes]
     return path
 
 
-def unpacked(archive: Path, folder: Path, limits: Limits | None = None) -> dict[str, bytes]:
-    check(archive, limits)
-    unpack(archive, folder, jobs=2, count=lambda done, total: None, limits=limits)
+def unpacked(archive: Path, folder: Path, limits: ArchiveLimits | None = None) -> dict[str, bytes]:
+    check_archive(archive, limits)
+    unpack_archive(archive, folder, jobs=2, count=lambda done, total: None, limits=limits)
     return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
@@ -117,7 +117,7 @@ def test_links_and_devices_of_a_zip_are_refused_before_anything_is_written(
 ) -> None:
     archive = zipped(tmp_path / "r.zip", [GOOD, ("evil.png", b"/etc/passwd")], {"evil.png": mode | 0o777})
     with pytest.raises(DataError, match=f"r.zip holds 'evil.png', {problem}: nothing of it is used"):
-        check(archive)
+        check_archive(archive)
 
 
 @pytest.mark.parametrize("make", [zipped, tarred])
@@ -125,16 +125,16 @@ def test_an_archive_that_grows_too_much_is_refused(tmp_path: Path, make: Callabl
     ending = ".zip" if make is zipped else ".tar.gz"
     archive = make(tmp_path / f"r{ending}", [GOOD, ("zeros.png", bytes(3 << 20))])
     with pytest.raises(DataError, match=r"holds 'zeros\.png', with which it would grow to more than 2 MiB"):
-        unpacked(archive, tmp_path / "out", Limits(least=2 << 20))
-    assert len(unpacked(archive, tmp_path / "out", Limits(least=4 << 20))) == 2
-    assert len(unpacked(archive, tmp_path / "out", Limits(least=0, growth=2000))) == 2
+        unpacked(archive, tmp_path / "out", ArchiveLimits(least=2 << 20))
+    assert len(unpacked(archive, tmp_path / "out", ArchiveLimits(least=4 << 20))) == 2
+    assert len(unpacked(archive, tmp_path / "out", ArchiveLimits(least=0, growth=2000))) == 2
 
 
 @pytest.mark.parametrize("make", [zipped, tarred])
 def test_too_many_files_are_refused(tmp_path: Path, make: Callable[..., Path]) -> None:
     archive = make(tmp_path / ("r.zip" if make is zipped else "r.tar.xz"), [(f"{i}.png", b"") for i in range(12)])
     with pytest.raises(DataError, match="holds more than 11 files: unpack it yourself"):
-        unpacked(archive, tmp_path / "out", Limits(files=11))
+        unpacked(archive, tmp_path / "out", ArchiveLimits(files=11))
 
 
 def test_a_zip_that_lies_about_a_size_is_damaged(tmp_path: Path) -> None:
@@ -161,7 +161,7 @@ def test_a_zip_with_a_password_says_what_to_do(tmp_path: Path) -> None:
     data[directory + 8] |= 1
     archive.write_bytes(data)
     with pytest.raises(DataError, match=r"holds 'good\.png', which needs a password: unpack it yourself"):
-        check(archive)
+        check_archive(archive)
 
 
 @pytest.mark.parametrize("ending", [".zip", *PACKED])
@@ -180,10 +180,10 @@ def test_an_archive_cut_short_is_named(tmp_path: Path, ending: str, cut: float) 
 def test_what_is_no_archive_is_refused(tmp_path: Path) -> None:
     (tmp_path / "labels.csv").write_text("id,label\n")
     with pytest.raises(DataError, match=r"labels.csv is no archive \(.zip, .tar, .*\): give a folder"):
-        check(tmp_path / "labels.csv")
+        check_archive(tmp_path / "labels.csv")
     (tmp_path / "r.7z").write_bytes(b"7z\xbc\xaf\x27\x1c")
     with pytest.raises(DataError, match=r"r.7z cannot be unpacked here: unpack it yourself and give the folder"):
-        check(tmp_path / "r.7z")
+        check_archive(tmp_path / "r.7z")
 
 
 def test_too_little_space_is_said_before_a_zip_is_unpacked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

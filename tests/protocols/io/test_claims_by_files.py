@@ -8,14 +8,14 @@ import threading
 CLAIM = """
 import errno, fcntl, os, sys, warnings
 from pathlib import Path
-from protocols.io.atomic_folders import claimed
+from protocols.io.atomic_folders import claimed_folder
 
 def refuse(descriptor, operation):
     raise OSError(errno.ENOSYS, os.strerror(errno.ENOSYS))
 
 fcntl.flock = refuse
 warnings.simplefilter("ignore")
-with claimed(Path(sys.argv[1]), "BENCH_DATA", lambda text: print(text, flush=True)):
+with claimed_folder(Path(sys.argv[1]), "BENCH_DATA", lambda text: print(text, flush=True)):
     print("mine", flush=True)
     sys.stdin.read()
 """

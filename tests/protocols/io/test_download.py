@@ -70,7 +70,7 @@ def server() -> Iterator[type[Server]]:
 def fetch(url: str, folder: Path, sha256: str | None = SHA256, said: list[str] | None = None) -> bytes:
     told = [] if said is None else said
     counted: list[tuple[int, int]] = []
-    download.fetch(
+    download.fetch_files(
         [Download(url, "release.bin", sha256)],
         folder,
         notify=told.append,
@@ -161,8 +161,8 @@ def test_a_page_that_is_not_there_and_a_server_that_is_not_there_are_one_sentenc
 
 
 def test_a_server_that_does_not_answer_costs_a_few_seconds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(download, "CONNECT_SECONDS", 0.2)
-    monkeypatch.setattr(download, "READ_SECONDS", 0.2)
+    monkeypatch.setattr(download, "_CONNECT_SECONDS", 0.2)
+    monkeypatch.setattr(download, "_READ_SECONDS", 0.2)
     with socket.socket() as silent:
         silent.bind(("127.0.0.1", 0))
         silent.listen()

@@ -56,7 +56,9 @@ def server() -> Iterator[Server]:
 
 
 def fetch(server: Server, folder: Path, name: str) -> None:
-    download.fetch([Download(f"{server.url}/{name}", name)], folder, notify=lambda _: None, progress=lambda *_: None)
+    download.fetch_files(
+        [Download(f"{server.url}/{name}", name)], folder, notify=lambda _: None, progress=lambda *_: None
+    )
 
 
 @pytest.mark.parametrize("name", ["r.zip", "r.tar.gz", "labels.csv", "frames.npy"])

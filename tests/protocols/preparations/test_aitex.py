@@ -46,11 +46,11 @@ def test_a_strip_without_a_defect_gives_sixteen_normal_tiles_of_its_fabric(datas
     assert (row.split, row.width, row.height, row.channels) == ("", 256, 4, 1)
     strip = np.asarray(Image.open(release / "NODefect_images" / FABRIC / "0001_000_00.png"))
     assert np.array_equal(np.asarray(Image.open(dataset.path(row))), strip[:, 15 * 256 :])
-    assert verify.differences(dataset) == []
+    assert verify.file_differences(dataset) == []
 
 
 def test_a_tile_is_an_anomaly_where_a_mask_has_a_pixel_and_other_tiles_are_thrown_away(dataset: Dataset) -> None:
-    single = {f"00{20 + i}_{code}_00_3.png": name for i, (code, name) in enumerate(aitex.CLASSES.items())}
+    single = {f"00{20 + i}_{code}_00_3.png": name for i, (code, name) in enumerate(aitex.DEFECT_CODES.items())}
     del single["0021_006_00_3.png"]
     assert anomalies(dataset) == single | {
         "0021_006_00_0.png": "broken_yarn",  # marked in the columns 255 and 256
@@ -197,7 +197,7 @@ def test_the_real_release_has_its_declared_counts(tmp_path: Path) -> None:
 def test_some_real_strips_prepare_to_the_same_fingerprint_again(tmp_path: Path) -> None:
     source, part = raw("AITEX"), tmp_path / "part"
     strips = [min(folder.iterdir()) for folder in (source / "NODefect_images").iterdir()]
-    for code in aitex.CLASSES:
+    for code in aitex.DEFECT_CODES:
         defect = min((source / "Defect_images").glob(f"*_{code}_*"))
         strips += [defect, source / "Mask_images" / f"{defect.stem}_mask.png"]
     for path in strips:

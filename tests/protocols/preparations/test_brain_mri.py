@@ -36,7 +36,7 @@ def test_every_file_of_both_folders_is_taken_whatever_its_ending(tmp_path: Path,
     dataset = prepared("brain_mri", release, tmp_path / "out")
     assert labels(dataset) == ALL
     assert {row.split for row in dataset.rows} == {""}
-    assert verify.differences(dataset) == []
+    assert verify.file_differences(dataset) == []
 
 
 def test_the_variant_keeps_what_the_released_loader_sees_by_three_characters(tmp_path: Path, release: Path) -> None:
@@ -92,8 +92,8 @@ def test_the_real_release_has_the_counts_of_table_5_and_22_groups_of_duplicates(
         3: 1,
         4: 1,
     }
-    assert recognition.doubts(info, dataset) == ()
-    assert verify.differences(dataset) == []
+    assert recognition.release_doubts(info, dataset) == ()
+    assert verify.file_differences(dataset) == []
     assert prepared("brain_mri", raw("BrainMRI"), tmp_path / "again").fingerprint == dataset.fingerprint
 
 

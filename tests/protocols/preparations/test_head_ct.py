@@ -33,7 +33,7 @@ def labels(dataset: Dataset) -> dict[str, str]:
 def test_the_label_file_says_which_images_are_normal(tmp_path: Path, release: Path) -> None:
     dataset = prepared("head_ct", release, tmp_path / "out")
     assert labels(dataset) == EXPECTED
-    assert verify.differences(dataset) == []
+    assert verify.file_differences(dataset) == []
 
 
 @pytest.mark.parametrize("layout", ["flat", "single", "renamed", "upper"])

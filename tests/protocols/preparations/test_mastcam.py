@@ -38,7 +38,7 @@ def test_typical_frames_keep_the_publishers_split_and_class_folders_are_anomalie
     assert drill_hole.id == "test_novel/drill-hole/102.npy"
     assert drill_hole.sha256 == dataset.row(TWIN).sha256
     assert (drill_hole.width, drill_hole.height, drill_hole.channels) == (64, 64, 3)
-    assert verify.differences(dataset) == []
+    assert verify.file_differences(dataset) == []
 
 
 def test_the_first_three_channels_are_cut_to_whole_numbers(release: Path, tmp_path: Path) -> None:

@@ -178,7 +178,7 @@ def test_the_whole_of_fashion_mnist_is_what_torchvision_reads(tmp_path: Path) ->
     assert len(dataset.rows) == 70_000
     info = dataset_infos()["fashion_mnist"]
     assert [release.fingerprint for release in info.releases[""]] == [dataset.fingerprint]
-    assert recognition.doubts(info, dataset) == ()
+    assert recognition.release_doubts(info, dataset) == ()
     stored = np.load(dataset.folder / "images.npy", mmap_mode="r")
     unpacked = tmp_path / "torchvision" / "FashionMNIST" / "raw"
     unpacked.mkdir(parents=True)

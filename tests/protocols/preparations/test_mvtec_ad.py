@@ -38,7 +38,7 @@ def test_a_category_is_taken_as_it_is(release: Path, tmp_path: Path) -> None:
     row = dataset.row("test/metal_contamination/001.png")
     assert row.label == "metal"
     assert dataset.path(row).samefile(release / "carpet" / row.id)
-    assert verify.differences(dataset) == []
+    assert verify.file_differences(dataset) == []
 
 
 def test_the_one_class_of_toothbrush_is_defect(release: Path, tmp_path: Path) -> None:

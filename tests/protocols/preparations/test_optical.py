@@ -26,7 +26,7 @@ def test_both_halves_of_ten_textures_are_pooled_by_their_label_files(release: Pa
     row = dataset.row("Class10/Train/0002.PNG")
     assert (row.group, row.split, row.channels) == ("Class10", "", 1)
     assert dataset.path(row).samefile(release / "Class10/Train/0002.PNG")
-    assert verify.differences(dataset) == []
+    assert verify.file_differences(dataset) == []
 
 
 def test_equal_names_of_other_textures_and_halves_stay_apart(release: Path, tmp_path: Path) -> None:

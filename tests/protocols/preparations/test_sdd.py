@@ -13,7 +13,7 @@ from releases import noise, save, sdd_release
 from protocols.catalogue import verify
 from protocols.datasets.manifest import Dataset
 from protocols.errors import DataError
-from protocols.splits.draw.ranking import ranked
+from protocols.splits.draw.ranking import ranked_ids
 from protocols.splits.split import draw
 
 
@@ -35,7 +35,7 @@ def test_each_photograph_is_cut_at_its_thirds_and_labelled_by_its_label_image(tm
     whole = np.asarray(Image.open(release / "kos07" / "Part0.jpg"))
     assert np.array_equal(np.asarray(Image.open(dataset.path(row))), whole[6:])
     assert said == ["sdd: 50 photographs, where the release has 399"]
-    assert verify.differences(dataset) == []
+    assert verify.file_differences(dataset) == []
 
 
 @pytest.mark.parametrize("layout", ["nested", "doubled", "upper"])
@@ -71,7 +71,7 @@ def test_594_keeps_the_first_training_normals_by_rank_and_every_test_image(
     )
     assert len(rule.train_normal) == 110
     # 147 normals: 110 train by the rule, 60 of them stay.
-    assert set(drawn.train_normal) == set(ranked("sdd", "normal", "", rule.train_normal)[:60])
+    assert set(drawn.train_normal) == set(ranked_ids("sdd", "normal", "", rule.train_normal)[:60])
     assert drawn.test_normal == rule.test_normal
     assert drawn.test_anomaly == rule.test_anomaly
     assert {path.name for path in variant.folder.glob("*.png")} == {row.id for row in variant.rows}

@@ -14,7 +14,7 @@ from benchmark.cli import status
 from protocols.catalogue import data_folder
 from protocols.errors import DataError
 from protocols.io import archives
-from protocols.io.archives import Limits
+from protocols.io.archives import ArchiveLimits
 
 ABOVE = 70
 
@@ -31,9 +31,9 @@ def member(name: str, kind: bytes, size: int) -> bytes:
     return bytes(block)
 
 
-def unpack(archive: Path, folder: Path, limits: Limits | None = None) -> None:
-    archives.check(archive, limits)
-    archives.unpack(archive, folder, jobs=2, count=lambda done, total: None, limits=limits)
+def unpack(archive: Path, folder: Path, limits: ArchiveLimits | None = None) -> None:
+    archives.check_archive(archive, limits)
+    archives.unpack_archive(archive, folder, jobs=2, count=lambda done, total: None, limits=limits)
 
 
 @pytest.mark.parametrize("kind", [tarfile.DIRTYPE, tarfile.REGTYPE])
@@ -42,7 +42,7 @@ def test_a_size_below_zero_is_refused(tmp_path: Path, kind: bytes) -> None:
     tail = member("R/zeros.bin", tarfile.REGTYPE, 4 << 20) + bytes(4 << 20) + bytes(10240)
     archive.write_bytes(lzma.compress(member("R/", kind, -(1 << 60)) + tail, preset=0))
     with pytest.raises(DataError, match=r"holds 'R/?', of the size -\d+: nothing of it is used"):
-        unpack(archive, tmp_path / "out", Limits(least=1 << 20))
+        unpack(archive, tmp_path / "out", ArchiveLimits(least=1 << 20))
     assert not list((tmp_path / "out").rglob("*.bin"))
 
 
@@ -73,7 +73,7 @@ def test_a_sparse_file_is_refused_before_it_is_written(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"holds 'sparse\.bin', (a sparse file|with which it would grow)"):
         unpack(archive, tmp_path / "out")
     with pytest.raises(DataError, match=r"holds 'sparse\.bin', a sparse file: nothing of it is used"):
-        unpack(archive, tmp_path / "out", Limits(least=10 << 30))
+        unpack(archive, tmp_path / "out", ArchiveLimits(least=10 << 30))
     assert not list((tmp_path / "out").iterdir())
 
 
@@ -106,7 +106,7 @@ def test_headers_without_end_are_not_read_to_their_end(tmp_path: Path) -> None:
     )
     (tmp_path / "r.tar.gz").write_bytes(gzip.compress(headers + bytes(10240)))
     with pytest.raises(DataError, match=r"is damaged or cut short \(more than 2 MiB\)"):
-        unpack(tmp_path / "r.tar.gz", tmp_path / "out", Limits(least=2 << 20, growth=1))
+        unpack(tmp_path / "r.tar.gz", tmp_path / "out", ArchiveLimits(least=2 << 20, growth=1))
 
 
 def test_a_folder_that_is_too_deep_is_refused(tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch) -> None:

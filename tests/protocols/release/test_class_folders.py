@@ -21,22 +21,22 @@ def class_folders(tmp_path: Path, save_image: Callable[..., Path]) -> Path:
 
 
 def adopt(source: Path, data_dir: Path) -> object:
-    return data_folder.adopt(source, "mine", data_dir, layout="class_folders")
+    return data_folder.adopt_dataset(source, "mine", data_dir, layout="class_folders")
 
 
 def test_folders_are_classes_and_the_rules_draw_the_split(class_folders: Path, tmp_path: Path) -> None:
-    dataset = data_folder.adopt(class_folders, "mine", tmp_path / "data", layout="class_folders")
+    dataset = data_folder.adopt_dataset(class_folders, "mine", tmp_path / "data", layout="class_folders")
     assert dataset.labels == ("big_crack", "hole")
     assert dataset.row("Big Crack/0.png").label == "big_crack"
     assert {row.split for row in dataset.rows} == {""}
-    assert verify.differences(dataset) == []
+    assert verify.file_differences(dataset) == []
     split = splits.draw(dataset, "general", split_seed=0, shots=1, options={"one_shot_test": "own"})
     assert (len(split.train_normal), len(split.test_normal), len(split.test_anomaly)) == (6, 2, 4)
 
 
 def test_the_normal_folder_may_be_called_good(class_folders: Path, tmp_path: Path) -> None:
     (class_folders / "normal").rename(class_folders / "Good")
-    dataset = data_folder.adopt(class_folders, "mine", tmp_path / "data", layout="class_folders")
+    dataset = data_folder.adopt_dataset(class_folders, "mine", tmp_path / "data", layout="class_folders")
     assert dataset.row("Good/0.png").label == "normal"
 
 
@@ -73,4 +73,4 @@ def test_only_normal_images_are_refused(class_folders: Path, tmp_path: Path) -> 
 
 def test_an_unknown_layout_gets_a_near_miss(class_folders: Path, tmp_path: Path) -> None:
     with pytest.raises(DataError, match="there is no layout 'class_folder': did you mean 'class_folders'"):
-        data_folder.adopt(class_folders, "mine", tmp_path / "data", layout="class_folder")
+        data_folder.adopt_dataset(class_folders, "mine", tmp_path / "data", layout="class_folder")

@@ -11,7 +11,7 @@ Save = Callable[..., Path]
 
 
 def adopted(source: Path, layout: str, said: list[str]) -> tuple[set[str], int]:
-    dataset = data_folder.adopt(source, "mine", source.parent / "data", layout=layout, notify=said.append)
+    dataset = data_folder.adopt_dataset(source, "mine", source.parent / "data", layout=layout, notify=said.append)
     return set(dataset.labels), len(dataset.rows)
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from protocols.errors import DataError
-from protocols.release.release_files import entry, files, find_root, folders, named, only_images
+from protocols.release.release_files import find_entry, find_root, folder_named, list_files, list_folders, list_images
 
 
 def filled(root: Path, *paths: str) -> Path:
@@ -45,53 +45,53 @@ def test_no_root_a_root_too_deep_and_two_roots_are_refused(tmp_path: Path) -> No
 
 def test_an_entry_is_found_in_any_case_and_the_very_name_wins(tmp_path: Path) -> None:
     filled(tmp_path, "Yes/1.jpg", "labels.CSV")
-    assert entry(tmp_path, "yes") == tmp_path / "Yes"
-    assert entry(tmp_path, "labels.csv") == tmp_path / "labels.CSV"
+    assert find_entry(tmp_path, "yes") == tmp_path / "Yes"
+    assert find_entry(tmp_path, "labels.csv") == tmp_path / "labels.CSV"
     filled(tmp_path, "yes/1.jpg", "YES/1.jpg")
-    assert entry(tmp_path, "yes") == tmp_path / "yes"
+    assert find_entry(tmp_path, "yes") == tmp_path / "yes"
     with pytest.raises(DataError, match="differ in case only: remove one of them"):
-        entry(tmp_path, "yEs")
+        find_entry(tmp_path, "yEs")
     with pytest.raises(DataError, match="has no no: give the folder of the whole release"):
-        entry(tmp_path, "no")
+        find_entry(tmp_path, "no")
 
 
 def test_a_folder_in_a_folder_of_its_name_is_the_one_meant(tmp_path: Path) -> None:
     filled(tmp_path, "x/Class1/class1/Train/1.PNG", "x/Class2/Train/1.PNG")
-    assert named(tmp_path, "Class1") == tmp_path / "x/Class1/class1"
-    assert named(tmp_path, "Class2") == tmp_path / "x/Class2"
+    assert folder_named(tmp_path, "Class1") == tmp_path / "x/Class1/class1"
+    assert folder_named(tmp_path, "Class2") == tmp_path / "x/Class2"
 
 
 def test_files_are_sorted_and_their_endings_compared_without_case(tmp_path: Path) -> None:
     filled(tmp_path, "b.PNG", "a.jpeg", "c.txt", ".d.png", "Thumbs.db", "sub/e.png")
-    assert [path.name for path in files(tmp_path)] == ["a.jpeg", "b.PNG"]
-    assert [path.name for path in files(tmp_path, suffixes=(".TXT",))] == ["c.txt"]
-    assert [path.name for path in folders(tmp_path)] == ["sub"]
+    assert [path.name for path in list_files(tmp_path)] == ["a.jpeg", "b.PNG"]
+    assert [path.name for path in list_files(tmp_path, suffixes=(".TXT",))] == ["c.txt"]
+    assert [path.name for path in list_folders(tmp_path)] == ["sub"]
 
 
 def test_a_folder_without_the_files_is_refused(tmp_path: Path) -> None:
     filled(tmp_path, "a.txt")
     with pytest.raises(DataError, match=rf"{tmp_path} holds no file \*.npy: give the folder of the whole release"):
-        files(tmp_path, suffixes=(".npy",))
+        list_files(tmp_path, suffixes=(".npy",))
     with pytest.raises(DataError, match=r"cannot read .*gone"):
-        files(tmp_path / "gone")
+        list_files(tmp_path / "gone")
 
 
 def test_links_are_followed_inside_the_release_only(tmp_path: Path) -> None:
     release = filled(tmp_path / "release", "yes/1.png", "no/2.png")
     (release / "yes/2.png").symlink_to("../no/2.png")
-    assert len(files(release / "yes", root=release)) == 2
+    assert len(list_files(release / "yes", root=release)) == 2
     with pytest.raises(DataError, match=r"yes/2.png links to .*no/2.png, which is outside .*yes: put a copy"):
-        files(release / "yes")
+        list_files(release / "yes")
     (release / "yes/3.png").symlink_to("gone.png")
     with pytest.raises(DataError, match=r"3.png is a link that leads nowhere"):
-        files(release / "yes", root=release)
+        list_files(release / "yes", root=release)
 
 
 def test_a_linked_folder_that_leads_out_is_refused(tmp_path: Path) -> None:
     release, other = filled(tmp_path / "release", "no/2.png"), filled(tmp_path / "other", "1.png")
     (release / "yes").symlink_to(other)
     with pytest.raises(DataError, match=r"yes/1.png links to .*other/1.png, which is outside"):
-        files(release / "yes", root=release)
+        list_files(release / "yes", root=release)
 
 
 @pytest.mark.parametrize(
@@ -104,7 +104,7 @@ def test_a_linked_folder_that_leads_out_is_refused(tmp_path: Path) -> None:
 )
 def test_a_folder_of_images_holds_nothing_else(tmp_path: Path, spoil: Callable[[Path], object], problem: str) -> None:
     filled(tmp_path, "a.png", ".hidden")
-    assert only_images(tmp_path) == [tmp_path / "a.png"]
+    assert list_images(tmp_path) == [tmp_path / "a.png"]
     spoil(tmp_path)
     with pytest.raises(DataError, match=problem):
-        only_images(tmp_path)
+        list_images(tmp_path)

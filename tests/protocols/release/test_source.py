@@ -6,38 +6,38 @@ import pytest
 
 from protocols.catalogue import data_folder
 from protocols.errors import DataError
-from protocols.release.source import recognise, unpack
+from protocols.release.source import open_source, unpack_release
 
 
 def test_a_source_that_is_not_there_is_named(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"gone is not there: give the folder or the archive of the release"):
-        recognise(tmp_path / "gone", tmp_path)
+        open_source(tmp_path / "gone", tmp_path)
 
 
 def test_the_key_follows_names_sizes_and_times_but_not_what_lies_in_the_data_folder(tmp_path: Path) -> None:
     source = made_up.plain_release(tmp_path / "release")
     data_dir = source / "data"
-    first = recognise(source, data_dir).key
+    first = open_source(source, data_dir).key
     (data_dir / "x").mkdir(parents=True)
     (data_dir / "x" / "y").write_text("")
-    assert recognise(source, data_dir).key == first
+    assert open_source(source, data_dir).key == first
     image = source / "good" / "000.png"
     image.write_bytes(image.read_bytes())
-    touched = recognise(source, data_dir).key
+    touched = open_source(source, data_dir).key
     assert touched != first
     image.rename(image.with_name("900.png"))
-    assert recognise(source, data_dir).key not in {first, touched}
+    assert open_source(source, data_dir).key not in {first, touched}
 
 
 def test_the_key_of_other_paths_is_another(tmp_path: Path) -> None:
     source = made_up.plain_release(tmp_path / "release")
     shutil.copytree(source, tmp_path / "copy")
-    assert recognise(source, tmp_path / "d").key != recognise(tmp_path / "copy", tmp_path / "d").key
+    assert open_source(source, tmp_path / "d").key != open_source(tmp_path / "copy", tmp_path / "d").key
 
 
 def whole(source: Path, folder: Path) -> list[str]:
     folder.mkdir()
-    root = unpack(recognise(source, folder), folder, jobs=1, progress=lambda what, done, total: None)
+    root = unpack_release(open_source(source, folder), folder, jobs=1, progress=lambda what, done, total: None)
     return sorted(path.relative_to(root).as_posix() for path in root.rglob("*") if path.is_file())
 
 
@@ -81,9 +81,9 @@ def test_two_archives_with_the_same_file_are_refused(tmp_path: Path) -> None:
 def test_archives_beside_a_folder_are_ignored(tmp_path: Path) -> None:
     source = made_up.plain_release(tmp_path / "release")
     zip_of(["x.png"], source / "x.zip")
-    release = recognise(source, tmp_path / "data")
+    release = open_source(source, tmp_path / "data")
     assert release.archives == ()
-    assert unpack(release, tmp_path, jobs=1, progress=lambda what, done, total: None) == source
+    assert unpack_release(release, tmp_path, jobs=1, progress=lambda what, done, total: None) == source
 
 
 def test_an_archive_that_cannot_be_unpacked_is_refused_beside_others_too(tmp_path: Path) -> None:
@@ -92,7 +92,7 @@ def test_an_archive_that_cannot_be_unpacked_is_refused_beside_others_too(tmp_pat
     zip_of(["data/a.png"], source / "one.zip")
     (source / "two.7z").write_bytes(b"7z")
     with pytest.raises(DataError, match=r"two.7z cannot be unpacked here: unpack it yourself"):
-        recognise(source, tmp_path / "data")
+        open_source(source, tmp_path / "data")
 
 
 @pytest.mark.usefixtures("made_up_sets")

@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from repository import ROOT, SHARED
 
 from protocols.datasets.info import Pinned
-from protocols.datasets.manifest import Dataset, Row, build
+from protocols.datasets.manifest import Dataset, Row, assemble_dataset
 from protocols.datasets.registry import our_datasets
 from protocols.splits import fingerprints
 from protocols.splits import split as splits
@@ -28,7 +28,7 @@ Make = Callable[..., Dataset]
 def bare(name: str, images: list[tuple[str, str, str]]) -> Dataset:
     """A dataset of ids, labels and halves, as far as draws look at it; every content its own."""
     rows = [Row(id_, id_, label, half, f"{place:064x}", 1, 1, 1) for place, (id_, label, half) in enumerate(images)]
-    return build(name, Path("nowhere"), rows)
+    return assemble_dataset(name, Path("nowhere"), rows)
 
 
 def brain_mri() -> Dataset:
@@ -100,13 +100,13 @@ def test_elpv_s_are_those_drawn_elsewhere_from_the_text_of_the_design() -> None:
 
 
 def test_elpv_as_installed_has_the_committed_splits(elpv: Dataset) -> None:
-    assert fingerprints.differences(elpv, COMMITTED["elpv"]) == []
-    assert fingerprints.of(elpv) == COMMITTED["elpv"]
+    assert fingerprints.fingerprint_differences(elpv, COMMITTED["elpv"]) == []
+    assert fingerprints.split_fingerprints(elpv) == COMMITTED["elpv"]
 
 
 @pytest.mark.parametrize("name", ["brain_mri", "head_ct", "screw"])
 def test_the_releases_at_hand_have_the_committed_splits(name: str) -> None:
-    assert fingerprints.of(at_hand(name)) == COMMITTED[name]
+    assert fingerprints.split_fingerprints(at_hand(name)) == COMMITTED[name]
 
 
 def test_fashion_mnist_has_the_committed_splits() -> None:
@@ -121,10 +121,10 @@ def test_fashion_mnist_has_the_committed_splits() -> None:
 
 def test_each_difference_is_one_line(make_dataset: Make) -> None:
     dataset = make_dataset({"normal": 20, "cut": 14})
-    pinned = fingerprints.of(dataset)
-    assert fingerprints.differences(dataset, pinned) == []
+    pinned = fingerprints.split_fingerprints(dataset)
+    assert fingerprints.fingerprint_differences(dataset, pinned) == []
     altered = replace(pinned, splits=pinned.splits | {"general-10-s1": "0" * 64, "hard-cut-10-s0": "1" * 64})
-    lines = fingerprints.differences(dataset, altered)
+    lines = fingerprints.fingerprint_differences(dataset, altered)
     assert lines == [
         f"toy: general-10-s1 is {pinned.splits['general-10-s1'][:16]}, the committed fingerprint is {'0' * 16}",
         "toy: hard-cut-10-s0 is committed and cannot be drawn from these classes",
@@ -132,8 +132,8 @@ def test_each_difference_is_one_line(make_dataset: Make) -> None:
 
 
 def test_other_images_than_the_release_s_are_named_first(make_dataset: Make) -> None:
-    pinned = fingerprints.of(make_dataset({"normal": 20, "cut": 14}))
-    lines = fingerprints.differences(make_dataset({"normal": 20, "cut": 10}), pinned)
+    pinned = fingerprints.split_fingerprints(make_dataset({"normal": 20, "cut": 14}))
+    lines = fingerprints.fingerprint_differences(make_dataset({"normal": 20, "cut": 10}), pinned)
     assert lines[0] == "toy: by id, label and half its 30 images are not the 34 of the release"
     assert any("general-10-s0 is committed and cannot be drawn (toy has 10 anomalies" in line for line in lines)
     assert not [line for line in lines if "normals-" in line]
@@ -142,13 +142,13 @@ def test_other_images_than_the_release_s_are_named_first(make_dataset: Make) -> 
 def test_the_text_is_the_end_of_the_facts_of_one_dataset() -> None:
     facts = ROOT / "protocols" / "datasets" / "facts"
     for name in ("elpv", "brain_mri", "head_ct"):
-        text = fingerprints.text({name: COMMITTED[name]})
+        text = fingerprints.fingerprints_text({name: COMMITTED[name]})
         assert (facts / f"{name}.toml").read_text(encoding="utf-8").endswith(f"\n{text}")
 
 
 def test_the_text_of_several_has_the_tables_of_a_file_of_several() -> None:
     assert set(COMMITTED) == {"brain_mri", "elpv", "fashion_mnist", "head_ct", "screw"}
-    tables = tomllib.loads(fingerprints.text(COMMITTED))["datasets"]
+    tables = tomllib.loads(fingerprints.fingerprints_text(COMMITTED))["datasets"]
     found = {name: msgspec.convert(table["fingerprints"], Pinned) for name, table in tables.items()}
     assert found == COMMITTED
 

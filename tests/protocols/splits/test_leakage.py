@@ -4,7 +4,7 @@ from collections.abc import Callable
 import pytest
 from repository import SHARED
 
-from protocols.datasets.manifest import Dataset, Row, build
+from protocols.datasets.manifest import Dataset, Row, assemble_dataset
 from protocols.splits import leakage
 from protocols.splits import split as splits
 from protocols.splits.leakage import Crossing
@@ -17,9 +17,9 @@ COUNTS = {"normal": 20, "bent": 15, "cut": 12}
 def test_duplicates_are_the_groups_of_equal_content_sorted(make_dataset: Make) -> None:
     same = {"normal/007.png": "x", "bent/003.png": "x", "cut/001.png": "y", "cut/000.png": "y"}
     dataset = make_dataset(COUNTS, same=same)
-    assert leakage.duplicates(dataset) == (("bent/003.png", "normal/007.png"), ("cut/000.png", "cut/001.png"))
-    assert leakage.mislabelled(dataset) == (("bent/003.png", "normal/007.png"),)
-    assert leakage.duplicates(make_dataset(COUNTS)) == ()
+    assert leakage.duplicate_groups(dataset) == (("bent/003.png", "normal/007.png"), ("cut/000.png", "cut/001.png"))
+    assert leakage.mislabelled_groups(dataset) == (("bent/003.png", "normal/007.png"),)
+    assert leakage.duplicate_groups(make_dataset(COUNTS)) == ()
 
 
 def test_a_content_on_both_sides_is_found_and_deduplicate_removes_it(make_dataset: Make) -> None:
@@ -28,13 +28,13 @@ def test_a_content_on_both_sides_is_found_and_deduplicate_removes_it(make_datase
     same = {train: "x", test: "x", labelled: "y", plain.test_anomaly[2]: "y"}
     dataset = make_dataset(COUNTS, same=same | {plain.test_anomaly[0]: "z", plain.test_anomaly[1]: "z"})
     split = splits.draw(dataset, "general", split_seed=0, shots=10)
-    found = leakage.across(split, dataset)
+    found = leakage.split_leaks(split, dataset)
     assert set(found.contents) == {Crossing((train,), (test,)), Crossing((labelled,), (plain.test_anomaly[2],))}
     assert list(found.contents) == sorted(found.contents, key=lambda crossing: crossing.training)
     assert found.photographs == ()
     options = {"deduplicate": True}
     distinct = splits.draw(dataset, "general", split_seed=0, shots=10, options=options)
-    assert leakage.across(distinct, dataset).contents == ()
+    assert leakage.split_leaks(distinct, dataset).contents == ()
     assert distinct.fingerprint != split.fingerprint
 
 
@@ -44,15 +44,15 @@ def test_crops_of_one_photograph_on_both_sides_are_a_finding_of_their_own(make_d
     strips = dict.fromkeys((*split.train_normal[:2], split.test_anomaly[0]), "strip 1")
     strips |= dict.fromkeys(split.test_normal[:2], "strip 2")
     rows = [dataclasses.replace(row, group=strips.get(row.id, "")) for row in plain.rows]
-    dataset = build("toy", plain.folder, rows)
-    found = leakage.across(splits.draw(dataset, "general", split_seed=0, shots=10), dataset)
+    dataset = make_dataset("toy", plain.folder, rows)
+    found = leakage.split_leaks(splits.draw(dataset, "general", split_seed=0, shots=10), dataset)
     assert found.contents == ()
     assert found.photographs == (Crossing(split.train_normal[:2], (split.test_anomaly[0],)),)
 
 
 def test_the_halves_of_a_release_can_be_compared_without_a_split(make_dataset: Make) -> None:
     dataset = make_dataset(COUNTS, same={"cut/000.png": "x", "bent/000.png": "x"})
-    assert leakage.between(["cut/000.png"], ["bent/000.png", "bent/001.png"], dataset).contents == (
+    assert leakage.list_leaks(["cut/000.png"], ["bent/000.png", "bent/001.png"], dataset).contents == (
         Crossing(("cut/000.png",), ("bent/000.png",)),
     )
 
@@ -78,10 +78,10 @@ def test_brain_mri_repeats_images_within_its_classes_only() -> None:
         for folder, label in (("no", "normal"), ("yes", "defect"))
         for path in (raw / folder).iterdir()
     ]
-    dataset = build("brain_mri", raw, rows)
-    groups = leakage.duplicates(dataset)
+    dataset = assemble_dataset("brain_mri", raw, rows)
+    groups = leakage.duplicate_groups(dataset)
     assert sorted(len(group) for group in groups if group[0].startswith("no/")) == [2] * 11
     assert sorted(len(group) for group in groups if group[0].startswith("yes/")) == [2] * 9 + [3, 4]
-    assert leakage.mislabelled(dataset) == ()
+    assert leakage.mislabelled_groups(dataset) == ()
     split = splits.draw(dataset, "general", split_seed=0, shots=10)
-    assert leakage.across(split, dataset).contents
+    assert leakage.split_leaks(split, dataset).contents

@@ -2,7 +2,7 @@ import hashlib
 
 import pytest
 
-from protocols.splits.draw.ranking import divided, first, list_fingerprint, rank, ranked
+from protocols.splits.draw.ranking import divided_ids, first_ids, list_fingerprint, rank, ranked_ids
 
 
 def test_a_rank_is_the_hash_of_the_joined_text() -> None:
@@ -16,12 +16,12 @@ def test_a_variant_ranks_as_the_dataset_before_the_at_sign() -> None:
 
 def test_ranked_sorts_by_rank() -> None:
     ids = [f"{i}.png" for i in range(50)]
-    assert ranked("toy", "limit", "3", ids) == sorted(ids, key=lambda id_: rank("toy", "limit", "3", id_))
+    assert ranked_ids("toy", "limit", "3", ids) == sorted(ids, key=lambda id_: rank("toy", "limit", "3", id_))
 
 
 def test_purpose_and_seed_change_the_order() -> None:
     ids = [f"{i}.png" for i in range(50)]
-    orders = {tuple(ranked("toy", purpose, seed, ids)) for purpose in ("anomaly", "limit") for seed in ("0", "1")}
+    orders = {tuple(ranked_ids("toy", purpose, seed, ids)) for purpose in ("anomaly", "limit") for seed in ("0", "1")}
     assert len(orders) == 4
 
 
@@ -30,9 +30,9 @@ def test_a_draw_is_the_first_n_however_many_there_are(n: int) -> None:
     ids = [f"{i}.png" for i in range(n)]
     order = sorted(ids, key=lambda id_: rank("toy", "anomaly", "3", id_))
     for count in {0, 1, min(10, n), n // 4, 3 * n // 4, max(n - 1, 0), n, n + 5}:
-        assert first("toy", "anomaly", "3", ids, count) == order[:count]
+        assert first_ids("toy", "anomaly", "3", ids, count) == order[:count]
         chosen = set(order[:count])
-        drawn, rest = divided("toy", "anomaly", "3", ids, count)
+        drawn, rest = divided_ids("toy", "anomaly", "3", ids, count)
         assert list(drawn) == [id_ for id_ in ids if id_ in chosen]
         assert list(rest) == [id_ for id_ in ids if id_ not in chosen]
 
@@ -43,8 +43,8 @@ def test_a_draw_is_right_where_digests_do_not_spread_evenly(monkeypatch: pytest.
         "protocols.splits.draw.ranking._digests", lambda *given: [f"{int(id_):032d}".encode() for id_ in given[-1]]
     )
     ids = [str((7 * i) % 3001) for i in range(3001)]
-    assert first("toy", "anomaly", "0", ids, 10) == [str(i) for i in range(10)]
-    assert len(divided("toy", "normal", "", ids, 2250)[0]) == 2250
+    assert first_ids("toy", "anomaly", "0", ids, 10) == [str(i) for i in range(10)]
+    assert len(divided_ids("toy", "normal", "", ids, 2250)[0]) == 2250
 
 
 def test_a_list_fingerprint_keeps_the_order() -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from sklearn.model_selection import train_test_split
 
-from protocols.datasets.manifest import Dataset, Row, build
+from protocols.datasets.manifest import Dataset, Row, assemble_dataset
 from protocols.errors import DataError
 from protocols.splits.split import draw
 
@@ -18,7 +18,7 @@ def head_ct(normals: int) -> Dataset:
         id_ = f"{number:03d}.png"
         label = "normal" if number < normals else "defect"
         rows.append(Row(id_, id_, label, "", hashlib.sha256(id_.encode()).hexdigest(), 8, 8, 3))
-    return build("head_ct", Path("nowhere"), rows)
+    return assemble_dataset("head_ct", Path("nowhere"), rows)
 
 
 @pytest.mark.parametrize("normals", [20, 21, 22, 23])
@@ -36,7 +36,7 @@ def optical(halves: tuple[str, ...]) -> Dataset:
         Row(id_, id_, "defect" if id_.endswith("2.PNG") else "normal", "", f"{n:064x}", 8, 8, 1)
         for n, id_ in enumerate(ids)
     ]
-    return build("optical", Path("nowhere"), rows)
+    return assemble_dataset("optical", Path("nowhere"), rows)
 
 
 def test_the_order_of_a_label_file_is_that_of_the_values_in_the_facts() -> None:

@@ -6,10 +6,10 @@ from pathlib import Path
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from protocols.datasets.manifest import Dataset, Row, build
+from protocols.datasets.manifest import Dataset, Row, assemble_dataset
 from protocols.errors import DataError
 from protocols.splits import split as splits
-from protocols.splits.rules.labelled_share import n_anomalies, share
+from protocols.splits.rules.labelled_share import exact_share, n_anomalies
 
 SEEDS = st.integers(0, 2**40)
 GAMMAS = st.sampled_from(["0.00", "0.01", "0.05", "0.10", "0.20", "0.333", "0.50"])
@@ -37,7 +37,7 @@ def any_class_set(draw: st.DrawFn) -> Dataset:
     ]
     if draw(st.booleans()):
         rows += [Row("odd", "images.npy", draw(st.sampled_from(["normal", "0"])), "", "0" * 64, 1, 1, 1)]
-    return build("toyset", Path(), rows or [Row("only", "only", "0", "train", "1" * 64, 1, 1, 1)])
+    return assemble_dataset("toyset", Path(), rows or [Row("only", "only", "0", "train", "1" * 64, 1, 1, 1)])
 
 
 def drawn(dataset: Dataset, rule: str, **arguments: object) -> splits.Split | None:
@@ -71,7 +71,7 @@ def test_lists_are_disjoint_sorted_and_on_their_side(
             assert list(ids) == sorted(ids)
     if options.get("deduplicate"):
         assert len({row[id_].sha256 for ids in lists for id_ in ids}) == sum(map(len, lists))
-    assert len(split.train_anomaly) == (n_anomalies(len(split.train_normal), share(gamma)) if gamma else 0)
+    assert len(split.train_anomaly) == (n_anomalies(len(split.train_normal), exact_share(gamma)) if gamma else 0)
     splits.validate(split, dataset)
 
 
@@ -83,7 +83,7 @@ def test_the_order_of_the_images_does_not_matter(
     rows = list(dataset.rows)
     generator.shuffle(rows)
     arguments = {"split_seed": seed, "normal_class": "0", "gamma": gamma, "options": options}
-    shuffled = build("toyset", Path("elsewhere"), rows)
+    shuffled = assemble_dataset("toyset", Path("elsewhere"), rows)
     assert drawn(dataset, "labelled_share", **arguments) == drawn(shuffled, "labelled_share", **arguments)
 
 
@@ -94,7 +94,7 @@ def test_a_smaller_share_is_a_prefix(
 ) -> None:
     small, large = (
         drawn(dataset, "labelled_share", split_seed=seed, normal_class="0", gamma=gamma, options=options)
-        for gamma in sorted((one, other), key=share)
+        for gamma in sorted((one, other), key=exact_share)
     )
     if large is not None:
         assert small is not None

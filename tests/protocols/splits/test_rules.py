@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from protocols.datasets.manifest import Dataset, Row, build
+from protocols.datasets.manifest import Dataset, Row, assemble_dataset
 from protocols.errors import DataError
 from protocols.splits import split as splits
 from protocols.splits.draw.ranking import rank
-from protocols.splits.rules.labelled_share import n_anomalies, share
+from protocols.splits.rules.labelled_share import exact_share, n_anomalies
 
 Make = Callable[..., Dataset]
 
@@ -24,7 +24,7 @@ def class_set(train: int = 12, test: int = 4, classes: int = 3, name: str = "toy
         for half, count in (("train", train), ("test", test))
         for i in range(count * classes)
     ]
-    return build(name, Path("nowhere"), rows)
+    return assemble_dataset(name, Path("nowhere"), rows)
 
 
 def labels(dataset: Dataset, ids: tuple[str, ...]) -> set[str]:
@@ -115,14 +115,14 @@ def test_the_share_counts_the_normals_that_limit_train_leaves() -> None:
 )
 def test_the_papers_shares_give_the_papers_counts(n_normal: int, counts: tuple[int, ...]) -> None:
     gammas = ("0.01", "0.03", "0.05", "0.10", "0.20")
-    assert tuple(n_anomalies(n_normal, share(gamma)) for gamma in gammas) == counts
+    assert tuple(n_anomalies(n_normal, exact_share(gamma)) for gamma in gammas) == counts
 
 
 def test_a_half_is_rounded_up_exactly() -> None:
     # 9 * 0.1 / 0.9 = 1 exactly; 18 * 0.2 / 0.8 = 4.5, which is 5; floats would not be sure of either
-    assert n_anomalies(9, share("0.10")) == 1
-    assert n_anomalies(18, share("0.20")) == 5
-    assert share("0.05") == Fraction(1, 20)
+    assert n_anomalies(9, exact_share("0.10")) == 1
+    assert n_anomalies(18, exact_share("0.20")) == 5
+    assert exact_share("0.05") == Fraction(1, 20)
 
 
 @pytest.mark.parametrize(
@@ -157,7 +157,7 @@ def test_leak_guard_takes_the_content_of_labelled_anomalies_out_of_the_test_set(
     plain = class_set()
     drawn = splits.draw(plain, "labelled_share", split_seed=0, normal_class="0", gamma="0.20").train_anomaly
     content = plain.row(drawn[0]).sha256
-    dataset = build(
+    dataset = assemble_dataset(
         "toyset",
         plain.folder,
         [dataclasses.replace(row, sha256=content) if row.id == "test/00001" else row for row in plain.rows],
@@ -173,7 +173,7 @@ def test_deduplicate_keeps_the_test_image_of_a_content_in_both_halves_whatever_t
         dataclasses.replace(row, sha256="f" * 64) if row.id in {"test/00000", "train/00000", "train/00001"} else row
         for row in class_set().rows
     ]
-    dataset = build("toyset", Path("nowhere"), rows)
+    dataset = assemble_dataset("toyset", Path("nowhere"), rows)
     split = splits.draw(dataset, "one_class", split_seed=0, normal_class="0", options={"deduplicate": True})
     assert "test/00000" in split.test_normal
     assert "train/00000" not in split.train_normal
@@ -201,7 +201,9 @@ def test_a_set_that_does_not_fix_its_halves_is_refused(make_dataset: Make) -> No
 @pytest.mark.parametrize("half", ["train", "test"])
 def test_a_class_without_images_in_a_half_is_refused(half: str) -> None:
     dataset = class_set()
-    kept = build("toyset", dataset.folder, [row for row in dataset.rows if (row.label, row.split) != ("0", half)])
+    kept = assemble_dataset(
+        "toyset", dataset.folder, [row for row in dataset.rows if (row.label, row.split) != ("0", half)]
+    )
     with pytest.raises(DataError, match=f"no normal {half}.* images with the class '0': choose another class"):
         splits.draw(kept, "one_class", split_seed=0, normal_class="0")
 

@@ -3,7 +3,7 @@
 import itertools
 from pathlib import Path
 
-from protocols.datasets.manifest import Dataset, Row, build
+from protocols.datasets.manifest import Dataset, Row, assemble_dataset
 from protocols.splits.split import draw
 
 
@@ -14,7 +14,7 @@ def class_set() -> Dataset:
         for half, count in (("train", 60), ("test", 12))
         for i in range(count)
     ]
-    return build("toyset", Path("nowhere"), rows)
+    return assemble_dataset("toyset", Path("nowhere"), rows)
 
 
 def test_a_split_is_the_same_whichever_were_drawn_from_the_dataset_before() -> None:

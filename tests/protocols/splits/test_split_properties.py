@@ -6,7 +6,7 @@ from pathlib import Path
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from protocols.datasets.manifest import Dataset, Row, build
+from protocols.datasets.manifest import Dataset, Row, assemble_dataset
 from protocols.datasets.naming import NORMAL
 from protocols.errors import DataError
 from protocols.splits import split as splits
@@ -36,7 +36,7 @@ def any_dataset(draw: st.DrawFn) -> Dataset:
         for label, n in counts.items()
         for i in range(n)
     ]
-    return build("toy", Path(), rows)
+    return assemble_dataset("toy", Path(), rows)
 
 
 def drawn(dataset: Dataset, rule: str, **arguments: object) -> splits.Split | None:
@@ -97,7 +97,7 @@ def test_the_order_of_the_files_does_not_matter(
 ) -> None:
     rows = list(dataset.rows)
     generator.shuffle(rows)
-    shuffled = build("toy", Path("elsewhere"), rows)
+    shuffled = assemble_dataset("toy", Path("elsewhere"), rows)
     assert drawn(dataset, "general", split_seed=seed, shots=10, options=options) == drawn(
         shuffled, "general", split_seed=seed, shots=10, options=options
     )

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from results.errors import ResultsError
-from results.export import lines
-from results.maintenance.merging import Merger, check
+from results.export import json_lines
+from results.maintenance.merging import Merger, check_mergeable
 from results.record import Metrics
 from results.scores import Scores
 from results.store import Store
@@ -42,7 +42,7 @@ def failed(record):
 
 def taken(store, *places, **options):
     merger = Merger(store, lambda record, scores: (), **options)
-    return [step for place in places for step in merger.take(place)]
+    return [step for place in places for step in merger.merge_source(place)]
 
 
 def states(*args, **options):
@@ -138,7 +138,7 @@ def test_a_failed_record_comes_with_its_traceback(filled, spec, record):
 def test_a_file_of_records_brings_them_without_scores_and_a_folder_completes_them(tmp_path, filled, spec):
     one, target = filled("one", [0, 1]), filled("target", [])
     exported = tmp_path / "records.jsonl"
-    exported.write_text(lines(one.records()))
+    exported.write_text(json_lines(one.records()))
     stray = target.scores_path(spec(fit__seed=0).key)
     stray.parent.mkdir(parents=True)
     stray.write_bytes(b"of a record that was removed")
@@ -168,7 +168,7 @@ def test_what_cannot_be_read_is_named_left_and_costs_no_other(tmp_path, filled, 
     assert tree(one.root) == before
     assert [record.key for record in target.records()] == [whole.stem]
     file = tmp_path / "cut.jsonl"
-    file.write_text(lines(target.records()) + lines(target.records())[:100])
+    file.write_text(json_lines(target.records()) + json_lines(target.records())[:100])
     assert [(step.state, step.name) for step in taken(Store(tmp_path / "third"), file)] == [
         ("new", spec(fit__seed=2).name),
         ("unreadable", f"{file}:2"),
@@ -206,12 +206,12 @@ def test_what_is_no_source_is_refused_before_anything_is_copied(tmp_path, filled
         (tmp_path / "table.csv", "holds no records"),
     ):
         with pytest.raises(ResultsError, match=said):
-            check([one.root, place], target)
+            check_mergeable([one.root, place], target)
     with pytest.raises(ResultsError, match="the results folder itself"):
-        check([one.root], tmp_path / "one" / ".." / "one")
-    check([one.root], target)
+        check_mergeable([one.root], tmp_path / "one" / ".." / "one")
+    check_mergeable([one.root], target)
     (tmp_path / "empty" / "locks").mkdir()
-    check([one.root, tmp_path / "empty"], target)
+    check_mergeable([one.root, tmp_path / "empty"], target)
     assert states(Store(target), tmp_path / "empty") == []
 
 

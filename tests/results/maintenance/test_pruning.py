@@ -9,8 +9,8 @@ import msgspec
 import numpy as np
 import pytest
 
-from results.maintenance.pruning import KINDS, find
-from results.maintenance.removal import remove
+from results.maintenance.pruning import PRUNABLE_KINDS, find_prunable
+from results.maintenance.removal import remove_item
 from results.scores import Scores
 from results.store import Store
 
@@ -46,16 +46,16 @@ def write(path):
 
 
 def counts(found):
-    return {kind: len(found.of([kind])) for kind in KINDS}
+    return {kind: len(found.of([kind])) for kind in PRUNABLE_KINDS}
 
 
 def removed(store, *kinds):
-    return [remove(one) for one in find(store, TODAY, kinds).of(kinds)]
+    return [remove_item(one) for one in find_prunable(store, TODAY, kinds).of(kinds)]
 
 
 def test_everything_is_found_once_and_finding_changes_nothing(store, tmp_path):
     before = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")}
-    found = find(store, TODAY)
+    found = find_prunable(store, TODAY)
     assert counts(found) == {"failed": 1, "stale": 1, "set_aside": 2, "orphans": 1, "tracebacks": 1}
     assert "it broke" in found.of(["failed"])[0].name
     assert "version 1, today's is 2" in found.of(["stale"])[0].name
@@ -65,19 +65,19 @@ def test_everything_is_found_once_and_finding_changes_nothing(store, tmp_path):
     assert {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")} == before
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", PRUNABLE_KINDS)
 def test_a_kind_goes_alone_and_all_that_belongs_to_it(store, kind):
-    before = counts(find(store, TODAY))
+    before = counts(find_prunable(store, TODAY))
     assert removed(store, kind) == [None] * before[kind]
-    after = counts(find(store, TODAY))
+    after = counts(find_prunable(store, TODAY))
     assert after[kind] == 0
     new_orphans = {"orphans": 2} if kind == "set_aside" else {}  # the scores of the damaged record
     assert after == before | {kind: 0} | new_orphans
 
 
 def test_all_kinds_together_leave_what_counts(store, spec):
-    removed(store, *KINDS)
-    found = find(store, TODAY)
+    removed(store, *PRUNABLE_KINDS)
+    found = find_prunable(store, TODAY)
     assert found.items == ()
     kept = spec(fit__seed=0, fit__version=2)
     newer = spec(fit__seed=4, fit__version=2)
@@ -95,12 +95,12 @@ def test_artefacts_go_with_the_last_record_of_their_fit_unless_one_cannot_be_rea
     failed = spec(fit__seed=1, fit__version=2)
     write(store.artefacts_path(failed.fit.fit_key) / "grid.png")
     kinds = ("failed", "orphans")
-    unsure = find(store, TODAY, kinds)
+    unsure = find_prunable(store, TODAY, kinds)
     assert any("may be theirs" in remark for remark in unsure.remarks)
     store.record_path(spec(fit__seed=4, fit__version=2).key).unlink()
     store.record_path(spec(fit__seed=3, fit__version=2).key).unlink()
-    assert not any(one.name.startswith("artefacts") for one in find(store, TODAY).items)
-    assert any(one.name.startswith("artefacts") for one in find(store, TODAY, kinds).items)
+    assert not any(one.name.startswith("artefacts") for one in find_prunable(store, TODAY).items)
+    assert any(one.name.startswith("artefacts") for one in find_prunable(store, TODAY, kinds).items)
     removed(store, *kinds)
     assert not store.artefacts_path(failed.fit.fit_key).exists()
 
@@ -109,9 +109,9 @@ def test_artefacts_of_a_fit_whose_state_is_kept_are_no_orphans(store, spec):
     for seed in (3, 4):
         store.record_path(spec(fit__seed=seed, fit__version=2).key).unlink()
     write(store.artefacts_path("c" * 64) / "grid.png")
-    assert any("c" * 64 in one.name for one in find(store, TODAY).items)
+    assert any("c" * 64 in one.name for one in find_prunable(store, TODAY).items)
     write(store.root / "fits" / f"{'c' * 64}.pt")
-    assert not any("c" * 64 in one.name for one in find(store, TODAY).items)
+    assert not any("c" * 64 in one.name for one in find_prunable(store, TODAY).items)
 
 
 def test_the_traceback_of_a_failed_source_stays_with_the_runs_behind_it(store, spec, record):
@@ -119,8 +119,8 @@ def test_the_traceback_of_a_failed_source_stays_with_the_runs_behind_it(store, s
     behind = record(spec(fit__seed=7, fit__source=source.fit_key, source=source))
     store.put(msgspec.structs.replace(behind, status="failed", metrics=None, error="the fit that it starts from"))
     write(store.traceback_path(source.fit_key))
-    assert counts(find(store, TODAY))["tracebacks"] == 1
-    assert counts(find(store, TODAY, ["failed"]))["tracebacks"] == 2
+    assert counts(find_prunable(store, TODAY))["tracebacks"] == 1
+    assert counts(find_prunable(store, TODAY, ["failed"]))["tracebacks"] == 2
 
 
 HOLD = """
@@ -143,11 +143,11 @@ def test_a_claimed_fit_is_never_touched_until_its_holder_is_killed(store, spec):
         assert removed(store, "failed", "orphans", "tracebacks") == ["a living process is at work on it"]
         assert store.record_path(failed.key).exists()
         assert store.traceback_path(failed.key).exists()
-        found = find(store, TODAY)
+        found = find_prunable(store, TODAY)
         assert any("2 new files without a record are left" in remark for remark in found.remarks)
         for path in (store.root / "scores" / "bb").iterdir():
             os.utime(path, (time.time() - 4000,) * 2)
-        assert counts(find(store, TODAY))["orphans"] == 1
+        assert counts(find_prunable(store, TODAY))["orphans"] == 1
     finally:
         holder.kill()
         holder.communicate()
@@ -157,13 +157,13 @@ def test_a_claimed_fit_is_never_touched_until_its_holder_is_killed(store, spec):
 
 def test_what_was_written_anew_since_it_was_listed_stays(store, spec, record):
     failed = spec(fit__seed=1, fit__version=2)
-    (one,) = find(store, TODAY).of(["failed"])
+    (one,) = find_prunable(store, TODAY).of(["failed"])
     store.put(record(failed), SCORES)
-    assert remove(one) == "another process changed it meanwhile"
+    assert remove_item(one) == "another process changed it meanwhile"
     assert store.get(failed.key).status == "done"
     one.files[0].unlink()
-    assert remove(one) == "another process changed it meanwhile"
+    assert remove_item(one) == "another process changed it meanwhile"
 
 
 def test_a_record_of_a_detector_that_nobody_knows_is_not_stale(store):
-    assert counts(find(store, {}))["stale"] == 0
+    assert counts(find_prunable(store, {}))["stale"] == 0

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.metrics import average_precision_score, roc_auc_score
 
-from results.maintenance.verification import differences, verify
+from results.maintenance.verification import score_differences, verify_store
 from results.metrics import computed_metrics
 from results.record import Counts, Metrics
 from results.scores import Scores
@@ -45,7 +45,7 @@ def test_the_recomputed_numbers_are_those_of_scikit_learn(rows):
 
 
 def test_an_honest_record_differs_in_nothing(honest):
-    assert list(differences(honest, SCORES, fingerprint)) == []
+    assert list(score_differences(honest, SCORES, fingerprint)) == []
 
 
 @pytest.mark.parametrize(
@@ -62,7 +62,7 @@ def test_an_honest_record_differs_in_nothing(honest):
 )
 def test_what_differs_is_said_with_both_numbers(honest, record_change, scores_change, said):
     scores = Scores(**{"ids": SCORES.ids, "classes": SCORES.classes, "values": SCORES.values, **scores_change})
-    found = list(differences(msgspec.structs.replace(honest, **record_change), scores, fingerprint))
+    found = list(score_differences(msgspec.structs.replace(honest, **record_change), scores, fingerprint))
     assert any(said in text for text in found), found
 
 
@@ -73,7 +73,7 @@ def test_only_the_rounding_of_sums_is_no_difference(honest, off):
         for said, count in ((value + off, 1), (value + off / 1e4, 0)):
             metrics = msgspec.structs.replace(honest.metrics, **{name: said})
             record = msgspec.structs.replace(honest, metrics=metrics)
-            assert len(list(differences(record, SCORES, fingerprint))) == count
+            assert len(list(score_differences(record, SCORES, fingerprint))) == count
 
 
 def test_a_record_without_scores_cannot_say_an_auc_that_no_scores_give(tmp_path, honest):
@@ -81,5 +81,5 @@ def test_a_record_without_scores_cannot_say_an_auc_that_no_scores_give(tmp_path,
     states = {}
     for auroc in (0.625, 0.63):
         store.put(msgspec.structs.replace(honest, metrics=Metrics(auroc=auroc, average_precision=0.5)))
-        states[auroc] = [one.state for one in verify(store, fingerprint, lambda _: ())]
+        states[auroc] = [one.state for one in verify_store(store, fingerprint, lambda _: ())]
     assert states == {0.625: ["no_scores"], 0.63: ["differs"]}
