@@ -7,22 +7,21 @@ from typing import TYPE_CHECKING, Any
 
 from protocols.text import near_miss, printable, printable_json
 from reports.errors import ReportError
-from reports.tables.facts import FactTable
-from reports.tables.facts import page as fact_page
+from reports.tables.facts import FactTable, fact_page
 from reports.tables.measured import Measured
-from reports.tables.page import measured_texts, page
-from reports.tables.published import Value
+from reports.tables.page import measured_texts, table_page
+from reports.tables.published import PublishedValue
 from reports.tables.table import Cell, Table
 from reports.text import csv_text, escape_latex, escape_markdown, pipe_table
 
 if TYPE_CHECKING:
     from jinja2 import Environment
 
-FORMATS = ("md", "latex", "html", "csv", "json")
+TABLE_FORMATS = ("md", "latex", "html", "csv", "json")
 VALUE_COLUMNS = ("published_mean", "published_std", "measured_mean", "measured_std", "n", "verdict")
 
 
-def render(table: Table | FactTable, form: str) -> str:
+def render_table(table: Table | FactTable, form: str) -> str:
     """A table as text in one of `FORMATS`, with a line end at the end.
 
     Raises:
@@ -33,10 +32,10 @@ def render(table: Table | FactTable, form: str) -> str:
     if form == "json":
         found = _json_facts(table) if isinstance(table, FactTable) else _json(table)
         return printable_json(json.dumps(found, ensure_ascii=False, indent=2, allow_nan=False)) + "\n"
-    if form in FORMATS:
-        printed = fact_page(table) if isinstance(table, FactTable) else page(table)
+    if form in TABLE_FORMATS:
+        printed = fact_page(table) if isinstance(table, FactTable) else table_page(table)
         return printable(_environment(form).get_template(f"table.{form}.j2").render(page=printed))
-    raise ReportError(f"no format {form!r}: {near_miss(form, FORMATS)}")
+    raise ReportError(f"no format {form!r}: {near_miss(form, TABLE_FORMATS)}")
 
 
 def _environment(form: str) -> "Environment":
@@ -149,7 +148,7 @@ def _json_cell(table: Table, cell: Cell) -> dict[str, Any]:
     }
 
 
-def _json_published(value: Value) -> dict[str, Any]:
+def _json_published(value: PublishedValue) -> dict[str, Any]:
     return {
         "mean": value.mean,
         "std": value.std,

@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from benchmark.views.demands import References
     from benchmark.views.metric_values import MetricValues
     from reports.gates.faults import Fault
-    from reports.gates.published import Gate
-    from reports.gates.reference import Agreement, ComparedMetric
+    from reports.gates.published import PublishedGate
+    from reports.gates.reference import ComparedMetric, ReferenceGate
     from reports.gates.required import Required
     from reports.tables.layout import Layout
     from reports.tables.table import Table
@@ -145,13 +145,13 @@ def _held(results: "tuple[Path, ...]", recipe: str | None, require: "Path | None
     from benchmark.planning.installed import InstalledCode
     from benchmark.views.demands import required, unread
     from benchmark.views.records import gather
-    from reports.tables.table import chosen
+    from reports.tables.table import chosen_records
 
     code = InstalledCode(accept=accept)
     asked = required(require) if require else None
     told: list[str] = []
     records = gather(results, note, told.append)
-    kept = chosen(records, recipe, {})
+    kept = chosen_records(records, recipe, {})
     if remark := code.note(kept):
         note(remark)
     return _Held(kept, unread(results, records), told, code, asked)
@@ -159,15 +159,15 @@ def _held(results: "tuple[Path, ...]", recipe: str | None, require: "Path | None
 
 def _gate(
     held: _Held, names: tuple[str, ...], margin: float, metric: "Metric", *, include_not_comparable: bool
-) -> "Gate":
+) -> "PublishedGate":
     from benchmark.planning.equivalence import leaking
     from reports.gates import published
     from reports.tables import layout
     from results.metrics import AUROC
 
-    asked = [layout.resolve(name) for name in names or layout.available()]
+    asked = [layout.auc_layout(name) for name in names or layout.auc_table_ids()]
     unpublished = "" if metric.id == AUROC.id else metric.title
-    return published.check(
+    return published.published_gate(
         [] if unpublished else _tables(held, asked, margin),
         include_not_comparable=include_not_comparable,
         leaking=leaking(held.records),
@@ -185,12 +185,12 @@ def _compared(
     from pathlib import Path
 
     from benchmark.views.metric_values import MetricValues, scored_folders, scores_finder
-    from reports.gates.reference import STORED, ComparedMetric
+    from reports.gates.reference import STORED_COMPARED, ComparedMetric
     from results.metrics import AUROC
     from results.store import Store
 
     if metric.id == AUROC.id:
-        return [*STORED], []
+        return [*STORED_COMPARED], []
     theirs = [Store(Path(against))] if Path(against).is_dir() else []
     finders = [scores_finder(stores, note) for stores in (scored_folders(results), theirs)]
     measured, reference = (MetricValues(metric, find_scores) for find_scores in finders)
@@ -205,13 +205,13 @@ def _agreement(
     compared: "list[ComparedMetric]",
     *,
     partial: bool,
-) -> "Agreement":
+) -> "ReferenceGate":
     from benchmark.planning.equivalence import leaking, versions
     from reports.gates import reference
-    from reports.tables.table import chosen
+    from reports.tables.table import chosen_records
 
-    known = chosen(list(references.records), recipe, {})
-    return reference.compare(
+    known = chosen_records(list(references.records), recipe, {})
+    return reference.reference_gate(
         held.records,
         known,
         tolerance=tolerance,
@@ -233,9 +233,9 @@ def _unmet(held: _Held) -> "list[Fault]":
     from reports.gates import required
     from reports.tables import layout, table
 
-    every = [layout.resolve(name) for name in layout.available()] if held.required.lines else []
+    every = [layout.auc_layout(name) for name in layout.auc_table_ids()] if held.required.lines else []
     tables = _tables(held, every, table.MARGIN)
-    return required.unmet(
+    return required.unmet_faults(
         held.required, held.records, tables, measures=measures(), versions=versions(), stale=held.code.stale
     )
 
@@ -246,6 +246,8 @@ def _tables(held: _Held, layouts: "Sequence[Layout]", margin: float) -> "list[Ta
 
     measured_as, current = measures(), versions()
     return [
-        table.build(one, held.records, measures=measured_as, versions=current, stale=held.code.stale, margin=margin)
+        table.build_table(
+            one, held.records, measures=measured_as, versions=current, stale=held.code.stale, margin=margin
+        )
         for one in layouts
     ]

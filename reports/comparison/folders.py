@@ -5,13 +5,13 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from reports.comparison.pairing import ScoresOf, paired_scores
-from reports.stats.paired import Paired, corrected
+from reports.stats.paired import PairedTest, holm_corrected
 from reports.tables.measured import STORED_AUROC, CellValue
-from reports.tables.table import latest
+from reports.tables.table import latest_records
 from results.maintenance.differences import SHOWN_DIGITS, differences, of_values, place
 from results.record import Record
 
-State = Literal["equal", "differs", "unscored", "failed"]
+TwinState = Literal["equal", "differs", "unscored", "failed"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,19 +24,19 @@ class Twin:
 
     a: Record
     b: Record
-    state: State
+    state: TwinState
     largest: float | None
     notes: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Changed:
+class ChangedRun:
     """Runs of one place under two keys: what differs, A's value first, and the paired test of one test list."""
 
     a: Record
     b: Record
     why: tuple[str, ...]
-    test: Paired | None
+    test: PairedTest | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,16 +50,16 @@ class FolderComparison:
     b: str
     counts: tuple[int, int]
     twins: tuple[Twin, ...]
-    changed: tuple[Changed, ...]
+    changed: tuple[ChangedRun, ...]
     only_a: tuple[Record, ...]
     only_b: tuple[Record, ...]
     values: tuple[CellValue, CellValue]
 
-    def count(self, state: State) -> int:
+    def count(self, state: TwinState) -> int:
         return sum(twin.state == state for twin in self.twins)
 
 
-def compare(
+def compare_folders(
     a: str,
     b: str,
     records: tuple[Iterable[Record], Iterable[Record]],
@@ -71,7 +71,7 @@ def compare(
 
     Of each folder `scores` gives those behind a record, None where they are gone, and `values` the number to be shown.
     """
-    first, second = ({record.key: record for record in latest(side)} for side in records)
+    first, second = ({record.key: record for record in latest_records(side)} for side in records)
     twins = [_twin(first[key], second[key], scores) for key in first if key in second]
     left = [record for key, record in first.items() if key not in second]
     right = [record for key, record in second.items() if key not in first]
@@ -128,7 +128,7 @@ def _changed(
     right: Iterable[Record],
     scores: tuple[ScoresOf, ScoresOf],
     values: tuple[CellValue, CellValue],
-) -> Iterator[Changed]:
+) -> Iterator[ChangedRun]:
     """Runs of one place, each with the run of the other folder that it differs least from, if one ended alike."""
     places: dict[bytes, list[Record]] = {}
     for record in right:
@@ -140,20 +140,20 @@ def _changed(
             unlike = [one.status != record.status for one in candidates]
             at = min(range(len(candidates)), key=lambda at: (unlike[at], len(reasons[at]), candidates[at].key))
             other = candidates.pop(at)
-            yield Changed(
+            yield ChangedRun(
                 record, other, tuple(one.beside("B") for one in reasons[at]), _test(record, other, scores, values)
             )
 
 
 def _test(
     a: Record, b: Record, scores: tuple[ScoresOf, ScoresOf], values: tuple[CellValue, CellValue]
-) -> Paired | None:
+) -> PairedTest | None:
     if values[0].of(a) is None or values[1].of(b) is None or a.spec.test != b.spec.test:
         return None
     return paired_scores(a, b, lambda record: scores[record is b](record), ("A", "B"), values)
 
 
-def _corrected(changed: Sequence[Changed]) -> Iterator[Changed]:
-    tests = iter(corrected([one.test for one in changed if one.test]))
+def _corrected(changed: Sequence[ChangedRun]) -> Iterator[ChangedRun]:
+    tests = iter(holm_corrected([one.test for one in changed if one.test]))
     for one in changed:
         yield replace(one, test=next(tests)) if one.test else one

@@ -9,16 +9,33 @@ from statistics import fmean
 from typing import NamedTuple
 
 from protocols.coordinates import CoordinateValue
-from reports.comparison.pairing import Match, ScoresOf, Side, matches, paired_scores, side, why_alone
-from reports.stats.paired import Paired, corrected, over_datasets, over_seeds
+from reports.comparison.pairing import (
+    MethodSide,
+    ScoresOf,
+    SeriesMatch,
+    matched_series,
+    method_side,
+    paired_scores,
+    why_alone,
+)
+from reports.stats.paired import PairedTest, datasets_test, holm_corrected, seeds_test
 from reports.stats.verdict import ROUNDING
-from reports.tables.measured import STORED_AUROC, CellValue, Measured, Run, Series, Stale, average, fresh
-from reports.tables.table import Measures, latest
+from reports.tables.measured import (
+    STORED_AUROC,
+    CellValue,
+    Measured,
+    RunSeeds,
+    Series,
+    Stale,
+    average_series,
+    never_stale,
+)
+from reports.tables.table import MeasuredIds, latest_records
 from results.record import Record
 from results.spec import SplitDefinition
 
-FEW_IMAGES = 10
-FEW = f"fewer than {FEW_IMAGES} test images of a kind: DeLong's approximation is coarse"
+_FEW_IMAGES = 10
+_FEW = f"fewer than {_FEW_IMAGES} test images of a kind: DeLong's approximation is coarse"
 
 
 class Tally(NamedTuple):
@@ -30,13 +47,13 @@ class Tally(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Pair:
+class MethodPair:
     """A run of each method on the same test images, and DeLong's test of them."""
 
-    run: Run
+    run: RunSeeds
     a: Record
     b: Record
-    test: Paired
+    test: PairedTest
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,10 +61,10 @@ class Setting:
     """One split definition: its pairs by seed, both means over them, and the test over seeds, or of the only pair."""
 
     split: SplitDefinition
-    pairs: tuple[Pair, ...]
+    pairs: tuple[MethodPair, ...]
     a: Measured
     b: Measured
-    test: Paired
+    test: PairedTest
     notes: tuple[str, ...]
 
 
@@ -67,11 +84,11 @@ class Family:
     mean_a: float
     mean_b: float
     tally: Tally
-    test: Paired
+    test: PairedTest
 
 
 @dataclass(frozen=True, slots=True)
-class Unpaired:
+class UnpairedRuns:
     """Runs of one method that have no partner, for one reason."""
 
     method: str
@@ -80,7 +97,7 @@ class Unpaired:
 
 
 @dataclass(frozen=True, slots=True)
-class Comparison:
+class MethodComparison:
     """All that is said of two methods; Holm's correction is over the settings, over the pairs and over the families.
 
     `value` gives the number of a run that is compared.
@@ -90,31 +107,31 @@ class Comparison:
     b: str
     settings: tuple[Setting, ...]
     families: tuple[Family, ...]
-    unpaired: tuple[Unpaired, ...]
+    unpaired: tuple[UnpairedRuns, ...]
     value: CellValue
 
     @property
     def tally(self) -> Tally:
-        return tally((setting.test.difference for setting in self.settings), self.value)
+        return tally_differences((setting.test.difference for setting in self.settings), self.value)
 
     @property
     def held(self) -> Tally:
         """The tally with wins and losses that hold after Holm only; draws are all others."""
-        return tally((one.test.difference if one.test.holds else 0.0 for one in self.settings), self.value)
+        return tally_differences((one.test.difference if one.test.holds else 0.0 for one in self.settings), self.value)
 
 
-def compare(
+def compare_methods(
     a: str,
     b: str,
     records: Iterable[Record],
     *,
-    measures: Measures,
+    measures: MeasuredIds,
     versions: Mapping[str, int],
     scores: ScoresOf,
-    stale: Stale = fresh,
+    stale: Stale = never_stale,
     alone: Collection[str] = (),
     value: CellValue = STORED_AUROC,
-) -> Comparison:
+) -> MethodComparison:
     """Compare two methods on every split of which both have a finished run.
 
     Args:
@@ -128,14 +145,14 @@ def compare(
         alone: ids of methods that are given no labelled anomalies.
         value: the number of a run that is compared; runs without it have no partner.
     """
-    known = latest(records)
-    first, second = (side(method, known, measures, versions, stale, value) for method in (a, b))
-    found = matches(first, second, (a in alone, b in alone))
+    known = latest_records(records)
+    first, second = (method_side(method, known, measures, versions, stale, value) for method in (a, b))
+    found = matched_series(first, second, (a in alone, b in alone))
     settings = sorted(
         (_setting(match, (a, b), alone, scores, value) for match in found), key=lambda one: _order(one.split)
     )
     free = a in alone or b in alone
-    return Comparison(
+    return MethodComparison(
         a=a,
         b=b,
         settings=tuple(_corrected(settings)),
@@ -148,7 +165,7 @@ def compare(
     )
 
 
-def tally(differences: Iterable[float], value: CellValue = STORED_AUROC) -> Tally:
+def tally_differences(differences: Iterable[float], value: CellValue = STORED_AUROC) -> Tally:
     """Wins, draws and losses among differences."""
     gains = [value.metric.sign * difference for difference in differences]
     signs = [0 if abs(gain) < ROUNDING else 1 if gain > 0 else -1 for gain in gains]
@@ -156,11 +173,11 @@ def tally(differences: Iterable[float], value: CellValue = STORED_AUROC) -> Tall
 
 
 def _setting(
-    match: Match, names: tuple[str, str], alone: Collection[str], scores: ScoresOf, value: CellValue
+    match: SeriesMatch, names: tuple[str, str], alone: Collection[str], scores: ScoresOf, value: CellValue
 ) -> Setting:
     found = [(run, record, match.b.runs[run]) for run, record in match.a.runs.items()]
     pairs = tuple(
-        Pair(run, one, two, paired_scores(one, two, scores, names, (value, value))) for run, one, two in found
+        MethodPair(run, one, two, paired_scores(one, two, scores, names, (value, value))) for run, one, two in found
     )
     return Setting(
         split=match.split,
@@ -169,7 +186,7 @@ def _setting(
         b=(second := _mean(match.b, value)),
         test=pairs[0].test
         if len(pairs) == 1
-        else over_seeds([value.number(pair.a) - value.number(pair.b) for pair in pairs]),
+        else seeds_test([value.number(pair.a) - value.number(pair.b) for pair in pairs]),
         notes=(
             *_made(names, match, first, second),
             *(f"{name} is given no labelled anomalies" for name in names if name in alone),
@@ -182,13 +199,13 @@ def _setting(
 
 
 def _mean(series: Series, value: CellValue) -> Measured:
-    found = average([series], [1.0], scale=1.0, spread_over="seeds", notes=(), value=value)
+    found = average_series([series], [1.0], scale=1.0, spread_over="seeds", notes=(), value=value)
     if found is None:
         raise ValueError(f"series {series.id} has no run")
     return found
 
 
-def _made(names: tuple[str, str], match: Match, first: Measured, second: Measured) -> Iterator[str]:
+def _made(names: tuple[str, str], match: SeriesMatch, first: Measured, second: Measured) -> Iterator[str]:
     """How both were measured, in one text where it was alike."""
     texts = []
     for series, measured in ((match.a, first), (match.b, second)):
@@ -216,17 +233,17 @@ def _deviations(series: Series) -> list[str]:
     return list(dict.fromkeys(text for record in series.runs.values() for text in record.spec.deviations))
 
 
-def _of_tests(pairs: Sequence[Pair], value: CellValue) -> Iterator[str]:
+def _of_tests(pairs: Sequence[MethodPair], value: CellValue) -> Iterator[str]:
     counts = [pair.a.counts for pair in pairs if pair.a.counts]
-    if value.is_auroc and any(min(one.test_normal, one.test_anomaly) < FEW_IMAGES for one in counts):
-        yield FEW
+    if value.is_auroc and any(min(one.test_normal, one.test_anomaly) < _FEW_IMAGES for one in counts):
+        yield _FEW
     yield from dict.fromkeys(f"DeLong: {pair.test.reason}" for pair in pairs if pair.test.reason)
 
 
 def _corrected(settings: Sequence[Setting]) -> Iterator[Setting]:
     """The settings with Holm's correction over them, and over all their pairs."""
-    over_settings = corrected([setting.test for setting in settings])
-    over_pairs = iter(corrected([pair.test for setting in settings for pair in setting.pairs]))
+    over_settings = holm_corrected([setting.test for setting in settings])
+    over_pairs = iter(holm_corrected([pair.test for setting in settings for pair in setting.pairs]))
     for setting, test in zip(settings, over_settings, strict=True):
         pairs = tuple(replace(pair, test=next(over_pairs)) for pair in setting.pairs)
         yield replace(setting, test=test, pairs=pairs)
@@ -237,7 +254,7 @@ def _families(settings: Sequence[Setting], value: CellValue) -> Iterator[Family]
     for setting in settings:
         groups.setdefault((setting.split.rule, *setting.split.labels.values()), []).append(setting)
     families = [_family(group, value) for group in groups.values()]
-    for family, test in zip(families, corrected([one.test for one in families]), strict=True):
+    for family, test in zip(families, holm_corrected([one.test for one in families]), strict=True):
         yield replace(family, test=test)
 
 
@@ -253,17 +270,19 @@ def _family(settings: Sequence[Setting], value: CellValue) -> Family:
         settings=len(settings),
         mean_a=fmean(fmean(one.a.mean for one in group) for group in by_dataset.values()),
         mean_b=fmean(fmean(one.b.mean for one in group) for group in by_dataset.values()),
-        tally=tally(differences.values(), value),
-        test=over_datasets(list(differences.values())),
+        tally=tally_differences(differences.values(), value),
+        test=datasets_test(list(differences.values())),
     )
 
 
-def _unpaired(own: Side, other: Side, taken: Collection[str], value: CellValue, *, free: bool) -> Iterator[Unpaired]:
+def _unpaired(
+    own: MethodSide, other: MethodSide, taken: Collection[str], value: CellValue, *, free: bool
+) -> Iterator[UnpairedRuns]:
     reasons: dict[str, list[str]] = {}
     for record in own.records:
         if record.key not in taken:
             reasons.setdefault(why_alone(record, other, value, free=free), []).append(record.spec.name)
-    yield from (Unpaired(own.method, reason, tuple(sorted(names))) for reason, names in sorted(reasons.items()))
+    yield from (UnpairedRuns(own.method, reason, tuple(sorted(names))) for reason, names in sorted(reasons.items()))
 
 
 def _order(split: SplitDefinition) -> tuple[object, ...]:

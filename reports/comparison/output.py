@@ -7,16 +7,16 @@ from typing import Any
 
 from protocols.coordinates import COORDINATE_FIELDS
 from protocols.text import near_miss, plural, printable_json
-from reports.comparison.folders import Changed, FolderComparison, Twin
-from reports.comparison.methods import Comparison, Family, Pair, Setting, Tally
+from reports.comparison.folders import ChangedRun, FolderComparison, Twin
+from reports.comparison.methods import Family, MethodComparison, MethodPair, Setting, Tally
 from reports.errors import ReportError
-from reports.stats.paired import ALPHA, LEAST_DATASETS, Paired
+from reports.stats.paired import ALPHA, LEAST_DATASETS, PairedTest
 from reports.tables.measured import CellValue, Measured
-from reports.tables.page import Notes
+from reports.tables.page import PageNotes
 from reports.text import csv_text, escape_markdown, pipe_table
 from results.record import Record
 
-FORMATS = ("md", "csv", "json")
+COMPARISON_FORMATS = ("md", "csv", "json")
 TEST_COLUMNS = ("difference", "low", "high", "p", "p_holm", "no_test")
 PAIR_COLUMNS = (
     "protocol", "dataset", *COORDINATE_FIELDS, "split_seed", "seed",
@@ -24,8 +24,8 @@ PAIR_COLUMNS = (
 )  # fmt: skip
 FOLDER_COLUMNS = ("run", "result", "{0}_a", "{0}_b", "largest", *TEST_COLUMNS, "notes", "key_a", "key_b")
 """Where `{0}` stands for `auc`, or for the id of another metric."""
-NAMED = 3
-DASH = "–"
+_NAMED_RUNS = 3
+_DASH = "–"
 
 T_TEST = (
     "t: paired t test over the seeds, so over trainings and draws of labelled anomalies. Seeds may share test images, "
@@ -44,26 +44,26 @@ STATES = {
 }
 
 
-def render(found: Comparison | FolderComparison, form: str) -> str:
+def render_comparison(found: MethodComparison | FolderComparison, form: str) -> str:
     """A comparison in one of `FORMATS`.
 
     Raises:
         ReportError: there is no such format.
     """
-    if form not in FORMATS:
-        raise ReportError(f"no format {form!r}: {near_miss(form, FORMATS)}")
+    if form not in COMPARISON_FORMATS:
+        raise ReportError(f"no format {form!r}: {near_miss(form, COMPARISON_FORMATS)}")
     if form == "csv":
-        return csv_text(_pair_lines(found) if isinstance(found, Comparison) else _folder_lines(found))
+        return csv_text(_pair_lines(found) if isinstance(found, MethodComparison) else _folder_lines(found))
     if form == "json":
-        content = _json(found) if isinstance(found, Comparison) else _folder_json(found)
+        content = _json(found) if isinstance(found, MethodComparison) else _folder_json(found)
         return printable_json(json.dumps(content, ensure_ascii=False, indent=2, allow_nan=False)) + "\n"
-    parts = _page(found) if isinstance(found, Comparison) else _folder_page(found)
+    parts = _page(found) if isinstance(found, MethodComparison) else _folder_page(found)
     return "\n\n".join(parts) + "\n"
 
 
-def _page(found: Comparison) -> Iterator[str]:
+def _page(found: MethodComparison) -> Iterator[str]:
     a, b = escape_markdown(found.a), escape_markdown(found.b)
-    metric, notes = found.value.metric, Notes()
+    metric, notes = found.value.metric, PageNotes()
     pairs = sum(len(setting.pairs) for setting in found.settings)
     yield f"# {a} against {b}"
     lower = "Lower is better. " if metric.better == "lower" else ""
@@ -75,7 +75,7 @@ def _page(found: Comparison) -> Iterator[str]:
         f"{a}: {_tally(found.tally)} over {plural(len(found.settings), 'setting')}; at {ALPHA} after Holm "
         f"{_held(found.held)}."
     )
-    heading = [*_PLACE_HEADING, "Seeds", a, b, *_TEST_HEADING, "Notes"]
+    heading = [*_PLACE_HEADING, "Seeds", a, b, *_TEST_HEADING, "PageNotes"]
     yield _table(heading, [_setting_row(setting, notes) for setting in found.settings])
     yield "## Over datasets"
     heading = ["Protocol", *_LABELS, "Datasets", "Settings", a, b, "Difference", "Wins/draws/losses"]
@@ -103,10 +103,10 @@ _LABELS = tuple(name.capitalize() for name, field in COORDINATE_FIELDS.items() i
 _PLACE_HEADING = ("Protocol", "Dataset", "Source", "Class", *_LABELS)
 
 
-def _setting_row(setting: Setting, notes: Notes) -> list[str]:
+def _setting_row(setting: Setting, notes: PageNotes) -> list[str]:
     numbers = map(str, sorted(notes.number(text) for text in setting.notes))
     runs = [pair.run for pair in setting.pairs]
-    seeds = ", ".join(map(str, runs)) if len(runs) <= NAMED else f"{len(runs)} seeds"
+    seeds = ", ".join(map(str, runs)) if len(runs) <= _NAMED_RUNS else f"{len(runs)} seeds"
     return [
         *_place(setting),
         seeds,
@@ -117,7 +117,7 @@ def _setting_row(setting: Setting, notes: Notes) -> list[str]:
     ]
 
 
-def _pair_row(found: Comparison, setting: Setting, pair: Pair) -> list[str]:
+def _pair_row(found: MethodComparison, setting: Setting, pair: MethodPair) -> list[str]:
     numbers = [_short(found.value.of(record)) for record in (pair.a, pair.b)]
     return [*_place(setting), str(pair.run), *numbers, *_test(pair.test)]
 
@@ -147,7 +147,7 @@ def _mean(measured: Measured) -> str:
 
 
 def _short(value: float | None) -> str:
-    return DASH if value is None else f"{value:.4f}"
+    return _DASH if value is None else f"{value:.4f}"
 
 
 def _column(value: CellValue) -> str:
@@ -155,18 +155,18 @@ def _column(value: CellValue) -> str:
     return "auc" if value.is_auroc else value.metric.id
 
 
-def _test(test: Paired | None) -> list[str]:
+def _test(test: PairedTest | None) -> list[str]:
     """The columns of `_TEST_HEADING`."""
     if test is None:
-        return [DASH] * len(_TEST_HEADING)
-    interval = DASH if test.low is None or test.high is None else f"{test.low:+z.4f} to {test.high:+z.4f}"
-    name = DASH if test.p_value is None else test.test
+        return [_DASH] * len(_TEST_HEADING)
+    interval = _DASH if test.low is None or test.high is None else f"{test.low:+z.4f} to {test.high:+z.4f}"
+    name = _DASH if test.p_value is None else test.test
     return [f"{test.difference:+z.4f}", interval, _p(test.p_value), _p(test.p_holm), name]
 
 
 def _p(value: float | None) -> str:
     if value is None:
-        return DASH
+        return _DASH
     return f"{value:.4f}" if value >= 0.00005 else "<0.0001"
 
 
@@ -190,7 +190,7 @@ def _held(found: Tally) -> str:
     return f"{plural(found.wins, 'win')} and {plural(found.losses, 'loss', 'losses')} are left"
 
 
-def _pair_lines(found: Comparison) -> Iterator[Sequence[str]]:
+def _pair_lines(found: MethodComparison) -> Iterator[Sequence[str]]:
     yield [name.format(_column(found.value)) for name in PAIR_COLUMNS]
     for setting in found.settings:
         split = setting.split
@@ -213,7 +213,7 @@ def _full(value: float | None) -> str:
     return "" if value is None else repr(value)
 
 
-def _test_fields(test: Paired | None) -> list[str]:
+def _test_fields(test: PairedTest | None) -> list[str]:
     """The columns of `TEST_COLUMNS`."""
     if test is None:
         return [""] * len(TEST_COLUMNS)
@@ -221,7 +221,7 @@ def _test_fields(test: Paired | None) -> list[str]:
     return [*map(_full, numbers), test.reason]
 
 
-def _json(found: Comparison) -> dict[str, Any]:
+def _json(found: MethodComparison) -> dict[str, Any]:
     return {
         "a": found.a,
         "b": found.b,
@@ -270,7 +270,7 @@ def _folder_page(found: FolderComparison) -> Iterator[str]:
         heading = ["Run", "A", "B", "Difference", "Largest difference of a score", "What is known"]
         yield _table(heading, [_twin_row(found, twin) for twin in unequal])
     if found.changed:
-        notes = Notes()
+        notes = PageNotes()
         rows = [_changed_row(found, one, notes) for one in found.changed]
         metric = found.values[0].metric
         difference = f"{metric.heading} of A minus {metric.title} of B"
@@ -287,14 +287,16 @@ def _folder_counts(found: FolderComparison) -> Iterator[str]:
     yield f"{plural(len(found.changed), 'run')} of one place under two keys"
     for name, runs in (("A", found.only_a), ("B", found.only_b)):
         names = [escape_markdown(run.spec.name) for run in runs]
-        more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
-        yield f"{plural(len(runs), 'run')} only in {name}" + (f": {', '.join(names[:NAMED])}{more}" if names else "")
+        more = f" and {len(names) - _NAMED_RUNS} more" if len(names) > _NAMED_RUNS else ""
+        yield f"{plural(len(runs), 'run')} only in {name}" + (
+            f": {', '.join(names[:_NAMED_RUNS])}{more}" if names else ""
+        )
 
 
 def _twin_row(found: FolderComparison, twin: Twin) -> list[str]:
     first, second = _both(found, twin.a, twin.b)
-    difference = DASH if first is None or second is None else f"{first - second:+z.4f}"
-    largest = DASH if twin.largest is None else f"{twin.largest:.2g}"
+    difference = _DASH if first is None or second is None else f"{first - second:+z.4f}"
+    largest = _DASH if twin.largest is None else f"{twin.largest:.2g}"
     known = escape_markdown("; ".join(twin.notes))
     return [escape_markdown(twin.a.spec.name), _short(first), _short(second), difference, largest, known]
 
@@ -304,7 +306,7 @@ def _both(found: FolderComparison, a: Record | None, b: Record | None) -> list[f
     return [value.of(record) if record else None for value, record in zip(found.values, (a, b), strict=True)]
 
 
-def _changed_row(found: FolderComparison, one: Changed, notes: Notes) -> list[str]:
+def _changed_row(found: FolderComparison, one: ChangedRun, notes: PageNotes) -> list[str]:
     untested = [f"DeLong: {one.test.reason}"] if one.test and one.test.reason else []
     numbers = map(str, sorted(notes.number(text) for text in [*one.why, *untested]))
     names = [escape_markdown(record.spec.name) for record in (one.a, one.b)]
@@ -328,7 +330,7 @@ def _folder_line(
     sides: tuple[Record | None, Record | None],
     result: str,
     largest: str,
-    test: Paired | None,
+    test: PairedTest | None,
     notes: Sequence[str],
 ) -> list[str]:
     name = next(record.spec.name for record in sides if record)

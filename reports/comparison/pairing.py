@@ -8,10 +8,10 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from reports.stats.paired import Paired, delong
+from reports.stats.paired import PairedTest, delong_test
 from reports.stats.verdict import ROUNDING
-from reports.tables.measured import STORED_AUROC, CellValue, Run, Series, Stale, fresh, series_of
-from reports.tables.table import Measures
+from reports.tables.measured import STORED_AUROC, CellValue, RunSeeds, Series, Stale, never_stale, series_of
+from reports.tables.table import MeasuredIds
 from results.key import canonical
 from results.record import Record
 from results.spec import SplitDefinition
@@ -26,7 +26,7 @@ LISTS_ALIKE = {"cross_domain": "general", "labelled_share": "one_class"}
 
 
 @dataclass(frozen=True, slots=True)
-class Side:
+class MethodSide:
     """A method, its records, and by split definition its series of those that have the value."""
 
     method: str
@@ -35,7 +35,7 @@ class Side:
 
 
 @dataclass(frozen=True, slots=True)
-class Match:
+class SeriesMatch:
     """The series of each method that are compared, with the runs that are pairs; `others` were not taken."""
 
     split: SplitDefinition
@@ -44,14 +44,14 @@ class Match:
     others: int
 
 
-def side(
+def method_side(
     method: str,
     records: Iterable[Record],
-    measures: Measures,
+    measures: MeasuredIds,
     versions: Mapping[str, int],
-    stale: Stale = fresh,
+    stale: Stale = never_stale,
     value: CellValue = STORED_AUROC,
-) -> Side:
+) -> MethodSide:
     """What is known of one method; the records are those of any, one a key."""
     own = tuple(record for record in records if method in measures(record))
     places: dict[bytes, list[Record]] = {}
@@ -59,10 +59,10 @@ def side(
         if record.metrics is None or value.of(record) is not None:
             places.setdefault(canonical(record.spec.split), []).append(record)
     found = tuple((group[0].spec.split, tuple(series_of(group, versions, stale=stale))) for group in places.values())
-    return Side(method, own, found)
+    return MethodSide(method, own, found)
 
 
-def matches(first: Side, second: Side, alone: tuple[bool, bool]) -> Iterator[Match]:
+def matched_series(first: MethodSide, second: MethodSide, alone: tuple[bool, bool]) -> Iterator[SeriesMatch]:
     """The split definitions at which both methods have a pair; `alone`: which of them is given no anomalies."""
     for split_a, ours in first.places:
         for split_b, theirs in second.places:
@@ -70,7 +70,7 @@ def matches(first: Side, second: Side, alone: tuple[bool, bool]) -> Iterator[Mat
                 yield from _best(split_b if alone[0] else split_a, ours, theirs)
 
 
-def why_alone(record: Record, other: Side, value: CellValue, *, free: bool) -> str:
+def why_alone(record: Record, other: MethodSide, value: CellValue, *, free: bool) -> str:
     """What keeps a run from having a partner among the other method's; `free`: one of both is given no anomalies."""
     if record.status == "failed":
         return "failed"
@@ -81,7 +81,7 @@ def why_alone(record: Record, other: Side, value: CellValue, *, free: bool) -> s
     return _why_unlike(record, other, value, free=free)
 
 
-def _why_unlike(record: Record, other: Side, value: CellValue, *, free: bool) -> str:
+def _why_unlike(record: Record, other: MethodSide, value: CellValue, *, free: bool) -> str:
     """What no finished run of the other method shares with a run."""
     left = [one for one in other.records if one.status == "done"]
     spec = record.spec
@@ -101,30 +101,30 @@ def _why_unlike(record: Record, other: Side, value: CellValue, *, free: bool) ->
 
 def paired_scores(
     a: Record, b: Record, scores: ScoresOf, names: tuple[str, str], values: tuple[CellValue, CellValue]
-) -> Paired:
+) -> PairedTest:
     """DeLong's test of two runs with one test list; no p value where scores are gone or are not those of the records.
 
     `names` says what the reasons call the two, `values` gives the number of each.
     """
     difference = values[0].number(a) - values[1].number(b)
     if not values[0].is_auroc:
-        return Paired("DeLong", difference, reason="it is for the AUC on all test images alone")
+        return PairedTest("DeLong", difference, reason="it is for the AUC on all test images alone")
     ours, theirs = scores(a), scores(b)
     if ours is None or theirs is None:
         missing = [name for name, one in zip(names, (ours, theirs), strict=True) if one is None]
-        return Paired("DeLong", difference, reason=f"no scores of {' and '.join(missing)}")
+        return PairedTest("DeLong", difference, reason=f"no scores of {' and '.join(missing)}")
     import numpy as np
 
     mine, yours = np.argsort(np.array(ours.ids)), np.argsort(np.array(theirs.ids))
     if sorted(zip(ours.ids, ours.labels, strict=True)) != sorted(zip(theirs.ids, theirs.labels, strict=True)):
-        return Paired("DeLong", difference, reason="the scores are of other images than the records say")
-    test = delong(ours.values[mine], theirs.values[yours], ours.labels[mine])
+        return PairedTest("DeLong", difference, reason="the scores are of other images than the records say")
+    test = delong_test(ours.values[mine], theirs.values[yours], ours.labels[mine])
     if abs(test.difference - difference) > ROUNDING:
-        return Paired("DeLong", difference, reason="the scores do not give the AUCs of the records")
+        return PairedTest("DeLong", difference, reason="the scores do not give the AUCs of the records")
     return test
 
 
-def _best(split: SplitDefinition, ours: Sequence[Series], theirs: Sequence[Series]) -> Iterator[Match]:
+def _best(split: SplitDefinition, ours: Sequence[Series], theirs: Sequence[Series]) -> Iterator[SeriesMatch]:
     """At most one match.
 
     First current series, then those of one recipe, comparable ones, the best recipe, one size, the fewest deviations,
@@ -136,7 +136,7 @@ def _best(split: SplitDefinition, ours: Sequence[Series], theirs: Sequence[Serie
         shared = _shared(first, second)
         kept = [replace(one, runs={run: one.runs[run] for run in shared}, failed={}) for one in (first, second)]
         others = {series.id for series in (*ours, *theirs) if series.runs} - {first.id, second.id}
-        yield Match(split, kept[0], kept[1], len(others))
+        yield SeriesMatch(split, kept[0], kept[1], len(others))
 
 
 def _rank(pair: tuple[Series, Series]) -> tuple[object, ...]:
@@ -157,7 +157,7 @@ def _rank(pair: tuple[Series, Series]) -> tuple[object, ...]:
     )
 
 
-def _shared(first: Series, second: Series) -> list[Run]:
+def _shared(first: Series, second: Series) -> list[RunSeeds]:
     """The seeds at which both have a run on one test list, and not the same run."""
     return sorted(
         run

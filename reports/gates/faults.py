@@ -5,20 +5,20 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from reports.gates.junit import Case
-from reports.tables.measured import Stale, age, first_line, fresh
+from reports.gates.junit import JUnitCase
+from reports.tables.measured import Stale, first_line, never_stale, record_age
 from reports.text import escape_markdown, pipe_table
 from results.maintenance.differences import differences, place
 from results.record import Record
 
-Kind = Literal["absent", "failed", "stale", "other key", "unreadable"]
+FaultKind = Literal["absent", "failed", "stale", "other key", "unreadable"]
 
 
 @dataclass(frozen=True, slots=True)
 class Fault:
     """A run or cell that is no success, by its name, and why."""
 
-    kind: Kind
+    kind: FaultKind
     name: str
     reason: str
 
@@ -27,20 +27,20 @@ class Fault:
         return f"{self.kind.upper()}: {self.name}: {self.reason}"
 
 
-def headline(faults: Sequence[Fault]) -> str:
+def faults_headline(faults: Sequence[Fault]) -> str:
     """How many there are of each kind: `1 absent, 2 failed`."""
     return ", ".join(f"{count} {kind}" for kind, count in sorted(Counter(fault.kind for fault in faults).items()))
 
 
-def markdown(faults: Iterable[Fault]) -> str:
+def faults_table(faults: Iterable[Fault]) -> str:
     """A table of the faults, a line each."""
     rows = [[fault.kind, escape_markdown(fault.name), escape_markdown(fault.reason)] for fault in faults]
     return pipe_table(["Fault", "Run or cell", "Why"], rows)
 
 
-def cases(faults: Iterable[Fault]) -> list[Case]:
+def fault_cases(faults: Iterable[Fault]) -> list[JUnitCase]:
     """Each fault as a failed test case."""
-    return [Case(fault.kind, fault.name, "failure", fault.reason, fault.line) for fault in faults]
+    return [JUnitCase(fault.kind, fault.name, "failure", fault.reason, fault.line) for fault in faults]
 
 
 class Counterparts:
@@ -58,7 +58,7 @@ class Counterparts:
         records: Iterable[Record],
         references: Iterable[Record],
         versions: Mapping[str, int],
-        stale: Stale = fresh,
+        stale: Stale = never_stale,
     ) -> None:
         self._versions, self._stale = versions, stale
         self._by_key: dict[str, list[Record]] = {}
@@ -73,7 +73,7 @@ class Counterparts:
         """The finished records of the key of `reference`, at least one, or what is wrong."""
         name, own = reference.spec.name, self._by_key.get(reference.key, [])
         done = [record for record in own if record.metrics]
-        ages = [text for record in done for text in (age(record, self._versions), self._stale(record)) if text]
+        ages = [text for record in done for text in (record_age(record, self._versions), self._stale(record)) if text]
         others = self._by_place.get(place(reference.spec), [])
         if ages:
             return Fault("stale", name, ages[0])

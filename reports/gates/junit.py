@@ -10,7 +10,7 @@ from protocols.text import printable
 
 
 @dataclass(frozen=True, slots=True)
-class Case:
+class JUnitCase:
     """One test case; `outcome` None is a good one."""
 
     group: str
@@ -20,7 +20,7 @@ class Case:
     text: str = ""
 
 
-def document(title: str, cases: Sequence[Case], said: Iterable[str]) -> str:
+def junit_document(title: str, cases: Sequence[JUnitCase], said: Iterable[str]) -> str:
     """A document of one test suite; `said` is what the command printed."""
     outcomes = [case.outcome for case in cases]
     counts = {

@@ -13,10 +13,10 @@ from math import sqrt
 
 from reports.errors import ReportError
 from reports.gates.faults import Fault
-from reports.stats.holm import adjusted
+from reports.stats.holm import holm_adjusted
 from reports.stats.verdict import ROUNDING, Sample, standard_error
 from reports.tables import cell_ids
-from reports.tables.table import Cell, Table, sought
+from reports.tables.table import Cell, Table, lookup_keys
 
 ALPHA = 0.10
 ONE_SEED = "one seed against a value without spread"
@@ -25,7 +25,7 @@ LEAKING = "measured with a leak of test labels"
 
 
 @dataclass(frozen=True, slots=True)
-class Check:
+class CellTest:
     """One tested cell by its id, values in the unit of its table.
 
     `freedom`: degrees of freedom of the t test, infinite where neither side varies. `smallest_drop`: how far below the
@@ -54,7 +54,7 @@ class Check:
 
 
 @dataclass(frozen=True, slots=True)
-class Gate:
+class PublishedGate:
     """What the gate found.
 
     `faults`: cells that are no success whatever their numbers, and what was required in vain. `untested`: by reason the
@@ -63,7 +63,7 @@ class Gate:
     asked for and that no paper prints.
     """
 
-    checks: tuple[Check, ...]
+    checks: tuple[CellTest, ...]
     faults: tuple[Fault, ...]
     untested: Mapping[str, tuple[str, ...]]
     alpha: float
@@ -78,7 +78,7 @@ class Gate:
         return {reason: len(names) for reason, names in self.untested.items()}
 
     @property
-    def regressions(self) -> tuple[Check, ...]:
+    def regressions(self) -> tuple[CellTest, ...]:
         return tuple(check for check in self.checks if check.regressed)
 
     @property
@@ -89,7 +89,7 @@ class Gate:
         return 0 if self.checks else 4
 
 
-def check(
+def published_gate(
     tables: Iterable[Table],
     *,
     include_not_comparable: bool = False,
@@ -99,7 +99,7 @@ def check(
     required: Collection[str] = (),
     contradictions: Iterable[str] = (),
     unpublished: str = "",
-) -> Gate:
+) -> PublishedGate:
     """Test every cell of the tables that has a published and a current measured value.
 
     Args:
@@ -131,12 +131,12 @@ def check(
                 elif kept.setdefault(found.identity, found) is not found:
                     untested.setdefault(TWIN, []).append(_name(table, cell))
     testable = list(kept.values())
-    corrected = adjusted([one.p_value for one in testable])
+    corrected = holm_adjusted([one.p_value for one in testable])
     checks = tuple(
         one.check(alpha / len(testable), regressed=p_value <= alpha)
         for one, p_value in zip(testable, corrected, strict=True)
     )
-    return Gate(
+    return PublishedGate(
         checks=checks,
         faults=tuple(dict.fromkeys([*lost.values(), *faults])),
         untested={reason: tuple(names) for reason, names in sorted(untested.items())},
@@ -189,11 +189,11 @@ class _Testable:
 
         return float(stdtr(self.freedom, above / self.error))
 
-    def check(self, level: float, *, regressed: bool) -> Check:
+    def check(self, level: float, *, regressed: bool) -> CellTest:
         layout = self.table.layout
-        return Check(
+        return CellTest(
             table=layout.id,
-            name=cell_ids.of_cell(layout, self.cell.coordinates),
+            name=cell_ids.cell_id(layout, self.cell.coordinates),
             published=self.published,
             measured=self.measured.mean,
             n=self.measured.n,
@@ -215,7 +215,7 @@ class _Testable:
 
 def _faults(table: Table, cell: Cell) -> Iterator[tuple[tuple[object, ...], Fault]]:
     """Why a cell is no success, each with its place: a cell that two tables print fails once."""
-    place = tuple(sought(table.layout, cell))
+    place = tuple(lookup_keys(table.layout, cell))
     if cell.failures:
         yield ("failed", place), Fault("failed", _name(table, cell), "; ".join(cell.failures))
     if cell.verdict.name == "stale":
@@ -223,7 +223,7 @@ def _faults(table: Table, cell: Cell) -> Iterator[tuple[tuple[object, ...], Faul
 
 
 def _name(table: Table, cell: Cell) -> str:
-    return f"{table.layout.id}/{cell_ids.of_cell(table.layout, cell.coordinates)}"
+    return f"{table.layout.id}/{cell_ids.cell_id(table.layout, cell.coordinates)}"
 
 
 def _testable(table: Table, cell: Cell, leaking: frozenset[str], *, include_not_comparable: bool) -> _Testable | str:

@@ -2,12 +2,12 @@
 
 from protocols.text import plural
 from reports.gates import faults
-from reports.gates.junit import Case, document
-from reports.gates.reference import Agreement, Number, Pair
+from reports.gates.junit import JUnitCase, junit_document
+from reports.gates.reference import ComparedNumber, ReferenceGate, ReferencePair
 from reports.text import escape_markdown, pipe_table
 
 
-def lines(found: Agreement) -> list[str]:
+def lines(found: ReferenceGate) -> list[str]:
     """The result for stdout: what differs or is not there first, what was not compared, the headline."""
     said = [f"{_word(pair)}: {pair.name}: {_numbers(pair)}" for pair in found.differing]
     said += [fault.line for fault in found.faults]
@@ -18,9 +18,9 @@ def lines(found: Agreement) -> list[str]:
     return [*said, *([_tested(found)] if found.pairs else []), headline(found)]
 
 
-def headline(found: Agreement) -> str:
+def headline(found: ReferenceGate) -> str:
     """The result in one line."""
-    rest = [faults.headline(found.faults)] if found.faults else []
+    rest = [faults.faults_headline(found.faults)] if found.faults else []
     if found.pairs:
         count = f"{plural(len(found.pairs), 'run')} compared with a reference"
         differ = f"{len(found.differing) or 'none'} differ{'s' if len(found.differing) < 2 else ''}"
@@ -34,27 +34,27 @@ def headline(found: Agreement) -> str:
     return "nothing to compare: no run has the key of a reference (bench results why says what makes a key)"
 
 
-def junit(found: Agreement) -> str:
+def junit(found: ReferenceGate) -> str:
     """JUnit XML: one test case a run, failed where it differs or is not there; nothing to compare is an error."""
     cases = [
-        Case("reference", pair.name, "failure" if pair.differs else None, _numbers(pair) if pair.differs else "")
+        JUnitCase("reference", pair.name, "failure" if pair.differs else None, _numbers(pair) if pair.differs else "")
         for pair in _ordered(found)
     ]
-    cases += faults.cases(found.faults)
-    cases += [Case("not compared", reason, "skipped", f"{count} runs") for reason, count in found.skipped.items()]
+    cases += faults.fault_cases(found.faults)
+    cases += [JUnitCase("not compared", reason, "skipped", f"{count} runs") for reason, count in found.skipped.items()]
     if found.status == 4:
-        cases.append(Case("check", "something to compare", "error", headline(found)))
-    return document("bench check --against reference", cases, lines(found))
+        cases.append(JUnitCase("check", "something to compare", "error", headline(found)))
+    return junit_document("bench check --against reference", cases, lines(found))
 
 
-def summary(found: Agreement) -> str:
+def summary(found: ReferenceGate) -> str:
     """A page in Markdown for the summary of a CI run."""
     rows = [
         [escape_markdown(pair.name), *(_both(number) for number in pair.numbers), _allowed(pair), _word(pair).lower()]
         for pair in _ordered(found)
     ]
     text = [f"# Check against reference runs: {headline(found)}"]
-    text += [faults.markdown(found.faults)] if found.faults else []
+    text += [faults.faults_table(found.faults)] if found.faults else []
     if rows:
         titles = [f"{number.title} (reference)" for number in found.pairs[0].numbers]
         text += [pipe_table(["Run", *titles, "Allowed", "Result"], rows), f"C{_tested(found)[1:]}."]
@@ -63,40 +63,40 @@ def summary(found: Agreement) -> str:
     return "\n\n".join(text) + "\n"
 
 
-def _tested(found: Agreement) -> str:
+def _tested(found: ReferenceGate) -> str:
     titles = " and ".join(found.titles)
     return f"compared: {titles} of each run; equal means to the last bit, and nothing else was looked at"
 
 
-def _ordered(found: Agreement) -> list[Pair]:
+def _ordered(found: ReferenceGate) -> list[ReferencePair]:
     return sorted(found.pairs, key=lambda pair: not pair.differs)
 
 
-def _word(pair: Pair) -> str:
+def _word(pair: ReferencePair) -> str:
     if pair.differs:
         return "DIFFERS"
     equal = all(number.measured == number.reference for number in pair.numbers)
     return "equal" if equal else f"within {pair.allowed:g}"
 
 
-def _numbers(pair: Pair) -> str:
+def _numbers(pair: ReferencePair) -> str:
     """The metrics that differ, of a run that does not all; in full, since on the same machine the last bit counts."""
     shown = [number for number in pair.numbers if number.differs or not pair.differs]
     return f"{'; '.join(_in_words(number) for number in shown)}; allowed {_allowed(pair)}"
 
 
-def _in_words(number: Number) -> str:
+def _in_words(number: ComparedNumber) -> str:
     drift = number.measured - number.reference
     return f"{number.title} measured {number.measured!r}, reference {number.reference!r}, difference {drift:+.2g}"
 
 
-def _both(number: Number) -> str:
+def _both(number: ComparedNumber) -> str:
     return f"{number.measured:.4f} ({number.reference:.4f})"
 
 
-def _allowed(pair: Pair) -> str:
+def _allowed(pair: ReferencePair) -> str:
     return "none (same machine class)" if pair.same_machine else f"{pair.allowed:g} (another machine)"
 
 
-def _skipped(found: Agreement) -> str:
+def _skipped(found: ReferenceGate) -> str:
     return ", ".join(f"{count} {reason}" for reason, count in found.skipped.items())

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from protocols.text import near_miss
 from reports.gates.faults import Counterparts, Fault
 from reports.tables import cell_ids
-from reports.tables.measured import Stale, age, first_line, fresh
-from reports.tables.table import Cell, Measures, Table
+from reports.tables.measured import Stale, first_line, never_stale, record_age
+from reports.tables.table import Cell, MeasuredIds, Table
 from results.record import Record
 
 
@@ -19,14 +19,14 @@ class Required:
     lines: tuple[str, ...] = ()
 
 
-def unmet(
+def unmet_faults(
     required: Required,
     records: Sequence[Record],
     tables: Iterable[Table],
     *,
-    measures: Measures,
+    measures: MeasuredIds,
     versions: Mapping[str, int],
-    stale: Stale = fresh,
+    stale: Stale = never_stale,
 ) -> list[Fault]:
     """What is required and is not there as a finished run of today, or as a cell that such runs fill.
 
@@ -46,7 +46,7 @@ def unmet(
         if line in cells:
             fault = _cell_fault(line, cells[line])
         else:
-            fault = _run_fault(line, names, [*cells, *names], lambda one: age(one, versions) or stale(one))
+            fault = _run_fault(line, names, [*cells, *names], lambda one: record_age(one, versions) or stale(one))
         faults += [fault] if fault else []
     return faults
 
@@ -57,17 +57,17 @@ def _cells(tables: Iterable[Table]) -> dict[str, list[Cell]]:
     for table in tables:
         for cell in table.cells:
             if cell.published and table.layout.source(cell.coordinates):
-                name = cell_ids.of_cell(table.layout, cell.coordinates)
+                name = cell_ids.cell_id(table.layout, cell.coordinates)
                 for one in (name, f"{table.layout.id}/{name}"):
                     found.setdefault(one, []).append(cell)
     return found
 
 
-def _names(records: Iterable[Record], measures: Measures) -> dict[str, list[Record]]:
+def _names(records: Iterable[Record], measures: MeasuredIds) -> dict[str, list[Record]]:
     """Runs by their names, and by the ids of the cells in which they would stand."""
     found: dict[str, list[Record]] = {}
     for record in records:
-        for name in {record.spec.name, *(cell_ids.of_run(record, method) for method in measures(record))}:
+        for name in {record.spec.name, *(cell_ids.run_cell_id(record, method) for method in measures(record))}:
             found.setdefault(name, []).append(record)
     return found
 

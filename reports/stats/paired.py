@@ -16,7 +16,7 @@ from statistics import NormalDist, fmean, stdev
 from typing import TYPE_CHECKING, Literal
 
 from protocols.text import plural
-from reports.stats.holm import adjusted
+from reports.stats.holm import holm_adjusted
 from reports.stats.verdict import ROUNDING
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ DECIMALS = 9
 
 
 @dataclass(frozen=True, slots=True)
-class Paired:
+class PairedTest:
     """A first minus a second AUC (or the mean of such differences) with what a paired test says of it.
 
     `low` and `high` bound the 95 % interval, `p_value` is two-sided, `p_holm` the same after Holm's correction; all are
@@ -52,9 +52,9 @@ class Paired:
         return self.p_holm is not None and self.p_holm <= ALPHA
 
 
-def delong(
+def delong_test(
     first: "npt.NDArray[np.float64]", second: "npt.NDArray[np.float64]", labels: "npt.NDArray[np.int8]"
-) -> Paired:
+) -> PairedTest:
     """DeLong's test of two AUCs on the same images (DeLong, DeLong and Clarke-Pearson 1988, eqs. 5-7).
 
     The placement of an anomaly is the share of normal images that score lower (ties one half), that of a normal image
@@ -76,17 +76,17 @@ def delong(
     over_normals = _placements(second[~anomalous], second[anomalous]) - _placements(first[~anomalous], first[anomalous])
     difference = float(np.mean(over_anomalies))
     if min(len(over_anomalies), len(over_normals)) < 2:
-        return Paired("DeLong", difference, reason="a single image of a kind has no spread")
+        return PairedTest("DeLong", difference, reason="a single image of a kind has no spread")
     variance = np.var(over_anomalies, ddof=1) / len(over_anomalies) + np.var(over_normals, ddof=1) / len(over_normals)
     error = sqrt(float(variance))
     if error < ROUNDING:
         return _without_spread("DeLong", difference, "the difference has no spread over images")
     reach = NormalDist().inv_cdf(TAIL) * error
     p_value = erfc(abs(difference) / error / sqrt(2))
-    return Paired("DeLong", difference, difference - reach, difference + reach, p_value)
+    return PairedTest("DeLong", difference, difference - reach, difference + reach, p_value)
 
 
-def over_seeds(differences: Sequence[float]) -> Paired:
+def seeds_test(differences: Sequence[float]) -> PairedTest:
     """Paired t test of the differences at n seeds, n at least 2, with n - 1 degrees of freedom.
 
     Its population are trainings and draws of labelled anomalies. Test lists of different seeds may overlap or be one
@@ -99,10 +99,10 @@ def over_seeds(differences: Sequence[float]) -> Paired:
     from scipy.special import stdtr, stdtrit
 
     reach = float(stdtrit(n - 1, TAIL)) * error
-    return Paired("t", mean, mean - reach, mean + reach, 2 * float(stdtr(n - 1, -abs(mean) / error)))
+    return PairedTest("t", mean, mean - reach, mean + reach, 2 * float(stdtr(n - 1, -abs(mean) / error)))
 
 
-def over_datasets(differences: Sequence[float]) -> Paired:
+def datasets_test(differences: Sequence[float]) -> PairedTest:
     """Wilcoxon's signed-rank test of one difference a dataset, as Demsar (2006, section 3.1.3) recommends it.
 
     Ranks of differences of zero are shared between both signs; of an odd number of them one is left out. Exact, with
@@ -113,19 +113,19 @@ def over_datasets(differences: Sequence[float]) -> Paired:
     signed = [round(one, DECIMALS) for one in differences]
     moved = [one for one in signed if one]
     if len(moved) < LEAST_DATASETS:
-        return Paired("signed rank", mean, reason=_too_few(len(moved)))
+        return PairedTest("signed rank", mean, reason=_too_few(len(moved)))
     sizes = sorted(map(abs, signed))[(len(signed) - len(moved)) % 2 :]
     ranks = [bisect_left(sizes, abs(one)) + bisect_right(sizes, abs(one)) + 1 for one in moved]  # twice the midranks
     observed = abs(sum(copysign(rank, one) for rank, one in zip(ranks, moved, strict=True)))
     extreme = sum(count for total, count in _signed_sums(ranks).items() if abs(total) >= observed)
-    return Paired("signed rank", mean, p_value=extreme / 2 ** len(ranks))
+    return PairedTest("signed rank", mean, p_value=extreme / 2 ** len(ranks))
 
 
-def corrected(tests: Sequence[Paired]) -> list[Paired]:
+def holm_corrected(tests: Sequence[PairedTest]) -> list[PairedTest]:
     """The tests with p values adjusted by Holm (1979) over those that have one."""
     tested = [(index, one.p_value) for index, one in enumerate(tests) if one.p_value is not None]
     found = list(tests)
-    for (index, _), p_holm in zip(tested, adjusted([p_value for _, p_value in tested]), strict=True):
+    for (index, _), p_holm in zip(tested, holm_adjusted([p_value for _, p_value in tested]), strict=True):
         found[index] = replace(found[index], p_holm=p_holm)
     return found
 
@@ -139,11 +139,11 @@ def _placements(of: "npt.NDArray[np.float64]", among: "npt.NDArray[np.float64]")
     return np.asarray((below + not_above) / (2 * len(among)), dtype=np.float64)
 
 
-def _without_spread(test: Literal["DeLong", "t"], difference: float, reason: str) -> Paired:
+def _without_spread(test: Literal["DeLong", "t"], difference: float, reason: str) -> PairedTest:
     """Equal on all images or seeds: certainly no difference; or one that no test can judge."""
     if abs(difference) < ROUNDING:
-        return Paired(test, 0.0, 0.0, 0.0, 1.0)
-    return Paired(test, difference, reason=reason)
+        return PairedTest(test, 0.0, 0.0, 0.0, 1.0)
+    return PairedTest(test, difference, reason=reason)
 
 
 def _signed_sums(ranks: Iterable[int]) -> Counter[int]:

@@ -4,9 +4,9 @@ from dataclasses import dataclass
 from math import inf, isfinite, sqrt
 from typing import Literal
 
-Agreement = Literal["reproduced", "close", "better", "worse", "inconclusive"]
-Better = Literal["higher", "lower"]
-Name = Literal["missing", "failed", "stale", "not_comparable"] | Agreement
+VerdictName = Literal["reproduced", "close", "better", "worse", "inconclusive"]
+BetterValue = Literal["higher", "lower"]
+CellState = Literal["missing", "failed", "stale", "not_comparable"] | VerdictName
 
 TAIL = 0.95  # quantile of a two-sided 90 % interval; the interval within the margin is TOST at 5 %
 MOST_SEEDS = 1000
@@ -27,7 +27,7 @@ class Sample:
 
 
 @dataclass(frozen=True, slots=True)
-class Comparison:
+class MeanComparison:
     """Measured minus published in the table's unit, its 90 % interval (None for one run of ours), and what follows.
 
     `seeds_to_settle`: the number of our seeds with which, at the same mean and std, the comparison is no longer
@@ -35,7 +35,7 @@ class Comparison:
     the few published runs alone leave the interval too wide.
     """
 
-    agreement: Agreement
+    agreement: VerdictName
     difference: float
     low: float | None
     high: float | None
@@ -59,17 +59,17 @@ class Comparison:
 class Verdict:
     """What a cell says. `reasons`: why it is failed, stale or not comparable, or what a mean row lacks."""
 
-    name: Name
-    comparison: Comparison | None = None
+    name: CellState
+    comparison: MeanComparison | None = None
     reasons: tuple[str, ...] = ()
 
     @property
-    def would_be(self) -> Agreement | None:
+    def would_be(self) -> VerdictName | None:
         """The verdict that a cell which is not comparable would have."""
         return self.comparison.agreement if self.name == "not_comparable" and self.comparison else None
 
 
-def compare(published: Sample, measured: Sample, margin: float, better: Better = "higher") -> Comparison:
+def judge(published: Sample, measured: Sample, margin: float, better: BetterValue = "higher") -> MeanComparison:
     """Judge a measured mean against a published one; `margin` and both samples in the same unit.
 
     `better` says which of two values is the better one.
@@ -82,14 +82,14 @@ def compare(published: Sample, measured: Sample, margin: float, better: Better =
     difference = measured.mean - published.mean
     if not measured.has_spread:
         seeds, capped = _settle(published, measured, difference, margin)
-        return Comparison("inconclusive", difference, None, None, margin, seeds, capped)
+        return MeanComparison("inconclusive", difference, None, None, margin, seeds, capped)
     half = _half_width(published, measured)
     gain = difference if better == "higher" else -difference
     agreement = _agreement(gain, half, margin, constant=not published.has_spread)
     seeds, capped = (None, False)
     if agreement == "inconclusive":
         seeds, capped = _settle(published, measured, difference, margin)
-    return Comparison(agreement, difference, difference - half, difference + half, margin, seeds, capped)
+    return MeanComparison(agreement, difference, difference - half, difference + half, margin, seeds, capped)
 
 
 def standard_error(published: Sample, measured: Sample) -> tuple[float, float]:
@@ -131,7 +131,7 @@ def _half_width(published: Sample, measured: Sample) -> float:
     return float(stdtrit(freedom, TAIL)) * error if error else 0.0
 
 
-def _agreement(gain: float, half: float, margin: float, *, constant: bool) -> Agreement:
+def _agreement(gain: float, half: float, margin: float, *, constant: bool) -> VerdictName:
     if not constant and abs(gain) + half < margin:
         return "reproduced"
     if abs(gain) <= half or gain == 0:

@@ -9,10 +9,10 @@ from protocols.text import near_miss
 from reports.errors import ReportError
 from reports.tables import papers
 from reports.tables.paper import MeasuredBy, Paper
-from reports.tables.published import Erratum, FactLine, Place, read_errata, read_facts
-from reports.tables.subsets import Subset, cell_subsets, entry_places
+from reports.tables.published import Erratum, FactLine, PublishedCell, read_errata, read_facts
+from reports.tables.subsets import CellSubset, cell_subsets, entry_cells
 
-Kind = Literal["Table", "Figure"]
+LayoutKind = Literal["Table", "Figure"]
 
 
 class Source(NamedTuple):
@@ -30,7 +30,7 @@ class Source(NamedTuple):
 class Layout:
     """One table of a paper, or a figure that holds AUCs: its published places, and which runs measure each of them."""
 
-    def __init__(self, paper: Paper, table: str, kind: Kind = "Table") -> None:
+    def __init__(self, paper: Paper, table: str, kind: LayoutKind = "Table") -> None:
         self.paper = paper
         self.table = table
         self.kind = kind
@@ -64,8 +64,8 @@ class Layout:
         return [*self.paper.notes, *self.entry.notes]
 
     @cached_property
-    def places(self) -> tuple[Place, ...]:
-        return entry_places(self.paper, self.entry)
+    def places(self) -> tuple[PublishedCell, ...]:
+        return entry_cells(self.paper, self.entry)
 
     @cached_property
     def errata(self) -> tuple[Erratum, ...]:
@@ -83,7 +83,7 @@ class Layout:
         method = self.paper.methods.get(where.get("method", ""), "") if by.method is None else by.method
         return Source(method, by.rule or self.rule(where), by.split, by.history) if method else None
 
-    def subsets(self, where: Mapping[str, str]) -> list[Subset]:
+    def subsets(self, where: Mapping[str, str]) -> list[CellSubset]:
         """The splits behind a cell: one, or for a mean one a subset."""
         return cell_subsets(self.paper, self.entry, self.places, where)
 
@@ -133,7 +133,7 @@ class BoxLayout:
         self.title = f"Figure {figure} of {paper.name}: {self.entry.title}"
 
 
-def available() -> list[str]:
+def auc_table_ids() -> list[str]:
     """Ids `PAPER:TABLE` of all tables of AUCs, which `resolve` gives."""
     return [f"{paper.paper}:{table}" for paper in papers.every_paper() for table in paper.tables]
 
@@ -154,19 +154,19 @@ def score_figure_ids() -> list[str]:
     return [f"{paper.paper}:{id_}" for paper in papers.every_paper() for id_ in paper.boxes]
 
 
-def resolve(name: str) -> Layout:
+def auc_layout(name: str) -> Layout:
     """The layout of a table of AUCs, by its id or a short form.
 
     Raises:
         ReportError: there is no such table, it holds no AUCs, or the plug-in that offers its paper is broken.
     """
-    found = find(name)
+    found = find_layout(name)
     if isinstance(found, FactLayout):
         raise ReportError(f"{found.title} holds no AUCs: print it with bench report --table {found.id}")
     return found
 
 
-def find(name: str) -> Layout | FactLayout:
+def find_layout(name: str) -> Layout | FactLayout:
     """The layout of any table, of AUCs or of other facts, by its id or a short form.
 
     Raises:
@@ -183,7 +183,7 @@ def find(name: str) -> Layout | FactLayout:
     raise ReportError(f"no table {name!r}: {near_miss(name, table_ids())}")
 
 
-def figure(name: str) -> Layout | BoxLayout:
+def figure_layout(name: str) -> Layout | BoxLayout:
     """The layout of a figure, of AUCs or of scores, by its id.
 
     Raises:

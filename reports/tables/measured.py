@@ -12,8 +12,8 @@ from reports.stats.verdict import auc_standard_error
 from results.metrics import AUROC, Metric, stored_value
 from results.record import Provenance, Record
 
-RECIPES = ("official", "paper", "quick")
-GENUINE = "genuine:"
+RECIPE_ORDER = ("official", "paper", "quick")
+_GENUINE = "genuine:"
 
 Stale = Callable[[Record], str]
 """Why a record counts no longer, besides the version of its detector; empty where it does count."""
@@ -65,7 +65,7 @@ class CellValue:
 STORED_AUROC = CellValue(AUROC, partial(stored_value, AUROC))
 
 
-class Run(NamedTuple):
+class RunSeeds(NamedTuple):
     """The two seeds of a run: that of its split and that of its fit."""
 
     split_seed: int
@@ -83,8 +83,8 @@ class Series:
     """
 
     id: str
-    runs: Mapping[Run, Record]
-    failed: Mapping[Run, str]
+    runs: Mapping[RunSeeds, Record]
+    failed: Mapping[RunSeeds, str]
     ages: tuple[str, ...]
     reasons: tuple[str, ...]
     recipe: str
@@ -116,7 +116,7 @@ class Measured:
     """
 
     series: tuple[str, ...]
-    per_seed: Mapping[Run, float]
+    per_seed: Mapping[RunSeeds, float]
     mean: float
     std: float | None
     seed_std: float | None
@@ -136,12 +136,12 @@ class Measured:
         return len(self.per_seed)
 
 
-def fresh(_: Record) -> str:
+def never_stale(_: Record) -> str:
     """The `Stale` by which every record counts."""
     return ""
 
 
-def age(record: Record, versions: Mapping[str, int]) -> str:
+def record_age(record: Record, versions: Mapping[str, int]) -> str:
     """Why a record is stale by the version of its detector; empty where it is not, or where nobody knows it."""
     fit = record.spec.fit
     now = versions.get(fit.detector, fit.version)
@@ -157,7 +157,7 @@ def series_of(
     records: Iterable[Record],
     versions: Mapping[str, int],
     *,
-    stale: Stale = fresh,
+    stale: Stale = never_stale,
     other_data: Callable[[str], str] = lambda _: "",
 ) -> list[Series]:
     """The series among the records of one split definition, the one to show first.
@@ -172,7 +172,7 @@ def series_of(
     return sorted(found, key=lambda series: series.rank)
 
 
-def average(
+def average_series(
     subsets: Sequence[Series],
     shares: Sequence[float],
     *,
@@ -230,7 +230,7 @@ def _series(
     records.sort(key=lambda record: record.provenance.started if record.provenance else "")
     done = {_run(record): record for record in records if record.status == "done" and record.metrics}
     failed = {_run(record): record.error or "" for record in records if record.status == "failed"}
-    ages = [age(records[0], versions), *map(stale, done.values())]
+    ages = [record_age(records[0], versions), *map(stale, done.values())]
     recipe = min((record.spec.recipe for record in records), key=_recipe_rank)
     return Series(
         id=records[0].series,
@@ -243,7 +243,7 @@ def _series(
 
 
 def _recipe_rank(recipe: str) -> int:
-    return RECIPES.index(recipe) if recipe in RECIPES else len(RECIPES)
+    return RECIPE_ORDER.index(recipe) if recipe in RECIPE_ORDER else len(RECIPE_ORDER)
 
 
 def _reasons(recipe: str, records: Iterable[Record], other_data: str) -> tuple[str, ...]:
@@ -251,7 +251,7 @@ def _reasons(recipe: str, records: Iterable[Record], other_data: str) -> tuple[s
     found += [other_data] if other_data else []
     for record in records:
         if record.metrics:
-            found += [f"weights {text}" for text in weight_labels(record) if f" {GENUINE}" not in text]
+            found += [f"weights {text}" for text in weight_labels(record) if f" {_GENUINE}" not in text]
         found += record.spec.deviations
     return _unique(found)
 
@@ -284,8 +284,8 @@ def _mixture(what: str, values: Iterable[str]) -> list[str]:
     return [f"mixes {len(found)} {what} ({'; '.join(found)})"] if len(found) > 1 else []
 
 
-def _run(record: Record) -> Run:
-    return Run(record.spec.split_seed, record.spec.fit.seed)
+def _run(record: Record) -> RunSeeds:
+    return RunSeeds(record.spec.split_seed, record.spec.fit.seed)
 
 
 def _unique(texts: Iterable[str]) -> tuple[str, ...]:

@@ -3,19 +3,19 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from reports.stats.verdict import Agreement, Verdict
+from reports.stats.verdict import Verdict, VerdictName
 from reports.tables.measured import Measured
-from reports.tables.published import Erratum, Value
+from reports.tables.published import Erratum, PublishedValue
 from reports.tables.table import Cell, Table
 
-MARKS: Mapping[Agreement, str] = {
+MARKS: Mapping[VerdictName, str] = {
     "reproduced": "=",
     "close": "≈",
     "better": "↑",
     "worse": "↓",
     "inconclusive": "?",
 }
-MEANINGS: Mapping[Agreement, str] = {
+MEANINGS: Mapping[VerdictName, str] = {
     "reproduced": "reproduced: the 90 % interval of the difference lies within the margin",
     "close": "close: different, but within the margin",
     "better": "better than published by more than the margin",
@@ -38,23 +38,23 @@ class GridCell:
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class TableRow:
     labels: tuple[str, ...]
     cells: tuple[GridCell, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Block:
+class TableBlock:
     """One printed block: `title` is empty where a table has one block only."""
 
     title: str
     row_headings: tuple[str, ...]
     columns: tuple[str, ...]
-    rows: tuple[Row, ...]
+    rows: tuple[TableRow, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Detail:
+class CellDetail:
     """One measured cell in words and numbers; texts are empty where nothing can be said."""
 
     cell: str
@@ -73,10 +73,10 @@ class Page:
     title: str
     caption: str
     citation: str
-    blocks: tuple[Block, ...]
+    blocks: tuple[TableBlock, ...]
     legend: tuple[str, ...]
     notes: tuple[str, ...]
-    details: tuple[Detail, ...]
+    details: tuple[CellDetail, ...]
     remarks: tuple[str, ...]
     errata: tuple[str, ...]
     show_published: bool
@@ -93,9 +93,9 @@ class Page:
         return self.caption.replace(" / measured", ", below it measured") if self.is_stacked else self.caption
 
 
-def page(table: Table) -> Page:
+def table_page(table: Table) -> Page:
     """The printed form of a table, as its `show` asks."""
-    notes = Notes()
+    notes = PageNotes()
     blocks = tuple(_blocks(table, notes))
     show_published, show_measured = table.show != "measured", table.show != "published"
     paper = table.layout.paper
@@ -123,7 +123,7 @@ def measured_texts(table: Table, measured: Measured) -> tuple[str, str]:
     return f"{measured.mean:.{paper.decimals}f}", std
 
 
-def reading(measured: Measured) -> str:
+def measured_in_words(measured: Measured) -> str:
     """How a cell was measured: seeds, recipe, weights, precision, what makes it not comparable, and remarks."""
     seeds = ", ".join(str(run) for run in measured.per_seed)
     made = [f"{'seed' if measured.n == 1 else 'seeds'} {seeds}", f"recipe {measured.recipe}"]
@@ -134,7 +134,7 @@ def reading(measured: Measured) -> str:
 
 
 @dataclass
-class Notes:
+class PageNotes:
     """Numbers the notes of a page; equal texts share a number."""
 
     texts: list[str] = field(default_factory=list)
@@ -145,7 +145,7 @@ class Notes:
         return self.texts.index(text) + 1
 
 
-def _blocks(table: Table, notes: Notes) -> Iterable[Block]:
+def _blocks(table: Table, notes: PageNotes) -> Iterable[TableBlock]:
     entry = table.layout.entry
     by_block: dict[tuple[str, ...], list[Cell]] = {}
     for cell in table.cells:
@@ -157,12 +157,12 @@ def _blocks(table: Table, notes: Notes) -> Iterable[Block]:
         yield _block(table, title, [*common, *cells], notes)
 
 
-def _block(table: Table, title: str, cells: Sequence[Cell], notes: Notes) -> Block:
+def _block(table: Table, title: str, cells: Sequence[Cell], notes: PageNotes) -> TableBlock:
     layout, entry = table.layout, table.layout.entry
     columns = _ordered(table, entry.columns, cells)
     rows = _ordered(table, entry.rows, cells)
     found = {(_at(cell, entry.rows), _at(cell, entry.columns)): cell for cell in cells}
-    return Block(
+    return TableBlock(
         title=title,
         row_headings=tuple(layout.heading(name) for name in entry.rows),
         columns=tuple(
@@ -170,7 +170,7 @@ def _block(table: Table, title: str, cells: Sequence[Cell], notes: Notes) -> Blo
             for column in columns
         ),
         rows=tuple(
-            Row(
+            TableRow(
                 labels=tuple(table.label(*pair) for pair in zip(entry.rows, row, strict=True)),
                 cells=tuple(_grid_cell(table, found.get((row, column)), notes) for column in columns),
             )
@@ -199,7 +199,7 @@ def _position(value: str, order: Sequence[str]) -> int:
     return order.index(value) if value in order else len(order)
 
 
-def _grid_cell(table: Table, cell: Cell | None, notes: Notes) -> GridCell:
+def _grid_cell(table: Table, cell: Cell | None, notes: PageNotes) -> GridCell:
     if cell is None:
         return GridCell()
     texts: list[str] = []
@@ -211,13 +211,13 @@ def _grid_cell(table: Table, cell: Cell | None, notes: Notes) -> GridCell:
         mark = _mark(cell.verdict)
         if cell.measured:
             measured = _with_std(*measured_texts(table, cell.measured)) + (MIXED if cell.measured.mixes_code else "")
-            texts.append(reading(cell.measured))
+            texts.append(measured_in_words(cell.measured))
         if cell.verdict.name in {"failed", "stale", "missing"}:
             texts += ["; ".join(cell.verdict.reasons)] if cell.verdict.reasons else []
     return GridCell(published, measured, mark, tuple(notes.number(text) for text in texts))
 
 
-def _source(value: Value) -> list[str]:
+def _source(value: PublishedValue) -> list[str]:
     return [] if value.transcription == "exact" else [f"Published value {value.transcription}: {value.note}"]
 
 
@@ -245,7 +245,7 @@ def _legend(table: Table) -> Iterable[str]:
         yield f"{MIXED} a mean over runs that different code made"
 
 
-def _detail(table: Table, cell: Cell) -> Detail:
+def _detail(table: Table, cell: Cell) -> CellDetail:
     if cell.measured is None:
         raise ValueError("a detail needs a measured cell")
     decimals = table.layout.paper.decimals
@@ -256,7 +256,7 @@ def _detail(table: Table, cell: Cell) -> Detail:
         difference = f"{comparison.difference:+z.{decimals}f}"
         if comparison.low is not None and comparison.high is not None:
             interval = f"{comparison.low:+z.{decimals}f} to {comparison.high:+z.{decimals}f}"
-    return Detail(
+    return CellDetail(
         cell=", ".join(place),
         n=measured.n,
         seed_std="" if measured.seed_std is None else f"{measured.seed_std:.{decimals}f}",

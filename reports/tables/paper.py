@@ -60,7 +60,7 @@ class DataRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     reason: str
 
 
-class Entry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class TableEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One table or figure as its TOML entry says."""
 
     title: str
@@ -144,9 +144,9 @@ class Paper(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     groups: dict[str, list[str]] = {}
     notes: list[str] = []
     no_results: dict[str, str] = {}
-    tables: dict[EntryId, Entry] = {}
+    tables: dict[EntryId, TableEntry] = {}
     facts: dict[EntryId, FactEntry] = {}
-    figures: dict[EntryId, Entry] = {}
+    figures: dict[EntryId, TableEntry] = {}
     boxes: dict[EntryId, BoxEntry] = {}
 
     def label(self, coordinate: str, value: str) -> str:

@@ -6,9 +6,9 @@ from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 from reports.errors import ReportError
-from reports.tables.paper import PAPER_FILE, Entry, FactEntry, MeanRule, MeasuredBy, Paper
-from reports.tables.published import Place, read_errata, read_facts
-from reports.tables.subsets import cell_subsets, entry_places
+from reports.tables.paper import PAPER_FILE, FactEntry, MeanRule, MeasuredBy, Paper, TableEntry
+from reports.tables.published import PublishedCell, read_errata, read_facts
+from reports.tables.subsets import cell_subsets, entry_cells
 
 
 def check_paper(paper: Paper, name: str) -> None:
@@ -32,7 +32,7 @@ def check_paper(paper: Paper, name: str) -> None:
     read_errata(Path(paper.folder), paper.paper, "")
 
 
-def _check_entry(paper: Paper, entry: Entry, title: str) -> None:
+def _check_entry(paper: Paper, entry: TableEntry, title: str) -> None:
     shown = [*entry.rows, *entry.blocks, *entry.columns]
     _refuse_unknown(["dataset", *shown, *entry.order], entry.coordinates, f"{title} of {PAPER_FILE}", "its coordinates")
     unruled = [
@@ -45,7 +45,7 @@ def _check_entry(paper: Paper, entry: Entry, title: str) -> None:
     for mean in entry.means:
         _check_mean(paper, entry, mean, f"a mean of {title} of {PAPER_FILE}")
     _refuse_circle(paper, entry, title)
-    places = entry_places(paper, entry)
+    places = entry_cells(paper, entry)
     printed = Counter(tuple(dict(place.coordinates)[name] for name in shown) for place in places)
     twice = [values for values, number in printed.items() if number > 1]
     if twice:
@@ -54,7 +54,7 @@ def _check_entry(paper: Paper, entry: Entry, title: str) -> None:
         _check_subsets(paper, entry, places, dict(place.coordinates), title)
 
 
-def _check_mean(paper: Paper, entry: Entry, mean: MeanRule, title: str) -> None:
+def _check_mean(paper: Paper, entry: TableEntry, mean: MeanRule, title: str) -> None:
     _refuse_unknown(filter(None, [mean.group]), paper.groups, title, "the groups")
     _refuse_unknown(filter(None, [mean.of]), paper.tables, title, "the tables")
     if mean.group and mean.over not in mean.when:
@@ -64,7 +64,7 @@ def _check_mean(paper: Paper, entry: Entry, mean: MeanRule, title: str) -> None:
         _refuse_unknown([mean.over], of.coordinates, title, "the coordinates")
 
 
-def _refuse_circle(paper: Paper, entry: Entry, title: str) -> None:
+def _refuse_circle(paper: Paper, entry: TableEntry, title: str) -> None:
     """A value that is a mean over a group is none of the group itself, nor of groups in it."""
     parts = {mean.when[mean.over]: paper.groups[mean.group] for mean in entry.means if mean.group}
     try:
@@ -76,7 +76,7 @@ def _refuse_circle(paper: Paper, entry: Entry, title: str) -> None:
 
 
 def _check_subsets(
-    paper: Paper, entry: Entry, places: Sequence[Place], coordinates: Mapping[str, str], title: str
+    paper: Paper, entry: TableEntry, places: Sequence[PublishedCell], coordinates: Mapping[str, str], title: str
 ) -> None:
     """Each mean has something to be a mean of."""
     try:

@@ -4,23 +4,25 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from reports.tables.paper import Entry, MeanRule, Paper
-from reports.tables.published import Place, read_places
+from reports.tables.paper import MeanRule, Paper, TableEntry
+from reports.tables.published import PublishedCell, read_cells
 
 
-class Subset(NamedTuple):
+class CellSubset(NamedTuple):
     """One of the splits behind a cell, and its share of the cell's mean."""
 
     at: dict[str, str]
     share: float
 
 
-def entry_places(paper: Paper, entry: Entry) -> tuple[Place, ...]:
+def entry_cells(paper: Paper, entry: TableEntry) -> tuple[PublishedCell, ...]:
     """The published places of a table or figure; raises ReportError where its file does not have them."""
-    return read_places(Path(paper.folder, entry.file), entry.coordinates, entry.lines)
+    return read_cells(Path(paper.folder, entry.file), entry.coordinates, entry.lines)
 
 
-def cell_subsets(paper: Paper, entry: Entry, places: Sequence[Place], coordinates: Mapping[str, str]) -> list[Subset]:
+def cell_subsets(
+    paper: Paper, entry: TableEntry, places: Sequence[PublishedCell], coordinates: Mapping[str, str]
+) -> list[CellSubset]:
     """The splits behind the cell at these coordinates; `places` are those of the entry.
 
     Raises:
@@ -30,13 +32,15 @@ def cell_subsets(paper: Paper, entry: Entry, places: Sequence[Place], coordinate
         if rule.when.items() <= coordinates.items():
             values = _subset_values(paper, entry, places, rule, coordinates)
             parts = [{**coordinates, rule.over: value} for value in values]
-            nested = [cell_subsets(paper, entry, places, part) if rule.group else [Subset(part, 1.0)] for part in parts]
-            return [Subset(subset.at, subset.share / len(parts)) for subsets in nested for subset in subsets]
-    return [Subset(dict(coordinates), 1.0)]
+            nested = [
+                cell_subsets(paper, entry, places, part) if rule.group else [CellSubset(part, 1.0)] for part in parts
+            ]
+            return [CellSubset(subset.at, subset.share / len(parts)) for subsets in nested for subset in subsets]
+    return [CellSubset(dict(coordinates), 1.0)]
 
 
 def _subset_values(
-    paper: Paper, entry: Entry, places: Sequence[Place], rule: MeanRule, coordinates: Mapping[str, str]
+    paper: Paper, entry: TableEntry, places: Sequence[PublishedCell], rule: MeanRule, coordinates: Mapping[str, str]
 ) -> Sequence[str]:
     """The values of the coordinate that a mean is taken over."""
     if rule.group:
@@ -44,6 +48,6 @@ def _subset_values(
     if rule.over == "normal_class":
         return [str(index) for index in range(paper.classes[coordinates["dataset"]])]
     others = {name: coordinates[name] for name in entry.rows if name != rule.over}
-    lines = [dict(place.coordinates) for place in (entry_places(paper, paper.tables[rule.of]) if rule.of else places)]
+    lines = [dict(place.coordinates) for place in (entry_cells(paper, paper.tables[rule.of]) if rule.of else places)]
     values = [at[rule.over] for at in lines if others.items() <= at.items() and not rule.when.items() <= at.items()]
     return list(dict.fromkeys(values))

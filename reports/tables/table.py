@@ -13,26 +13,26 @@ from protocols.coordinates import COORDINATE_FIELDS
 from protocols.text import near_miss
 from protocols.values import ParamValue
 from reports.errors import ReportError
-from reports.stats.verdict import Sample, Verdict, compare
+from reports.stats.verdict import Sample, Verdict, judge
 from reports.tables.layout import Layout, Source
 from reports.tables.measured import (
-    RECIPES,
+    RECIPE_ORDER,
     STORED_AUROC,
     CellValue,
     Measured,
     Series,
     Stale,
-    average,
-    fresh,
+    average_series,
+    never_stale,
     series_of,
 )
-from reports.tables.published import Value
+from reports.tables.published import PublishedValue
 from results.maintenance.twins import disagreements
 from results.metrics import AUROC
 from results.record import Record
 
 Show = Literal["published", "measured", "both"]
-Measures = Callable[[Record], Collection[str]]
+MeasuredIds = Callable[[Record], Collection[str]]
 
 MARGIN = 0.02
 SPLIT_COORDINATES = ("dataset", *COORDINATE_FIELDS)
@@ -49,7 +49,7 @@ class Cell:
     paper: str
     table: str
     coordinates: Mapping[str, str]
-    published: Value | None
+    published: PublishedValue | None
     measured: Measured | None
     source: Source | None
     verdict: Verdict
@@ -116,13 +116,13 @@ class Table:
         return replace(self, cells=tuple(kept))
 
 
-def build(
+def build_table(
     layout: Layout,
     records: Iterable[Record],
     *,
-    measures: Measures,
+    measures: MeasuredIds,
     versions: Mapping[str, int],
-    stale: Stale = fresh,
+    stale: Stale = never_stale,
     remark: Callable[[list[Record]], str] = lambda _: "",
     margin: float = MARGIN,
     recipe: str | None = None,
@@ -158,9 +158,9 @@ def build(
             raise ReportError(f"{layout.title} has no {value.metric.title}: leave out --metric, or --show published")
         cells = [_cell(layout, at, number, layout.source(at), None, Verdict("missing")) for at, number in places]
         return Table(layout, tuple(cells), show, margin)
-    kept = chosen(list(records), recipe, where or {})
+    kept = chosen_records(list(records), recipe, where or {})
     lookup = Lookup(kept, measures, versions, stale, value)
-    cells = [_judged(layout, at, number, layout.source(at), lookup, margin) for at, number in places]
+    cells = [_measured_cell(layout, at, number, layout.source(at), lookup, margin) for at, number in places]
     cells += _added(layout, lookup, margin, added_methods)
     shown = {series for cell in cells if cell.measured for series in cell.measured.series}
     said = remark([record for record in kept if record.series in shown])
@@ -168,7 +168,7 @@ def build(
     return Table(layout, tuple(cells), sides, margin, (said,) if said else (), value)
 
 
-def _places(layout: Layout, value: CellValue) -> Iterator[tuple[dict[str, str], Value | None]]:
+def _places(layout: Layout, value: CellValue) -> Iterator[tuple[dict[str, str], PublishedValue | None]]:
     """Coordinates and published value of each cell; another metric than the paper's takes the places of the AUCs."""
     for place in layout.places:
         at = dict(place.coordinates)
@@ -179,7 +179,7 @@ def _places(layout: Layout, value: CellValue) -> Iterator[tuple[dict[str, str], 
             yield at | ({"metric": value.metric.id} if at.get("metric") == AUROC.id else {}), None
 
 
-def sought(layout: Layout, cell: Cell) -> Iterator[tuple[str, ...]]:
+def lookup_keys(layout: Layout, cell: Cell) -> Iterator[tuple[str, ...]]:
     """Where a cell looks for its runs: method, rule and `SPLIT_COORDINATES`, once a subset."""
     if cell.source:
         for subset in layout.subsets(cell.coordinates):
@@ -198,16 +198,16 @@ class Lookup:
     def __init__(
         self,
         records: Iterable[Record],
-        measures: Measures,
+        measures: MeasuredIds,
         versions: Mapping[str, int],
-        stale: Stale = fresh,
+        stale: Stale = never_stale,
         value: CellValue = STORED_AUROC,
     ) -> None:
         self.value = value
         self._versions = versions
         self._stale = stale
         self._found: defaultdict[tuple[str, ...], list[Record]] = defaultdict(list)
-        for record in latest(records):
+        for record in latest_records(records):
             for method in measures(record):
                 self._found[method, *split_of(record)].append(record)
 
@@ -240,7 +240,7 @@ def _key(source: Source, where: Mapping[str, str]) -> tuple[str, ...]:
     return source.method, source.rule, *(({**where, **source.split}).get(name, "") for name in SPLIT_COORDINATES)
 
 
-def latest(records: Iterable[Record]) -> list[Record]:
+def latest_records(records: Iterable[Record]) -> list[Record]:
     """One record a key: of several a finished one, and of these the one made last, which notes the others' numbers."""
     groups: dict[str, list[Record]] = {}
     for record in sorted(records, key=_preference):
@@ -261,14 +261,14 @@ def _preference(record: Record) -> tuple[bool, str]:
     return record.status == "done", record.provenance.started if record.provenance else ""
 
 
-def chosen(records: list[Record], recipe: str | None, where: Mapping[str, ParamValue]) -> list[Record]:
+def chosen_records(records: list[Record], recipe: str | None, where: Mapping[str, ParamValue]) -> list[Record]:
     """The records of a recipe (None: of any) with these resolved hyper-parameters.
 
     Raises:
         ReportError: unknown recipe or hyper-parameter.
     """
-    if recipe is not None and recipe not in RECIPES:
-        raise ReportError(f"no recipe {recipe!r}: {near_miss(recipe, RECIPES)}")
+    if recipe is not None and recipe not in RECIPE_ORDER:
+        raise ReportError(f"no recipe {recipe!r}: {near_miss(recipe, RECIPE_ORDER)}")
     known = {name for record in records for name in record.spec.fit.params}
     for name in where:
         if records and name not in known:
@@ -305,13 +305,18 @@ def _added(layout: Layout, lookup: Lookup, margin: float, methods: Collection[st
             for row in rows:
                 values = {**dict(row), "method": method, "shots": one}
                 at = {name: values[name] for name in coordinates}
-                cell = _judged(layout, at, None, Source(method, layout.rule(at), {}), lookup, margin)
+                cell = _measured_cell(layout, at, None, Source(method, layout.rule(at), {}), lookup, margin)
                 if cell.measured:
                     yield cell
 
 
-def _judged(
-    layout: Layout, at: dict[str, str], published: Value | None, source: Source | None, lookup: Lookup, margin: float
+def _measured_cell(
+    layout: Layout,
+    at: dict[str, str],
+    published: PublishedValue | None,
+    source: Source | None,
+    lookup: Lookup,
+    margin: float,
 ) -> Cell:
     if source is None:
         return _cell(layout, at, published, source, None, Verdict("missing"))
@@ -328,7 +333,7 @@ def _judged(
         verdict = _absent(subsets, len(shown))
         verdict = replace(verdict, reasons=(*verdict.reasons, *lacks))
         return _cell(layout, at, published, source, None, verdict, failures)
-    measured = average(
+    measured = average_series(
         shown,
         [subset.share for subset in behind],
         scale=layout.scale,
@@ -383,17 +388,17 @@ def _not_shown(subsets: list[list[Series]], shown: list[Series]) -> list[str]:
     return notes + [f"a series of recipe {recipe} failed" for recipe in failed]
 
 
-def _verdict(layout: Layout, published: Value, measured: Measured, margin: float, value: CellValue) -> Verdict:
+def _verdict(layout: Layout, published: PublishedValue, measured: Measured, margin: float, value: CellValue) -> Verdict:
     theirs = Sample(published.mean, published.std if layout.std == "runs" else None, layout.paper.runs)
     ours = Sample(measured.mean, measured.seed_std, measured.n)
-    comparison = compare(theirs, ours, margin * layout.scale, value.metric.better)
+    comparison = judge(theirs, ours, margin * layout.scale, value.metric.better)
     return Verdict("not_comparable" if measured.reasons else comparison.agreement, comparison, measured.reasons)
 
 
 def _cell(
     layout: Layout,
     at: dict[str, str],
-    published: Value | None,
+    published: PublishedValue | None,
     source: Source | None,
     measured: Measured | None,
     verdict: Verdict,

@@ -6,13 +6,13 @@ import msgspec
 import pytest
 
 from reports.gates import reference_output
-from reports.gates.reference import ComparedMetric, compare
+from reports.gates.reference import ComparedMetric, reference_gate
 
 ELSEWHERE = "cpu avx512 torch 2.14"
 
 
 def compared(records, references, **options):
-    return compare(records, references, **{"versions": {"dra": 1}} | options)
+    return reference_gate(records, references, **{"versions": {"dra": 1}} | options)
 
 
 def with_precision(record, value):

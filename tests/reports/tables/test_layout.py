@@ -27,13 +27,13 @@ FIGURES = ["dra:3left", "dra:3right", "dra:5"]
     ],
 )
 def test_names_and_short_forms(name, expected):
-    assert layout.find(name).id == expected
+    assert layout.find_layout(name).id == expected
 
 
 def test_every_table_of_the_papers_is_there():
-    assert [name for name in ALL_TABLES if not layout.find(name)] == []
+    assert [name for name in ALL_TABLES if not layout.find_layout(name)] == []
     with pytest.raises(ReportError) as caught:
-        layout.find("x:1")
+        layout.find_layout("x:1")
     assert str(caught.value).endswith(f": choose one of {', '.join(ALL_TABLES)}")
 
 
@@ -52,14 +52,14 @@ def test_every_table_of_the_papers_is_there():
 )
 def test_wrong_names_are_told_apart(name, said):
     with pytest.raises(ReportError) as caught:
-        layout.resolve(name)
+        layout.auc_layout(name)
     assert said in str(caught.value)
     assert "\n" not in str(caught.value)
 
 
 @pytest.mark.parametrize(
     "table",
-    [*map(layout.resolve, layout.available()), *map(layout.figure, FIGURES)],
+    [*map(layout.auc_layout, layout.auc_table_ids()), *map(layout.figure_layout, FIGURES)],
     ids=lambda table: table.title[:40],
 )
 def test_every_layout_fits_its_file(table):
@@ -90,9 +90,9 @@ MEASURED = {  # published values that something of ours measures, of all of them
 }
 
 
-@pytest.mark.parametrize("name", layout.available())
+@pytest.mark.parametrize("name", layout.auc_table_ids())
 def test_methods_of_other_papers_are_measured_by_nothing(name):
-    table = layout.resolve(name)
+    table = layout.auc_layout(name)
     sources = [table.source(dict(place.coordinates)) for place in table.places]
     if MEASURED[name] is None:
         assert all(sources)
@@ -101,17 +101,17 @@ def test_methods_of_other_papers_are_measured_by_nothing(name):
 
 
 def test_a_mean_row_names_its_subsets():
-    hard = layout.resolve("2").subsets({"dataset": "elpv", "known_class": "mean", "method": "dra", "shots": "1"})
+    hard = layout.auc_layout("2").subsets({"dataset": "elpv", "known_class": "mean", "method": "dra", "shots": "1"})
     assert [(subset.at["known_class"], subset.share) for subset in hard] == [("mono", 0.5), ("poly", 0.5)]
     at = {"dataset": "mastcam", "known_class": "mean", "method": "dra", "shots": "1"}
-    assert len(layout.resolve("2").subsets(at)) == 9
-    general = layout.resolve("1").subsets({"dataset": "mvtec_ad", "known_class": "", "method": "dra", "shots": "1"})
+    assert len(layout.auc_layout("2").subsets(at)) == 9
+    general = layout.auc_layout("1").subsets({"dataset": "mvtec_ad", "known_class": "", "method": "dra", "shots": "1"})
     assert len(general) == 15
     assert general[0].at == {"dataset": "carpet", "known_class": "", "method": "dra", "shots": "1"}
 
 
 def test_a_domain_counts_mvtec_ad_once():
-    table = layout.figure("dra:3left")
+    table = layout.figure_layout("dra:3left")
     at = {"dataset": "domain_defect", "known_class": "", "method": "dra2a", "shots": "10"}
     shares = {subset.at["dataset"]: subset.share for subset in table.subsets(at)}
     assert len(shares) == 15 + 4
@@ -123,10 +123,10 @@ def test_bars_of_figure_3_are_the_means_of_the_tables():
     """DRA2A of Table 3 over the domains, as the audit recomputed them: 0.912, 0.796, 0.909."""
     ablation = {
         place.coordinates[1][1]: place.value.mean
-        for place in layout.resolve("3").places
+        for place in layout.auc_layout("3").places
         if dict(place.coordinates)["method"] == "dra2a" and dict(place.coordinates)["protocol"] == "general"
     }
-    figure = layout.figure("dra:3left")
+    figure = layout.figure_layout("dra:3left")
     for place in figure.places:
         where = dict(place.coordinates)
         if where["method"] == "partially_disentangled":
@@ -137,25 +137,25 @@ def test_bars_of_figure_3_are_the_means_of_the_tables():
 
 def test_figures_take_the_known_classes_of_table_2():
     at = {"dataset": "hyper_kvasir", "known_class": "mean", "method": "dra_bce", "shots": "10"}
-    found = [subset.at["known_class"] for subset in layout.figure("dra:5").subsets(at)]
+    found = [subset.at["known_class"] for subset in layout.figure_layout("dra:5").subsets(at)]
     assert found == ["barretts", "barretts_short_seg", "esophagitis_a", "esophagitis_b_d"]
 
 
 @pytest.mark.parametrize("name", ["dra:4", "3left", "agad:5", "nonsense"])
 def test_wrong_figures_are_told(name):
     with pytest.raises(ReportError, match="no figure"):
-        layout.figure(name)
+        layout.figure_layout(name)
 
 
 def test_agad_is_a_mean_over_classes():
     where = {"dataset": "cifar100", "adv_prop": "on", "freeze_bn": "off", "gamma": "0.05"}
-    table = layout.resolve("agad:5")
+    table = layout.auc_layout("agad:5")
     assert [subset.at["normal_class"] for subset in table.subsets(where)] == [str(index) for index in range(20)]
     assert table.source(where).method == "agad_unet_adv_prop"
 
 
 def test_kdad_of_table_9_is_that_of_the_general_setting():
-    table = layout.resolve("9")
+    table = layout.auc_layout("9")
     where = {"source_dataset": "", "dataset": "carpet", "known_class": "", "method": "kdad", "shots": ""}
     assert table.source(where) == layout.Source("kdad", "general", {})
     fine_tuned = table.source(where | {"method": "dra", "source_dataset": "grid"})
@@ -164,7 +164,7 @@ def test_kdad_of_table_9_is_that_of_the_general_setting():
 
 def test_agad_prints_population_stds_over_classes():
     """Recomputed from the cells of Table 9: 8 of the 12 rows fit with divisor n, none with n - 1 (spec AGAD 1.3)."""
-    table = layout.resolve("agad:9")
+    table = layout.auc_layout("agad:9")
     values = {place.coordinates: place.value for place in table.places}
     fits = {pstdev: 0, stdev: 0}
     for place in table.places:
@@ -180,7 +180,7 @@ def test_agad_prints_population_stds_over_classes():
 @pytest.mark.parametrize("name", ["1", "2", "3", "4", "7", "8"])
 def test_printed_mean_rows_are_the_means_of_their_subsets(name):
     """Rounding of printed values allows 0.001; errata names the one cell that the paper has wrong."""
-    table = layout.resolve(name)
+    table = layout.auc_layout(name)
     values = {place.coordinates: place.value.mean for place in table.places}
     wrong = [
         one.coordinates for one in published.read_errata(PAPERS_FOLDER / "dra", "dra", name) if one.kind == "paper_mean"
