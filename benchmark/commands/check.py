@@ -16,6 +16,7 @@ from benchmark.terminal.options import (
     say,
     write_output,
 )
+from reports.stats.thresholds import MARGIN, TOLERANCE
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -67,7 +68,7 @@ class _Held:
 @click.option(
     "--tolerance",
     type=click.FloatRange(0, 1, max_open=True),
-    default=0.01,
+    default=TOLERANCE,
     show_default=True,
     help="Largest difference in a metric from a reference run of another machine; on the same kind there may be none.",
 )
@@ -231,10 +232,10 @@ def _unmet(held: _Held) -> "list[Fault]":
         return []
     from benchmark.planning.equivalence import measures, versions
     from reports.gates import required
-    from reports.tables import layout, table
+    from reports.tables import layout
 
     every = [layout.auc_layout(name) for name in layout.auc_table_ids()] if held.required.lines else []
-    tables = _tables(held, every, table.MARGIN)
+    tables = _tables(held, every, MARGIN)
     return required.unmet_faults(
         held.required, held.records, tables, measures=measures(), versions=versions(), stale=held.code.stale
     )

@@ -19,7 +19,7 @@ from reports.comparison.pairing import (
     why_alone,
 )
 from reports.stats.paired import PairedTest, datasets_test, holm_corrected, seeds_test
-from reports.stats.verdict import ROUNDING
+from reports.stats.thresholds import EPSILON
 from reports.tables.measured import (
     STORED_AUROC,
     CellValue,
@@ -168,7 +168,7 @@ def compare_methods(
 def tally_differences(differences: Iterable[float], value: CellValue = STORED_AUROC) -> Tally:
     """Wins, draws and losses among differences."""
     gains = [value.metric.sign * difference for difference in differences]
-    signs = [0 if abs(gain) < ROUNDING else 1 if gain > 0 else -1 for gain in gains]
+    signs = [0 if abs(gain) < EPSILON else 1 if gain > 0 else -1 for gain in gains]
     return Tally(signs.count(1), signs.count(0), signs.count(-1))
 
 

@@ -10,7 +10,8 @@ from protocols.text import near_miss, plural, printable_json
 from reports.comparison.folders import ChangedRun, FolderComparison, Twin
 from reports.comparison.methods import Family, MethodComparison, MethodPair, Setting, Tally
 from reports.errors import ReportError
-from reports.stats.paired import ALPHA, LEAST_DATASETS, PairedTest
+from reports.stats.paired import LEAST_DATASETS, PairedTest
+from reports.stats.thresholds import PAIRED_ALPHA
 from reports.tables.measured import CellValue, Measured
 from reports.tables.page import PageNotes
 from reports.text import csv_text, escape_markdown, pipe_table
@@ -72,7 +73,7 @@ def _page(found: MethodComparison) -> Iterator[str]:
         f"runs. {lower}95 % intervals, two-sided p, Holm over the rows of each table."
     )
     yield (
-        f"{a}: {_tally(found.tally)} over {plural(len(found.settings), 'setting')}; at {ALPHA} after Holm "
+        f"{a}: {_tally(found.tally)} over {plural(len(found.settings), 'setting')}; at {PAIRED_ALPHA} after Holm "
         f"{_held(found.held)}."
     )
     heading = [*_PLACE_HEADING, "Seeds", a, b, *_TEST_HEADING, "PageNotes"]
@@ -225,7 +226,7 @@ def _json(found: MethodComparison) -> dict[str, Any]:
     return {
         "a": found.a,
         "b": found.b,
-        "alpha": ALPHA,
+        "alpha": PAIRED_ALPHA,
         "tally": found.tally._asdict(),
         "tally_after_holm": found.held._asdict(),
         "settings": [_json_setting(setting, found.value) for setting in found.settings],

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from reports.stats.paired import PairedTest, delong_test
-from reports.stats.verdict import ROUNDING
+from reports.stats.thresholds import EPSILON
 from reports.tables.measured import STORED_AUROC, CellValue, RunSeeds, Series, Stale, never_stale, series_of
 from reports.tables.table import MeasuredIds
 from results.key import canonical
@@ -119,7 +119,7 @@ def paired_scores(
     if sorted(zip(ours.ids, ours.labels, strict=True)) != sorted(zip(theirs.ids, theirs.labels, strict=True)):
         return PairedTest("DeLong", difference, reason="the scores are of other images than the records say")
     test = delong_test(ours.values[mine], theirs.values[yours], ours.labels[mine])
-    if abs(test.difference - difference) > ROUNDING:
+    if abs(test.difference - difference) > EPSILON:
         return PairedTest("DeLong", difference, reason="the scores do not give the AUCs of the records")
     return test
 

@@ -14,11 +14,11 @@ from math import sqrt
 from reports.errors import ReportError
 from reports.gates.faults import Fault
 from reports.stats.holm import holm_adjusted
-from reports.stats.verdict import ROUNDING, Sample, standard_error
+from reports.stats.thresholds import EPSILON, GATE_ALPHA
+from reports.stats.verdict import Sample, standard_error
 from reports.tables import cell_ids
 from reports.tables.table import Cell, Table, lookup_keys
 
-ALPHA = 0.10
 ONE_SEED = "one seed against a value without spread"
 TWIN = "tested in another table"
 LEAKING = "measured with a leak of test labels"
@@ -94,7 +94,7 @@ def published_gate(
     *,
     include_not_comparable: bool = False,
     leaking: Collection[str] = (),
-    alpha: float = ALPHA,
+    alpha: float = GATE_ALPHA,
     faults: Iterable[Fault] = (),
     required: Collection[str] = (),
     contradictions: Iterable[str] = (),
@@ -184,7 +184,7 @@ class _Testable:
         """Chance of a mean as bad as ours if ours is truly worse than the published value by the margin."""
         above = self.table.value.metric.sign * (self.measured.mean - self.published) + self.margin
         if self.error == 0:
-            return 0.0 if above < -ROUNDING else 1.0
+            return 0.0 if above < -EPSILON else 1.0
         from scipy.special import stdtr
 
         return float(stdtr(self.freedom, above / self.error))

@@ -6,7 +6,7 @@ from protocols.text import plural
 from reports.gates import faults
 from reports.gates.junit import JUnitCase, junit_document
 from reports.gates.published import CellTest, PublishedGate
-from reports.stats.verdict import ROUNDING
+from reports.stats.thresholds import EPSILON
 from reports.text import escape_markdown, pipe_table
 
 NOT_COMPARABLE = (
@@ -148,7 +148,7 @@ def _smallest_drop(check: CellTest) -> str:
     if check.blind:
         return "none"
     unit = 10**-check.decimals
-    return f"{ceil(check.smallest_drop / unit - ROUNDING) * unit:.{check.decimals}f}"
+    return f"{ceil(check.smallest_drop / unit - EPSILON) * unit:.{check.decimals}f}"
 
 
 def _freedom(check: CellTest) -> str:

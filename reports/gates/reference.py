@@ -13,11 +13,11 @@ from typing import NamedTuple
 
 from reports.gates.faults import Counterparts, Fault
 from reports.gates.published import LEAKING
+from reports.stats.thresholds import TOLERANCE
 from reports.tables.measured import Stale, ValueOf, never_stale
 from results.metrics import STORED_METRICS, stored_value
 from results.record import Record
 
-TOLERANCE = 0.01
 _LACKING = "reference without {}"
 
 

@@ -17,17 +17,15 @@ from typing import TYPE_CHECKING, Literal
 
 from protocols.text import plural
 from reports.stats.holm import holm_adjusted
-from reports.stats.verdict import ROUNDING
+from reports.stats.thresholds import EPSILON, PAIRED_ALPHA, PAIRED_QUANTILE
 
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
-ALPHA = 0.05
-TAIL = 1 - ALPHA / 2
 LEAST_DATASETS = 6
 """Of the 2**n signs that n differences may have, two are as one-sided as can be; 2 / 2**n is below 0.05 from 6 on."""
-DECIMALS = 9
+_DECIMALS = 9
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +47,7 @@ class PairedTest:
     @property
     def holds(self) -> bool:
         """Whether the difference is off zero at 0.05 after Holm's correction."""
-        return self.p_holm is not None and self.p_holm <= ALPHA
+        return self.p_holm is not None and self.p_holm <= PAIRED_ALPHA
 
 
 def delong_test(
@@ -79,9 +77,9 @@ def delong_test(
         return PairedTest("DeLong", difference, reason="a single image of a kind has no spread")
     variance = np.var(over_anomalies, ddof=1) / len(over_anomalies) + np.var(over_normals, ddof=1) / len(over_normals)
     error = sqrt(float(variance))
-    if error < ROUNDING:
+    if error < EPSILON:
         return _without_spread("DeLong", difference, "the difference has no spread over images")
-    reach = NormalDist().inv_cdf(TAIL) * error
+    reach = NormalDist().inv_cdf(PAIRED_QUANTILE) * error
     p_value = erfc(abs(difference) / error / sqrt(2))
     return PairedTest("DeLong", difference, difference - reach, difference + reach, p_value)
 
@@ -94,11 +92,11 @@ def seeds_test(differences: Sequence[float]) -> PairedTest:
     """
     mean, n = fmean(differences), len(differences)
     error = stdev(differences) / sqrt(n)
-    if error < ROUNDING:
+    if error < EPSILON:
         return _without_spread("t", mean, "the difference has no spread over seeds")
     from scipy.special import stdtr, stdtrit
 
-    reach = float(stdtrit(n - 1, TAIL)) * error
+    reach = float(stdtrit(n - 1, PAIRED_QUANTILE)) * error
     return PairedTest("t", mean, mean - reach, mean + reach, 2 * float(stdtr(n - 1, -abs(mean) / error)))
 
 
@@ -110,7 +108,7 @@ def datasets_test(differences: Sequence[float]) -> PairedTest:
     no outcome could be significant at 0.05, so nothing is tested.
     """
     mean = fmean(differences)
-    signed = [round(one, DECIMALS) for one in differences]
+    signed = [round(one, _DECIMALS) for one in differences]
     moved = [one for one in signed if one]
     if len(moved) < LEAST_DATASETS:
         return PairedTest("signed rank", mean, reason=_too_few(len(moved)))
@@ -141,7 +139,7 @@ def _placements(of: "npt.NDArray[np.float64]", among: "npt.NDArray[np.float64]")
 
 def _without_spread(test: Literal["DeLong", "t"], difference: float, reason: str) -> PairedTest:
     """Equal on all images or seeds: certainly no difference; or one that no test can judge."""
-    if abs(difference) < ROUNDING:
+    if abs(difference) < EPSILON:
         return PairedTest(test, 0.0, 0.0, 0.0, 1.0)
     return PairedTest(test, difference, reason=reason)
 

@@ -4,13 +4,13 @@ from dataclasses import dataclass
 from math import inf, isfinite, sqrt
 from typing import Literal
 
+from reports.stats.thresholds import EPSILON, VERDICT_QUANTILE
+
 VerdictName = Literal["reproduced", "close", "better", "worse", "inconclusive"]
 BetterValue = Literal["higher", "lower"]
 CellState = Literal["missing", "failed", "stale", "not_comparable"] | VerdictName
 
-TAIL = 0.95  # quantile of a two-sided 90 % interval; the interval within the margin is TOST at 5 %
 MOST_SEEDS = 1000
-ROUNDING = 1e-9
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +128,7 @@ def _half_width(published: Sample, measured: Sample) -> float:
     from scipy.special import stdtrit
 
     error, freedom = standard_error(published, measured)
-    return float(stdtrit(freedom, TAIL)) * error if error else 0.0
+    return float(stdtrit(freedom, VERDICT_QUANTILE)) * error if error else 0.0
 
 
 def _agreement(gain: float, half: float, margin: float, *, constant: bool) -> VerdictName:
@@ -136,7 +136,7 @@ def _agreement(gain: float, half: float, margin: float, *, constant: bool) -> Ve
         return "reproduced"
     if abs(gain) <= half or gain == 0:
         return "inconclusive"
-    if abs(gain) <= margin + ROUNDING:
+    if abs(gain) <= margin + EPSILON:
         return "close"
     return "better" if gain > 0 else "worse"
 
@@ -160,13 +160,13 @@ def _settle(published: Sample, measured: Sample, difference: float, margin: floa
     theirs = 0.0 if constant else _variance_of_mean(published)
     total = np.maximum(ours + theirs, np.finfo(float).tiny)
     by_theirs = 0.0 if constant else (theirs / total) ** 2 / (published.n - 1)
-    freedom = 1 / np.maximum((ours / total) ** 2 / (runs - 1) + by_theirs, ROUNDING)
-    half = stdtrit(freedom, TAIL) * np.sqrt(total)
+    freedom = 1 / np.maximum((ours / total) ** 2 / (runs - 1) + by_theirs, EPSILON)
+    half = stdtrit(freedom, VERDICT_QUANTILE) * np.sqrt(total)
     off = abs(difference)
     settled = np.flatnonzero((off > half) if constant else (off > half) | (off + half < margin))
     if settled.size:
         return int(runs[settled[0]]), False
     if constant:
         return None, False
-    limit = float(stdtrit(published.n - 1, TAIL)) * sqrt(theirs)
+    limit = float(stdtrit(published.n - 1, VERDICT_QUANTILE)) * sqrt(theirs)
     return None, off <= limit and off + limit >= margin

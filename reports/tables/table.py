@@ -13,6 +13,7 @@ from protocols.coordinates import COORDINATE_FIELDS
 from protocols.text import near_miss
 from protocols.values import ParamValue
 from reports.errors import ReportError
+from reports.stats.thresholds import MARGIN
 from reports.stats.verdict import Sample, Verdict, judge
 from reports.tables.layout import Layout, Source
 from reports.tables.measured import (
@@ -34,7 +35,6 @@ from results.record import Record
 Show = Literal["published", "measured", "both"]
 MeasuredIds = Callable[[Record], Collection[str]]
 
-MARGIN = 0.02
 SPLIT_COORDINATES = ("dataset", *COORDINATE_FIELDS)
 
 
