@@ -89,7 +89,9 @@ def test_the_paper_of_the_page_is_a_table_of_published_and_measured_cells(tmp_pa
     assert status(["report", "--table", "bolted:1", "--show", "published"]) == 0
     assert "| Bolts   | Mean        | 0.778±0.019 | 0.907±0.007 | 0.877  |" in capfd.readouterr().out
     printed = layout.auc_layout("bolted:1")
-    sources = {source.method for place in printed.places if (source := printed.source(dict(place.coordinates)))}
+    sources = {
+        source.method for place in printed.published_cells if (source := printed.source(dict(place.coordinates)))
+    }
     assert sources == {"devnet", "mine"}
 
 

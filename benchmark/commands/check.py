@@ -146,7 +146,7 @@ def _held(results: "tuple[Path, ...]", recipe: str | None, require: "Path | None
     from benchmark.planning.installed import InstalledCode
     from benchmark.views.demands import required, unread
     from benchmark.views.records import gather
-    from reports.tables.table import chosen_records
+    from reports.tables.lookup import chosen_records
 
     code = InstalledCode(accept=accept)
     asked = required(require) if require else None
@@ -209,7 +209,7 @@ def _agreement(
 ) -> "ReferenceGate":
     from benchmark.planning.equivalence import leaking, versions
     from reports.gates import reference
-    from reports.tables.table import chosen_records
+    from reports.tables.lookup import chosen_records
 
     known = chosen_records(list(references.records), recipe, {})
     return reference.reference_gate(

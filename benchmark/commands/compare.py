@@ -211,7 +211,7 @@ def _folders(
 def _chosen(records: "list[Record]", recipe: str | None, wheres: "Sequence[str]") -> "list[Record]":
     """The records of a recipe with these hyper-parameters; one without such a hyper-parameter stays."""
     from benchmark.views.records import conditions
-    from reports.tables.table import chosen_records
+    from reports.tables.lookup import chosen_records
 
     wanted = conditions(wheres)
     chosen_records(records, recipe, wanted)  # refuses what no record knows

@@ -157,7 +157,7 @@ def _built(chosen: "Layout", asked: _Asked) -> "Table":
         remark=code.note,
         margin=asked.margin,
         recipe=asked.recipe,
-        where=conditions(asked.wheres),
+        params=conditions(asked.wheres),
         show=asked.show,
         value=CellValue(asked.metric, values),
     )
@@ -182,7 +182,7 @@ def _boxes(chosen: "BoxLayout", asked: _Asked, form: str) -> str | bytes:
     from benchmark.views.metric_values import scored_folders, scores_finder
     from benchmark.views.records import conditions, gather
     from reports.figures import boxes, plots
-    from reports.tables import table
+    from reports.tables.lookup import chosen_records
     from reports.text import csv_text
 
     _refuse_metric(asked, "a figure of scores")
@@ -190,7 +190,7 @@ def _boxes(chosen: "BoxLayout", asked: _Asked, form: str) -> str | bytes:
         raise BenchError(f"--format {form} is not for a figure of scores: choose csv, {' or '.join(PICTURES)}")
     plot = boxes.collect_boxes(
         chosen,
-        table.chosen_records(gather(asked.results, note), asked.recipe, conditions(asked.wheres)),
+        chosen_records(gather(asked.results, note), asked.recipe, conditions(asked.wheres)),
         scores=partial(_scores, scores_finder(scored_folders(asked.results), _refuse)),
         measures=measures(),
         versions=versions(),

@@ -6,8 +6,8 @@ from typing import Literal
 
 from reports.comparison.pairing import ScoresOf, paired_scores
 from reports.stats.paired import PairedTest, holm_corrected
+from reports.tables.lookup import latest_records
 from reports.tables.measured import STORED_AUROC, CellValue
-from reports.tables.table import latest_records
 from results.maintenance.differences import SHOWN_DIGITS, differences, of_values, place
 from results.record import Record
 

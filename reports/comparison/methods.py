@@ -20,6 +20,7 @@ from reports.comparison.pairing import (
 )
 from reports.stats.paired import PairedTest, datasets_test, holm_corrected, seeds_test
 from reports.stats.thresholds import EPSILON
+from reports.tables.lookup import MeasuredIds, latest_records
 from reports.tables.measured import (
     STORED_AUROC,
     CellValue,
@@ -30,7 +31,6 @@ from reports.tables.measured import (
     average_series,
     never_stale,
 )
-from reports.tables.table import MeasuredIds, latest_records
 from results.record import Record
 from results.spec import SplitDefinition
 

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 from reports.stats.paired import PairedTest, delong_test
 from reports.stats.thresholds import EPSILON
+from reports.tables.lookup import MeasuredIds
 from reports.tables.measured import STORED_AUROC, CellValue, RunSeeds, Series, Stale, never_stale, series_of
-from reports.tables.table import MeasuredIds
 from results.key import canonical
 from results.record import Record
 from results.spec import SplitDefinition

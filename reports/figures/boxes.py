@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Literal
 
 from reports.errors import ReportError
 from reports.tables.layout import BoxLayout, Source
+from reports.tables.lookup import Lookup, MeasuredIds
 from reports.tables.measured import Stale, never_stale
-from reports.tables.table import Lookup, MeasuredIds
 from results.record import Record
 
 if TYPE_CHECKING:

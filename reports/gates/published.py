@@ -12,11 +12,11 @@ from dataclasses import dataclass
 from math import sqrt
 
 from reports.errors import ReportError
+from reports.gates import cell_ids
 from reports.gates.faults import Fault
 from reports.stats.holm import holm_adjusted
 from reports.stats.thresholds import EPSILON, GATE_ALPHA
 from reports.stats.verdict import Sample, standard_error
-from reports.tables import cell_ids
 from reports.tables.table import Cell, Table, lookup_keys
 
 ONE_SEED = "one seed against a value without spread"

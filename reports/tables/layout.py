@@ -64,7 +64,7 @@ class Layout:
         return [*self.paper.notes, *self.entry.notes]
 
     @cached_property
-    def places(self) -> tuple[PublishedCell, ...]:
+    def published_cells(self) -> tuple[PublishedCell, ...]:
         return entry_cells(self.paper, self.entry)
 
     @cached_property
@@ -85,7 +85,7 @@ class Layout:
 
     def subsets(self, where: Mapping[str, str]) -> list[CellSubset]:
         """The splits behind a cell: one, or for a mean one a subset."""
-        return cell_subsets(self.paper, self.entry, self.places, where)
+        return cell_subsets(self.paper, self.entry, self.published_cells, where)
 
     def rule(self, where: Mapping[str, str]) -> str:
         """The protocol of the cell's splits."""

@@ -186,7 +186,7 @@ def _ordered(table: Table, names: Sequence[str], cells: Sequence[Cell]) -> list[
     """
     entry = table.layout.entry
     blocks = {_at(cell, entry.blocks) for cell in cells}
-    places = [dict(place.coordinates) for place in table.layout.places]
+    places = [dict(place.coordinates) for place in table.layout.published_cells]
     printed = [tuple(at[name] for name in names) for at in places if tuple(at[name] for name in entry.blocks) in blocks]
     here = dict.fromkeys(_at(cell, names) for cell in cells)
     found = [at for at in dict.fromkeys([*printed, *here]) if at in here]

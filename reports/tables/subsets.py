@@ -11,7 +11,7 @@ from reports.tables.published import PublishedCell, read_cells
 class CellSubset(NamedTuple):
     """One of the splits behind a cell, and its share of the cell's mean."""
 
-    at: dict[str, str]
+    coordinates: dict[str, str]
     share: float
 
 
@@ -35,7 +35,9 @@ def cell_subsets(
             nested = [
                 cell_subsets(paper, entry, places, part) if rule.group else [CellSubset(part, 1.0)] for part in parts
             ]
-            return [CellSubset(subset.at, subset.share / len(parts)) for subsets in nested for subset in subsets]
+            return [
+                CellSubset(subset.coordinates, subset.share / len(parts)) for subsets in nested for subset in subsets
+            ]
     return [CellSubset(dict(coordinates), 1.0)]
 
 

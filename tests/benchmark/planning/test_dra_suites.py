@@ -74,7 +74,7 @@ def test_a_suite_holds_the_runs_behind_every_bar_of_its_figure(name, figure):
     chosen = layout.figure_layout(figure)
     methods = installed.methods()
     wanted = set()
-    for place in chosen.places:
+    for place in chosen.published_cells:
         where = dict(place.coordinates)
         source = chosen.source(where)
         assert source.method in methods

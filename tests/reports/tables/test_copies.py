@@ -2,7 +2,7 @@
 
 import itertools
 
-from reports.tables.table import latest_records
+from reports.tables.lookup import latest_records
 
 
 def test_a_finished_run_counts_before_failed_ones_and_of_finished_ones_the_last(record):

@@ -43,9 +43,14 @@ def test_a_paper_of_another_package_is_found_by_its_entry_point(site):
     assert papers.broken_papers() == {}
     assert layout.auc_table_ids()[-1] == layout.table_ids()[-1] == "mine:1"
     printed = layout.auc_layout(" Mine:1 ")
-    mean = dict(printed.places[2].coordinates)
-    assert [subset.at["known_class"] for subset in printed.subsets(mean)] == ["bar", "dot"]
-    assert [printed.source(dict(place.coordinates)) is None for place in printed.places] == [False, False, False, True]
+    mean = dict(printed.published_cells[2].coordinates)
+    assert [subset.coordinates["known_class"] for subset in printed.subsets(mean)] == ["bar", "dot"]
+    assert [printed.source(dict(place.coordinates)) is None for place in printed.published_cells] == [
+        False,
+        False,
+        False,
+        True,
+    ]
     text = render.render_table(
         table.build_table(printed, [], measures=lambda _: (), versions={}, show="published"), "md"
     )

@@ -133,15 +133,15 @@ class TestBestSeries:
 def test_recipe_and_where_choose(record):
     records = [record(0.9), record(0.6, recipe="quick"), record(0.4, params={"optim.lr": 0.1})]
     assert cell(build(records, recipe="quick"), "elpv", "mono", "dra", "10").measured.mean == 0.6
-    assert cell(build(records, where={"optim.lr": 0.1}), "elpv", "mono", "dra", "10").measured.mean == 0.4
-    assert not build([record(params={"flag": 1})], where={"flag": True}).has_measured
+    assert cell(build(records, params={"optim.lr": 0.1}), "elpv", "mono", "dra", "10").measured.mean == 0.4
+    assert not build([record(params={"flag": 1})], params={"flag": True}).has_measured
 
 
 def test_wrong_choices_are_told(record):
     with pytest.raises(ReportError, match="no recipe 'offical': did you mean 'official'"):
         build([record()], recipe="offical")
     with pytest.raises(ReportError, match=r"hyper-parameter 'optim.lt': did you mean 'optim.lr'"):
-        build([record()], where={"optim.lt": 1})
+        build([record()], params={"optim.lt": 1})
     for margin in (-0.1, 2.0, float("nan")):
         with pytest.raises(ReportError, match="margin"):
             build([record()], margin=margin)
@@ -308,7 +308,7 @@ def test_table_9_looks_at_source_and_target(record):
 @pytest.mark.parametrize("name", ["9", "csi_gan:1", "agad:9"])
 def test_values_without_a_seed_spread_are_never_reproduced(record, name):
     chosen = layout.auc_layout(name)
-    assert {place.value.std if chosen.std == "runs" else None for place in chosen.places} == {None}
+    assert {place.value.std if chosen.std == "runs" else None for place in chosen.published_cells} == {None}
     exact = [
         *(
             one
