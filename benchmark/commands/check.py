@@ -112,24 +112,22 @@ def command(
     _refuse_elsewhere(ctx, PUBLISHED if against == PUBLISHED else REFERENCE)
     held = _held(results, recipe, require, accept=accept_stale_code)
     if against == PUBLISHED:
-        from reports.gates import published_output
+        from reports.gates.published_output import published_report
 
         gate = _gate(held, names, margin, metric, include_not_comparable=include_not_comparable)
-        status, lines = gate.status, published_output.lines(gate)
-        pages = {junit: published_output.junit(gate), summary: published_output.summary(gate)}
+        status, report = gate.status, published_report(gate)
     else:
         from benchmark.views.demands import references
         from benchmark.views.metric_values import tell_remarks
-        from reports.gates import reference_output
+        from reports.gates.reference_output import reference_report
 
         compared, values = _compared(metric, results, against)
         found = _agreement(held, references(against), recipe, tolerance, compared, partial=partial)
         tell_remarks(values, note)
-        status, lines = found.status, reference_output.lines(found)
-        pages = {junit: reference_output.junit(found), summary: reference_output.summary(found)}
-    for line in lines:
+        status, report = found.status, reference_report(found)
+    for line in report.lines:
         say(line)
-    for path, page in pages.items():
+    for path, page in ((junit, report.junit()), (summary, report.summary())):
         if path:
             write_output(path, page)
     return status
@@ -162,13 +160,13 @@ def _gate(
     held: _Held, names: tuple[str, ...], margin: float, metric: "Metric", *, include_not_comparable: bool
 ) -> "PublishedGate":
     from benchmark.planning.equivalence import leaking
-    from reports.gates import published
+    from reports.gates.published import published_gate
     from reports.tables import layout
     from results.metrics import AUROC
 
     asked = [layout.auc_layout(name) for name in names or layout.auc_table_ids()]
     unpublished = "" if metric.id == AUROC.id else metric.title
-    return published.published_gate(
+    return published_gate(
         [] if unpublished else _tables(held, asked, margin),
         include_not_comparable=include_not_comparable,
         leaking=leaking(held.records),
@@ -208,11 +206,11 @@ def _agreement(
     partial: bool,
 ) -> "ReferenceGate":
     from benchmark.planning.equivalence import leaking, versions
-    from reports.gates import reference
+    from reports.gates.reference import reference_gate
     from reports.tables.lookup import chosen_records
 
     known = chosen_records(list(references.records), recipe, {})
-    return reference.reference_gate(
+    return reference_gate(
         held.records,
         known,
         tolerance=tolerance,
@@ -231,24 +229,22 @@ def _unmet(held: _Held) -> "list[Fault]":
     if held.required is None:
         return []
     from benchmark.planning.equivalence import measures, versions
-    from reports.gates import required
+    from reports.gates.required import unmet_faults
     from reports.tables import layout
 
     every = [layout.auc_layout(name) for name in layout.auc_table_ids()] if held.required.lines else []
     tables = _tables(held, every, MARGIN)
-    return required.unmet_faults(
+    return unmet_faults(
         held.required, held.records, tables, measures=measures(), versions=versions(), stale=held.code.stale
     )
 
 
 def _tables(held: _Held, layouts: "Sequence[Layout]", margin: float) -> "list[Table]":
     from benchmark.planning.equivalence import measures, versions
-    from reports.tables import table
+    from reports.tables.table import build_table
 
     measured_as, current = measures(), versions()
     return [
-        table.build_table(
-            one, held.records, measures=measured_as, versions=current, stale=held.code.stale, margin=margin
-        )
+        build_table(one, held.records, measures=measured_as, versions=current, stale=held.code.stale, margin=margin)
         for one in layouts
     ]

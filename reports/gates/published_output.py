@@ -1,10 +1,11 @@
-"""What the gate says: lines for a terminal, JUnit XML for a CI, a summary in Markdown."""
+"""Text of the gate against published values."""
 
 from math import ceil, isinf
 
 from protocols.text import plural
-from reports.gates import faults
-from reports.gates.junit import JUnitCase, junit_document
+from reports.gates.faults import fault_cases, faults_headline, faults_table
+from reports.gates.gate_report import GateReport
+from reports.gates.junit import JUnitCase
 from reports.gates.published import CellTest, PublishedGate
 from reports.stats.thresholds import EPSILON
 from reports.text import escape_markdown, pipe_table
@@ -23,21 +24,34 @@ _UNNAMED = ("missing",)
 """Reasons of which no cell is named: they hold most of each table."""
 
 
-def lines(gate: PublishedGate) -> list[str]:
-    """The result for stdout: regressions and faults first, what was tested and what could be seen, what was not."""
-    said = [NOT_COMPARABLE] if gate.includes_not_comparable else []
-    said += [_line(check) for check in _ordered(gate) if check.regressed]
-    said += [fault.line for fault in gate.faults]
-    said += [_line(check) for check in _ordered(gate) if not check.regressed]
-    said += [*_required(gate), *gate.contradictions]
-    if gate.untested:
-        said.append(f"not tested: {_untested(gate)}")
-    return [*said, *_rules(gate), *_power(gate), headline(gate)]
+def published_report(gate: PublishedGate) -> GateReport:
+    """The gate as text: regressions and faults, other tested cells, what could be seen, what was not tested, headline.
+
+    A test case is a tested cell, a fault (failed), or a reason why cells were not tested (skipped); a cell in which no
+    drop could have been found is skipped too.
+    """
+    headline = _headline(gate)
+    return GateReport(
+        side="published",
+        title="Check against the published values",
+        headline=headline,
+        lines=[*_lines(gate), *_rules(gate), *_power(gate), headline],
+        cases=_cases(gate, headline),
+        paragraphs=[*_paragraphs(gate), *_rules(gate), *_power(gate)],
+    )
 
 
-def headline(gate: PublishedGate) -> str:
-    """The result in one line."""
-    rest = [faults.faults_headline(gate.faults)] if gate.faults else []
+def _lines(gate: PublishedGate) -> list[str]:
+    lines = [NOT_COMPARABLE] if gate.includes_not_comparable else []
+    lines += [_line(check) for check in _ordered(gate) if check.regressed]
+    lines += [fault.line for fault in gate.faults]
+    lines += [_line(check) for check in _ordered(gate) if not check.regressed]
+    lines += [*_required(gate), *gate.contradictions]
+    return [*lines, f"not tested: {_untested(gate)}"] if gate.untested else lines
+
+
+def _headline(gate: PublishedGate) -> str:
+    rest = [faults_headline(gate.faults)] if gate.faults else []
     if gate.unpublished:
         hint = f"no paper prints {gate.unpublished}: leave out --metric, or name runs with --against"
         return "; ".join([f"nothing to compare, {hint}", *rest])
@@ -45,28 +59,22 @@ def headline(gate: PublishedGate) -> str:
         hint = "" if gate.includes_not_comparable or "not_comparable" not in gate.untested else _HINT
         return "; ".join([f"nothing to compare with the published values{hint}", *rest])
     count = f"{plural(len(gate.checks), 'cell')} tested (alpha {gate.alpha:g}, Holm)"
-    found = f"{len(gate.regressions) or 'none'} found below published - margin"
+    regressions = f"{len(gate.regressions) or 'none'} found below published - margin"
     blind = sum(check.blind for check in gate.checks)
     rest = [f"in {blind} no drop could have been found", *rest] if blind else rest
-    return f"{count}: {'; '.join([found, *rest])}"
+    return f"{count}: {'; '.join([regressions, *rest])}"
 
 
-def junit(gate: PublishedGate) -> str:
-    """JUnit XML: one test case a tested cell, a failed one a fault, a skipped one a reason why cells were not tested.
-
-    A cell in which no drop could have been found is skipped too. Nothing to compare is an error case, so that a CI
-    which reads only this file is not green.
-    """
-    cases = [_case(check) for check in gate.checks]
-    cases += faults.fault_cases(gate.faults)
-    cases += [JUnitCase("not tested", reason, "skipped", f"{count} cells") for reason, count in gate.skipped.items()]
-    if not gate.checks:
-        cases.insert(0, JUnitCase("check", "something to compare", "error", headline(gate)))
-    return junit_document("bench check --against published", cases, lines(gate))
+def _cases(gate: PublishedGate, headline: str) -> list[JUnitCase]:
+    cases = [] if gate.checks else [JUnitCase("check", "something to compare", "error", headline)]
+    cases += [_case(check) for check in gate.checks]
+    cases += fault_cases(gate.faults)
+    return cases + [
+        JUnitCase("not tested", reason, "skipped", f"{count} cells") for reason, count in gate.skipped.items()
+    ]
 
 
-def summary(gate: PublishedGate) -> str:
-    """A page in Markdown for the summary of a CI run."""
+def _paragraphs(gate: PublishedGate) -> list[str]:
     rows = [
         [
             escape_markdown(f"{check.table}/{check.name}"),
@@ -76,32 +84,30 @@ def summary(gate: PublishedGate) -> str:
             _freedom(check),
             f"{check.p_value:.3f}",
             _smallest_drop(check),
-            _word(check).lower(),
+            _result(check).lower(),
         ]
         for check in _ordered(gate)
     ]
     heading = ["Cell", "Published", "Measured", "Seeds", "df", "p", "Smallest drop to be found", "Result"]
-    text = [f"# Check against the published values: {headline(gate)}"]
-    text += [NOT_COMPARABLE] if gate.includes_not_comparable else []
-    text += [faults.faults_table(gate.faults)] if gate.faults else []
-    text += [pipe_table(heading, rows)] if rows else []
-    text += [escape_markdown(told) for told in (*_required(gate), *gate.contradictions)]
-    text += [f"Not tested: {_untested(gate)}."] if gate.untested else []
-    return "\n\n".join([*text, *_rules(gate), *_power(gate)]) + "\n"
+    paragraphs = [NOT_COMPARABLE] if gate.includes_not_comparable else []
+    paragraphs += [faults_table(gate.faults)] if gate.faults else []
+    paragraphs += [pipe_table(heading, rows)] if rows else []
+    paragraphs += [escape_markdown(text) for text in (*_required(gate), *gate.contradictions)]
+    return [*paragraphs, f"Not tested: {_untested(gate)}."] if gate.untested else paragraphs
 
 
 _HINT = ": cells are measured, but not comparable; --include-not-comparable tests them all the same"
 
 
 def _required(gate: PublishedGate) -> list[str]:
-    return [f"required and there, but not tested: {told}" for told in gate.required]
+    return [f"required and there, but not tested: {text}" for text in gate.required]
 
 
 def _ordered(gate: PublishedGate) -> list[CellTest]:
     return sorted(gate.checks, key=lambda check: (not check.regressed, check.p_value))
 
 
-def _word(check: CellTest) -> str:
+def _result(check: CellTest) -> str:
     if check.regressed:
         return "REGRESSION"
     return "no drop could be found" if check.blind else "no drop found"
@@ -109,7 +115,7 @@ def _word(check: CellTest) -> str:
 
 def _line(check: CellTest) -> str:
     reasons = f" (not comparable: {'; '.join(check.reasons)})" if check.reasons else ""
-    return f"{_word(check)}: {check.table}/{check.name}: {_numbers(check)}{reasons}"
+    return f"{_result(check)}: {check.table}/{check.name}: {_numbers(check)}{reasons}"
 
 
 def _case(check: CellTest) -> JUnitCase:
@@ -139,7 +145,9 @@ def _power(gate: PublishedGate) -> list[str]:
     if not gate.checks:
         return []
     by_drop = sorted(gate.checks, key=lambda check: check.smallest_drop)
-    sharpest, bluntest = (f"{_smallest_drop(one)} ({one.table}/{one.name})" for one in (by_drop[0], by_drop[-1]))
+    sharpest, bluntest = (
+        f"{_smallest_drop(check)} ({check.table}/{check.name})" for check in (by_drop[0], by_drop[-1])
+    )
     return [f"smallest drop that could have been found: {sharpest} to {bluntest}"]
 
 
