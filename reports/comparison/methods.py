@@ -16,7 +16,7 @@ from reports.comparison.pairing import (
     matched_series,
     method_side,
     paired_scores,
-    why_alone,
+    unpaired_reason,
 )
 from reports.stats.paired import PairedTest, datasets_test, holm_corrected, seeds_test
 from reports.stats.thresholds import EPSILON
@@ -39,7 +39,7 @@ _FEW = f"fewer than {_FEW_IMAGES} test images of a kind: DeLong's approximation 
 
 
 class Tally(NamedTuple):
-    """How often the first method is ahead, level and behind."""
+    """Counts of differences in which the first method is ahead, level and behind."""
 
     wins: int
     draws: int
@@ -117,7 +117,9 @@ class MethodComparison:
     @property
     def held(self) -> Tally:
         """The tally with wins and losses that hold after Holm only; draws are all others."""
-        return tally_differences((one.test.difference if one.test.holds else 0.0 for one in self.settings), self.value)
+        return tally_differences(
+            (setting.test.difference if setting.test.holds else 0.0 for setting in self.settings), self.value
+        )
 
 
 def compare_methods(
@@ -145,11 +147,12 @@ def compare_methods(
         alone: ids of methods that are given no labelled anomalies.
         value: the number of a run that is compared; runs without it have no partner.
     """
-    known = latest_records(records)
-    first, second = (method_side(method, known, measures, versions, stale, value) for method in (a, b))
-    found = matched_series(first, second, (a in alone, b in alone))
+    latest = latest_records(records)
+    first, second = (method_side(method, latest, measures, versions, stale, value) for method in (a, b))
+    matches = matched_series(first, second, (a in alone, b in alone))
     settings = sorted(
-        (_setting(match, (a, b), alone, scores, value) for match in found), key=lambda one: _order(one.split)
+        (_setting(match, (a, b), alone, scores, value) for match in matches),
+        key=lambda setting: _order(setting.split),
     )
     free = a in alone or b in alone
     return MethodComparison(
@@ -175,9 +178,10 @@ def tally_differences(differences: Iterable[float], value: CellValue = STORED_AU
 def _setting(
     match: SeriesMatch, names: tuple[str, str], alone: Collection[str], scores: ScoresOf, value: CellValue
 ) -> Setting:
-    found = [(run, record, match.b.runs[run]) for run, record in match.a.runs.items()]
+    partners = match.b.runs
     pairs = tuple(
-        MethodPair(run, one, two, paired_scores(one, two, scores, names, (value, value))) for run, one, two in found
+        MethodPair(run, a, partners[run], paired_scores(a, partners[run], (scores, scores), names, (value, value)))
+        for run, a in match.a.runs.items()
     )
     return Setting(
         split=match.split,
@@ -188,7 +192,7 @@ def _setting(
         if len(pairs) == 1
         else seeds_test([value.number(pair.a) - value.number(pair.b) for pair in pairs]),
         notes=(
-            *_made(names, match, first, second),
+            *_measurement(names, match, first, second),
             *(f"{name} is given no labelled anomalies" for name in names if name in alone),
             *_remarks(names[0], match.a, match.b, first),
             *_remarks(names[1], match.b, match.a, second),
@@ -199,14 +203,14 @@ def _setting(
 
 
 def _mean(series: Series, value: CellValue) -> Measured:
-    found = average_series([series], [1.0], scale=1.0, spread_over="seeds", notes=(), value=value)
-    if found is None:
+    mean = average_series([series], [1.0], scale=1.0, spread_over="seeds", notes=(), value=value)
+    if mean is None:
         raise ValueError(f"series {series.id} has no run")
-    return found
+    return mean
 
 
-def _made(names: tuple[str, str], match: SeriesMatch, first: Measured, second: Measured) -> Iterator[str]:
-    """How both were measured, in one text where it was alike."""
+def _measurement(names: tuple[str, str], match: SeriesMatch, first: Measured, second: Measured) -> Iterator[str]:
+    """Recipe, size, precision and weights of both, in one text where they are alike."""
     texts = []
     for series, measured in ((match.a, first), (match.b, second)):
         fit = next(iter(series.runs.values())).spec.fit
@@ -219,12 +223,12 @@ def _made(names: tuple[str, str], match: SeriesMatch, first: Measured, second: M
         yield from (f"{name}: {text}" for name, text in zip(names, texts, strict=True))
 
 
-def _remarks(name: str, series: Series, other: Series, measured: Measured) -> Iterator[str]:
-    """What is to be known of one method's runs and is not true of the other's too."""
-    shared = _deviations(other)
-    own = [reason for reason in _deviations(series) if reason not in shared]
-    if own:
-        yield f"{name}: {'; '.join(own)}"
+def _remarks(name: str, series: Series, rival: Series, measured: Measured) -> Iterator[str]:
+    """Remarks on one method's runs that do not hold of the rival's too."""
+    shared = _deviations(rival)
+    deviations = [reason for reason in _deviations(series) if reason not in shared]
+    if deviations:
+        yield f"{name}: {'; '.join(deviations)}"
     yield from (f"{name}: {text}" for text in series.ages)
     yield from (f"{name}: {note}" for note in measured.notes)
 
@@ -235,7 +239,7 @@ def _deviations(series: Series) -> list[str]:
 
 def _of_tests(pairs: Sequence[MethodPair], value: CellValue) -> Iterator[str]:
     counts = [pair.a.counts for pair in pairs if pair.a.counts]
-    if value.is_auroc and any(min(one.test_normal, one.test_anomaly) < _FEW_IMAGES for one in counts):
+    if value.is_auroc and any(min(count.test_normal, count.test_anomaly) < _FEW_IMAGES for count in counts):
         yield _FEW
     yield from dict.fromkeys(f"DeLong: {pair.test.reason}" for pair in pairs if pair.test.reason)
 
@@ -254,7 +258,7 @@ def _families(settings: Sequence[Setting], value: CellValue) -> Iterator[Family]
     for setting in settings:
         groups.setdefault((setting.split.rule, *setting.split.labels.values()), []).append(setting)
     families = [_family(group, value) for group in groups.values()]
-    for family, test in zip(families, holm_corrected([one.test for one in families]), strict=True):
+    for family, test in zip(families, holm_corrected([family.test for family in families]), strict=True):
         yield replace(family, test=test)
 
 
@@ -262,27 +266,27 @@ def _family(settings: Sequence[Setting], value: CellValue) -> Family:
     by_dataset: dict[str, list[Setting]] = {}
     for setting in settings:
         by_dataset.setdefault(setting.split.dataset, []).append(setting)
-    differences = {name: fmean(one.test.difference for one in group) for name, group in by_dataset.items()}
+    differences = {name: fmean(setting.test.difference for setting in group) for name, group in by_dataset.items()}
     return Family(
         rule=settings[0].split.rule,
         labels=settings[0].split.labels,
         datasets=differences,
         settings=len(settings),
-        mean_a=fmean(fmean(one.a.mean for one in group) for group in by_dataset.values()),
-        mean_b=fmean(fmean(one.b.mean for one in group) for group in by_dataset.values()),
+        mean_a=fmean(fmean(setting.a.mean for setting in group) for group in by_dataset.values()),
+        mean_b=fmean(fmean(setting.b.mean for setting in group) for group in by_dataset.values()),
         tally=tally_differences(differences.values(), value),
         test=datasets_test(list(differences.values())),
     )
 
 
 def _unpaired(
-    own: MethodSide, other: MethodSide, taken: Collection[str], value: CellValue, *, free: bool
+    side: MethodSide, rival: MethodSide, paired: Collection[str], value: CellValue, *, free: bool
 ) -> Iterator[UnpairedRuns]:
     reasons: dict[str, list[str]] = {}
-    for record in own.records:
-        if record.key not in taken:
-            reasons.setdefault(why_alone(record, other, value, free=free), []).append(record.spec.name)
-    yield from (UnpairedRuns(own.method, reason, tuple(sorted(names))) for reason, names in sorted(reasons.items()))
+    for record in side.records:
+        if record.key not in paired:
+            reasons.setdefault(unpaired_reason(record, rival, value, free=free), []).append(record.spec.name)
+    yield from (UnpairedRuns(side.method, reason, tuple(sorted(names))) for reason, names in sorted(reasons.items()))
 
 
 def _order(split: SplitDefinition) -> tuple[object, ...]:
