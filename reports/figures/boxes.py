@@ -64,9 +64,9 @@ def tukey_box(scores: "npt.NDArray[np.float64]") -> Box:
 
     q1, q3 = np.quantile(scores, [0.25, 0.75])
     reach = _FENCE * (q3 - q1)
-    kept = scores[(scores >= q1 - reach) & (scores <= q3 + reach)]
-    low, first, median, third, high = np.quantile(kept, [0, 0.25, 0.5, 0.75, 1]).tolist()
-    return Box(low, first, median, third, high, n=len(kept), removed=len(scores) - len(kept))
+    inliers = scores[(scores >= q1 - reach) & (scores <= q3 + reach)]
+    low, first, median, third, high = np.quantile(inliers, [0, 0.25, 0.5, 0.75, 1]).tolist()
+    return Box(low, first, median, third, high, n=len(inliers), removed=len(scores) - len(inliers))
 
 
 def collect_boxes(
@@ -98,10 +98,10 @@ def collect_boxes(
     source = Source(method or layout.entry.method, layout.entry.rule, {})
     shares = tuple(gammas) or tuple(layout.entry.gammas)
     lookup = Lookup(records, measures, versions, stale)
-    found = lookup.values(source, "dataset")
+    measured = lookup.values(source, "dataset")
     datasets = [
-        *(name for name in layout.entry.datasets if name in found),
-        *sorted({*found} - {*layout.entry.datasets}),
+        *(name for name in layout.entry.datasets if name in measured),
+        *sorted({*measured} - {*layout.entry.datasets}),
     ]
     panels = {}
     for dataset in datasets:
@@ -141,7 +141,7 @@ def _runs(lookup: Lookup, source: Source, dataset: str, gammas: Sequence[str]) -
     for normal_class in lookup.values(source, "normal_class"):
         for gamma in gammas:
             at = {"dataset": dataset, "normal_class": normal_class, "gamma": gamma}
-            series = next((one for one in lookup.series(source, at) if one.runs), None)
+            series = next((series for series in lookup.series(source, at) if series.runs), None)
             if series:
                 yield series.runs[min(series.runs)]
 

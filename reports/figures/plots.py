@@ -115,7 +115,7 @@ def _dot(axes: "Axes", table: Table, cell: Cell, x: float, index: int) -> None:
 
 
 def _sides(table: Table) -> list[tuple[str, str]]:
-    """What hollow and filled marks mean, of those that are drawn."""
+    """Meanings of hollow and filled marks, of those that are drawn."""
     sides = [("published", "none")] if table.show != "measured" else []
     return sides + ([("measured, std over seeds", "#555555")] if table.has_measured else [])
 
@@ -156,10 +156,10 @@ def _panel(axes: "Axes", plot: BoxPlot, groups: tuple[BoxGroup, ...]) -> None:
 
 def _box(axes: "Axes", group: BoxGroup, x: float, width: float, colour: str) -> None:
     box = group.box
-    shown = {"whislo": box.low, "q1": box.q1, "med": box.median, "q3": box.q3, "whishi": box.high}
+    quantiles = {"whislo": box.low, "q1": box.q1, "med": box.median, "q3": box.q3, "whishi": box.high}
     filled = group.images == "anomalous"
     axes.bxp(
-        [shown],
+        [quantiles],
         positions=[x],
         widths=width,
         showfliers=False,

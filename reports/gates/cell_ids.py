@@ -1,4 +1,4 @@
-"""How a cell is called: `PROTOCOL/DATASET/[CLASS/]METHOD[/SHOTS|GAMMA]`, with `PAPER:TABLE/` in front where wanted."""
+"""Ids of cells: `PROTOCOL/DATASET/[CLASS/]METHOD[/SHOTS|GAMMA]`, with `PAPER:TABLE/` in front where wanted."""
 
 from collections.abc import Mapping
 

@@ -1,4 +1,4 @@
-"""What should stand at a gate and does not: runs and cells that are gone, failed, stale or made otherwise."""
+"""Faults at a gate: runs and cells that should stand there and are gone, failed, stale or made otherwise."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -28,7 +28,7 @@ class Fault:
 
 
 def faults_headline(faults: Sequence[Fault]) -> str:
-    """How many there are of each kind: `1 absent, 2 failed`."""
+    """Counts of faults by kind: `1 absent, 2 failed`."""
     return ", ".join(f"{count} {kind}" for kind, count in sorted(Counter(fault.kind for fault in faults).items()))
 
 
@@ -63,31 +63,31 @@ class Counterparts:
         self._versions, self._stale = versions, stale
         self._by_key: dict[str, list[Record]] = {}
         self._by_place: dict[bytes, list[Record]] = {}
-        taken = {reference.key for reference in references}
+        reference_keys = {reference.key for reference in references}
         for record in records:
             self._by_key.setdefault(record.key, []).append(record)
-            if record.key not in taken:
+            if record.key not in reference_keys:
                 self._by_place.setdefault(place(record.spec), []).append(record)
 
     def of(self, reference: Record) -> list[Record] | Fault:
         """The finished records of the key of `reference`, at least one, or what is wrong."""
-        name, own = reference.spec.name, self._by_key.get(reference.key, [])
-        done = [record for record in own if record.metrics]
+        name, records = reference.spec.name, self._by_key.get(reference.key, [])
+        done = [record for record in records if record.metrics]
         ages = [text for record in done for text in (record_age(record, self._versions), self._stale(record)) if text]
-        others = self._by_place.get(place(reference.spec), [])
+        candidates = self._by_place.get(place(reference.spec), [])
         if ages:
             return Fault("stale", name, ages[0])
         if done:
             return done
-        if own:
-            return Fault("failed", name, first_line(own[0].error))
-        if others:
-            return Fault("other key", name, _other_key(reference, others))
+        if records:
+            return Fault("failed", name, first_line(records[0].error))
+        if candidates:
+            return Fault("other key", name, _other_key(reference, candidates))
         return Fault("absent", name, "no run has this key")
 
 
-def _other_key(reference: Record, others: Iterable[Record]) -> str:
-    """What makes the key of the nearest run of the place differ."""
-    found = [(differences(record.spec, reference.spec), record.spec.name) for record in others]
-    why, name = min(found, key=lambda one: (len(one[0]), one[1]))
-    return f"same run, other key ({name}): {'; '.join(one.beside('reference') for one in why)}"
+def _other_key(reference: Record, candidates: Iterable[Record]) -> str:
+    """Reasons why the nearest run of the place has another key."""
+    reasons = [(differences(record.spec, reference.spec), record.spec.name) for record in candidates]
+    nearest, name = min(reasons, key=lambda reason: (len(reason[0]), reason[1]))
+    return f"same run, other key ({name}): {'; '.join(difference.beside('reference') for difference in nearest)}"

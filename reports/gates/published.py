@@ -49,13 +49,13 @@ class CellTest:
 
     @property
     def blind(self) -> bool:
-        """Whether no drop could have been found: not even the worst mean is bad enough."""
+        """True where no drop could have been found: not even the worst mean is bad enough."""
         return self.smallest_drop > self.largest_drop
 
 
 @dataclass(frozen=True, slots=True)
 class PublishedGate:
-    """What the gate found.
+    """Result of the gate.
 
     `faults`: cells that are no success whatever their numbers, and what was required in vain. `untested`: by reason the
     ids of the cells that were not tested; `required` says of cells that must be there, and are, why they were not.
@@ -74,7 +74,7 @@ class PublishedGate:
 
     @property
     def skipped(self) -> dict[str, int]:
-        """How many cells were not tested, by reason."""
+        """Counts of the cells that were not tested, by reason."""
         return {reason: len(names) for reason, names in self.untested.items()}
 
     @property
@@ -119,22 +119,22 @@ def published_gate(
         raise ReportError(f"alpha {alpha} is no chance of a false alarm: give a number between 0 and 0.5, such as 0.1")
     untested: dict[str, list[str]] = {}
     lost: dict[tuple[object, ...], Fault] = {}
-    kept: dict[tuple[object, ...], _Testable] = {}
+    by_identity: dict[tuple[object, ...], _Testable] = {}
     leaks = frozenset(leaking)
     for table in tables:
         for cell in table.cells:
             if cell.published:
-                lost |= {place: fault for place, fault in _faults(table, cell) if place not in lost}
-                found = _testable(table, cell, leaks, include_not_comparable=include_not_comparable)
-                if isinstance(found, str):
-                    untested.setdefault(found, []).append(_name(table, cell))
-                elif kept.setdefault(found.identity, found) is not found:
+                lost |= {identity: fault for identity, fault in _faults(table, cell) if identity not in lost}
+                result = _testable(table, cell, leaks, include_not_comparable=include_not_comparable)
+                if isinstance(result, str):
+                    untested.setdefault(result, []).append(_name(table, cell))
+                elif by_identity.setdefault(result.identity, result) is not result:
                     untested.setdefault(TWIN, []).append(_name(table, cell))
-    testable = list(kept.values())
-    corrected = holm_adjusted([one.p_value for one in testable])
+    testable = list(by_identity.values())
+    corrected = holm_adjusted([cell.p_value for cell in testable])
     checks = tuple(
-        one.check(alpha / len(testable), regressed=p_value <= alpha)
-        for one, p_value in zip(testable, corrected, strict=True)
+        cell.check(alpha / len(testable), regressed=p_value <= alpha)
+        for cell, p_value in zip(testable, corrected, strict=True)
     )
     return PublishedGate(
         checks=checks,
@@ -166,7 +166,7 @@ class _Testable:
 
     @property
     def identity(self) -> tuple[object, ...]:
-        """What twin cells of two tables share: the papers print some values twice, and one test is enough."""
+        """Shared by twin cells of two tables: the papers print some values twice, and one test is enough."""
         series = self.cell.measured.series if self.cell.measured else ()
         return series, self.published, self.error
 
@@ -214,12 +214,12 @@ class _Testable:
 
 
 def _faults(table: Table, cell: Cell) -> Iterator[tuple[tuple[object, ...], Fault]]:
-    """Why a cell is no success, each with its place: a cell that two tables print fails once."""
-    place = tuple(lookup_keys(table.layout, cell))
+    """Faults of a cell, each with its identity: a cell that two tables print fails once."""
+    keys = tuple(lookup_keys(table.layout, cell))
     if cell.failures:
-        yield ("failed", place), Fault("failed", _name(table, cell), "; ".join(cell.failures))
+        yield ("failed", keys), Fault("failed", _name(table, cell), "; ".join(cell.failures))
     if cell.verdict.name == "stale":
-        yield ("stale", place), Fault("stale", _name(table, cell), "; ".join(cell.verdict.reasons))
+        yield ("stale", keys), Fault("stale", _name(table, cell), "; ".join(cell.verdict.reasons))
 
 
 def _name(table: Table, cell: Cell) -> str:
@@ -227,7 +227,7 @@ def _name(table: Table, cell: Cell) -> str:
 
 
 def _testable(table: Table, cell: Cell, leaking: frozenset[str], *, include_not_comparable: bool) -> _Testable | str:
-    """The cell with its standard error, or why it is not tested."""
+    """The cell with its standard error, or the reason why it is not tested."""
     if cell.published is None or cell.measured is None:
         return cell.verdict.name
     if not leaking.isdisjoint(cell.measured.series):

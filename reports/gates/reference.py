@@ -60,7 +60,7 @@ class ReferencePair:
 
 @dataclass(frozen=True, slots=True)
 class ReferenceGate:
-    """What the comparison found; `skipped` counts by reason the runs that were not compared.
+    """Result of the gate; `skipped` counts by reason the runs that were not compared.
 
     `faults` are reference runs without a run that counts; `contradictions` say of records of one key which numbers;
     `titles` are the metrics that were compared.
@@ -117,7 +117,7 @@ def reference_gate(
         metrics: what is compared; a reference that has none of it is only counted, one whose run lacks it is a fault.
     """
     runs, skipped = list(records), Counter[str]()
-    known: dict[str, list[Record]] = {}
+    by_key: dict[str, list[Record]] = {}
     for reference in references:
         if reference.series in leaking:
             skipped[LEAKING] += 1
@@ -126,25 +126,25 @@ def reference_gate(
         elif lacking := [metric.title for metric in metrics if metric.reference(reference) is None]:
             skipped[_LACKING.format(lacking[0])] += 1
         else:
-            known.setdefault(reference.key, []).append(reference)
-    counterparts = Counterparts(runs, (own[0] for own in known.values()), versions, stale)
-    pairs, found = list[ReferencePair](), list(faults)
-    for own in sorted(known.values(), key=lambda own: own[0].spec.name):
-        beside = counterparts.of(own[0])
-        if not isinstance(beside, Fault):
-            valued = [record for record in beside if all(metric.measured(record) is not None for metric in metrics)]
-            pairs += dict.fromkeys(_pair(record, own, tolerance, metrics) for record in valued)
-            found += [_without_scores(record, metrics) for record in beside if record not in valued]
-        elif beside.kind == "absent" and partial:
+            by_key.setdefault(reference.key, []).append(reference)
+    counterparts = Counterparts(runs, (group[0] for group in by_key.values()), versions, stale)
+    pairs, every_fault = list[ReferencePair](), list(faults)
+    for group in sorted(by_key.values(), key=lambda group: group[0].spec.name):
+        finished = counterparts.of(group[0])
+        if not isinstance(finished, Fault):
+            valued = [record for record in finished if all(metric.measured(record) is not None for metric in metrics)]
+            pairs += dict.fromkeys(_pair(record, group, tolerance, metrics) for record in valued)
+            every_fault += [_without_scores(record, metrics) for record in finished if record not in valued]
+        elif finished.kind == "absent" and partial:
             skipped["reference without a run"] += 1
         else:
-            found.append(beside)
-    alone = sum(record.key not in known and record.series not in leaking for record in runs)
+            every_fault.append(finished)
+    alone = sum(record.key not in by_key and record.series not in leaking for record in runs)
     if alone:
         skipped["without a reference"] = alone
     return ReferenceGate(
         tuple(pairs),
-        tuple(dict.fromkeys(found)),
+        tuple(dict.fromkeys(every_fault)),
         dict(sorted(skipped.items())),
         tuple(contradictions),
         tuple(metric.title for metric in metrics),
@@ -161,13 +161,13 @@ def _pair(
 ) -> ReferencePair:
     """The run beside the one of the references of its machine, else of all, that it is furthest from."""
     machine = _machine(record)
-    own = [reference for reference in references if machine and _machine(reference) == machine]
-    allowed = 0.0 if own else tolerance
-    found = [
-        ReferencePair(record.spec.name, tuple(_numbers(record, one, allowed, metrics)), allowed, bool(own))
-        for one in own or references
+    of_machine = [reference for reference in references if machine and _machine(reference) == machine]
+    allowed = 0.0 if of_machine else tolerance
+    pairs = [
+        ReferencePair(record.spec.name, tuple(_numbers(record, reference, allowed, metrics)), allowed, bool(of_machine))
+        for reference in of_machine or references
     ]
-    return max(found, key=lambda pair: max(abs(number.measured - number.reference) for number in pair.numbers))
+    return max(pairs, key=lambda pair: max(abs(number.measured - number.reference) for number in pair.numbers))
 
 
 def _numbers(
@@ -181,5 +181,5 @@ def _numbers(
 
 
 def _machine(record: Record) -> tuple[str, str] | None:
-    made = record.provenance
-    return (made.numerics_class, made.cpu) if made else None
+    provenance = record.provenance
+    return (provenance.numerics_class, provenance.cpu) if provenance else None

@@ -30,7 +30,7 @@ _DECIMALS = 9
 
 @dataclass(frozen=True, slots=True)
 class PairedTest:
-    """A first minus a second AUC (or the mean of such differences) with what a paired test says of it.
+    """Difference of a first minus a second AUC, or the mean of such differences, with its paired test.
 
     `low` and `high` bound the 95 % interval, `p_value` is two-sided, `p_holm` the same after Holm's correction; all are
     None where the test gives none, and `reason` says why there is no p value.
@@ -46,7 +46,7 @@ class PairedTest:
 
     @property
     def holds(self) -> bool:
-        """Whether the difference is off zero at 0.05 after Holm's correction."""
+        """True where the difference is off zero at 0.05 after Holm's correction."""
         return self.p_holm is not None and self.p_holm <= PAIRED_ALPHA
 
 
@@ -108,24 +108,25 @@ def datasets_test(differences: Sequence[float]) -> PairedTest:
     no outcome could be significant at 0.05, so nothing is tested.
     """
     mean = fmean(differences)
-    signed = [round(one, _DECIMALS) for one in differences]
-    moved = [one for one in signed if one]
+    signed = [round(difference, _DECIMALS) for difference in differences]
+    moved = [difference for difference in signed if difference]
     if len(moved) < LEAST_DATASETS:
         return PairedTest("signed rank", mean, reason=_too_few(len(moved)))
     sizes = sorted(map(abs, signed))[(len(signed) - len(moved)) % 2 :]
-    ranks = [bisect_left(sizes, abs(one)) + bisect_right(sizes, abs(one)) + 1 for one in moved]  # twice the midranks
-    observed = abs(sum(copysign(rank, one) for rank, one in zip(ranks, moved, strict=True)))
+    sizes_of_moved = map(abs, moved)
+    ranks = [bisect_left(sizes, size) + bisect_right(sizes, size) + 1 for size in sizes_of_moved]  # twice the midranks
+    observed = abs(sum(copysign(rank, difference) for rank, difference in zip(ranks, moved, strict=True)))
     extreme = sum(count for total, count in _signed_sums(ranks).items() if abs(total) >= observed)
     return PairedTest("signed rank", mean, p_value=extreme / 2 ** len(ranks))
 
 
 def holm_corrected(tests: Sequence[PairedTest]) -> list[PairedTest]:
     """The tests with p values adjusted by Holm (1979) over those that have one."""
-    tested = [(index, one.p_value) for index, one in enumerate(tests) if one.p_value is not None]
-    found = list(tests)
+    tested = [(index, test.p_value) for index, test in enumerate(tests) if test.p_value is not None]
+    adjusted = list(tests)
     for (index, _), p_holm in zip(tested, holm_adjusted([p_value for _, p_value in tested]), strict=True):
-        found[index] = replace(found[index], p_holm=p_holm)
-    return found
+        adjusted[index] = replace(adjusted[index], p_holm=p_holm)
+    return adjusted
 
 
 def _placements(of: "npt.NDArray[np.float64]", among: "npt.NDArray[np.float64]") -> "npt.NDArray[np.float64]":
@@ -145,7 +146,7 @@ def _without_spread(test: Literal["DeLong", "t"], difference: float, reason: str
 
 
 def _signed_sums(ranks: Iterable[int]) -> Counter[int]:
-    """How many choices of signs give each sum of the ranks."""
+    """Counts of the choices of signs that give each sum of the ranks."""
     ways: Counter[int] = Counter({0: 1})
     for rank in ranks:
         longer: Counter[int] = Counter()

@@ -45,7 +45,7 @@ class MeanComparison:
 
     @property
     def advice(self) -> str:
-        """What would settle an inconclusive comparison; empty for the others."""
+        """Advice that would settle an inconclusive comparison; empty for the others."""
         if self.agreement != "inconclusive":
             return ""
         if self.seeds_to_settle is not None:
@@ -57,7 +57,7 @@ class MeanComparison:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What a cell says. `reasons`: why it is failed, stale or not comparable, or what a mean row lacks."""
+    """Verdict of a cell. `reasons`: why it is failed, stale or not comparable, or what a mean row lacks."""
 
     name: CellState
     comparison: MeanComparison | None = None
@@ -74,7 +74,7 @@ def judge(published: Sample, measured: Sample, margin: float, better: BetterValu
 
     `better` says which of two values is the better one.
 
-        A published value without spread over runs is a constant: a one-sample t interval of our runs, and never
+    A published value without spread over runs is a constant: a one-sample t interval of our runs, and never
     `reproduced`. One run of ours has no interval and is always inconclusive.
     """
     if not (isfinite(margin) and margin >= 0):

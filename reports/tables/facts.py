@@ -13,7 +13,7 @@ FactValue = int | float
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What was measured of one row, by column; `note` explains why it is not what the paper prints."""
+    """Measured values of one row, by column; `note` explains why they are not what the paper prints."""
 
     values: Mapping[str, FactValue]
     note: str = ""
@@ -46,8 +46,8 @@ class FactTable:
 
 def build_fact_table(layout: FactLayout, measured: Mapping[str, Facts], *, show: Show = "both") -> FactTable:
     """Lay out a table of facts; `measured` has them by the layout's key, such as the dataset."""
-    shown = {} if show == "published" else measured
-    return FactTable(layout, tuple(_row(layout, index, shown) for index in range(len(layout.lines))), show)
+    facts = {} if show == "published" else measured
+    return FactTable(layout, tuple(_row(layout, index, facts) for index in range(len(layout.lines))), show)
 
 
 def fact_page(table: FactTable) -> Page:
@@ -71,7 +71,7 @@ def fact_page(table: FactTable) -> Page:
         notes=tuple(notes.texts),
         details=(),
         remarks=tuple(layout.entry.notes),
-        errata=tuple(erratum_text(one) for one in layout.errata) if show_published else (),
+        errata=tuple(erratum_text(erratum) for erratum in layout.errata) if show_published else (),
         show_published=show_published,
         show_measured=show_measured,
     )
@@ -92,11 +92,11 @@ def _row(layout: FactLayout, index: int, measured: Mapping[str, Facts]) -> FactR
 
 
 def _sum(parts: list[str], columns: list[str], measured: Mapping[str, Facts]) -> Facts:
-    here = [measured[part] for part in parts if part in measured]
-    if len(here) < len(parts):
-        return Facts({}, f"{len(here)} of {len(parts)} are there" if here else "")
-    summed = [column for column in columns if all(column in one.values for one in here)]
-    return Facts({column: sum(one.values[column] for one in here) for column in summed})
+    part_facts = [measured[part] for part in parts if part in measured]
+    if len(part_facts) < len(parts):
+        return Facts({}, f"{len(part_facts)} of {len(parts)} are there" if part_facts else "")
+    summed = [column for column in columns if all(column in facts.values for facts in part_facts)]
+    return Facts({column: sum(facts.values[column] for facts in part_facts) for column in summed})
 
 
 def _grid_row(table: FactTable, row: FactRow, notes: PageNotes) -> TableRow:

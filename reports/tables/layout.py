@@ -16,7 +16,7 @@ LayoutKind = Literal["Table", "Figure"]
 
 
 class Source(NamedTuple):
-    """What measures a cell: a detector or variant, under a rule, on splits with the coordinates of `split` too.
+    """Source of a cell's measured value: a detector or variant, under a rule, on splits that have `split` too.
 
     By its AUC, or by the last value of a number in its `history`.
     """
@@ -56,7 +56,7 @@ class Layout:
 
     @property
     def scale(self) -> float:
-        """What an AUC as a fraction is multiplied by to stand in this table."""
+        """Factor of an AUC as a fraction in this table."""
         return 100.0 if self.paper.unit == "percent" else 1.0
 
     @property
@@ -77,24 +77,24 @@ class Layout:
     def heading(self, coordinate: str) -> str:
         return self.paper.heading(coordinate)
 
-    def source(self, where: Mapping[str, str]) -> Source | None:
-        """What measures the printed cell at these coordinates; None where nothing does."""
-        by = next((rule for rule in self.entry.measured if rule.when.items() <= where.items()), MeasuredBy())
-        method = self.paper.methods.get(where.get("method", ""), "") if by.method is None else by.method
-        return Source(method, by.rule or self.rule(where), by.split, by.history) if method else None
+    def source(self, coordinates: Mapping[str, str]) -> Source | None:
+        """The source of the printed cell at these coordinates; None where nothing measures it."""
+        by = next((rule for rule in self.entry.measured if rule.when.items() <= coordinates.items()), MeasuredBy())
+        method = self.paper.methods.get(coordinates.get("method", ""), "") if by.method is None else by.method
+        return Source(method, by.rule or self.rule(coordinates), by.split, by.history) if method else None
 
-    def subsets(self, where: Mapping[str, str]) -> list[CellSubset]:
+    def subsets(self, coordinates: Mapping[str, str]) -> list[CellSubset]:
         """The splits behind a cell: one, or for a mean one a subset."""
-        return cell_subsets(self.paper, self.entry, self.published_cells, where)
+        return cell_subsets(self.paper, self.entry, self.published_cells, coordinates)
 
-    def rule(self, where: Mapping[str, str]) -> str:
+    def rule(self, coordinates: Mapping[str, str]) -> str:
         """The protocol of the cell's splits."""
-        return where.get("protocol", self.entry.rule)
+        return coordinates.get("protocol", self.entry.rule)
 
-    def other_data(self, where: Mapping[str, str], dataset: str) -> str:
-        """Why a run on `dataset`, perhaps a prepared variant, is not on the paper's data; empty where it may be."""
+    def other_data(self, coordinates: Mapping[str, str], dataset: str) -> str:
+        """The reason why a run on `dataset`, perhaps a prepared variant, is not on the paper's data; else empty."""
         for rule in self.entry.data:
-            if rule.when.items() <= where.items() and dataset.partition("@")[2] != rule.variant:
+            if rule.when.items() <= coordinates.items() and dataset.partition("@")[2] != rule.variant:
                 return rule.reason
         return ""
 
@@ -160,10 +160,10 @@ def auc_layout(name: str) -> Layout:
     Raises:
         ReportError: there is no such table, it holds no AUCs, or the plug-in that offers its paper is broken.
     """
-    found = find_layout(name)
-    if isinstance(found, FactLayout):
-        raise ReportError(f"{found.title} holds no AUCs: print it with bench report --table {found.id}")
-    return found
+    layout = find_layout(name)
+    if isinstance(layout, FactLayout):
+        raise ReportError(f"{layout.title} holds no AUCs: print it with bench report --table {layout.id}")
+    return layout
 
 
 def find_layout(name: str) -> Layout | FactLayout:
@@ -178,8 +178,8 @@ def find_layout(name: str) -> Layout | FactLayout:
     if paper and table in paper.facts:
         return FactLayout(paper, table)
     if paper and table in paper.no_results:
-        what = f"Table {table} of {paper.name} holds no results ({paper.no_results[table]})"
-        raise ReportError(f"{what}: choose one of {', '.join(table_ids())}")
+        reason = f"Table {table} of {paper.name} holds no results ({paper.no_results[table]})"
+        raise ReportError(f"{reason}: choose one of {', '.join(table_ids())}")
     raise ReportError(f"no table {name!r}: {near_miss(name, table_ids())}")
 
 

@@ -150,18 +150,18 @@ class Paper(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     boxes: dict[EntryId, BoxEntry] = {}
 
     def label(self, coordinate: str, value: str) -> str:
-        """How a value of a coordinate is printed."""
-        known = self.labels.get(coordinate, {})
-        if value in known:
-            return known[value]
+        """The printed form of a value of a coordinate."""
+        labels = self.labels.get(coordinate, {})
+        if value in labels:
+            return labels[value]
         if coordinate in {"dataset", "source_dataset", "known_class"}:
             return value.replace("_", " ").capitalize()
         return value
 
     def heading(self, coordinate: str) -> str:
-        """How a coordinate itself is printed."""
-        known = self.labels.get("coordinate", {})
-        return known.get(coordinate, coordinate.replace("_", " ").capitalize())
+        """The printed form of a coordinate itself."""
+        labels = self.labels.get("coordinate", {})
+        return labels.get(coordinate, coordinate.replace("_", " ").capitalize())
 
 
 def read_paper(folder: Path, origin: str) -> Paper:

@@ -33,8 +33,10 @@ def check_paper(paper: Paper, name: str) -> None:
 
 
 def _check_entry(paper: Paper, entry: TableEntry, title: str) -> None:
-    shown = [*entry.rows, *entry.blocks, *entry.columns]
-    _refuse_unknown(["dataset", *shown, *entry.order], entry.coordinates, f"{title} of {PAPER_FILE}", "its coordinates")
+    printed_by = [*entry.rows, *entry.blocks, *entry.columns]
+    _refuse_unknown(
+        ["dataset", *printed_by, *entry.order], entry.coordinates, f"{title} of {PAPER_FILE}", "its coordinates"
+    )
     unruled = [
         source
         for source in entry.measured or [MeasuredBy()]
@@ -45,13 +47,13 @@ def _check_entry(paper: Paper, entry: TableEntry, title: str) -> None:
     for mean in entry.means:
         _check_mean(paper, entry, mean, f"a mean of {title} of {PAPER_FILE}")
     _refuse_circle(paper, entry, title)
-    places = entry_cells(paper, entry)
-    printed = Counter(tuple(dict(place.coordinates)[name] for name in shown) for place in places)
+    cells = entry_cells(paper, entry)
+    printed = Counter(tuple(dict(cell.coordinates)[name] for name in printed_by) for cell in cells)
     twice = [values for values, number in printed.items() if number > 1]
     if twice:
         raise ReportError(f"{entry.file} has two lines for {', '.join(filter(None, twice[0]))} of {title}")
-    for place in places:
-        _check_subsets(paper, entry, places, dict(place.coordinates), title)
+    for cell in cells:
+        _check_subsets(paper, entry, cells, dict(cell.coordinates), title)
 
 
 def _check_mean(paper: Paper, entry: TableEntry, mean: MeanRule, title: str) -> None:
@@ -76,11 +78,11 @@ def _refuse_circle(paper: Paper, entry: TableEntry, title: str) -> None:
 
 
 def _check_subsets(
-    paper: Paper, entry: TableEntry, places: Sequence[PublishedCell], coordinates: Mapping[str, str], title: str
+    paper: Paper, entry: TableEntry, cells: Sequence[PublishedCell], coordinates: Mapping[str, str], title: str
 ) -> None:
     """Each mean has something to be a mean of."""
     try:
-        subsets = cell_subsets(paper, entry, places, coordinates)
+        subsets = cell_subsets(paper, entry, cells, coordinates)
     except KeyError as error:
         raise ReportError(f"a mean of {title} of {PAPER_FILE} needs classes.{error.args[0]}") from error
     if not subsets:
@@ -99,7 +101,7 @@ def _check_facts(paper: Paper, facts: FactEntry, title: str) -> None:
     read_facts(Path(paper.folder, facts.file), facts.coordinates, facts.columns)
 
 
-def _refuse_unknown(names: Iterable[str], known: Iterable[str], title: str, what: str) -> None:
-    unknown = [name for name in names if name not in known]
+def _refuse_unknown(names: Iterable[str], choices: Iterable[str], title: str, group: str) -> None:
+    unknown = [name for name in names if name not in choices]
     if unknown:
-        raise ReportError(f"{title} names {unknown[0]}, which is none of {what}")
+        raise ReportError(f"{title} names {unknown[0]}, which is none of {group}")

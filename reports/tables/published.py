@@ -73,7 +73,7 @@ def read_cells(file: Path, coordinates: Sequence[str], table: str = "") -> tuple
         ReportError: the file cannot be read, lacks a column, or a value in it is no number.
     """
     lines = _read_lines(file, [*coordinates, "mean", *(["table"] if table else [])])
-    return tuple(_place(line, coordinates, file.name) for line in lines if table in {"", line.get("table")})
+    return tuple(_published_cell(line, coordinates, file.name) for line in lines if table in {"", line.get("table")})
 
 
 def read_facts(file: Path, coordinates: Sequence[str], columns: Sequence[str]) -> tuple[FactLine, ...]:
@@ -112,7 +112,7 @@ def read_errata(folder: Path, paper: str, table: str) -> tuple[Erratum, ...]:
     )
 
 
-def _place(line: Mapping[str, str], coordinates: Sequence[str], file: str) -> PublishedCell:
+def _published_cell(line: Mapping[str, str], coordinates: Sequence[str], file: str) -> PublishedCell:
     at = tuple((name, line[name]) for name in coordinates)
     if not line["mean"]:
         return PublishedCell(at, None)
