@@ -22,13 +22,13 @@ def tables() -> Iterator[str]:
     """
     records, measured_as = list(reference_records()), measures()
     seen: set[tuple[str, ...]] = set()
-    for name in layout.available():
-        built = table.build(layout.resolve(name), records, measures=measured_as, versions=versions())
+    for name in layout.auc_table_ids():
+        built = table.build_table(layout.auc_layout(name), records, measures=measured_as, versions=versions())
         found = {cell.measured.series for cell in built.cells if cell.measured}
         if found - seen:
-            yield render.render(built.measured_part(), "md")
+            yield render.render_table(built.measured_part(), "md")
         seen |= found
     others = [record for record in records if not any(record.series in series for series in seen)]
     if others:
         text = "Of fewer seeds than the series that a table shows, or of another precision."
-        yield f"# Runs of other series\n\n{text}\n\n{unplaced_runs.listing(others)}"
+        yield f"# Runs of other series\n\n{text}\n\n{unplaced_runs.runs_table(others)}"

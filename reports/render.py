@@ -7,22 +7,21 @@ from typing import TYPE_CHECKING, Any
 
 from protocols.text import near_miss, printable, printable_json
 from reports.errors import ReportError
-from reports.tables.facts import FactTable
-from reports.tables.facts import page as fact_page
+from reports.tables.facts import FactTable, fact_page
 from reports.tables.measured import Measured
-from reports.tables.page import measured_texts, page
-from reports.tables.published import Value
+from reports.tables.page import measured_texts, table_page
+from reports.tables.published import PublishedValue
 from reports.tables.table import Cell, Table
 from reports.text import csv_text, escape_latex, escape_markdown, pipe_table
 
 if TYPE_CHECKING:
     from jinja2 import Environment
 
-FORMATS = ("md", "latex", "html", "csv", "json")
+TABLE_FORMATS = ("md", "latex", "html", "csv", "json")
 VALUE_COLUMNS = ("published_mean", "published_std", "measured_mean", "measured_std", "n", "verdict")
 
 
-def render(table: Table | FactTable, form: str) -> str:
+def render_table(table: Table | FactTable, form: str) -> str:
     """A table as text in one of `FORMATS`, with a line end at the end.
 
     Raises:
@@ -31,12 +30,12 @@ def render(table: Table | FactTable, form: str) -> str:
     if form == "csv":
         return csv_text(_fact_lines(table) if isinstance(table, FactTable) else _lines(table))
     if form == "json":
-        found = _json_facts(table) if isinstance(table, FactTable) else _json(table)
-        return printable_json(json.dumps(found, ensure_ascii=False, indent=2, allow_nan=False)) + "\n"
-    if form in FORMATS:
-        printed = fact_page(table) if isinstance(table, FactTable) else page(table)
+        content = _json_facts(table) if isinstance(table, FactTable) else _json(table)
+        return printable_json(json.dumps(content, ensure_ascii=False, indent=2, allow_nan=False)) + "\n"
+    if form in TABLE_FORMATS:
+        printed = fact_page(table) if isinstance(table, FactTable) else table_page(table)
         return printable(_environment(form).get_template(f"table.{form}.j2").render(page=printed))
-    raise ReportError(f"no format {form!r}: {near_miss(form, FORMATS)}")
+    raise ReportError(f"no format {form!r}: {near_miss(form, TABLE_FORMATS)}")
 
 
 def _environment(form: str) -> "Environment":
@@ -107,7 +106,7 @@ def _json(table: Table) -> dict[str, Any]:
         "show": table.show,
         "cells": [_json_cell(table, cell) for cell in table.cells],
         "notes": [*layout.notes, *table.remarks],
-        "errata": [asdict(one) for one in layout.errata] if table.show != "measured" else [],
+        "errata": [asdict(erratum) for erratum in layout.errata] if table.show != "measured" else [],
     }
 
 
@@ -129,17 +128,17 @@ def _json_facts(table: FactTable) -> dict[str, Any]:
         "show": table.show,
         "rows": rows,
         "notes": layout.entry.notes,
-        "errata": [asdict(one) for one in layout.errata] if table.show != "measured" else [],
+        "errata": [asdict(erratum) for erratum in layout.errata] if table.show != "measured" else [],
     }
 
 
 def _json_cell(table: Table, cell: Cell) -> dict[str, Any]:
-    shown: dict[str, Any] = {"coordinates": dict(cell.coordinates)}
-    shown["published"] = _json_published(cell.published) if cell.published and table.show != "measured" else None
+    published = _json_published(cell.published) if cell.published and table.show != "measured" else None
+    content: dict[str, Any] = {"coordinates": dict(cell.coordinates), "published": published}
     if table.show == "published":
-        return shown | {"measured": None, "verdict": None}
+        return content | {"measured": None, "verdict": None}
     comparison = cell.verdict.comparison
-    return shown | {
+    return content | {
         "measured": _json_measured(cell.measured) if cell.measured else None,
         "verdict": cell.verdict.name if cell.published else None,
         "would_be": cell.verdict.would_be,
@@ -149,7 +148,7 @@ def _json_cell(table: Table, cell: Cell) -> dict[str, Any]:
     }
 
 
-def _json_published(value: Value) -> dict[str, Any]:
+def _json_published(value: PublishedValue) -> dict[str, Any]:
     return {
         "mean": value.mean,
         "std": value.std,
@@ -162,5 +161,5 @@ def _json_published(value: Value) -> dict[str, Any]:
 
 def _json_measured(measured: Measured) -> dict[str, Any]:
     seeds = [{**run._asdict(), "value": value} for run, value in measured.per_seed.items()]
-    kept = {name: value for name, value in asdict(measured).items() if name not in {"per_seed", "reasons"}}
-    return kept | {"n": measured.n, "seeds": seeds}
+    fields = {name: value for name, value in asdict(measured).items() if name not in {"per_seed", "reasons"}}
+    return fields | {"n": measured.n, "seeds": seeds}

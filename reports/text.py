@@ -7,7 +7,7 @@ from io import StringIO
 
 from protocols.text import csv_cell, printable
 
-LATEX = {
+_LATEX = {
     "\\": r"\textbackslash{}",
     "&": r"\&",
     "%": r"\%",
@@ -33,19 +33,19 @@ LATEX = {
     "–": "--",
     "\n": " ",
 }
-MARKDOWN = {"\\": "\\\\", "|": "\\|", "*": "\\*", "`": "\\`", "<": "&lt;", "\n": " "}
+_MARKDOWN = {"\\": "\\\\", "|": "\\|", "*": "\\*", "`": "\\`", "<": "&lt;", "\n": " "}
 _LINK = re.compile(r"!\[|\]\(|\]\[|^\s*\[[^\]]*\]:")
 _BRACKET = re.compile(r"[!\[\]]")
 
 
 def escape_latex(text: str) -> str:
     """Text that LaTeX prints as it stands."""
-    return "".join(LATEX.get(character, character) for character in printable(text))
+    return "".join(_LATEX.get(character, character) for character in printable(text))
 
 
 def escape_markdown(text: str) -> str:
     """Text that stands in a cell of a Markdown table as it is; what would be an image or a link is none there."""
-    escaped = "".join(MARKDOWN.get(character, character) for character in printable(text))
+    escaped = "".join(_MARKDOWN.get(character, character) for character in printable(text))
     return _BRACKET.sub(r"\\\g<0>", escaped) if _LINK.search(text) else escaped
 
 

@@ -1,3 +1,6 @@
+import tempfile
+from pathlib import Path
+
 import made_up
 import numpy as np
 import pytest
@@ -34,3 +37,15 @@ def made_up_sets(tmp_path, monkeypatch):
     folder = made_up.install(tmp_path / "installed")
     monkeypatch.syspath_prepend(folder)
     return folder
+
+
+@pytest.fixture
+def open_folder():
+    """A folder that other users can enter.
+
+    It lies outside of pytest's own base folder, which each pytest that starts on the machine closes to others.
+    """
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        folder.chmod(0o755)
+        yield folder

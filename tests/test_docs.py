@@ -21,7 +21,7 @@ from benchmark.planning.suite import load
 from protocols.catalogue import data_folder, recognition
 from protocols.datasets.registry import DATASET_GROUP, dataset_info
 from protocols.splits.draw.ranking import first_ids, rank
-from reports.stats.verdict import Sample, compare
+from reports.stats.verdict import Sample, judge
 from reports.tables import layout, papers
 from results import reference
 
@@ -54,7 +54,7 @@ def test_three_runs_against_three_prove_equivalence_once_in_fifty():
     for _ in range(3000):
         ours, theirs = draw.normal(0.8, 0.02, (2, 3))
         samples = [Sample(float(one.mean()), float(one.std(ddof=1)), 3) for one in (theirs, ours)]
-        found += compare(*samples, 0.02).agreement == "reproduced"
+        found += judge(*samples, 0.02).agreement == "reproduced"
     assert 0.01 < found / 3000 < 0.03
 
 
@@ -107,8 +107,10 @@ def test_the_paper_of_the_page_is_a_table_of_published_and_measured_cells(site, 
     assert papers.broken_papers() == {}
     assert status(["report", "--table", "bolted:1", "--show", "published"]) == 0
     assert "| Bolts   | Mean        | 0.778±0.019 | 0.907±0.007 | 0.877  |" in capfd.readouterr().out
-    printed = layout.resolve("bolted:1")
-    sources = {source.method for place in printed.places if (source := printed.source(dict(place.coordinates)))}
+    printed = layout.auc_layout("bolted:1")
+    sources = {
+        source.method for place in printed.published_cells if (source := printed.source(dict(place.coordinates)))
+    }
     assert sources == {"devnet", "mine"}
 
 

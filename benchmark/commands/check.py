@@ -16,6 +16,7 @@ from benchmark.terminal.options import (
     say,
     write_output,
 )
+from reports.stats.thresholds import MARGIN, TOLERANCE
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -24,8 +25,8 @@ if TYPE_CHECKING:
     from benchmark.views.demands import References
     from benchmark.views.metric_values import MetricValues
     from reports.gates.faults import Fault
-    from reports.gates.published import Gate
-    from reports.gates.reference import Agreement, ComparedMetric
+    from reports.gates.published import PublishedGate
+    from reports.gates.reference import ComparedMetric, ReferenceGate
     from reports.gates.required import Required
     from reports.tables.layout import Layout
     from reports.tables.table import Table
@@ -67,7 +68,7 @@ class _Held:
 @click.option(
     "--tolerance",
     type=click.FloatRange(0, 1, max_open=True),
-    default=0.01,
+    default=TOLERANCE,
     show_default=True,
     help="Largest difference in a metric from a reference run of another machine; on the same kind there may be none.",
 )
@@ -111,24 +112,22 @@ def command(
     _refuse_elsewhere(ctx, PUBLISHED if against == PUBLISHED else REFERENCE)
     held = _held(results, recipe, require, accept=accept_stale_code)
     if against == PUBLISHED:
-        from reports.gates import published_output
+        from reports.gates.published_output import published_report
 
         gate = _gate(held, names, margin, metric, include_not_comparable=include_not_comparable)
-        status, lines = gate.status, published_output.lines(gate)
-        pages = {junit: published_output.junit(gate), summary: published_output.summary(gate)}
+        status, report = gate.status, published_report(gate)
     else:
         from benchmark.views.demands import references
         from benchmark.views.metric_values import tell_remarks
-        from reports.gates import reference_output
+        from reports.gates.reference_output import reference_report
 
         compared, values = _compared(metric, results, against)
         found = _agreement(held, references(against), recipe, tolerance, compared, partial=partial)
         tell_remarks(values, note)
-        status, lines = found.status, reference_output.lines(found)
-        pages = {junit: reference_output.junit(found), summary: reference_output.summary(found)}
-    for line in lines:
+        status, report = found.status, reference_report(found)
+    for line in report.lines:
         say(line)
-    for path, page in pages.items():
+    for path, page in ((junit, report.junit()), (summary, report.summary())):
         if path:
             write_output(path, page)
     return status
@@ -145,13 +144,13 @@ def _held(results: "tuple[Path, ...]", recipe: str | None, require: "Path | None
     from benchmark.planning.installed import InstalledCode
     from benchmark.views.demands import required, unread
     from benchmark.views.records import gather
-    from reports.tables.table import chosen
+    from reports.tables.lookup import chosen_records
 
     code = InstalledCode(accept=accept)
     asked = required(require) if require else None
     told: list[str] = []
     records = gather(results, note, told.append)
-    kept = chosen(records, recipe, {})
+    kept = chosen_records(records, recipe, {})
     if remark := code.note(kept):
         note(remark)
     return _Held(kept, unread(results, records), told, code, asked)
@@ -159,15 +158,15 @@ def _held(results: "tuple[Path, ...]", recipe: str | None, require: "Path | None
 
 def _gate(
     held: _Held, names: tuple[str, ...], margin: float, metric: "Metric", *, include_not_comparable: bool
-) -> "Gate":
+) -> "PublishedGate":
     from benchmark.planning.equivalence import leaking
-    from reports.gates import published
+    from reports.gates.published import published_gate
     from reports.tables import layout
     from results.metrics import AUROC
 
-    asked = [layout.resolve(name) for name in names or layout.available()]
+    asked = [layout.auc_layout(name) for name in names or layout.auc_table_ids()]
     unpublished = "" if metric.id == AUROC.id else metric.title
-    return published.check(
+    return published_gate(
         [] if unpublished else _tables(held, asked, margin),
         include_not_comparable=include_not_comparable,
         leaking=leaking(held.records),
@@ -185,12 +184,12 @@ def _compared(
     from pathlib import Path
 
     from benchmark.views.metric_values import MetricValues, scored_folders, scores_finder
-    from reports.gates.reference import STORED, ComparedMetric
+    from reports.gates.reference import STORED_COMPARED, ComparedMetric
     from results.metrics import AUROC
     from results.store import Store
 
     if metric.id == AUROC.id:
-        return [*STORED], []
+        return [*STORED_COMPARED], []
     theirs = [Store(Path(against))] if Path(against).is_dir() else []
     finders = [scores_finder(stores, note) for stores in (scored_folders(results), theirs)]
     measured, reference = (MetricValues(metric, find_scores) for find_scores in finders)
@@ -205,13 +204,13 @@ def _agreement(
     compared: "list[ComparedMetric]",
     *,
     partial: bool,
-) -> "Agreement":
+) -> "ReferenceGate":
     from benchmark.planning.equivalence import leaking, versions
-    from reports.gates import reference
-    from reports.tables.table import chosen
+    from reports.gates.reference import reference_gate
+    from reports.tables.lookup import chosen_records
 
-    known = chosen(list(references.records), recipe, {})
-    return reference.compare(
+    known = chosen_records(list(references.records), recipe, {})
+    return reference_gate(
         held.records,
         known,
         tolerance=tolerance,
@@ -230,22 +229,22 @@ def _unmet(held: _Held) -> "list[Fault]":
     if held.required is None:
         return []
     from benchmark.planning.equivalence import measures, versions
-    from reports.gates import required
-    from reports.tables import layout, table
+    from reports.gates.required import unmet_faults
+    from reports.tables import layout
 
-    every = [layout.resolve(name) for name in layout.available()] if held.required.lines else []
-    tables = _tables(held, every, table.MARGIN)
-    return required.unmet(
+    every = [layout.auc_layout(name) for name in layout.auc_table_ids()] if held.required.lines else []
+    tables = _tables(held, every, MARGIN)
+    return unmet_faults(
         held.required, held.records, tables, measures=measures(), versions=versions(), stale=held.code.stale
     )
 
 
 def _tables(held: _Held, layouts: "Sequence[Layout]", margin: float) -> "list[Table]":
     from benchmark.planning.equivalence import measures, versions
-    from reports.tables import table
+    from reports.tables.table import build_table
 
     measured_as, current = measures(), versions()
     return [
-        table.build(one, held.records, measures=measured_as, versions=current, stale=held.code.stale, margin=margin)
+        build_table(one, held.records, measures=measured_as, versions=current, stale=held.code.stale, margin=margin)
         for one in layouts
     ]

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from benchmark.views.metric_values import MetricValues
     from reports.comparison.folders import FolderComparison
-    from reports.comparison.methods import Comparison
+    from reports.comparison.methods import MethodComparison
     from results.metrics import Metric
     from results.record import Record
 
@@ -74,14 +74,14 @@ def command(
     if kinds[0] == "folder" and results:
         raise BenchError("--results says where the records of two methods are: leave it out, A and B are folders")
     from benchmark.views.metric_values import tell_remarks
-    from reports.comparison.output import render
+    from reports.comparison.output import render_comparison
 
     found, values = (
         _folders(a, b, recipe, wheres, metric)
         if kinds[0] == "folder"
         else _methods(a, b, results, recipe, wheres, metric, accept=accept_stale_code)
     )
-    text = render(found, form)
+    text = render_comparison(found, form)
     tell_remarks(values, note)
     if output is None:
         say_page(text)
@@ -120,7 +120,7 @@ def _methods(
     metric: "Metric",
     *,
     accept: bool,
-) -> "tuple[Comparison, list[MetricValues]]":
+) -> "tuple[MethodComparison, list[MetricValues]]":
     from benchmark.planning.equivalence import measures, versions
     from benchmark.planning.installed import InstalledCode
     from benchmark.views.metric_values import MetricValues, scored_folders, scores_finder, tell_remarks
@@ -137,7 +137,7 @@ def _methods(
     measured_as, code = measures(), InstalledCode(accept=accept)
     if told := code.note(record for record in records if not measured_as(record).isdisjoint((a, b))):
         note(told)
-    found = methods.compare(
+    found = methods.compare_methods(
         a,
         b,
         records,
@@ -155,7 +155,7 @@ def _methods(
     return found, [values]
 
 
-def _nothing(found: "Comparison", rules: "Sequence[str]", recipe: str | None) -> str:
+def _nothing(found: "MethodComparison", rules: "Sequence[str]", recipe: str | None) -> str:
     """Why two methods have no pair, and what would make one; `rules` are those that either was run under."""
     from methods.registry import installed
 
@@ -193,7 +193,7 @@ def _folders(
     sides = [[record for record in side if record.key in kept] for side in records]
     first, second = (scores_finder([store] if store else [], note) for store in stores)
     values = MetricValues(metric, first), MetricValues(metric, second)
-    found = compare_folders.compare(
+    found = compare_folders.compare_folders(
         a,
         b,
         (sides[0], sides[1]),
@@ -211,12 +211,12 @@ def _folders(
 def _chosen(records: "list[Record]", recipe: str | None, wheres: "Sequence[str]") -> "list[Record]":
     """The records of a recipe with these hyper-parameters; one without such a hyper-parameter stays."""
     from benchmark.views.records import conditions
-    from reports.tables.table import chosen
+    from reports.tables.lookup import chosen_records
 
     wanted = conditions(wheres)
-    chosen(records, recipe, wanted)  # refuses what no record knows
+    chosen_records(records, recipe, wanted)  # refuses what no record knows
     return [
         record
         for record in records
-        if chosen([record], recipe, {name: wanted[name] for name in wanted if name in record.spec.fit.params})
+        if chosen_records([record], recipe, {name: wanted[name] for name in wanted if name in record.spec.fit.params})
     ]

@@ -105,14 +105,14 @@ def command(
         raise BenchError(
             "report prints one table or one figure: give --table or --figure, as bench report --help has them"
         )
-    chosen = layout.figure(figure) if figure is not None else None
+    chosen = layout.figure_layout(figure) if figure is not None else None
     if (method or gammas) and not isinstance(chosen, layout.BoxLayout):
         shown = " or ".join(layout.score_figure_ids())
         raise BenchError(f"--method and --gamma choose what --figure {shown} shows: leave them out")
     if table is not None:
         if form in PICTURES:
             raise BenchError(f"--format {form} is for figures: choose {', '.join(TEXTS)} for a table")
-        _put(_table(layout.find(table), asked, form or "md"), output)
+        _put(_table(layout.find_layout(table), asked, form or "md"), output)
     elif chosen is not None:
         _put(_figure(chosen, asked, form or "csv"), output)
 
@@ -122,7 +122,7 @@ def _table(chosen: "Layout | FactLayout", asked: _Asked, form: str) -> str:
     from reports.tables import layout
 
     built = _facts(chosen, asked) if isinstance(chosen, layout.FactLayout) else _built(chosen, asked)
-    return render.render(built, form)
+    return render.render_table(built, form)
 
 
 def _figure(chosen: "Layout | BoxLayout", asked: _Asked, form: str) -> str | bytes:
@@ -134,7 +134,7 @@ def _figure(chosen: "Layout | BoxLayout", asked: _Asked, form: str) -> str | byt
     from reports.figures import plots
 
     built = _built(chosen, asked)
-    return plots.dots(built, form) if form in PICTURES else render.render(built, form)
+    return plots.draw_dots(built, form) if form in PICTURES else render.render_table(built, form)
 
 
 def _built(chosen: "Layout", asked: _Asked) -> "Table":
@@ -148,7 +148,7 @@ def _built(chosen: "Layout", asked: _Asked) -> "Table":
 
     code = InstalledCode(accept=asked.accept_stale_code)
     values = MetricValues(asked.metric, scores_finder(scored_folders(asked.results), note))
-    built = table.build(
+    built = table.build_table(
         chosen,
         gather(asked.results, note) if asked.show != "published" else (),
         measures=measures(),
@@ -157,7 +157,7 @@ def _built(chosen: "Layout", asked: _Asked) -> "Table":
         remark=code.note,
         margin=asked.margin,
         recipe=asked.recipe,
-        where=conditions(asked.wheres),
+        params=conditions(asked.wheres),
         show=asked.show,
         value=CellValue(asked.metric, values),
     )
@@ -173,7 +173,7 @@ def _facts(chosen: "FactLayout", asked: _Asked) -> "FactTable":
 
     _refuse_metric(asked, "a table of facts")
     measured = {} if asked.show == "published" else measured_facts(chosen, folders().data, note)
-    return facts.build(chosen, measured, show=asked.show)
+    return facts.build_fact_table(chosen, measured, show=asked.show)
 
 
 def _boxes(chosen: "BoxLayout", asked: _Asked, form: str) -> str | bytes:
@@ -182,15 +182,15 @@ def _boxes(chosen: "BoxLayout", asked: _Asked, form: str) -> str | bytes:
     from benchmark.views.metric_values import scored_folders, scores_finder
     from benchmark.views.records import conditions, gather
     from reports.figures import boxes, plots
-    from reports.tables import table
+    from reports.tables.lookup import chosen_records
     from reports.text import csv_text
 
     _refuse_metric(asked, "a figure of scores")
     if form not in {"csv", *PICTURES}:
         raise BenchError(f"--format {form} is not for a figure of scores: choose csv, {' or '.join(PICTURES)}")
-    plot = boxes.collect(
+    plot = boxes.collect_boxes(
         chosen,
-        table.chosen(gather(asked.results, note), asked.recipe, conditions(asked.wheres)),
+        chosen_records(gather(asked.results, note), asked.recipe, conditions(asked.wheres)),
         scores=partial(_scores, scores_finder(scored_folders(asked.results), _refuse)),
         measures=measures(),
         versions=versions(),
@@ -198,7 +198,7 @@ def _boxes(chosen: "BoxLayout", asked: _Asked, form: str) -> str | bytes:
         method=asked.method,
         gammas=asked.gammas,
     )
-    return plots.boxes(plot, form) if form in PICTURES else csv_text(boxes.lines(plot))
+    return plots.draw_boxes(plot, form) if form in PICTURES else csv_text(boxes.box_rows(plot))
 
 
 def _scores(find_scores: "Callable[[Record], Scores | None]", record: "Record") -> "Scores":

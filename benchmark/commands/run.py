@@ -209,8 +209,8 @@ def _layouts(suites: "list[Suite]") -> "list[Layout]":
     from reports.tables import layout
 
     tables = dict.fromkeys(suite.table for suite in suites if suite.table)
-    figures = [layout.figure(name) for name in dict.fromkeys(suite.figure for suite in suites if suite.figure)]
-    return [layout.resolve(name) for name in tables] + [one for one in figures if isinstance(one, layout.Layout)]
+    figures = [layout.figure_layout(name) for name in dict.fromkeys(suite.figure for suite in suites if suite.figure)]
+    return [layout.auc_layout(name) for name in tables] + [one for one in figures if isinstance(one, layout.Layout)]
 
 
 def _print_tables(planned: "Plan", store: "Store", layouts: "list[Layout]", *, accept: bool) -> None:
@@ -226,7 +226,7 @@ def _print_tables(planned: "Plan", store: "Store", layouts: "list[Layout]", *, a
     records = told(stored, note)
     others, measured_as = records, measures()
     for chosen in layouts:
-        built = table.build(
+        built = table.build_table(
             chosen,
             records,
             measures=measured_as,
@@ -235,12 +235,12 @@ def _print_tables(planned: "Plan", store: "Store", layouts: "list[Layout]", *, a
             remark=code.note,
             added_methods=sorted({run.wanted.method for run in planned.runs}),
         )
-        others = unplaced_runs.elsewhere(built, others, measured_as)
+        others = unplaced_runs.unplaced_runs(built, others, measured_as)
         if built.has_measured:
-            say_page(render.render(built.measured_part(), "md"))
+            say_page(render.render_table(built.measured_part(), "md"))
     if any(record.status == "done" for record in others):
         title = "Runs that stand in no table of the paper" if layouts else "Runs"
-        say_page(f"## {title}\n\n{unplaced_runs.listing(others, stale=code.stale)}")
+        say_page(f"## {title}\n\n{unplaced_runs.runs_table(others, stale=code.stale)}")
 
 
 def _assignments(texts: tuple[str, ...]) -> dict[str, dict[str, Any]]:

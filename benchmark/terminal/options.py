@@ -8,6 +8,7 @@ import click
 
 from benchmark.errors import BenchError
 from protocols.text import printable, printable_json, printable_line
+from reports.stats.thresholds import MARGIN
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -115,7 +116,7 @@ def record_options(function: Callable[..., Any]) -> Callable[..., Any]:
         ),
         click.option("--recipe", help="Only records of this recipe."),
         click.option(
-            "--margin", type=click.FloatRange(0, 1, max_open=True), default=0.02, show_default=True, help="In AUC."
+            "--margin", type=click.FloatRange(0, 1, max_open=True), default=MARGIN, show_default=True, help="In AUC."
         ),
     )
     for option in reversed(options):

@@ -63,7 +63,7 @@ def sized_tables() -> "Iterator[FactLayout]":
     from reports.tables import layout
 
     for name in layout.table_ids():
-        table = layout.find(name)
+        table = layout.find_layout(name)
         if isinstance(table, layout.FactLayout) and table.entry.measured_by == "network_parameters":
             yield table
 

@@ -48,7 +48,7 @@ def open_dataset(data_dir: Path, name: str, *, notify: Notify | None = None) -> 
     """The dataset of that id; one that a package embeds is prepared first, which `notify` is told.
 
     Raises:
-        DataError: unknown, known but not prepared (the text says where to get it), damaged, or its package is not installed.
+        DataError: unknown, not prepared (the text says where to get it), damaged, or its package is not installed.
     """
     info = dataset_info(name)
     if info is not None and info.embedded and info.id == name:

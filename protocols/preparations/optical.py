@@ -87,7 +87,7 @@ def _by_name(folder: Path, release: Path) -> dict[str, Path]:
 
 
 def _listed(path: Path) -> list[_Entry]:
-    """Entries of a label file. Its lines after the first: number, 0 or 1, image, one more field and the mask, by tabs."""
+    """Entries of a label file. Lines after the first: number, 0 or 1, image, one more field and the mask, by tabs."""
     try:
         lines = path.read_text(encoding="utf-8-sig").splitlines()[1:]
     except (OSError, UnicodeDecodeError) as error:

@@ -1,17 +1,17 @@
-"""Two results folders: whether runs of one key have the same scores, and why runs of one place have another key."""
+"""Two results folders: scores of runs of one key, and reasons why runs of one place have another key."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
 from reports.comparison.pairing import ScoresOf, paired_scores
-from reports.stats.paired import Paired, corrected
+from reports.stats.paired import PairedTest, holm_corrected
+from reports.tables.lookup import latest_records
 from reports.tables.measured import STORED_AUROC, CellValue
-from reports.tables.table import latest
 from results.maintenance.differences import SHOWN_DIGITS, run_identity, spec_differences, value_differences
 from results.record import Record
 
-State = Literal["equal", "differs", "unscored", "failed"]
+TwinState = Literal["equal", "differs", "unscored", "failed"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,19 +24,19 @@ class Twin:
 
     a: Record
     b: Record
-    state: State
+    state: TwinState
     largest: float | None
     notes: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Changed:
+class ChangedRun:
     """Runs of one place under two keys: what differs, A's value first, and the paired test of one test list."""
 
     a: Record
     b: Record
     why: tuple[str, ...]
-    test: Paired | None
+    test: PairedTest | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,16 +50,16 @@ class FolderComparison:
     b: str
     counts: tuple[int, int]
     twins: tuple[Twin, ...]
-    changed: tuple[Changed, ...]
+    changed: tuple[ChangedRun, ...]
     only_a: tuple[Record, ...]
     only_b: tuple[Record, ...]
     values: tuple[CellValue, CellValue]
 
-    def count(self, state: State) -> int:
+    def count(self, state: TwinState) -> int:
         return sum(twin.state == state for twin in self.twins)
 
 
-def compare(
+def compare_folders(
     a: str,
     b: str,
     records: tuple[Iterable[Record], Iterable[Record]],
@@ -71,20 +71,20 @@ def compare(
 
     Of each folder `scores` gives those behind a record, None where they are gone, and `values` the number to be shown.
     """
-    first, second = ({record.key: record for record in latest(side)} for side in records)
+    first, second = ({record.key: record for record in latest_records(side)} for side in records)
     twins = [_twin(first[key], second[key], scores) for key in first if key in second]
-    left = [record for key, record in first.items() if key not in second]
-    right = [record for key, record in second.items() if key not in first]
-    changed = list(_changed(left, right, scores, values))
-    gone = {record.key for one in changed for record in (one.a, one.b)}
+    alone_a = [record for key, record in first.items() if key not in second]
+    alone_b = [record for key, record in second.items() if key not in first]
+    changed = list(_changed(alone_a, alone_b, scores, values))
+    paired = {record.key for run in changed for record in (run.a, run.b)}
     return FolderComparison(
         a=a,
         b=b,
         counts=(len(first), len(second)),
         twins=tuple(sorted(twins, key=lambda twin: twin.a.spec.name)),
-        changed=tuple(_corrected(sorted(changed, key=lambda one: one.a.spec.name))),
-        only_a=tuple(sorted((one for one in left if one.key not in gone), key=lambda one: one.spec.name)),
-        only_b=tuple(sorted((one for one in right if one.key not in gone), key=lambda one: one.spec.name)),
+        changed=tuple(_corrected(sorted(changed, key=lambda run: run.a.spec.name))),
+        only_a=tuple(sorted((run for run in alone_a if run.key not in paired), key=lambda run: run.spec.name)),
+        only_b=tuple(sorted((run for run in alone_b if run.key not in paired), key=lambda run: run.spec.name)),
         values=values,
     )
 
@@ -97,63 +97,62 @@ def _twin(a: Record, b: Record, scores: tuple[ScoresOf, ScoresOf]) -> Twin:
     alike = a.metrics == b.metrics
     ours, theirs = scores[0](a), scores[1](b)
     if ours is None or theirs is None:
-        gone = [name for name, one in (("A", ours), ("B", theirs)) if one is None]
+        gone = [name for name, side in (("A", ours), ("B", theirs)) if side is None]
         return Twin(a, b, "unscored" if alike else "differs", None, (f"no scores in {' and '.join(gone)}", *notes))
     if sorted(ours.ids) != sorted(theirs.ids):
         return Twin(a, b, "differs", None, ("scores of other images", *notes))
     import numpy as np
 
-    first, second = (one.values[np.argsort(np.array(one.ids))] for one in (ours, theirs))
+    first, second = (side.values[np.argsort(np.array(side.ids))] for side in (ours, theirs))
     largest = float(np.abs(first - second).max(initial=0.0))
     return Twin(a, b, "equal" if alike and first.tobytes() == second.tobytes() else "differs", largest, notes)
 
 
 def _circumstances(a: Record, b: Record) -> Iterator[str]:
-    """What no AUC tells: other average precision, and what may change the last bits, the machine and the code."""
+    """Circumstances that no AUC tells: other average precision, and the machine and code behind the last bits."""
     if a.metrics and b.metrics:
-        other = value_differences("average precision", a.metrics.average_precision, b.metrics.average_precision)
-        yield from (one.beside("B") for one in other)
+        precisions = value_differences("average precision", a.metrics.average_precision, b.metrics.average_precision)
+        yield from (difference.beside("B") for difference in precisions)
     if a.provenance is None or b.provenance is None:
         return
     ours, theirs = a.provenance, b.provenance
-    found = list(value_differences("numerics class", ours.numerics_class, theirs.numerics_class))
-    found += value_differences("code digest", ours.code_digest, theirs.code_digest, digits=SHOWN_DIGITS)
+    origins = list(value_differences("numerics class", ours.numerics_class, theirs.numerics_class))
+    origins += value_differences("code digest", ours.code_digest, theirs.code_digest, digits=SHOWN_DIGITS)
     if ours.numerics_class == theirs.numerics_class:
         yield "one numerics class"
-    yield from (one.beside("B") for one in found)
+    yield from (difference.beside("B") for difference in origins)
 
 
 def _changed(
-    left: Iterable[Record],
-    right: Iterable[Record],
+    records_a: Iterable[Record],
+    records_b: Iterable[Record],
     scores: tuple[ScoresOf, ScoresOf],
     values: tuple[CellValue, CellValue],
-) -> Iterator[Changed]:
+) -> Iterator[ChangedRun]:
     """Runs of one place, each with the run of the other folder that it differs least from, if one ended alike."""
     places: dict[bytes, list[Record]] = {}
-    for record in right:
+    for record in records_b:
         places.setdefault(run_identity(record.spec), []).append(record)
-    for record in left:
+    for record in records_a:
         candidates = places.get(run_identity(record.spec), [])
         if candidates:
-            reasons = [spec_differences(record.spec, other.spec) for other in candidates]
-            unlike = [one.status != record.status for one in candidates]
-            at = min(range(len(candidates)), key=lambda at: (unlike[at], len(reasons[at]), candidates[at].key))
-            other = candidates.pop(at)
-            yield Changed(
-                record, other, tuple(one.beside("B") for one in reasons[at]), _test(record, other, scores, values)
-            )
+            reasons = [spec_differences(record.spec, candidate.spec) for candidate in candidates]
+            unlike = [candidate.status != record.status for candidate in candidates]
+            nearest = min(range(len(candidates)), key=lambda at: (unlike[at], len(reasons[at]), candidates[at].key))
+            partner = candidates.pop(nearest)
+            why = tuple(difference.beside("B") for difference in reasons[nearest])
+            yield ChangedRun(record, partner, why, _test(record, partner, scores, values))
 
 
 def _test(
     a: Record, b: Record, scores: tuple[ScoresOf, ScoresOf], values: tuple[CellValue, CellValue]
-) -> Paired | None:
+) -> PairedTest | None:
     if values[0].of(a) is None or values[1].of(b) is None or a.spec.test != b.spec.test:
         return None
-    return paired_scores(a, b, lambda record: scores[record is b](record), ("A", "B"), values)
+    return paired_scores(a, b, scores, ("A", "B"), values)
 
 
-def _corrected(changed: Sequence[Changed]) -> Iterator[Changed]:
-    tests = iter(corrected([one.test for one in changed if one.test]))
-    for one in changed:
-        yield replace(one, test=next(tests)) if one.test else one
+def _corrected(changed: Sequence[ChangedRun]) -> Iterator[ChangedRun]:
+    tests = iter(holm_corrected([run.test for run in changed if run.test]))
+    for run in changed:
+        yield replace(run, test=next(tests)) if run.test else run

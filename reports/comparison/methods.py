@@ -9,20 +9,37 @@ from statistics import fmean
 from typing import NamedTuple
 
 from protocols.coordinates import CoordinateValue
-from reports.comparison.pairing import Match, ScoresOf, Side, matches, paired_scores, side, why_alone
-from reports.stats.paired import Paired, corrected, over_datasets, over_seeds
-from reports.stats.verdict import ROUNDING
-from reports.tables.measured import STORED_AUROC, CellValue, Measured, Run, Series, Stale, average, fresh
-from reports.tables.table import Measures, latest
+from reports.comparison.pairing import (
+    MethodSide,
+    ScoresOf,
+    SeriesMatch,
+    matched_series,
+    method_side,
+    paired_scores,
+    unpaired_reason,
+)
+from reports.stats.paired import PairedTest, datasets_test, holm_corrected, seeds_test
+from reports.stats.thresholds import EPSILON
+from reports.tables.lookup import MeasuredIds, latest_records
+from reports.tables.measured import (
+    STORED_AUROC,
+    CellValue,
+    Measured,
+    RunSeeds,
+    Series,
+    Stale,
+    average_series,
+    never_stale,
+)
 from results.record import Record
 from results.spec import SplitDefinition
 
-FEW_IMAGES = 10
-FEW = f"fewer than {FEW_IMAGES} test images of a kind: DeLong's approximation is coarse"
+_FEW_IMAGES = 10
+_FEW = f"fewer than {_FEW_IMAGES} test images of a kind: DeLong's approximation is coarse"
 
 
 class Tally(NamedTuple):
-    """How often the first method is ahead, level and behind."""
+    """Counts of differences in which the first method is ahead, level and behind."""
 
     wins: int
     draws: int
@@ -30,13 +47,13 @@ class Tally(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Pair:
+class MethodPair:
     """A run of each method on the same test images, and DeLong's test of them."""
 
-    run: Run
+    run: RunSeeds
     a: Record
     b: Record
-    test: Paired
+    test: PairedTest
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,10 +61,10 @@ class Setting:
     """One split definition: its pairs by seed, both means over them, and the test over seeds, or of the only pair."""
 
     split: SplitDefinition
-    pairs: tuple[Pair, ...]
+    pairs: tuple[MethodPair, ...]
     a: Measured
     b: Measured
-    test: Paired
+    test: PairedTest
     notes: tuple[str, ...]
 
 
@@ -67,11 +84,11 @@ class Family:
     mean_a: float
     mean_b: float
     tally: Tally
-    test: Paired
+    test: PairedTest
 
 
 @dataclass(frozen=True, slots=True)
-class Unpaired:
+class UnpairedRuns:
     """Runs of one method that have no partner, for one reason."""
 
     method: str
@@ -80,7 +97,7 @@ class Unpaired:
 
 
 @dataclass(frozen=True, slots=True)
-class Comparison:
+class MethodComparison:
     """All that is said of two methods; Holm's correction is over the settings, over the pairs and over the families.
 
     `value` gives the number of a run that is compared.
@@ -90,31 +107,33 @@ class Comparison:
     b: str
     settings: tuple[Setting, ...]
     families: tuple[Family, ...]
-    unpaired: tuple[Unpaired, ...]
+    unpaired: tuple[UnpairedRuns, ...]
     value: CellValue
 
     @property
     def tally(self) -> Tally:
-        return tally((setting.test.difference for setting in self.settings), self.value)
+        return tally_differences((setting.test.difference for setting in self.settings), self.value)
 
     @property
     def held(self) -> Tally:
         """The tally with wins and losses that hold after Holm only; draws are all others."""
-        return tally((one.test.difference if one.test.holds else 0.0 for one in self.settings), self.value)
+        return tally_differences(
+            (setting.test.difference if setting.test.holds else 0.0 for setting in self.settings), self.value
+        )
 
 
-def compare(
+def compare_methods(
     a: str,
     b: str,
     records: Iterable[Record],
     *,
-    measures: Measures,
+    measures: MeasuredIds,
     versions: Mapping[str, int],
     scores: ScoresOf,
-    stale: Stale = fresh,
+    stale: Stale = never_stale,
     alone: Collection[str] = (),
     value: CellValue = STORED_AUROC,
-) -> Comparison:
+) -> MethodComparison:
     """Compare two methods on every split of which both have a finished run.
 
     Args:
@@ -128,14 +147,15 @@ def compare(
         alone: ids of methods that are given no labelled anomalies.
         value: the number of a run that is compared; runs without it have no partner.
     """
-    known = latest(records)
-    first, second = (side(method, known, measures, versions, stale, value) for method in (a, b))
-    found = matches(first, second, (a in alone, b in alone))
+    latest = latest_records(records)
+    first, second = (method_side(method, latest, measures, versions, stale, value) for method in (a, b))
+    matches = matched_series(first, second, (a in alone, b in alone))
     settings = sorted(
-        (_setting(match, (a, b), alone, scores, value) for match in found), key=lambda one: _order(one.split)
+        (_setting(match, (a, b), alone, scores, value) for match in matches),
+        key=lambda setting: _order(setting.split),
     )
     free = a in alone or b in alone
-    return Comparison(
+    return MethodComparison(
         a=a,
         b=b,
         settings=tuple(_corrected(settings)),
@@ -148,19 +168,20 @@ def compare(
     )
 
 
-def tally(differences: Iterable[float], value: CellValue = STORED_AUROC) -> Tally:
+def tally_differences(differences: Iterable[float], value: CellValue = STORED_AUROC) -> Tally:
     """Wins, draws and losses among differences."""
     gains = [value.metric.sign * difference for difference in differences]
-    signs = [0 if abs(gain) < ROUNDING else 1 if gain > 0 else -1 for gain in gains]
+    signs = [0 if abs(gain) < EPSILON else 1 if gain > 0 else -1 for gain in gains]
     return Tally(signs.count(1), signs.count(0), signs.count(-1))
 
 
 def _setting(
-    match: Match, names: tuple[str, str], alone: Collection[str], scores: ScoresOf, value: CellValue
+    match: SeriesMatch, names: tuple[str, str], alone: Collection[str], scores: ScoresOf, value: CellValue
 ) -> Setting:
-    found = [(run, record, match.b.runs[run]) for run, record in match.a.runs.items()]
+    partners = match.b.runs
     pairs = tuple(
-        Pair(run, one, two, paired_scores(one, two, scores, names, (value, value))) for run, one, two in found
+        MethodPair(run, a, partners[run], paired_scores(a, partners[run], (scores, scores), names, (value, value)))
+        for run, a in match.a.runs.items()
     )
     return Setting(
         split=match.split,
@@ -169,9 +190,9 @@ def _setting(
         b=(second := _mean(match.b, value)),
         test=pairs[0].test
         if len(pairs) == 1
-        else over_seeds([value.number(pair.a) - value.number(pair.b) for pair in pairs]),
+        else seeds_test([value.number(pair.a) - value.number(pair.b) for pair in pairs]),
         notes=(
-            *_made(names, match, first, second),
+            *_measurement(names, match, first, second),
             *(f"{name} is given no labelled anomalies" for name in names if name in alone),
             *_remarks(names[0], match.a, match.b, first),
             *_remarks(names[1], match.b, match.a, second),
@@ -182,14 +203,14 @@ def _setting(
 
 
 def _mean(series: Series, value: CellValue) -> Measured:
-    found = average([series], [1.0], scale=1.0, spread_over="seeds", notes=(), value=value)
-    if found is None:
+    mean = average_series([series], [1.0], scale=1.0, spread_over="seeds", notes=(), value=value)
+    if mean is None:
         raise ValueError(f"series {series.id} has no run")
-    return found
+    return mean
 
 
-def _made(names: tuple[str, str], match: Match, first: Measured, second: Measured) -> Iterator[str]:
-    """How both were measured, in one text where it was alike."""
+def _measurement(names: tuple[str, str], match: SeriesMatch, first: Measured, second: Measured) -> Iterator[str]:
+    """Recipe, size, precision and weights of both, in one text where they are alike."""
     texts = []
     for series, measured in ((match.a, first), (match.b, second)):
         fit = next(iter(series.runs.values())).spec.fit
@@ -202,12 +223,12 @@ def _made(names: tuple[str, str], match: Match, first: Measured, second: Measure
         yield from (f"{name}: {text}" for name, text in zip(names, texts, strict=True))
 
 
-def _remarks(name: str, series: Series, other: Series, measured: Measured) -> Iterator[str]:
-    """What is to be known of one method's runs and is not true of the other's too."""
-    shared = _deviations(other)
-    own = [reason for reason in _deviations(series) if reason not in shared]
-    if own:
-        yield f"{name}: {'; '.join(own)}"
+def _remarks(name: str, series: Series, rival: Series, measured: Measured) -> Iterator[str]:
+    """Remarks on one method's runs that do not hold of the rival's too."""
+    shared = _deviations(rival)
+    deviations = [reason for reason in _deviations(series) if reason not in shared]
+    if deviations:
+        yield f"{name}: {'; '.join(deviations)}"
     yield from (f"{name}: {text}" for text in series.ages)
     yield from (f"{name}: {note}" for note in measured.notes)
 
@@ -216,17 +237,17 @@ def _deviations(series: Series) -> list[str]:
     return list(dict.fromkeys(text for record in series.runs.values() for text in record.spec.deviations))
 
 
-def _of_tests(pairs: Sequence[Pair], value: CellValue) -> Iterator[str]:
+def _of_tests(pairs: Sequence[MethodPair], value: CellValue) -> Iterator[str]:
     counts = [pair.a.counts for pair in pairs if pair.a.counts]
-    if value.is_auroc and any(min(one.test_normal, one.test_anomaly) < FEW_IMAGES for one in counts):
-        yield FEW
+    if value.is_auroc and any(min(count.test_normal, count.test_anomaly) < _FEW_IMAGES for count in counts):
+        yield _FEW
     yield from dict.fromkeys(f"DeLong: {pair.test.reason}" for pair in pairs if pair.test.reason)
 
 
 def _corrected(settings: Sequence[Setting]) -> Iterator[Setting]:
     """The settings with Holm's correction over them, and over all their pairs."""
-    over_settings = corrected([setting.test for setting in settings])
-    over_pairs = iter(corrected([pair.test for setting in settings for pair in setting.pairs]))
+    over_settings = holm_corrected([setting.test for setting in settings])
+    over_pairs = iter(holm_corrected([pair.test for setting in settings for pair in setting.pairs]))
     for setting, test in zip(settings, over_settings, strict=True):
         pairs = tuple(replace(pair, test=next(over_pairs)) for pair in setting.pairs)
         yield replace(setting, test=test, pairs=pairs)
@@ -237,7 +258,7 @@ def _families(settings: Sequence[Setting], value: CellValue) -> Iterator[Family]
     for setting in settings:
         groups.setdefault((setting.split.rule, *setting.split.labels.values()), []).append(setting)
     families = [_family(group, value) for group in groups.values()]
-    for family, test in zip(families, corrected([one.test for one in families]), strict=True):
+    for family, test in zip(families, holm_corrected([family.test for family in families]), strict=True):
         yield replace(family, test=test)
 
 
@@ -245,25 +266,27 @@ def _family(settings: Sequence[Setting], value: CellValue) -> Family:
     by_dataset: dict[str, list[Setting]] = {}
     for setting in settings:
         by_dataset.setdefault(setting.split.dataset, []).append(setting)
-    differences = {name: fmean(one.test.difference for one in group) for name, group in by_dataset.items()}
+    differences = {name: fmean(setting.test.difference for setting in group) for name, group in by_dataset.items()}
     return Family(
         rule=settings[0].split.rule,
         labels=settings[0].split.labels,
         datasets=differences,
         settings=len(settings),
-        mean_a=fmean(fmean(one.a.mean for one in group) for group in by_dataset.values()),
-        mean_b=fmean(fmean(one.b.mean for one in group) for group in by_dataset.values()),
-        tally=tally(differences.values(), value),
-        test=over_datasets(list(differences.values())),
+        mean_a=fmean(fmean(setting.a.mean for setting in group) for group in by_dataset.values()),
+        mean_b=fmean(fmean(setting.b.mean for setting in group) for group in by_dataset.values()),
+        tally=tally_differences(differences.values(), value),
+        test=datasets_test(list(differences.values())),
     )
 
 
-def _unpaired(own: Side, other: Side, taken: Collection[str], value: CellValue, *, free: bool) -> Iterator[Unpaired]:
+def _unpaired(
+    side: MethodSide, rival: MethodSide, paired: Collection[str], value: CellValue, *, free: bool
+) -> Iterator[UnpairedRuns]:
     reasons: dict[str, list[str]] = {}
-    for record in own.records:
-        if record.key not in taken:
-            reasons.setdefault(why_alone(record, other, value, free=free), []).append(record.spec.name)
-    yield from (Unpaired(own.method, reason, tuple(sorted(names))) for reason, names in sorted(reasons.items()))
+    for record in side.records:
+        if record.key not in paired:
+            reasons.setdefault(unpaired_reason(record, rival, value, free=free), []).append(record.spec.name)
+    yield from (UnpairedRuns(side.method, reason, tuple(sorted(names))) for reason, names in sorted(reasons.items()))
 
 
 def _order(split: SplitDefinition) -> tuple[object, ...]:

@@ -7,16 +7,17 @@ from typing import Any
 
 from protocols.coordinates import COORDINATE_FIELDS
 from protocols.text import near_miss, plural, printable_json
-from reports.comparison.folders import Changed, FolderComparison, Twin
-from reports.comparison.methods import Comparison, Family, Pair, Setting, Tally
+from reports.comparison.folders import ChangedRun, FolderComparison, Twin
+from reports.comparison.methods import Family, MethodComparison, MethodPair, Setting, Tally
 from reports.errors import ReportError
-from reports.stats.paired import ALPHA, LEAST_DATASETS, Paired
+from reports.stats.paired import LEAST_DATASETS, PairedTest
+from reports.stats.thresholds import PAIRED_ALPHA
 from reports.tables.measured import CellValue, Measured
-from reports.tables.page import Notes
+from reports.tables.page import PageNotes
 from reports.text import csv_text, escape_markdown, pipe_table
 from results.record import Record
 
-FORMATS = ("md", "csv", "json")
+COMPARISON_FORMATS = ("md", "csv", "json")
 TEST_COLUMNS = ("difference", "low", "high", "p", "p_holm", "no_test")
 PAIR_COLUMNS = (
     "protocol", "dataset", *COORDINATE_FIELDS, "split_seed", "seed",
@@ -24,8 +25,8 @@ PAIR_COLUMNS = (
 )  # fmt: skip
 FOLDER_COLUMNS = ("run", "result", "{0}_a", "{0}_b", "largest", *TEST_COLUMNS, "notes", "key_a", "key_b")
 """Where `{0}` stands for `auc`, or for the id of another metric."""
-NAMED = 3
-DASH = "–"
+_NAMED_RUNS = 3
+_DASH = "–"
 
 T_TEST = (
     "t: paired t test over the seeds, so over trainings and draws of labelled anomalies. Seeds may share test images, "
@@ -44,27 +45,29 @@ STATES = {
 }
 
 
-def render(found: Comparison | FolderComparison, form: str) -> str:
+def render_comparison(comparison: MethodComparison | FolderComparison, form: str) -> str:
     """A comparison in one of `FORMATS`.
 
     Raises:
         ReportError: there is no such format.
     """
-    if form not in FORMATS:
-        raise ReportError(f"no format {form!r}: {near_miss(form, FORMATS)}")
+    if form not in COMPARISON_FORMATS:
+        raise ReportError(f"no format {form!r}: {near_miss(form, COMPARISON_FORMATS)}")
     if form == "csv":
-        return csv_text(_pair_lines(found) if isinstance(found, Comparison) else _folder_lines(found))
+        return csv_text(
+            _pair_lines(comparison) if isinstance(comparison, MethodComparison) else _folder_lines(comparison)
+        )
     if form == "json":
-        content = _json(found) if isinstance(found, Comparison) else _folder_json(found)
+        content = _json(comparison) if isinstance(comparison, MethodComparison) else _folder_json(comparison)
         return printable_json(json.dumps(content, ensure_ascii=False, indent=2, allow_nan=False)) + "\n"
-    parts = _page(found) if isinstance(found, Comparison) else _folder_page(found)
+    parts = _page(comparison) if isinstance(comparison, MethodComparison) else _folder_page(comparison)
     return "\n\n".join(parts) + "\n"
 
 
-def _page(found: Comparison) -> Iterator[str]:
-    a, b = escape_markdown(found.a), escape_markdown(found.b)
-    metric, notes = found.value.metric, Notes()
-    pairs = sum(len(setting.pairs) for setting in found.settings)
+def _page(comparison: MethodComparison) -> Iterator[str]:
+    a, b = escape_markdown(comparison.a), escape_markdown(comparison.b)
+    metric, notes = comparison.value.metric, PageNotes()
+    pairs = sum(len(setting.pairs) for setting in comparison.settings)
     yield f"# {a} against {b}"
     lower = "Lower is better. " if metric.better == "lower" else ""
     yield (
@@ -72,30 +75,34 @@ def _page(found: Comparison) -> Iterator[str]:
         f"runs. {lower}95 % intervals, two-sided p, Holm over the rows of each table."
     )
     yield (
-        f"{a}: {_tally(found.tally)} over {plural(len(found.settings), 'setting')}; at {ALPHA} after Holm "
-        f"{_held(found.held)}."
+        f"{a}: {_tally(comparison.tally)} over {plural(len(comparison.settings), 'setting')}; at {PAIRED_ALPHA} after "
+        f"Holm {_held(comparison.held)}."
     )
-    heading = [*_PLACE_HEADING, "Seeds", a, b, *_TEST_HEADING, "Notes"]
-    yield _table(heading, [_setting_row(setting, notes) for setting in found.settings])
+    heading = [*_PLACE_HEADING, "Seeds", a, b, *_TEST_HEADING, "PageNotes"]
+    yield _table(heading, [_setting_row(setting, notes) for setting in comparison.settings])
     yield "## Over datasets"
     heading = ["Protocol", *_LABELS, "Datasets", "Settings", a, b, "Difference", "Wins/draws/losses"]
-    yield _table([*heading, "Wilcoxon p", "Holm p"], [_family_row(family) for family in found.families])
-    used = {setting.test.test for setting in found.settings}
-    if pairs > len(found.settings):
+    yield _table([*heading, "Wilcoxon p", "Holm p"], [_family_row(family) for family in comparison.families])
+    used = {setting.test.test for setting in comparison.settings}
+    if pairs > len(comparison.settings):
         used.add("DeLong")
         yield "## Runs"
         heading = [*_PLACE_HEADING, "Seed", a, b, *_TEST_HEADING]
-        yield _table(heading, [_pair_row(found, setting, pair) for setting in found.settings for pair in setting.pairs])
+        yield _table(
+            heading, [_pair_row(comparison, setting, pair) for setting in comparison.settings for pair in setting.pairs]
+        )
     yield "## How to read it"
-    used -= set() if found.value.is_auroc else {"DeLong"}
+    used -= set() if comparison.value.is_auroc else {"DeLong"}
     legend = [text for name, text in (("t", T_TEST), ("DeLong", DELONG)) if name in used]
     yield _bullets([*legend, DATASETS])
     if notes.texts:
         yield "## Notes"
         yield _bullets([f"[{number}] {escape_markdown(text)}" for number, text in enumerate(notes.texts, 1)])
-    if found.unpaired:
+    if comparison.unpaired:
         yield "## Runs without a partner"
-        yield _bullets([escape_markdown(f"{len(one.runs)} of {one.method}: {one.reason}") for one in found.unpaired])
+        yield _bullets(
+            [escape_markdown(f"{len(group.runs)} of {group.method}: {group.reason}") for group in comparison.unpaired]
+        )
 
 
 _TEST_HEADING = ("Difference", "95 % interval", "p", "Holm p", "Test")
@@ -103,10 +110,10 @@ _LABELS = tuple(name.capitalize() for name, field in COORDINATE_FIELDS.items() i
 _PLACE_HEADING = ("Protocol", "Dataset", "Source", "Class", *_LABELS)
 
 
-def _setting_row(setting: Setting, notes: Notes) -> list[str]:
+def _setting_row(setting: Setting, notes: PageNotes) -> list[str]:
     numbers = map(str, sorted(notes.number(text) for text in setting.notes))
     runs = [pair.run for pair in setting.pairs]
-    seeds = ", ".join(map(str, runs)) if len(runs) <= NAMED else f"{len(runs)} seeds"
+    seeds = ", ".join(map(str, runs)) if len(runs) <= _NAMED_RUNS else f"{len(runs)} seeds"
     return [
         *_place(setting),
         seeds,
@@ -117,8 +124,8 @@ def _setting_row(setting: Setting, notes: Notes) -> list[str]:
     ]
 
 
-def _pair_row(found: Comparison, setting: Setting, pair: Pair) -> list[str]:
-    numbers = [_short(found.value.of(record)) for record in (pair.a, pair.b)]
+def _pair_row(comparison: MethodComparison, setting: Setting, pair: MethodPair) -> list[str]:
+    numbers = [_short(comparison.value.of(record)) for record in (pair.a, pair.b)]
     return [*_place(setting), str(pair.run), *numbers, *_test(pair.test)]
 
 
@@ -130,9 +137,9 @@ def _json_family(family: Family) -> dict[str, Any]:
 def _family_row(family: Family) -> list[str]:
     test = family.test
     labels = (str(value or "") for value in family.labels.values())
-    own = (family.rule, *labels, str(len(family.datasets)), str(family.settings))
+    texts = (family.rule, *labels, str(len(family.datasets)), str(family.settings))
     means = (f"{family.mean_a:.4f}", f"{family.mean_b:.4f}", f"{test.difference:+z.4f}")
-    return [*map(escape_markdown, own), *means, "/".join(map(str, family.tally)), _p(test.p_value), _p(test.p_holm)]
+    return [*map(escape_markdown, texts), *means, "/".join(map(str, family.tally)), _p(test.p_value), _p(test.p_holm)]
 
 
 def _place(setting: Setting) -> list[str]:
@@ -147,7 +154,7 @@ def _mean(measured: Measured) -> str:
 
 
 def _short(value: float | None) -> str:
-    return DASH if value is None else f"{value:.4f}"
+    return _DASH if value is None else f"{value:.4f}"
 
 
 def _column(value: CellValue) -> str:
@@ -155,55 +162,55 @@ def _column(value: CellValue) -> str:
     return "auc" if value.is_auroc else value.metric.id
 
 
-def _test(test: Paired | None) -> list[str]:
+def _test(test: PairedTest | None) -> list[str]:
     """The columns of `_TEST_HEADING`."""
     if test is None:
-        return [DASH] * len(_TEST_HEADING)
-    interval = DASH if test.low is None or test.high is None else f"{test.low:+z.4f} to {test.high:+z.4f}"
-    name = DASH if test.p_value is None else test.test
+        return [_DASH] * len(_TEST_HEADING)
+    interval = _DASH if test.low is None or test.high is None else f"{test.low:+z.4f} to {test.high:+z.4f}"
+    name = _DASH if test.p_value is None else test.test
     return [f"{test.difference:+z.4f}", interval, _p(test.p_value), _p(test.p_holm), name]
 
 
 def _p(value: float | None) -> str:
     if value is None:
-        return DASH
+        return _DASH
     return f"{value:.4f}" if value >= 0.00005 else "<0.0001"
 
 
 def _table(heading: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """A Markdown table without the columns in which nothing stands."""
-    kept = [at for at in range(len(heading)) if any(row[at] for row in rows)]
-    return pipe_table([heading[at] for at in kept], [[row[at] for at in kept] for row in rows])
+    columns = [at for at in range(len(heading)) if any(row[at] for row in rows)]
+    return pipe_table([heading[at] for at in columns], [[row[at] for at in columns] for row in rows])
 
 
 def _bullets(lines: Sequence[str]) -> str:
     return "\n".join(f"- {line}" for line in lines)
 
 
-def _tally(found: Tally) -> str:
-    return f"{plural(found.wins, 'win')}, {plural(found.draws, 'draw')} and {plural(found.losses, 'loss', 'losses')}"
+def _tally(tally: Tally) -> str:
+    return f"{plural(tally.wins, 'win')}, {plural(tally.draws, 'draw')} and {plural(tally.losses, 'loss', 'losses')}"
 
 
-def _held(found: Tally) -> str:
-    if not found.wins and not found.losses:
+def _held(tally: Tally) -> str:
+    if not tally.wins and not tally.losses:
         return "none of them is left"
-    return f"{plural(found.wins, 'win')} and {plural(found.losses, 'loss', 'losses')} are left"
+    return f"{plural(tally.wins, 'win')} and {plural(tally.losses, 'loss', 'losses')} are left"
 
 
-def _pair_lines(found: Comparison) -> Iterator[Sequence[str]]:
-    yield [name.format(_column(found.value)) for name in PAIR_COLUMNS]
-    for setting in found.settings:
+def _pair_lines(comparison: MethodComparison) -> Iterator[Sequence[str]]:
+    yield [name.format(_column(comparison.value)) for name in PAIR_COLUMNS]
+    for setting in comparison.settings:
         split = setting.split
-        place = [split.rule, split.dataset, *split.coordinate_texts.values()]
+        coordinates = [split.rule, split.dataset, *split.coordinate_texts.values()]
         for pair in setting.pairs:
             runs = (pair.a, pair.b)
             yield [
-                *place,
+                *coordinates,
                 *map(str, pair.run),
-                found.a,
-                found.b,
+                comparison.a,
+                comparison.b,
                 *(run.spec.recipe for run in runs),
-                *(_full(found.value.of(run)) for run in runs),
+                *(_full(comparison.value.of(run)) for run in runs),
                 *_test_fields(pair.test),
                 *(run.key for run in runs),
             ]
@@ -213,7 +220,7 @@ def _full(value: float | None) -> str:
     return "" if value is None else repr(value)
 
 
-def _test_fields(test: Paired | None) -> list[str]:
+def _test_fields(test: PairedTest | None) -> list[str]:
     """The columns of `TEST_COLUMNS`."""
     if test is None:
         return [""] * len(TEST_COLUMNS)
@@ -221,16 +228,16 @@ def _test_fields(test: Paired | None) -> list[str]:
     return [*map(_full, numbers), test.reason]
 
 
-def _json(found: Comparison) -> dict[str, Any]:
+def _json(comparison: MethodComparison) -> dict[str, Any]:
     return {
-        "a": found.a,
-        "b": found.b,
-        "alpha": ALPHA,
-        "tally": found.tally._asdict(),
-        "tally_after_holm": found.held._asdict(),
-        "settings": [_json_setting(setting, found.value) for setting in found.settings],
-        "families": [_json_family(family) for family in found.families],
-        "unpaired": [asdict(one) for one in found.unpaired],
+        "a": comparison.a,
+        "b": comparison.b,
+        "alpha": PAIRED_ALPHA,
+        "tally": comparison.tally._asdict(),
+        "tally_after_holm": comparison.held._asdict(),
+        "settings": [_json_setting(setting, comparison.value) for setting in comparison.settings],
+        "families": [_json_family(family) for family in comparison.families],
+        "unpaired": [asdict(runs) for runs in comparison.unpaired],
     }
 
 
@@ -259,20 +266,20 @@ def _json_setting(setting: Setting, value: CellValue) -> dict[str, Any]:
     }
 
 
-def _folder_page(found: FolderComparison) -> Iterator[str]:
-    a, b = escape_markdown(found.a), escape_markdown(found.b)
+def _folder_page(comparison: FolderComparison) -> Iterator[str]:
+    a, b = escape_markdown(comparison.a), escape_markdown(comparison.b)
     yield f"# {a} against {b}"
-    yield f"A is {a} ({plural(found.counts[0], 'run')}), B is {b} ({plural(found.counts[1], 'run')})."
-    yield _bullets(list(_folder_counts(found)))
-    unequal = [twin for twin in found.twins if twin.state != "equal"]
+    yield f"A is {a} ({plural(comparison.counts[0], 'run')}), B is {b} ({plural(comparison.counts[1], 'run')})."
+    yield _bullets(list(_folder_counts(comparison)))
+    unequal = [twin for twin in comparison.twins if twin.state != "equal"]
     if unequal:
         yield "## One key, not known to be equal"
         heading = ["Run", "A", "B", "Difference", "Largest difference of a score", "What is known"]
-        yield _table(heading, [_twin_row(found, twin) for twin in unequal])
-    if found.changed:
-        notes = Notes()
-        rows = [_changed_row(found, one, notes) for one in found.changed]
-        metric = found.values[0].metric
+        yield _table(heading, [_twin_row(comparison, twin) for twin in unequal])
+    if comparison.changed:
+        notes = PageNotes()
+        rows = [_changed_row(comparison, run, notes) for run in comparison.changed]
+        metric = comparison.values[0].metric
         difference = f"{metric.heading} of A minus {metric.title} of B"
         yield "## One place, two keys"
         yield f"{difference}, DeLong's test of the same test images, Holm over the rows."
@@ -281,65 +288,67 @@ def _folder_page(found: FolderComparison) -> Iterator[str]:
         yield _bullets([f"[{number}] {escape_markdown(text)}" for number, text in enumerate(notes.texts, 1)])
 
 
-def _folder_counts(found: FolderComparison) -> Iterator[str]:
-    states = [f"{found.count(state)} {text}" for state, text in STATES.items() if found.count(state)]  # type: ignore[arg-type]
-    yield f"{plural(len(found.twins), 'run')} of one key in both" + (f": {', '.join(states)}" if states else "")
-    yield f"{plural(len(found.changed), 'run')} of one place under two keys"
-    for name, runs in (("A", found.only_a), ("B", found.only_b)):
+def _folder_counts(comparison: FolderComparison) -> Iterator[str]:
+    states = [f"{comparison.count(state)} {text}" for state, text in STATES.items() if comparison.count(state)]  # type: ignore[arg-type]
+    yield f"{plural(len(comparison.twins), 'run')} of one key in both" + (f": {', '.join(states)}" if states else "")
+    yield f"{plural(len(comparison.changed), 'run')} of one place under two keys"
+    for name, runs in (("A", comparison.only_a), ("B", comparison.only_b)):
         names = [escape_markdown(run.spec.name) for run in runs]
-        more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
-        yield f"{plural(len(runs), 'run')} only in {name}" + (f": {', '.join(names[:NAMED])}{more}" if names else "")
+        more = f" and {len(names) - _NAMED_RUNS} more" if len(names) > _NAMED_RUNS else ""
+        yield f"{plural(len(runs), 'run')} only in {name}" + (
+            f": {', '.join(names[:_NAMED_RUNS])}{more}" if names else ""
+        )
 
 
-def _twin_row(found: FolderComparison, twin: Twin) -> list[str]:
-    first, second = _both(found, twin.a, twin.b)
-    difference = DASH if first is None or second is None else f"{first - second:+z.4f}"
-    largest = DASH if twin.largest is None else f"{twin.largest:.2g}"
-    known = escape_markdown("; ".join(twin.notes))
-    return [escape_markdown(twin.a.spec.name), _short(first), _short(second), difference, largest, known]
+def _twin_row(comparison: FolderComparison, twin: Twin) -> list[str]:
+    first, second = _both(comparison, twin.a, twin.b)
+    difference = _DASH if first is None or second is None else f"{first - second:+z.4f}"
+    largest = _DASH if twin.largest is None else f"{twin.largest:.2g}"
+    notes = escape_markdown("; ".join(twin.notes))
+    return [escape_markdown(twin.a.spec.name), _short(first), _short(second), difference, largest, notes]
 
 
-def _both(found: FolderComparison, a: Record | None, b: Record | None) -> list[float | None]:
+def _both(comparison: FolderComparison, a: Record | None, b: Record | None) -> list[float | None]:
     """The number of a run of each folder."""
-    return [value.of(record) if record else None for value, record in zip(found.values, (a, b), strict=True)]
+    return [value.of(record) if record else None for value, record in zip(comparison.values, (a, b), strict=True)]
 
 
-def _changed_row(found: FolderComparison, one: Changed, notes: Notes) -> list[str]:
-    untested = [f"DeLong: {one.test.reason}"] if one.test and one.test.reason else []
-    numbers = map(str, sorted(notes.number(text) for text in [*one.why, *untested]))
-    names = [escape_markdown(record.spec.name) for record in (one.a, one.b)]
-    return [*names, *map(_short, _both(found, one.a, one.b)), *_test(one.test)[:-1], f"[{','.join(numbers)}]"]
+def _changed_row(comparison: FolderComparison, run: ChangedRun, notes: PageNotes) -> list[str]:
+    untested = [f"DeLong: {run.test.reason}"] if run.test and run.test.reason else []
+    numbers = map(str, sorted(notes.number(text) for text in [*run.why, *untested]))
+    names = [escape_markdown(record.spec.name) for record in (run.a, run.b)]
+    return [*names, *map(_short, _both(comparison, run.a, run.b)), *_test(run.test)[:-1], f"[{','.join(numbers)}]"]
 
 
-def _folder_lines(found: FolderComparison) -> Iterator[Sequence[str]]:
-    yield [name.format(_column(found.values[0])) for name in FOLDER_COLUMNS]
-    for twin in found.twins:
-        yield _folder_line(found, (twin.a, twin.b), twin.state, _full(twin.largest), None, twin.notes)
-    for one in found.changed:
-        yield _folder_line(found, (one.a, one.b), "other_key", "", one.test, one.why)
-    for record in found.only_a:
-        yield _folder_line(found, (record, None), "only_a", "", None, ())
-    for record in found.only_b:
-        yield _folder_line(found, (None, record), "only_b", "", None, ())
+def _folder_lines(comparison: FolderComparison) -> Iterator[Sequence[str]]:
+    yield [name.format(_column(comparison.values[0])) for name in FOLDER_COLUMNS]
+    for twin in comparison.twins:
+        yield _folder_line(comparison, (twin.a, twin.b), twin.state, _full(twin.largest), None, twin.notes)
+    for run in comparison.changed:
+        yield _folder_line(comparison, (run.a, run.b), "other_key", "", run.test, run.why)
+    for record in comparison.only_a:
+        yield _folder_line(comparison, (record, None), "only_a", "", None, ())
+    for record in comparison.only_b:
+        yield _folder_line(comparison, (None, record), "only_b", "", None, ())
 
 
 def _folder_line(
-    found: FolderComparison,
+    comparison: FolderComparison,
     sides: tuple[Record | None, Record | None],
     result: str,
     largest: str,
-    test: Paired | None,
+    test: PairedTest | None,
     notes: Sequence[str],
 ) -> list[str]:
     name = next(record.spec.name for record in sides if record)
-    numbers = map(_full, _both(found, *sides))
+    numbers = map(_full, _both(comparison, *sides))
     keys = [record.key if record else "" for record in sides]
     return [name, result, *numbers, largest, *_test_fields(test), "; ".join(notes), *keys]
 
 
-def _folder_json(found: FolderComparison) -> dict[str, Any]:
+def _folder_json(comparison: FolderComparison) -> dict[str, Any]:
     def sides(a: Record, b: Record) -> dict[str, Any]:
-        column, numbers = _column(found.values[0]), _both(found, a, b)
+        column, numbers = _column(comparison.values[0]), _both(comparison, a, b)
         return {
             "run_a": a.spec.name,
             "run_b": b.spec.name,
@@ -350,18 +359,18 @@ def _folder_json(found: FolderComparison) -> dict[str, Any]:
         }
 
     return {
-        "a": found.a,
-        "b": found.b,
-        "runs_a": found.counts[0],
-        "runs_b": found.counts[1],
+        "a": comparison.a,
+        "b": comparison.b,
+        "runs_a": comparison.counts[0],
+        "runs_b": comparison.counts[1],
         "same_key": [
-            {**sides(one.a, one.b), "result": one.state, "largest": one.largest, "notes": list(one.notes)}
-            for one in found.twins
+            {**sides(twin.a, twin.b), "result": twin.state, "largest": twin.largest, "notes": list(twin.notes)}
+            for twin in comparison.twins
         ],
         "other_key": [
-            {**sides(one.a, one.b), "differs": list(one.why), "test": asdict(one.test) if one.test else None}
-            for one in found.changed
+            {**sides(run.a, run.b), "differs": list(run.why), "test": asdict(run.test) if run.test else None}
+            for run in comparison.changed
         ],
-        "only_a": [record.spec.name for record in found.only_a],
-        "only_b": [record.spec.name for record in found.only_b],
+        "only_a": [record.spec.name for record in comparison.only_a],
+        "only_b": [record.spec.name for record in comparison.only_b],
     }

@@ -1,4 +1,4 @@
-"""Which runs of two methods are pairs: those of one split and seed, scored on the same test images.
+"""Pairs of runs of two methods: those of one split and seed, scored on the same test images.
 
 A method that is given no labelled anomalies has no shots and no share of its own: its one run of a split stands beside
 the other method's of any number. Of several series of a split definition one of each method is taken.
@@ -8,10 +8,10 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from reports.stats.paired import Paired, delong
-from reports.stats.verdict import ROUNDING
-from reports.tables.measured import STORED_AUROC, CellValue, Run, Series, Stale, fresh, series_of
-from reports.tables.table import Measures
+from reports.stats.paired import PairedTest, delong_test
+from reports.stats.thresholds import EPSILON
+from reports.tables.lookup import MeasuredIds
+from reports.tables.measured import STORED_AUROC, CellValue, RunSeeds, Series, Stale, never_stale, series_of
 from results.key import canonical
 from results.record import Record
 from results.spec import SplitDefinition
@@ -26,16 +26,16 @@ LISTS_ALIKE = {"cross_domain": "general", "labelled_share": "one_class"}
 
 
 @dataclass(frozen=True, slots=True)
-class Side:
-    """A method, its records, and by split definition its series of those that have the value."""
+class MethodSide:
+    """A method, its records, and its series of those that have the value by split definition."""
 
     method: str
     records: tuple[Record, ...]
-    places: tuple[tuple[SplitDefinition, tuple[Series, ...]], ...]
+    splits: tuple[tuple[SplitDefinition, tuple[Series, ...]], ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Match:
+class SeriesMatch:
     """The series of each method that are compared, with the runs that are pairs; `others` were not taken."""
 
     split: SplitDefinition
@@ -44,87 +44,92 @@ class Match:
     others: int
 
 
-def side(
+def method_side(
     method: str,
     records: Iterable[Record],
-    measures: Measures,
+    measures: MeasuredIds,
     versions: Mapping[str, int],
-    stale: Stale = fresh,
+    stale: Stale = never_stale,
     value: CellValue = STORED_AUROC,
-) -> Side:
-    """What is known of one method; the records are those of any, one a key."""
-    own = tuple(record for record in records if method in measures(record))
-    places: dict[bytes, list[Record]] = {}
-    for record in own:
+) -> MethodSide:
+    """The side of one method; the records are those of any, one a key."""
+    method_records = tuple(record for record in records if method in measures(record))
+    by_split: dict[bytes, list[Record]] = {}
+    for record in method_records:
         if record.metrics is None or value.of(record) is not None:
-            places.setdefault(canonical(record.spec.split), []).append(record)
-    found = tuple((group[0].spec.split, tuple(series_of(group, versions, stale=stale))) for group in places.values())
-    return Side(method, own, found)
+            by_split.setdefault(canonical(record.spec.split), []).append(record)
+    splits = tuple((group[0].spec.split, tuple(series_of(group, versions, stale=stale))) for group in by_split.values())
+    return MethodSide(method, method_records, splits)
 
 
-def matches(first: Side, second: Side, alone: tuple[bool, bool]) -> Iterator[Match]:
+def matched_series(first: MethodSide, second: MethodSide, alone: tuple[bool, bool]) -> Iterator[SeriesMatch]:
     """The split definitions at which both methods have a pair; `alone`: which of them is given no anomalies."""
-    for split_a, ours in first.places:
-        for split_b, theirs in second.places:
+    for split_a, ours in first.splits:
+        for split_b, theirs in second.splits:
             if all(agree(split_a, split_b, any(alone)) for _, agree in AGREEMENTS):
                 yield from _best(split_b if alone[0] else split_a, ours, theirs)
 
 
-def why_alone(record: Record, other: Side, value: CellValue, *, free: bool) -> str:
-    """What keeps a run from having a partner among the other method's; `free`: one of both is given no anomalies."""
+def unpaired_reason(record: Record, rival: MethodSide, value: CellValue, *, free: bool) -> str:
+    """The reason why a run has no partner among the rival's; `free`: one of both is given no anomalies."""
     if record.status == "failed":
         return "failed"
     if value.of(record) is None:
         return f"without {value.metric.title}"
-    if any(record.key == one.key for one in other.records):
-        return f"measures {other.method} too, with equal parameters"
-    return _why_unlike(record, other, value, free=free)
+    if any(record.key == rival_record.key for rival_record in rival.records):
+        return f"measures {rival.method} too, with equal parameters"
+    return _unlike_reason(record, rival, value, free=free)
 
 
-def _why_unlike(record: Record, other: Side, value: CellValue, *, free: bool) -> str:
-    """What no finished run of the other method shares with a run."""
-    left = [one for one in other.records if one.status == "done"]
+def _unlike_reason(record: Record, rival: MethodSide, value: CellValue, *, free: bool) -> str:
+    """The first demand on a partner that no finished run of the rival meets."""
+    partners = [partner for partner in rival.records if partner.status == "done"]
     spec = record.spec
     for reason, agree in AGREEMENTS:
-        left = [one for one in left if agree(spec.split, one.spec.split, free)]
-        if not left:
-            return reason.format(other=other.method)
-    left = [one for one in left if (one.spec.split_seed, one.spec.fit.seed) == (spec.split_seed, spec.fit.seed)]
-    if not left:
-        return f"no finished run of {other.method} with the same seed"
-    if all(one.spec.test != spec.test for one in left):
-        return f"{other.method} was tested on other images"
-    if all(value.of(one) is None for one in left):
-        return f"the run of {other.method} is without {value.metric.title}"
+        partners = [partner for partner in partners if agree(spec.split, partner.spec.split, free)]
+        if not partners:
+            return reason.format(method=rival.method)
+    seeds = _seeds(record)
+    partners = [partner for partner in partners if _seeds(partner) == seeds]
+    if not partners:
+        return f"no finished run of {rival.method} with the same seed"
+    if all(partner.spec.test != spec.test for partner in partners):
+        return f"{rival.method} was tested on other images"
+    if all(value.of(partner) is None for partner in partners):
+        return f"the run of {rival.method} is without {value.metric.title}"
     return "of a series that is not compared: choose with --recipe or --where"
 
 
 def paired_scores(
-    a: Record, b: Record, scores: ScoresOf, names: tuple[str, str], values: tuple[CellValue, CellValue]
-) -> Paired:
+    a: Record,
+    b: Record,
+    scores: tuple[ScoresOf, ScoresOf],
+    names: tuple[str, str],
+    values: tuple[CellValue, CellValue],
+) -> PairedTest:
     """DeLong's test of two runs with one test list; no p value where scores are gone or are not those of the records.
 
-    `names` says what the reasons call the two, `values` gives the number of each.
+    `scores` has those of each, `names` what the reasons call the two, `values` the number of each.
     """
     difference = values[0].number(a) - values[1].number(b)
     if not values[0].is_auroc:
-        return Paired("DeLong", difference, reason="it is for the AUC on all test images alone")
-    ours, theirs = scores(a), scores(b)
+        return PairedTest("DeLong", difference, reason="it is for the AUC on all test images alone")
+    ours, theirs = scores[0](a), scores[1](b)
     if ours is None or theirs is None:
-        missing = [name for name, one in zip(names, (ours, theirs), strict=True) if one is None]
-        return Paired("DeLong", difference, reason=f"no scores of {' and '.join(missing)}")
+        missing = [name for name, side in zip(names, (ours, theirs), strict=True) if side is None]
+        return PairedTest("DeLong", difference, reason=f"no scores of {' and '.join(missing)}")
     import numpy as np
 
     mine, yours = np.argsort(np.array(ours.ids)), np.argsort(np.array(theirs.ids))
     if sorted(zip(ours.ids, ours.labels, strict=True)) != sorted(zip(theirs.ids, theirs.labels, strict=True)):
-        return Paired("DeLong", difference, reason="the scores are of other images than the records say")
-    test = delong(ours.values[mine], theirs.values[yours], ours.labels[mine])
-    if abs(test.difference - difference) > ROUNDING:
-        return Paired("DeLong", difference, reason="the scores do not give the AUCs of the records")
+        return PairedTest("DeLong", difference, reason="the scores are of other images than the records say")
+    test = delong_test(ours.values[mine], theirs.values[yours], ours.labels[mine])
+    if abs(test.difference - difference) > EPSILON:
+        return PairedTest("DeLong", difference, reason="the scores do not give the AUCs of the records")
     return test
 
 
-def _best(split: SplitDefinition, ours: Sequence[Series], theirs: Sequence[Series]) -> Iterator[Match]:
+def _best(split: SplitDefinition, ours: Sequence[Series], theirs: Sequence[Series]) -> Iterator[SeriesMatch]:
     """At most one match.
 
     First current series, then those of one recipe, comparable ones, the best recipe, one size, the fewest deviations,
@@ -134,9 +139,11 @@ def _best(split: SplitDefinition, ours: Sequence[Series], theirs: Sequence[Serie
     if choices:
         first, second = min(choices, key=_rank)
         shared = _shared(first, second)
-        kept = [replace(one, runs={run: one.runs[run] for run in shared}, failed={}) for one in (first, second)]
+        a, b = (
+            replace(series, runs={run: series.runs[run] for run in shared}, failed={}) for series in (first, second)
+        )
         others = {series.id for series in (*ours, *theirs) if series.runs} - {first.id, second.id}
-        yield Match(split, kept[0], kept[1], len(others))
+        yield SeriesMatch(split, a, b, len(others))
 
 
 def _rank(pair: tuple[Series, Series]) -> tuple[object, ...]:
@@ -144,7 +151,7 @@ def _rank(pair: tuple[Series, Series]) -> tuple[object, ...]:
     first, second = pair
     worse, better = sorted([first.rank[:3], second.rank[:3]], reverse=True)
     ids = sorted([first.id, second.id])
-    sizes = {next(iter(one.runs.values())).spec.fit.size for one in pair}
+    sizes = {next(iter(series.runs.values())).spec.fit.size for series in pair}
     return (
         first.stale + second.stale,
         first.recipe != second.recipe,
@@ -157,20 +164,24 @@ def _rank(pair: tuple[Series, Series]) -> tuple[object, ...]:
     )
 
 
-def _shared(first: Series, second: Series) -> list[Run]:
+def _shared(first: Series, second: Series) -> list[RunSeeds]:
     """The seeds at which both have a run on one test list, and not the same run."""
     return sorted(
         run
         for run, record in first.runs.items()
-        if (other := second.runs.get(run)) and record.spec.test == other.spec.test and record.key != other.key
+        if (partner := second.runs.get(run)) and record.spec.test == partner.spec.test and record.key != partner.key
     )
+
+
+def _seeds(record: Record) -> RunSeeds:
+    return RunSeeds(record.spec.split_seed, record.spec.fit.seed)
 
 
 def _rule(split: SplitDefinition, free: bool) -> str:
     return LISTS_ALIKE.get(split.rule, split.rule) if free else split.rule
 
 
-def _part(split: SplitDefinition) -> tuple[object, ...]:
+def _classes(split: SplitDefinition) -> tuple[object, ...]:
     return tuple(value for name, value in split.subset.items() if name != "source_dataset")
 
 
@@ -182,22 +193,19 @@ Agree = Callable[[SplitDefinition, SplitDefinition, bool], bool]
 
 AGREEMENTS: tuple[tuple[str, Agree], ...] = (
     (
-        "no finished run of {other} on the dataset",
-        lambda one, two, _: one.dataset.partition("@")[0] == two.dataset.partition("@")[0],
+        "no finished run of {method} on the dataset",
+        lambda a, b, _: a.dataset.partition("@")[0] == b.dataset.partition("@")[0],
     ),
     (
-        "{other} was run on other images or labels of the dataset",
-        lambda one, two, _: (one.dataset, one.dataset_fingerprint) == (two.dataset, two.dataset_fingerprint),
+        "{method} was run on other images or labels of the dataset",
+        lambda a, b, _: (a.dataset, a.dataset_fingerprint) == (b.dataset, b.dataset_fingerprint),
     ),
-    ("no finished run of {other} under the protocol", lambda one, two, free: _rule(one, free) == _rule(two, free)),
+    ("no finished run of {method} under the protocol", lambda a, b, free: _rule(a, free) == _rule(b, free)),
+    ("no finished run of {method} with the same class", lambda a, b, _: _classes(a) == _classes(b)),
     (
-        "no finished run of {other} with the same class",
-        lambda one, two, _: _part(one) == _part(two),
+        "no finished run of {method} with the same labelled anomalies",
+        lambda a, b, free: free or _labelled(a) == _labelled(b),
     ),
-    (
-        "no finished run of {other} with the same labelled anomalies",
-        lambda one, two, free: free or _labelled(one) == _labelled(two),
-    ),
-    ("{other} was run with other split options", lambda one, two, _: one.options == two.options),
+    ("{method} was run with other split options", lambda a, b, _: a.options == b.options),
 )
-"""What two splits must agree in, in this order, and what is said where they do not; `free`: labels do not count."""
+"""Demands on two splits in this order, each after the reason where it is not met; `free`: labels do not count."""

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Literal
 
 from reports.errors import ReportError
 from reports.tables.layout import BoxLayout, Source
-from reports.tables.measured import Stale, fresh
-from reports.tables.table import Lookup, Measures
+from reports.tables.lookup import Lookup, MeasuredIds
+from reports.tables.measured import Stale, never_stale
 from results.record import Record
 
 if TYPE_CHECKING:
@@ -16,11 +16,11 @@ if TYPE_CHECKING:
 
     from results.scores import Scores
 
-COLUMNS = (
+BOX_COLUMNS = (
     "dataset", "normal_class", "gamma", "method", "recipe", "seed", "images", "n", "removed", "low", "q1", "median",
     "q3", "high",
 )  # fmt: skip
-FENCE = 1.5
+_FENCE = 1.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,7 @@ class Box:
 
 
 @dataclass(frozen=True, slots=True)
-class Group:
+class BoxGroup:
     """The box of one side of a run's test images."""
 
     record: Record
@@ -52,10 +52,10 @@ class BoxPlot:
     title: str
     method: str
     gammas: tuple[str, ...]
-    panels: Mapping[str, tuple[Group, ...]]
+    panels: Mapping[str, tuple[BoxGroup, ...]]
 
 
-def tukey(scores: "npt.NDArray[np.float64]") -> Box:
+def tukey_box(scores: "npt.NDArray[np.float64]") -> Box:
     """The box of the scores (n,), n at least 1, that lie within [Q1 - 1.5 IQR, Q3 + 1.5 IQR], bounds included.
 
     Quartiles by linear interpolation (type 7), for the fences of all scores, for the box of those kept.
@@ -63,20 +63,20 @@ def tukey(scores: "npt.NDArray[np.float64]") -> Box:
     import numpy as np
 
     q1, q3 = np.quantile(scores, [0.25, 0.75])
-    reach = FENCE * (q3 - q1)
-    kept = scores[(scores >= q1 - reach) & (scores <= q3 + reach)]
-    low, first, median, third, high = np.quantile(kept, [0, 0.25, 0.5, 0.75, 1]).tolist()
-    return Box(low, first, median, third, high, n=len(kept), removed=len(scores) - len(kept))
+    reach = _FENCE * (q3 - q1)
+    inliers = scores[(scores >= q1 - reach) & (scores <= q3 + reach)]
+    low, first, median, third, high = np.quantile(inliers, [0, 0.25, 0.5, 0.75, 1]).tolist()
+    return Box(low, first, median, third, high, n=len(inliers), removed=len(scores) - len(inliers))
 
 
-def collect(
+def collect_boxes(
     layout: BoxLayout,
     records: Iterable[Record],
     *,
     scores: Callable[[Record], "Scores"],
-    measures: Measures,
+    measures: MeasuredIds,
     versions: Mapping[str, int],
-    stale: Stale = fresh,
+    stale: Stale = never_stale,
     method: str | None = None,
     gammas: Collection[str] = (),
 ) -> BoxPlot:
@@ -98,10 +98,10 @@ def collect(
     source = Source(method or layout.entry.method, layout.entry.rule, {})
     shares = tuple(gammas) or tuple(layout.entry.gammas)
     lookup = Lookup(records, measures, versions, stale)
-    found = lookup.values(source, "dataset")
+    measured = lookup.values(source, "dataset")
     datasets = [
-        *(name for name in layout.entry.datasets if name in found),
-        *sorted({*found} - {*layout.entry.datasets}),
+        *(name for name in layout.entry.datasets if name in measured),
+        *sorted({*measured} - {*layout.entry.datasets}),
     ]
     panels = {}
     for dataset in datasets:
@@ -117,9 +117,9 @@ def collect(
     return BoxPlot(layout.title, source.method, shares, panels)
 
 
-def lines(plot: BoxPlot) -> Iterator[Sequence[str]]:
+def box_rows(plot: BoxPlot) -> Iterator[Sequence[str]]:
     """The numbers of a box plot as lines of fields, a heading first; scores in full."""
-    yield COLUMNS
+    yield BOX_COLUMNS
     for groups in plot.panels.values():
         for group in groups:
             spec, box = group.record.spec, group.box
@@ -141,13 +141,13 @@ def _runs(lookup: Lookup, source: Source, dataset: str, gammas: Sequence[str]) -
     for normal_class in lookup.values(source, "normal_class"):
         for gamma in gammas:
             at = {"dataset": dataset, "normal_class": normal_class, "gamma": gamma}
-            series = next((one for one in lookup.series(source, at) if one.runs), None)
+            series = next((series for series in lookup.series(source, at) if series.runs), None)
             if series:
                 yield series.runs[min(series.runs)]
 
 
-def _groups(record: Record, scores: "Scores") -> Iterator[Group]:
+def _groups(record: Record, scores: "Scores") -> Iterator[BoxGroup]:
     for label in (0, 1):
         values = scores.values[scores.labels == label]
         if len(values):
-            yield Group(record, "anomalous" if label else "normal", tukey(values))
+            yield BoxGroup(record, "anomalous" if label else "normal", tukey_box(values))

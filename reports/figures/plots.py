@@ -5,19 +5,19 @@ from typing import TYPE_CHECKING, Any
 
 from protocols.text import printable
 from reports.errors import ReportError
-from reports.figures.boxes import BoxPlot, Group
+from reports.figures.boxes import BoxGroup, BoxPlot
 from reports.tables.table import Cell, Table
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-FORMATS = ("svg", "png")
-COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")  # Okabe and Ito: told apart by all eyes
-SHAPES = ("o", "s", "^", "D", "v", "P")
-DPI = 150
-ASIDE = 0.04  # published values stand to the left, measured ones to the right
-STYLE: dict[Any, Any] = {
+PICTURE_FORMATS = ("svg", "png")
+_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")  # Okabe and Ito: told apart by all eyes
+_SHAPES = ("o", "s", "^", "D", "v", "P")
+_DPI = 150
+_ASIDE = 0.04  # published values stand to the left, measured ones to the right
+_STYLE: dict[Any, Any] = {
     "font.size": 10.0,
     "axes.spines.top": False,
     "axes.spines.right": False,
@@ -27,7 +27,7 @@ STYLE: dict[Any, Any] = {
 }
 
 
-def dots(table: Table, form: str) -> bytes:
+def draw_dots(table: Table, form: str) -> bytes:
     """A figure of AUCs as a picture: a group of dots a row, a colour and a shape a column; bars are our std.
 
     Raises:
@@ -40,7 +40,7 @@ def dots(table: Table, form: str) -> bytes:
     (row,), (column,) = layout.entry.rows, layout.entry.columns
     groups = list(dict.fromkeys(cell.coordinates[row] for cell in table.cells))
     kinds = list(dict.fromkeys(cell.coordinates[column] for cell in table.cells))
-    with mpl.rc_context(STYLE):
+    with mpl.rc_context(_STYLE):
         figure = _figure(max(6.0, 1.6 * len(groups) + 2.0), 4.0)
         axes = figure.add_subplot()
         for cell in table.cells:
@@ -57,7 +57,7 @@ def dots(table: Table, form: str) -> bytes:
         return _drawn(figure, form)
 
 
-def boxes(plot: BoxPlot, form: str) -> bytes:
+def draw_boxes(plot: BoxPlot, form: str) -> bytes:
     """A box plot as a picture: a panel a dataset, a colour a gamma; boxes of normal images are hollow.
 
     Raises:
@@ -67,7 +67,7 @@ def boxes(plot: BoxPlot, form: str) -> bytes:
     import matplotlib as mpl
 
     most = max(len(groups) for groups in plot.panels.values())
-    with mpl.rc_context(STYLE):
+    with mpl.rc_context(_STYLE):
         figure = _figure(max(6.0, 0.2 * most + 2.0), 0.9 + 2.9 * len(plot.panels))
         panels = figure.subplots(len(plot.panels), squeeze=False)[:, 0]
         for axes, (title, groups) in zip(panels, plot.panels.items(), strict=True):
@@ -79,8 +79,8 @@ def boxes(plot: BoxPlot, form: str) -> bytes:
 
 
 def _check(form: str) -> None:
-    if form not in FORMATS:
-        raise ReportError(f"no picture format {form!r}: choose {' or '.join(FORMATS)}")
+    if form not in PICTURE_FORMATS:
+        raise ReportError(f"no picture format {form!r}: choose {' or '.join(PICTURE_FORMATS)}")
     try:
         import matplotlib as mpl
     except ImportError:
@@ -100,22 +100,22 @@ def _drawn(figure: "Figure", form: str) -> bytes:
     """The picture's bytes, the same for the same numbers and library."""
     buffer = BytesIO()
     metadata = {"Date": None} if form == "svg" else None
-    figure.savefig(buffer, format=form, dpi=DPI, metadata=metadata)
+    figure.savefig(buffer, format=form, dpi=_DPI, metadata=metadata)
     return buffer.getvalue()
 
 
 def _dot(axes: "Axes", table: Table, cell: Cell, x: float, index: int) -> None:
-    colour, shape = COLOURS[index % len(COLOURS)], SHAPES[index % len(SHAPES)]
+    colour, shape = _COLOURS[index % len(_COLOURS)], _SHAPES[index % len(_SHAPES)]
     if cell.published and table.show != "measured":
-        axes.plot(x - ASIDE, cell.published.mean, shape, markersize=9, markerfacecolor="none", markeredgecolor=colour)
+        axes.plot(x - _ASIDE, cell.published.mean, shape, markersize=9, markerfacecolor="none", markeredgecolor=colour)
     if cell.measured:
         axes.errorbar(
-            x + ASIDE, cell.measured.mean, yerr=cell.measured.std, fmt=shape, markersize=6, capsize=3, color=colour
+            x + _ASIDE, cell.measured.mean, yerr=cell.measured.std, fmt=shape, markersize=6, capsize=3, color=colour
         )
 
 
 def _sides(table: Table) -> list[tuple[str, str]]:
-    """What hollow and filled marks mean, of those that are drawn."""
+    """Meanings of hollow and filled marks, of those that are drawn."""
     sides = [("published", "none")] if table.show != "measured" else []
     return sides + ([("measured, std over seeds", "#555555")] if table.has_measured else [])
 
@@ -124,7 +124,9 @@ def _key(figure: "Figure", kinds: list[str], sides: list[tuple[str, str]]) -> No
     from matplotlib.lines import Line2D
 
     handles = [
-        Line2D([], [], linestyle="none", marker=SHAPES[at % len(SHAPES)], color=COLOURS[at % len(COLOURS)], label=text)
+        Line2D(
+            [], [], linestyle="none", marker=_SHAPES[at % len(_SHAPES)], color=_COLOURS[at % len(_COLOURS)], label=text
+        )
         for at, text in enumerate(kinds)
     ]
     handles += [
@@ -134,7 +136,7 @@ def _key(figure: "Figure", kinds: list[str], sides: list[tuple[str, str]]) -> No
     figure.legend(handles=handles, loc="outside lower center", ncols=min(len(handles), 3), frameon=False, fontsize=9)
 
 
-def _panel(axes: "Axes", plot: BoxPlot, groups: tuple[Group, ...]) -> None:
+def _panel(axes: "Axes", plot: BoxPlot, groups: tuple[BoxGroup, ...]) -> None:
     classes = list(dict.fromkeys(group.record.spec.split.normal_class or "" for group in groups))
     slots = [(gamma, images) for gamma in plot.gammas for images in ("normal", "anomalous")]
     width = 0.8 / len(slots)
@@ -142,7 +144,7 @@ def _panel(axes: "Axes", plot: BoxPlot, groups: tuple[Group, ...]) -> None:
         split = group.record.spec.split
         slot = slots.index((split.gamma or "", group.images))
         x = classes.index(split.normal_class or "") + (slot - (len(slots) - 1) / 2) * width
-        colour = COLOURS[plot.gammas.index(split.gamma or "") % len(COLOURS)]
+        colour = _COLOURS[plot.gammas.index(split.gamma or "") % len(_COLOURS)]
         _box(axes, group, x, 0.8 * width, colour)
     axes.set_xticks(range(len(classes)), list(map(printable, classes)))
     axes.set_xlim(-0.6, len(classes) - 0.4)
@@ -152,12 +154,12 @@ def _panel(axes: "Axes", plot: BoxPlot, groups: tuple[Group, ...]) -> None:
     axes.set_axisbelow(True)
 
 
-def _box(axes: "Axes", group: Group, x: float, width: float, colour: str) -> None:
+def _box(axes: "Axes", group: BoxGroup, x: float, width: float, colour: str) -> None:
     box = group.box
-    shown = {"whislo": box.low, "q1": box.q1, "med": box.median, "q3": box.q3, "whishi": box.high}
+    quantiles = {"whislo": box.low, "q1": box.q1, "med": box.median, "q3": box.q3, "whishi": box.high}
     filled = group.images == "anomalous"
     axes.bxp(
-        [shown],
+        [quantiles],
         positions=[x],
         widths=width,
         showfliers=False,
@@ -175,8 +177,8 @@ def _box_key(figure: "Figure", plot: BoxPlot) -> None:
 
     handles = [
         Patch(
-            facecolor=COLOURS[at % len(COLOURS)] if images == "anomalous" else "white",
-            edgecolor=COLOURS[at % len(COLOURS)],
+            facecolor=_COLOURS[at % len(_COLOURS)] if images == "anomalous" else "white",
+            edgecolor=_COLOURS[at % len(_COLOURS)],
             label=printable(f"gamma {gamma}, {images} test images"),
         )
         for at, gamma in enumerate(plot.gammas)

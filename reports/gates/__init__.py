@@ -1,1 +1,1 @@
-"""What `bench check` holds results against, and what it says."""
+"""Gates of `bench check`: published values and reference runs, and the text of their results."""

@@ -10,7 +10,7 @@ from protocols.text import printable
 
 
 @dataclass(frozen=True, slots=True)
-class Case:
+class JUnitCase:
     """One test case; `outcome` None is a good one."""
 
     group: str
@@ -20,8 +20,8 @@ class Case:
     text: str = ""
 
 
-def document(title: str, cases: Sequence[Case], said: Iterable[str]) -> str:
-    """A document of one test suite; `said` is what the command printed."""
+def junit_document(title: str, cases: Sequence[JUnitCase], lines: Iterable[str]) -> str:
+    """A document of one test suite; `lines` are those that the command printed."""
     outcomes = [case.outcome for case in cases]
     counts = {
         "tests": len(cases),
@@ -36,7 +36,7 @@ def document(title: str, cases: Sequence[Case], said: Iterable[str]) -> str:
         element = ET.SubElement(suite, "testcase", {"classname": _clean(case.group), "name": _clean(case.name)})
         if case.outcome:
             ET.SubElement(element, case.outcome, {"message": _clean(case.message)}).text = _clean(case.text) or None
-    ET.SubElement(suite, "system-out").text = _clean("\n".join(said))
+    ET.SubElement(suite, "system-out").text = _clean("\n".join(lines))
     ET.indent(root)
     return '<?xml version="1.0" encoding="UTF-8"?>\n' + ET.tostring(root, encoding="unicode") + "\n"
 

@@ -12,20 +12,20 @@ from dataclasses import dataclass
 from math import sqrt
 
 from reports.errors import ReportError
+from reports.gates import cell_ids
 from reports.gates.faults import Fault
-from reports.stats.holm import adjusted
-from reports.stats.verdict import ROUNDING, Sample, standard_error
-from reports.tables import cell_ids
-from reports.tables.table import Cell, Table, sought
+from reports.stats.holm import holm_adjusted
+from reports.stats.thresholds import EPSILON, GATE_ALPHA
+from reports.stats.verdict import Sample, standard_error
+from reports.tables.table import Cell, Table, lookup_keys
 
-ALPHA = 0.10
 ONE_SEED = "one seed against a value without spread"
 TWIN = "tested in another table"
 LEAKING = "measured with a leak of test labels"
 
 
 @dataclass(frozen=True, slots=True)
-class Check:
+class CellTest:
     """One tested cell by its id, values in the unit of its table.
 
     `freedom`: degrees of freedom of the t test, infinite where neither side varies. `smallest_drop`: how far below the
@@ -49,13 +49,13 @@ class Check:
 
     @property
     def blind(self) -> bool:
-        """Whether no drop could have been found: not even the worst mean is bad enough."""
+        """True where no drop could have been found: not even the worst mean is bad enough."""
         return self.smallest_drop > self.largest_drop
 
 
 @dataclass(frozen=True, slots=True)
-class Gate:
-    """What the gate found.
+class PublishedGate:
+    """Result of the gate.
 
     `faults`: cells that are no success whatever their numbers, and what was required in vain. `untested`: by reason the
     ids of the cells that were not tested; `required` says of cells that must be there, and are, why they were not.
@@ -63,7 +63,7 @@ class Gate:
     asked for and that no paper prints.
     """
 
-    checks: tuple[Check, ...]
+    checks: tuple[CellTest, ...]
     faults: tuple[Fault, ...]
     untested: Mapping[str, tuple[str, ...]]
     alpha: float
@@ -74,11 +74,11 @@ class Gate:
 
     @property
     def skipped(self) -> dict[str, int]:
-        """How many cells were not tested, by reason."""
+        """Counts of the cells that were not tested, by reason."""
         return {reason: len(names) for reason, names in self.untested.items()}
 
     @property
-    def regressions(self) -> tuple[Check, ...]:
+    def regressions(self) -> tuple[CellTest, ...]:
         return tuple(check for check in self.checks if check.regressed)
 
     @property
@@ -89,17 +89,17 @@ class Gate:
         return 0 if self.checks else 4
 
 
-def check(
+def published_gate(
     tables: Iterable[Table],
     *,
     include_not_comparable: bool = False,
     leaking: Collection[str] = (),
-    alpha: float = ALPHA,
+    alpha: float = GATE_ALPHA,
     faults: Iterable[Fault] = (),
     required: Collection[str] = (),
     contradictions: Iterable[str] = (),
     unpublished: str = "",
-) -> Gate:
+) -> PublishedGate:
     """Test every cell of the tables that has a published and a current measured value.
 
     Args:
@@ -119,24 +119,24 @@ def check(
         raise ReportError(f"alpha {alpha} is no chance of a false alarm: give a number between 0 and 0.5, such as 0.1")
     untested: dict[str, list[str]] = {}
     lost: dict[tuple[object, ...], Fault] = {}
-    kept: dict[tuple[object, ...], _Testable] = {}
+    by_identity: dict[tuple[object, ...], _Testable] = {}
     leaks = frozenset(leaking)
     for table in tables:
         for cell in table.cells:
             if cell.published:
-                lost |= {place: fault for place, fault in _faults(table, cell) if place not in lost}
-                found = _testable(table, cell, leaks, include_not_comparable=include_not_comparable)
-                if isinstance(found, str):
-                    untested.setdefault(found, []).append(_name(table, cell))
-                elif kept.setdefault(found.identity, found) is not found:
+                lost |= {identity: fault for identity, fault in _faults(table, cell) if identity not in lost}
+                result = _testable(table, cell, leaks, include_not_comparable=include_not_comparable)
+                if isinstance(result, str):
+                    untested.setdefault(result, []).append(_name(table, cell))
+                elif by_identity.setdefault(result.identity, result) is not result:
                     untested.setdefault(TWIN, []).append(_name(table, cell))
-    testable = list(kept.values())
-    corrected = adjusted([one.p_value for one in testable])
+    testable = list(by_identity.values())
+    corrected = holm_adjusted([cell.p_value for cell in testable])
     checks = tuple(
-        one.check(alpha / len(testable), regressed=p_value <= alpha)
-        for one, p_value in zip(testable, corrected, strict=True)
+        cell.check(alpha / len(testable), regressed=p_value <= alpha)
+        for cell, p_value in zip(testable, corrected, strict=True)
     )
-    return Gate(
+    return PublishedGate(
         checks=checks,
         faults=tuple(dict.fromkeys([*lost.values(), *faults])),
         untested={reason: tuple(names) for reason, names in sorted(untested.items())},
@@ -166,7 +166,7 @@ class _Testable:
 
     @property
     def identity(self) -> tuple[object, ...]:
-        """What twin cells of two tables share: the papers print some values twice, and one test is enough."""
+        """Shared by twin cells of two tables: the papers print some values twice, and one test is enough."""
         series = self.cell.measured.series if self.cell.measured else ()
         return series, self.published, self.error
 
@@ -184,16 +184,16 @@ class _Testable:
         """Chance of a mean as bad as ours if ours is truly worse than the published value by the margin."""
         above = self.table.value.metric.sign * (self.measured.mean - self.published) + self.margin
         if self.error == 0:
-            return 0.0 if above < -ROUNDING else 1.0
+            return 0.0 if above < -EPSILON else 1.0
         from scipy.special import stdtr
 
         return float(stdtr(self.freedom, above / self.error))
 
-    def check(self, level: float, *, regressed: bool) -> Check:
+    def check(self, level: float, *, regressed: bool) -> CellTest:
         layout = self.table.layout
-        return Check(
+        return CellTest(
             table=layout.id,
-            name=cell_ids.of_cell(layout, self.cell.coordinates),
+            name=cell_ids.cell_id(layout, self.cell.coordinates),
             published=self.published,
             measured=self.measured.mean,
             n=self.measured.n,
@@ -214,20 +214,20 @@ class _Testable:
 
 
 def _faults(table: Table, cell: Cell) -> Iterator[tuple[tuple[object, ...], Fault]]:
-    """Why a cell is no success, each with its place: a cell that two tables print fails once."""
-    place = tuple(sought(table.layout, cell))
+    """Faults of a cell, each with its identity: a cell that two tables print fails once."""
+    keys = tuple(lookup_keys(table.layout, cell))
     if cell.failures:
-        yield ("failed", place), Fault("failed", _name(table, cell), "; ".join(cell.failures))
+        yield ("failed", keys), Fault("failed", _name(table, cell), "; ".join(cell.failures))
     if cell.verdict.name == "stale":
-        yield ("stale", place), Fault("stale", _name(table, cell), "; ".join(cell.verdict.reasons))
+        yield ("stale", keys), Fault("stale", _name(table, cell), "; ".join(cell.verdict.reasons))
 
 
 def _name(table: Table, cell: Cell) -> str:
-    return f"{table.layout.id}/{cell_ids.of_cell(table.layout, cell.coordinates)}"
+    return f"{table.layout.id}/{cell_ids.cell_id(table.layout, cell.coordinates)}"
 
 
 def _testable(table: Table, cell: Cell, leaking: frozenset[str], *, include_not_comparable: bool) -> _Testable | str:
-    """The cell with its standard error, or why it is not tested."""
+    """The cell with its standard error, or the reason why it is not tested."""
     if cell.published is None or cell.measured is None:
         return cell.verdict.name
     if not leaking.isdisjoint(cell.measured.series):

@@ -13,12 +13,12 @@ from typing import NamedTuple
 
 from reports.gates.faults import Counterparts, Fault
 from reports.gates.published import LEAKING
-from reports.tables.measured import Stale, ValueOf, fresh
+from reports.stats.thresholds import TOLERANCE
+from reports.tables.measured import Stale, ValueOf, never_stale
 from results.metrics import STORED_METRICS, stored_value
 from results.record import Record
 
-TOLERANCE = 0.01
-LACKING = "reference without {}"
+_LACKING = "reference without {}"
 
 
 class ComparedMetric(NamedTuple):
@@ -29,13 +29,13 @@ class ComparedMetric(NamedTuple):
     reference: ValueOf
 
 
-STORED = tuple(
+STORED_COMPARED = tuple(
     ComparedMetric(metric.title, partial(stored_value, metric), partial(stored_value, metric))
     for metric in STORED_METRICS
 )
 
 
-class Number(NamedTuple):
+class ComparedNumber(NamedTuple):
     """One metric of a run beside that of its reference, as fractions."""
 
     title: str
@@ -45,11 +45,11 @@ class Number(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Pair:
+class ReferencePair:
     """One run beside the reference that it is furthest from; `allowed` is the largest difference of a metric."""
 
     name: str
-    numbers: tuple[Number, ...]
+    numbers: tuple[ComparedNumber, ...]
     allowed: float
     same_machine: bool
 
@@ -59,14 +59,14 @@ class Pair:
 
 
 @dataclass(frozen=True, slots=True)
-class Agreement:
-    """What the comparison found; `skipped` counts by reason the runs that were not compared.
+class ReferenceGate:
+    """Result of the gate; `skipped` counts by reason the runs that were not compared.
 
     `faults` are reference runs without a run that counts; `contradictions` say of records of one key which numbers;
     `titles` are the metrics that were compared.
     """
 
-    pairs: tuple[Pair, ...]
+    pairs: tuple[ReferencePair, ...]
     faults: tuple[Fault, ...]
     skipped: Mapping[str, int]
     contradictions: tuple[str, ...] = ()
@@ -75,10 +75,10 @@ class Agreement:
     @property
     def lacking(self) -> str:
         """A metric that a reference has not; empty where all have all."""
-        return next((title for title in self.titles if LACKING.format(title) in self.skipped), "")
+        return next((title for title in self.titles if _LACKING.format(title) in self.skipped), "")
 
     @property
-    def differing(self) -> tuple[Pair, ...]:
+    def differing(self) -> tuple[ReferencePair, ...]:
         return tuple(pair for pair in self.pairs if pair.differs)
 
     @property
@@ -89,19 +89,19 @@ class Agreement:
         return 0 if self.pairs else 4
 
 
-def compare(
+def reference_gate(
     records: Iterable[Record],
     references: Iterable[Record],
     *,
     tolerance: float = TOLERANCE,
     versions: Mapping[str, int],
-    stale: Stale = fresh,
+    stale: Stale = never_stale,
     partial: bool = False,
     leaking: Collection[str] = (),
     faults: Iterable[Fault] = (),
     contradictions: Iterable[str] = (),
-    metrics: Sequence[ComparedMetric] = STORED,
-) -> Agreement:
+    metrics: Sequence[ComparedMetric] = STORED_COMPARED,
+) -> ReferenceGate:
     """Compare each reference run with the runs of its key.
 
     Args:
@@ -117,34 +117,34 @@ def compare(
         metrics: what is compared; a reference that has none of it is only counted, one whose run lacks it is a fault.
     """
     runs, skipped = list(records), Counter[str]()
-    known: dict[str, list[Record]] = {}
+    by_key: dict[str, list[Record]] = {}
     for reference in references:
         if reference.series in leaking:
             skipped[LEAKING] += 1
         elif reference.metrics is None:
             skipped["reference that failed itself"] += 1
         elif lacking := [metric.title for metric in metrics if metric.reference(reference) is None]:
-            skipped[LACKING.format(lacking[0])] += 1
+            skipped[_LACKING.format(lacking[0])] += 1
         else:
-            known.setdefault(reference.key, []).append(reference)
-    counterparts = Counterparts(runs, (own[0] for own in known.values()), versions, stale)
-    pairs, found = list[Pair](), list(faults)
-    for own in sorted(known.values(), key=lambda own: own[0].spec.name):
-        beside = counterparts.of(own[0])
-        if not isinstance(beside, Fault):
-            valued = [record for record in beside if all(metric.measured(record) is not None for metric in metrics)]
-            pairs += dict.fromkeys(_pair(record, own, tolerance, metrics) for record in valued)
-            found += [_without_scores(record, metrics) for record in beside if record not in valued]
-        elif beside.kind == "absent" and partial:
+            by_key.setdefault(reference.key, []).append(reference)
+    counterparts = Counterparts(runs, (group[0] for group in by_key.values()), versions, stale)
+    pairs, every_fault = list[ReferencePair](), list(faults)
+    for group in sorted(by_key.values(), key=lambda group: group[0].spec.name):
+        finished = counterparts.of(group[0])
+        if not isinstance(finished, Fault):
+            valued = [record for record in finished if all(metric.measured(record) is not None for metric in metrics)]
+            pairs += dict.fromkeys(_pair(record, group, tolerance, metrics) for record in valued)
+            every_fault += [_without_scores(record, metrics) for record in finished if record not in valued]
+        elif finished.kind == "absent" and partial:
             skipped["reference without a run"] += 1
         else:
-            found.append(beside)
-    alone = sum(record.key not in known and record.series not in leaking for record in runs)
+            every_fault.append(finished)
+    alone = sum(record.key not in by_key and record.series not in leaking for record in runs)
     if alone:
         skipped["without a reference"] = alone
-    return Agreement(
+    return ReferenceGate(
         tuple(pairs),
-        tuple(dict.fromkeys(found)),
+        tuple(dict.fromkeys(every_fault)),
         dict(sorted(skipped.items())),
         tuple(contradictions),
         tuple(metric.title for metric in metrics),
@@ -156,26 +156,30 @@ def _without_scores(record: Record, metrics: Sequence[ComparedMetric]) -> Fault:
     return Fault("absent", record.spec.name, f"its run has no {titles}, its reference has: run it again with --force")
 
 
-def _pair(record: Record, references: Sequence[Record], tolerance: float, metrics: Sequence[ComparedMetric]) -> Pair:
+def _pair(
+    record: Record, references: Sequence[Record], tolerance: float, metrics: Sequence[ComparedMetric]
+) -> ReferencePair:
     """The run beside the one of the references of its machine, else of all, that it is furthest from."""
     machine = _machine(record)
-    own = [reference for reference in references if machine and _machine(reference) == machine]
-    allowed = 0.0 if own else tolerance
-    found = [
-        Pair(record.spec.name, tuple(_numbers(record, one, allowed, metrics)), allowed, bool(own))
-        for one in own or references
+    of_machine = [reference for reference in references if machine and _machine(reference) == machine]
+    allowed = 0.0 if of_machine else tolerance
+    pairs = [
+        ReferencePair(record.spec.name, tuple(_numbers(record, reference, allowed, metrics)), allowed, bool(of_machine))
+        for reference in of_machine or references
     ]
-    return max(found, key=lambda pair: max(abs(number.measured - number.reference) for number in pair.numbers))
+    return max(pairs, key=lambda pair: max(abs(number.measured - number.reference) for number in pair.numbers))
 
 
-def _numbers(record: Record, reference: Record, allowed: float, metrics: Sequence[ComparedMetric]) -> Iterator[Number]:
+def _numbers(
+    record: Record, reference: Record, allowed: float, metrics: Sequence[ComparedMetric]
+) -> Iterator[ComparedNumber]:
     for metric in metrics:
         measured, expected = metric.measured(record), metric.reference(reference)
         if measured is None or expected is None:
             raise ValueError(f"record {record.key} or its reference has no {metric.title}")
-        yield Number(metric.title, measured, expected, differs=abs(measured - expected) > allowed)
+        yield ComparedNumber(metric.title, measured, expected, differs=abs(measured - expected) > allowed)
 
 
 def _machine(record: Record) -> tuple[str, str] | None:
-    made = record.provenance
-    return (made.numerics_class, made.cpu) if made else None
+    provenance = record.provenance
+    return (provenance.numerics_class, provenance.cpu) if provenance else None

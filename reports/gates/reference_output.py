@@ -1,102 +1,109 @@
-"""What the comparison with reference runs says: lines for a terminal, JUnit XML for a CI, a summary in Markdown."""
+"""Text of the gate against reference runs."""
 
 from protocols.text import plural
-from reports.gates import faults
-from reports.gates.junit import Case, document
-from reports.gates.reference import Agreement, Number, Pair
+from reports.gates.faults import fault_cases, faults_headline, faults_table
+from reports.gates.gate_report import GateReport
+from reports.gates.junit import JUnitCase
+from reports.gates.reference import ComparedNumber, ReferenceGate, ReferencePair
 from reports.text import escape_markdown, pipe_table
 
 
-def lines(found: Agreement) -> list[str]:
-    """The result for stdout: what differs or is not there first, what was not compared, the headline."""
-    said = [f"{_word(pair)}: {pair.name}: {_numbers(pair)}" for pair in found.differing]
-    said += [fault.line for fault in found.faults]
-    said += [f"{_word(pair)}: {pair.name}: {_numbers(pair)}" for pair in found.pairs if not pair.differs]
-    said += found.contradictions
-    if found.skipped:
-        said.append(f"not compared: {_skipped(found)}")
-    return [*said, *([_tested(found)] if found.pairs else []), headline(found)]
+def reference_report(gate: ReferenceGate) -> GateReport:
+    """The gate as text: what differs or is not there first, what was not compared, the headline; one case a run."""
+    headline = _headline(gate)
+    return GateReport(
+        side="reference",
+        title="Check against reference runs",
+        headline=headline,
+        lines=[*_lines(gate), headline],
+        cases=_cases(gate, headline),
+        paragraphs=_paragraphs(gate),
+    )
 
 
-def headline(found: Agreement) -> str:
-    """The result in one line."""
-    rest = [faults.headline(found.faults)] if found.faults else []
-    if found.pairs:
-        count = f"{plural(len(found.pairs), 'run')} compared with a reference"
-        differ = f"{len(found.differing) or 'none'} differ{'s' if len(found.differing) < 2 else ''}"
+def _lines(gate: ReferenceGate) -> list[str]:
+    lines = [_line(pair) for pair in gate.differing]
+    lines += [fault.line for fault in gate.faults]
+    lines += [_line(pair) for pair in gate.pairs if not pair.differs]
+    lines += gate.contradictions
+    lines += [f"not compared: {_skipped(gate)}"] if gate.skipped else []
+    return [*lines, _compared(gate)] if gate.pairs else lines
+
+
+def _headline(gate: ReferenceGate) -> str:
+    rest = [faults_headline(gate.faults)] if gate.faults else []
+    if gate.pairs:
+        count = f"{plural(len(gate.pairs), 'run')} compared with a reference"
+        differ = f"{len(gate.differing) or 'none'} differ{'s' if len(gate.differing) < 2 else ''}"
         return f"{count}: {'; '.join([differ, *rest])}"
     if rest:
         return f"no run compared with a reference: {rest[0]}"
-    if found.lacking:
-        return (
-            f"nothing to compare: no reference run has {found.lacking}, which needs its scores: name a results folder"
-        )
+    if gate.lacking:
+        return f"nothing to compare: no reference run has {gate.lacking}, which needs its scores: name a results folder"
     return "nothing to compare: no run has the key of a reference (bench results why says what makes a key)"
 
 
-def junit(found: Agreement) -> str:
-    """JUnit XML: one test case a run, failed where it differs or is not there; nothing to compare is an error."""
+def _cases(gate: ReferenceGate, headline: str) -> list[JUnitCase]:
     cases = [
-        Case("reference", pair.name, "failure" if pair.differs else None, _numbers(pair) if pair.differs else "")
-        for pair in _ordered(found)
+        JUnitCase("reference", pair.name, "failure" if pair.differs else None, _numbers(pair) if pair.differs else "")
+        for pair in _ordered(gate)
     ]
-    cases += faults.cases(found.faults)
-    cases += [Case("not compared", reason, "skipped", f"{count} runs") for reason, count in found.skipped.items()]
-    if found.status == 4:
-        cases.append(Case("check", "something to compare", "error", headline(found)))
-    return document("bench check --against reference", cases, lines(found))
+    cases += fault_cases(gate.faults)
+    cases += [JUnitCase("not compared", reason, "skipped", f"{count} runs") for reason, count in gate.skipped.items()]
+    return cases + ([JUnitCase("check", "something to compare", "error", headline)] if gate.status == 4 else [])
 
 
-def summary(found: Agreement) -> str:
-    """A page in Markdown for the summary of a CI run."""
+def _paragraphs(gate: ReferenceGate) -> list[str]:
     rows = [
-        [escape_markdown(pair.name), *(_both(number) for number in pair.numbers), _allowed(pair), _word(pair).lower()]
-        for pair in _ordered(found)
+        [escape_markdown(pair.name), *(_both(number) for number in pair.numbers), _allowed(pair), _result(pair).lower()]
+        for pair in _ordered(gate)
     ]
-    text = [f"# Check against reference runs: {headline(found)}"]
-    text += [faults.markdown(found.faults)] if found.faults else []
+    paragraphs = [faults_table(gate.faults)] if gate.faults else []
     if rows:
-        titles = [f"{number.title} (reference)" for number in found.pairs[0].numbers]
-        text += [pipe_table(["Run", *titles, "Allowed", "Result"], rows), f"C{_tested(found)[1:]}."]
-    text += [escape_markdown(told) for told in found.contradictions]
-    text += [f"Not compared: {escape_markdown(_skipped(found))}."] if found.skipped else []
-    return "\n\n".join(text) + "\n"
+        titles = [f"{number.title} (reference)" for number in gate.pairs[0].numbers]
+        paragraphs += [pipe_table(["Run", *titles, "Allowed", "Result"], rows), f"C{_compared(gate)[1:]}."]
+    paragraphs += [escape_markdown(text) for text in gate.contradictions]
+    return paragraphs + ([f"Not compared: {escape_markdown(_skipped(gate))}."] if gate.skipped else [])
 
 
-def _tested(found: Agreement) -> str:
-    titles = " and ".join(found.titles)
+def _compared(gate: ReferenceGate) -> str:
+    titles = " and ".join(gate.titles)
     return f"compared: {titles} of each run; equal means to the last bit, and nothing else was looked at"
 
 
-def _ordered(found: Agreement) -> list[Pair]:
-    return sorted(found.pairs, key=lambda pair: not pair.differs)
+def _line(pair: ReferencePair) -> str:
+    return f"{_result(pair)}: {pair.name}: {_numbers(pair)}"
 
 
-def _word(pair: Pair) -> str:
+def _ordered(gate: ReferenceGate) -> list[ReferencePair]:
+    return sorted(gate.pairs, key=lambda pair: not pair.differs)
+
+
+def _result(pair: ReferencePair) -> str:
     if pair.differs:
         return "DIFFERS"
     equal = all(number.measured == number.reference for number in pair.numbers)
     return "equal" if equal else f"within {pair.allowed:g}"
 
 
-def _numbers(pair: Pair) -> str:
+def _numbers(pair: ReferencePair) -> str:
     """The metrics that differ, of a run that does not all; in full, since on the same machine the last bit counts."""
-    shown = [number for number in pair.numbers if number.differs or not pair.differs]
-    return f"{'; '.join(_in_words(number) for number in shown)}; allowed {_allowed(pair)}"
+    numbers = [number for number in pair.numbers if number.differs or not pair.differs]
+    return f"{'; '.join(_in_words(number) for number in numbers)}; allowed {_allowed(pair)}"
 
 
-def _in_words(number: Number) -> str:
+def _in_words(number: ComparedNumber) -> str:
     drift = number.measured - number.reference
     return f"{number.title} measured {number.measured!r}, reference {number.reference!r}, difference {drift:+.2g}"
 
 
-def _both(number: Number) -> str:
+def _both(number: ComparedNumber) -> str:
     return f"{number.measured:.4f} ({number.reference:.4f})"
 
 
-def _allowed(pair: Pair) -> str:
+def _allowed(pair: ReferencePair) -> str:
     return "none (same machine class)" if pair.same_machine else f"{pair.allowed:g} (another machine)"
 
 
-def _skipped(found: Agreement) -> str:
-    return ", ".join(f"{count} {reason}" for reason, count in found.skipped.items())
+def _skipped(gate: ReferenceGate) -> str:
+    return ", ".join(f"{count} {reason}" for reason, count in gate.skipped.items())

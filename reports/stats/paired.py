@@ -16,23 +16,21 @@ from statistics import NormalDist, fmean, stdev
 from typing import TYPE_CHECKING, Literal
 
 from protocols.text import plural
-from reports.stats.holm import adjusted
-from reports.stats.verdict import ROUNDING
+from reports.stats.holm import holm_adjusted
+from reports.stats.thresholds import EPSILON, PAIRED_ALPHA, PAIRED_QUANTILE
 
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
-ALPHA = 0.05
-TAIL = 1 - ALPHA / 2
 LEAST_DATASETS = 6
 """Of the 2**n signs that n differences may have, two are as one-sided as can be; 2 / 2**n is below 0.05 from 6 on."""
-DECIMALS = 9
+_DECIMALS = 9
 
 
 @dataclass(frozen=True, slots=True)
-class Paired:
-    """A first minus a second AUC (or the mean of such differences) with what a paired test says of it.
+class PairedTest:
+    """Difference of a first minus a second AUC, or the mean of such differences, with its paired test.
 
     `low` and `high` bound the 95 % interval, `p_value` is two-sided, `p_holm` the same after Holm's correction; all are
     None where the test gives none, and `reason` says why there is no p value.
@@ -48,13 +46,13 @@ class Paired:
 
     @property
     def holds(self) -> bool:
-        """Whether the difference is off zero at 0.05 after Holm's correction."""
-        return self.p_holm is not None and self.p_holm <= ALPHA
+        """True where the difference is off zero at 0.05 after Holm's correction."""
+        return self.p_holm is not None and self.p_holm <= PAIRED_ALPHA
 
 
-def delong(
+def delong_test(
     first: "npt.NDArray[np.float64]", second: "npt.NDArray[np.float64]", labels: "npt.NDArray[np.int8]"
-) -> Paired:
+) -> PairedTest:
     """DeLong's test of two AUCs on the same images (DeLong, DeLong and Clarke-Pearson 1988, eqs. 5-7).
 
     The placement of an anomaly is the share of normal images that score lower (ties one half), that of a normal image
@@ -76,17 +74,17 @@ def delong(
     over_normals = _placements(second[~anomalous], second[anomalous]) - _placements(first[~anomalous], first[anomalous])
     difference = float(np.mean(over_anomalies))
     if min(len(over_anomalies), len(over_normals)) < 2:
-        return Paired("DeLong", difference, reason="a single image of a kind has no spread")
+        return PairedTest("DeLong", difference, reason="a single image of a kind has no spread")
     variance = np.var(over_anomalies, ddof=1) / len(over_anomalies) + np.var(over_normals, ddof=1) / len(over_normals)
     error = sqrt(float(variance))
-    if error < ROUNDING:
+    if error < EPSILON:
         return _without_spread("DeLong", difference, "the difference has no spread over images")
-    reach = NormalDist().inv_cdf(TAIL) * error
+    reach = NormalDist().inv_cdf(PAIRED_QUANTILE) * error
     p_value = erfc(abs(difference) / error / sqrt(2))
-    return Paired("DeLong", difference, difference - reach, difference + reach, p_value)
+    return PairedTest("DeLong", difference, difference - reach, difference + reach, p_value)
 
 
-def over_seeds(differences: Sequence[float]) -> Paired:
+def seeds_test(differences: Sequence[float]) -> PairedTest:
     """Paired t test of the differences at n seeds, n at least 2, with n - 1 degrees of freedom.
 
     Its population are trainings and draws of labelled anomalies. Test lists of different seeds may overlap or be one
@@ -94,15 +92,15 @@ def over_seeds(differences: Sequence[float]) -> Paired:
     """
     mean, n = fmean(differences), len(differences)
     error = stdev(differences) / sqrt(n)
-    if error < ROUNDING:
+    if error < EPSILON:
         return _without_spread("t", mean, "the difference has no spread over seeds")
     from scipy.special import stdtr, stdtrit
 
-    reach = float(stdtrit(n - 1, TAIL)) * error
-    return Paired("t", mean, mean - reach, mean + reach, 2 * float(stdtr(n - 1, -abs(mean) / error)))
+    reach = float(stdtrit(n - 1, PAIRED_QUANTILE)) * error
+    return PairedTest("t", mean, mean - reach, mean + reach, 2 * float(stdtr(n - 1, -abs(mean) / error)))
 
 
-def over_datasets(differences: Sequence[float]) -> Paired:
+def datasets_test(differences: Sequence[float]) -> PairedTest:
     """Wilcoxon's signed-rank test of one difference a dataset, as Demsar (2006, section 3.1.3) recommends it.
 
     Ranks of differences of zero are shared between both signs; of an odd number of them one is left out. Exact, with
@@ -110,24 +108,25 @@ def over_datasets(differences: Sequence[float]) -> Paired:
     no outcome could be significant at 0.05, so nothing is tested.
     """
     mean = fmean(differences)
-    signed = [round(one, DECIMALS) for one in differences]
-    moved = [one for one in signed if one]
+    signed = [round(difference, _DECIMALS) for difference in differences]
+    moved = [difference for difference in signed if difference]
     if len(moved) < LEAST_DATASETS:
-        return Paired("signed rank", mean, reason=_too_few(len(moved)))
+        return PairedTest("signed rank", mean, reason=_too_few(len(moved)))
     sizes = sorted(map(abs, signed))[(len(signed) - len(moved)) % 2 :]
-    ranks = [bisect_left(sizes, abs(one)) + bisect_right(sizes, abs(one)) + 1 for one in moved]  # twice the midranks
-    observed = abs(sum(copysign(rank, one) for rank, one in zip(ranks, moved, strict=True)))
+    sizes_of_moved = map(abs, moved)
+    ranks = [bisect_left(sizes, size) + bisect_right(sizes, size) + 1 for size in sizes_of_moved]  # twice the midranks
+    observed = abs(sum(copysign(rank, difference) for rank, difference in zip(ranks, moved, strict=True)))
     extreme = sum(count for total, count in _signed_sums(ranks).items() if abs(total) >= observed)
-    return Paired("signed rank", mean, p_value=extreme / 2 ** len(ranks))
+    return PairedTest("signed rank", mean, p_value=extreme / 2 ** len(ranks))
 
 
-def corrected(tests: Sequence[Paired]) -> list[Paired]:
+def holm_corrected(tests: Sequence[PairedTest]) -> list[PairedTest]:
     """The tests with p values adjusted by Holm (1979) over those that have one."""
-    tested = [(index, one.p_value) for index, one in enumerate(tests) if one.p_value is not None]
-    found = list(tests)
-    for (index, _), p_holm in zip(tested, adjusted([p_value for _, p_value in tested]), strict=True):
-        found[index] = replace(found[index], p_holm=p_holm)
-    return found
+    tested = [(index, test.p_value) for index, test in enumerate(tests) if test.p_value is not None]
+    adjusted = list(tests)
+    for (index, _), p_holm in zip(tested, holm_adjusted([p_value for _, p_value in tested]), strict=True):
+        adjusted[index] = replace(adjusted[index], p_holm=p_holm)
+    return adjusted
 
 
 def _placements(of: "npt.NDArray[np.float64]", among: "npt.NDArray[np.float64]") -> "npt.NDArray[np.float64]":
@@ -139,15 +138,15 @@ def _placements(of: "npt.NDArray[np.float64]", among: "npt.NDArray[np.float64]")
     return np.asarray((below + not_above) / (2 * len(among)), dtype=np.float64)
 
 
-def _without_spread(test: Literal["DeLong", "t"], difference: float, reason: str) -> Paired:
+def _without_spread(test: Literal["DeLong", "t"], difference: float, reason: str) -> PairedTest:
     """Equal on all images or seeds: certainly no difference; or one that no test can judge."""
-    if abs(difference) < ROUNDING:
-        return Paired(test, 0.0, 0.0, 0.0, 1.0)
-    return Paired(test, difference, reason=reason)
+    if abs(difference) < EPSILON:
+        return PairedTest(test, 0.0, 0.0, 0.0, 1.0)
+    return PairedTest(test, difference, reason=reason)
 
 
 def _signed_sums(ranks: Iterable[int]) -> Counter[int]:
-    """How many choices of signs give each sum of the ranks."""
+    """Counts of the choices of signs that give each sum of the ranks."""
     ways: Counter[int] = Counter({0: 1})
     for rank in ranks:
         longer: Counter[int] = Counter()

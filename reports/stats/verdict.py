@@ -4,13 +4,13 @@ from dataclasses import dataclass
 from math import inf, isfinite, sqrt
 from typing import Literal
 
-Agreement = Literal["reproduced", "close", "better", "worse", "inconclusive"]
-Better = Literal["higher", "lower"]
-Name = Literal["missing", "failed", "stale", "not_comparable"] | Agreement
+from reports.stats.thresholds import EPSILON, VERDICT_QUANTILE
 
-TAIL = 0.95  # quantile of a two-sided 90 % interval; the interval within the margin is TOST at 5 %
+VerdictName = Literal["reproduced", "close", "better", "worse", "inconclusive"]
+BetterValue = Literal["higher", "lower"]
+CellState = Literal["missing", "failed", "stale", "not_comparable"] | VerdictName
+
 MOST_SEEDS = 1000
-ROUNDING = 1e-9
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +27,7 @@ class Sample:
 
 
 @dataclass(frozen=True, slots=True)
-class Comparison:
+class MeanComparison:
     """Measured minus published in the table's unit, its 90 % interval (None for one run of ours), and what follows.
 
     `seeds_to_settle`: the number of our seeds with which, at the same mean and std, the comparison is no longer
@@ -35,7 +35,7 @@ class Comparison:
     the few published runs alone leave the interval too wide.
     """
 
-    agreement: Agreement
+    agreement: VerdictName
     difference: float
     low: float | None
     high: float | None
@@ -45,7 +45,7 @@ class Comparison:
 
     @property
     def advice(self) -> str:
-        """What would settle an inconclusive comparison; empty for the others."""
+        """Advice that would settle an inconclusive comparison; empty for the others."""
         if self.agreement != "inconclusive":
             return ""
         if self.seeds_to_settle is not None:
@@ -57,24 +57,24 @@ class Comparison:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What a cell says. `reasons`: why it is failed, stale or not comparable, or what a mean row lacks."""
+    """Verdict of a cell. `reasons`: why it is failed, stale or not comparable, or what a mean row lacks."""
 
-    name: Name
-    comparison: Comparison | None = None
+    name: CellState
+    comparison: MeanComparison | None = None
     reasons: tuple[str, ...] = ()
 
     @property
-    def would_be(self) -> Agreement | None:
+    def would_be(self) -> VerdictName | None:
         """The verdict that a cell which is not comparable would have."""
         return self.comparison.agreement if self.name == "not_comparable" and self.comparison else None
 
 
-def compare(published: Sample, measured: Sample, margin: float, better: Better = "higher") -> Comparison:
+def judge(published: Sample, measured: Sample, margin: float, better: BetterValue = "higher") -> MeanComparison:
     """Judge a measured mean against a published one; `margin` and both samples in the same unit.
 
     `better` says which of two values is the better one.
 
-        A published value without spread over runs is a constant: a one-sample t interval of our runs, and never
+    A published value without spread over runs is a constant: a one-sample t interval of our runs, and never
     `reproduced`. One run of ours has no interval and is always inconclusive.
     """
     if not (isfinite(margin) and margin >= 0):
@@ -82,14 +82,14 @@ def compare(published: Sample, measured: Sample, margin: float, better: Better =
     difference = measured.mean - published.mean
     if not measured.has_spread:
         seeds, capped = _settle(published, measured, difference, margin)
-        return Comparison("inconclusive", difference, None, None, margin, seeds, capped)
+        return MeanComparison("inconclusive", difference, None, None, margin, seeds, capped)
     half = _half_width(published, measured)
     gain = difference if better == "higher" else -difference
     agreement = _agreement(gain, half, margin, constant=not published.has_spread)
     seeds, capped = (None, False)
     if agreement == "inconclusive":
         seeds, capped = _settle(published, measured, difference, margin)
-    return Comparison(agreement, difference, difference - half, difference + half, margin, seeds, capped)
+    return MeanComparison(agreement, difference, difference - half, difference + half, margin, seeds, capped)
 
 
 def standard_error(published: Sample, measured: Sample) -> tuple[float, float]:
@@ -128,15 +128,15 @@ def _half_width(published: Sample, measured: Sample) -> float:
     from scipy.special import stdtrit
 
     error, freedom = standard_error(published, measured)
-    return float(stdtrit(freedom, TAIL)) * error if error else 0.0
+    return float(stdtrit(freedom, VERDICT_QUANTILE)) * error if error else 0.0
 
 
-def _agreement(gain: float, half: float, margin: float, *, constant: bool) -> Agreement:
+def _agreement(gain: float, half: float, margin: float, *, constant: bool) -> VerdictName:
     if not constant and abs(gain) + half < margin:
         return "reproduced"
     if abs(gain) <= half or gain == 0:
         return "inconclusive"
-    if abs(gain) <= margin + ROUNDING:
+    if abs(gain) <= margin + EPSILON:
         return "close"
     return "better" if gain > 0 else "worse"
 
@@ -160,13 +160,13 @@ def _settle(published: Sample, measured: Sample, difference: float, margin: floa
     theirs = 0.0 if constant else _variance_of_mean(published)
     total = np.maximum(ours + theirs, np.finfo(float).tiny)
     by_theirs = 0.0 if constant else (theirs / total) ** 2 / (published.n - 1)
-    freedom = 1 / np.maximum((ours / total) ** 2 / (runs - 1) + by_theirs, ROUNDING)
-    half = stdtrit(freedom, TAIL) * np.sqrt(total)
+    freedom = 1 / np.maximum((ours / total) ** 2 / (runs - 1) + by_theirs, EPSILON)
+    half = stdtrit(freedom, VERDICT_QUANTILE) * np.sqrt(total)
     off = abs(difference)
     settled = np.flatnonzero((off > half) if constant else (off > half) | (off + half < margin))
     if settled.size:
         return int(runs[settled[0]]), False
     if constant:
         return None, False
-    limit = float(stdtrit(published.n - 1, TAIL)) * sqrt(theirs)
+    limit = float(stdtrit(published.n - 1, VERDICT_QUANTILE)) * sqrt(theirs)
     return None, off <= limit and off + limit >= margin

@@ -4,18 +4,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from reports.tables.layout import FactLayout
-from reports.tables.page import Block, GridCell, Notes, Page, Row, erratum_text
+from reports.tables.page import GridCell, Page, PageNotes, TableBlock, TableRow, erratum_text
 from reports.tables.table import Show
 
 DIFFERS = "≠"
-Number = int | float
+FactValue = int | float
 
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What was measured of one row, by column; `note` explains why it is not what the paper prints."""
+    """Measured values of one row, by column; `note` explains why they are not what the paper prints."""
 
-    values: Mapping[str, Number]
+    values: Mapping[str, FactValue]
     note: str = ""
 
 
@@ -44,16 +44,16 @@ class FactTable:
     show: Show
 
 
-def build(layout: FactLayout, measured: Mapping[str, Facts], *, show: Show = "both") -> FactTable:
+def build_fact_table(layout: FactLayout, measured: Mapping[str, Facts], *, show: Show = "both") -> FactTable:
     """Lay out a table of facts; `measured` has them by the layout's key, such as the dataset."""
-    shown = {} if show == "published" else measured
-    return FactTable(layout, tuple(_row(layout, index, shown) for index in range(len(layout.lines))), show)
+    facts = {} if show == "published" else measured
+    return FactTable(layout, tuple(_row(layout, index, facts) for index in range(len(layout.lines))), show)
 
 
-def page(table: FactTable) -> Page:
+def fact_page(table: FactTable) -> Page:
     """The printed form of a table of facts, as its `show` asks."""
-    layout, paper, notes = table.layout, table.layout.paper, Notes()
-    block = Block(
+    layout, paper, notes = table.layout, table.layout.paper, PageNotes()
+    block = TableBlock(
         title="",
         row_headings=tuple(paper.heading(name) for name in layout.entry.rows),
         columns=tuple(paper.heading(name) for name in layout.entry.measured),
@@ -71,7 +71,7 @@ def page(table: FactTable) -> Page:
         notes=tuple(notes.texts),
         details=(),
         remarks=tuple(layout.entry.notes),
-        errata=tuple(erratum_text(one) for one in layout.errata) if show_published else (),
+        errata=tuple(erratum_text(erratum) for erratum in layout.errata) if show_published else (),
         show_published=show_published,
         show_measured=show_measured,
     )
@@ -92,14 +92,14 @@ def _row(layout: FactLayout, index: int, measured: Mapping[str, Facts]) -> FactR
 
 
 def _sum(parts: list[str], columns: list[str], measured: Mapping[str, Facts]) -> Facts:
-    here = [measured[part] for part in parts if part in measured]
-    if len(here) < len(parts):
-        return Facts({}, f"{len(here)} of {len(parts)} are there" if here else "")
-    summed = [column for column in columns if all(column in one.values for one in here)]
-    return Facts({column: sum(one.values[column] for one in here) for column in summed})
+    part_facts = [measured[part] for part in parts if part in measured]
+    if len(part_facts) < len(parts):
+        return Facts({}, f"{len(part_facts)} of {len(parts)} are there" if part_facts else "")
+    summed = [column for column in columns if all(column in facts.values for facts in part_facts)]
+    return Facts({column: sum(facts.values[column] for facts in part_facts) for column in summed})
 
 
-def _grid_row(table: FactTable, row: FactRow, notes: Notes) -> Row:
+def _grid_row(table: FactTable, row: FactRow, notes: PageNotes) -> TableRow:
     layout = table.layout
     texts = {**row.coordinates, **row.published}
     noted = [column for column in layout.entry.measured if row.differs(column)] or layout.entry.measured[:1]
@@ -112,4 +112,4 @@ def _grid_row(table: FactTable, row: FactRow, notes: Notes) -> Row:
         )
         for column in layout.entry.measured
     ]
-    return Row(tuple(layout.paper.label(name, texts[name]) for name in layout.entry.rows), tuple(cells))
+    return TableRow(tuple(layout.paper.label(name, texts[name]) for name in layout.entry.rows), tuple(cells))

@@ -9,14 +9,14 @@ from protocols.text import near_miss
 from reports.errors import ReportError
 from reports.tables import papers
 from reports.tables.paper import MeasuredBy, Paper
-from reports.tables.published import Erratum, FactLine, Place, read_errata, read_facts
-from reports.tables.subsets import Subset, cell_subsets, entry_places
+from reports.tables.published import Erratum, FactLine, PublishedCell, read_errata, read_facts
+from reports.tables.subsets import CellSubset, cell_subsets, entry_cells
 
-Kind = Literal["Table", "Figure"]
+LayoutKind = Literal["Table", "Figure"]
 
 
 class Source(NamedTuple):
-    """What measures a cell: a detector or variant, under a rule, on splits with the coordinates of `split` too.
+    """Source of a cell's measured value: a detector or variant, under a rule, on splits that have `split` too.
 
     By its AUC, or by the last value of a number in its `history`.
     """
@@ -30,7 +30,7 @@ class Source(NamedTuple):
 class Layout:
     """One table of a paper, or a figure that holds AUCs: its published places, and which runs measure each of them."""
 
-    def __init__(self, paper: Paper, table: str, kind: Kind = "Table") -> None:
+    def __init__(self, paper: Paper, table: str, kind: LayoutKind = "Table") -> None:
         self.paper = paper
         self.table = table
         self.kind = kind
@@ -56,7 +56,7 @@ class Layout:
 
     @property
     def scale(self) -> float:
-        """What an AUC as a fraction is multiplied by to stand in this table."""
+        """Factor of an AUC as a fraction in this table."""
         return 100.0 if self.paper.unit == "percent" else 1.0
 
     @property
@@ -64,8 +64,8 @@ class Layout:
         return [*self.paper.notes, *self.entry.notes]
 
     @cached_property
-    def places(self) -> tuple[Place, ...]:
-        return entry_places(self.paper, self.entry)
+    def published_cells(self) -> tuple[PublishedCell, ...]:
+        return entry_cells(self.paper, self.entry)
 
     @cached_property
     def errata(self) -> tuple[Erratum, ...]:
@@ -77,24 +77,24 @@ class Layout:
     def heading(self, coordinate: str) -> str:
         return self.paper.heading(coordinate)
 
-    def source(self, where: Mapping[str, str]) -> Source | None:
-        """What measures the printed cell at these coordinates; None where nothing does."""
-        by = next((rule for rule in self.entry.measured if rule.when.items() <= where.items()), MeasuredBy())
-        method = self.paper.methods.get(where.get("method", ""), "") if by.method is None else by.method
-        return Source(method, by.rule or self.rule(where), by.split, by.history) if method else None
+    def source(self, coordinates: Mapping[str, str]) -> Source | None:
+        """The source of the printed cell at these coordinates; None where nothing measures it."""
+        by = next((rule for rule in self.entry.measured if rule.when.items() <= coordinates.items()), MeasuredBy())
+        method = self.paper.methods.get(coordinates.get("method", ""), "") if by.method is None else by.method
+        return Source(method, by.rule or self.rule(coordinates), by.split, by.history) if method else None
 
-    def subsets(self, where: Mapping[str, str]) -> list[Subset]:
+    def subsets(self, coordinates: Mapping[str, str]) -> list[CellSubset]:
         """The splits behind a cell: one, or for a mean one a subset."""
-        return cell_subsets(self.paper, self.entry, self.places, where)
+        return cell_subsets(self.paper, self.entry, self.published_cells, coordinates)
 
-    def rule(self, where: Mapping[str, str]) -> str:
+    def rule(self, coordinates: Mapping[str, str]) -> str:
         """The protocol of the cell's splits."""
-        return where.get("protocol", self.entry.rule)
+        return coordinates.get("protocol", self.entry.rule)
 
-    def other_data(self, where: Mapping[str, str], dataset: str) -> str:
-        """Why a run on `dataset`, perhaps a prepared variant, is not on the paper's data; empty where it may be."""
+    def other_data(self, coordinates: Mapping[str, str], dataset: str) -> str:
+        """The reason why a run on `dataset`, perhaps a prepared variant, is not on the paper's data; else empty."""
         for rule in self.entry.data:
-            if rule.when.items() <= where.items() and dataset.partition("@")[2] != rule.variant:
+            if rule.when.items() <= coordinates.items() and dataset.partition("@")[2] != rule.variant:
                 return rule.reason
         return ""
 
@@ -133,7 +133,7 @@ class BoxLayout:
         self.title = f"Figure {figure} of {paper.name}: {self.entry.title}"
 
 
-def available() -> list[str]:
+def auc_table_ids() -> list[str]:
     """Ids `PAPER:TABLE` of all tables of AUCs, which `resolve` gives."""
     return [f"{paper.paper}:{table}" for paper in papers.every_paper() for table in paper.tables]
 
@@ -154,19 +154,19 @@ def score_figure_ids() -> list[str]:
     return [f"{paper.paper}:{id_}" for paper in papers.every_paper() for id_ in paper.boxes]
 
 
-def resolve(name: str) -> Layout:
+def auc_layout(name: str) -> Layout:
     """The layout of a table of AUCs, by its id or a short form.
 
     Raises:
         ReportError: there is no such table, it holds no AUCs, or the plug-in that offers its paper is broken.
     """
-    found = find(name)
-    if isinstance(found, FactLayout):
-        raise ReportError(f"{found.title} holds no AUCs: print it with bench report --table {found.id}")
-    return found
+    layout = find_layout(name)
+    if isinstance(layout, FactLayout):
+        raise ReportError(f"{layout.title} holds no AUCs: print it with bench report --table {layout.id}")
+    return layout
 
 
-def find(name: str) -> Layout | FactLayout:
+def find_layout(name: str) -> Layout | FactLayout:
     """The layout of any table, of AUCs or of other facts, by its id or a short form.
 
     Raises:
@@ -178,12 +178,12 @@ def find(name: str) -> Layout | FactLayout:
     if paper and table in paper.facts:
         return FactLayout(paper, table)
     if paper and table in paper.no_results:
-        what = f"Table {table} of {paper.name} holds no results ({paper.no_results[table]})"
-        raise ReportError(f"{what}: choose one of {', '.join(table_ids())}")
+        reason = f"Table {table} of {paper.name} holds no results ({paper.no_results[table]})"
+        raise ReportError(f"{reason}: choose one of {', '.join(table_ids())}")
     raise ReportError(f"no table {name!r}: {near_miss(name, table_ids())}")
 
 
-def figure(name: str) -> Layout | BoxLayout:
+def figure_layout(name: str) -> Layout | BoxLayout:
     """The layout of a figure, of AUCs or of scores, by its id.
 
     Raises:

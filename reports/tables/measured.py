@@ -1,4 +1,4 @@
-"""The measured side of a cell: which runs are averaged, their mean, and everything a reader should know of them."""
+"""The measured side of a cell: the runs that are averaged, their mean, and remarks on them."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -12,11 +12,11 @@ from reports.stats.verdict import auc_standard_error
 from results.metrics import AUROC, Metric, stored_value
 from results.record import Provenance, Record
 
-RECIPES = ("official", "paper", "quick")
-GENUINE = "genuine:"
+RECIPE_ORDER = ("official", "paper", "quick")
+_GENUINE = "genuine:"
 
 Stale = Callable[[Record], str]
-"""Why a record counts no longer, besides the version of its detector; empty where it does count."""
+"""Reason why a record counts no longer, besides the version of its detector; empty where it does count."""
 
 ValueOf = Callable[[Record], float | None]
 """Number of a run; None where it has none."""
@@ -47,12 +47,12 @@ class CellValue:
         return value
 
     def factor(self, scale: float) -> float:
-        """What a number is multiplied by in a table with fractions at `scale`: others stand as they are."""
+        """Factor of the number in a table with fractions at `scale`; others stand as they are."""
         return scale if self.metric.unit == "fraction" and not self.history else 1.0
 
     @property
     def is_auroc(self) -> bool:
-        """Whether it is what the papers print, and what tests and errors of an AUC are for."""
+        """True for what the papers print, and what tests and errors of an AUC are for."""
         return self.metric.id == AUROC.id and not self.history
 
     def below_chance(self, records: Iterable[Record]) -> str:
@@ -65,7 +65,7 @@ class CellValue:
 STORED_AUROC = CellValue(AUROC, partial(stored_value, AUROC))
 
 
-class Run(NamedTuple):
+class RunSeeds(NamedTuple):
     """The two seeds of a run: that of its split and that of its fit."""
 
     split_seed: int
@@ -83,8 +83,8 @@ class Series:
     """
 
     id: str
-    runs: Mapping[Run, Record]
-    failed: Mapping[Run, str]
+    runs: Mapping[RunSeeds, Record]
+    failed: Mapping[RunSeeds, str]
     ages: tuple[str, ...]
     reasons: tuple[str, ...]
     recipe: str
@@ -106,7 +106,7 @@ class Series:
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """What stands in a cell, in the unit of its table.
+    """Measured value of a cell, in the unit of its table.
 
     `per_seed` holds one value a run (of a mean row: the mean over its subsets), `std` is what is printed beside the
     mean: the sample std over seeds, or for AGAD the population std over classes (`spread_over`; None for one class).
@@ -116,7 +116,7 @@ class Measured:
     """
 
     series: tuple[str, ...]
-    per_seed: Mapping[Run, float]
+    per_seed: Mapping[RunSeeds, float]
     mean: float
     std: float | None
     seed_std: float | None
@@ -136,13 +136,13 @@ class Measured:
         return len(self.per_seed)
 
 
-def fresh(_: Record) -> str:
+def never_stale(_: Record) -> str:
     """The `Stale` by which every record counts."""
     return ""
 
 
-def age(record: Record, versions: Mapping[str, int]) -> str:
-    """Why a record is stale by the version of its detector; empty where it is not, or where nobody knows it."""
+def record_age(record: Record, versions: Mapping[str, int]) -> str:
+    """Reason why a record is stale by the version of its detector; empty where it is not, or where nobody knows it."""
     fit = record.spec.fit
     now = versions.get(fit.detector, fit.version)
     return f"measured by version {fit.version} of {fit.detector}, now {now}" if fit.version < now else ""
@@ -157,7 +157,7 @@ def series_of(
     records: Iterable[Record],
     versions: Mapping[str, int],
     *,
-    stale: Stale = fresh,
+    stale: Stale = never_stale,
     other_data: Callable[[str], str] = lambda _: "",
 ) -> list[Series]:
     """The series among the records of one split definition, the one to show first.
@@ -165,14 +165,14 @@ def series_of(
     `other_data` says of a dataset why it is not the paper's, if so.
     """
     ordered = sorted(records, key=lambda record: record.series)
-    found = [
+    every_series = [
         _series(list(group), versions, stale, other_data)
         for _, group in groupby(ordered, key=lambda record: record.series)
     ]
-    return sorted(found, key=lambda series: series.rank)
+    return sorted(every_series, key=lambda series: series.rank)
 
 
-def average(
+def average_series(
     subsets: Sequence[Series],
     shares: Sequence[float],
     *,
@@ -213,14 +213,14 @@ def average(
         else None,
         reasons=_unique(reason for series in subsets for reason in series.reasons),
         notes=_unique([*_remarks(subsets, used, value), *notes]),
-        mixes_code=any(len({made.code_digest for made in _made(own)}) > 1 for own in _by_detector(used)),
+        mixes_code=any(len({origin.code_digest for origin in _provenances(group)}) > 1 for group in _by_detector(used)),
     )
 
 
 def weight_labels(record: Record) -> list[str]:
     """`resnet18 genuine:resnet18-f37072fd.pth`, one text an architecture."""
-    known = record.provenance.weights if record.provenance else {}
-    labels = {arch: known.get(arch, "of unknown origin") for arch in record.spec.fit.weights} | known
+    recorded = record.provenance.weights if record.provenance else {}
+    labels = {arch: recorded.get(arch, "of unknown origin") for arch in record.spec.fit.weights} | recorded
     return [f"{arch} {label}" for arch, label in sorted(labels.items())]
 
 
@@ -230,7 +230,7 @@ def _series(
     records.sort(key=lambda record: record.provenance.started if record.provenance else "")
     done = {_run(record): record for record in records if record.status == "done" and record.metrics}
     failed = {_run(record): record.error or "" for record in records if record.status == "failed"}
-    ages = [age(records[0], versions), *map(stale, done.values())]
+    ages = [record_age(records[0], versions), *map(stale, done.values())]
     recipe = min((record.spec.recipe for record in records), key=_recipe_rank)
     return Series(
         id=records[0].series,
@@ -243,17 +243,17 @@ def _series(
 
 
 def _recipe_rank(recipe: str) -> int:
-    return RECIPES.index(recipe) if recipe in RECIPES else len(RECIPES)
+    return RECIPE_ORDER.index(recipe) if recipe in RECIPE_ORDER else len(RECIPE_ORDER)
 
 
 def _reasons(recipe: str, records: Iterable[Record], other_data: str) -> tuple[str, ...]:
-    found = [] if recipe in {"official", "paper"} else [f"recipe {recipe}"]
-    found += [other_data] if other_data else []
+    reasons = [] if recipe in {"official", "paper"} else [f"recipe {recipe}"]
+    reasons += [other_data] if other_data else []
     for record in records:
         if record.metrics:
-            found += [f"weights {text}" for text in weight_labels(record) if f" {GENUINE}" not in text]
-        found += record.spec.deviations
-    return _unique(found)
+            reasons += [f"weights {text}" for text in weight_labels(record) if f" {_GENUINE}" not in text]
+        reasons += record.spec.deviations
+    return _unique(reasons)
 
 
 def _remarks(subsets: Sequence[Series], used: Sequence[Record], value: CellValue) -> list[str]:
@@ -261,14 +261,14 @@ def _remarks(subsets: Sequence[Series], used: Sequence[Record], value: CellValue
     recipes = list(dict.fromkeys(series.recipe for series in subsets))
     if len(recipes) > 1:
         remarks.append(f"mixes recipes {' and '.join(recipes)}")
-    made = _made(used)
-    remarks += _mixture("code versions", [one.code_digest[:8] for one in made])
-    remarks += _mixture("numerics classes", [one.numerics_class for one in made])
+    origins = _provenances(used)
+    remarks += _mixture("code versions", [origin.code_digest[:8] for origin in origins])
+    remarks += _mixture("numerics classes", [origin.numerics_class for origin in origins])
     remarks += filter(None, [value.below_chance(used)])
     return remarks + [note for record in used for note in record.notes]
 
 
-def _made(records: Iterable[Record]) -> list[Provenance]:
+def _provenances(records: Iterable[Record]) -> list[Provenance]:
     return [record.provenance for record in records if record.provenance]
 
 
@@ -279,13 +279,13 @@ def _by_detector(records: Iterable[Record]) -> Iterable[list[Record]]:
     return groups.values()
 
 
-def _mixture(what: str, values: Iterable[str]) -> list[str]:
-    found = list(dict.fromkeys(values))
-    return [f"mixes {len(found)} {what} ({'; '.join(found)})"] if len(found) > 1 else []
+def _mixture(plural_name: str, values: Iterable[str]) -> list[str]:
+    distinct = list(dict.fromkeys(values))
+    return [f"mixes {len(distinct)} {plural_name} ({'; '.join(distinct)})"] if len(distinct) > 1 else []
 
 
-def _run(record: Record) -> Run:
-    return Run(record.spec.split_seed, record.spec.fit.seed)
+def _run(record: Record) -> RunSeeds:
+    return RunSeeds(record.spec.split_seed, record.spec.fit.seed)
 
 
 def _unique(texts: Iterable[str]) -> tuple[str, ...]:

@@ -1,21 +1,21 @@
-"""A table as it is printed: blocks of rows and columns, marks, numbered notes. What all page templates read."""
+"""A table as it is printed: blocks of rows and columns, marks, numbered notes, as all page templates read it."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from reports.stats.verdict import Agreement, Verdict
+from reports.stats.verdict import Verdict, VerdictName
 from reports.tables.measured import Measured
-from reports.tables.published import Erratum, Value
+from reports.tables.published import Erratum, PublishedValue
 from reports.tables.table import Cell, Table
 
-MARKS: Mapping[Agreement, str] = {
+MARKS: Mapping[VerdictName, str] = {
     "reproduced": "=",
     "close": "≈",
     "better": "↑",
     "worse": "↓",
     "inconclusive": "?",
 }
-MEANINGS: Mapping[Agreement, str] = {
+MEANINGS: Mapping[VerdictName, str] = {
     "reproduced": "reproduced: the 90 % interval of the difference lies within the margin",
     "close": "close: different, but within the margin",
     "better": "better than published by more than the margin",
@@ -38,23 +38,23 @@ class GridCell:
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class TableRow:
     labels: tuple[str, ...]
     cells: tuple[GridCell, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Block:
+class TableBlock:
     """One printed block: `title` is empty where a table has one block only."""
 
     title: str
     row_headings: tuple[str, ...]
     columns: tuple[str, ...]
-    rows: tuple[Row, ...]
+    rows: tuple[TableRow, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Detail:
+class CellDetail:
     """One measured cell in words and numbers; texts are empty where nothing can be said."""
 
     cell: str
@@ -73,10 +73,10 @@ class Page:
     title: str
     caption: str
     citation: str
-    blocks: tuple[Block, ...]
+    blocks: tuple[TableBlock, ...]
     legend: tuple[str, ...]
     notes: tuple[str, ...]
-    details: tuple[Detail, ...]
+    details: tuple[CellDetail, ...]
     remarks: tuple[str, ...]
     errata: tuple[str, ...]
     show_published: bool
@@ -84,7 +84,7 @@ class Page:
 
     @property
     def is_stacked(self) -> bool:
-        """Whether measured values stand below published ones, since side by side they would be too wide for paper."""
+        """True where measured values stand below published ones, since side by side they are too wide for paper."""
         return self.show_published and self.show_measured and any(len(block.columns) > 4 for block in self.blocks)
 
     @property
@@ -93,13 +93,13 @@ class Page:
         return self.caption.replace(" / measured", ", below it measured") if self.is_stacked else self.caption
 
 
-def page(table: Table) -> Page:
+def table_page(table: Table) -> Page:
     """The printed form of a table, as its `show` asks."""
-    notes = Notes()
+    notes = PageNotes()
     blocks = tuple(_blocks(table, notes))
     show_published, show_measured = table.show != "measured", table.show != "published"
     paper = table.layout.paper
-    doubts = [erratum_text(one) for one in table.layout.errata if _concerns(one, table)]
+    doubts = [erratum_text(erratum) for erratum in table.layout.errata if _concerns(erratum, table)]
     return Page(
         title=table.title,
         caption=_caption(table),
@@ -123,18 +123,18 @@ def measured_texts(table: Table, measured: Measured) -> tuple[str, str]:
     return f"{measured.mean:.{paper.decimals}f}", std
 
 
-def reading(measured: Measured) -> str:
-    """How a cell was measured: seeds, recipe, weights, precision, what makes it not comparable, and remarks."""
+def measured_in_words(measured: Measured) -> str:
+    """Circumstances of a measured cell: seeds, recipe, weights, precision, remarks, what makes it not comparable."""
     seeds = ", ".join(str(run) for run in measured.per_seed)
-    made = [f"{'seed' if measured.n == 1 else 'seeds'} {seeds}", f"recipe {measured.recipe}"]
-    made += [f"weights {measured.weights}"] if measured.weights else []
-    made += [f"precision {measured.precision}", *measured.notes]
-    text = "; ".join(made)
+    parts = [f"{'seed' if measured.n == 1 else 'seeds'} {seeds}", f"recipe {measured.recipe}"]
+    parts += [f"weights {measured.weights}"] if measured.weights else []
+    parts += [f"precision {measured.precision}", *measured.notes]
+    text = "; ".join(parts)
     return f"{text}. Not comparable: {'; '.join(measured.reasons)}" if measured.reasons else text
 
 
 @dataclass
-class Notes:
+class PageNotes:
     """Numbers the notes of a page; equal texts share a number."""
 
     texts: list[str] = field(default_factory=list)
@@ -145,11 +145,11 @@ class Notes:
         return self.texts.index(text) + 1
 
 
-def _blocks(table: Table, notes: Notes) -> Iterable[Block]:
+def _blocks(table: Table, notes: PageNotes) -> Iterable[TableBlock]:
     entry = table.layout.entry
     by_block: dict[tuple[str, ...], list[Cell]] = {}
     for cell in table.cells:
-        by_block.setdefault(_at(cell, entry.blocks), []).append(cell)
+        by_block.setdefault(_values(cell, entry.blocks), []).append(cell)
     # A method without shots stands beside the others in every block, as in the papers.
     common = by_block.pop(("",), []) if len(by_block) > 1 else []
     for values, cells in by_block.items():
@@ -157,12 +157,12 @@ def _blocks(table: Table, notes: Notes) -> Iterable[Block]:
         yield _block(table, title, [*common, *cells], notes)
 
 
-def _block(table: Table, title: str, cells: Sequence[Cell], notes: Notes) -> Block:
+def _block(table: Table, title: str, cells: Sequence[Cell], notes: PageNotes) -> TableBlock:
     layout, entry = table.layout, table.layout.entry
     columns = _ordered(table, entry.columns, cells)
     rows = _ordered(table, entry.rows, cells)
-    found = {(_at(cell, entry.rows), _at(cell, entry.columns)): cell for cell in cells}
-    return Block(
+    by_row_and_column = {(_values(cell, entry.rows), _values(cell, entry.columns)): cell for cell in cells}
+    return TableBlock(
         title=title,
         row_headings=tuple(layout.heading(name) for name in entry.rows),
         columns=tuple(
@@ -170,9 +170,9 @@ def _block(table: Table, title: str, cells: Sequence[Cell], notes: Notes) -> Blo
             for column in columns
         ),
         rows=tuple(
-            Row(
+            TableRow(
                 labels=tuple(table.label(*pair) for pair in zip(entry.rows, row, strict=True)),
-                cells=tuple(_grid_cell(table, found.get((row, column)), notes) for column in columns),
+                cells=tuple(_grid_cell(table, by_row_and_column.get((row, column)), notes) for column in columns),
             )
             for row in rows
         ),
@@ -185,21 +185,24 @@ def _ordered(table: Table, names: Sequence[str], cells: Sequence[Cell]) -> list[
     Where the layout gives the order of a coordinate, that counts first.
     """
     entry = table.layout.entry
-    blocks = {_at(cell, entry.blocks) for cell in cells}
-    places = [dict(place.coordinates) for place in table.layout.places]
-    printed = [tuple(at[name] for name in names) for at in places if tuple(at[name] for name in entry.blocks) in blocks]
-    here = dict.fromkeys(_at(cell, names) for cell in cells)
-    found = [at for at in dict.fromkeys([*printed, *here]) if at in here]
-    order = entry.order
-    given = [(index, order[name]) for index, name in enumerate(names) if name in order]
-    return sorted(found, key=lambda at: [_position(at[index], known) for index, known in given])
+    blocks = {_values(cell, entry.blocks) for cell in cells}
+    published = [dict(cell.coordinates) for cell in table.layout.published_cells]
+    printed = [
+        tuple(coordinates[name] for name in names)
+        for coordinates in published
+        if tuple(coordinates[name] for name in entry.blocks) in blocks
+    ]
+    present = dict.fromkeys(_values(cell, names) for cell in cells)
+    distinct = [values for values in dict.fromkeys([*printed, *present]) if values in present]
+    orders = [(index, entry.order[name]) for index, name in enumerate(names) if name in entry.order]
+    return sorted(distinct, key=lambda values: [_position(values[index], order) for index, order in orders])
 
 
 def _position(value: str, order: Sequence[str]) -> int:
     return order.index(value) if value in order else len(order)
 
 
-def _grid_cell(table: Table, cell: Cell | None, notes: Notes) -> GridCell:
+def _grid_cell(table: Table, cell: Cell | None, notes: PageNotes) -> GridCell:
     if cell is None:
         return GridCell()
     texts: list[str] = []
@@ -211,13 +214,13 @@ def _grid_cell(table: Table, cell: Cell | None, notes: Notes) -> GridCell:
         mark = _mark(cell.verdict)
         if cell.measured:
             measured = _with_std(*measured_texts(table, cell.measured)) + (MIXED if cell.measured.mixes_code else "")
-            texts.append(reading(cell.measured))
+            texts.append(measured_in_words(cell.measured))
         if cell.verdict.name in {"failed", "stale", "missing"}:
             texts += ["; ".join(cell.verdict.reasons)] if cell.verdict.reasons else []
     return GridCell(published, measured, mark, tuple(notes.number(text) for text in texts))
 
 
-def _source(value: Value) -> list[str]:
+def _source(value: PublishedValue) -> list[str]:
     return [] if value.transcription == "exact" else [f"Published value {value.transcription}: {value.note}"]
 
 
@@ -245,19 +248,19 @@ def _legend(table: Table) -> Iterable[str]:
         yield f"{MIXED} a mean over runs that different code made"
 
 
-def _detail(table: Table, cell: Cell) -> Detail:
+def _detail(table: Table, cell: Cell) -> CellDetail:
     if cell.measured is None:
         raise ValueError("a detail needs a measured cell")
     decimals = table.layout.paper.decimals
     measured, comparison = cell.measured, cell.verdict.comparison
-    place = [table.label(name, value) for name, value in cell.coordinates.items() if value]
+    labels = [table.label(name, value) for name, value in cell.coordinates.items() if value]
     difference, interval = "", ""
     if comparison:
         difference = f"{comparison.difference:+z.{decimals}f}"
         if comparison.low is not None and comparison.high is not None:
             interval = f"{comparison.low:+z.{decimals}f} to {comparison.high:+z.{decimals}f}"
-    return Detail(
-        cell=", ".join(place),
+    return CellDetail(
+        cell=", ".join(labels),
         n=measured.n,
         seed_std="" if measured.seed_std is None else f"{measured.seed_std:.{decimals}f}",
         difference=difference,
@@ -298,20 +301,20 @@ def _caption(table: Table) -> str:
     return f"{metric}. Published {over} / measured {ours}; verdicts at a margin of {margin}."
 
 
-def erratum_text(one: Erratum) -> str:
+def erratum_text(erratum: Erratum) -> str:
     """A doubt of the audit in one sentence."""
-    where = ", ".join(value for name, value in one.coordinates.items() if name != "protocol") or "whole table"
-    expected = f", expected {one.expected}" if one.expected else ""
-    printed = f": printed {one.printed}{expected}" if one.printed else ""
-    return f"{where}{printed} ({one.kind}). {one.explanation}"
+    subject = ", ".join(value for name, value in erratum.coordinates.items() if name != "protocol") or "whole table"
+    expected = f", expected {erratum.expected}" if erratum.expected else ""
+    printed = f": printed {erratum.printed}{expected}" if erratum.printed else ""
+    return f"{subject}{printed} ({erratum.kind}). {erratum.explanation}"
 
 
-def _concerns(one: Erratum, table: Table) -> bool:
+def _concerns(erratum: Erratum, table: Table) -> bool:
     return any(
-        all(cell.coordinates.get(name, value) == value for name, value in one.coordinates.items())
+        all(cell.coordinates.get(name, value) == value for name, value in erratum.coordinates.items())
         for cell in table.cells
     )
 
 
-def _at(cell: Cell, names: Sequence[str]) -> tuple[str, ...]:
+def _values(cell: Cell, names: Sequence[str]) -> tuple[str, ...]:
     return tuple(cell.coordinates[name] for name in names)

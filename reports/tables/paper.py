@@ -60,7 +60,7 @@ class DataRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     reason: str
 
 
-class Entry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class TableEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One table or figure as its TOML entry says."""
 
     title: str
@@ -144,24 +144,24 @@ class Paper(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     groups: dict[str, list[str]] = {}
     notes: list[str] = []
     no_results: dict[str, str] = {}
-    tables: dict[EntryId, Entry] = {}
+    tables: dict[EntryId, TableEntry] = {}
     facts: dict[EntryId, FactEntry] = {}
-    figures: dict[EntryId, Entry] = {}
+    figures: dict[EntryId, TableEntry] = {}
     boxes: dict[EntryId, BoxEntry] = {}
 
     def label(self, coordinate: str, value: str) -> str:
-        """How a value of a coordinate is printed."""
-        known = self.labels.get(coordinate, {})
-        if value in known:
-            return known[value]
+        """The printed form of a value of a coordinate."""
+        labels = self.labels.get(coordinate, {})
+        if value in labels:
+            return labels[value]
         if coordinate in {"dataset", "source_dataset", "known_class"}:
             return value.replace("_", " ").capitalize()
         return value
 
     def heading(self, coordinate: str) -> str:
-        """How a coordinate itself is printed."""
-        known = self.labels.get("coordinate", {})
-        return known.get(coordinate, coordinate.replace("_", " ").capitalize())
+        """The printed form of a coordinate itself."""
+        labels = self.labels.get("coordinate", {})
+        return labels.get(coordinate, coordinate.replace("_", " ").capitalize())
 
 
 def read_paper(folder: Path, origin: str) -> Paper:

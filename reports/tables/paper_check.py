@@ -6,9 +6,9 @@ from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 from reports.errors import ReportError
-from reports.tables.paper import PAPER_FILE, Entry, FactEntry, MeanRule, MeasuredBy, Paper
-from reports.tables.published import Place, read_errata, read_facts
-from reports.tables.subsets import cell_subsets, entry_places
+from reports.tables.paper import PAPER_FILE, FactEntry, MeanRule, MeasuredBy, Paper, TableEntry
+from reports.tables.published import PublishedCell, read_errata, read_facts
+from reports.tables.subsets import cell_subsets, entry_cells
 
 
 def check_paper(paper: Paper, name: str) -> None:
@@ -32,9 +32,11 @@ def check_paper(paper: Paper, name: str) -> None:
     read_errata(Path(paper.folder), paper.paper, "")
 
 
-def _check_entry(paper: Paper, entry: Entry, title: str) -> None:
-    shown = [*entry.rows, *entry.blocks, *entry.columns]
-    _refuse_unknown(["dataset", *shown, *entry.order], entry.coordinates, f"{title} of {PAPER_FILE}", "its coordinates")
+def _check_entry(paper: Paper, entry: TableEntry, title: str) -> None:
+    printed_by = [*entry.rows, *entry.blocks, *entry.columns]
+    _refuse_unknown(
+        ["dataset", *printed_by, *entry.order], entry.coordinates, f"{title} of {PAPER_FILE}", "its coordinates"
+    )
     unruled = [
         source
         for source in entry.measured or [MeasuredBy()]
@@ -45,16 +47,16 @@ def _check_entry(paper: Paper, entry: Entry, title: str) -> None:
     for mean in entry.means:
         _check_mean(paper, entry, mean, f"a mean of {title} of {PAPER_FILE}")
     _refuse_circle(paper, entry, title)
-    places = entry_places(paper, entry)
-    printed = Counter(tuple(dict(place.coordinates)[name] for name in shown) for place in places)
+    cells = entry_cells(paper, entry)
+    printed = Counter(tuple(dict(cell.coordinates)[name] for name in printed_by) for cell in cells)
     twice = [values for values, number in printed.items() if number > 1]
     if twice:
         raise ReportError(f"{entry.file} has two lines for {', '.join(filter(None, twice[0]))} of {title}")
-    for place in places:
-        _check_subsets(paper, entry, places, dict(place.coordinates), title)
+    for cell in cells:
+        _check_subsets(paper, entry, cells, dict(cell.coordinates), title)
 
 
-def _check_mean(paper: Paper, entry: Entry, mean: MeanRule, title: str) -> None:
+def _check_mean(paper: Paper, entry: TableEntry, mean: MeanRule, title: str) -> None:
     _refuse_unknown(filter(None, [mean.group]), paper.groups, title, "the groups")
     _refuse_unknown(filter(None, [mean.of]), paper.tables, title, "the tables")
     if mean.group and mean.over not in mean.when:
@@ -64,7 +66,7 @@ def _check_mean(paper: Paper, entry: Entry, mean: MeanRule, title: str) -> None:
         _refuse_unknown([mean.over], of.coordinates, title, "the coordinates")
 
 
-def _refuse_circle(paper: Paper, entry: Entry, title: str) -> None:
+def _refuse_circle(paper: Paper, entry: TableEntry, title: str) -> None:
     """A value that is a mean over a group is none of the group itself, nor of groups in it."""
     parts = {mean.when[mean.over]: paper.groups[mean.group] for mean in entry.means if mean.group}
     try:
@@ -76,11 +78,11 @@ def _refuse_circle(paper: Paper, entry: Entry, title: str) -> None:
 
 
 def _check_subsets(
-    paper: Paper, entry: Entry, places: Sequence[Place], coordinates: Mapping[str, str], title: str
+    paper: Paper, entry: TableEntry, cells: Sequence[PublishedCell], coordinates: Mapping[str, str], title: str
 ) -> None:
     """Each mean has something to be a mean of."""
     try:
-        subsets = cell_subsets(paper, entry, places, coordinates)
+        subsets = cell_subsets(paper, entry, cells, coordinates)
     except KeyError as error:
         raise ReportError(f"a mean of {title} of {PAPER_FILE} needs classes.{error.args[0]}") from error
     if not subsets:
@@ -99,7 +101,7 @@ def _check_facts(paper: Paper, facts: FactEntry, title: str) -> None:
     read_facts(Path(paper.folder, facts.file), facts.coordinates, facts.columns)
 
 
-def _refuse_unknown(names: Iterable[str], known: Iterable[str], title: str, what: str) -> None:
-    unknown = [name for name in names if name not in known]
+def _refuse_unknown(names: Iterable[str], choices: Iterable[str], title: str, group: str) -> None:
+    unknown = [name for name in names if name not in choices]
     if unknown:
-        raise ReportError(f"{title} names {unknown[0]}, which is none of {what}")
+        raise ReportError(f"{title} names {unknown[0]}, which is none of {group}")

@@ -11,13 +11,13 @@ from reports.errors import ReportError
 
 Unit = Literal["fraction", "percent"]
 Transcription = Literal["exact", "restored", "inferred"]
-Coordinates = tuple[tuple[str, str], ...]
+CellCoordinates = tuple[tuple[str, str], ...]
 
 _OF_ERRATUM = ("paper", "table", "printed", "expected", "kind", "explanation")
 
 
 @dataclass(frozen=True, slots=True)
-class Value:
+class PublishedValue:
     """One printed value: texts as printed (`std_text` is empty where the paper prints none) and as numbers.
 
     `transcription` is `exact`, `restored` (lost in one source, taken from another) or `inferred` (by elimination).
@@ -38,18 +38,18 @@ class Value:
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class PublishedCell:
     """One line of a published file; `value` is None where the paper prints a dash."""
 
-    coordinates: Coordinates
-    value: Value | None
+    coordinates: CellCoordinates
+    value: PublishedValue | None
 
 
 @dataclass(frozen=True, slots=True)
 class FactLine:
     """One line of a published file that holds facts, such as counts of images: each a text as printed, by column."""
 
-    coordinates: Coordinates
+    coordinates: CellCoordinates
     facts: Mapping[str, str]
 
 
@@ -66,14 +66,14 @@ class Erratum:
     explanation: str
 
 
-def read_places(file: Path, coordinates: Sequence[str], table: str = "") -> tuple[Place, ...]:
+def read_cells(file: Path, coordinates: Sequence[str], table: str = "") -> tuple[PublishedCell, ...]:
     """Lines of a published file in its order, with the named coordinate columns; `table` chooses some of them.
 
     Raises:
         ReportError: the file cannot be read, lacks a column, or a value in it is no number.
     """
     lines = _read_lines(file, [*coordinates, "mean", *(["table"] if table else [])])
-    return tuple(_place(line, coordinates, file.name) for line in lines if table in {"", line.get("table")})
+    return tuple(_published_cell(line, coordinates, file.name) for line in lines if table in {"", line.get("table")})
 
 
 def read_facts(file: Path, coordinates: Sequence[str], columns: Sequence[str]) -> tuple[FactLine, ...]:
@@ -112,10 +112,10 @@ def read_errata(folder: Path, paper: str, table: str) -> tuple[Erratum, ...]:
     )
 
 
-def _place(line: Mapping[str, str], coordinates: Sequence[str], file: str) -> Place:
+def _published_cell(line: Mapping[str, str], coordinates: Sequence[str], file: str) -> PublishedCell:
     at = tuple((name, line[name]) for name in coordinates)
     if not line["mean"]:
-        return Place(at, None)
+        return PublishedCell(at, None)
     for text in filter(None, (line["mean"], line.get("std"))):
         if not _is_finite(text):
             raise ReportError(f"{file}: '{text}' of {', '.join(filter(None, dict(at).values()))} is no number")
@@ -124,7 +124,7 @@ def _place(line: Mapping[str, str], coordinates: Sequence[str], file: str) -> Pl
         transcription = "restored"
     elif line.get("transcription") == "inferred":
         transcription = "inferred"
-    return Place(at, Value(line["mean"], line.get("std", ""), line.get("note", ""), transcription))
+    return PublishedCell(at, PublishedValue(line["mean"], line.get("std", ""), line.get("note", ""), transcription))
 
 
 def _is_finite(text: str) -> bool:

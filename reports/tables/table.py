@@ -1,41 +1,31 @@
 """A table of a paper as cells: published beside measured, with a verdict each. Renderers read nothing else."""
 
-from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from math import isfinite
 from typing import Literal
 
-from msgspec import structs
-
-from protocols.coordinates import COORDINATE_FIELDS
-from protocols.text import near_miss
 from protocols.values import ParamValue
 from reports.errors import ReportError
-from reports.stats.verdict import Sample, Verdict, compare
+from reports.stats.thresholds import MARGIN
+from reports.stats.verdict import Sample, Verdict, judge
 from reports.tables.layout import Layout, Source
+from reports.tables.lookup import SPLIT_COORDINATES, Lookup, LookupKey, MeasuredIds, chosen_records, source_key
 from reports.tables.measured import (
-    RECIPES,
     STORED_AUROC,
     CellValue,
     Measured,
     Series,
     Stale,
-    average,
-    fresh,
-    series_of,
+    average_series,
+    never_stale,
 )
-from reports.tables.published import Value
-from results.maintenance.twins import disagreements
+from reports.tables.published import PublishedValue
 from results.metrics import AUROC
 from results.record import Record
 
 Show = Literal["published", "measured", "both"]
-Measures = Callable[[Record], Collection[str]]
-
-MARGIN = 0.02
-SPLIT_COORDINATES = ("dataset", *COORDINATE_FIELDS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +39,7 @@ class Cell:
     paper: str
     table: str
     coordinates: Mapping[str, str]
-    published: Value | None
+    published: PublishedValue | None
     measured: Measured | None
     source: Source | None
     verdict: Verdict
@@ -93,7 +83,7 @@ class Table:
         return self.layout.paper.unit if metric.unit == "fraction" else metric.unit
 
     def label(self, coordinate: str, value: str) -> str:
-        """How a value of a coordinate is printed."""
+        """The printed form of a value of a coordinate."""
         if coordinate == "metric" and value == self.value.metric.id and not self.value.is_auroc:
             return self.value.metric.heading
         return self.layout.label(coordinate, value)
@@ -105,28 +95,28 @@ class Table:
     def measured_part(self) -> "Table":
         """The rows with a measured value, and in each block the columns that have one."""
         entry = self.layout.entry
-        hit = [cell for cell in self.cells if cell.measured]
-        rows = {_at(cell, entry.rows) for cell in hit}
-        columns = {_at(cell, [*entry.blocks, *entry.columns]) for cell in hit}
-        kept = [
+        measured = [cell for cell in self.cells if cell.measured]
+        rows = {_values(cell, entry.rows) for cell in measured}
+        columns = {_values(cell, [*entry.blocks, *entry.columns]) for cell in measured}
+        cells = tuple(
             cell
             for cell in self.cells
-            if _at(cell, entry.rows) in rows and _at(cell, [*entry.blocks, *entry.columns]) in columns
-        ]
-        return replace(self, cells=tuple(kept))
+            if _values(cell, entry.rows) in rows and _values(cell, [*entry.blocks, *entry.columns]) in columns
+        )
+        return replace(self, cells=cells)
 
 
-def build(
+def build_table(
     layout: Layout,
     records: Iterable[Record],
     *,
-    measures: Measures,
+    measures: MeasuredIds,
     versions: Mapping[str, int],
-    stale: Stale = fresh,
+    stale: Stale = never_stale,
     remark: Callable[[list[Record]], str] = lambda _: "",
     margin: float = MARGIN,
     recipe: str | None = None,
-    where: Mapping[str, ParamValue] | None = None,
+    params: Mapping[str, ParamValue] | None = None,
     show: Show = "both",
     added_methods: Collection[str] = (),
     value: CellValue = STORED_AUROC,
@@ -142,7 +132,7 @@ def build(
         remark: what is to be said once of the records that the table shows; empty where nothing is.
         margin: smallest difference that counts, as a fraction of AUC.
         recipe: only records of this recipe.
-        where: only records with these resolved hyper-parameters.
+        params: only records with these resolved hyper-parameters.
         show: what the renderers print.
         added_methods: methods that the paper does not have, each a further column where it has records.
         value: what stands in the cells. With another metric than the paper prints, only the measured side is shown.
@@ -151,256 +141,161 @@ def build(
         ReportError: unknown recipe or hyper-parameter, a margin that is none, or nothing published to show.
     """
     if not (isfinite(margin) and 0 <= margin < 1):
-        raise ReportError(f"margin {margin} is not an AUC difference from 0 to below 1: give for instance 0.02")
-    places = list(_places(layout, value))
+        raise ReportError(f"margin {margin} is not an AUC difference from 0 to below 1: give for instance {MARGIN}")
+    cells = list(_empty_cells(layout, value))
     if show == "published":
         if not value.is_auroc:
             raise ReportError(f"{layout.title} has no {value.metric.title}: leave out --metric, or --show published")
-        cells = [_cell(layout, at, number, layout.source(at), None, Verdict("missing")) for at, number in places]
         return Table(layout, tuple(cells), show, margin)
-    kept = chosen(list(records), recipe, where or {})
-    lookup = Lookup(kept, measures, versions, stale, value)
-    cells = [_judged(layout, at, number, layout.source(at), lookup, margin) for at, number in places]
-    cells += _added(layout, lookup, margin, added_methods)
-    shown = {series for cell in cells if cell.measured for series in cell.measured.series}
-    said = remark([record for record in kept if record.series in shown])
+    chosen = chosen_records(list(records), recipe, params or {})
+    lookup = Lookup(chosen, measures, versions, stale, value)
+    cells = [_measured_cell(layout, cell, lookup, margin) for cell in cells]
+    cells += _added_cells(layout, lookup, margin, added_methods)
+    series = {id_ for cell in cells if cell.measured for id_ in cell.measured.series}
+    text = remark([record for record in chosen if record.series in series])
     sides: Show = show if value.is_auroc else "measured"
-    return Table(layout, tuple(cells), sides, margin, (said,) if said else (), value)
+    return Table(layout, tuple(cells), sides, margin, (text,) if text else (), value)
 
 
-def _places(layout: Layout, value: CellValue) -> Iterator[tuple[dict[str, str], Value | None]]:
-    """Coordinates and published value of each cell; another metric than the paper's takes the places of the AUCs."""
-    for place in layout.places:
-        at = dict(place.coordinates)
-        source = layout.source(at)
-        if place.value and value.is_auroc:
-            yield at, place.value
-        elif place.value and not (source and source.history):
-            yield at | ({"metric": value.metric.id} if at.get("metric") == AUROC.id else {}), None
-
-
-def sought(layout: Layout, cell: Cell) -> Iterator[tuple[str, ...]]:
-    """Where a cell looks for its runs: method, rule and `SPLIT_COORDINATES`, once a subset."""
+def lookup_keys(layout: Layout, cell: Cell) -> Iterator[LookupKey]:
+    """The keys under which a cell looks for its runs, one a subset."""
     if cell.source:
         for subset in layout.subsets(cell.coordinates):
-            yield _key(cell.source, subset.at)
+            yield source_key(cell.source, subset.coordinates)
 
 
-def split_of(record: Record) -> tuple[str, ...]:
-    """Rule and `SPLIT_COORDINATES` of a record, a prepared variant of a dataset under the dataset's id."""
-    split = record.spec.split
-    return split.rule, split.dataset.partition("@")[0], *split.coordinate_texts.values()
+def _empty_cells(layout: Layout, value: CellValue) -> Iterator[Cell]:
+    """The published cells, nothing measured yet; another metric than the paper's takes the places of the AUCs."""
+    for published in layout.published_cells:
+        coordinates = dict(published.coordinates)
+        source = layout.source(coordinates)
+        if published.value and value.is_auroc:
+            yield _empty_cell(layout, coordinates, published.value, source)
+        elif published.value and not (source and source.history):
+            if coordinates.get("metric") == AUROC.id:
+                coordinates["metric"] = value.metric.id
+            yield _empty_cell(layout, coordinates, None, layout.source(coordinates))
 
 
-class Lookup:
-    """The series of a method on a split definition, found by the coordinates of a cell; of runs that have the value."""
-
-    def __init__(
-        self,
-        records: Iterable[Record],
-        measures: Measures,
-        versions: Mapping[str, int],
-        stale: Stale = fresh,
-        value: CellValue = STORED_AUROC,
-    ) -> None:
-        self.value = value
-        self._versions = versions
-        self._stale = stale
-        self._found: defaultdict[tuple[str, ...], list[Record]] = defaultdict(list)
-        for record in latest(records):
-            for method in measures(record):
-                self._found[method, *split_of(record)].append(record)
-
-    def series(
-        self, source: Source, where: Mapping[str, str], other_data: Callable[[str], str] = lambda _: ""
-    ) -> list[Series]:
-        value = replace(self.value, history=source.history)
-        records = self._found.get(_key(source, where), [])
-        valued = [record for record in records if record.status == "failed" or value.of(record) is not None]
-        return series_of(valued, self._versions, stale=self._stale, other_data=other_data)
-
-    def has_valueless(self, source: Source, where: Mapping[str, str]) -> bool:
-        """Whether a finished run has no such metric."""
-        records = self._found.get(_key(source, where), [])
-        return any(record.metrics and self.value.of(record) is None for record in records)
-
-    def values(self, source: Source, coordinate: str) -> list[str]:
-        """The values of a split coordinate that a method was run with, under the source's rule and split."""
-        at = 2 + SPLIT_COORDINATES.index(coordinate)
-        wanted = [(2 + SPLIT_COORDINATES.index(name), value) for name, value in source.split.items()]
-        found = {
-            key[at]
-            for key in self._found
-            if key[:2] == (source.method, source.rule) and all(key[index] == value for index, value in wanted)
-        }
-        return sorted(found, key=lambda text: (len(text), text))
+def _empty_cell(
+    layout: Layout, coordinates: dict[str, str], published: PublishedValue | None, source: Source | None
+) -> Cell:
+    return Cell(layout.paper.paper, layout.table, coordinates, published, None, source, Verdict("missing"))
 
 
-def _key(source: Source, where: Mapping[str, str]) -> tuple[str, ...]:
-    return source.method, source.rule, *(({**where, **source.split}).get(name, "") for name in SPLIT_COORDINATES)
-
-
-def latest(records: Iterable[Record]) -> list[Record]:
-    """One record a key: of several a finished one, and of these the one made last, which notes the others' numbers."""
-    groups: dict[str, list[Record]] = {}
-    for record in sorted(records, key=_preference):
-        groups.setdefault(record.key, []).append(record)
-    return [_told(group) if len(group) > 1 else group[0] for group in groups.values()]
-
-
-def _told(group: Sequence[Record]) -> Record:
-    """The last of several records of one key; a note says where they hold other numbers."""
-    made = [one.provenance for one in group]
-    places = [f"({one.numerics_class}, started {one.started})" if one else "(nobody knows where)" for one in made]
-    last = group[-1]
-    told = [f"{text}; the last counts" for text in disagreements(zip(group, places, strict=True))]
-    return structs.replace(last, notes=[*last.notes, *told]) if told else last
-
-
-def _preference(record: Record) -> tuple[bool, str]:
-    return record.status == "done", record.provenance.started if record.provenance else ""
-
-
-def chosen(records: list[Record], recipe: str | None, where: Mapping[str, ParamValue]) -> list[Record]:
-    """The records of a recipe (None: of any) with these resolved hyper-parameters.
-
-    Raises:
-        ReportError: unknown recipe or hyper-parameter.
-    """
-    if recipe is not None and recipe not in RECIPES:
-        raise ReportError(f"no recipe {recipe!r}: {near_miss(recipe, RECIPES)}")
-    known = {name for record in records for name in record.spec.fit.params}
-    for name in where:
-        if records and name not in known:
-            raise ReportError(
-                f"no record has a hyper-parameter {name!r}: {near_miss(name, known, 'see bench methods show')}"
-            )
-    return [
-        record
-        for record in records
-        if recipe in {None, record.spec.recipe}
-        and all(_same(record.spec.fit.params.get(name), value) for name, value in where.items())
-    ]
-
-
-def _same(one: ParamValue, other: ParamValue) -> bool:
-    return one == other and isinstance(one, bool) == isinstance(other, bool)
-
-
-def _added(layout: Layout, lookup: Lookup, margin: float, methods: Collection[str]) -> Iterator[Cell]:
-    coordinates = layout.entry.coordinates
-    if "method" not in coordinates or not {"protocol", "method", *SPLIT_COORDINATES}.issuperset(coordinates):
+def _added_cells(layout: Layout, lookup: Lookup, margin: float, methods: Collection[str]) -> Iterator[Cell]:
+    """Measured cells of methods that the table does not print, at the coordinates of those that it does."""
+    names = layout.entry.coordinates
+    if "method" not in names or not {"protocol", "method", *SPLIT_COORDINATES}.issuperset(names):
         return
-    printed = {source.method for place in layout.places if (source := layout.source(dict(place.coordinates)))}
+    printed = [dict(cell.coordinates) for cell in layout.published_cells]
+    printed_methods = {source.method for source in map(layout.source, printed) if source}
     rows = dict.fromkeys(
-        tuple((name, value) for name, value in place.coordinates if name not in {"method", "shots"})
-        for place in layout.places
+        tuple((name, value) for name, value in coordinates.items() if name not in {"method", "shots"})
+        for coordinates in printed
     )
-    rules = dict.fromkeys(layout.rule(dict(place.coordinates)) for place in layout.places)
+    rules = dict.fromkeys(map(layout.rule, printed))
     for method in methods:
-        if method in printed:
+        if method in printed_methods:
             continue
-        shots = dict.fromkeys(one for rule in rules for one in lookup.values(Source(method, rule, {}), "shots"))
-        for one in shots if "shots" in coordinates else ("",):
+        shots = dict.fromkeys(text for rule in rules for text in lookup.values(Source(method, rule, {}), "shots"))
+        for number in shots if "shots" in names else ("",):
             for row in rows:
-                values = {**dict(row), "method": method, "shots": one}
-                at = {name: values[name] for name in coordinates}
-                cell = _judged(layout, at, None, Source(method, layout.rule(at), {}), lookup, margin)
+                values = {**dict(row), "method": method, "shots": number}
+                coordinates = {name: values[name] for name in names}
+                source = Source(method, layout.rule(coordinates), {})
+                cell = _measured_cell(layout, _empty_cell(layout, coordinates, None, source), lookup, margin)
                 if cell.measured:
                     yield cell
 
 
-def _judged(
-    layout: Layout, at: dict[str, str], published: Value | None, source: Source | None, lookup: Lookup, margin: float
-) -> Cell:
+def _measured_cell(layout: Layout, cell: Cell, lookup: Lookup, margin: float) -> Cell:
+    """The cell with what its source measured, the verdict, and the failed runs that would stand in it."""
+    source, coordinates = cell.source, cell.coordinates
     if source is None:
-        return _cell(layout, at, published, source, None, Verdict("missing"))
-    behind = layout.subsets(at)
-    subsets = [lookup.series(source, subset.at, partial(layout.other_data, at)) for subset in behind]
-    best = [_shown(found) for found in subsets]
-    shown = [series for series in best if series]
+        return cell
+    subsets = layout.subsets(coordinates)
+    candidates = [
+        lookup.series(source, subset.coordinates, partial(layout.other_data, coordinates)) for subset in subsets
+    ]
+    best = [_best_series(series) for series in candidates]
+    chosen = [series for series in best if series]
     failures = tuple(
-        dict.fromkeys(text for found, one in zip(subsets, best, strict=True) for text in _lost(found, one))
+        dict.fromkeys(
+            text for series, first in zip(candidates, best, strict=True) for text in _lost_runs(series, first)
+        )
     )
-    valueless = not source.history and any(lookup.has_valueless(source, subset.at) for subset in behind)
+    cell = replace(cell, failures=failures)
+    valueless = not source.history and any(lookup.has_valueless(source, subset.coordinates) for subset in subsets)
     lacks = [f"a run has no {lookup.value.metric.title}"] if valueless else []
-    if len(shown) < len(subsets):
-        verdict = _absent(subsets, len(shown))
-        verdict = replace(verdict, reasons=(*verdict.reasons, *lacks))
-        return _cell(layout, at, published, source, None, verdict, failures)
-    measured = average(
-        shown,
-        [subset.share for subset in behind],
+    if len(chosen) < len(subsets):
+        verdict = _absent(candidates, len(chosen))
+        return replace(cell, verdict=replace(verdict, reasons=(*verdict.reasons, *lacks)))
+    measured = average_series(
+        chosen,
+        [subset.share for subset in subsets],
         scale=layout.scale,
         spread_over="classes" if layout.std == "classes" else "seeds",
-        notes=[*_not_shown(subsets, shown), *lacks],
+        notes=[*_passed_over(candidates, chosen), *lacks],
         value=replace(lookup.value, history=source.history),
     )
     if measured is None:
-        lacking = Verdict("missing", reasons=("no seed that every subset has",))
-        return _cell(layout, at, published, source, None, lacking, failures)
-    if source.history:
+        return replace(cell, verdict=Verdict("missing", reasons=("no seed that every subset has",)))
+    ages = tuple(dict.fromkeys(text for series in chosen for text in series.ages))
+    if ages:
+        verdict = Verdict("stale", reasons=ages)
+    elif source.history:
         verdict = Verdict("not_comparable", reasons=("it is no AUC", *measured.reasons))
+    elif cell.published:
+        verdict = _verdict(layout, cell.published, measured, margin, lookup.value)
     else:
-        verdict = _verdict(layout, published, measured, margin, lookup.value) if published else Verdict("missing")
-    ages = tuple(dict.fromkeys(text for series in shown for text in series.ages))
-    return _cell(layout, at, published, source, measured, Verdict("stale", reasons=ages) if ages else verdict, failures)
+        verdict = Verdict("missing")
+    return replace(cell, measured=measured, verdict=verdict)
 
 
-def _shown(found: list[Series]) -> Series | None:
-    """The best series with a result; None where there is none, or only a stale one beside a failed run of today."""
-    done = next((series for series in found if series.runs), None)
-    return None if done and done.stale and _failures(found) else done
+def _best_series(candidates: list[Series]) -> Series | None:
+    """The first series with a result; None where there is none, or only a stale one beside a failed run of today."""
+    done = next((series for series in candidates if series.runs), None)
+    return None if done and done.stale and _failures(candidates) else done
 
 
-def _failures(found: Iterable[Series]) -> list[str]:
-    return [text for series in found if not series.stale and not series.runs for text in series.failures]
+def _failures(candidates: Iterable[Series]) -> list[str]:
+    return [text for series in candidates if not series.stale and not series.runs for text in series.failures]
 
 
-def _lost(found: Iterable[Series], shown: Series | None) -> list[str]:
-    """The failed runs of today in the series that is shown, and in those that would stand before or beside it."""
+def _lost_runs(candidates: Iterable[Series], best: Series | None) -> list[str]:
+    """The failed runs of today in the best series, and in those that would stand before or beside it."""
     return [
         text
-        for series in found
-        if not series.stale and (shown is None or series.rank[:3] <= shown.rank[:3])
+        for series in candidates
+        if not series.stale and (best is None or series.rank[:3] <= best.rank[:3])
         for text in series.failures
     ]
 
 
-def _absent(subsets: list[list[Series]], present: int) -> Verdict:
-    failures = tuple(dict.fromkeys(text for found in subsets for text in _failures(found)))
+def _absent(candidates: list[list[Series]], present: int) -> Verdict:
+    failures = tuple(dict.fromkeys(text for series in candidates for text in _failures(series)))
     if failures:
         return Verdict("failed", reasons=failures)
-    part = (f"{present} of {len(subsets)} subsets measured",) if present else ()
+    part = (f"{present} of {len(candidates)} subsets measured",) if present else ()
     return Verdict("missing", reasons=part)
 
 
-def _not_shown(subsets: list[list[Series]], shown: list[Series]) -> list[str]:
-    others = [series for found, one in zip(subsets, shown, strict=True) for series in found if series is not one]
-    done = sum(bool(series.runs) for series in others)
-    failed = dict.fromkeys(series.recipe for series in others if not series.runs and not series.stale)
+def _passed_over(candidates: list[list[Series]], chosen: list[Series]) -> list[str]:
+    """Remarks on the series beside the chosen ones."""
+    rest = [series for group, best in zip(candidates, chosen, strict=True) for series in group if series is not best]
+    done = sum(bool(series.runs) for series in rest)
+    failed = dict.fromkeys(series.recipe for series in rest if not series.runs and not series.stale)
     notes = [f"{done} other series not shown"] if done else []
     return notes + [f"a series of recipe {recipe} failed" for recipe in failed]
 
 
-def _verdict(layout: Layout, published: Value, measured: Measured, margin: float, value: CellValue) -> Verdict:
+def _verdict(layout: Layout, published: PublishedValue, measured: Measured, margin: float, value: CellValue) -> Verdict:
     theirs = Sample(published.mean, published.std if layout.std == "runs" else None, layout.paper.runs)
     ours = Sample(measured.mean, measured.seed_std, measured.n)
-    comparison = compare(theirs, ours, margin * layout.scale, value.metric.better)
+    comparison = judge(theirs, ours, margin * layout.scale, value.metric.better)
     return Verdict("not_comparable" if measured.reasons else comparison.agreement, comparison, measured.reasons)
 
 
-def _cell(
-    layout: Layout,
-    at: dict[str, str],
-    published: Value | None,
-    source: Source | None,
-    measured: Measured | None,
-    verdict: Verdict,
-    failures: tuple[str, ...] = (),
-) -> Cell:
-    return Cell(layout.paper.paper, layout.table, at, published, measured, source, verdict, failures)
-
-
-def _at(cell: Cell, names: Iterable[str]) -> tuple[str, ...]:
+def _values(cell: Cell, names: Iterable[str]) -> tuple[str, ...]:
     return tuple(cell.coordinates[name] for name in names)

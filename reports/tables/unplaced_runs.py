@@ -1,25 +1,22 @@
 """Runs that stand in no table of a paper: other datasets, methods or shots than the paper has."""
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Iterable
 
-from reports.tables.measured import Stale, fresh
-from reports.tables.table import Table, sought, split_of
+from reports.tables.lookup import MeasuredIds, record_key
+from reports.tables.measured import Stale, never_stale
+from reports.tables.table import Table, lookup_keys
 from reports.text import escape_markdown, pipe_table
 from results.metrics import STORED_METRICS
 from results.record import Record
 
 
-def elsewhere(table: Table, records: Iterable[Record], measures: Callable[[Record], Collection[str]]) -> list[Record]:
+def unplaced_runs(table: Table, records: Iterable[Record], measures: MeasuredIds) -> list[Record]:
     """The records that no measured cell of `table` can show."""
-    shown = {place for cell in table.cells if cell.measured for place in sought(table.layout, cell)}
-
-    def stands(record: Record) -> bool:
-        return any((method, *split_of(record)) in shown for method in measures(record))
-
-    return [record for record in records if not stands(record)]
+    keys = {key for cell in table.cells if cell.measured for key in lookup_keys(table.layout, cell)}
+    return [record for record in records if not any(record_key(record, method) in keys for method in measures(record))]
 
 
-def listing(records: Iterable[Record], *, stale: Stale = fresh) -> str:
+def runs_table(records: Iterable[Record], *, stale: Stale = never_stale) -> str:
     """Markdown: one line a finished run with the metrics that its record holds, by name; a stale one says so."""
     rows = [
         [

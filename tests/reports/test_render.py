@@ -25,14 +25,17 @@ NASTY = "x_y & 5 % # ~ ^ \\ {z} $ <b> | * `"
 
 def build(records, name="2", **options):
     options = {"measures": lambda record: {record.spec.method}, "versions": {"dra": 1}} | options
-    return table.build(layout.resolve(name), records, **options)
+    return table.build_table(layout.auc_layout(name), records, **options)
 
 
 def rows(text):
     return list(csv.reader(StringIO(text)))
 
 
-LAYOUTS = [*map(layout.resolve, layout.available()), *map(layout.figure, ["dra:3left", "dra:3right", "dra:5"])]
+LAYOUTS = [
+    *map(layout.auc_layout, layout.auc_table_ids()),
+    *map(layout.figure_layout, ["dra:3left", "dra:3right", "dra:5"]),
+]
 COUNTS = {
     "Table 1 of DRA": 264,
     "Table 2 of DRA": 396,
@@ -56,23 +59,23 @@ COUNTS = {
 
 
 def published_only(chosen):
-    return table.build(chosen, [], measures=lambda _: (), versions={}, show="published")
+    return table.build_table(chosen, [], measures=lambda _: (), versions={}, show="published")
 
 
 @pytest.mark.parametrize("chosen", LAYOUTS, ids=lambda chosen: chosen.title.partition(":")[0])
 def test_csv_of_published_values_has_one_line_a_cell(chosen):
-    found = rows(render.render(published_only(chosen), "csv"))
+    found = rows(render.render_table(published_only(chosen), "csv"))
     assert len(found) == COUNTS[chosen.title.partition(":")[0]] + 1
     assert found[0] == [*chosen.entry.coordinates, *TAIL]
     assert all(line[-4:] == ["", "", "", ""] and line[-6] for line in found[1:])
 
 
 def test_csv_headers():
-    assert rows(render.render(build([], "2"), "csv"))[0] == ["dataset", "known_class", "method", "shots", *TAIL]
-    assert rows(render.render(build([], "5"), "csv"))[0] == ["dataset", "adv_prop", "freeze_bn", "gamma", *TAIL]
+    assert rows(render.render_table(build([], "2"), "csv"))[0] == ["dataset", "known_class", "method", "shots", *TAIL]
+    assert rows(render.render_table(build([], "5"), "csv"))[0] == ["dataset", "adv_prop", "freeze_bn", "gamma", *TAIL]
     nine = ["source_dataset", "dataset", "known_class", "method", "shots", *TAIL]
-    assert rows(render.render(build([], "9"), "csv"))[0] == nine
-    ablation = rows(render.render(build([], "csi_gan:ablation"), "csv"))
+    assert rows(render.render_table(build([], "9"), "csv"))[0] == nine
+    ablation = rows(render.render_table(build([], "csi_gan:ablation"), "csv"))
     assert ablation[0] == ["dataset", "method", "metric", *TAIL]
     assert ablation[-1] == ["cifar10", "csi_gan", "fid", "54.1", "", "", "", "", "missing"]
 
@@ -86,7 +89,7 @@ def test_csv_repeats_the_audited_values_verbatim(chosen):
     lines = [line for line in lines if line["table"] == (chosen.entry.lines or line["table"])]
     coordinates = chosen.entry.coordinates
     wanted = [[line[column] for column in coordinates] + [line["mean"], line["std"]] for line in lines]
-    assert [line[:-4] for line in rows(render.render(published_only(chosen), "csv"))[1:]] == wanted
+    assert [line[:-4] for line in rows(render.render_table(published_only(chosen), "csv"))[1:]] == wanted
     left_out = lines[0].keys() - {*coordinates, "mean", "std", "transcription", "note"}
     if chosen.id != "agad:5":
         assert {column: len({line[column] for line in lines}) for column in left_out} == dict.fromkeys(left_out, 1)
@@ -99,7 +102,7 @@ def test_values_that_were_not_read_in_one_source_are_footnoted(chosen):
         lines = [line for line in csv.DictReader(handle) if line["mean"]]
     lines = [line for line in lines if line["table"] == (chosen.entry.lines or line["table"])]
     doubtful = [line for line in lines if line["transcription"] != "exact"]
-    shown = page.page(published_only(chosen))
+    shown = page.table_page(published_only(chosen))
     cells = [cell for block in shown.blocks for row in block.rows for cell in row.cells if cell.published]
     once = len({line["shots"] for line in lines if "shots" in line} - {""}) <= 1  # else KDAD stands in two blocks
     assert not once or sum(bool(cell.notes) for cell in cells) == len(doubtful)
@@ -109,17 +112,17 @@ def test_values_that_were_not_read_in_one_source_are_footnoted(chosen):
 
 def test_csv_of_measured_values(record):
     records = [record(value, seed=seed) for seed, value in enumerate([0.7, 0.72, 0.77])]
-    both = rows(render.render(build(records), "csv"))
+    both = rows(render.render_table(build(records), "csv"))
     line = ["elpv", "mono", "dra", "10", "0.731", "0.021", "0.730", "0.036", "3", "inconclusive"]
     assert line in both
     assert ["elpv", "poly", "dra", "10", "0.800", "0.064", "", "", "", "missing"] in both
-    measured = rows(render.render(build(records, show="measured"), "csv"))
+    measured = rows(render.render_table(build(records, show="measured"), "csv"))
     assert [*line[:4], "", "", *line[6:]] in measured
-    assert "\r" not in render.render(build(records), "csv")
+    assert "\r" not in render.render_table(build(records), "csv")
 
 
 def test_json_is_complete(record):
-    found = json.loads(render.render(build([record(0.7123456789, weights="random")]), "json"))
+    found = json.loads(render.render_table(build([record(0.7123456789, weights="random")]), "json"))
     cells = {tuple(cell["coordinates"].values()): cell for cell in found["cells"]}
     assert len(cells) == 396
     cell = cells["elpv", "mono", "dra", "10"]
@@ -134,12 +137,12 @@ def test_json_is_complete(record):
 
 
 def test_json_of_published_values_holds_nothing_measured(record):
-    found = json.loads(render.render(build([record()], show="published"), "json"))
+    found = json.loads(render.render_table(build([record()], show="published"), "json"))
     assert all(cell["measured"] is None and cell["verdict"] is None for cell in found["cells"])
 
 
 def test_markdown_of_the_whole_table(record):
-    text = render.render(build([record(0.72, recipe="quick")]), "md")
+    text = render.render_table(build([record(0.72, recipe="quick")]), "md")
     assert text.startswith("# Table 2 of DRA: AUC in the hard setting, by known class\n")
     assert re.search(r"\| 0\.731±0\.021 / \*\*0\.720\*\* \(\?\) \[\d+\] \|", text)
     assert "| 0.787±0.005 / –" in text
@@ -154,7 +157,7 @@ def test_markdown_of_the_whole_table(record):
 
 
 def test_markdown_tables_are_rectangular_and_have_every_row():
-    text = render.render(build([], "2"), "md")
+    text = render.render_table(build([], "2"), "md")
     tables = re.findall(r"(?:^\|.*\|\n)+", text, re.MULTILINE)
     assert len(tables) == 2  # one-shot and ten-shot
     for found in tables:
@@ -165,29 +168,29 @@ def test_markdown_tables_are_rectangular_and_have_every_row():
 
 
 def test_markdown_of_the_measured_part_is_short(record):
-    text = render.render(build([record()]).measured_part(), "md")
+    text = render.render_table(build([record()]).measured_part(), "md")
     assert "carpet" not in text.lower()
     assert "one-shot" not in text
     assert "| ELPV    | Mono        | 0.731±0.021 / **0.750** ? [1] |" in text
-    assert "No cell is measured." in render.render(build([]).measured_part(), "md")
+    assert "No cell is measured." in render.render_table(build([]).measured_part(), "md")
 
 
 def test_columns_stand_in_the_order_of_the_paper():
-    text = render.render(build([], "5"), "md")
+    text = render.render_table(build([], "5"), "md")
     assert re.search(r"\| 0\.00 +\| 0\.01 +\| 0\.03 +\| 0\.05 +\| 0\.10 +\|\n", text)
     assert re.search(r"\| Fashion-MNIST \| on +\| on +\| – / – +\| 100\.0±0\.00 / –", text)
 
 
 def test_words_for_failed_and_stale(record):
-    failed = render.render(build([record(failed="boom")]), "md")
+    failed = render.render_table(build([record(failed="boom")]), "md")
     assert re.search(r"0\.731±0\.021 / failed \[\d+\]", failed)
     assert "seed 0 failed: boom" in failed
-    stale = render.render(build([record()], versions={"dra": 2}), "md")
+    stale = render.render_table(build([record()], versions={"dra": 2}), "md")
     assert re.search(r"0\.731±0\.021 / \*\*0\.750\*\* stale \[\d+,\d+\]", stale)
 
 
 def test_markdown_escapes_what_people_wrote(record):
-    text = render.render(build([record(deviations=[NASTY])]), "md")
+    text = render.render_table(build([record(deviations=[NASTY])]), "md")
     assert "x_y & 5 % # ~ ^ \\\\ {z} $ &lt;b> \\| \\* \\`" in text
 
 
@@ -200,7 +203,7 @@ def test_latex_escapes_every_special_character():
 
 @pytest.mark.parametrize("show", ["published", "measured", "both"])
 def test_latex_is_booktabs_with_balanced_braces_and_columns(record, show):
-    text = render.render(build([record(deviations=[NASTY])], show=show), "latex")
+    text = render.render_table(build([record(deviations=[NASTY])], show=show), "latex")
     plain = re.sub(r"\\[{}\\&%]", lambda found: "\n" if found[0] == r"\\" else "", text)
     assert plain.count("{") == plain.count("}")
     assert text.count(r"\toprule") == text.count(r"\bottomrule") == 2
@@ -218,8 +221,11 @@ def test_latex_of_every_table_compiles_and_fits_the_page(record, tmp_path):
         *every_class(record, "agad", "mnist"),
         *every_class(record, "csi", "cifar10"),
     ]
-    bodies = [render.render(build(records, name), "latex") for name in layout.available()]
-    bodies += [render.render(facts.build(layout.find(name), {}), "latex") for name in ("dra:5", "agad:8")]
+    bodies = [render.render_table(build(records, name), "latex") for name in layout.auc_table_ids()]
+    bodies += [
+        render.render_table(facts.build_fact_table(layout.find_layout(name), {}), "latex")
+        for name in ("dra:5", "agad:8")
+    ]
     body = "\n\\clearpage\n".join(bodies)
     document = (
         f"\\documentclass{{article}}\n\\usepackage{{booktabs,graphicx}}\n\\begin{{document}}\n{body}\\end{{document}}\n"
@@ -239,36 +245,36 @@ def every_class(record, method, dataset):
 
 def test_wide_tables_stand_measured_below_published(record):
     records = [record()]
-    wide = render.render(build(records), "latex")
+    wide = render.render_table(build(records), "latex")
     assert r"ELPV & Mono & 0.796$\pm$0.002 &" in wide
     assert re.search(r"^&  &  &  &  &  &  & \\textbf\{0\.750\} \?\\textsuperscript\{\d+\} \\\\$", wide, re.MULTILINE)
-    assert "0.731±0.021<br><strong>0.750</strong> ?" in render.render(build(records), "html")
+    assert "0.731±0.021<br><strong>0.750</strong> ?" in render.render_table(build(records), "html")
     assert "below it measured" in wide
-    narrow = render.render(build(every_class(record, "csi", "cifar10"), "csi_gan:1"), "latex")
+    narrow = render.render_table(build(every_class(record, "csi", "cifar10"), "csi_gan:1"), "latex")
     assert r"CSI & 94.3 / \textbf{94.5} ?\textsuperscript{1} & 89.6 / -- & 91.6 / -- \\" in narrow
 
 
 def test_classes_stand_in_their_order_with_the_mean_last():
-    text = render.render(build([], "agad:9"), "md")
+    text = render.render_table(build([], "agad:9"), "md")
     found = re.findall(r"^\| (\d+|Mean) ", text.partition("## CIFAR-100")[2], re.MULTILINE)
     assert found == [*map(str, range(20)), "Mean"]
 
 
 def test_table_9_has_kdad_first_and_the_sources_in_one_order():
-    text = render.render(build([], "9"), "md")
+    text = render.render_table(build([], "9"), "md")
     assert re.search(r"\| KDAD +\| DRA, Carpet +\| DRA, Grid +\| DRA, Leather +\| DRA, Tile +\| DRA, Wood +\|", text)
     assert re.search(r"\| Carpet +\| 0\.774 / – +\| – / – +\| 0\.833 / – ", text)
 
 
 def test_fid_is_said_to_be_no_auc():
-    text = render.render(build([], "csi_gan:ablation"), "md")
+    text = render.render_table(build([], "csi_gan:ablation"), "md")
     assert text.startswith("# Ablation table of CSI-GAN: Networks, mean over the ten classes of CIFAR-10\n")
     assert "FID: lower is better" in text
     assert "FID is no AUC and gets no verdict" in text
 
 
 def test_html_escapes_and_nests_properly(record):
-    text = render.render(build([record(deviations=["<script>alert(1)</script>"])]), "html")
+    text = render.render_table(build([record(deviations=["<script>alert(1)</script>"])]), "html")
     assert "<script>" not in text
     assert "&lt;script&gt;" in text
     _Nesting().check(text)
@@ -293,13 +299,13 @@ class _Nesting(HTMLParser):
 
 def test_added_method_is_printed_last(record):
     built = build([record(), record(0.6, method="mine")], added_methods=["mine"])
-    assert rows(render.render(built, "csv"))[-1] == ["elpv", "mono", "mine", "10", "", "", "0.600", "", "1", ""]
-    assert "| mine " in render.render(built, "md")
+    assert rows(render.render_table(built, "csv"))[-1] == ["elpv", "mono", "mine", "10", "", "", "0.600", "", "1", ""]
+    assert "| mine " in render.render_table(built, "md")
 
 
 def test_unknown_format_is_told():
     with pytest.raises(ReportError, match="no format 'latx': did you mean 'latex'"):
-        render.render(build([]), "latx")
+        render.render_table(build([]), "latx")
 
 
 def test_reports_load_nothing_heavy():
@@ -312,11 +318,11 @@ from reports.figures import boxes, plots
 from reports.gates import published, published_output, reference, reference_output, required
 from reports.tables import facts, layout, page, table, unplaced_runs
 print(sorted({"jinja2", "matplotlib", "numpy", "scipy", "torch", "sklearn", "pandas"} & set(sys.modules)))
-built = table.build(layout.resolve("2"), [], measures=lambda record: (), versions={})
-for form in render.FORMATS:
-    render.render(built, form)
+built = table.build_table(layout.auc_layout("2"), [], measures=lambda record: (), versions={})
+for form in render.TABLE_FORMATS:
+    render.render_table(built, form)
 from reports.stats import verdict
-verdict.compare(verdict.Sample(0.7, 0.1, 3), verdict.Sample(0.7, 0.1, 3), 0.02)
+verdict.judge(verdict.Sample(0.7, 0.1, 3), verdict.Sample(0.7, 0.1, 3), 0.02)
 print(sorted({"scipy.stats", "torch", "sklearn", "pandas"} & set(sys.modules)))
 """
     environment = os.environ | {"PYTHONPATH": str(Path(reports.__file__).parents[1])}

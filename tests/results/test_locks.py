@@ -161,13 +161,10 @@ def as_user(root, user, group):
 
 
 @pytest.fixture
-def shared(tmp_path):
-    """A folder that others can get at."""
-    for folder in (tmp_path, *tmp_path.parents):
-        if folder.stat().st_uid == 0 and folder.as_posix() != "/":
-            folder.chmod(folder.stat().st_mode | 0o055)
-    (tmp_path / "runs").mkdir()
-    return tmp_path / "runs"
+def shared(open_folder):
+    """A results folder that others can get at."""
+    (open_folder / "runs").mkdir()
+    return open_folder / "runs"
 
 
 @pytest.mark.skipif(os.getuid() != 0, reason="needs root to become another user")

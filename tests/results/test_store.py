@@ -158,13 +158,10 @@ except ResultsError as error:
 
 
 @pytest.mark.skipif(os.getuid() != 0, reason="needs root to become another user")
-def test_a_folder_of_somebody_else_is_refused_in_one_line(tmp_path):
-    (tmp_path / "runs").mkdir(mode=0o755)
-    for folder in (tmp_path, *tmp_path.parents):
-        if folder.stat().st_uid == 0 and folder.as_posix() != "/":
-            folder.chmod(folder.stat().st_mode | 0o055)
+def test_a_folder_of_somebody_else_is_refused_in_one_line(open_folder):
+    (open_folder / "runs").mkdir(mode=0o755)
     done = subprocess.run(
-        [sys.executable, "-c", READ_ONLY, tmp_path / "runs"],
+        [sys.executable, "-c", READ_ONLY, open_folder / "runs"],
         capture_output=True,
         text=True,
         check=True,

@@ -43,7 +43,7 @@ def runs_of(name, **selection):
 def printed(table, rule=None):
     """(rule, dataset, known class, method) of the printed cells that are no means."""
     lines = files("reports").joinpath(f"papers/dra/dra_table{table}.csv").read_text(encoding="utf-8").splitlines()
-    categories = layout.resolve("dra:3").paper.groups["mvtec_ad"]
+    categories = layout.auc_layout("dra:3").paper.groups["mvtec_ad"]
     return {
         (row["protocol"], dataset, row["known_class"], row["method"])
         for row in csv.DictReader(lines)
@@ -73,10 +73,10 @@ def test_a_suite_holds_every_cell_of_its_tables_three_times(name, tables):
     ("name", "figure"), [("reference_size", "dra:3right"), ("losses", "dra:5"), ("disentanglement", "dra:3left")]
 )
 def test_a_suite_holds_the_runs_behind_every_bar_of_its_figure(name, figure):
-    chosen = layout.figure(figure)
+    chosen = layout.figure_layout(figure)
     methods = installed.methods()
     wanted = set()
-    for place in chosen.places:
+    for place in chosen.published_cells:
         where = dict(place.coordinates)
         source = chosen.source(where)
         assert source.method in methods
@@ -88,7 +88,7 @@ def test_a_suite_holds_the_runs_behind_every_bar_of_its_figure(name, figure):
 
 
 def test_every_printed_method_of_the_dra_paper_that_is_dras_is_measured_by_one():
-    paper = layout.resolve("dra:1").paper
+    paper = layout.auc_layout("dra:1").paper
     found = installed.methods()
     assert [name for name in paper.methods.values() if name.startswith("dra") and name not in found] == []
 

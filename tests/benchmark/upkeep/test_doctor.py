@@ -206,16 +206,13 @@ for place in filesystem.places(paths.folders(), results_given=False):
 
 
 @pytest.mark.skipif(os.getuid() != 0, reason="needs root to become another user")
-def test_folders_of_somebody_else_are_found_out(tmp_path):
+def test_folders_of_somebody_else_are_found_out(open_folder):
     for name in ("data", "cache", "results"):
-        (tmp_path / name).mkdir(mode=0o755)
-    for folder in (tmp_path, *tmp_path.parents):
-        if folder.stat().st_uid == 0 and folder.as_posix() != "/":
-            folder.chmod(folder.stat().st_mode | 0o055)
-    names = {f"BENCH_{name.upper()}": str(tmp_path / name) for name in ("data", "cache")}
+        (open_folder / name).mkdir(mode=0o755)
+    names = {f"BENCH_{name.upper()}": str(open_folder / name) for name in ("data", "cache")}
     done = subprocess.run(
         [sys.executable, "-c", READ_ONLY],
-        env=os.environ | names | {"BENCH_RESULTS": str(tmp_path / "results" / "new")},
+        env=os.environ | names | {"BENCH_RESULTS": str(open_folder / "results" / "new")},
         capture_output=True,
         text=True,
         check=True,

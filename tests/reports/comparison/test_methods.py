@@ -33,7 +33,7 @@ def test_delong_by_hand():
     Differences over normal images 1/2, 1/3: variance 2/144. Variance of the difference: 39/144/3 + 2/144/2 = 14/144.
     z = (5/12) / (sqrt(14)/12) = 5 / sqrt(14) = 1.33631, two-sided p = 0.18145; 1.959964 sqrt(14)/12 = 0.61113.
     """
-    found = paired.delong(GOOD, BAD, LABELS)
+    found = paired.delong_test(GOOD, BAD, LABELS)
     assert found.difference == pytest.approx(5 / 12, abs=1e-15)
     assert found.p_value == pytest.approx(0.18145, abs=1e-5)
     assert (found.low, found.high) == pytest.approx((5 / 12 - 0.61113, 5 / 12 + 0.61113), abs=1e-5)
@@ -41,15 +41,15 @@ def test_delong_by_hand():
 
 @pytest.mark.parametrize("scores", [GOOD, BAD])
 def test_equal_scores_do_not_differ(scores):
-    found = paired.delong(scores, 3 * scores + 1, LABELS)
+    found = paired.delong_test(scores, 3 * scores + 1, LABELS)
     assert (found.difference, found.low, found.high, found.p_value) == (0, 0, 0, 1)
 
 
 def test_a_difference_without_spread_is_not_tested():
     """Every anomaly is above every normal image for the one, below for the other: no variance, and no proof."""
-    found = paired.delong(np.arange(5.0), -np.arange(5.0), LABELS)
+    found = paired.delong_test(np.arange(5.0), -np.arange(5.0), LABELS)
     assert (found.difference, found.p_value, found.low) == (1, None, None)
-    assert paired.delong(GOOD[1:], BAD[1:], LABELS[1:]).reason == "a single image of a kind has no spread"
+    assert paired.delong_test(GOOD[1:], BAD[1:], LABELS[1:]).reason == "a single image of a kind has no spread"
 
 
 @st.composite
@@ -65,7 +65,7 @@ def two_scores(draw):
 def test_delong_is_antisymmetric_and_counts_pairs(drawn):
     """AUC as the share of pairs in order; the variance as the matrix of DeLong's paper gives it."""
     first, second, labels = drawn
-    found, swapped = paired.delong(first, second, labels), paired.delong(second, first, labels)
+    found, swapped = paired.delong_test(first, second, labels), paired.delong_test(second, first, labels)
     assert swapped.difference == pytest.approx(-found.difference, abs=1e-12)
     assert swapped.p_value == pytest.approx(found.p_value)
     orders = [
@@ -85,21 +85,21 @@ def test_t_over_seeds_by_hand():
 
     p = 1 - t / sqrt(2 + t^2) = 1 - sqrt(12 / 14) = 0.07418; the quantile is 4.302653, so 0.2 -+ 0.248414.
     """
-    found = paired.over_seeds([0.1, 0.2, 0.3])
+    found = paired.seeds_test([0.1, 0.2, 0.3])
     assert found.p_value == pytest.approx(0.0741799, abs=1e-7)
     assert (found.low, found.high) == pytest.approx((-0.048414, 0.448414), abs=1e-6)
 
 
 def test_seeds_that_do_not_vary_prove_nothing():
-    assert paired.over_seeds([0.1, 0.1]).p_value is None
-    assert paired.over_seeds([0.0, 0.0]).p_value == 1
+    assert paired.seeds_test([0.1, 0.1]).p_value is None
+    assert paired.seeds_test([0.0, 0.0]).p_value == 1
 
 
 def test_signed_rank_by_hand():
     """Six of one sign: two of 64. One rank of six against: sums of at least 19 of 21, so the ranks {} and {1}: 4 of 64."""
-    assert paired.over_datasets([0.1, 0.2, 0.3, 0.4, 0.5, 0.6]).p_value == 2 / 64
-    assert paired.over_datasets([-0.1, 0.2, 0.3, 0.4, 0.5, 0.6]).p_value == 4 / 64
-    assert paired.over_datasets([0.1] * 6).p_value == 2 / 64
+    assert paired.datasets_test([0.1, 0.2, 0.3, 0.4, 0.5, 0.6]).p_value == 2 / 64
+    assert paired.datasets_test([-0.1, 0.2, 0.3, 0.4, 0.5, 0.6]).p_value == 4 / 64
+    assert paired.datasets_test([0.1] * 6).p_value == 2 / 64
 
 
 def test_zeros_share_their_ranks():
@@ -108,12 +108,12 @@ def test_zeros_share_their_ranks():
     One against, of rank 3: 27. As one-sided: none, or rank 3 alone, either way: 4 of 64. Of three zeros one goes.
     """
     moved = [-0.1, 0.2, 0.3, 0.4, 0.5, 0.6]
-    assert paired.over_datasets([0.0, 0.0, *moved]).p_value == 4 / 64
-    assert paired.over_datasets([0.0, 0.0, 0.0, *moved]).p_value == 4 / 64
+    assert paired.datasets_test([0.0, 0.0, *moved]).p_value == 4 / 64
+    assert paired.datasets_test([0.0, 0.0, 0.0, *moved]).p_value == 4 / 64
 
 
 def test_five_datasets_cannot_tell():
-    found = paired.over_datasets([0.1, 0.2, 0.3, 0.4, 0.5, 0.0])
+    found = paired.datasets_test([0.1, 0.2, 0.3, 0.4, 0.5, 0.0])
     assert found.p_value is None
     assert found.reason == "cannot tell: 5 datasets differ, 6 needed"
 
@@ -127,14 +127,14 @@ def test_signed_rank_counts_all_signs(values):
     ]
     sums = np.array([np.dot(signs, ranks) for signs in product([-1, 1], repeat=len(ranks))])
     expected = np.mean(np.abs(sums) >= abs(np.dot(np.sign(values), ranks)) - 1e-9)
-    assert paired.over_datasets([one / 100 for one in values]).p_value == pytest.approx(expected)
+    assert paired.datasets_test([one / 100 for one in values]).p_value == pytest.approx(expected)
 
 
 def test_holm_by_hand():
     """0.01 times 3, 0.03 times 2, 0.04 no less than the one before; the one without a p value is no hypothesis."""
-    tests = [paired.Paired("t", 0.1, p_value=p) for p in (0.04, None, 0.01, 0.03)]
-    assert [one.p_holm for one in paired.corrected(tests)] == pytest.approx([0.06, None, 0.03, 0.06])
-    assert [one.holds for one in paired.corrected(tests)] == [False, False, True, False]
+    tests = [paired.PairedTest("t", 0.1, p_value=p) for p in (0.04, None, 0.01, 0.03)]
+    assert [one.p_holm for one in paired.holm_corrected(tests)] == pytest.approx([0.06, None, 0.03, 0.06])
+    assert [one.holds for one in paired.holm_corrected(tests)] == [False, False, True, False]
 
 
 def run(record, method, test="one list", *, auroc=None, options=None, fingerprint=None, **rest):
@@ -155,7 +155,7 @@ def scores_of(record):
 
 def compared(records, a="dra", b="devnet", **options):
     options = {"scores": scores_of, "measures": lambda one: {one.spec.method}, "versions": {}} | options
-    return methods.compare(a, b, records, **options)
+    return methods.compare_methods(a, b, records, **options)
 
 
 def test_a_pair_is_tested_on_the_same_images_in_any_order(record):
@@ -209,7 +209,7 @@ def test_seeds_are_compared_by_t(record):
 def test_other_test_images_are_never_compared(record, other, reason):
     found = compared([run(record, "dra"), run(record, "devnet", **other)])
     assert found.settings == ()
-    assert found.unpaired[0] == methods.Unpaired("dra", reason, (run(record, "dra").spec.name,))
+    assert found.unpaired[0] == methods.UnpairedRuns("dra", reason, (run(record, "dra").spec.name,))
     if "failed" in other:
         assert (found.unpaired[1].method, found.unpaired[1].reason) == ("devnet", "failed")
 
@@ -296,14 +296,14 @@ def test_it_is_printed_in_every_format(record):
     records = [run(record, method, f"list {seed}", seed=seed) for method in AUCS for seed in (0, 1)]
     records.append(run(record, "dra", dataset="carpet"))
     found = compared(records)
-    text = output.render(found, "md")
+    text = output.render_comparison(found, "md")
     assert "dra: 1 win, 0 draws and 0 losses over 1 setting; at 0.05 after Holm none of them is left." in text
     assert "- 1 of dra: no finished run of devnet on the dataset" in text
     assert "| hard     | elpv    | mono  | 10    | 0    | 0.8333 | 0.4167 | +0.4167 " in text
-    first, second = csv.DictReader(StringIO(output.render(found, "csv")))
+    first, second = csv.DictReader(StringIO(output.render_comparison(found, "csv")))
     assert (first["auc_a"], first["seed"], second["seed"]) == (repr(5 / 6), "0", "1")
     assert float(first["p_holm"]) == pytest.approx(2 * float(first["p"]))
-    assert json.loads(output.render(found, "json"))["settings"][0]["runs"][1]["auc_b"] == 5 / 12
+    assert json.loads(output.render_comparison(found, "json"))["settings"][0]["runs"][1]["auc_b"] == 5 / 12
 
 
 def fpr_of(record):
@@ -325,15 +325,15 @@ def test_the_method_with_the_lower_value_wins_where_lower_is_better(record):
     assert (found.tally, found.families[0].tally) == ((1, 0, 0), (1, 0, 0))
     assert {pair.test.p_value for pair in setting.pairs} == {None}
     assert "DeLong: it is for the AUC on all test images alone" in setting.notes
-    assert methods.FEW not in setting.notes
-    text = output.render(found, "md")
+    assert methods._FEW not in setting.notes
+    text = output.render_comparison(found, "md")
     assert (
         "FPR at 95 % TPR of dra minus FPR at 95 % TPR of devnet on the same test images, 2 pairs of runs. Lower" in text
     )
     assert output.DELONG not in text
-    first = next(csv.DictReader(StringIO(output.render(found, "csv"))))
+    first = next(csv.DictReader(StringIO(output.render_comparison(found, "csv"))))
     assert (first["fpr_at_95_tpr_a"], first["fpr_at_95_tpr_b"]) == ("0.25", "0.5")
-    assert json.loads(output.render(found, "json"))["settings"][0]["runs"][1]["fpr_at_95_tpr_a"] == 0.26
+    assert json.loads(output.render_comparison(found, "json"))["settings"][0]["runs"][1]["fpr_at_95_tpr_a"] == 0.26
 
 
 def test_runs_without_the_metric_have_no_partner(record):
@@ -351,19 +351,21 @@ def test_runs_without_the_metric_have_no_partner(record):
 def test_folders_show_the_metric_that_each_holds(record):
     runs = [run(record, "dra"), run(record, "dra", seed=2)]
     values = FPR, CellValue(FPR.metric, lambda one: fpr_of(one) and 0.75)
-    found = compare_folders.compare("here", "there", (runs, runs), scores=(scores_of, lambda _: None), values=values)
-    rows = list(csv.DictReader(StringIO(output.render(found, "csv"))))
+    found = compare_folders.compare_folders(
+        "here", "there", (runs, runs), scores=(scores_of, lambda _: None), values=values
+    )
+    rows = list(csv.DictReader(StringIO(output.render_comparison(found, "csv"))))
     assert [(row["fpr_at_95_tpr_a"], row["fpr_at_95_tpr_b"]) for row in rows] == [("0.25", "0.75"), ("", "")]
-    assert "| 0.2500 | 0.7500 | -0.5000 " in output.render(found, "md")
-    changed = compare_folders.compare(
+    assert "| 0.2500 | 0.7500 | -0.5000 " in output.render_comparison(found, "md")
+    changed = compare_folders.compare_folders(
         "here", "there", (runs[:1], [run(record, "dra", version=2)]), scores=(scores_of, scores_of), values=values
     )
     assert changed.changed[0].test.difference == -0.5
-    assert "FPR at 95 % TPR of A minus FPR at 95 % TPR of B" in output.render(changed, "md")
+    assert "FPR at 95 % TPR of A minus FPR at 95 % TPR of B" in output.render_comparison(changed, "md")
 
 
 def folders(ours, theirs, scores=(scores_of, scores_of)):
-    return compare_folders.compare("here", "there", (ours, theirs), scores=scores)
+    return compare_folders.compare_folders("here", "there", (ours, theirs), scores=scores)
 
 
 def test_runs_of_one_key_are_compared_score_by_score(record):
@@ -418,12 +420,12 @@ def test_folders_are_printed_in_every_format(record):
     ours = [run(record, "dra"), run(record, "devnet"), run(record, "dra", seed=1)]
     theirs = [run(record, "dra"), run(record, "devnet", version=2), run(record, "devnet", seed=2)]
     found = folders(ours, theirs)
-    text = output.render(found, "md")
+    text = output.render_comparison(found, "md")
     assert "- 1 run of one key in both: 1 equal bit for bit" in text
     assert "- [1] version = 1 (B: 2)" in text
-    unscored = output.render(folders(ours, theirs, (scores_of, lambda _: None)), "md")
+    unscored = output.render_comparison(folders(ours, theirs, (scores_of, lambda _: None)), "md")
     assert "- [2] DeLong: no scores of B" in unscored
-    rows = list(csv.DictReader(StringIO(output.render(found, "csv"))))
+    rows = list(csv.DictReader(StringIO(output.render_comparison(found, "csv"))))
     assert [row["result"] for row in rows] == ["equal", "other_key", "only_a", "only_b"]
     assert rows[0]["largest"] == "0.0"
-    assert json.loads(output.render(found, "json"))["other_key"][0]["differs"] == ["version = 1 (B: 2)"]
+    assert json.loads(output.render_comparison(found, "json"))["other_key"][0]["differs"] == ["version = 1 (B: 2)"]

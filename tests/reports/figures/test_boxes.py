@@ -12,7 +12,7 @@ from results.scores import Scores
 
 
 def box(*scores):
-    return boxes.tukey(np.array(scores, dtype=float))
+    return boxes.tukey_box(np.array(scores, dtype=float))
 
 
 def test_tukey_s_rule_by_hand():
@@ -55,7 +55,7 @@ def collect(records, **options):
         return Scores(tuple("abcdef"), ("normal",) * 3 + ("7",) * 3, values)
 
     options = {"measures": lambda record: {record.spec.method}, "versions": {}, "scores": scores} | options
-    return boxes.collect(layout.figure("agad:4"), records, **options)
+    return boxes.collect_boxes(layout.figure_layout("agad:4"), records, **options)
 
 
 def test_boxes_stand_by_dataset_class_gamma_and_side(record):
@@ -101,7 +101,7 @@ def test_nothing_to_draw_says_what_to_run(record, failed):
 
 
 def test_numbers_as_csv(record):
-    text = csv_text(boxes.lines(collect([run(record, "0", "0.05")])))
+    text = csv_text(boxes.box_rows(collect([run(record, "0", "0.05")])))
     normal, anomalous = csv.DictReader(StringIO(text))
     assert text.startswith("dataset,normal_class,gamma,method,recipe,seed,images,n,removed,low,q1,median,q3,high\n")
     assert (normal["images"], normal["n"], normal["low"], normal["q1"]) == ("normal", "3", "0.0", "0.5")

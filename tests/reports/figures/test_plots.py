@@ -16,7 +16,7 @@ FIGURES = ["dra:3left", "dra:3right", "dra:5"]
 
 
 def figure(name, records=(), show="both", method="dra"):
-    return table.build(layout.figure(name), records, measures=lambda _: {method}, versions={}, show=show)
+    return table.build_table(layout.figure_layout(name), records, measures=lambda _: {method}, versions={}, show=show)
 
 
 def hard(record, **options):
@@ -29,10 +29,15 @@ def texts(svg):
 
 @pytest.mark.parametrize("name", FIGURES)
 def test_every_figure_is_drawn_in_both_formats(name):
-    assert plots.dots(figure(name), "png").startswith(PNG)
-    said = texts(plots.dots(figure(name), "svg"))
-    chosen = layout.figure(name)
-    wanted = {chosen.label(key, value) for place in chosen.places for key, value in place.coordinates if key != "shots"}
+    assert plots.draw_dots(figure(name), "png").startswith(PNG)
+    said = texts(plots.draw_dots(figure(name), "svg"))
+    chosen = layout.figure_layout(name)
+    wanted = {
+        chosen.label(key, value)
+        for place in chosen.published_cells
+        for key, value in place.coordinates
+        if key != "shots"
+    }
     assert wanted - {"", "Mean"} <= set(said)
     assert "published" in said
     assert "measured, std over seeds" not in said
@@ -62,23 +67,23 @@ def drawn(monkeypatch):
 def test_published_dots_are_hollow_and_measured_ones_filled(record, monkeypatch):
     seen = drawn(monkeypatch)
     records = [one for seed in range(2) for one in hard(record, seed=seed)]
-    said = texts(plots.dots(figure("dra:5", records), "svg"))
+    said = texts(plots.draw_dots(figure("dra:5", records), "svg"))
     assert [y for y, *how in seen if how == ["none"]] == [
         0.828, 0.756, 0.935, 0.688, 0.630, 0.733, 0.689, 0.699, 0.766, 0.872, 0.872, 0.844,
     ]  # fmt: skip
-    assert [one for one in seen if len(one) == 3] == [(pytest.approx(0.7), plots.COLOURS[2], 0.0)]
+    assert [one for one in seen if len(one) == 3] == [(pytest.approx(0.7), plots._COLOURS[2], 0.0)]
     assert "measured, std over seeds" in said
 
 
 def test_show_measured_draws_no_published_dot(record, monkeypatch):
     seen = drawn(monkeypatch)
-    plots.dots(figure("dra:5", hard(record), show="measured"), "png")
+    plots.draw_dots(figure("dra:5", hard(record), show="measured"), "png")
     assert not [one for one in seen if one[1] == "none"]
     assert len([one for one in seen if len(one) == 3]) == 1
 
 
 def test_same_numbers_same_bytes():
-    assert plots.dots(figure("dra:5"), "svg") == plots.dots(figure("dra:5"), "svg")
+    assert plots.draw_dots(figure("dra:5"), "svg") == plots.draw_dots(figure("dra:5"), "svg")
 
 
 def test_box_plot(record):
@@ -89,20 +94,20 @@ def test_box_plot(record):
         for gamma in ("0.05", "0.20")
     ]  # fmt: skip
     scores = Scores(tuple("abcd"), ("normal", "normal", "1", "1"), np.array([0.0, 1.0, 2.0, 3.0]))
-    plot = boxes.collect(
-        layout.figure("agad:4"), made, scores=lambda _: scores, measures=lambda _: {"agad_unet"}, versions={}
+    plot = boxes.collect_boxes(
+        layout.figure_layout("agad:4"), made, scores=lambda _: scores, measures=lambda _: {"agad_unet"}, versions={}
     )
-    assert plots.boxes(plot, "png").startswith(PNG)
-    said = texts(plots.boxes(plot, "svg"))
+    assert plots.draw_boxes(plot, "png").startswith(PNG)
+    said = texts(plots.draw_boxes(plot, "svg"))
     assert {"CIFAR-10", "CIFAR-100", "gamma 0.05, normal test images", "gamma 0.20, anomalous test images"} <= set(said)
 
 
 def test_other_formats_are_refused():
     with pytest.raises(ReportError, match="no picture format 'pdf': choose svg or png"):
-        plots.dots(figure("dra:5"), "pdf")
+        plots.draw_dots(figure("dra:5"), "pdf")
 
 
 def test_without_matplotlib_the_extra_is_named(monkeypatch):
     monkeypatch.setitem(sys.modules, "matplotlib", None)
     with pytest.raises(ReportError, match=r"pip install 'swanbench\[plots\]', or take --format csv"):
-        plots.dots(figure("dra:5"), "png")
+        plots.draw_dots(figure("dra:5"), "png")

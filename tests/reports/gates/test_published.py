@@ -3,15 +3,18 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from reports.errors import ReportError
-from reports.gates import published, published_output
-from reports.stats.holm import adjusted
+from reports.gates.published import ONE_SEED, TWIN, published_gate
+from reports.gates.published_output import NOT_COMPARABLE, ONE_SEED_RULE, RULE, published_report
+from reports.stats.holm import holm_adjusted
 from reports.tables import layout, table
 from reports.tables.measured import CellValue
 from results.metrics import AUROC
 
 
 def build(records, name="2"):
-    return table.build(layout.resolve(name), records, measures=lambda record: {record.spec.method}, versions={"dra": 1})
+    return table.build_table(
+        layout.auc_layout(name), records, measures=lambda record: {record.spec.method}, versions={"dra": 1}
+    )
 
 
 def seeds(record, *values, **options):
@@ -19,38 +22,40 @@ def seeds(record, *values, **options):
 
 
 def test_nothing_measured_is_status_4():
-    found = published.check([build([])])
+    found = published_gate([build([])])
     assert (found.status, found.skipped) == (4, {"missing": 396})
-    assert published_output.lines(found) == ["not tested: 396 missing", "nothing to compare with the published values"]
+    assert published_report(found).lines == ["not tested: 396 missing", "nothing to compare with the published values"]
 
 
 def test_good_values_are_status_0(record):
-    found = published.check([build(seeds(record, 0.72, 0.73, 0.74))])
+    found = published_gate([build(seeds(record, 0.72, 0.73, 0.74))])
     assert (found.status, len(found.checks)) == (0, 1)
-    assert published_output.lines(found)[-1] == "1 cell tested (alpha 0.1, Holm): none found below published - margin"
+    assert published_report(found).lines[-1] == "1 cell tested (alpha 0.1, Holm): none found below published - margin"
 
 
 def test_values_that_fell_are_status_3(record):
-    found = published.check([build(seeds(record, 0.60, 0.61, 0.62))])
+    found = published_gate([build(seeds(record, 0.60, 0.61, 0.62))])
     assert found.status == 3
-    assert published_output.lines(found)[0].startswith(
-        "REGRESSION: dra:2/hard/elpv/mono/dra/10: measured 0.610 (n = 3, df = "
+    assert (
+        published_report(found)
+        .lines[0]
+        .startswith("REGRESSION: dra:2/hard/elpv/mono/dra/10: measured 0.610 (n = 3, df = ")
     )
 
 
 def test_better_values_are_no_regression(record):
-    assert published.check([build(seeds(record, 0.90, 0.91, 0.92))]).status == 0
+    assert published_gate([build(seeds(record, 0.90, 0.91, 0.92))]).status == 0
 
 
 def test_not_comparable_cells_are_tested_only_on_request(record):
     tables = [build(seeds(record, 0.50, 0.51, 0.52, recipe="quick"))]
-    shut = published.check(tables)
+    shut = published_gate(tables)
     assert (shut.status, shut.skipped) == (4, {"missing": 395, "not_comparable": 1})
-    assert "--include-not-comparable" in published_output.lines(shut)[-1]
-    opened = published.check(tables, include_not_comparable=True)
+    assert "--include-not-comparable" in published_report(shut).lines[-1]
+    opened = published_gate(tables, include_not_comparable=True)
     assert opened.status == 3
-    said = published_output.lines(opened)
-    assert said[0] == published_output.NOT_COMPARABLE
+    said = published_report(opened).lines
+    assert said[0] == NOT_COMPARABLE
     assert "(not comparable: recipe quick)" in said[1]
 
 
@@ -61,20 +66,20 @@ def test_what_is_no_auc_is_never_tested(record):
         for index in range(10)
         for seed in (0, 1)
     ]
-    found = published.check([build(made, "csi_gan:ablation")], include_not_comparable=True)
+    found = published_gate([build(made, "csi_gan:ablation")], include_not_comparable=True)
     assert [check.name for check in found.checks] == ["one_class/cifar10/csi_gan"]
     assert found.skipped == {"missing": 3, "not_comparable": 1}
 
 
 def test_a_cell_that_two_tables_print_is_tested_once(record):
     records = seeds(record, 0.60, 0.61, 0.62)
-    found = published.check([build(records), build(records, "8")])
+    found = published_gate([build(records), build(records, "8")])
     assert [check.table for check in found.checks] == ["dra:2"]
-    assert found.skipped[published.TWIN] == 1
+    assert found.skipped[TWIN] == 1
 
 
 def test_stale_and_failed_cells_are_no_success(record):
-    found = published.check([build([record(version=0), record(known_class="poly", failed="boom")])])
+    found = published_gate([build([record(version=0), record(known_class="poly", failed="boom")])])
     assert found.status == 3
     assert found.skipped == {"failed": 2, "missing": 393, "stale": 1}
     assert [fault.line for fault in found.faults] == [
@@ -82,12 +87,12 @@ def test_stale_and_failed_cells_are_no_success(record):
         "FAILED: dra:2/hard/elpv/poly/dra/10: seed 0 failed: boom",
         "FAILED: dra:2/hard/elpv/mean/dra/10: seed 0 failed: boom",
     ]
-    assert published_output.headline(found) == "nothing to compare with the published values; 2 failed, 1 stale"
+    assert published_report(found).headline == "nothing to compare with the published values; 2 failed, 1 stale"
 
 
 def test_what_failed_before_or_beside_the_shown_series_counts_and_what_failed_behind_it_does_not(record):
     def status(*others):
-        return published.check([build([*seeds(record, 0.72, 0.73, 0.74), *others])]).status
+        return published_gate([build([*seeds(record, 0.72, 0.73, 0.74), *others])]).status
 
     assert status() == 0
     assert status(record(seed=3, failed="boom")) == 3
@@ -95,25 +100,25 @@ def test_what_failed_before_or_beside_the_shown_series_counts_and_what_failed_be
     assert status(record(seed=3, failed="boom", recipe="quick")) == 0
     assert status(record(seed=3, failed="boom", params={"optim.lr": 5.0}, deviations=["optim.lr = 5"])) == 0
     quick = seeds(record, 0.72, 0.73, 0.74, recipe="quick")
-    found = published.check([build([*quick, record(failed="boom")])], include_not_comparable=True)
+    found = published_gate([build([*quick, record(failed="boom")])], include_not_comparable=True)
     assert found.status == 3
 
 
 def test_a_failed_cell_that_two_tables_print_fails_once(record):
     records = [record(failed="boom")]
-    assert len(published.check([build(records), build(records, "8")]).faults) == 2  # the leaf and its mean row
+    assert len(published_gate([build(records), build(records, "8")]).faults) == 2  # the leaf and its mean row
 
 
 def test_what_makes_a_record_stale_may_be_said_from_outside(record):
     records = seeds(record, 0.72, 0.73, 0.74)
-    built = table.build(
-        layout.resolve("2"),
+    built = table.build_table(
+        layout.auc_layout("2"),
         records,
         measures=lambda one: {one.spec.method},
         versions={},
         stale=lambda one: "made by other code" if one.key == records[1].key else "",
     )
-    found = published.check([built])
+    found = published_gate([built])
     assert (found.status, [fault.reason for fault in found.faults]) == (3, ["made by other code"])
 
 
@@ -124,15 +129,15 @@ def test_one_seed_is_tested_with_the_published_std_by_hand(record):
     The distribution function of t with 2 degrees of freedom is 1/2 + t / (2 sqrt(2 + t^2)) = 0.022279.
     Smallest drop to be seen at 0.10: 0.02 + 1.885618 * 0.0242487 = 0.065724.
     """
-    found = published.check([build([record(0.600)])])
+    found = published_gate([build([record(0.600)])])
     (check,) = found.checks
     assert check.p_value == pytest.approx(0.022279, abs=1e-6)
     assert check.smallest_drop == pytest.approx(0.065724, abs=1e-6)
     assert check.published - check.measured == pytest.approx(0.131)
     assert found.status == 3
-    assert published_output.ONE_SEED_RULE in published_output.lines(found)
-    assert published.check([build([record(0.731 - 0.0658)])]).status == 3
-    assert published.check([build([record(0.731 - 0.0656)])]).status == 0
+    assert ONE_SEED_RULE in published_report(found).lines
+    assert published_gate([build([record(0.731 - 0.0658)])]).status == 3
+    assert published_gate([build([record(0.731 - 0.0656)])]).status == 0
 
 
 def test_welch_test_by_hand(record):
@@ -140,80 +145,80 @@ def test_welch_test_by_hand(record):
 
     t = (0.67 - 0.731 + 0.02) / 0.0167432 = -2.44876; p = 0.0354 (between 0.025 at -2.78 and 0.05 at -2.13).
     """
-    (check,) = published.check([build(seeds(record, 0.65, 0.67, 0.69))]).checks
+    (check,) = published_gate([build(seeds(record, 0.65, 0.67, 0.69))]).checks
     assert check.p_value == pytest.approx(0.0354, abs=2e-4)
 
 
 def test_one_seed_against_a_value_without_seed_spread_cannot_be_tested(record):
     options = {"dataset": "fashion_mnist", "rule": "labelled_share", "known_class": None, "shots": None}
     records = [record(0.5, normal_class=str(index), gamma="0.05", method="agad_unet", **options) for index in range(10)]
-    found = published.check([build(records, "5")])
+    found = published_gate([build(records, "5")])
     assert found.status == 4
-    assert found.skipped == {"missing": 53, published.ONE_SEED: 1}
+    assert found.skipped == {"missing": 53, ONE_SEED: 1}
 
 
 def test_holm_steps_down_over_all_tests():
     """Of three: 0.02 times 3, 0.04 times 2, 0.11 times 1, never below the one before and never above 1."""
-    assert adjusted([0.11, 0.02, 0.04]) == pytest.approx([0.11, 0.06, 0.08])
-    assert adjusted([0.04, 0.04, 0.05]) == pytest.approx([0.12, 0.12, 0.12])
-    assert adjusted([0.9, 0.5]) == [1.0, 1.0]
-    assert adjusted([]) == []
+    assert holm_adjusted([0.11, 0.02, 0.04]) == pytest.approx([0.11, 0.06, 0.08])
+    assert holm_adjusted([0.04, 0.04, 0.05]) == pytest.approx([0.12, 0.12, 0.12])
+    assert holm_adjusted([0.9, 0.5]) == [1.0, 1.0]
+    assert holm_adjusted([]) == []
 
 
 def test_the_more_cells_the_larger_the_smallest_drop(record):
     mono = seeds(record, 0.72, 0.73, 0.74)
-    one = published.check([build(mono)])
-    more = published.check([build([*mono, *seeds(record, 0.8, 0.8, 0.8, known_class="poly")])])
+    one = published_gate([build(mono)])
+    more = published_gate([build([*mono, *seeds(record, 0.8, 0.8, 0.8, known_class="poly")])])
     first = {check.name: check.smallest_drop for check in one.checks}["hard/elpv/mono/dra/10"]
     second = {check.name: check.smallest_drop for check in more.checks}["hard/elpv/mono/dra/10"]
     assert second > first > 0.02
     assert len(more.checks) == 3  # mono, poly and their mean row
-    assert "smallest drop that could have been found:" in published_output.lines(more)[-2]
+    assert "smallest drop that could have been found:" in published_report(more).lines[-2]
 
 
 def test_a_cell_in_which_no_drop_could_be_found_says_so(record):
     values = seeds(record, 0.2, 0.8, dataset="carpet", known_class="hole", method="flos", shots=1)
-    found = published.check([build(values)])
-    said = published_output.lines(found)
+    found = published_gate([build(values)])
+    said = published_report(found).lines
     assert said[0].startswith("no drop could be found: dra:2/hard/carpet/hole/flos/1: measured 0.500 (n = 2, df = ")
     assert said[0].endswith("smallest drop to be found none")
     assert said[-1].endswith("none found below published - margin; in 1 no drop could have been found")
-    assert ET.fromstring(published_output.junit(found)).get("skipped") == "2"
+    assert ET.fromstring(published_report(found).junit()).get("skipped") == "2"
 
 
 def test_the_named_drop_would_have_been_found_and_one_digit_less_would_not(record):
     """The printed drop is rounded up, so that what is said holds: the same seeds, shifted to it, are a regression."""
     noise = (-0.013, 0.001, 0.012)
-    (check,) = published.check([build(seeds(record, *(0.731 + one for one in noise)))]).checks
-    said = published_output.lines(published.check([build(seeds(record, *(0.731 + one for one in noise)))]))[0]
+    (check,) = published_gate([build(seeds(record, *(0.731 + one for one in noise)))]).checks
+    said = published_report(published_gate([build(seeds(record, *(0.731 + one for one in noise)))])).lines[0]
     drop = float(said.rpartition(" ")[2])
     assert drop == pytest.approx(check.smallest_drop, abs=0.001)
     for size, status in ((drop, 3), (drop - 0.001, 0)):
-        assert published.check([build(seeds(record, *(0.731 - size + one for one in noise)))]).status == status
+        assert published_gate([build(seeds(record, *(0.731 - size + one for one in noise)))]).status == status
 
 
 def test_no_line_calls_anything_good(record):
     tables = [build([*seeds(record, 0.72, 0.73, 0.74), *seeds(record, 0.2, 0.9, known_class="poly")])]
-    found = published.check(tables)
+    found = published_gate(tables)
     for text in (
-        "\n".join(published_output.lines(found)),
-        published_output.summary(found),
-        published_output.junit(found),
+        "\n".join(published_report(found).lines),
+        published_report(found).summary(),
+        published_report(found).junit(),
     ):
         assert "good" not in text
-        assert published_output.RULE in text
+        assert RULE in text
 
 
 @pytest.mark.parametrize("alpha", [0, 0.5, -1])
 def test_alpha_is_checked(alpha):
     with pytest.raises(ReportError, match="alpha"):
-        published.check([], alpha=alpha)
+        published_gate([], alpha=alpha)
 
 
 def test_junit_is_well_formed_whatever_the_texts_hold(record):
     records = seeds(record, 0.5, 0.5, 0.5, deviations=['dra.x = "<&>\x00\x1b\uffff"'])
-    found = published.check([build(records)], include_not_comparable=True)
-    root = ET.fromstring(published_output.junit(found).encode())
+    found = published_gate([build(records)], include_not_comparable=True)
+    root = ET.fromstring(published_report(found).junit().encode())
     assert root.attrib == {"tests": "2", "failures": "1", "errors": "0", "skipped": "1"}
     (failure,) = root.iter("failure")
     assert 'dra.x = "<&>"' in failure.text
@@ -221,13 +226,13 @@ def test_junit_is_well_formed_whatever_the_texts_hold(record):
 
 
 def test_junit_of_nothing_is_not_green():
-    root = ET.fromstring(published_output.junit(published.check([build([])])).encode())
+    root = ET.fromstring(published_report(published_gate([build([])])).junit().encode())
     assert root.get("errors") == "1"
     assert [error.get("message") for error in root.iter("error")] == ["nothing to compare with the published values"]
 
 
 def test_summary_is_markdown_with_the_result_first(record):
-    text = published_output.summary(published.check([build(seeds(record, 0.60, 0.61, 0.62))]))
+    text = published_report(published_gate([build(seeds(record, 0.60, 0.61, 0.62))])).summary()
     assert text.startswith("# Check against the published values: 1 cell tested (alpha 0.1, Holm): 1 found below")
     assert "| dra:2/hard/elpv/mono/dra/10 | 0.731     | 0.610    | 3     | 2.9 |" in text
     assert text.endswith("\n")
@@ -237,14 +242,14 @@ def test_summary_is_markdown_with_the_result_first(record):
 def test_the_gate_asks_which_value_is_the_better_one(record, better, status):
     """A made-up paper prints the metric: far above the published 0.731 is a regression where lower is better."""
     value = CellValue(AUROC._replace(better=better), lambda run: run.metrics.auroc)
-    built = table.build(
-        layout.resolve("2"),
+    built = table.build_table(
+        layout.auc_layout("2"),
         seeds(record, 0.90, 0.91, 0.92),
         measures=lambda _: {"dra"},
         versions={"dra": 1},
         value=value,
     )
-    found = published.check([built])
+    found = published_gate([built])
     assert (found.status, len(found.checks)) == (status, 1)
     (check,) = found.checks
     assert check.largest_drop == pytest.approx(0.731 if better == "higher" else 1 - 0.731)
@@ -252,9 +257,9 @@ def test_the_gate_asks_which_value_is_the_better_one(record, better, status):
 
 
 def test_what_no_paper_prints_is_nothing_to_compare(record):
-    found = published.check([], unpublished="FPR at 95 % TPR")
+    found = published_gate([], unpublished="FPR at 95 % TPR")
     assert found.status == 4
     said = "nothing to compare, no paper prints FPR at 95 % TPR: leave out --metric, or name runs with --against"
-    assert published_output.lines(found) == [said]
-    assert said in published_output.junit(found)
-    assert said in published_output.summary(found)
+    assert published_report(found).lines == [said]
+    assert said in published_report(found).junit()
+    assert said in published_report(found).summary()

@@ -5,14 +5,14 @@ from xml.etree import ElementTree as ET
 import msgspec
 import pytest
 
-from reports.gates import reference_output
-from reports.gates.reference import ComparedMetric, compare
+from reports.gates.reference import ComparedMetric, reference_gate
+from reports.gates.reference_output import reference_report
 
 ELSEWHERE = "cpu avx512 torch 2.14"
 
 
 def compared(records, references, **options):
-    return compare(records, references, **{"versions": {"dra": 1}} | options)
+    return reference_gate(records, references, **{"versions": {"dra": 1}} | options)
 
 
 def with_precision(record, value):
@@ -23,11 +23,11 @@ def test_equal_numbers_pass_and_the_last_bit_counts_on_one_machine(record):
     references = [record(0.75), record(0.75, seed=1)]
     same = compared(references, references)
     assert same.status == 0
-    assert reference_output.lines(same)[0].startswith("equal: hard-elpv-mono-dra-10-s0-")
+    assert reference_report(same).lines[0].startswith("equal: hard-elpv-mono-dra-10-s0-")
     found = compared([record(0.75), record(0.75 + 1e-16 * 2, seed=1)], references)
     assert (found.status, [pair.differs for pair in found.pairs]) == (3, [False, True])
-    assert reference_output.lines(found)[0].startswith("DIFFERS: hard-elpv-mono-dra-10-s1-")
-    assert reference_output.headline(found) == "2 runs compared with a reference: 1 differs"
+    assert reference_report(found).lines[0].startswith("DIFFERS: hard-elpv-mono-dra-10-s1-")
+    assert reference_report(found).headline == "2 runs compared with a reference: 1 differs"
 
 
 @pytest.mark.parametrize("drift", [0.009, -0.009, 0.011, -0.011])
@@ -36,7 +36,7 @@ def test_on_another_machine_a_run_may_differ_by_the_tolerance_either_way(record,
     found = compared([record(0.75 + drift)], references)
     assert found.status == (3 if abs(drift) > 0.01 else 0)
     assert compared([record(0.75 + drift)], references, tolerance=0.02).status == 0
-    line = reference_output.lines(found)[0]
+    line = reference_report(found).lines[0]
     assert line.startswith("DIFFERS: " if abs(drift) > 0.01 else "within 0.01: ")
     assert "another machine" in line
 
@@ -45,11 +45,11 @@ def test_on_another_machine_a_run_may_differ_by_the_tolerance_either_way(record,
 def test_a_difference_in_average_precision_alone_names_that_metric(record, numerics):
     found = compared([with_precision(record(0.75), 0.4321)], [with_precision(record(0.75, numerics=numerics), 0.5)])
     assert found.status == 3
-    told = reference_output.lines(found)[0]
+    told = reference_report(found).lines[0]
     assert "average precision measured 0.4321, reference 0.5" in told
     assert "AUC" not in told
-    assert "0.4321 (0.5000)" in reference_output.summary(found)
-    (failure,) = ET.fromstring(reference_output.junit(found)).iter("failure")
+    assert "0.4321 (0.5000)" in reference_report(found).summary()
+    (failure,) = ET.fromstring(reference_report(found).junit()).iter("failure")
     assert "average precision measured 0.4321" in failure.get("message")
 
 
@@ -75,9 +75,9 @@ def test_each_of_two_runs_of_one_key_is_compared_and_equal_ones_once(record):
 def test_a_run_that_fails_now_is_no_success(record, partial):
     found = compared([record(failed="boom\nat line 3")], [record(0.75)], partial=partial)
     assert found.status == 3
-    assert reference_output.lines(found)[0].startswith("FAILED: hard-elpv-mono-dra-10-s0-")
-    assert reference_output.lines(found)[0].endswith(": boom")
-    assert reference_output.headline(found) == "no run compared with a reference: 1 failed"
+    assert reference_report(found).lines[0].startswith("FAILED: hard-elpv-mono-dra-10-s0-")
+    assert reference_report(found).lines[0].endswith(": boom")
+    assert reference_report(found).headline == "no run compared with a reference: 1 failed"
 
 
 def test_a_run_that_failed_elsewhere_and_is_done_here_counts_as_done(record):
@@ -105,8 +105,8 @@ def test_another_key_at_the_same_place_is_always_a_fault_and_says_what_differs(r
     assert fault.kind == "other key"
     told = f"same run, other key ({near.spec.name}): parameter optim.lr = 0.5 (reference: 0.0002)"
     assert fault.reason == told
-    assert told in ET.fromstring(reference_output.junit(found)).find(".//failure").get("message")
-    assert "other key" in reference_output.summary(found)
+    assert told in ET.fromstring(reference_report(found).junit()).find(".//failure").get("message")
+    assert "other key" in reference_report(found).summary()
 
 
 def test_the_run_of_one_reference_is_not_another_key_of_the_next(record):
@@ -130,18 +130,18 @@ def test_a_run_with_a_leak_of_test_labels_is_never_compared(record):
 def test_junit_and_summary_say_the_same(record):
     references = [record(0.75), record(0.75, seed=1), record(0.75, seed=2)]
     found = compared([record(0.75), record(0.70, seed=1)], references)
-    suites = ET.fromstring(reference_output.junit(found))
+    suites = ET.fromstring(reference_report(found).junit())
     assert {name: suites.get(name) for name in ("tests", "failures", "skipped", "errors")} == {
         "tests": "3",
         "failures": "2",
         "skipped": "0",
         "errors": "0",
     }
-    page = reference_output.summary(found)
+    page = reference_report(found).summary()
     assert page.startswith("# Check against reference runs: 2 runs compared with a reference: 1 differs; 1 absent\n")
     assert page.count("| differs |") == 1
     assert f"| absent | {references[2].spec.name} |" in page
-    assert ET.fromstring(reference_output.junit(compared([], []))).get("errors") == "1"
+    assert ET.fromstring(reference_report(compared([], [])).junit()).get("errors") == "1"
 
 
 def fpr(of_measured, of_reference):
@@ -157,11 +157,11 @@ def test_another_metric_is_compared_alone_and_named(record):
     references = [record(0.7, seed=seed) for seed in (0, 1)]
     equal = compared(runs, references, metrics=fpr({0: 0.25, 1: 0.5}, {0: 0.25, 1: 0.5}))
     assert equal.status == 0
-    assert "compared: FPR at 95 % TPR of each run" in reference_output.lines(equal)[-2]
+    assert "compared: FPR at 95 % TPR of each run" in reference_report(equal).lines[-2]
     differs = compared(runs, references, metrics=fpr({0: 0.25, 1: 0.5}, {0: 0.25, 1: 0.6}))
     assert (differs.status, len(differs.differing)) == (3, 1)
-    assert "FPR at 95 % TPR measured 0.5, reference 0.6" in reference_output.lines(differs)[0]
-    assert "Compared: FPR at 95 % TPR of each run" in reference_output.summary(differs)
+    assert "FPR at 95 % TPR measured 0.5, reference 0.6" in reference_report(differs).lines[0]
+    assert "Compared: FPR at 95 % TPR of each run" in reference_report(differs).summary()
 
 
 def test_a_reference_without_it_is_counted_and_a_run_that_lost_it_is_a_fault(record):
@@ -172,9 +172,9 @@ def test_a_reference_without_it_is_counted_and_a_run_that_lost_it_is_a_fault(rec
     for partial in (True, False):
         lost = compared(runs, runs, metrics=fpr({0: 0.25}, {0: 0.25, 1: 0.5}), partial=partial)
         assert (lost.status, len(lost.pairs)) == (3, 1)
-        assert reference_output.lines(lost)[0] == (
+        assert reference_report(lost).lines[0] == (
             f"ABSENT: {runs[1].spec.name}: its run has no FPR at 95 % TPR, its reference has: run it again with --force"
         )
     none = compared(runs, runs, metrics=fpr({0: 0.25}, {}))
     assert none.status == 4
-    assert "no reference run has FPR at 95 % TPR" in reference_output.headline(none)
+    assert "no reference run has FPR at 95 % TPR" in reference_report(none).headline

@@ -5,7 +5,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from reports.stats.verdict import Sample, auc_standard_error, compare, standard_error
+from reports.stats.verdict import Sample, auc_standard_error, judge, standard_error
 
 MEANS = st.floats(0, 1)
 SPREADS = st.floats(1e-4, 0.3)
@@ -25,7 +25,7 @@ def test_welch_interval_by_hand():
     error, freedom = standard_error(Sample(0.731, 0.021, 3), Sample(0.726, 0.020, 3))
     assert error == pytest.approx(0.0167432, abs=1e-7)
     assert freedom == pytest.approx(3.9905, abs=1e-4)
-    found = compare(Sample(0.731, 0.021, 3), Sample(0.726, 0.020, 3), 0.02)
+    found = judge(Sample(0.731, 0.021, 3), Sample(0.726, 0.020, 3), 0.02)
     assert found.agreement == "inconclusive"
     assert (found.low, found.high) == (pytest.approx(-0.040718, abs=2e-6), pytest.approx(0.030718, abs=2e-6))
 
@@ -43,12 +43,12 @@ def test_welch_interval_by_hand():
     ],
 )
 def test_settled_verdicts_by_hand(ours, agreement):
-    assert compare(Sample(0.731, 0.003, 3), Sample(ours, 0.003, 3), 0.02).agreement == agreement
+    assert judge(Sample(0.731, 0.003, 3), Sample(ours, 0.003, 3), 0.02).agreement == agreement
 
 
 def test_a_difference_equal_to_the_margin_is_close_in_spite_of_rounding():
     assert 0.87 - 0.85 > 0.02  # in binary floating point
-    assert compare(Sample(0.85, 0.001, 3), Sample(0.87, 0.001, 3), 0.02).agreement == "close"
+    assert judge(Sample(0.85, 0.001, 3), Sample(0.87, 0.001, 3), 0.02).agreement == "close"
 
 
 def test_constant_published_value_by_hand():
@@ -57,7 +57,7 @@ def test_constant_published_value_by_hand():
     Error 2 / sqrt(3) = 1.1547, quantile of t with 2 degrees of freedom 2.91999: -3 +- 3.3717 holds zero: inconclusive.
     With four seeds: 2.35336 * 2 / 2 = 2.35336 < 3: settled.
     """
-    found = compare(Sample(95, None, 3), Sample(92, 2, 3), 2.0)
+    found = judge(Sample(95, None, 3), Sample(92, 2, 3), 2.0)
     assert found.agreement == "inconclusive"
     assert (found.low, found.high) == (pytest.approx(-6.3717, abs=1e-4), pytest.approx(0.3717, abs=1e-4))
     assert found.seeds_to_settle == 4
@@ -65,7 +65,7 @@ def test_constant_published_value_by_hand():
 
 
 def test_a_constant_is_never_reproduced():
-    found = compare(Sample(0.9, None, 0), Sample(0.9, 1e-6, 10), 0.02)
+    found = judge(Sample(0.9, None, 0), Sample(0.9, 1e-6, 10), 0.02)
     assert found.agreement == "inconclusive"
     assert found.seeds_to_settle is None
     assert not found.capped
@@ -73,44 +73,44 @@ def test_a_constant_is_never_reproduced():
 
 def test_few_published_runs_cap_what_our_seeds_can_settle():
     """However many seeds: published error 0.021 / sqrt(3) = 0.01212 times t(2) 2.92 = 0.0354 is wider than the margin."""
-    found = compare(Sample(0.731, 0.021, 3), Sample(0.730, 0.001, 5), 0.02)
+    found = judge(Sample(0.731, 0.021, 3), Sample(0.730, 0.001, 5), 0.02)
     assert (found.agreement, found.seeds_to_settle, found.capped) == ("inconclusive", None, True)
     assert "cap it" in found.advice
 
 
 def test_number_of_seeds_that_would_settle_it():
     ours = Sample(0.690, 0.03, 3)
-    found = compare(Sample(0.731, 0.010, 3), ours, 0.02)
+    found = judge(Sample(0.731, 0.010, 3), ours, 0.02)
     assert found.agreement == "inconclusive"
     assert found.seeds_to_settle is not None
-    more = [compare(Sample(0.731, 0.010, 3), Sample(0.690, 0.03, n), 0.02) for n in range(4, found.seeds_to_settle + 1)]
+    more = [judge(Sample(0.731, 0.010, 3), Sample(0.690, 0.03, n), 0.02) for n in range(4, found.seeds_to_settle + 1)]
     assert {one.agreement for one in more[:-1]} <= {"inconclusive"}
     assert more[-1].agreement == "worse"
 
 
 def test_one_seed_has_no_interval_and_is_inconclusive():
-    found = compare(Sample(0.731, 0.021, 3), Sample(0.2, None, 1), 0.02)
+    found = judge(Sample(0.731, 0.021, 3), Sample(0.2, None, 1), 0.02)
     assert (found.agreement, found.low, found.high) == ("inconclusive", None, None)
     assert found.seeds_to_settle == 2
-    assert compare(Sample(95, None, 3), Sample(60, None, 1), 2).seeds_to_settle == 2
+    assert judge(Sample(95, None, 3), Sample(60, None, 1), 2).seeds_to_settle == 2
 
 
 def test_no_spread_on_either_side():
-    assert compare(Sample(0.5, 0, 3), Sample(0.5, 0, 3), 0.02).agreement == "reproduced"
-    assert compare(Sample(0.5, 0, 3), Sample(0.6, 0, 3), 0.02).agreement == "better"
-    assert compare(Sample(0.5, None, 3), Sample(0.5, 0, 3), 0.02).agreement == "inconclusive"
+    assert judge(Sample(0.5, 0, 3), Sample(0.5, 0, 3), 0.02).agreement == "reproduced"
+    assert judge(Sample(0.5, 0, 3), Sample(0.6, 0, 3), 0.02).agreement == "better"
+    assert judge(Sample(0.5, None, 3), Sample(0.5, 0, 3), 0.02).agreement == "inconclusive"
 
 
 @pytest.mark.parametrize("margin", [-0.01, math.nan, math.inf])
 def test_a_margin_must_be_a_number(margin):
     with pytest.raises(ValueError, match="margin"):
-        compare(Sample(0.5, 0.1, 3), Sample(0.5, 0.1, 3), margin)
+        judge(Sample(0.5, 0.1, 3), Sample(0.5, 0.1, 3), margin)
 
 
 @settings(deadline=None)
 @given(published=SAMPLES, ours=SAMPLES, margin=MARGINS)
 def test_exactly_one_verdict_and_it_follows_the_rules(published, ours, margin):
-    found = compare(published, ours, margin)
+    found = judge(published, ours, margin)
     assert found.agreement in AGREEMENTS
     within = -margin < found.low and found.high < margin
     off_zero = found.low > 0 or found.high < 0
@@ -124,10 +124,10 @@ def test_exactly_one_verdict_and_it_follows_the_rules(published, ours, margin):
 @settings(deadline=None)
 @given(published=SAMPLES, ours=SAMPLES, margin=MARGINS)
 def test_mirrored_values_get_the_mirrored_verdict(published, ours, margin):
-    mirrored = compare(
+    mirrored = judge(
         Sample(1 - published.mean, published.std, published.n), Sample(1 - ours.mean, ours.std, ours.n), margin
     )
-    straight = compare(published, ours, margin)
+    straight = judge(published, ours, margin)
     assume(all(abs(abs(edge) - limit) > 1e-9 for edge in (straight.low, straight.high) for limit in (0, margin)))
     assume(abs(abs(straight.difference) - margin) > 1e-8)
     opposite = {"better": "worse", "worse": "better"}
@@ -137,7 +137,7 @@ def test_mirrored_values_get_the_mirrored_verdict(published, ours, margin):
 @settings(deadline=None)
 @given(SAMPLES, SAMPLES, MARGINS)
 def test_where_lower_is_better_the_better_value_is_the_lower_one(published, ours, margin):
-    higher, lower = (compare(published, ours, margin, better) for better in ("higher", "lower"))
+    higher, lower = (judge(published, ours, margin, better) for better in ("higher", "lower"))
     swapped = {"better": "worse", "worse": "better"}
     assert lower.agreement == swapped.get(higher.agreement, higher.agreement)
     assert (lower.difference, lower.low, lower.high) == (higher.difference, higher.low, higher.high)
@@ -146,11 +146,11 @@ def test_where_lower_is_better_the_better_value_is_the_lower_one(published, ours
 @settings(deadline=None)
 @given(published=SAMPLES, ours=SAMPLES, margin=MARGINS)
 def test_percent_and_fraction_get_the_same_verdict(published, ours, margin):
-    straight = compare(published, ours, margin)
+    straight = judge(published, ours, margin)
     assume(all(abs(abs(edge) - limit) > 1e-9 for edge in (straight.low, straight.high) for limit in (0, margin)))
     assume(abs(abs(straight.difference) - margin) > 1e-8)
     in_percent = [Sample(100 * one.mean, 100 * one.std, one.n) for one in (published, ours)]
-    scaled = compare(*in_percent, 100 * margin)
+    scaled = judge(*in_percent, 100 * margin)
     assert (scaled.agreement, scaled.capped) == (straight.agreement, straight.capped)
 
 
@@ -165,7 +165,7 @@ def _values(sample):
 @settings(deadline=None, max_examples=50)
 @given(published=SAMPLES, ours=SAMPLES, margin=MARGINS)
 def test_agrees_with_scipy_s_welch_and_two_one_sided_tests(published, ours, margin):
-    found = compare(published, ours, margin)
+    found = judge(published, ours, margin)
     mine, theirs = _values(ours), _values(published)
     oracle = stats.ttest_ind(mine, theirs, equal_var=False).confidence_interval(0.90)
     assert found.low == pytest.approx(oracle.low, abs=1e-9)
@@ -179,7 +179,7 @@ def test_agrees_with_scipy_s_welch_and_two_one_sided_tests(published, ours, marg
 @settings(deadline=None, max_examples=50)
 @given(ours=SAMPLES, constant=MEANS)
 def test_agrees_with_scipy_s_one_sample_interval(ours, constant):
-    found = compare(Sample(constant, None, 0), ours, 0.02)
+    found = judge(Sample(constant, None, 0), ours, 0.02)
     oracle = stats.ttest_1samp(_values(ours), constant).confidence_interval(0.90)
     assert found.low == pytest.approx(oracle.low - constant, abs=1e-9)
     assert found.high == pytest.approx(oracle.high - constant, abs=1e-9)

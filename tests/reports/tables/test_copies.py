@@ -2,7 +2,7 @@
 
 import itertools
 
-from reports.tables.table import latest
+from reports.tables.lookup import latest_records
 
 
 def test_a_finished_run_counts_before_failed_ones_and_of_finished_ones_the_last(record):
@@ -12,6 +12,6 @@ def test_a_finished_run_counts_before_failed_ones_and_of_finished_ones_the_last(
     again = record(failed="no disk", started="2026-04-01T00:00:00Z")
     assert len({one.key for one in (early, done, failed, again)}) == 1
     for order in itertools.permutations([early, done, failed, again]):
-        assert latest(order) == [done]
+        assert latest_records(order) == [done]
     for order in itertools.permutations([failed, again]):
-        assert latest(order) == [again]
+        assert latest_records(order) == [again]

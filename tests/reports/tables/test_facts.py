@@ -20,19 +20,19 @@ ELPV = facts.Facts(
 
 
 def counted(measured, **options):
-    return facts.build(layout.find("dra:5"), measured, **options)
+    return facts.build_fact_table(layout.find_layout("dra:5"), measured, **options)
 
 
 def rows(table):
-    found = list(csv.DictReader(StringIO(render.render(table, "csv"))))
+    found = list(csv.DictReader(StringIO(render.render_table(table, "csv"))))
     return {row["dataset"]: row for row in found}
 
 
 @pytest.mark.skipif(not PUBLISHED.is_dir(), reason="the audited transcription is not beside this checkout")
 @pytest.mark.parametrize(("name", "file"), [("dra:5", "dra_table5"), ("agad:8", "agad_table8")])
 def test_csv_repeats_the_audited_facts_verbatim_then_what_is_measured(name, file):
-    chosen = layout.find(name)
-    found = list(csv.reader(StringIO(render.render(facts.build(chosen, {}, show="published"), "csv"))))
+    chosen = layout.find_layout(name)
+    found = list(csv.reader(StringIO(render.render_table(facts.build_fact_table(chosen, {}, show="published"), "csv"))))
     shown = [*chosen.entry.coordinates, *chosen.entry.columns]
     assert found[0] == [*shown, *(f"measured_{column}" for column in chosen.entry.measured), "note"]
     with (PUBLISHED / f"{file}.csv").open(newline="") as handle:
@@ -52,7 +52,7 @@ def test_counts_stand_beside_the_published_ones():
 
 
 def test_what_differs_is_marked_and_explained():
-    text = render.render(counted({"sdd": SDD, "elpv": ELPV}), "md")
+    text = render.render_table(counted({"sdd": SDD, "elpv": ELPV}), "md")
     assert "| SDD          | texture | 594 / **857** ≠ [1] | 286 / **286** | 54 / **54**   | 1 / **1**       |" in text
     assert "| 1131 / **1131**     |" in text
     assert "- [1] three quarters of 1143 are 857" in text
@@ -63,19 +63,19 @@ def test_what_differs_is_marked_and_explained():
 
 
 def test_mvtec_ad_is_the_sum_of_its_categories():
-    categories = layout.find("dra:5").paper.groups["mvtec_ad"]
+    categories = layout.find_layout("dra:5").paper.groups["mvtec_ad"]
     one = facts.Facts({"train_normal": 10, "test_normal": 2, "test_anomaly": 5, "anomaly_classes": 3})
     every = rows(counted(dict.fromkeys(categories, one)))
     assert (every["mvtec_ad"]["measured_train_normal"], every["mvtec_ad"]["measured_anomaly_classes"]) == ("150", "45")
     some = rows(counted(dict.fromkeys(categories[:4], one)))
     assert (some["mvtec_ad"]["measured_train_normal"], some["mvtec_ad"]["note"]) == ("", "4 of 15 are there")
-    assert "3629 / – [1] " in render.render(counted(dict.fromkeys(categories[:4], one)), "md")
+    assert "3629 / – [1] " in render.render_table(counted(dict.fromkeys(categories[:4], one)), "md")
 
 
 def test_published_sums_of_mvtec_ad_agree_with_the_rows():
-    lines = {dict(line.coordinates)["dataset"]: line.facts for line in layout.find("dra:5").lines}
-    for column in layout.find("dra:5").entry.measured:
-        every = sum(int(lines[name][column]) for name in layout.find("dra:5").paper.groups["mvtec_ad"])
+    lines = {dict(line.coordinates)["dataset"]: line.facts for line in layout.find_layout("dra:5").lines}
+    for column in layout.find_layout("dra:5").entry.measured:
+        every = sum(int(lines[name][column]) for name in layout.find_layout("dra:5").paper.groups["mvtec_ad"])
         assert every == int(lines["mvtec_ad"][column])
 
 
@@ -85,17 +85,17 @@ def test_show_chooses_the_side(show):
     sdd = rows(table)["sdd"]
     assert sdd["train_normal"] == ("" if show == "measured" else "594")
     assert sdd["measured_train_normal"] == ("" if show == "published" else "857")
-    text = render.render(table, "md")
+    text = render.render_table(table, "md")
     assert ("857 ≠" in text.replace("**", "")) == (show != "published")
     assert ("594 /" in text) == (show == "both")
-    found = json.loads(render.render(table, "json"))
+    found = json.loads(render.render_table(table, "json"))
     (row,) = [row for row in found["rows"] if row["coordinates"] == {"dataset": "sdd"}]
     assert (row["published"] is None) == (show == "measured")
     assert (row["measured"] is None) == (show == "published")
 
 
 def test_json_of_facts():
-    found = json.loads(render.render(counted({"sdd": SDD}), "json"))
+    found = json.loads(render.render_table(counted({"sdd": SDD}), "json"))
     assert found["table"] == "dra:5"
     (row,) = [row for row in found["rows"] if row["coordinates"] == {"dataset": "sdd"}]
     assert row["published"]["train_normal"] == "594"
@@ -110,13 +110,15 @@ def test_json_of_facts():
 
 
 def test_latex_of_facts_marks_what_differs():
-    text = render.render(counted({"sdd": SDD}), "latex")
+    text = render.render_table(counted({"sdd": SDD}), "latex")
     assert r"SDD & texture & 594 / \textbf{857} $\neq$\textsuperscript{1} & 286 / \textbf{286} &" in text
     assert text.isascii()
 
 
 def test_size_and_speed_of_agad_s_generators():
-    shown = facts.page(facts.build(layout.find("agad:8"), {"agad_unet": facts.Facts({"params_millions": 7.76})}))
+    shown = facts.fact_page(
+        facts.build_fact_table(layout.find_layout("agad:8"), {"agad_unet": facts.Facts({"params_millions": 7.76})})
+    )
     assert shown.blocks[0].columns == ("Parameters (M)", "Inference (ms)")
     unet = shown.blocks[0].rows[1]
     assert unet.labels == ("AGAD, UNet",)
@@ -128,5 +130,5 @@ def test_size_and_speed_of_agad_s_generators():
 
 def test_facts_are_no_table_of_aucs():
     with pytest.raises(ReportError, match=r"holds no AUCs: print it with bench report --table agad:8"):
-        layout.resolve("agad:8")
-    assert not {"dra:5", "agad:8"} & {*layout.available()}
+        layout.auc_layout("agad:8")
+    assert not {"dra:5", "agad:8"} & {*layout.auc_table_ids()}

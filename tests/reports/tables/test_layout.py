@@ -27,13 +27,13 @@ FIGURES = ["dra:3left", "dra:3right", "dra:5"]
     ],
 )
 def test_names_and_short_forms(name, expected):
-    assert layout.find(name).id == expected
+    assert layout.find_layout(name).id == expected
 
 
 def test_every_table_of_the_papers_is_there():
-    assert [name for name in ALL_TABLES if not layout.find(name)] == []
+    assert [name for name in ALL_TABLES if not layout.find_layout(name)] == []
     with pytest.raises(ReportError) as caught:
-        layout.find("x:1")
+        layout.find_layout("x:1")
     assert str(caught.value).endswith(f": choose one of {', '.join(ALL_TABLES)}")
 
 
@@ -52,24 +52,24 @@ def test_every_table_of_the_papers_is_there():
 )
 def test_wrong_names_are_told_apart(name, said):
     with pytest.raises(ReportError) as caught:
-        layout.resolve(name)
+        layout.auc_layout(name)
     assert said in str(caught.value)
     assert "\n" not in str(caught.value)
 
 
 @pytest.mark.parametrize(
     "table",
-    [*map(layout.resolve, layout.available()), *map(layout.figure, FIGURES)],
+    [*map(layout.auc_layout, layout.auc_table_ids()), *map(layout.figure_layout, FIGURES)],
     ids=lambda table: table.title[:40],
 )
 def test_every_layout_fits_its_file(table):
     entry = table.entry
     shown = entry.rows + entry.blocks + entry.columns
     assert set(shown) <= set(entry.coordinates)
-    assert table.places
-    keys = [tuple(dict(place.coordinates)[name] for name in shown) for place in table.places]
+    assert table.published_cells
+    keys = [tuple(dict(place.coordinates)[name] for name in shown) for place in table.published_cells]
     assert len(set(keys)) == len(keys), "two places would be printed in one"
-    for place in table.places:
+    for place in table.published_cells:
         where = dict(place.coordinates)
         source = table.source(where)
         assert source is None or source.rule, where
@@ -90,10 +90,10 @@ MEASURED = {  # published values that something of ours measures, of all of them
 }
 
 
-@pytest.mark.parametrize("name", layout.available())
+@pytest.mark.parametrize("name", layout.auc_table_ids())
 def test_methods_of_other_papers_are_measured_by_nothing(name):
-    table = layout.resolve(name)
-    sources = [table.source(dict(place.coordinates)) for place in table.places]
+    table = layout.auc_layout(name)
+    sources = [table.source(dict(place.coordinates)) for place in table.published_cells]
     if MEASURED[name] is None:
         assert all(sources)
     else:
@@ -101,19 +101,19 @@ def test_methods_of_other_papers_are_measured_by_nothing(name):
 
 
 def test_a_mean_row_names_its_subsets():
-    hard = layout.resolve("2").subsets({"dataset": "elpv", "known_class": "mean", "method": "dra", "shots": "1"})
-    assert [(subset.at["known_class"], subset.share) for subset in hard] == [("mono", 0.5), ("poly", 0.5)]
+    hard = layout.auc_layout("2").subsets({"dataset": "elpv", "known_class": "mean", "method": "dra", "shots": "1"})
+    assert [(subset.coordinates["known_class"], subset.share) for subset in hard] == [("mono", 0.5), ("poly", 0.5)]
     at = {"dataset": "mastcam", "known_class": "mean", "method": "dra", "shots": "1"}
-    assert len(layout.resolve("2").subsets(at)) == 9
-    general = layout.resolve("1").subsets({"dataset": "mvtec_ad", "known_class": "", "method": "dra", "shots": "1"})
+    assert len(layout.auc_layout("2").subsets(at)) == 9
+    general = layout.auc_layout("1").subsets({"dataset": "mvtec_ad", "known_class": "", "method": "dra", "shots": "1"})
     assert len(general) == 15
-    assert general[0].at == {"dataset": "carpet", "known_class": "", "method": "dra", "shots": "1"}
+    assert general[0].coordinates == {"dataset": "carpet", "known_class": "", "method": "dra", "shots": "1"}
 
 
 def test_a_domain_counts_mvtec_ad_once():
-    table = layout.figure("dra:3left")
+    table = layout.figure_layout("dra:3left")
     at = {"dataset": "domain_defect", "known_class": "", "method": "dra2a", "shots": "10"}
-    shares = {subset.at["dataset"]: subset.share for subset in table.subsets(at)}
+    shares = {subset.coordinates["dataset"]: subset.share for subset in table.subsets(at)}
     assert len(shares) == 15 + 4
     assert shares["carpet"] == pytest.approx(1 / 75)
     assert shares["aitex"] == pytest.approx(1 / 5)
@@ -123,11 +123,11 @@ def test_bars_of_figure_3_are_the_means_of_the_tables():
     """DRA2A of Table 3 over the domains, as the audit recomputed them: 0.912, 0.796, 0.909."""
     ablation = {
         place.coordinates[1][1]: place.value.mean
-        for place in layout.resolve("3").places
+        for place in layout.auc_layout("3").published_cells
         if dict(place.coordinates)["method"] == "dra2a" and dict(place.coordinates)["protocol"] == "general"
     }
-    figure = layout.figure("dra:3left")
-    for place in figure.places:
+    figure = layout.figure_layout("dra:3left")
+    for place in figure.published_cells:
         where = dict(place.coordinates)
         if where["method"] == "partially_disentangled":
             group = figure.paper.groups[where["dataset"]]
@@ -137,25 +137,27 @@ def test_bars_of_figure_3_are_the_means_of_the_tables():
 
 def test_figures_take_the_known_classes_of_table_2():
     at = {"dataset": "hyper_kvasir", "known_class": "mean", "method": "dra_bce", "shots": "10"}
-    found = [subset.at["known_class"] for subset in layout.figure("dra:5").subsets(at)]
+    found = [subset.coordinates["known_class"] for subset in layout.figure_layout("dra:5").subsets(at)]
     assert found == ["barretts", "barretts_short_seg", "esophagitis_a", "esophagitis_b_d"]
 
 
 @pytest.mark.parametrize("name", ["dra:4", "3left", "agad:5", "nonsense"])
 def test_wrong_figures_are_told(name):
     with pytest.raises(ReportError, match="no figure"):
-        layout.figure(name)
+        layout.figure_layout(name)
 
 
 def test_agad_is_a_mean_over_classes():
     where = {"dataset": "cifar100", "adv_prop": "on", "freeze_bn": "off", "gamma": "0.05"}
-    table = layout.resolve("agad:5")
-    assert [subset.at["normal_class"] for subset in table.subsets(where)] == [str(index) for index in range(20)]
+    table = layout.auc_layout("agad:5")
+    assert [subset.coordinates["normal_class"] for subset in table.subsets(where)] == [
+        str(index) for index in range(20)
+    ]
     assert table.source(where).method == "agad_unet_adv_prop"
 
 
 def test_kdad_of_table_9_is_that_of_the_general_setting():
-    table = layout.resolve("9")
+    table = layout.auc_layout("9")
     where = {"source_dataset": "", "dataset": "carpet", "known_class": "", "method": "kdad", "shots": ""}
     assert table.source(where) == layout.Source("kdad", "general", {})
     fine_tuned = table.source(where | {"method": "dra", "source_dataset": "grid"})
@@ -164,13 +166,13 @@ def test_kdad_of_table_9_is_that_of_the_general_setting():
 
 def test_agad_prints_population_stds_over_classes():
     """Recomputed from the cells of Table 9: 8 of the 12 rows fit with divisor n, none with n - 1 (spec AGAD 1.3)."""
-    table = layout.resolve("agad:9")
-    values = {place.coordinates: place.value for place in table.places}
+    table = layout.auc_layout("agad:9")
+    values = {place.coordinates: place.value for place in table.published_cells}
     fits = {pstdev: 0, stdev: 0}
-    for place in table.places:
+    for place in table.published_cells:
         where = dict(place.coordinates)
         if where["normal_class"] == "mean":
-            cells = [values[tuple(subset.at.items())].mean for subset in table.subsets(where)]
+            cells = [values[tuple(subset.coordinates.items())].mean for subset in table.subsets(where)]
             for spread in fits:
                 decimals = len(place.value.std_text.partition(".")[2])
                 fits[spread] += f"{spread(cells):.{decimals}f}" == place.value.std_text
@@ -180,15 +182,15 @@ def test_agad_prints_population_stds_over_classes():
 @pytest.mark.parametrize("name", ["1", "2", "3", "4", "7", "8"])
 def test_printed_mean_rows_are_the_means_of_their_subsets(name):
     """Rounding of printed values allows 0.001; errata names the one cell that the paper has wrong."""
-    table = layout.resolve(name)
-    values = {place.coordinates: place.value.mean for place in table.places}
+    table = layout.auc_layout(name)
+    values = {place.coordinates: place.value.mean for place in table.published_cells}
     wrong = [
         one.coordinates for one in published.read_errata(PAPERS_FOLDER / "dra", "dra", name) if one.kind == "paper_mean"
     ]
     checked = 0
-    for place in table.places:
+    for place in table.published_cells:
         where = dict(place.coordinates)
-        subsets = [tuple(subset.at.items()) for subset in table.subsets(where)]
+        subsets = [tuple(subset.coordinates.items()) for subset in table.subsets(where)]
         if len(subsets) == 1 or not all(subset in values for subset in subsets):
             continue
         mean = sum(values[subset] for subset in subsets) / len(subsets)

@@ -8,7 +8,7 @@ import pytest
 
 from reports.errors import ReportError
 from reports.figures import plots
-from reports.render import render
+from reports.render import render_table
 from reports.tables import layout, table
 from reports.tables.measured import CellValue
 from results.metrics import AUROC, METRICS
@@ -19,7 +19,7 @@ ELPV = {"dataset": "elpv", "known_class": "mono", "method": "dra", "shots": "10"
 
 def build(records, name="2", metric=FPR, number=lambda record: record.metrics.auroc / 2, **options):
     options = {"measures": lambda record: {record.spec.method}, "versions": {}} | options
-    return table.build(layout.resolve(name), records, value=CellValue(metric, number), **options)
+    return table.build_table(layout.auc_layout(name), records, value=CellValue(metric, number), **options)
 
 
 def cell(built, **at):
@@ -39,7 +39,7 @@ def test_its_mean_over_seeds_stands_where_the_auc_stood_and_nothing_is_published
 
 def test_title_caption_and_columns_name_it_with_its_unit(record):
     built = build([record(0.5)])
-    page = render(built, "md")
+    page = render_table(built, "md")
     assert page.startswith("# FPR at 95 % TPR, laid out as Table 2 of DRA: AUC in the hard setting")
     caption = "FPR at 95 % TPR as a fraction, lower is better. Measured mean±std over seeds; no published value."
     assert caption in page
@@ -47,16 +47,16 @@ def test_title_caption_and_columns_name_it_with_its_unit(record):
     assert "0.731" not in page
     assert " / " not in page.partition("## Measured cells")[0]
     assert "| no published value |" in page
-    (row,) = [row for row in csv.DictReader(StringIO(render(built, "csv"))) if row["fpr_at_95_tpr_mean"]]
+    (row,) = [row for row in csv.DictReader(StringIO(render_table(built, "csv"))) if row["fpr_at_95_tpr_mean"]]
     assert (row["fpr_at_95_tpr_mean"], row["published_mean"], row["verdict"]) == ("0.250", "", "")
-    content = json.loads(render(built, "json"))
+    content = json.loads(render_table(built, "json"))
     assert (content["metric"], content["unit"], content["show"]) == (
         "FPR at 95 % TPR as a fraction, lower is better",
         "fraction",
         "measured",
     )
     assert {one["published"] for one in content["cells"]} == {None}
-    assert "in percent" in render(build([], "csi_gan:1"), "md")
+    assert "in percent" in render_table(build([], "csi_gan:1"), "md")
 
 
 def test_the_default_is_the_number_that_the_record_holds(record):
@@ -64,7 +64,7 @@ def test_the_default_is_the_number_that_the_record_holds(record):
     made = [record(0.5, seed=0), record(0.72, seed=1)]
     for form in ("md", "csv", "json", "latex", "html"):
         own = build(made, metric=AUROC, number=lambda record: record.metrics.auroc)
-        assert render(own, form) == render(table.build(layout.resolve("2"), made, **plain), form)
+        assert render_table(own, form) == render_table(table.build_table(layout.auc_layout("2"), made, **plain), form)
 
 
 def test_percent_is_for_fractions_only(record):
@@ -94,7 +94,7 @@ def test_it_takes_the_column_of_the_auc_and_other_numbers_have_none(record):
     assert len(built.cells) == 3
     run = {"method": "csi_gan", "dataset": "cifar10", "rule": "one_class", "known_class": None, "shots": None}
     runs = [record(0.8, normal_class=str(at), history={"fid": [90.0]}, **run) for at in range(10)]
-    page = render(build(runs, "csi_gan:ablation").measured_part(), "md")
+    page = render_table(build(runs, "csi_gan:ablation").measured_part(), "md")
     assert "| FPR at 95 % TPR |" in page.partition("\n## ")[0]
     assert "FID |" not in page
     assert "**40.0**" in page
@@ -126,11 +126,11 @@ def test_no_paper_has_it_to_be_shown_alone():
 
 def test_a_figure_has_it_on_its_axis(record):
     pytest.importorskip("matplotlib", reason="the extra plots is not installed")
-    chosen = layout.figure("dra:5")
-    built = table.build(
+    chosen = layout.figure_layout("dra:5")
+    built = table.build_table(
         chosen, [], measures=lambda _: (), versions={}, value=CellValue(FPR, lambda record: record.metrics.auroc)
     )
-    picture = plots.dots(built, "svg").decode()
+    picture = plots.draw_dots(built, "svg").decode()
     assert ">FPR at 95 % TPR as a fraction, lower is better<" in picture
     assert ">published<" not in picture
 

@@ -41,15 +41,22 @@ def test_a_paper_of_this_package_is_held_to_what_others_are(paper):
 def test_a_paper_of_another_package_is_found_by_its_entry_point(site):
     strangers.paper(site)
     assert papers.broken_papers() == {}
-    assert layout.available()[-1] == layout.table_ids()[-1] == "mine:1"
-    printed = layout.resolve(" Mine:1 ")
-    mean = dict(printed.places[2].coordinates)
-    assert [subset.at["known_class"] for subset in printed.subsets(mean)] == ["bar", "dot"]
-    assert [printed.source(dict(place.coordinates)) is None for place in printed.places] == [False, False, False, True]
-    text = render.render(table.build(printed, [], measures=lambda _: (), versions={}, show="published"), "md")
+    assert layout.auc_table_ids()[-1] == layout.table_ids()[-1] == "mine:1"
+    printed = layout.auc_layout(" Mine:1 ")
+    mean = dict(printed.published_cells[2].coordinates)
+    assert [subset.coordinates["known_class"] for subset in printed.subsets(mean)] == ["bar", "dot"]
+    assert [printed.source(dict(place.coordinates)) is None for place in printed.published_cells] == [
+        False,
+        False,
+        False,
+        True,
+    ]
+    text = render.render_table(
+        table.build_table(printed, [], measures=lambda _: (), versions={}, show="published"), "md"
+    )
     assert "| Tiny    | Mean        | 0.850±0.012 | 0.700  |" in text
     with pytest.raises(ReportError, match="did you mean 'mine:1'"):
-        layout.find("mien:1")
+        layout.find_layout("mien:1")
 
 
 def test_doubts_of_another_paper_stand_below_its_table(site):
@@ -57,7 +64,7 @@ def test_doubts_of_another_paper_stand_below_its_table(site):
         site,
         errata_csv="paper,table,dataset,printed,expected,kind,explanation\nmine,1,tiny,0.850,0.851,paper_mean,Odd.\n",
     )
-    (doubt,) = layout.resolve("mine:1").errata
+    (doubt,) = layout.auc_layout("mine:1").errata
     assert (doubt.paper, doubt.coordinates, doubt.expected) == ("mine", {"dataset": "tiny"}, "0.851")
 
 
@@ -67,7 +74,7 @@ def test_a_figure_of_another_paper_is_found(site):
     )
     strangers.paper(site, paper_toml=f"{strangers.PAPER}{boxes}")
     assert (layout.figure_ids()[-1], layout.score_figure_ids()[-1]) == ("mine:2", "mine:2")
-    assert layout.figure("mine:2").title == "Figure 2 of Mine: Scores"
+    assert layout.figure_layout("mine:2").title == "Figure 2 of Mine: Scores"
 
 
 MEAN = 'when = { known_class = "mean" }, over = "known_class"'
@@ -105,10 +112,10 @@ BROKEN = {
 def test_a_broken_paper_costs_itself_alone(site, files, reason):
     strangers.paper(site, **files)
     assert reason in papers.broken_papers()["mine"]
-    assert layout.resolve("2").id == "dra:2"
+    assert layout.auc_layout("2").id == "dra:2"
     assert not [name for name in layout.table_ids() if name.startswith("mine:")]
     with pytest.raises(ReportError, match="the plug-in 'mine' cannot be used: ") as caught:
-        layout.find("mine:1")
+        layout.find_layout("mine:1")
     assert reason in str(caught.value)
 
 
@@ -128,9 +135,9 @@ rows = ["dataset"]
 
 def test_facts_of_another_paper_are_found(site):
     strangers.paper(site, paper_toml=f"{strangers.PAPER}{FACTS}", facts_csv="dataset,test_anomaly\ntiny,5\n")
-    assert layout.find("mine:2").lines[0].facts == {"test_anomaly": "5"}
+    assert layout.find_layout("mine:2").lines[0].facts == {"test_anomaly": "5"}
     assert "mine:2" in layout.table_ids()
-    assert "mine:2" not in layout.available()
+    assert "mine:2" not in layout.auc_table_ids()
 
 
 @pytest.mark.parametrize(
@@ -174,4 +181,4 @@ def test_a_taken_name_is_told_and_ours_stays(site):
     strangers.install(site, "even", {"swanbench.papers": {"mine": "even:paper"}}, files)
     assert "is that of a paper of swanbench" in papers.broken_papers()["dra"]
     assert "even:paper and odd:paper have the same name" in papers.broken_papers()["mine"]
-    assert layout.find("dra:1").paper.name == "DRA"
+    assert layout.find_layout("dra:1").paper.name == "DRA"

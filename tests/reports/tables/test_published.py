@@ -22,14 +22,14 @@ FILES = {
 
 def test_audited_counts_of_values():
     counts = {
-        file: sum(place.value is not None for place in published.read_places(PAPERS_FOLDER / file, DRA[:1]))
+        file: sum(place.value is not None for place in published.read_cells(PAPERS_FOLDER / file, DRA[:1]))
         for file in FILES
     }
     assert counts == FILES
 
 
 def test_a_value_keeps_its_printed_text_and_its_order():
-    places = published.read_places(PAPERS_FOLDER / "dra" / "dra_table2.csv", DRA)
+    places = published.read_cells(PAPERS_FOLDER / "dra" / "dra_table2.csv", DRA)
     assert places[0].coordinates == (("dataset", "carpet"), ("known_class", "color"), ("method", "kdad"), ("shots", ""))
     value = places[0].value
     assert (value.mean_text, value.std_text) == ("0.787", "0.005")
@@ -37,20 +37,20 @@ def test_a_value_keeps_its_printed_text_and_its_order():
 
 
 def test_a_dash_has_no_value_and_a_missing_std_is_none():
-    assert published.read_places(PAPERS_FOLDER / "agad" / "agad_table5.csv", ["dataset"])[0].value is None
-    assert published.read_places(PAPERS_FOLDER / "dra" / "dra_table9.csv", ["dataset"])[0].value.std is None
+    assert published.read_cells(PAPERS_FOLDER / "agad" / "agad_table5.csv", ["dataset"])[0].value is None
+    assert published.read_cells(PAPERS_FOLDER / "dra" / "dra_table9.csv", ["dataset"])[0].value.std is None
 
 
 def test_transcription_is_kept():
     found = [
         place.value
-        for place in published.read_places(PAPERS_FOLDER / "agad" / "agad_table5.csv", ["dataset"])
+        for place in published.read_cells(PAPERS_FOLDER / "agad" / "agad_table5.csv", ["dataset"])
         if place.value
     ]
     assert sum(value.transcription == "inferred" for value in found) == 7
     restored = [
         place.value
-        for place in published.read_places(PAPERS_FOLDER / "dra" / "dra_table2.csv", DRA)
+        for place in published.read_cells(PAPERS_FOLDER / "dra" / "dra_table2.csv", DRA)
         if place.value.transcription == "restored"
     ]
     assert len(restored) == 3

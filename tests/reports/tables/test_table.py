@@ -15,7 +15,7 @@ def with_fid(value):
 
 def build(records, name="2", **options):
     options = {"measures": lambda record: {record.spec.method}, "versions": VERSIONS} | options
-    return table.build(layout.resolve(name), records, **options)
+    return table.build_table(layout.auc_layout(name), records, **options)
 
 
 def cell(built, *coordinates):
@@ -63,7 +63,7 @@ def test_other_rules_are_passed_over(record):
 
 def test_runs_that_differ_in_the_split_seed_only_are_two_runs(record):
     found = cell(build([record(0.7, seed=0), record(0.8, seed=0, split_seed=5)]), "elpv", "mono", "dra", "10")
-    assert dict(found.measured.per_seed) == {measured.Run(0, 0): 0.7, measured.Run(5, 0): 0.8}
+    assert dict(found.measured.per_seed) == {measured.RunSeeds(0, 0): 0.7, measured.RunSeeds(5, 0): 0.8}
 
 
 def test_of_two_copies_of_a_run_the_later_one_counts(record):
@@ -133,15 +133,15 @@ class TestBestSeries:
 def test_recipe_and_where_choose(record):
     records = [record(0.9), record(0.6, recipe="quick"), record(0.4, params={"optim.lr": 0.1})]
     assert cell(build(records, recipe="quick"), "elpv", "mono", "dra", "10").measured.mean == 0.6
-    assert cell(build(records, where={"optim.lr": 0.1}), "elpv", "mono", "dra", "10").measured.mean == 0.4
-    assert not build([record(params={"flag": 1})], where={"flag": True}).has_measured
+    assert cell(build(records, params={"optim.lr": 0.1}), "elpv", "mono", "dra", "10").measured.mean == 0.4
+    assert not build([record(params={"flag": 1})], params={"flag": True}).has_measured
 
 
 def test_wrong_choices_are_told(record):
     with pytest.raises(ReportError, match="no recipe 'offical': did you mean 'official'"):
         build([record()], recipe="offical")
     with pytest.raises(ReportError, match=r"hyper-parameter 'optim.lt': did you mean 'optim.lr'"):
-        build([record()], where={"optim.lt": 1})
+        build([record()], params={"optim.lt": 1})
     for margin in (-0.1, 2.0, float("nan")):
         with pytest.raises(ReportError, match="margin"):
             build([record()], margin=margin)
@@ -171,7 +171,7 @@ def test_mean_row_of_unlike_recipes_says_so(record):
 
 
 def test_mvtec_row_of_table_1_is_the_mean_of_its_categories(record):
-    categories = layout.resolve("1").paper.groups["mvtec_ad"]
+    categories = layout.auc_layout("1").paper.groups["mvtec_ad"]
     records = [
         record(0.5 + index / 100, dataset=name, rule="general", known_class=None)
         for index, name in enumerate(categories)
@@ -237,7 +237,7 @@ def test_agad_prints_the_population_std_over_classes_and_keeps_that_over_seeds(r
     first = measured.series_of([record(value, seed=seed) for seed, value in enumerate([0.90, 0.92, 0.94])], {})
     other = [record(value, seed=seed, known_class="poly") for seed, value in enumerate([0.80, 0.80, 0.83])]
     both = [first[0], measured.series_of(other, {})[0]]
-    found = measured.average(both, [0.5, 0.5], scale=100.0, spread_over="classes", notes=())
+    found = measured.average_series(both, [0.5, 0.5], scale=100.0, spread_over="classes", notes=())
     assert (found.mean, found.std) == (pytest.approx(86.5), pytest.approx(5.5))
     # per seed 85, 86, 88.5: sample std sqrt((1.5^2 + 0.5^2 + 2^2) / 2)
     assert found.seed_std == pytest.approx(3.25**0.5)
@@ -307,8 +307,8 @@ def test_table_9_looks_at_source_and_target(record):
 
 @pytest.mark.parametrize("name", ["9", "csi_gan:1", "agad:9"])
 def test_values_without_a_seed_spread_are_never_reproduced(record, name):
-    chosen = layout.resolve(name)
-    assert {place.value.std if chosen.std == "runs" else None for place in chosen.places} == {None}
+    chosen = layout.auc_layout(name)
+    assert {place.value.std if chosen.std == "runs" else None for place in chosen.published_cells} == {None}
     exact = [
         *(
             one
@@ -404,12 +404,12 @@ def test_cifar100_of_csi_gan_is_comparable_on_the_shifted_list_only(record):
 
 
 def test_a_figure_s_domain_is_the_mean_over_datasets_not_over_categories(record):
-    figure = layout.figure("dra:3left")
+    figure = layout.figure_layout("dra:3left")
     values = dict.fromkeys(figure.paper.groups["mvtec_ad"], 0.5) | dict.fromkeys(
         ["aitex", "sdd", "elpv", "optical"], 1.0
     )
     made = [record(value, dataset=name, rule="general", known_class=None) for name, value in values.items()]
-    built = table.build(figure, made, measures=lambda _: {"dra"}, versions={})
+    built = table.build_table(figure, made, measures=lambda _: {"dra"}, versions={})
     found = cell(built, "domain_defect", "", "fully_disentangled", "10")
     assert found.measured.mean == pytest.approx((0.5 + 4) / 5)
     assert found.verdict.name == "inconclusive"
@@ -430,4 +430,4 @@ def test_runs_elsewhere_are_those_that_no_cell_shows(record):
     shown = record(dataset="tile", source_dataset="wood", rule="cross_domain", known_class=None)
     apart = record(dataset="tile", source_dataset="bottle", rule="cross_domain", known_class=None)
     built = build([shown, apart], "9")
-    assert unplaced_runs.elsewhere(built, [shown, apart], lambda record: {record.spec.method}) == [apart]
+    assert unplaced_runs.unplaced_runs(built, [shown, apart], lambda record: {record.spec.method}) == [apart]

@@ -1,4 +1,4 @@
-"""How a cell is called: `PROTOCOL/DATASET/[CLASS/]METHOD[/SHOTS|GAMMA]`, with `PAPER:TABLE/` in front where wanted."""
+"""Ids of cells: `PROTOCOL/DATASET/[CLASS/]METHOD[/SHOTS|GAMMA]`, with `PAPER:TABLE/` in front where wanted."""
 
 from collections.abc import Mapping
 
@@ -7,7 +7,7 @@ from reports.tables.layout import Layout
 from results.record import Record
 
 
-def of_cell(layout: Layout, at: Mapping[str, str]) -> str:
+def cell_id(layout: Layout, at: Mapping[str, str]) -> str:
     """The id of a printed cell, without paper and table; a cell that holds no AUC ends with what it holds."""
     source = layout.source(at)
     if source is None:
@@ -15,7 +15,7 @@ def of_cell(layout: Layout, at: Mapping[str, str]) -> str:
     return "/".join([_joined(source.rule, source.method, {**at, **source.split}), *filter(None, [source.history])])
 
 
-def of_run(record: Record, method: str) -> str:
+def run_cell_id(record: Record, method: str) -> str:
     """The id of the cell in which a run stands as `method`, were there a table of it."""
     split = record.spec.split
     return _joined(split.rule, method, {"dataset": split.dataset.partition("@")[0], **split.coordinate_texts})

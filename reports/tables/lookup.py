@@ -1,0 +1,145 @@
+"""Records by method and split: which of several of one key counts, and which stand behind a cell."""
+
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
+from typing import NamedTuple
+
+from msgspec import structs
+
+from protocols.coordinates import COORDINATE_FIELDS
+from protocols.text import near_miss
+from protocols.values import ParamValue
+from reports.errors import ReportError
+from reports.tables.layout import Source
+from reports.tables.measured import (
+    RECIPE_ORDER,
+    STORED_AUROC,
+    CellValue,
+    Series,
+    Stale,
+    never_stale,
+    series_of,
+)
+from results.maintenance.twins import disagreements
+from results.record import Record
+
+MeasuredIds = Callable[[Record], Collection[str]]
+"""Ids of the detectors and variants that a record measures."""
+
+SPLIT_COORDINATES = ("dataset", *COORDINATE_FIELDS)
+
+
+class LookupKey(NamedTuple):
+    """A method under a rule at `SPLIT_COORDINATES`, each a text, empty where a split has none."""
+
+    method: str
+    rule: str
+    coordinates: tuple[str, ...]
+
+    @property
+    def split(self) -> dict[str, str]:
+        return dict(zip(SPLIT_COORDINATES, self.coordinates, strict=True))
+
+
+def source_key(source: Source, coordinates: Mapping[str, str]) -> LookupKey:
+    """The key of a cell's runs; coordinates of its source's split come before its own."""
+    split = {**coordinates, **source.split}
+    return LookupKey(source.method, source.rule, tuple(split.get(name, "") for name in SPLIT_COORDINATES))
+
+
+def record_key(record: Record, method: str) -> LookupKey:
+    """The key of a run as `method`, a prepared variant of a dataset under the dataset's id."""
+    split = record.spec.split
+    dataset = split.dataset.partition("@")[0]
+    return LookupKey(method, split.rule, (dataset, *split.coordinate_texts.values()))
+
+
+class Lookup:
+    """The series of a method on a split definition, found by the coordinates of a cell; of runs that have the value."""
+
+    def __init__(
+        self,
+        records: Iterable[Record],
+        measures: MeasuredIds,
+        versions: Mapping[str, int],
+        stale: Stale = never_stale,
+        value: CellValue = STORED_AUROC,
+    ) -> None:
+        self.value = value
+        self._versions = versions
+        self._stale = stale
+        self._records: defaultdict[LookupKey, list[Record]] = defaultdict(list)
+        for record in latest_records(records):
+            for method in measures(record):
+                self._records[record_key(record, method)].append(record)
+
+    def series(
+        self, source: Source, coordinates: Mapping[str, str], other_data: Callable[[str], str] = lambda _: ""
+    ) -> list[Series]:
+        value = replace(self.value, history=source.history)
+        records = self._records.get(source_key(source, coordinates), [])
+        valued = [record for record in records if record.status == "failed" or value.of(record) is not None]
+        return series_of(valued, self._versions, stale=self._stale, other_data=other_data)
+
+    def has_valueless(self, source: Source, coordinates: Mapping[str, str]) -> bool:
+        """True where a finished run has no such metric."""
+        records = self._records.get(source_key(source, coordinates), [])
+        return any(record.metrics and self.value.of(record) is None for record in records)
+
+    def values(self, source: Source, coordinate: str) -> list[str]:
+        """The values of a split coordinate that a method was run with, under the source's rule and split."""
+        splits = [key.split for key in self._records if (key.method, key.rule) == (source.method, source.rule)]
+        values = {split[coordinate] for split in splits if source.split.items() <= split.items()}
+        return sorted(values, key=lambda text: (len(text), text))
+
+
+def latest_records(records: Iterable[Record]) -> list[Record]:
+    """One record a key: of several a finished one, and of these the one made last, which notes the others' numbers."""
+    groups: dict[str, list[Record]] = {}
+    for record in sorted(records, key=_preference):
+        groups.setdefault(record.key, []).append(record)
+    return [_with_disagreements(group) if len(group) > 1 else group[0] for group in groups.values()]
+
+
+def _with_disagreements(group: Sequence[Record]) -> Record:
+    """The last of several records of one key; a note says where they hold other numbers."""
+    origins = [
+        f"({record.provenance.numerics_class}, started {record.provenance.started})"
+        if record.provenance
+        else "(nobody knows where)"
+        for record in group
+    ]
+    last = group[-1]
+    notes = [f"{text}; the last counts" for text in disagreements(zip(group, origins, strict=True))]
+    return structs.replace(last, notes=[*last.notes, *notes]) if notes else last
+
+
+def _preference(record: Record) -> tuple[bool, str]:
+    return record.status == "done", record.provenance.started if record.provenance else ""
+
+
+def chosen_records(records: list[Record], recipe: str | None, params: Mapping[str, ParamValue]) -> list[Record]:
+    """The records of a recipe (None: of any) with these resolved hyper-parameters.
+
+    Raises:
+        ReportError: unknown recipe or hyper-parameter.
+    """
+    if recipe is not None and recipe not in RECIPE_ORDER:
+        raise ReportError(f"no recipe {recipe!r}: {near_miss(recipe, RECIPE_ORDER)}")
+    names = {name for record in records for name in record.spec.fit.params}
+    for name in params:
+        if records and name not in names:
+            raise ReportError(
+                f"no record has a hyper-parameter {name!r}: {near_miss(name, names, 'see bench methods show')}"
+            )
+    return [
+        record
+        for record in records
+        if recipe in {None, record.spec.recipe}
+        and all(_is_same(record.spec.fit.params.get(name), value) for name, value in params.items())
+    ]
+
+
+def _is_same(first: ParamValue, second: ParamValue) -> bool:
+    return first == second and isinstance(first, bool) == isinstance(second, bool)
