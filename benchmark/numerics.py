@@ -58,10 +58,12 @@ def expected_numerics_class(*, precision: str, threads: int) -> str | None:
     from importlib.metadata import PackageNotFoundError, version
 
     flags = cpu_flags()
-    asked = os.environ.get("ATEN_CPU_CAPABILITY", "").lower()
-    best = "avx512" if flags >= _AVX512 else "avx2" if flags >= _AVX2 else "default"
+    capability = os.environ.get("ATEN_CPU_CAPABILITY", "").lower()
+    best_capability = "avx512" if flags >= _AVX512 else "avx2" if flags >= _AVX2 else "default"
     try:
-        return _class("cpu", _cpu_kernels(asked or best, precision), version("torch"), threads, version("pillow"))
+        return _class(
+            "cpu", _cpu_kernels(capability or best_capability, precision), version("torch"), threads, version("pillow")
+        )
     except PackageNotFoundError:
         return None
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
-from benchmark.planning.equivalence import measures, versions
+from benchmark.planning.equivalence import detector_versions, measures
 from reports import render
 from reports.tables import layout, table, unplaced_runs
 from results import reference
@@ -23,7 +23,7 @@ def tables() -> Iterator[str]:
     records, measured_as = list(reference.records()), measures()
     seen: set[tuple[str, ...]] = set()
     for name in layout.available():
-        built = table.build(layout.resolve(name), records, measures=measured_as, versions=versions())
+        built = table.build(layout.resolve(name), records, measures=measured_as, versions=detector_versions())
         found = {cell.measured.series for cell in built.cells if cell.measured}
         if found - seen:
             yield render.render(built.measured_part(), "md")

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from benchmark.planning.installed import InstalledCode
-    from benchmark.views.demands import References
+    from benchmark.views.demands import ReferenceRuns
     from benchmark.views.metric_values import MetricValues
     from reports.gates.faults import Fault
     from reports.gates.published import Gate
@@ -117,15 +117,15 @@ def command(
         status, lines = gate.status, published_output.lines(gate)
         pages = {junit: published_output.junit(gate), summary: published_output.summary(gate)}
     else:
-        from benchmark.views.demands import references
+        from benchmark.views.demands import read_references
         from benchmark.views.metric_values import tell_remarks
         from reports.gates import reference_output
 
         compared, values = _compared(metric, results, against)
-        found = _agreement(held, references(against), recipe, tolerance, compared, partial=partial)
+        agreement = _agreement(held, read_references(against), recipe, tolerance, compared, partial=partial)
         tell_remarks(values, note)
-        status, lines = found.status, reference_output.lines(found)
-        pages = {junit: reference_output.junit(found), summary: reference_output.summary(found)}
+        status, lines = agreement.status, reference_output.lines(agreement)
+        pages = {junit: reference_output.junit(agreement), summary: reference_output.summary(agreement)}
     for line in lines:
         say(line)
     for path, page in pages.items():
@@ -135,42 +135,42 @@ def command(
 
 
 def _refuse_elsewhere(ctx: click.Context, side: str) -> None:
-    for name, (option, own) in ELSEWHERE.items():
-        if own != side and ctx.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE:
-            other = "reference runs" if side == REFERENCE else "published values"
-            raise BenchError(f"{option} says nothing against {other}: leave it out")
+    for name, (option, option_side) in ELSEWHERE.items():
+        if option_side != side and ctx.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE:
+            opposite = "reference runs" if side == REFERENCE else "published values"
+            raise BenchError(f"{option} says nothing against {opposite}: leave it out")
 
 
 def _held(results: "tuple[Path, ...]", recipe: str | None, require: "Path | None", *, accept: bool) -> _Held:
     from benchmark.planning.installed import InstalledCode
-    from benchmark.views.demands import required, unread
-    from benchmark.views.records import gather
+    from benchmark.views.demands import read_required, unread_records
+    from benchmark.views.records import load_records
     from reports.tables.table import chosen
 
     code = InstalledCode(accept=accept)
-    asked = required(require) if require else None
-    told: list[str] = []
-    records = gather(results, note, told.append)
-    kept = chosen(records, recipe, {})
-    if remark := code.note(kept):
+    required_runs = read_required(require) if require else None
+    contradictions: list[str] = []
+    records = load_records(results, note, contradictions.append)
+    chosen_records = chosen(records, recipe, {})
+    if remark := code.note(chosen_records):
         note(remark)
-    return _Held(kept, unread(results, records), told, code, asked)
+    return _Held(chosen_records, unread_records(results, records), contradictions, code, required_runs)
 
 
 def _gate(
     held: _Held, names: tuple[str, ...], margin: float, metric: "Metric", *, include_not_comparable: bool
 ) -> "Gate":
-    from benchmark.planning.equivalence import leaking
+    from benchmark.planning.equivalence import leaking_series
     from reports.gates import published
     from reports.tables import layout
     from results.metrics import AUROC
 
-    asked = [layout.resolve(name) for name in names or layout.available()]
+    layouts = [layout.resolve(name) for name in names or layout.available()]
     unpublished = "" if metric.id == AUROC.id else metric.title
     return published.check(
-        [] if unpublished else _tables(held, asked, margin),
+        [] if unpublished else _tables(held, layouts, margin),
         include_not_comparable=include_not_comparable,
-        leaking=leaking(held.records),
+        leaking=leaking_series(held.records),
         faults=[*held.unread, *_unmet(held)],
         required=held.required.lines if held.required else (),
         contradictions=held.contradictions,
@@ -199,26 +199,26 @@ def _compared(
 
 def _agreement(
     held: _Held,
-    references: "References",
+    references: "ReferenceRuns",
     recipe: str | None,
     tolerance: float,
     compared: "list[ComparedMetric]",
     *,
     partial: bool,
 ) -> "Agreement":
-    from benchmark.planning.equivalence import leaking, versions
+    from benchmark.planning.equivalence import detector_versions, leaking_series
     from reports.gates import reference
     from reports.tables.table import chosen
 
-    known = chosen(list(references.records), recipe, {})
+    reference_records = chosen(list(references.records), recipe, {})
     return reference.compare(
         held.records,
-        known,
+        reference_records,
         tolerance=tolerance,
-        versions=versions(),
+        versions=detector_versions(),
         stale=held.code.stale,
         partial=partial,
-        leaking=leaking([*held.records, *known]),
+        leaking=leaking_series([*held.records, *reference_records]),
         faults=[*references.unreadable, *held.unread, *_unmet(held)],
         contradictions=[*held.contradictions, *references.contradictions],
         metrics=compared,
@@ -229,23 +229,23 @@ def _unmet(held: _Held) -> "list[Fault]":
     """What is required and not there; a cell may be of any table, also of one that is not tested."""
     if held.required is None:
         return []
-    from benchmark.planning.equivalence import measures, versions
+    from benchmark.planning.equivalence import detector_versions, measures
     from reports.gates import required
     from reports.tables import layout, table
 
     every = [layout.resolve(name) for name in layout.available()] if held.required.lines else []
     tables = _tables(held, every, table.MARGIN)
     return required.unmet(
-        held.required, held.records, tables, measures=measures(), versions=versions(), stale=held.code.stale
+        held.required, held.records, tables, measures=measures(), versions=detector_versions(), stale=held.code.stale
     )
 
 
 def _tables(held: _Held, layouts: "Sequence[Layout]", margin: float) -> "list[Table]":
-    from benchmark.planning.equivalence import measures, versions
+    from benchmark.planning.equivalence import detector_versions, measures
     from reports.tables import table
 
-    measured_as, current = measures(), versions()
+    measured_as, current = measures(), detector_versions()
     return [
-        table.build(one, held.records, measures=measured_as, versions=current, stale=held.code.stale, margin=margin)
-        for one in layouts
+        table.build(layout, held.records, measures=measured_as, versions=current, stale=held.code.stale, margin=margin)
+        for layout in layouts
     ]

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from results.metrics import Metric
     from results.record import Record
 
-FORMATS = ("md", "csv", "json")
+COMPARISON_FORMATS = ("md", "csv", "json")
 REASONS = 2
 
 
@@ -42,7 +42,7 @@ REASONS = 2
 )
 @metric_option
 @accept_stale_option
-@click.option("--format", "form", type=click.Choice(FORMATS), default="md", show_default=True)
+@click.option("--format", "form", type=click.Choice(COMPARISON_FORMATS), default="md", show_default=True)
 @click.option("--output", type=FilePath(dir_okay=False), metavar="FILE", help="Write to FILE.")
 def command(
     a: str,
@@ -76,12 +76,12 @@ def command(
     from benchmark.views.metric_values import tell_remarks
     from reports.comparison.output import render
 
-    found, values = (
+    comparison, values = (
         _folders(a, b, recipe, wheres, metric)
         if kinds[0] == "folder"
         else _methods(a, b, results, recipe, wheres, metric, accept=accept_stale_code)
     )
-    text = render(found, form)
+    text = render(comparison, form)
     tell_remarks(values, note)
     if output is None:
         say_page(text)
@@ -97,8 +97,8 @@ def _kind(name: str) -> str:
     from methods.registry import installed
     from protocols.text import near_miss
 
-    known = installed.methods()
-    if name in known:
+    methods = installed.methods()
+    if name in methods:
         if Path(name).is_dir():
             note(f"'{name}' is the method: write ./{name} for the folder of that name")
         return "method"
@@ -107,7 +107,7 @@ def _kind(name: str) -> str:
     if "/" in name:
         raise BenchError(f"there is no results folder {name}")
     raise BenchError(
-        f"'{name}' is neither a method nor a results folder: {near_miss(name, known, 'see bench methods list')}"
+        f"'{name}' is neither a method nor a results folder: {near_miss(name, methods, 'see bench methods list')}"
     )
 
 
@@ -121,51 +121,53 @@ def _methods(
     *,
     accept: bool,
 ) -> "tuple[Comparison, list[MetricValues]]":
-    from benchmark.planning.equivalence import measures, versions
+    from benchmark.planning.equivalence import detector_versions, measures
     from benchmark.planning.installed import InstalledCode
     from benchmark.views.metric_values import MetricValues, scored_folders, scores_finder, tell_remarks
-    from benchmark.views.records import gather
+    from benchmark.views.records import load_records
     from methods.registry import installed
     from reports.comparison import methods
     from reports.tables.measured import CellValue
 
     if a == b:
         raise BenchError(f"A and B are both {a}: name two methods")
-    records = _chosen(gather(results, note), recipe, wheres)
+    records = _chosen(load_records(results, note), recipe, wheres)
     find_scores = scores_finder(scored_folders(results), note)
     values = MetricValues(metric, find_scores)
     measured_as, code = measures(), InstalledCode(accept=accept)
     if told := code.note(record for record in records if not measured_as(record).isdisjoint((a, b))):
         note(told)
-    found = methods.compare(
+    comparison = methods.compare(
         a,
         b,
         records,
         measures=measured_as,
-        versions=versions(),
+        versions=detector_versions(),
         stale=code.stale,
         scores=find_scores,
         alone=[name for name in (a, b) if not installed.get(name).anomalies],
         value=CellValue(metric, values),
     )
-    if not found.settings:
+    if not comparison.settings:
         tell_remarks([values], note)
         rules = [record.spec.split.rule for record in records if not measured_as(record).isdisjoint((a, b))]
-        raise BenchError(_nothing(found, rules, recipe))
-    return found, [values]
+        raise BenchError(_nothing(comparison, rules, recipe))
+    return comparison, [values]
 
 
-def _nothing(found: "Comparison", rules: "Sequence[str]", recipe: str | None) -> str:
+def _nothing(comparison: "Comparison", rules: "Sequence[str]", recipe: str | None) -> str:
     """Why two methods have no pair, and what would make one; `rules` are those that either was run under."""
     from methods.registry import installed
 
-    a, b = installed.get(found.a), installed.get(found.b)
+    a, b = installed.get(comparison.a), installed.get(comparison.b)
     shared = [rule for rule in a.rules if rule in b.rules]
     if not shared:
         protocols = f"{', '.join(a.rules)}; {', '.join(b.rules)}"
         return f"{a.id} and {b.id} have no protocol in common ({protocols}): name two methods that do"
     suite = next((rule for rule in shared if rule in rules), shared[0])
-    reasons = "; ".join(f"{len(one.runs)} of {one.method}: {one.reason}" for one in found.unpaired[:REASONS])
+    reasons = "; ".join(
+        f"{len(unpaired.runs)} of {unpaired.method}: {unpaired.reason}" for unpaired in comparison.unpaired[:REASONS]
+    )
     return (
         f"{a.id} and {b.id} have no runs on the same test images ({reasons or 'none of either is there'}): "
         f"bench run --suite {suite} --method {a.id},{b.id}{f' --recipe {recipe}' if recipe else ''} first"
@@ -177,7 +179,7 @@ def _folders(
 ) -> "tuple[FolderComparison, list[MetricValues]]":
     from pathlib import Path
 
-    from benchmark.views.derived import told
+    from benchmark.views.derived import derive_words
     from benchmark.views.metric_values import MetricValues, scores_finder
     from benchmark.views.records import REFERENCE
     from reports.comparison import folders as compare_folders
@@ -188,35 +190,35 @@ def _folders(
     if a == b or (REFERENCE not in {a, b} and Path(a).samefile(b)):
         raise BenchError(f"{a} and {b} are one folder: name two")
     stores = [None if name == REFERENCE else Store(Path(name), warn=note) for name in (a, b)]
-    records = [told(store.records() if store else reference.records(), note) for store in stores]
-    kept = {record.key for record in _chosen([*records[0], *records[1]], recipe, wheres)}
-    sides = [[record for record in side if record.key in kept] for side in records]
+    records = [derive_words(store.records() if store else reference.records(), note) for store in stores]
+    chosen_keys = {record.key for record in _chosen([*records[0], *records[1]], recipe, wheres)}
+    sides = [[record for record in side if record.key in chosen_keys] for side in records]
     first, second = (scores_finder([store] if store else [], note) for store in stores)
     values = MetricValues(metric, first), MetricValues(metric, second)
-    found = compare_folders.compare(
+    comparison = compare_folders.compare(
         a,
         b,
         (sides[0], sides[1]),
         scores=(first, second),
         values=(CellValue(metric, values[0]), CellValue(metric, values[1])),
     )
-    if not found.twins and not found.changed:
+    if not comparison.twins and not comparison.changed:
         raise BenchError(
             f"{a} and {b} have no run in common ({len(sides[0])} and {len(sides[1])} runs): bench results list "
             "--results DIR shows what is in a folder"
         )
-    return found, [*values]
+    return comparison, [*values]
 
 
 def _chosen(records: "list[Record]", recipe: str | None, wheres: "Sequence[str]") -> "list[Record]":
     """The records of a recipe with these hyper-parameters; one without such a hyper-parameter stays."""
-    from benchmark.views.records import conditions
+    from benchmark.views.records import parse_conditions
     from reports.tables.table import chosen
 
-    wanted = conditions(wheres)
-    chosen(records, recipe, wanted)  # refuses what no record knows
+    conditions = parse_conditions(wheres)
+    chosen(records, recipe, conditions)  # refuses what no record knows
     return [
         record
         for record in records
-        if chosen([record], recipe, {name: wanted[name] for name in wanted if name in record.spec.fit.params})
+        if chosen([record], recipe, {name: conditions[name] for name in conditions if name in record.spec.fit.params})
     ]

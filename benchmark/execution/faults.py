@@ -39,7 +39,7 @@ class MachineError(Exception):
         self.is_disk_full = is_disk_full
 
 
-def of_machine(error: BaseException, folders: Sequence[Path]) -> MachineError | None:
+def machine_fault(error: BaseException, folders: Sequence[Path]) -> MachineError | None:
     """The machine's fault behind an error of a detector; None where there is none.
 
     A file that is missing in one of our own `folders` is the machine's fault too, one elsewhere the detector's.
@@ -69,7 +69,7 @@ def is_disk_full(error: BaseException) -> bool:
     return any(isinstance(each, OSError) and each.errno in _FULL for each in _chain(error))
 
 
-def ended(code: int | None) -> str:
+def ending_text(code: int | None) -> str:
     """How a process ended, by its exit status (minus the signal)."""
     if code is None:
         return "its worker was lost"
@@ -110,10 +110,10 @@ def dumped_signal(dump: str) -> int | None:
 
 def _chain(error: BaseException) -> Iterator[BaseException]:
     """An error, what it was raised from, or while handling what."""
-    seen: set[int] = set()
+    visited: set[int] = set()
     following: BaseException | None = error
-    while following is not None and id(following) not in seen:
-        seen.add(id(following))
+    while following is not None and id(following) not in visited:
+        visited.add(id(following))
         yield following
         following = following.__cause__ or (None if following.__suppress_context__ else following.__context__)
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from benchmark.execution.processes.handover import Outcome
-from benchmark.execution.progress import Progress
+from benchmark.execution.progress import RunProgress
 from benchmark.planning.types import Task
 from protocols.catalogue import data_folder
 from protocols.errors import DataError
@@ -14,7 +14,7 @@ from protocols.errors import DataError
 StoreKey = tuple[str, int, str]
 
 
-def build(tasks: Sequence[Task], data: Path, cache: Path, progress: Progress) -> dict[StoreKey, str]:
+def build_stores(tasks: Sequence[Task], data: Path, cache: Path, progress: RunProgress) -> dict[StoreKey, str]:
     """Build every store that these tasks need and that is not there or damaged; returns why those could not be that
     failed.
     """
@@ -44,9 +44,9 @@ def build(tasks: Sequence[Task], data: Path, cache: Path, progress: Progress) ->
     return failed
 
 
-def with_images(tasks: Sequence[Task], data: Path, cache: Path, progress: Progress) -> list[Task]:
+def tasks_with_images(tasks: Sequence[Task], data: Path, cache: Path, progress: RunProgress) -> list[Task]:
     """The tasks whose images can be read, and whose source's can; the others end as blocked."""
-    failed = build(tasks, data, cache, progress)
+    failed = build_stores(tasks, data, cache, progress)
     lost: dict[str, str] = {}
     ready = []
     for task in tasks:

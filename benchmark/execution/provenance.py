@@ -29,11 +29,11 @@ def libraries(packages: Collection[str] = (), plug_in: str | None = None) -> dic
 
 def commit() -> tuple[str | None, bool | None]:
     """Commit of the checkout that this package runs from and whether it was changed since; None where there is none."""
-    here = Path(__file__)
-    head = _git(here.parent, "rev-parse", "HEAD")
-    if head is None or _git(here.parent, "ls-files", "--error-unmatch", here.name) is None:
+    this_file = Path(__file__)
+    head = _git(this_file.parent, "rev-parse", "HEAD")
+    if head is None or _git(this_file.parent, "ls-files", "--error-unmatch", this_file.name) is None:
         return None, None
-    status = _git(here.parent, "status", "--porcelain", "--untracked-files=no")
+    status = _git(this_file.parent, "status", "--porcelain", "--untracked-files=no")
     return head.strip(), bool(status)
 
 

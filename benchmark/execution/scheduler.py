@@ -69,7 +69,7 @@ class CallOverError(Exception):
 
 
 @dataclass(frozen=True)
-class Engine:
+class Scheduler:
     """Executes `jobs` tasks at the same time, until `deadline` on the clock of `time.monotonic`."""
 
     where: Machine
@@ -115,8 +115,8 @@ class Engine:
             while True:
                 if started and self._is_late():
                     self._pause(queue)
-                while len(running) < jobs and (taken := take()) is not None:
-                    started = self._start(executor, taken, queue, running) or started
+                while len(running) < jobs and (task := take()) is not None:
+                    started = self._start(executor, task, queue, running) or started
                 if not running:
                     return deaths
                 done, _ = wait(running, timeout=POLL_SECONDS, return_when=FIRST_COMPLETED)
@@ -139,23 +139,23 @@ class Engine:
             self._end(queue, task, ended)
             return False
         now = time.monotonic()
-        where = self.where if self.deadline is None else replace(self.where, seconds=max(0.0, self.deadline - now))
+        machine = self.where if self.deadline is None else replace(self.where, seconds=max(0.0, self.deadline - now))
         again: Again = "never" if queue.was_busy(task) else self.again
         try:
-            future = executor.submit(execute, task, where, again=again, failure=failure)
+            future = executor.submit(execute, task, machine, again=again, failure=failure)
         except (OSError, RuntimeError) as error:
             queue.put_back(task)
             raise CallOverError(executor.lost) from error
-        whole = math.inf if where.seconds is None else where.seconds
-        own = math.inf if where.fit_seconds is None else where.fit_seconds + START_SECONDS
-        running[future] = Handed(task, now + min(whole + START_SECONDS, own) + KILL_SECONDS)
+        call_seconds = math.inf if machine.seconds is None else machine.seconds
+        own_seconds = math.inf if machine.fit_seconds is None else machine.fit_seconds + START_SECONDS
+        running[future] = Handed(task, now + min(call_seconds + START_SECONDS, own_seconds) + KILL_SECONDS)
         return True
 
     def _patience(self, task: Task) -> float:
         """How long a task may take to stop when its time is over, as its worker says."""
         try:
-            known = json.loads(Store(self.where.store).progress_path(task.key).read_text(encoding="utf-8"))
-            return float(known[PATIENCE])
+            progress = json.loads(Store(self.where.store).progress_path(task.key).read_text(encoding="utf-8"))
+            return float(progress[PATIENCE])
         except (OSError, ValueError, KeyError, TypeError, RecursionError):
             return GRACE_SECONDS
 
@@ -175,7 +175,7 @@ class Engine:
                 code = getattr(error, "code", None)
                 if code is None:
                     code = faults.dumped_signal(dump)
-                return [Death(task, faults.ended(code), is_own=not faults.is_from_outside(code))]
+                return [Death(task, faults.ending_text(code), is_own=not faults.is_from_outside(code))]
             outcome = Outcome("stopped", f"{name}: {error}")
         if outcome.state == "busy":
             self.listener.waiting(task, outcome)
@@ -192,8 +192,8 @@ class Engine:
             queue.put_back(task, f"{self.where.fit_over} and did not stop by itself")
             return
         dump = Store(self.where.store).crash_path(task.key)
-        where = f" (where it was: {dump})" if dump.exists() else ""
-        reason = f"it did not stop when the time given with --max-time was over{where}; {NOT_SAVED}"
+        hint = f" (where it was: {dump})" if dump.exists() else ""
+        reason = f"it did not stop when the time given with --max-time was over{hint}; {NOT_SAVED}"
         self._end(queue, task, Outcome("stopped", reason))
 
     def _let_them_save(

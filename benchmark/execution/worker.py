@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from benchmark import numerics
 from benchmark.execution import faults, provenance
-from benchmark.execution.checkpoints import REUSED_MIB, CheckpointFile, Kept, StateFile
+from benchmark.execution.checkpoints import REUSED_MIB, CheckpointFile, KeptState, StateFile
 from benchmark.execution.processes import confine
 from benchmark.execution.processes.fit_clock import FitClock
 from benchmark.execution.processes.handover import ASKED_TO_STOP, TIME_IS_OVER, WORKER_NUMBER, Again, Machine, Outcome
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from methods.detector import Detector, FitContext
 
 
-def execute(task: Task, where: Machine, *, again: Again = "never", failure: str | None = None) -> Outcome:
+def execute(task: Task, machine: Machine, *, again: Again = "never", failure: str | None = None) -> Outcome:
     """Fit once, score every run that has no record yet, and put the records. Never raises what a run can cause.
 
     `again` says what is run although it has a record: nothing, what failed, or everything. `failure` is why the runs
@@ -49,8 +49,8 @@ def execute(task: Task, where: Machine, *, again: Again = "never", failure: str 
     processes that it started end with it.
     """
     notes: list[str] = []
-    with confine.guest():
-        outcome = _outcome(task, where, again, failure, notes.append)
+    with confine.confined_fit():
+        outcome = _outcome(task, machine, again, failure, notes.append)
     return replace(outcome, notes=tuple(dict.fromkeys(notes)))
 
 
@@ -62,34 +62,36 @@ def crash_dump(store: Path, fit_key: str) -> str:
         return ""
 
 
-def _outcome(task: Task, where: Machine, again: Again, failure: str | None, notify: Callable[[str], None]) -> Outcome:
+def _outcome(task: Task, machine: Machine, again: Again, failure: str | None, notify: Callable[[str], None]) -> Outcome:
     try:
-        return _executed(task, where, again, failure, notify)
+        return _executed(task, machine, again, failure, notify)
     except (DataError, MethodError) as error:
         return Outcome("blocked", str(error))
     except MemoryError:
         return Outcome("stopped", faults.MEMORY)
     except faults.MachineError as error:
         # A disk that is full for the detector need not be for the records: that is found out by writing.
-        is_full = error.is_disk_full and not _can_write(Store(where.store))
+        is_full = error.is_disk_full and not _can_write(Store(machine.store))
         return Outcome("stopped", str(error), is_disk_full=is_full)
     except (ResultsError, OSError) as error:
         return Outcome("stopped", str(error), is_disk_full=faults.is_disk_full(error))
 
 
-def _executed(task: Task, where: Machine, again: Again, failure: str | None, notify: Callable[[str], None]) -> Outcome:
-    if refused := _other_code(task, where):
+def _executed(
+    task: Task, machine: Machine, again: Again, failure: str | None, notify: Callable[[str], None]
+) -> Outcome:
+    if refused := _other_code(task, machine):
         return Outcome("stopped", refused)
-    store = Store(where.store)
+    store = Store(machine.store)
     with store.claim(task.key) as mine:
         if not mine:
             return Outcome("busy", str(store.holder(task.key)))
-        found = {run.spec.key: store.get(run.spec.key) for run in task.runs}
-        runs = [run for run in task.runs if _is_due(found[run.spec.key], again)]
+        stored = {run.spec.key: store.get(run.spec.key) for run in task.runs}
+        runs = [run for run in task.runs if _is_due(stored[run.spec.key], again)]
         if not runs and not task.is_source:
-            return _taken(found.values())
-        device = parse_device(where.device).for_worker(int(os.environ.get(WORKER_NUMBER, "0")))
-        execution = _Execution(task, replace(where, device=str(device)), store, notify)
+            return _taken(stored.values())
+        device = parse_device(machine.device).for_worker(int(os.environ.get(WORKER_NUMBER, "0")))
+        execution = _Execution(task, replace(machine, device=str(device)), store, notify)
         if failure is not None:
             return execution.fail(runs, failure)
         with confine.crashes_told(store.crash_path(task.key)) as watchdog, confine.on_sigterm(execution.ask_to_stop):
@@ -105,9 +107,9 @@ def _can_write(store: Store) -> bool:
     return True
 
 
-def _other_code(task: Task, where: Machine) -> str | None:
+def _other_code(task: Task, machine: Machine) -> str | None:
     """Why this worker may not make the runs of a task: its code is not what the call was planned with."""
-    if where.code not in {None, provenance.installed_digest()}:
+    if machine.code not in {None, provenance.installed_digest()}:
         return f"the worker on {platform.node()} has other code of swanbench: install the same there"
     info = installed.get(task.fit.method)
     if digest_at_import(info.module) != task.fit.code:
@@ -129,18 +131,18 @@ def _taken(records: Iterable[Record | None]) -> Outcome:
 
 
 class _Execution:
-    def __init__(self, task: Task, where: Machine, store: Store, notify: Callable[[str], None]) -> None:
+    def __init__(self, task: Task, machine: Machine, store: Store, notify: Callable[[str], None]) -> None:
         self.task = task
         self.notify = notify
         self.fit = task.fit
         self.info = installed.get(task.fit.method)
-        self.where = where
+        self.where = machine
         self.store = store
         self.started = datetime.now(UTC)
         self.timings: dict[str, float] = {}
         self.history: dict[str, list[float]] = {}
         self.notes = list(task.fit.notes)
-        self.clock = FitClock(store.progress_path(task.fit.key), where.seconds)
+        self.clock = FitClock(store.progress_path(task.fit.key), machine.seconds)
         self.context: FitContext | None = None
         self.is_asked_to_stop = False
 
@@ -153,44 +155,44 @@ class _Execution:
         torch.set_float32_matmul_precision("highest")  # no TF32, bf16 or such in what is called fp32
         torch.backends.cudnn.allow_tf32 = False
         self.clock.report(0, 1)
-        kept = self._state_file(self.fit).load() if self.task.is_source or self._may_reuse(again) else None
-        if kept and not runs:
+        kept_state = self._state_file(self.fit).load() if self.task.is_source or self._may_reuse(again) else None
+        if kept_state and not runs:
             return Outcome("taken")
         if lacking := self.info.lacking(self.fit.spec.params):
             raise MethodError(lacking)  # out of the try below: it is no failure of the run
         dataset = data_folder.open_dataset(self.where.data, self.fit.dataset)
         with self._timed("images"):
             images = self._open_store(dataset.name)
-        left = list(runs)
+        runs_left = list(runs)
         try:
-            detector = self._fitted(images, kept if self._may_reuse(again) else None)
-            while left:
-                self.store.put(*self._scored(detector, left[0], dataset, images))
-                left.pop(0)
+            detector = self._fitted(images, kept_state if self._may_reuse(again) else None)
+            while runs_left:
+                self.store.put(*self._scored(detector, runs_left[0], dataset, images))
+                runs_left.pop(0)
         except DeadlineReached as stopped:
-            return self._paused(left, stopped)
+            return self._paused(runs_left, stopped)
         except DamagedRecordError as error:
-            return self._failed(left, f"its record could not be read again: it {error}", str(error))
+            return self._failed(runs_left, f"its record could not be read again: it {error}", str(error))
         except (DataError, ResultsError, faults.MachineError):
             raise
         except BaseException as error:  # noqa: BLE001 - whatever a detector does wrong, sys.exit too, is its record
             self._reraise_if_of_machine(error)
-            return self._failed(left, in_brief(error), "".join(traceback.format_exception(error)))
+            return self._failed(runs_left, in_brief(error), "".join(traceback.format_exception(error)))
         with suppress(OSError):
             self.store.checkpoint_path(self.fit.key).unlink(missing_ok=True)
         return Outcome("done")
 
     def _reraise_if_of_machine(self, error: BaseException) -> None:
-        if fault := faults.of_machine(error, (self.where.data, self.where.cache, self.where.store)):
+        if fault := faults.machine_fault(error, (self.where.data, self.where.cache, self.where.store)):
             raise fault from error
 
-    def _paused(self, left: Sequence[Scoring], stopped: Exception) -> Outcome:
+    def _paused(self, runs: Sequence[Scoring], stopped: Exception) -> Outcome:
         """A fit that stopped by itself: it was asked to, or a time is over."""
         if self.is_asked_to_stop:
             return Outcome("paused", ASKED_TO_STOP)
         if self.where.fit_seconds is not None and time.monotonic() < self.clock.call_over:
             reason = f"{self.where.fit_over}: give it more with --retry-failed, which goes on from its checkpoint"
-            return self._failed(left, reason, str(stopped))
+            return self._failed(runs, reason, str(stopped))
         return Outcome("paused", TIME_IS_OVER)
 
     def ask_to_stop(self) -> None:
@@ -208,13 +210,13 @@ class _Execution:
             self.store.crash_path(self.fit.key).unlink(missing_ok=True)
         return self._failed(runs, reason, f"{reason}\n{behind}")
 
-    def _fitted(self, images: ImageStore, kept: Kept | None) -> "Detector":
+    def _fitted(self, images: ImageStore, kept_state: KeptState | None) -> "Detector":
         """The detector with its fit done: now, or before and kept."""
         path = self.store.checkpoint_path(self.fit.key)
         checkpoint = CheckpointFile(path, self._identity(self.fit), self.notify)
         resumption = Resumption(partial(self._detector, checkpoint), self._reraise_if_of_machine)
-        if kept and (detector := resumption.from_kept(kept, self._state_file(self.fit))):
-            self.history, self.timings["fit_s"] = dict(kept.history), round(kept.seconds, 3)
+        if kept_state and (detector := resumption.from_kept(kept_state, self._state_file(self.fit))):
+            self.history, self.timings["fit_s"] = dict(kept_state.history), round(kept_state.seconds, 3)
             return detector
         data = self._train_data(images)
         with self._timed("fit"):
@@ -223,8 +225,8 @@ class _Execution:
         self._take_history(detector)
         if self.task.is_source or self.fit.reusable:
             limit = None if self.task.is_source else REUSED_MIB
-            kept = Kept(detector.state(), self.history, self.timings["fit_s"])
-            self._state_file(self.fit).save(kept, limit)
+            kept_state = KeptState(detector.state(), self.history, self.timings["fit_s"])
+            self._state_file(self.fit).save(kept_state, limit)
         return detector
 
     def _take_history(self, detector: "Detector") -> None:
@@ -265,12 +267,12 @@ class _Execution:
         return JoinedImages([(part.dataset, self._open_store(part.dataset).images(part.ids)) for part in parts])
 
     def _source_state(self, source: PlannedFit) -> Mapping[str, Any]:
-        kept = self._state_file(source).load()
-        if kept is None:
+        kept_state = self._state_file(source).load()
+        if kept_state is None:
             raise ResultsError(
                 f"the state of {source.name} is not in {self.store.root}: the same command makes it again"
             )
-        return kept.state
+        return kept_state.state
 
     def _state_file(self, fit: PlannedFit) -> StateFile:
         return StateFile(self.store.root, fit.key, self._identity(fit), self.notify)
@@ -349,18 +351,18 @@ class _Execution:
         )
 
     def _provenance(self) -> Provenance:
-        where = self.where
+        machine = self.where
         return Provenance(
-            package_version=where.package_version,
-            git_commit=where.git_commit,
-            git_dirty=where.git_dirty,
+            package_version=machine.package_version,
+            git_commit=machine.git_commit,
+            git_dirty=machine.git_dirty,
             code_digest=self._code_digest(),
             numerics_class=self._numerics_class(),
             weights={arch: file.label for arch, file in self.fit.weights.items()},
-            device=where.device,
+            device=machine.device,
             cpu=numerics.cpu_name(),
             libraries=provenance.libraries(self.info.packages, self.info.package if self.info.is_plug_in else None),
-            threads=where.threads,
+            threads=machine.threads,
             started=self.started.isoformat(timespec="seconds"),
             test_evaluations=1,
             environment=numerics.arithmetic(),
@@ -386,13 +388,13 @@ class _Execution:
     def _context(self, checkpoint: CheckpointFile) -> "FitContext":
         from methods.detector import FitContext
 
-        fit, where = self.fit, self.where
-        deadline = self.clock.begin_fit(where.fit_seconds)
+        fit, machine = self.fit, self.where
+        deadline = self.clock.begin_fit(machine.fit_seconds)
         self.context = FitContext(
             seed=fit.spec.seed,
-            threads=where.threads,
+            threads=machine.threads,
             precision=fit.spec.precision,
-            device=where.device,
+            device=machine.device,
             weights={**fit.measures.weights, **fit.weights},
             checkpoint=checkpoint,
             progress=self.clock.report,

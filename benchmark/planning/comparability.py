@@ -61,6 +61,6 @@ def of_data(info: DatasetInfo | None, dataset: Dataset) -> Iterator[str]:
 
 def of_release(info: DatasetInfo | None, dataset: Dataset) -> Iterator[str]:
     """Images that are no known release of the dataset that they are named after."""
-    found = recognition.doubts(info, dataset) if info is not None else ()
-    if found:
-        yield recognition.sentence(dataset, found)
+    doubts = recognition.doubts(info, dataset) if info is not None else ()
+    if doubts:
+        yield recognition.sentence(dataset, doubts)

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from benchmark.paths import folders
+from benchmark.paths import resolve_folders
 from benchmark.planning.code_digest import CodeDigests
 from methods.registry import installed
 from protocols.text import plural
@@ -18,7 +18,7 @@ class InstalledCode:
 
     def __init__(self, *, accept: bool) -> None:
         self._accept = accept
-        self._digests = CodeDigests(folders().cache / "imports.json")
+        self._digests = CodeDigests(resolve_folders().cache / "imports.json")
         self._detectors = {info.detector_id: info for info in installed.methods().values() if info.variant_of is None}
 
     def is_other(self, record: Record) -> bool:

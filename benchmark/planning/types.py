@@ -15,7 +15,7 @@ from protocols.values import ParamValue
 from results.record import Record
 from results.spec import Evaluation, FitSpec, RunSpec
 
-State = Literal["cached", "missing", "failed", "blocked", "stale"]
+RunState = Literal["cached", "missing", "failed", "blocked", "stale"]
 """`stale`: stored, but made by other code of a plug-in than is installed."""
 
 
@@ -80,7 +80,7 @@ class PlannedRun:
     """
 
     wanted: Wanted
-    state: State
+    state: RunState
     reason: str | None = None
     spec: RunSpec | None = None
     split: Split | None = None
@@ -92,8 +92,8 @@ class PlannedRun:
     @property
     def is_of_other_code(self) -> bool:
         """Whether the stored record was made by other code of the detector than is installed."""
-        made = self.record.provenance if self.record and self.record.status == "done" else None
-        return bool(made and self.fit and made.code_digest != self.fit.code)
+        provenance = self.record.provenance if self.record and self.record.status == "done" else None
+        return bool(provenance and self.fit and provenance.code_digest != self.fit.code)
 
 
 class Scoring(NamedTuple):
@@ -132,7 +132,7 @@ class Plan:
     recipe: str
     runs: tuple[PlannedRun, ...]
 
-    def count(self, state: State) -> int:
+    def count(self, state: RunState) -> int:
         return sum(run.state == state for run in self.runs)
 
     @property
@@ -140,7 +140,7 @@ class Plan:
         """Whether nothing is left to run for what was asked."""
         return self.count("blocked") == len(self.runs) and any(run.is_refused for run in self.runs)
 
-    def tasks(self, states: Collection[State]) -> list[Task]:
+    def tasks(self, states: Collection[RunState]) -> list[Task]:
         """The fits behind the runs in `states`, each once, in the order of the plan, a source before what needs it."""
         groups: dict[str, list[PlannedRun]] = defaultdict(list)
         fits: dict[str, PlannedFit] = {}

@@ -15,7 +15,7 @@ Progress = Callable[[str, int, int], None]
 
 
 @contextmanager
-def counted() -> Iterator[Progress]:
+def show_counts() -> Iterator[Progress]:
     """A function to call with what is being done, how much of it is done and how much there is (0: not known)."""
     if not sys.stderr.isatty():
         yield _lines()

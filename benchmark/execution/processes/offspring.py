@@ -22,18 +22,18 @@ _ROUNDS = 20
 def below(pid: int) -> set[int]:
     """Living processes that `pid` started, and those that they started."""
     parents = {process: parent for process, parent in _parents() if not _is_resource_tracker(process)}
-    found: set[int] = set()
+    descendants: set[int] = set()
     layer = {pid}
     while layer:
-        layer = {child for child, parent in parents.items() if parent in layer} - found
-        found |= layer
-    return found
+        layer = {child for child, parent in parents.items() if parent in layer} - descendants
+        descendants |= layer
+    return descendants
 
 
 def marked(mark: str) -> set[int]:
     """Living processes but this one whose environment has a mark that begins so."""
-    wanted = f"\0{MARK}={mark}".encode()
-    return {process for process, _ in _parents() if process != os.getpid() and wanted in _environment(process)}
+    variable = f"\0{MARK}={mark}".encode()
+    return {process for process, _ in _parents() if process != os.getpid() and variable in _environment(process)}
 
 
 def end_below(pid: int, but: set[int]) -> None:

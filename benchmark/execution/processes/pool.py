@@ -88,8 +88,8 @@ class _Worker:
         self.number = number
         self._mark = mark
         self._calls, theirs = context.Pipe()
-        own = {**environment, offspring.MARK: mark, WORKER_NUMBER: str(number)}
-        self.process = context.Process(target=_serve, args=(theirs, os.getpid()), env=own)
+        variables = {**environment, offspring.MARK: mark, WORKER_NUMBER: str(number)}
+        self.process = context.Process(target=_serve, args=(theirs, os.getpid()), env=variables)
         self.process.start()
         theirs.close()
 

@@ -6,7 +6,7 @@ import signal
 
 import pytest
 
-from benchmark.execution.image_stores import with_images
+from benchmark.execution.image_stores import tasks_with_images
 from benchmark.execution.processes.handover import Outcome
 from benchmark.execution.scheduler import Queue
 from benchmark.execution.worker import execute
@@ -215,7 +215,7 @@ def test_images_of_a_source_that_cannot_be_read_block_its_targets(textures):
         def finished(self, task, outcome):
             said.append((task.fit.dataset, outcome.state, outcome.reason))
 
-    ready = with_images(tasks, textures.data, textures.house.root / "cache", Listener())
+    ready = tasks_with_images(tasks, textures.data, textures.house.root / "cache", Listener())
     assert [task.fit.dataset for task in ready] == ["grey", "light"], "only the sources of the unreadable target"
     assert {dataset for dataset, _, _ in said} == {"dark", "grey"}
     assert {state for _, state, _ in said} == {"blocked"}

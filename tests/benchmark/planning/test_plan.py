@@ -8,7 +8,7 @@ from selecting import select
 from benchmark.paths import Folders
 from benchmark.planning import plan as planning
 from benchmark.planning.fit_params import fit_params
-from benchmark.planning.suite import Selection, load
+from benchmark.planning.suite import Selection, load_suite
 from results.store import Store
 
 
@@ -26,7 +26,7 @@ def plan(house):
         )
         asked = planning.RunRequest(recipe=recipe, weights=("random",), **request)
         return planning.plan(
-            load(str(suite)), selection or Selection(), asked, folders=folders, store=Store(house.results)
+            load_suite(str(suite)), selection or Selection(), asked, folders=folders, store=Store(house.results)
         )
 
     return make
