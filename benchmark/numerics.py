@@ -44,13 +44,13 @@ def numerics_class(*, device: str, precision: str, threads: int) -> str:
     import PIL
     import torch
 
-    place = parse_device(device)
-    if place.kind == "cpu":
+    processor = parse_device(device)
+    if processor.kind == "cpu":
         capability = torch.backends.cpu.get_cpu_capability().lower()
         kernels = _cpu_kernels(capability, precision)
     else:
-        kernels = place.name().lower().replace(" ", "_")
-    return _class(place.kind, kernels, torch.__version__, threads, PIL.__version__)
+        kernels = processor.name().lower().replace(" ", "_")
+    return _class(processor.kind, kernels, torch.__version__, threads, PIL.__version__)
 
 
 def expected_numerics_class(*, precision: str, threads: int) -> str | None:

@@ -5,6 +5,7 @@ from dataclasses import fields
 
 from repository import ROOT
 
+from benchmark.views.fidelity import fidelity_page
 from methods.registry import installed
 from protocols.datasets.registry import dataset_infos
 from protocols.splits.draw import options

@@ -25,6 +25,7 @@ def command() -> None:
 @json_option
 def _list_datasets(as_json: bool) -> None:
     """Known datasets, then variants and those that were adopted; counts stand beside the published."""
+    from benchmark.paths import resolve_folders
     from benchmark.views.datasets import dataset_row
     from protocols.catalogue import data_folder
     from protocols.datasets.registry import discover_datasets
@@ -161,6 +162,7 @@ def _print_folder(name: str) -> None:
 
 def _verified(dataset: "Dataset", near: bool, jobs: int | None) -> int:
     """Print what verifying a dataset finds; the number of differences."""
+    from benchmark.terminal.progress import show_counts
     from benchmark.views.datasets import beside_published, duplicate_lines
     from protocols.catalogue.verify import differences
     from protocols.datasets import manifest

@@ -41,6 +41,7 @@ def _examined(results: "Path | None", *, deep: bool) -> "tuple[dict[str, Any], l
     from dataclasses import asdict
 
     from benchmark import numerics
+    from benchmark.paths import resolve_folders
     from benchmark.upkeep import diagnosis, inventory
     from benchmark.upkeep.filesystem import folder_states
     from benchmark.upkeep.memory import machine_limits

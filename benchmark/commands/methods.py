@@ -110,6 +110,7 @@ def _print_sizes() -> None:
 @command.command("fidelity")
 def _print_fidelity() -> None:
     """Print the page on fidelity: every choice that papers and released code leave open, in Markdown."""
+    from benchmark.views.fidelity import fidelity_page
     from methods.registry import installed
     from protocols.datasets.registry import dataset_infos
     from protocols.splits.draw import options

@@ -235,7 +235,7 @@ def _print_tables(planned: "Plan", store: "Store", layouts: "list[Layout]", *, a
             versions=detector_versions(),
             stale=code.stale,
             remark=code.note,
-            added_methods=sorted({run.wanted.method for run in planned.runs}),
+            added_methods=sorted({run.wanted_run.method for run in planned.runs}),
         )
         others = unplaced_runs.elsewhere(built, others, measured_as)
         if built.has_measured:

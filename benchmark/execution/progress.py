@@ -13,12 +13,12 @@ from typing import Any
 from benchmark.execution.processes.handover import Outcome
 from benchmark.planning.types import Task
 from benchmark.terminal.options import note
+from benchmark.terminal.progress import LINE_SECONDS
 from protocols.text import printable_line
 from results.errors import ResultsError
 from results.record import Record
 from results.store import Store
 
-LINE_SECONDS = 30.0
 STILL_SECONDS = 300.0
 
 

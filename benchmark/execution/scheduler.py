@@ -6,7 +6,6 @@ import time
 from collections.abc import Callable
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import dataclass, replace
-from functools import partial
 from typing import Protocol
 
 from benchmark.execution import faults
@@ -72,7 +71,7 @@ class CallOverError(Exception):
 class Scheduler:
     """Executes `jobs` tasks at the same time, until `deadline` on the clock of `time.monotonic`."""
 
-    where: Machine
+    machine: Machine
     workers: Opener
     jobs: int
     again: Again
@@ -100,7 +99,8 @@ class Scheduler:
         if self._is_late():
             self._end(queue, task, Outcome("paused", TIME_IS_OVER))
             return
-        for death in self._work(executor, queue, partial(next, iter([task]), None), 1):
+        untried = [task]
+        for death in self._work(executor, queue, lambda: untried.pop() if untried else None, 1):
             if death.is_own and not queue.is_lost(task):
                 queue.put_back(task, f"{death.reason}, in both of two tries")
             else:
@@ -134,15 +134,17 @@ class Scheduler:
 
     def _start(self, executor: Executor, task: Task, queue: Queue, running: dict[Future[Outcome], Handed]) -> bool:
         """Hand a task to a worker; one that cannot start, for what became of its source, ends here."""
-        failure, ended = queue.trouble(task)
-        if ended is not None:
-            self._end(queue, task, ended)
+        trouble = queue.trouble(task)
+        if trouble is not None and trouble.state != "failed":
+            self._end(queue, task, trouble)
             return False
         now = time.monotonic()
-        machine = self.where if self.deadline is None else replace(self.where, seconds=max(0.0, self.deadline - now))
+        machine = (
+            self.machine if self.deadline is None else replace(self.machine, seconds=max(0.0, self.deadline - now))
+        )
         again: Again = "never" if queue.was_busy(task) else self.again
         try:
-            future = executor.submit(execute, task, machine, again=again, failure=failure)
+            future = executor.submit(execute, task, machine, again=again, failure=trouble and trouble.reason)
         except (OSError, RuntimeError) as error:
             queue.put_back(task)
             raise CallOverError(executor.lost) from error
@@ -154,7 +156,7 @@ class Scheduler:
     def _patience(self, task: Task) -> float:
         """How long a task may take to stop when its time is over, as its worker says."""
         try:
-            progress = json.loads(Store(self.where.store).progress_path(task.key).read_text(encoding="utf-8"))
+            progress = json.loads(Store(self.machine.store).progress_path(task.key).read_text(encoding="utf-8"))
             return float(progress[PATIENCE])
         except (OSError, ValueError, KeyError, TypeError, RecursionError):
             return GRACE_SECONDS
@@ -165,7 +167,7 @@ class Scheduler:
         try:
             outcome = future.result()
         except Exception as error:
-            name, dump = type(error).__name__, crash_dump(self.where.store, task.key)
+            name, dump = type(error).__name__, crash_dump(self.machine.store, task.key)
             if time.monotonic() >= handed.until or faults.is_dumped_late(dump):
                 self._end_late(queue, task)
                 return []
@@ -189,9 +191,9 @@ class Scheduler:
     def _end_late(self, queue: Queue, task: Task) -> None:
         """A task that did not stop when its time was over."""
         if not self._is_late() and not queue.is_lost(task):
-            queue.put_back(task, f"{self.where.fit_over} and did not stop by itself")
+            queue.put_back(task, f"{self.machine.fit_over} and did not stop by itself")
             return
-        dump = Store(self.where.store).crash_path(task.key)
+        dump = Store(self.machine.store).crash_path(task.key)
         hint = f" (where it was: {dump})" if dump.exists() else ""
         reason = f"it did not stop when the time given with --max-time was over{hint}; {NOT_SAVED}"
         self._end(queue, task, Outcome("stopped", reason))

@@ -13,7 +13,6 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from benchmark import numerics
 from benchmark.execution import faults, provenance
 from benchmark.execution.checkpoints import REUSED_MIB, CheckpointFile, KeptState, StateFile
 from benchmark.execution.processes import confine
@@ -32,7 +31,7 @@ from protocols.images.store import Images, ImageStore
 from protocols.splits.split import test_ids
 from results.errors import ResultsError
 from results.files import write_atomic
-from results.record import Counts, DamagedRecordError, Metrics, Provenance, Record
+from results.record import Counts, DamagedRecordError, Metrics, Record
 from results.scores import Scores
 from results.spec import RunSpec
 from results.store import Store
@@ -136,7 +135,7 @@ class _Execution:
         self.notify = notify
         self.fit = task.fit
         self.info = installed.get(task.fit.method)
-        self.where = machine
+        self.machine = machine
         self.store = store
         self.started = datetime.now(UTC)
         self.timings: dict[str, float] = {}
@@ -151,7 +150,7 @@ class _Execution:
 
         from methods.detector import DeadlineReached
 
-        torch.set_num_threads(self.where.threads)
+        torch.set_num_threads(self.machine.threads)
         torch.set_float32_matmul_precision("highest")  # no TF32, bf16 or such in what is called fp32
         torch.backends.cudnn.allow_tf32 = False
         self.clock.report(0, 1)
@@ -160,7 +159,7 @@ class _Execution:
             return Outcome("taken")
         if lacking := self.info.lacking(self.fit.spec.params):
             raise MethodError(lacking)  # out of the try below: it is no failure of the run
-        dataset = data_folder.open_dataset(self.where.data, self.fit.dataset)
+        dataset = data_folder.open_dataset(self.machine.data, self.fit.dataset)
         with self._timed("images"):
             images = self._open_store(dataset.name)
         runs_left = list(runs)
@@ -183,15 +182,15 @@ class _Execution:
         return Outcome("done")
 
     def _reraise_if_of_machine(self, error: BaseException) -> None:
-        if fault := faults.machine_fault(error, (self.where.data, self.where.cache, self.where.store)):
+        if fault := faults.machine_fault(error, (self.machine.data, self.machine.cache, self.machine.store)):
             raise fault from error
 
     def _paused(self, runs: Sequence[Scoring], stopped: Exception) -> Outcome:
         """A fit that stopped by itself: it was asked to, or a time is over."""
         if self.is_asked_to_stop:
             return Outcome("paused", ASKED_TO_STOP)
-        if self.where.fit_seconds is not None and time.monotonic() < self.clock.call_over:
-            reason = f"{self.where.fit_over}: give it more with --retry-failed, which goes on from its checkpoint"
+        if self.machine.fit_seconds is not None and time.monotonic() < self.clock.call_over:
+            reason = f"{self.machine.fit_over}: give it more with --retry-failed, which goes on from its checkpoint"
             return self._failed(runs, reason, str(stopped))
         return Outcome("paused", TIME_IS_OVER)
 
@@ -213,7 +212,7 @@ class _Execution:
     def _fitted(self, images: ImageStore, kept_state: KeptState | None) -> "Detector":
         """The detector with its fit done: now, or before and kept."""
         path = self.store.checkpoint_path(self.fit.key)
-        checkpoint = CheckpointFile(path, self._identity(self.fit), self.notify)
+        checkpoint = CheckpointFile(path, provenance.fit_identity(self.fit, self.machine), self.notify)
         resumption = Resumption(partial(self._detector, checkpoint), self._reraise_if_of_machine)
         if kept_state and (detector := resumption.from_kept(kept_state, self._state_file(self.fit))):
             self.history, self.timings["fit_s"] = dict(kept_state.history), round(kept_state.seconds, 3)
@@ -275,7 +274,7 @@ class _Execution:
         return kept_state.state
 
     def _state_file(self, fit: PlannedFit) -> StateFile:
-        return StateFile(self.store.root, fit.key, self._identity(fit), self.notify)
+        return StateFile(self.store.root, fit.key, provenance.fit_identity(fit, self.machine), self.notify)
 
     def _may_reuse(self, again: Again) -> bool:
         return self.fit.reusable and again != "all"
@@ -346,49 +345,20 @@ class _Execution:
             spec=spec,
             timings=dict(self.timings),
             peak_memory_mib=round(peak, 1),
-            provenance=self._provenance(),
+            provenance=provenance.fit_provenance(self.fit, self.machine, self.started),
             **rest,
         )
 
-    def _provenance(self) -> Provenance:
-        machine = self.where
-        return Provenance(
-            package_version=machine.package_version,
-            git_commit=machine.git_commit,
-            git_dirty=machine.git_dirty,
-            code_digest=self._code_digest(),
-            numerics_class=self._numerics_class(),
-            weights={arch: file.label for arch, file in self.fit.weights.items()},
-            device=machine.device,
-            cpu=numerics.cpu_name(),
-            libraries=provenance.libraries(self.info.packages, self.info.package if self.info.is_plug_in else None),
-            threads=machine.threads,
-            started=self.started.isoformat(timespec="seconds"),
-            test_evaluations=1,
-            environment=numerics.arithmetic(),
-        )
-
-    def _code_digest(self) -> str:
-        return digest_at_import(self.info.module)
-
     def _notes(self) -> list[str]:
         """What the plan knows of the fit, and whether its code was edited while it ran."""
-        if code_digest(self.info.module) == self._code_digest():
+        if code_digest(self.info.module) == digest_at_import(self.info.module):
             return list(self.notes)
         return [*self.notes, f"the code of {self.info.id} was edited while this run was made"]
-
-    def _numerics_class(self) -> str:
-        return numerics.numerics_class(
-            device=self.where.device, precision=self.fit.spec.precision, threads=self.where.threads
-        )
-
-    def _identity(self, fit: PlannedFit) -> dict[str, str]:
-        return {"fit_key": fit.key, "numerics": self._numerics_class(), "code": self._code_digest()}
 
     def _context(self, checkpoint: CheckpointFile) -> "FitContext":
         from methods.detector import FitContext
 
-        fit, machine = self.fit, self.where
+        fit, machine = self.fit, self.machine
         deadline = self.clock.begin_fit(machine.fit_seconds)
         self.context = FitContext(
             seed=fit.spec.seed,
@@ -404,13 +374,13 @@ class _Execution:
         return self.context
 
     def _open_store(self, name: str) -> ImageStore:
-        dataset = data_folder.open_dataset(self.where.data, name)
+        dataset = data_folder.open_dataset(self.machine.data, name)
         return ImageStore.open(
             dataset,
             size=self.fit.spec.size,
             resize=self.fit.spec.resize,
-            cache_dir=self.where.cache,
-            jobs=self.where.threads,
+            cache_dir=self.machine.cache,
+            jobs=self.machine.threads,
             notify=self.notify,
         )
 

@@ -11,7 +11,7 @@ from benchmark.errors import BenchError
 from benchmark.planning import comparability, pools
 from benchmark.planning.fit_params import fit_params
 from benchmark.planning.inputs import Resources
-from benchmark.planning.suite import Selection, Suite, Wanted, class_subsets
+from benchmark.planning.suite import Selection, Suite, WantedRun, class_subsets
 from benchmark.planning.types import PlannedFit, PlannedRun, RunRequest, RunState
 from methods.backbones.find import WrongWeightsError
 from methods.errors import MethodError
@@ -106,30 +106,24 @@ class Planner:
         except DataError:
             return ()
 
-    def planned(self, run: Wanted) -> PlannedRun:
+    def planned(self, wanted_run: WantedRun) -> PlannedRun:
         """The run with its key and state, or why it is blocked; raises WrongWeightsError."""
         try:
-            return self._planned(run)
+            return self._planned(wanted_run)
         except WrongWeightsError:
             raise
         except (BlockedError, RefusedError, DataError, MethodError) as error:
-            return PlannedRun(run, "blocked", str(error), is_refused=isinstance(error, RefusedError))
+            return PlannedRun(wanted_run, "blocked", str(error), is_refused=isinstance(error, RefusedError))
 
-    def _planned(self, wanted: Wanted) -> PlannedRun:
-        info = self.methods.get(wanted.method)
+    def _planned(self, wanted_run: WantedRun) -> PlannedRun:
+        info = self.methods.get(wanted_run.method)
         if info is None:
-            raise BlockedError(_no_detector(wanted.method))
-        rule, named = rules.kept_as(self.suite.rule, wanted, info.rules)
+            raise BlockedError(_no_detector(wanted_run.method))
+        rule, named = rules.kept_as(self.suite.rule, wanted_run, info.rules)
         if rule not in info.rules:
             raise BlockedError(f"{info.title} does not run under the rule '{rule}'")
         split = self._split(rule, info, named)
-        source, fit = None, None
-        if named.source_dataset is None:
-            fit = self._fit(info, split, named.seed, anomalies=info.anomalies)
-        else:
-            origin = structs.replace(named, dataset=named.source_dataset, source_dataset=None)
-            source = self._fit(info, self._split("general", info, origin), named.seed, anomalies=True)
-            fit = self._fit(info, split, named.seed, anomalies=False, source=source)
+        fit = self._fit_of_run(info, split, named)
         params = self._resolved(info.id, split.dataset).params
         evaluation = self._evaluation(params)
         spec = RunSpec(
@@ -146,14 +140,14 @@ class Planner:
                 **named.coordinates,
             ),
             split_seed=self._split_seed(named),
-            source=source.spec if source else None,
+            source=fit.source.spec if fit.source else None,
             deviations=list(dict.fromkeys(self._deviations(info, split, fit))),
         )
         try:
             record = self.store.get(spec.key)
         except ResultsError as error:
             raise BlockedError(str(error)) from error
-        run = PlannedRun(wanted, "cached", spec=spec, split=split, evaluation=evaluation, fit=fit, record=record)
+        run = PlannedRun(wanted_run, "cached", spec=spec, split=split, evaluation=evaluation, fit=fit, record=record)
         state = self._state(run, info)
         lacking = info.lacking(params) if state == "missing" else None
         if lacking:
@@ -168,7 +162,7 @@ class Planner:
         is_stale = run.is_of_other_code and info.is_plug_in and not self.request.accept_stale_code
         return "stale" if is_stale else "cached"
 
-    def _split(self, rule: str, info: MethodInfo, run: Wanted) -> Split:
+    def _split(self, rule: str, info: MethodInfo, run: WantedRun) -> Split:
         own_options = {**self.suite.options, **info.split(self.recipe)}
         # A method without anomalies is scored on the test set of the ten-shot split (design section 6).
         coordinates = run.coordinates | {"shots": TEN if run.shots is None else run.shots}
@@ -187,8 +181,16 @@ class Planner:
             drawn(options=own_options)  # where this fails too, the data lack something
             raise RefusedError(str(error)) from error
 
-    def _split_seed(self, run: Wanted) -> int:
+    def _split_seed(self, run: WantedRun) -> int:
         return run.seed if self.request.split_seed is None else self.request.split_seed
+
+    def _fit_of_run(self, info: MethodInfo, split: Split, run: WantedRun) -> PlannedFit:
+        """The fit behind a run; under cross_domain it starts from a fit on the source dataset."""
+        if run.source_dataset is None:
+            return self._fit(info, split, run.seed, anomalies=info.anomalies)
+        origin = structs.replace(run, dataset=run.source_dataset, source_dataset=None)
+        source = self._fit(info, self._split("general", info, origin), run.seed, anomalies=True)
+        return self._fit(info, split, run.seed, anomalies=False, source=source)
 
     def _fit(
         self, info: MethodInfo, split: Split, seed: int, *, anomalies: bool, source: PlannedFit | None = None

@@ -73,7 +73,7 @@ class Selection:
     coordinates: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)
 
 
-class Wanted(Coordinates, frozen=True, kw_only=True):
+class WantedRun(Coordinates, frozen=True, kw_only=True):
     """One run as a person names it; what its rule does not have is None.
 
     `shots` is None too for a method that is given no anomalies; with a `source_dataset` they are the source's.
@@ -153,7 +153,7 @@ def expand_suite(
     *,
     without_anomalies: Collection[str],
     classes: Mapping[str, tuple[str, ...]],
-) -> list[Wanted]:
+) -> list[WantedRun]:
     """The runs of `suite` that `selection` leaves or adds, in the order of the suite.
 
     `without_anomalies` are methods that are given none; `classes` are those of datasets that the suite does not list.
@@ -175,7 +175,7 @@ def expand_suite(
         if COORDINATE_FIELDS[name].role == "labels"
     }
     runs = [
-        Wanted(method=method, dataset=dataset, seed=seed, **subset, **labelled)
+        WantedRun(method=method, dataset=dataset, seed=seed, **subset, **labelled)
         for dataset, values in subsets.items()
         for value in values
         for method in selection.methods or suite.methods
@@ -239,7 +239,7 @@ def _foreign(suite: Suite, selection: Selection) -> str | None:
     )
 
 
-def _matches(run: Wanted, coordinates: Mapping[Any, str]) -> bool:
+def _matches(run: WantedRun, coordinates: Mapping[Any, str]) -> bool:
     return all(getattr(run, name) == value for name, value in coordinates.items())
 
 

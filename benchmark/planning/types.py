@@ -5,7 +5,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple
 
-from benchmark.planning.suite import Suite, Wanted
+from benchmark.planning.suite import Suite, WantedRun
 from methods.backbones.find import WeightsFile
 from methods.devices import CPU, Device
 from methods.measures.request import NONE, Measures
@@ -79,7 +79,7 @@ class PlannedRun:
     `is_refused` says that what was asked for blocks it, not what this machine lacks.
     """
 
-    wanted: Wanted
+    wanted_run: WantedRun
     state: RunState
     reason: str | None = None
     spec: RunSpec | None = None

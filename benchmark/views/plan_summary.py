@@ -84,8 +84,8 @@ def _blocked(plan: Plan) -> dict[str, list[PlannedRun]]:
 
 
 def _names(runs: list[PlannedRun]) -> str:
-    datasets = list(dict.fromkeys(run.wanted.dataset for run in runs))
-    methods = list(dict.fromkeys(run.wanted.method for run in runs))
+    datasets = list(dict.fromkeys(run.wanted_run.dataset for run in runs))
+    methods = list(dict.fromkeys(run.wanted_run.method for run in runs))
     names = ", ".join(datasets[:6]) + (f" and {len(datasets) - 6} more" if len(datasets) > 6 else "")
     return f"{names}; {', '.join(methods)}"
 

@@ -55,7 +55,7 @@ class Workers:
         if worker is None:
             if len(self._workers) >= self._count:
                 raise RuntimeError("all workers are busy")
-            number = min({*range(self._count)} - {other.number for other in self._workers})
+            number = min({*range(self._count)} - {busy.number for busy in self._workers})
             worker = _Worker(self._environment, number, f"{self.mark}{next(self._numbers)}.")
             self._workers.append(worker)
         return worker.do(call, args, named)

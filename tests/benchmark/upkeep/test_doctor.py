@@ -200,8 +200,8 @@ import platformdirs  # the other user may not be able to read where it lies
 from benchmark import paths
 from benchmark.upkeep import diagnosis, filesystem, inventory, memory
 os.setgid(65534); os.setuid(65534)
-for place in filesystem.places(paths.folders(), results_given=False):
-    print(place.name, place.writable, [one.hinders for one in diagnosis.of_place(place)])
+for place in filesystem.folder_states(paths.resolve_folders(), results_given=False):
+    print(place.name, place.writable, [one.hinders for one in diagnosis.folder_findings(place)])
 """
 
 
