@@ -1,4 +1,4 @@
-"""Where things lie: option beats environment variable beats default."""
+"""Folders of a call: an option beats an environment variable beats the default."""
 
 import os
 from dataclasses import dataclass

@@ -40,7 +40,7 @@ ELSEWHERE = {
     "tolerance": ("--tolerance", REFERENCE),
     "partial": ("--partial", REFERENCE),
 }
-"""Options that say nothing against the other side."""
+"""Options of the verb, each with the one side of `--against` that it says something about."""
 
 
 @dataclass(frozen=True)
@@ -226,7 +226,7 @@ def _agreement(
 
 
 def _unmet(held: _Held) -> "list[Fault]":
-    """What is required and not there; a cell may be of any table, also of one that is not tested."""
+    """Faults of what is required and absent; a cell may be of any table, also of one that is not tested."""
     if held.required is None:
         return []
     from benchmark.planning.equivalence import detector_versions, measures

@@ -67,7 +67,7 @@ def command(*, stores: bool, fits: bool, yes: bool, results: "Path | None", as_j
 
 
 def _agreed(*, as_json: bool) -> bool:
-    """Whether the person says yes; who cannot be asked is told of --yes."""
+    """Ask the person, True for yes; where nobody can be asked, say what --yes does."""
     if as_json or not (sys.stdin.isatty() and sys.stderr.isatty()):
         note("nothing is removed: --yes removes what is listed")
         return False

@@ -311,7 +311,7 @@ def _csv(table: "pd.DataFrame") -> str:
 
 
 def _merged(states: "Iterable[str]", root: "Path", would: str) -> str:
-    """How many records became what, in words."""
+    """Counts of the records of one merged folder by state, in words."""
     words = {
         "new": f"{would}brought to {root}",
         "replaced": f"{would}put in the place of failed ones",
@@ -326,7 +326,7 @@ def _merged(states: "Iterable[str]", root: "Path", would: str) -> str:
 
 
 def _counted(states: "Iterable[str]", words: dict[str, str]) -> str:
-    """How many records are in which state, in words."""
+    """Counts of records by state, in words; `words` gives the states in their order."""
     from collections import Counter
 
     counts = Counter(states)

@@ -127,7 +127,7 @@ def command(**options: Any) -> int:
 
 
 def _run(planned: "Plan", where: "Folders", store: "Store", options: dict[str, Any]) -> bool:
-    """Run what is to be run; whether some of it came to nothing, now or before."""
+    """Run the tasks that are due; True where a run came to nothing, now or before."""
     states: set[RunState] = {"missing"}
     if options["retry_failed"] or options["force"]:
         states.add("failed")
@@ -205,7 +205,7 @@ def _default_threads(jobs: int) -> int:
 
 
 def _layouts(suites: "list[Suite]") -> "list[Layout]":
-    """What the suites fill of the papers, each once; a figure of scores is printed by `bench report` alone."""
+    """Tables and figures of the papers that the suites fill, each once; `bench report` alone prints scores."""
     from reports.tables import layout
 
     tables = dict.fromkeys(suite.table for suite in suites if suite.table)

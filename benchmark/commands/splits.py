@@ -191,7 +191,7 @@ def _definition(split: "Split") -> dict[str, Any]:
 
 
 def _finding(dataset: "Dataset", *, near: bool, rule: str | None, **asked: Any) -> dict[str, Any]:
-    """What `verify` says of one dataset."""
+    """Leaks across a split of one dataset, and its differences from the committed fingerprints, for JSON."""
     from protocols.catalogue.near_duplicates import near_duplicates
     from protocols.datasets.naming import NORMAL
     from protocols.io.parallel import default_jobs
@@ -225,7 +225,7 @@ def _crossings(crossings: Any) -> list[dict[str, Any]]:
 
 
 def _told(finding: dict[str, Any]) -> Iterator[str]:
-    """The lines for a person."""
+    """The finding on one dataset in lines of text."""
     split = finding["split"]
     yield f"{finding['dataset']}: {_name(split) if split else 'the training and test images of the release'}"
     for kind, words in (("contents", "equal images"), ("photographs", "crops of one photograph")):

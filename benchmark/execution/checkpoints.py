@@ -1,4 +1,4 @@
-"""What a fit leaves on disk beside records: the checkpoint of an unfinished one, and the kept state of a finished one.
+"""Files of a fit beside records: the checkpoint of an unfinished one, and the kept state of a finished one.
 
 Both belong to one fit, numerics class and code digest (their `identity`) and are of no use to any other. Both carry a
 digest of all that is in them: what is damaged is dropped and said, and the fit starts anew.
@@ -69,7 +69,7 @@ class CheckpointFile:
         return None
 
     def drop(self, reason: str) -> None:
-        """Remove it and say why: the fit starts anew."""
+        """Remove it and report the reason: the fit starts anew."""
         self._notify(f"the checkpoint {self.path} {reason}: it is dropped, the fit starts anew")
         self.path.unlink(missing_ok=True)
         self.is_loaded, self.seconds = False, 0.0
@@ -98,7 +98,7 @@ class KeptState:
 
 
 class StateFile:
-    """The kept state of a fit: `fits/<fit_key>.pt`, which torch alone can read, and beside it what is known of it."""
+    """The kept state of a fit: `fits/<fit_key>.pt`, which torch alone can read, and beside it a JSON file of facts."""
 
     def __init__(self, root: Path, fit_key: str, identity: Mapping[str, str], notify: _Notify = _unsaid) -> None:
         self.path = root / "fits" / f"{fit_key}.pt"
@@ -146,7 +146,7 @@ class StateFile:
         )
 
     def refuse(self, reason: str) -> None:
-        """Say why it is not used; the fit, made anew, is kept in its place."""
+        """Report the reason that it is not used; the fit, made anew, is kept in its place."""
         self._notify(f"the kept state {self.path} {reason}: the fit is made anew")
 
     @property
@@ -155,11 +155,11 @@ class StateFile:
 
 
 class _UnfitError(Exception):
-    """Why no fit can go on from a checkpoint."""
+    """A checkpoint that no fit can go on from; the text is the reason."""
 
 
 class _Known(msgspec.Struct, frozen=True):
-    """What is known of a kept state: its own SHA-256 and the rest, with a digest of these lines themselves."""
+    """Facts of a kept state, in a JSON file beside it: SHA-256 of the state, and a digest of these facts themselves."""
 
     sha256: str
     identity: dict[str, str]

@@ -1,5 +1,6 @@
-"""What tasks read of datasets, looked at once before any fit: are the files still those of the manifest, and is every
-image store there and whole. Decoding shows its progress, what was damaged is said, and nobody waits in a worker.
+"""Image stores of tasks, checked and built once before any fit.
+
+Files must still be those of the manifest. Decoding shows its progress, damage is reported, and no worker waits.
 """
 
 from collections.abc import Iterator, Sequence
@@ -15,9 +16,7 @@ StoreKey = tuple[str, int, str]
 
 
 def build_stores(tasks: Sequence[Task], data: Path, cache: Path, progress: RunProgress) -> dict[StoreKey, str]:
-    """Build every store that these tasks need and that is not there or damaged; returns why those could not be that
-    failed.
-    """
+    """Build each store of these tasks that is absent or damaged; returns the stores that failed, with the reason."""
     from protocols.catalogue.replaced import refuse_replaced
     from protocols.images.store import ImageStore
     from protocols.io.parallel import default_jobs

@@ -81,7 +81,7 @@ class RunProgress:
             return None
 
     def counting(self, what: str) -> Callable[[int, int], None]:
-        """What work on many images is to call with (done, total); it says nothing before the first."""
+        """A function for work on many images to call with (done, total); it prints nothing before the first call."""
         line, spoken = None, 0.0
 
         def progress(done: int, total: int) -> None:

@@ -33,7 +33,7 @@ NOT_SAVED = "it was ended before it could save a checkpoint; the same command st
 
 
 class Listener(Protocol):
-    """Hears of what becomes of tasks, `waiting` of those that another call holds; `tick` is called while waiting."""
+    """Hears of the outcomes of tasks, `waiting` of those that another call holds; `tick` is called while waiting."""
 
     def finished(self, task: Task, outcome: Outcome) -> None: ...
 
@@ -48,7 +48,7 @@ class Listener(Protocol):
 
 @dataclass(frozen=True)
 class Handed:
-    """A task that a worker was given, and until when it may have it, on the clock of `time.monotonic`."""
+    """A task at a worker, and the end of its time on the clock of `time.monotonic`."""
 
     task: Task
     until: float
@@ -56,7 +56,7 @@ class Handed:
 
 @dataclass(frozen=True)
 class Death:
-    """How the worker of a task ended; `is_own` says that the task itself did it."""
+    """End of the worker of a task; `is_own`: the task itself caused it."""
 
     task: Task
     reason: str
@@ -154,7 +154,7 @@ class Scheduler:
         return True
 
     def _patience(self, task: Task) -> float:
-        """How long a task may take to stop when its time is over, as its worker says."""
+        """Seconds that a task may take to stop when its time is over, as its worker says."""
         try:
             progress = json.loads(Store(self.machine.store).progress_path(task.key).read_text(encoding="utf-8"))
             return float(progress[PATIENCE])
@@ -162,7 +162,7 @@ class Scheduler:
             return GRACE_SECONDS
 
     def _take_in(self, executor: Executor, queue: Queue, future: Future[Outcome], handed: Handed) -> list[Death]:
-        """What a worker said of a task, or how it died; an error that nobody foresaw stops its own task only."""
+        """Take the outcome of a task or the death of its worker; an unforeseen error stops its own task only."""
         task = handed.task
         try:
             outcome = future.result()

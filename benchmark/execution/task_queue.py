@@ -7,7 +7,7 @@ from benchmark.planning.types import Task
 
 
 class Queue:
-    """Tasks that wait, each behind the source that it starts from, and how those went that are over.
+    """Tasks that wait, each behind the source that it starts from, and the outcomes of those that are over.
 
     `left` are all that are not over, by key; `busy` those of them that another call has in hand.
     """
@@ -46,7 +46,7 @@ class Queue:
         return task.key in self._lost
 
     def was_busy(self, task: Task) -> bool:
-        """Whether another call had a task in hand, and may have made its records."""
+        """True where another call had a task in hand, and may have made its records."""
         return task.key in self._met
 
     def end(self, task: Task, outcome: Outcome) -> None:

@@ -1,4 +1,4 @@
-"""One fit and the runs that score it: what a worker process does between taking a claim and leaving records."""
+"""Execution of a task in a worker process: claim, fit, scores, records."""
 
 import math
 import os
@@ -54,7 +54,7 @@ def execute(task: Task, machine: Machine, *, again: Again = "never", failure: st
 
 
 def crash_dump(store: Path, fit_key: str) -> str:
-    """What a fit that ended its process left of the place where it was; empty where there is nothing."""
+    """Tracebacks that a fit left when it ended its process; empty where there are none."""
     try:
         return Store(store).crash_path(fit_key).read_text(encoding="utf-8", errors="replace")
     except OSError:
@@ -107,7 +107,7 @@ def _can_write(store: Store) -> bool:
 
 
 def _other_code(task: Task, machine: Machine) -> str | None:
-    """Why this worker may not make the runs of a task: its code is not what the call was planned with."""
+    """Reason not to make the runs of a task: the code of this worker is not that of the plan; None where it is."""
     if machine.code not in {None, provenance.installed_digest()}:
         return f"the worker on {platform.node()} has other code of swanbench: install the same there"
     info = installed.get(task.fit.method)
@@ -124,7 +124,7 @@ def _is_due(record: Record | None, again: Again) -> bool:
 
 
 def _taken(records: Iterable[Record | None]) -> Outcome:
-    """What another call made of a task."""
+    """Outcome of a task that another call executed."""
     failed = next((record for record in records if record and record.status == "failed"), None)
     return Outcome("failed", failed.error) if failed else Outcome("taken")
 
@@ -350,7 +350,7 @@ class _Execution:
         )
 
     def _notes(self) -> list[str]:
-        """What the plan knows of the fit, and whether its code was edited while it ran."""
+        """Notes of the plan and the fit, with one more where the code was edited while it ran."""
         if code_digest(self.info.module) == digest_at_import(self.info.module):
             return list(self.notes)
         return [*self.notes, f"the code of {self.info.id} was edited while this run was made"]

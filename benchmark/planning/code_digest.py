@@ -1,4 +1,4 @@
-"""A digest of the code behind a detector: what a record was made by, and what is installed now."""
+"""Digests of the code behind detectors, as records hold them and as it is installed now."""
 
 import ast
 import contextlib

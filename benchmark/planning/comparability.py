@@ -1,4 +1,4 @@
-"""Why a run is not the paper's, beyond its recipe and weights: one text a reason, kept in its record."""
+"""Deviations of a run from the paper's beside its recipe and weights: one text a reason, kept in its record."""
 
 from collections.abc import Iterator, Mapping
 

@@ -51,7 +51,7 @@ def measures() -> Callable[[Record], frozenset[str]]:
 
 
 def _is_measured_by(params: Mapping[str, ParamValue], record: Record) -> bool:
-    """Whether a method with these resolved parameters would have made the same run."""
+    """True where a method with these resolved parameters would have made the same run."""
     spec = record.spec
     size, resize = params.get("img_size"), params.get("img_resize") or "squash"
     evaluation = spec.evaluation and (spec.evaluation.order, spec.evaluation.batch)

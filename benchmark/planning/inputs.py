@@ -1,4 +1,4 @@
-"""What the runs of a plan share, each found once: opened datasets, weights files, drawn splits."""
+"""Resources that the runs of a plan share, each looked up once: datasets, weights files, splits."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -17,7 +17,7 @@ from protocols.splits.split import Split, draw
 
 
 class Resources:
-    """Opens, finds and draws at the first request and remembers; `notify` is told what a person should know.
+    """Opens, finds and draws at the first request and remembers; `notify` takes sentences for the person.
 
     `weights` are the options of the command line; `quick` allows `auto`, which is then the default.
     """

@@ -1,4 +1,4 @@
-"""How one wanted run is resolved to its spec: parameters, data, pools, weights, split, and the fit it starts from."""
+"""Resolution of a wanted run to its spec: parameters, data, pools, weights, split, and the fit it starts from."""
 
 import functools
 from collections.abc import Iterator, Mapping
@@ -37,11 +37,11 @@ from results.store import Store
 
 
 class BlockedError(Exception):
-    """Why a run cannot be made here and now."""
+    """A run that cannot be made here and now; the text is the reason."""
 
 
 class RefusedError(Exception):
-    """What the command line asks of a run cannot be."""
+    """A run that cannot be as the command line has it; the text is the reason."""
 
 
 def _no_detector(method: str) -> str:
@@ -238,7 +238,7 @@ class Planner:
         )
 
     def _measures(self, params: Mapping[str, ParamValue]) -> Measures:
-        """What is to be measured beside the scores; MethodError where packages or weights for it are missing."""
+        """Measures to take beside the scores; raises MethodError where packages or weights for them are missing."""
         measured = measuring.own(params)
         measuring.check(measured)
         return Measures(
@@ -252,7 +252,7 @@ class Planner:
             raise RefusedError(str(error)) from error
 
     def _evaluation(self, params: Mapping[str, ParamValue]) -> Evaluation:
-        """How test images are put to the detector; part of the key only where scores depend on it."""
+        """Order and batch of the test images; part of the key only where scores depend on them."""
         order, batch = (params.get(name, usual) for name, usual in EVALUATION.items())
         return Evaluation(order=str(order), batch=int(str(batch)))
 

@@ -1,4 +1,4 @@
-"""What a plan holds: runs with their states, the fits behind them, and the tasks that the engine hands to workers."""
+"""Data classes of a plan: runs with their states, the fits behind them, and the tasks that workers execute."""
 
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
@@ -21,7 +21,7 @@ RunState = Literal["cached", "missing", "failed", "blocked", "stale"]
 
 @dataclass(frozen=True)
 class RunRequest:
-    """How the runs of a plan are to be made; None leaves the suite's or the machine's own choice.
+    """Settings for all runs of a plan; None leaves the suite's or the machine's own choice.
 
     `split_seed` draws the splits of all runs; None: each run's seed draws its own.
     """
@@ -76,7 +76,7 @@ class PlannedFit:
 class PlannedRun:
     """One wanted run: its state, the reason where it is blocked; all that a worker needs of it where it is not.
 
-    `is_refused` says that what was asked for blocks it, not what this machine lacks.
+    `is_refused`: the command line blocks it, not what this machine lacks.
     """
 
     wanted_run: WantedRun
@@ -91,7 +91,7 @@ class PlannedRun:
 
     @property
     def is_of_other_code(self) -> bool:
-        """Whether the stored record was made by other code of the detector than is installed."""
+        """True where the stored record was made by other code of the detector than is installed."""
         provenance = self.record.provenance if self.record and self.record.status == "done" else None
         return bool(provenance and self.fit and provenance.code_digest != self.fit.code)
 
@@ -137,7 +137,7 @@ class Plan:
 
     @property
     def is_refused(self) -> bool:
-        """Whether nothing is left to run for what was asked."""
+        """True where all runs are blocked, some by the command line itself."""
         return self.count("blocked") == len(self.runs) and any(run.is_refused for run in self.runs)
 
     def tasks(self, states: Collection[RunState]) -> list[Task]:

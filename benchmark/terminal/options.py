@@ -1,4 +1,4 @@
-"""What several verbs share: the results option, comma-separated lists, what they say on stdout and stderr."""
+"""Options and types of options that several verbs share, and their output on stdout and stderr."""
 
 import os
 from collections.abc import Callable, Iterable
@@ -104,7 +104,7 @@ def results_option(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def record_options(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Which records a report or the gate reads, and what difference counts."""
+    """Add the options of reports and the gate: results folders, recipe, margin."""
     options = (
         click.option(
             "--results",
@@ -165,7 +165,7 @@ def echo_json(value: Any) -> None:
 
 
 def write_output(path: "Path", content: str | bytes) -> None:
-    """Write what was asked for into a file, whole or not at all; into a device or pipe as it comes.
+    """Write content into a file, whole or not at all; into a device or pipe as it comes.
 
     Raises:
         BenchError: its folder is not there or cannot be written.

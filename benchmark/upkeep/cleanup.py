@@ -1,4 +1,4 @@
-"""What `bench clean` may remove: what can be made again and serves nobody, and what killed writers left."""
+"""Files that `bench clean` may remove: those that can be made again and serve nobody, and what killed writers left."""
 
 import json
 import os
@@ -28,7 +28,7 @@ _ROOMS = ("records", "scores", "checkpoints", "fits", "locks", "tracebacks", "ar
 
 @dataclass(frozen=True)
 class Leftovers:
-    """What may go, and sentences on what stays although it can be made again."""
+    """Items that may go, and sentences on those that stay although they can be made again."""
 
     items: tuple[Item, ...]
     remarks: tuple[str, ...]
@@ -149,7 +149,7 @@ def _codes() -> set[str]:
 
 
 def _useless(files: list[Path], codes: set[str]) -> str:
-    """Why no run can start from a kept state; nothing if one can."""
+    """Reason that no run can start from a kept state; empty if one can."""
     if len(files) < 2:
         return "it is not whole"
     try:
@@ -160,7 +160,7 @@ def _useless(files: list[Path], codes: set[str]) -> str:
 
 
 def _notes(cache: Path) -> Iterator[Item]:
-    """What was found in files of weights, remembered by their digests, and that files of datasets were found right."""
+    """Notes by digest: contents of files of weights, and files of datasets that were found right."""
     from protocols.catalogue.replaced import NOTES
 
     for path in sorted([*cache.glob("weights/[!.]*.json"), *cache.glob(f"{NOTES}/[!.]*.json")]):
@@ -168,7 +168,7 @@ def _notes(cache: Path) -> Iterator[Item]:
 
 
 def _temporary(folders: Folders, remarks: list[str]) -> Iterator[Item]:
-    """What writers left that are dead: half-written files and folders, progress of fits, downloads of weights."""
+    """Leftovers of dead writers: half-written files and folders, progress of fits, downloads of weights."""
     from methods.backbones.table import genuine_files
 
     for path in _hidden(folders):
@@ -204,7 +204,7 @@ def _hidden(folders: Folders) -> list[Path]:
 
 
 def _is_dead(process: int) -> bool:
-    """Whether there is no such process on this machine."""
+    """True where there is no such process on this machine."""
     try:
         os.kill(process, 0)
     except ProcessLookupError:
@@ -215,7 +215,7 @@ def _is_dead(process: int) -> bool:
 
 
 def _is_mapped(folder: Path) -> bool:
-    """Whether a process of this machine that we may look into has a file of `folder` mapped."""
+    """True where a process of this machine that we may look into has a file of `folder` mapped."""
     needle = f"{folder.resolve()}{os.sep}".encode()
     for maps in Path("/proc").glob("[0-9]*/maps"):
         try:
@@ -231,7 +231,7 @@ def _is_old(path: Path) -> bool:
 
 
 def _time(path: Path) -> float:
-    """When a file was written last, as UNIX time; now where it is gone meanwhile."""
+    """UNIX time of the last write to a file; now where it is gone meanwhile."""
     try:
         return path.stat().st_mtime
     except OSError:

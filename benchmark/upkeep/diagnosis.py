@@ -1,4 +1,4 @@
-"""What of a machine's state hinders runs, and what a person should know: one sentence each, with the next step."""
+"""Findings on a machine that hinder runs or that a person should know: a sentence each, with the next step."""
 
 import os
 from collections.abc import Iterator, Mapping
@@ -21,7 +21,7 @@ BINDING = ("OMP_PROC_BIND", "OMP_PLACES", "GOMP_CPU_AFFINITY", "KMP_AFFINITY")
 
 @dataclass(frozen=True)
 class Finding:
-    """A sentence; `hinders` says that runs come to nothing until it is mended."""
+    """A sentence; `hinders`: runs come to nothing until it is mended."""
 
     hinders: bool
     text: str
@@ -125,7 +125,7 @@ def dataset_findings(states: Mapping[str, str]) -> Iterator[Finding]:
 
 
 def machine_findings(limits: MachineLimits, expected: str | None, torch: TorchState | None) -> Iterator[Finding]:
-    """Little memory, and what torch says of itself."""
+    """Little memory, a torch that calculates wrong, another class of numerics than expected."""
     if limits.memory and limits.free < LITTLE:
         text = f"{size_in_words(limits.free)} of memory are free: end other programs, and run with --jobs 1"
         yield Finding(hinders=False, text=text)
@@ -137,7 +137,7 @@ def machine_findings(limits: MachineLimits, expected: str | None, torch: TorchSt
 
 
 def environment_findings() -> Iterator[Finding]:
-    """Variables that change threads or numbers behind the back of keys."""
+    """Environment variables that change threads or results but enter no key."""
     texts = {
         THREADS: "fits do not go by it but by --threads (default: cores / jobs)",
         BINDING: "it may bind the threads of several workers to the same cores; unset it before --jobs above 1",

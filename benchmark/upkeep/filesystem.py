@@ -1,4 +1,4 @@
-"""The folders of this call: where each was named, and whether it can be used."""
+"""State of the folders of this call: origin, access, free space, file system, locks."""
 
 import fcntl
 import os
@@ -17,12 +17,12 @@ _NETWORK_FUSE = {"fuse.gcsfuse", "fuse.glusterfs", "fuse.rclone", "fuse.s3fs", "
 
 @dataclass(frozen=True)
 class FolderState:
-    """A folder that is written to: `data`, `cache` or `results`.
+    """State of a folder that is written to: `data`, `cache` or `results`.
 
-    `origin` is the option or variable that names it, or `default`; `free` in bytes; `system` is the type of the file
-    system. `locks` says whether locks work there on this machine, None where it was not tried. What is told of a folder
-    that is not there yet is told of the nearest one above it. `by_files` where there are no locks, so that files that
-    stay behind a killed call stand for them.
+    For a missing folder all facts are those of its nearest existing parent. `origin` is the option or variable that
+    names it, or `default`; `there`: it exists; `free` in bytes; `system` is the type of the file system. `locks`: they
+    work on this machine, None where that was not tried. `by_files`: there are no locks, and files, which stay behind a
+    killed call, stand for them.
     """
 
     name: str
@@ -72,7 +72,7 @@ def _place(name: str, path: Path, origin: str) -> FolderState:
 
 
 def _is_there(path: Path) -> bool:
-    """Whether there is such a file or folder, as far as we may know."""
+    """True where there is such a file or folder, as far as we may know."""
     try:
         return path.exists()
     except OSError:
@@ -92,7 +92,7 @@ def _is_writable(folder: Path, *, exists: bool) -> bool:
 
 
 def _do_locks_work(folder: Path) -> bool:
-    """Whether a lock keeps a second opener out, and only as long as it is held."""
+    """True where a lock keeps a second opener out, and only as long as it is held."""
     try:
         with tempfile.NamedTemporaryFile(dir=folder, prefix=".doctor.") as file:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -1,4 +1,4 @@
-"""What `bench doctor` looks at: versions, machine, weights, datasets, plug-ins, extras. Without torch unless asked."""
+"""Inventory for `bench doctor`: versions, machine, weights, datasets, plug-ins, extras; torch only where asked for."""
 
 import platform
 import re
@@ -30,7 +30,7 @@ class UsableWeights:
 
 @dataclass(frozen=True)
 class UnusableWeights:
-    """A file that is no usable weights, and why; `seen` is False where only torch could tell."""
+    """An unusable file of weights and the reason; `seen` False: only torch can tell."""
 
     path: str
     problem: str
@@ -39,7 +39,7 @@ class UnusableWeights:
 
 @dataclass(frozen=True)
 class PlugIn:
-    """An entry point of another package; `problem` says why it cannot be used, if that is so."""
+    """An entry point of another package; `problem` is the reason that it cannot be used, else empty."""
 
     kind: str
     name: str
@@ -49,7 +49,7 @@ class PlugIn:
 
 @dataclass(frozen=True)
 class TorchState:
-    """What torch itself says: its class of numerics, accelerators, and what is wrong with a small calculation."""
+    """State of torch: its class of numerics, accelerators, and the fault of a small calculation, if it has one."""
 
     numerics_class: str
     accelerators: tuple[str, ...]
@@ -72,7 +72,7 @@ def instruction_sets() -> tuple[str, ...]:
 def weights_by_architecture(
     folders: Folders, *, deep: bool
 ) -> tuple[tuple[UsableWeights, ...], tuple[UnusableWeights, ...], str]:
-    """Weights by architecture, the files that are none, and why nothing could be looked for, if that is so."""
+    """Weights by architecture, unusable files, and the reason where nothing could be looked for, else an empty text."""
     from methods.backbones import find as files
     from methods.registry import installed
 
@@ -132,7 +132,7 @@ def list_plug_ins() -> tuple[PlugIn, ...]:
 
 
 def package_requirements() -> dict[str, dict[str, bool]]:
-    """What this package asks for, by extra (`""` is what it cannot do without): the distribution -> is it installed."""
+    """Requirements of this package by extra (`""`: always needed): distribution -> is it installed."""
     try:
         lines = metadata(DISTRIBUTION).get_all("Requires-Dist") or []
     except PackageNotFoundError:
@@ -163,7 +163,7 @@ def examine_torch(precision: str, threads: int) -> TorchState:
 
 
 def _miscalculation(precision: str) -> str:
-    """What is wrong with a small convolution in this precision, and with NaN in it; nothing if all is well."""
+    """Fault of a small convolution in this precision, also with NaN in it; empty if all is well."""
     import torch as library
 
     image = library.linspace(-1, 1, 3 * 32 * 32).reshape(1, 3, 32, 32)

@@ -1,4 +1,4 @@
-"""How much memory and processor time this process may use: what Linux and a container's control group allow."""
+"""Memory and processor time that this process may use: the limits of Linux and of a container's control group."""
 
 import math
 import time
@@ -23,7 +23,7 @@ class MachineLimits:
 
     @property
     def usable(self) -> int:
-        """Whole cores' worth of processor time, at least one."""
+        """Processors as a whole number, at least one."""
         return max(1, int(self.processors))
 
 
@@ -44,7 +44,7 @@ def machine_limits(root: Path = Path("/")) -> MachineLimits:
 
 
 def others_at_work(root: Path = Path("/")) -> int:
-    """How many processes and threads beside this one want a processor: the least of a few looks, 0 if not known."""
+    """Processes and threads beside this one that want a processor, the fewest of a few looks; 0 if not known."""
     counts = []
     for _ in range(_LOOKS):
         try:
@@ -91,7 +91,7 @@ def _number(folder: Path, *names: str) -> float:
 
 
 def _quota(folder: Path) -> float:
-    """How many processors' time a control group may use."""
+    """Number of processors whose time a control group may use; infinity without a quota."""
     try:
         most, period = (folder / "cpu.max").read_text(encoding="ascii").split()
         return float(most) / float(period) if most != "max" else math.inf

@@ -1,4 +1,4 @@
-"""What a record says of its method, data and split that cannot be, by what its key is made of."""
+"""Contradictions between a record's words on method, data and split and what its key is made of."""
 
 from collections.abc import Iterator, Mapping
 
@@ -14,9 +14,9 @@ from results.spec import EMPTY_LIST
 
 
 def contradiction(record: Record, method: MethodInfo | None, datasets: Mapping[str, DatasetInfo]) -> str:
-    """The first thing that cannot be, as the end of a sentence that starts with the record; nothing where all can.
+    """The first contradiction, as the end of a sentence that starts with the record; empty where there is none.
 
-    `method` is that of the record, if it is known, and `known` are all datasets that are.
+    `method` is that of the record, None where it is not installed; `datasets` are all with facts, by id.
     """
     sentences = (*_of_method(record, method), *_of_data(record, datasets), *_of_labels(record), *_of_split(record))
     return sentences[0] if sentences else ""

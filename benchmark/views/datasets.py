@@ -1,4 +1,4 @@
-"""What `bench data` says of a dataset: its counts beside the published ones, and what explains a difference."""
+"""Views of a dataset for `bench data`: its counts beside the published ones, and reasons of a difference."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -84,7 +84,7 @@ def beside_published(dataset: "Dataset", info: "DatasetInfo | None") -> tuple[li
 def dataset_facts(
     data: Path, name: str, opened: "Dataset | None", groups: "tuple[tuple[str, ...], ...] | None"
 ) -> dict[str, Any]:
-    """What `bench data show` prints of a dataset, which is `opened` where it is there."""
+    """Facts of a dataset that `bench data show` prints; `opened` is None where it is not prepared."""
     info = dataset_info(name)
     doubts = recognition.doubts(info, opened) if info and opened else ()
     return {
@@ -105,7 +105,7 @@ def dataset_facts(
 
 
 def fact_lines(facts: dict[str, Any]) -> list[str]:
-    """What `facts` found, for a person: a word and its value a line, lists and tables below it."""
+    """Lines of `dataset_facts` for a person: a word and its value, lists and tables below it."""
     lines = []
     for key, value in facts.items():
         if key in {"duplicates", "near_duplicates"}:
@@ -122,7 +122,7 @@ def fact_lines(facts: dict[str, Any]) -> list[str]:
 
 
 def dataset_row(data: Path, name: str) -> dict[str, Any]:
-    """What `bench data list` prints of a dataset."""
+    """Row of a dataset in `bench data list`."""
     info = dataset_info(name)
     opened = usable(data / name, name)
     measured = image_counts(opened) if opened else None

@@ -1,4 +1,4 @@
-"""What the gate is held against: reference runs, what `--require` names, and records that nobody can read."""
+"""Demands on the gate: reference runs, cells and runs of `--require`, and records that nobody can read."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ PUBLISHED = "published"
 
 @dataclass(frozen=True)
 class ReferenceRuns:
-    """The records to compare with, what of them cannot be read, and what they say against each other."""
+    """Records to compare with, and faults for those that cannot be read."""
 
     records: tuple[Record, ...]
     unreadable: tuple[Fault, ...] = ()
@@ -53,7 +53,7 @@ def read_references(against: str) -> ReferenceRuns:
 
 
 def read_required(path: Path) -> Required:
-    """What a file of `--require` names: records, or one cell id or run name a line; a line that starts with # does not.
+    """Demands of a file of `--require`: records, or one cell id or run name a line; a line that starts with # is none.
 
     A results folder names its records.
 
@@ -83,7 +83,7 @@ def read_required(path: Path) -> Required:
 def unread_records(folders: Sequence[Path], records: Iterable[Record]) -> list[Fault]:
     """Records of results folders that could not be read, just now or earlier: their runs are no success.
 
-    `places` are what `gather` was given, `records` what it found; a run that was made again is one of these.
+    `folders` were given to `load_records`, which returned `records`; a run that was made again is one of these.
     """
     keys = {record.key for record in records}
     reason = "cannot be read, so its run is missing: run it again with --force, or remove the file"

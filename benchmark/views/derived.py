@@ -1,4 +1,4 @@
-"""What a record says in words, told anew from what its key is made of.
+"""Words of a record, derived anew from what its key is made of.
 
 Only a record's fit, test list and evaluation are hashed. Its recipe, deviations and weights labels are words beside
 them: here they are derived again, so that no verb prints a word that the key contradicts.
@@ -56,7 +56,7 @@ def derive_words(records: Iterable[Record], warn: Callable[[str], None]) -> list
 
 
 class RecordDeriver:
-    """Tells records by the methods and datasets that are known here."""
+    """Derives the words of records by the methods and datasets that are installed."""
 
     def __init__(self) -> None:
         self._methods = installed.methods()
@@ -107,7 +107,7 @@ class RecordDeriver:
         ]
 
     def _derived(self, spec: RunSpec, info: MethodInfo, resolved: Resolved) -> Iterator[str]:
-        """What planning would say of the run, but of the number of images in its dataset."""
+        """Deviations as planning would say them, except for the number of images in the dataset."""
         fit, split = spec.fit, spec.split
         yield from comparability.of_method(info.id, info, resolved)
         yield from comparability.of_options(split.options)
@@ -183,7 +183,7 @@ def _held(spec: RunSpec, info: MethodInfo, usual: Mapping[str, ParamValue]) -> d
 
 
 def _is_false(text: str, spec: RunSpec, resolved: Resolved) -> bool:
-    """Whether a deviation says of a parameter another value than the key holds."""
+    """True where a deviation says of a parameter another value than the key holds."""
     name, equals, rest = text.removeprefix(f"{spec.method}.").partition(" = ")
     value = spec.fit.size if name == "img_size" else resolved.params.get(name, PER_DATASET)
     is_hashed = name in spec.fit.params or name == "img_size" or (spec.evaluation is not None and name in EVALUATION)

@@ -18,7 +18,7 @@ OTHER_SCORES = "its scores do not give the AUC of its record: see bench results 
 
 
 def scored_folders(folders: Sequence[Path]) -> list[Store]:
-    """The results folders in `places` that may hold scores (the packaged index has none); none given: the default."""
+    """The results folders of `folders` that may hold scores (the packaged index has none); none given: the default."""
     return [Store(folder) for folder in folders or (resolve_folders().results,) if str(folder) != REFERENCE]
 
 

@@ -1,4 +1,4 @@
-"""A plan in words: what is blocked and why, what would run, and how long that takes."""
+"""A plan in words: blocked runs with reasons, runs to be made, and the time that they take."""
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
@@ -34,14 +34,14 @@ def say_code(plan: Plan, say: Callable[[str], None]) -> None:
 
 
 def all_blocked(plan: Plan) -> str:
-    """Why nothing at all can run, in one line: the most frequent reason, and how many others there are."""
+    """Reason that nothing at all can run, in one line: the most frequent one, and the number of others."""
     reasons = sorted(_blocked(plan).items(), key=lambda item: -len(item[1]))
     rest = f" (and {len(reasons) - 1} other reasons: --plan lists them)" if len(reasons) > 1 else ""
     return f"all {len(plan.runs)} runs are blocked: {reasons[0][0]}{rest}"
 
 
 def plan_lines(plan: Plan, store: Store) -> Iterator[str]:
-    """What `--plan` prints: one line a run that is not blocked, then the counts and an estimate of time and disk."""
+    """Lines of `--plan`: one a run that is not blocked, then the counts and an estimate of time and disk."""
     times = _times(store)
     missing = [run for run in plan.runs if run.state == "missing"]
     for run in plan.runs:

@@ -22,7 +22,7 @@ REFERENCE = "reference"
 def load_records(
     folders: Sequence[Path], warn: Callable[[str], None], tell: Callable[[str], None] | None = None
 ) -> list[Record]:
-    """All readable records of the folders in `places`, told by their keys; none given: the default results folder's.
+    """All readable records of `folders`, their words derived from their keys; none given: the default results folder's.
 
     `tell` (else `warn`) is told in one sentence of each key with records of other numbers.
 
@@ -43,7 +43,7 @@ def load_records(
 
 
 def verify_records(folder: Path | None) -> Iterator[verification.Verified]:
-    """Every record of one such place, or of the default results folder, looked at by its key and its scores.
+    """Every record of one such folder, or of the default one, checked against its key and its scores.
 
     Raises:
         BenchError: the folder is not there.

@@ -1,4 +1,4 @@
-"""What the engines of clusters share: their errors in sentences, and what their executors cannot do."""
+"""Base of the executors of clusters, and errors of clusters in sentences."""
 
 import contextlib
 from collections.abc import Iterator
@@ -11,7 +11,7 @@ CLUSTER_CONNECT_SECONDS = 10
 
 
 class ClusterExecutor:
-    """What an executor of a cluster cannot do: its fits save checkpoints only now and then."""
+    """Executor that can neither end nor stop the fits of a cluster: these save checkpoints only now and then."""
 
     def __init__(self, name: str, address: str | None) -> None:
         at = f" at {address}" if address else ""

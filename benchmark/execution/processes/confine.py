@@ -1,4 +1,4 @@
-"""Keeping a detector's doings to its own fit: what it prints, starts and breaks."""
+"""Confinement of a detector to its own fit: of its output, its processes, its crashes."""
 
 import contextlib
 import faulthandler
@@ -46,7 +46,7 @@ class Watchdog:
     file: TextIO
 
     def end_at(self, time_: float) -> None:
-        """Set when, on the clock of `time.monotonic`; infinity: never."""
+        """Set the time, on the clock of `time.monotonic`; infinity: never."""
         faulthandler.cancel_dump_traceback_later()
         if not math.isinf(time_):
             seconds = max(_SOON_SECONDS, time_ - time.monotonic())

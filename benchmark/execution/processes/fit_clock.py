@@ -1,4 +1,4 @@
-"""When a fit must be over, how long it may take to stop after that, and its progress for the call that waits for it."""
+"""Time limits of a fit and its progress, which it leaves for the call that waits for it."""
 
 import json
 import math

@@ -147,7 +147,7 @@ class _Worker:
 
 
 def _serve(calls: Connection, parent: int) -> None:
-    """What a worker does: one call after the other, until there is nobody to ask for more."""
+    """Loop of a worker: one call after the other, until the parent is gone or closes the pipe."""
     _die_with(parent)
     for ignored in (signal.SIGINT, signal.SIGHUP):  # a terminal sends them to all; the parent decides
         signal.signal(ignored, signal.SIG_IGN)
