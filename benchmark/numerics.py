@@ -1,4 +1,4 @@
-"""Processor and numerics class of this machine."""
+"""What the machine is: processor, threads, and the class of its numerics."""
 
 import os
 
@@ -19,7 +19,7 @@ ARITHMETIC = (
     "OPENBLAS_CORETYPE",
     "TORCH_ALLOW_TF32_CUBLAS_OVERRIDE",
 )
-"""Environment variables that choose kernels, and so bits, but enter no key."""
+"""Environment variables that choose other kernels, and so other bits, behind the back of keys."""
 
 _AVX2 = {"avx2", "fma"}
 _AVX512 = {"avx512vl", "avx512bw", "avx512dq", "fma"}  # what torch asks for
@@ -40,17 +40,17 @@ def arithmetic() -> dict[str, str]:
 
 
 def numerics_class(*, device: str, precision: str, threads: int) -> str:
-    """Class within which the same key gives the same numbers, bit for bit on the CPU (design section 6)."""
+    """What must be equal for the same key to give the same numbers, bit for bit on the CPU (design section 6)."""
     import PIL
     import torch
 
-    parsed_device = parse_device(device)
-    if parsed_device.kind == "cpu":
+    place = parse_device(device)
+    if place.kind == "cpu":
         capability = torch.backends.cpu.get_cpu_capability().lower()
         kernels = _cpu_kernels(capability, precision)
     else:
-        kernels = parsed_device.name().lower().replace(" ", "_")
-    return _class(parsed_device.kind, kernels, torch.__version__, threads, PIL.__version__)
+        kernels = place.name().lower().replace(" ", "_")
+    return _class(place.kind, kernels, torch.__version__, threads, PIL.__version__)
 
 
 def expected_numerics_class(*, precision: str, threads: int) -> str | None:
@@ -58,12 +58,10 @@ def expected_numerics_class(*, precision: str, threads: int) -> str | None:
     from importlib.metadata import PackageNotFoundError, version
 
     flags = cpu_flags()
-    capability = os.environ.get("ATEN_CPU_CAPABILITY", "").lower()
-    best_capability = "avx512" if flags >= _AVX512 else "avx2" if flags >= _AVX2 else "default"
+    asked = os.environ.get("ATEN_CPU_CAPABILITY", "").lower()
+    best = "avx512" if flags >= _AVX512 else "avx2" if flags >= _AVX2 else "default"
     try:
-        return _class(
-            "cpu", _cpu_kernels(capability or best_capability, precision), version("torch"), threads, version("pillow")
-        )
+        return _class("cpu", _cpu_kernels(asked or best, precision), version("torch"), threads, version("pillow"))
     except PackageNotFoundError:
         return None
 

@@ -1,6 +1,4 @@
-"""Faults behind runs that come to nothing: a detector's, which leaves a failed record, or the machine's, which leaves
-none.
-"""
+"""Whose fault it is when a run comes to nothing: its own, which is a failed record, or the machine's, which is none."""
 
 import errno
 import os
@@ -25,7 +23,7 @@ _DISK_WORDS = {
     "input/output error": errno.EIO,
     "stale file handle": errno.ESTALE,
 }
-"""Words of libraries that translate errors of the system into exceptions of their own."""
+"""How libraries that translate errors of the system still call them."""
 _SHARED = ("out of shared memory", "shared memory object", "shared memory manager")
 _FROM_OUTSIDE = {signal.SIGKILL, signal.SIGTERM, signal.SIGHUP, signal.SIGINT, signal.SIGBUS, signal.SIGXCPU}
 
@@ -41,7 +39,7 @@ class MachineError(Exception):
         self.is_disk_full = is_disk_full
 
 
-def machine_fault(error: BaseException, folders: Sequence[Path]) -> MachineError | None:
+def of_machine(error: BaseException, folders: Sequence[Path]) -> MachineError | None:
     """The machine's fault behind an error of a detector; None where there is none.
 
     A file that is missing in one of our own `folders` is the machine's fault too, one elsewhere the detector's.
@@ -62,17 +60,17 @@ def machine_fault(error: BaseException, folders: Sequence[Path]) -> MachineError
 
 
 def is_memory_short(error: BaseException) -> bool:
-    """True where an allocation failed: Python's own error, or torch's, which is a RuntimeError."""
+    """Whether an allocation failed: Python's own error, or torch's, which is a RuntimeError."""
     return isinstance(error, MemoryError) or any(words in str(error).lower() for words in _MEMORY_WORDS)
 
 
 def is_disk_full(error: BaseException) -> bool:
-    """True where an error says that nothing can be written any more."""
+    """Whether an error says that nothing can be written any more."""
     return any(isinstance(each, OSError) and each.errno in _FULL for each in _chain(error))
 
 
-def ending_text(code: int | None) -> str:
-    """The end of a process in words, by its exit status (minus the signal; None: not known)."""
+def ended(code: int | None) -> str:
+    """How a process ended, by its exit status (minus the signal)."""
     if code is None:
         return "its worker was lost"
     if code >= 0:
@@ -89,12 +87,12 @@ def ending_text(code: int | None) -> str:
 
 
 def is_from_outside(code: int | None) -> bool:
-    """True where a process was ended by others, or for want of something, and not by what it did."""
+    """Whether a process was ended by others, or for want of something, and not by what it did."""
     return code is None or -code in _FROM_OUTSIDE
 
 
 def is_dumped_late(dump: str) -> bool:
-    """True where a process left such a dump because its time was over."""
+    """Whether a process left such a dump because its time was over."""
     return dump.startswith("Timeout (")
 
 
@@ -112,10 +110,10 @@ def dumped_signal(dump: str) -> int | None:
 
 def _chain(error: BaseException) -> Iterator[BaseException]:
     """An error, what it was raised from, or while handling what."""
-    visited: set[int] = set()
+    seen: set[int] = set()
     following: BaseException | None = error
-    while following is not None and id(following) not in visited:
-        visited.add(id(following))
+    while following is not None and id(following) not in seen:
+        seen.add(id(following))
         yield following
         following = following.__cause__ or (None if following.__suppress_context__ else following.__context__)
 

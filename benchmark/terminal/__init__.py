@@ -1,1 +1,1 @@
-"""Terminal of all verbs: options, messages, progress, signals and streams."""
+"""What verbs share: options, messages, progress, signals and streams."""

@@ -1,1 +1,1 @@
-"""Upkeep of a machine: inventory, diagnosis, clean-up."""
+"""What this machine has and holds: inventory, diagnosis, clean-up."""

@@ -1,4 +1,4 @@
-"""Memory and processor time that this process may use: the limits of Linux and of a container's control group."""
+"""How much memory and processor time this process may use: what Linux and a container's control group allow."""
 
 import math
 import time
@@ -13,7 +13,7 @@ _LOOK_SECONDS = 0.01
 
 
 @dataclass(frozen=True)
-class MachineLimits:
+class Limits:
     """Memory in bytes, in all and free now (0 where it is not known); `processors` is the cores, or a smaller quota."""
 
     memory: int
@@ -23,14 +23,14 @@ class MachineLimits:
 
     @property
     def usable(self) -> int:
-        """Processors as a whole number, at least one."""
+        """Whole cores' worth of processor time, at least one."""
         return max(1, int(self.processors))
 
 
-def machine_limits(root: Path = Path("/")) -> MachineLimits:
+def limits(root: Path = Path("/")) -> Limits:
     """The limits of this process; `root` is where `proc` and `sys` lie."""
-    memory = _memory(root)
-    total, free = memory.get("MemTotal", 0), memory.get("MemAvailable", 0)
+    known = _memory(root)
+    total, free = known.get("MemTotal", 0), known.get("MemAvailable", 0)
     quota = math.inf
     for folder in _groups(root):
         most = _number(folder, "memory.max", "memory.limit_in_bytes")
@@ -40,20 +40,20 @@ def machine_limits(root: Path = Path("/")) -> MachineLimits:
         if most < math.inf and used < math.inf:
             free = min(free or int(most), max(0, int(most - used)))
         quota = min(quota, _quota(folder))
-    return MachineLimits(total, min(free, total), cores(), min(float(cores()), quota))
+    return Limits(total, min(free, total), cores(), min(float(cores()), quota))
 
 
 def others_at_work(root: Path = Path("/")) -> int:
-    """Processes and threads beside this one that want a processor, the fewest of a few looks; 0 if not known."""
-    counts = []
+    """How many processes and threads beside this one want a processor: the least of a few looks, 0 if not known."""
+    seen = []
     for _ in range(_LOOKS):
         try:
             running = (root / "proc/loadavg").read_text(encoding="ascii").split()[3].partition("/")[0]
-            counts.append(int(running) - 1)
+            seen.append(int(running) - 1)
         except (OSError, ValueError, IndexError):
             return 0
         time.sleep(_LOOK_SECONDS)
-    return max(0, min(counts))
+    return max(0, min(seen))
 
 
 def _memory(root: Path) -> dict[str, int]:
@@ -91,7 +91,7 @@ def _number(folder: Path, *names: str) -> float:
 
 
 def _quota(folder: Path) -> float:
-    """Number of processors whose time a control group may use; infinity without a quota."""
+    """How many processors' time a control group may use."""
     try:
         most, period = (folder / "cpu.max").read_text(encoding="ascii").split()
         return float(most) / float(period) if most != "max" else math.inf

@@ -1,1 +1,1 @@
-"""Views of records, datasets, plans and recipes, which verbs print."""
+"""What verbs print of records, datasets, plans and recipes."""

@@ -1,1 +1,1 @@
-"""Engines, which run fits: one a file, found by its name; its `opener` gives the executors."""
+"""Where fits are handed to: one engine a file, found by its name; its `opener` gives the executors."""
