@@ -62,7 +62,7 @@ def prepare(builder: DatasetBuilder) -> list[Row]:
     """Cut the strips from the x into tiles 256 wide: 16 of each strip without a defect, and of the others those that
     have a pixel of a mask which is not black; the last tile of a strip may be narrower.
 
-    Of several masks the union counts, of a mask the first channel. A strip without a mask is x out (D34). The
+    Of several masks the union counts, of a mask the first channel. A strip without a mask is left out (D34). The
     variant `skip_split_masks` leaves out strips with several masks too, `drop_blank` normal tiles whose pixels are all
     at least 250 (D34b).
 
@@ -108,7 +108,7 @@ def _defect_strips(builder: DatasetBuilder) -> list[_Strip]:
             raise DataError(f"{folder} has no strip of the defect code {code} ({label}): get the whole release")
     for strip in strips:
         if not strip.masks:
-            builder.notify(f"aitex: {strip.group} has no mask and is x out")
+            builder.notify(f"aitex: {strip.group} has no mask and is left out")
     most = 1 if builder.variant == "skip_split_masks" else len(strips)
     return [strip for strip in strips if 1 <= len(strip.masks) <= most]
 

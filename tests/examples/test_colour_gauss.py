@@ -92,6 +92,6 @@ def test_it_runs_in_a_suite_of_ours_and_stands_in_its_table(bench, tmp_path, tin
 def test_the_readme_shows_a_method_and_a_package_that_exist(info):
     text = (EXAMPLE.parent / "README.md").read_text(encoding="utf-8")
     assert f"--method {info.id}," in text
-    assert f'get("{info.id}")' in text
+    assert f'get_method("{info.id}")' in text
     assert f"pip install ./examples/{EXAMPLE.name}" in text
     assert len(text.splitlines()) <= 60

@@ -81,7 +81,7 @@ def test_a_suite_holds_the_runs_behind_every_bar_of_its_figure(name, figure):
         source = chosen.source(where)
         assert source.method in methods
         for subset in chosen.subsets(where):
-            wanted.add((source.rule, subset.at["dataset"], subset.at["known_class"], source.method))
+            wanted.add((source.rule, subset.coordinates["dataset"], subset.coordinates["known_class"], source.method))
     runs = [(rule, run.dataset, run.known_class or "", run.method) for rule, run in runs_of(name)]
     assert set(runs) == wanted
     assert len(runs) == 3 * len(wanted)

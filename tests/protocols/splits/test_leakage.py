@@ -44,7 +44,7 @@ def test_crops_of_one_photograph_on_both_sides_are_a_finding_of_their_own(make_d
     strips = dict.fromkeys((*split.train_normal[:2], split.test_anomaly[0]), "strip 1")
     strips |= dict.fromkeys(split.test_normal[:2], "strip 2")
     rows = [dataclasses.replace(row, group=strips.get(row.id, "")) for row in plain.rows]
-    dataset = make_dataset("toy", plain.folder, rows)
+    dataset = assemble_dataset("toy", plain.folder, rows)
     found = leakage.split_leaks(splits.draw(dataset, "general", split_seed=0, shots=10), dataset)
     assert found.contents == ()
     assert found.photographs == (Crossing(split.train_normal[:2], (split.test_anomaly[0],)),)

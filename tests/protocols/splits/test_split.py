@@ -6,7 +6,7 @@ from collections.abc import Callable
 import msgspec
 import pytest
 
-from protocols.datasets.manifest import Dataset
+from protocols.datasets.manifest import Dataset, assemble_dataset
 from protocols.errors import DataError
 from protocols.splits import split as splits
 from protocols.splits.draw.ranking import rank
@@ -52,7 +52,7 @@ def test_normals_are_three_to_one_by_a_rank_without_seed(make_dataset: Make) -> 
 
 def test_the_release_s_own_split_of_normals_is_kept(make_dataset: Make) -> None:
     rows = make_dataset(COUNTS).rows
-    fixed = make_dataset(
+    fixed = assemble_dataset(
         "toy",
         make_dataset(COUNTS).folder,
         [dataclasses.replace(row, split="train" if row.id.endswith("7.png") else "test") for row in rows],
@@ -184,7 +184,7 @@ def test_a_split_survives_pickling(make_dataset: Make) -> None:
 
 def test_listing_order_is_normals_then_anomalies_by_class_and_id(make_dataset: Make) -> None:
     dataset = make_dataset(COUNTS)
-    renamed = make_dataset(
+    renamed = assemble_dataset(
         "toy",
         dataset.folder,
         [dataclasses.replace(row, id=hashlib.sha256(row.id.encode()).hexdigest()) for row in dataset.rows],
@@ -284,7 +284,7 @@ def test_missing_normals_are_refused(make_dataset: Make) -> None:
 def test_a_release_that_fixes_some_normals_only_is_refused(make_dataset: Make) -> None:
     first, *others = make_dataset(COUNTS).rows
     normal = [row for row in others if row.label == "normal"]
-    mixed = make_dataset(
+    mixed = assemble_dataset(
         "toy", make_dataset(COUNTS).folder, [first, *normal[1:], dataclasses.replace(normal[0], split="test")]
     )
     with pytest.raises(DataError, match="fixes train or test for some normal images only"):
