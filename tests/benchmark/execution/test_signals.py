@@ -31,6 +31,14 @@ def guests(house, monkeypatch):
     return made
 
 
+@pytest.fixture(autouse=True)
+def hangup_ends():
+    """A call inherits what its shell does with SIGHUP, and under nohup that is nothing."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    yield
+    signal.signal(signal.SIGHUP, before)
+
+
 @pytest.mark.parametrize("sent", [signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_leaves_a_checkpoint_from_which_the_next_call_goes_on(guests, sent):
     call = guests.start("slow")
@@ -49,6 +57,17 @@ def test_a_signal_leaves_a_checkpoint_from_which_the_next_call_goes_on(guests, s
     assert again.returncode == 0, again.stderr
     first, second = map(int, (guests.house.root / "begun").read_text().split())
     assert first == 0 < second
+
+
+def test_under_nohup_a_call_goes_on(guests):
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    (guests.house.root / "short").touch()
+    call = guests.start("slow")
+    wait_for((guests.house.root / "begun").exists)
+    call.send_signal(signal.SIGHUP)
+    _, said = call.communicate(timeout=60)
+    assert call.returncode == 0, said
+    assert guests.states == {"slow": ("done", None)}
 
 
 def test_a_terminal_gets_its_cursor_back(guests):
