@@ -1,2 +1,2 @@
 class BenchError(Exception):
-    """What was asked for cannot be done as typed; the text is one sentence with a next step."""
+    """Error of a call that cannot be done as typed; the text is one sentence with a next step."""

@@ -1,4 +1,4 @@
-"""What the machine is: processor, threads, and the class of its numerics."""
+"""Processor and numerics class of this machine."""
 
 import os
 
@@ -19,7 +19,7 @@ ARITHMETIC = (
     "OPENBLAS_CORETYPE",
     "TORCH_ALLOW_TF32_CUBLAS_OVERRIDE",
 )
-"""Environment variables that choose other kernels, and so other bits, behind the back of keys."""
+"""Environment variables that choose kernels, and so bits, but enter no key."""
 
 _AVX2 = {"avx2", "fma"}
 _AVX512 = {"avx512vl", "avx512bw", "avx512dq", "fma"}  # what torch asks for
@@ -40,17 +40,17 @@ def arithmetic() -> dict[str, str]:
 
 
 def numerics_class(*, device: str, precision: str, threads: int) -> str:
-    """What must be equal for the same key to give the same numbers, bit for bit on the CPU (design section 6)."""
+    """Class within which the same key gives the same numbers, bit for bit on the CPU (design section 6)."""
     import PIL
     import torch
 
-    place = parse_device(device)
-    if place.kind == "cpu":
+    parsed_device = parse_device(device)
+    if parsed_device.kind == "cpu":
         capability = torch.backends.cpu.get_cpu_capability().lower()
         kernels = _cpu_kernels(capability, precision)
     else:
-        kernels = place.name().lower().replace(" ", "_")
-    return _class(place.kind, kernels, torch.__version__, threads, PIL.__version__)
+        kernels = parsed_device.name().lower().replace(" ", "_")
+    return _class(parsed_device.kind, kernels, torch.__version__, threads, PIL.__version__)
 
 
 def expected_numerics_class(*, precision: str, threads: int) -> str | None:
@@ -58,10 +58,12 @@ def expected_numerics_class(*, precision: str, threads: int) -> str | None:
     from importlib.metadata import PackageNotFoundError, version
 
     flags = cpu_flags()
-    asked = os.environ.get("ATEN_CPU_CAPABILITY", "").lower()
-    best = "avx512" if flags >= _AVX512 else "avx2" if flags >= _AVX2 else "default"
+    capability = os.environ.get("ATEN_CPU_CAPABILITY", "").lower()
+    best_capability = "avx512" if flags >= _AVX512 else "avx2" if flags >= _AVX2 else "default"
     try:
-        return _class("cpu", _cpu_kernels(asked or best, precision), version("torch"), threads, version("pillow"))
+        return _class(
+            "cpu", _cpu_kernels(capability or best_capability, precision), version("torch"), threads, version("pillow")
+        )
     except PackageNotFoundError:
         return None
 

@@ -1,4 +1,4 @@
-"""Where things lie: option beats environment variable beats default."""
+"""Folders of a call: an option beats an environment variable beats the default."""
 
 import os
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ class Folders:
     hub: Path
 
 
-def folders(results: Path | None = None) -> Folders:
+def resolve_folders(results: Path | None = None) -> Folders:
     """The folders of this call: `BENCH_DATA`, `BENCH_CACHE`, `BENCH_RESULTS`, `BENCH_WEIGHTS`, the torch hub cache."""
     import platformdirs
 

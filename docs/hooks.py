@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
-from benchmark.planning.equivalence import measures, versions
+from benchmark.planning.equivalence import detector_versions, measures
 from reports import render
 from reports.tables import layout, table, unplaced_runs
 from results.reference import reference_records
@@ -23,7 +23,7 @@ def tables() -> Iterator[str]:
     records, measured_as = list(reference_records()), measures()
     seen: set[tuple[str, ...]] = set()
     for name in layout.auc_table_ids():
-        built = table.build_table(layout.auc_layout(name), records, measures=measured_as, versions=versions())
+        built = table.build_table(layout.auc_layout(name), records, measures=measured_as, versions=detector_versions())
         found = {cell.measured.series for cell in built.cells if cell.measured}
         if found - seen:
             yield render.render_table(built.measured_part(), "md")

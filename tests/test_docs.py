@@ -17,7 +17,7 @@ from repository import ROOT
 from typing_in import parses
 
 from benchmark.cli import status
-from benchmark.planning.suite import load
+from benchmark.planning.suite import load_suite
 from protocols.catalogue import data_folder, recognition
 from protocols.datasets.registry import DATASET_GROUP, dataset_info
 from protocols.splits.draw.ranking import first_ids, rank
@@ -96,7 +96,7 @@ def test_the_dataset_of_the_page_can_be_prepared(tmp_path, site, monkeypatch, va
 def test_the_suite_of_the_page_can_be_read(tmp_path):
     text = code("extending", "toml")[2]
     (tmp_path / "bolts_hard.toml").write_text(text, encoding="utf-8")
-    suite = load(str(tmp_path / "bolts_hard.toml"))
+    suite = load_suite(str(tmp_path / "bolts_hard.toml"))
     assert (suite.id, suite.datasets) == ("bolts_hard", {"bolts": ("bent", "rusty")})
 
 

@@ -5,7 +5,7 @@ from dataclasses import fields
 
 from repository import ROOT
 
-from benchmark.views.fidelity import page
+from benchmark.views.fidelity import fidelity_page
 from methods.registry import installed
 from protocols.datasets.registry import dataset_infos
 from protocols.splits.draw import options
@@ -13,7 +13,7 @@ from protocols.splits.draw import options
 
 def own_page() -> str:
     methods = [info for info in installed.methods().values() if info.module.startswith("methods.")]
-    return page(methods, options.OPTION_DESCRIPTIONS, dataset_infos().values())
+    return fidelity_page(methods, options.OPTION_DESCRIPTIONS, dataset_infos().values())
 
 
 def test_the_page_is_the_one_that_the_command_writes():

@@ -7,7 +7,7 @@ import pytest
 from repository import ROOT
 from typing_in import parses
 
-from benchmark.planning.suite import Selection, expand, load
+from benchmark.planning.suite import Selection, expand_suite, load_suite
 from protocols.datasets.registry import dataset_infos
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -23,7 +23,7 @@ def test_the_first_command_installs_an_extra_that_exists_and_runs_a_suite_that_e
     assert "pip install '.[elpv]' && bench run --suite quick" in README
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     assert "elpv" in project["optional-dependencies"]
-    assert load("quick").table == "dra:2"
+    assert load_suite("quick").table == "dra:2"
 
 
 def test_the_test_command_is_what_ci_runs():
@@ -33,8 +33,8 @@ def test_the_test_command_is_what_ci_runs():
 
 
 def test_the_numbers_of_the_readme_are_counted():
-    hard = load("hard")
-    runs = expand(hard, Selection(), without_anomalies=hard.without_anomalies, classes={})
+    hard = load_suite("hard")
+    runs = expand_suite(hard, Selection(), without_anomalies=hard.without_anomalies, classes={})
     assert f"all {len(runs)} runs" in README
     elpv = dataset_infos()["elpv"].published
     assert f"{elpv.train_normal + elpv.test_normal + elpv.anomalies:,} solar cells" in README

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from benchmark.planning.installed import InstalledCode
-    from benchmark.views.demands import References
+    from benchmark.views.demands import ReferenceRuns
     from benchmark.views.metric_values import MetricValues
     from reports.gates.faults import Fault
     from reports.gates.published import PublishedGate
@@ -117,12 +117,12 @@ def command(
         gate = _gate(held, names, margin, metric, include_not_comparable=include_not_comparable)
         status, report = gate.status, published_report(gate)
     else:
-        from benchmark.views.demands import references
+        from benchmark.views.demands import read_references
         from benchmark.views.metric_values import tell_remarks
         from reports.gates.reference_output import reference_report
 
         compared, values = _compared(metric, results, against)
-        found = _agreement(held, references(against), recipe, tolerance, compared, partial=partial)
+        found = _agreement(held, read_references(against), recipe, tolerance, compared, partial=partial)
         tell_remarks(values, note)
         status, report = found.status, reference_report(found)
     for line in report.lines:
@@ -142,24 +142,24 @@ def _refuse_elsewhere(ctx: click.Context, side: str) -> None:
 
 def _held(results: "tuple[Path, ...]", recipe: str | None, require: "Path | None", *, accept: bool) -> _Held:
     from benchmark.planning.installed import InstalledCode
-    from benchmark.views.demands import required, unread
-    from benchmark.views.records import gather
+    from benchmark.views.demands import read_required, unread_records
+    from benchmark.views.records import load_records
     from reports.tables.lookup import chosen_records
 
     code = InstalledCode(accept=accept)
-    asked = required(require) if require else None
+    asked = read_required(require) if require else None
     told: list[str] = []
-    records = gather(results, note, told.append)
+    records = load_records(results, note, told.append)
     kept = chosen_records(records, recipe, {})
     if remark := code.note(kept):
         note(remark)
-    return _Held(kept, unread(results, records), told, code, asked)
+    return _Held(kept, unread_records(results, records), told, code, asked)
 
 
 def _gate(
     held: _Held, names: tuple[str, ...], margin: float, metric: "Metric", *, include_not_comparable: bool
 ) -> "PublishedGate":
-    from benchmark.planning.equivalence import leaking
+    from benchmark.planning.equivalence import leaking_series
     from reports.gates.published import published_gate
     from reports.tables import layout
     from results.metrics import AUROC
@@ -169,7 +169,7 @@ def _gate(
     return published_gate(
         [] if unpublished else _tables(held, asked, margin),
         include_not_comparable=include_not_comparable,
-        leaking=leaking(held.records),
+        leaking=leaking_series(held.records),
         faults=[*held.unread, *_unmet(held)],
         required=held.required.lines if held.required else (),
         contradictions=held.contradictions,
@@ -198,14 +198,14 @@ def _compared(
 
 def _agreement(
     held: _Held,
-    references: "References",
+    references: "ReferenceRuns",
     recipe: str | None,
     tolerance: float,
     compared: "list[ComparedMetric]",
     *,
     partial: bool,
 ) -> "ReferenceGate":
-    from benchmark.planning.equivalence import leaking, versions
+    from benchmark.planning.equivalence import detector_versions, leaking_series
     from reports.gates.reference import reference_gate
     from reports.tables.lookup import chosen_records
 
@@ -214,10 +214,10 @@ def _agreement(
         held.records,
         known,
         tolerance=tolerance,
-        versions=versions(),
+        versions=detector_versions(),
         stale=held.code.stale,
         partial=partial,
-        leaking=leaking([*held.records, *known]),
+        leaking=leaking_series([*held.records, *known]),
         faults=[*references.unreadable, *held.unread, *_unmet(held)],
         contradictions=[*held.contradictions, *references.contradictions],
         metrics=compared,
@@ -228,22 +228,22 @@ def _unmet(held: _Held) -> "list[Fault]":
     """What is required and not there; a cell may be of any table, also of one that is not tested."""
     if held.required is None:
         return []
-    from benchmark.planning.equivalence import measures, versions
+    from benchmark.planning.equivalence import detector_versions, measures
     from reports.gates.required import unmet_faults
     from reports.tables import layout
 
     every = [layout.auc_layout(name) for name in layout.auc_table_ids()] if held.required.lines else []
     tables = _tables(held, every, MARGIN)
     return unmet_faults(
-        held.required, held.records, tables, measures=measures(), versions=versions(), stale=held.code.stale
+        held.required, held.records, tables, measures=measures(), versions=detector_versions(), stale=held.code.stale
     )
 
 
 def _tables(held: _Held, layouts: "Sequence[Layout]", margin: float) -> "list[Table]":
-    from benchmark.planning.equivalence import measures, versions
+    from benchmark.planning.equivalence import detector_versions, measures
     from reports.tables.table import build_table
 
-    measured_as, current = measures(), versions()
+    measured_as, current = measures(), detector_versions()
     return [
         build_table(one, held.records, measures=measured_as, versions=current, stale=held.code.stale, margin=margin)
         for one in layouts

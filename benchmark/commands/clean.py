@@ -25,47 +25,49 @@ def command(*, stores: bool, fits: bool, yes: bool, results: "Path | None", as_j
     fits that no run can start from, what was remembered of files, and what killed writers left. Records, scores
     and prepared datasets stay, and whatever a living process is at work on.
     """
-    from benchmark.paths import folders
+    from benchmark.paths import resolve_folders
     from benchmark.upkeep import cleanup
     from protocols.text import size_in_words
 
-    where = folders(results)
+    folders = resolve_folders(results)
     if results is not None and not results.is_dir():
         raise BenchError(f"--results {results}: there is no such folder")
-    found = cleanup.find(where, stores=stores, fits=fits)
-    for remark in found.remarks:
+    leftovers = cleanup.find_leftovers(folders, stores=stores, fits=fits)
+    for remark in leftovers.remarks:
         note(remark)
     if not as_json:
-        for one in found.items:
-            say(f"{size_in_words(one.size):>10}  {one.kind:14}  {one.name}")
-        total = size_in_words(sum(one.size for one in found.items))
-        say(f"{total:>10}  in all" if found.items else "there is nothing to clean")
-    left: dict[str, str | None] = {}
-    agreed = bool(found.items) and (yes or _agreed(as_json=as_json))
-    for one in found.items if agreed else ():
-        left[one.name] = cleanup.clear(one, where)
-        if left[one.name]:
-            note(f"left: {one.name}: {left[one.name]}")
-    removed = [one for one in found.items if one.name in left and left[one.name] is None]
+        for item in leftovers.items:
+            say(f"{size_in_words(item.size):>10}  {item.kind:14}  {item.name}")
+        total = size_in_words(sum(item.size for item in leftovers.items))
+        say(f"{total:>10}  in all" if leftovers.items else "there is nothing to clean")
+    reasons: dict[str, str | None] = {}
+    agreed = bool(leftovers.items) and (yes or _agreed(as_json=as_json))
+    for item in leftovers.items if agreed else ():
+        reasons[item.name] = cleanup.clear_item(item, folders)
+        if reasons[item.name]:
+            note(f"left: {item.name}: {reasons[item.name]}")
+    removed = [item for item in leftovers.items if item.name in reasons and reasons[item.name] is None]
     if as_json:
         echo_json(
             [
                 {
-                    "kind": one.kind,
-                    "name": one.name,
-                    "paths": [str(path) for path in one.files],
-                    "bytes": one.size,
-                    "removed": one in removed,
+                    "kind": item.kind,
+                    "name": item.name,
+                    "paths": [str(path) for path in item.files],
+                    "bytes": item.size,
+                    "removed": item in removed,
                 }
-                for one in found.items
+                for item in leftovers.items
             ]
         )
     elif agreed:
-        say(f"removed {len(removed)} of {len(found.items)}: {size_in_words(sum(one.size for one in removed))} won")
+        say(
+            f"removed {len(removed)} of {len(leftovers.items)}: {size_in_words(sum(item.size for item in removed))} won"
+        )
 
 
 def _agreed(*, as_json: bool) -> bool:
-    """Whether the person says yes; who cannot be asked is told of --yes."""
+    """Ask the person, True for yes; where nobody can be asked, say what --yes does."""
     if as_json or not (sys.stdin.isatty() and sys.stderr.isatty()):
         note("nothing is removed: --yes removes what is listed")
         return False

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from results.metrics import Metric
     from results.record import Record
 
-FORMATS = ("md", "csv", "json")
+COMPARISON_FORMATS = ("md", "csv", "json")
 REASONS = 2
 
 
@@ -42,7 +42,7 @@ REASONS = 2
 )
 @metric_option
 @accept_stale_option
-@click.option("--format", "form", type=click.Choice(FORMATS), default="md", show_default=True)
+@click.option("--format", "form", type=click.Choice(COMPARISON_FORMATS), default="md", show_default=True)
 @click.option("--output", type=FilePath(dir_okay=False), metavar="FILE", help="Write to FILE.")
 def command(
     a: str,
@@ -121,17 +121,17 @@ def _methods(
     *,
     accept: bool,
 ) -> "tuple[MethodComparison, list[MetricValues]]":
-    from benchmark.planning.equivalence import measures, versions
+    from benchmark.planning.equivalence import detector_versions, measures
     from benchmark.planning.installed import InstalledCode
     from benchmark.views.metric_values import MetricValues, scored_folders, scores_finder, tell_remarks
-    from benchmark.views.records import gather
+    from benchmark.views.records import load_records
     from methods.registry import installed
     from reports.comparison import methods
     from reports.tables.measured import CellValue
 
     if a == b:
         raise BenchError(f"A and B are both {a}: name two methods")
-    records = _chosen(gather(results, note), recipe, wheres)
+    records = _chosen(load_records(results, note), recipe, wheres)
     find_scores = scores_finder(scored_folders(results), note)
     values = MetricValues(metric, find_scores)
     measured_as, code = measures(), InstalledCode(accept=accept)
@@ -142,7 +142,7 @@ def _methods(
         b,
         records,
         measures=measured_as,
-        versions=versions(),
+        versions=detector_versions(),
         stale=code.stale,
         scores=find_scores,
         alone=[name for name in (a, b) if not installed.get(name).anomalies],
@@ -177,7 +177,7 @@ def _folders(
 ) -> "tuple[FolderComparison, list[MetricValues]]":
     from pathlib import Path
 
-    from benchmark.views.derived import told
+    from benchmark.views.derived import derive_words
     from benchmark.views.metric_values import MetricValues, scores_finder
     from benchmark.views.records import REFERENCE
     from reports.comparison import folders as compare_folders
@@ -188,7 +188,7 @@ def _folders(
     if a == b or (REFERENCE not in {a, b} and Path(a).samefile(b)):
         raise BenchError(f"{a} and {b} are one folder: name two")
     stores = [None if name == REFERENCE else Store(Path(name), warn=note) for name in (a, b)]
-    records = [told(store.records() if store else reference_records(), note) for store in stores]
+    records = [derive_words(store.records() if store else reference_records(), note) for store in stores]
     kept = {record.key for record in _chosen([*records[0], *records[1]], recipe, wheres)}
     sides = [[record for record in side if record.key in kept] for side in records]
     first, second = (scores_finder([store] if store else [], note) for store in stores)
@@ -210,10 +210,10 @@ def _folders(
 
 def _chosen(records: "list[Record]", recipe: str | None, wheres: "Sequence[str]") -> "list[Record]":
     """The records of a recipe with these hyper-parameters; one without such a hyper-parameter stays."""
-    from benchmark.views.records import conditions
+    from benchmark.views.records import parse_conditions
     from reports.tables.lookup import chosen_records
 
-    wanted = conditions(wheres)
+    wanted = parse_conditions(wheres)
     chosen_records(records, recipe, wanted)  # refuses what no record knows
     return [
         record

@@ -23,18 +23,21 @@ def command() -> None:
 
 @command.command("list")
 @json_option
-def list_(as_json: bool) -> None:
+def _list_datasets(as_json: bool) -> None:
     """Known datasets, then variants and those that were adopted; counts stand beside the published."""
-    from benchmark.paths import folders
-    from benchmark.views.datasets import listed
+    from benchmark.paths import resolve_folders
+    from benchmark.views.datasets import dataset_row
     from protocols.catalogue import data_folder
     from protocols.datasets.registry import discover_datasets
 
-    data = folders().data
-    known, broken = discover_datasets()
+    data = resolve_folders().data
+    infos, broken = discover_datasets()
     for name, reason in broken.items():
         note(f"plug-in {name} is left out: {reason}")
-    rows = [listed(data, name) for name in [*known, *(one for one in data_folder.prepared(data) if one not in known)]]
+    rows = [
+        dataset_row(data, name)
+        for name in [*infos, *(name for name in data_folder.prepared(data) if name not in infos)]
+    ]
     if as_json:
         echo_json(rows)
         return
@@ -55,25 +58,25 @@ def list_(as_json: bool) -> None:
 @_near
 @_jobs
 @json_option
-def show(name: str, near: bool, jobs: int | None, as_json: bool) -> None:
+def _show_dataset(name: str, near: bool, jobs: int | None, as_json: bool) -> None:
     """Counts of NAME beside the published ones, equal images, fingerprint, licence and citation."""
-    from benchmark.paths import folders
-    from benchmark.views.datasets import facts, in_lines
+    from benchmark.paths import resolve_folders
+    from benchmark.views.datasets import dataset_facts, fact_lines
     from protocols.catalogue import data_folder
     from protocols.splits import leakage
 
-    data = folders().data
+    data = resolve_folders().data
     state = data_folder.dataset_state(data, name)
     if state == "absent":
         data_folder.known_target(name, data)
     opened = data_folder.open_dataset(data, name, notify=note) if state in {"ready", "embedded"} else None
-    found = facts(data, name, opened, leakage.duplicate_groups(opened) if opened else None)
+    facts = dataset_facts(data, name, opened, leakage.duplicate_groups(opened) if opened else None)
     if near and opened:
-        found["near_duplicates"] = [list(group) for group in _near_duplicates(opened, jobs)]
+        facts["near_duplicates"] = [list(group) for group in _near_duplicates(opened, jobs)]
     if as_json:
-        echo_json(found)
+        echo_json(facts)
         return
-    for line in in_lines(found):
+    for line in fact_lines(facts):
         say(line)
 
 
@@ -82,24 +85,24 @@ def show(name: str, near: bool, jobs: int | None, as_json: bool) -> None:
 @click.option("--source", type=FilePath(), help="The raw release: its folder, its archive, or a folder of archives.")
 @click.option("--download", is_flag=True, help="Fetch the release, where it is free to fetch.")
 @_jobs
-def prepare_(name: str, source: "Path | None", download: bool, jobs: int | None) -> None:
+def _prepare_dataset(name: str, source: "Path | None", download: bool, jobs: int | None) -> None:
     """Prepare NAME: a dataset, a variant such as brain_mri@released_loader, or a family such as mvtec_ad.
 
     The release stays as it is; images that do not change are linked to, so keep a folder that you give as the source.
     """
-    from benchmark.paths import folders
-    from benchmark.terminal.progress import counted
-    from benchmark.views.datasets import described
+    from benchmark.paths import resolve_folders
+    from benchmark.terminal.progress import show_counts
+    from benchmark.views.datasets import counts_text
     from protocols.catalogue import data_folder
 
     if source is not None and download:
         raise click.UsageError("give --source or --download, not both")
-    with counted() as progress:
-        made = data_folder.prepare_all(
-            folders().data, name, source, download=download, jobs=jobs, notify=note, progress=progress
+    with show_counts() as progress:
+        datasets = data_folder.prepare_all(
+            resolve_folders().data, name, source, download=download, jobs=jobs, notify=note, progress=progress
         )
-    for dataset in made:
-        say(f"{dataset.name}: {len(dataset.rows)} images in {dataset.folder}: {described(dataset)}")
+    for dataset in datasets:
+        say(f"{dataset.name}: {len(dataset.rows)} images in {dataset.folder}: {counts_text(dataset)}")
         _note_doubts(dataset)
 
 
@@ -108,19 +111,19 @@ def prepare_(name: str, source: "Path | None", download: bool, jobs: int | None)
 @click.option("--name", required=True, help="Id of the dataset, lower snake case.")
 @click.option("--layout", default="mvtec", show_default=True, help="mvtec or class_folders.")
 @_jobs
-def adopt(folder: "Path", name: str, layout: str, jobs: int | None) -> None:
+def _adopt_folder(folder: "Path", name: str, layout: str, jobs: int | None) -> None:
     """Take FOLDER as dataset NAME; its images are linked to, wherever links in it lead.
 
     In the layout mvtec it holds train/good, test/good and test/CLASS; in class_folders one folder a class, `normal` or
     `good` among them. Masks (a folder ground_truth or masks, a file 000_mask.png beside 000.png) are left out.
     """
-    from benchmark.paths import folders
-    from benchmark.terminal.progress import counted
+    from benchmark.paths import resolve_folders
+    from benchmark.terminal.progress import show_counts
     from protocols.catalogue import data_folder
 
-    with counted() as progress:
+    with show_counts() as progress:
         opened = data_folder.adopt_dataset(
-            folder, name, folders().data, layout=layout, jobs=jobs, notify=note, progress=progress
+            folder, name, resolve_folders().data, layout=layout, jobs=jobs, notify=note, progress=progress
         )
     say(f"{name}: {len(opened.rows)} images, anomaly classes {', '.join(opened.labels)}")
     _note_doubts(opened)
@@ -131,52 +134,52 @@ def adopt(folder: "Path", name: str, layout: str, jobs: int | None) -> None:
 @_near
 @_jobs
 @click.pass_context
-def verify(ctx: click.Context, name: str, near: bool, jobs: int | None) -> None:
+def _verify_datasets(ctx: click.Context, name: str, near: bool, jobs: int | None) -> None:
     """Hash and decode every image of NAME and count them; exit status 1 where something differs.
 
     What must be equal: the files and the manifest; the manifest and the release's, or its counts, sizes and modes where
     no release was at hand to hash; the counts and the published, unless the dataset declares why a whole release has
     others. Images of equal content are listed; they are no difference.
     """
-    from benchmark.paths import folders
+    from benchmark.paths import resolve_folders
     from protocols.catalogue import data_folder
 
-    found = 0
-    for dataset in data_folder.open_all(folders().data, name, notify=note):
-        found += _verified(dataset, near, jobs)
-    ctx.exit(1 if found else 0)
+    differences = 0
+    for dataset in data_folder.open_all(resolve_folders().data, name, notify=note):
+        differences += _verified(dataset, near, jobs)
+    ctx.exit(1 if differences else 0)
 
 
 @command.command("path")
 @click.argument("name")
-def path(name: str) -> None:
+def _print_folder(name: str) -> None:
     """Print the folder of a prepared dataset."""
-    from benchmark.paths import folders
+    from benchmark.paths import resolve_folders
     from protocols.catalogue import data_folder
 
-    say(str(data_folder.open_dataset(folders().data, name, notify=note).folder))
+    say(str(data_folder.open_dataset(resolve_folders().data, name, notify=note).folder))
 
 
 def _verified(dataset: "Dataset", near: bool, jobs: int | None) -> int:
     """Print what verifying a dataset finds; the number of differences."""
-    from benchmark.terminal.progress import counted
+    from benchmark.terminal.progress import show_counts
     from benchmark.views.datasets import beside_published, duplicate_lines
     from protocols.catalogue.verify import file_differences
     from protocols.datasets import manifest
     from protocols.datasets.registry import dataset_info
     from protocols.splits import leakage
 
-    with counted() as progress:
-        found = file_differences(dataset, jobs=jobs, count=lambda done, total: progress(dataset.name, done, total))
+    with show_counts() as progress:
+        faults = file_differences(dataset, jobs=jobs, count=lambda done, total: progress(dataset.name, done, total))
     counted_differences, remarks = beside_published(dataset, dataset_info(dataset.name))
     lines = duplicate_lines(leakage.duplicate_groups(dataset), "equal content", dataset.name)
-    if near and not found:
+    if near and not faults:
         lines += duplicate_lines(_near_duplicates(dataset, jobs), "alike", dataset.name)
-    for line in [*found, *counted_differences, *remarks, *lines]:
+    for line in [*faults, *counted_differences, *remarks, *lines]:
         say(line)
-    if not found and manifest.seal_older_manifest(dataset.folder):
+    if not faults and manifest.seal_older_manifest(dataset.folder):
         say(f"{dataset.name}: the digest of its manifest, made by an older version, is kept from now on")
-    number = len(found) + len(counted_differences)
+    number = len(faults) + len(counted_differences)
     say(f"{dataset.name}: {len(dataset.rows)} images, {plural(number, 'difference')}")
     return number
 
@@ -186,9 +189,9 @@ def _note_doubts(dataset: "Dataset") -> None:
     from protocols.datasets.registry import dataset_info
 
     info = dataset_info(dataset.name)
-    found = recognition.release_doubts(info, dataset) if info is not None else ()
-    if found:
-        note(recognition.doubts_sentence(dataset, found))
+    doubts = recognition.release_doubts(info, dataset) if info is not None else ()
+    if doubts:
+        note(recognition.doubts_sentence(dataset, doubts))
 
 
 def _near_duplicates(dataset: "Dataset", jobs: int | None) -> "tuple[tuple[str, ...], ...]":

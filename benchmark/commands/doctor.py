@@ -23,14 +23,14 @@ def command(ctx: click.Context, *, deep: bool, results: "Path | None", as_json: 
     Exit status 1 where something hinders runs, 0 where there are warnings at most.
     """
     facts, findings = _examined(results, deep=deep)
-    hindrances = sum(one.hinders for one in findings)
+    hindrances = sum(finding.hinders for finding in findings)
     if as_json:
-        echo_json(facts | {"findings": [{"hinders": one.hinders, "text": one.text} for one in findings]})
+        echo_json(facts | {"findings": [{"hinders": finding.hinders, "text": finding.text} for finding in findings]})
     else:
         for line in _lines(facts):
             say(line)
-        for one in sorted(findings, key=lambda one: not one.hinders):
-            say(f"{'hinders' if one.hinders else 'warning'}: {one.text}")
+        for finding in sorted(findings, key=lambda finding: not finding.hinders):
+            say(f"{'hinders' if finding.hinders else 'warning'}: {finding.text}")
         say(f"{hindrances} to mend before a run" if hindrances else "nothing hinders a run")
     ctx.exit(1 if hindrances else 0)
 
@@ -41,21 +41,25 @@ def _examined(results: "Path | None", *, deep: bool) -> "tuple[dict[str, Any], l
     from dataclasses import asdict
 
     from benchmark import numerics
-    from benchmark.paths import folders
+    from benchmark.paths import resolve_folders
     from benchmark.upkeep import diagnosis, inventory
-    from benchmark.upkeep.filesystem import places
-    from benchmark.upkeep.memory import limits
+    from benchmark.upkeep.filesystem import folder_states
+    from benchmark.upkeep.memory import machine_limits
     from methods.devices import CPU
 
-    where = folders(results)
-    allowed, precision = limits(), CPU.default_precision
+    folders = resolve_folders(results)
+    allowed, precision = machine_limits(), CPU.default_precision
     expected = numerics.expected_numerics_class(precision=precision, threads=allowed.usable)
-    torch = inventory.torch(precision, allowed.usable) if deep else None
-    written = places(where, results_given=results is not None)
-    weights, others, problem = inventory.weights(where, deep=deep)
-    states, plug_ins, asked = inventory.datasets(where.data), inventory.plug_ins(), inventory.requirements()
+    torch = inventory.examine_torch(precision, allowed.usable) if deep else None
+    written = folder_states(folders, results_given=results is not None)
+    weights, others, problem = inventory.weights_by_architecture(folders, deep=deep)
+    states, plug_ins, requirements = (
+        inventory.dataset_states(folders.data),
+        inventory.list_plug_ins(),
+        inventory.package_requirements(),
+    )
     facts = {
-        "versions": inventory.versions(),
+        "versions": inventory.library_versions(),
         "system": f"{platform.system()} {platform.release()} {platform.machine()}",
         "processor": numerics.cpu_name(),
         "instruction_sets": inventory.instruction_sets(),
@@ -64,24 +68,24 @@ def _examined(results: "Path | None", *, deep: bool) -> "tuple[dict[str, Any], l
         "numerics_class": torch.numerics_class if torch else expected,
         "torch": asdict(torch) if torch else None,
         "folders": [asdict(one) for one in written],
-        "weights_from": where.weights,
-        "hub": str(where.hub),
+        "weights_from": folders.weights,
+        "hub": str(folders.hub),
         "weights": [asdict(one) for one in weights],
         "other_weights_files": [asdict(one) for one in others],
         "datasets": states,
         "plug_ins": [asdict(one) for one in plug_ins],
-        "extras": {name: parts for name, parts in asked.items() if name},
+        "extras": {name: parts for name, parts in requirements.items() if name},
         "lacking_methods": inventory.lacking_methods(),
     }
-    found = [
-        *diagnosis.of_packages(asked, plug_ins),
-        *(one for place in written for one in diagnosis.of_place(place)),
-        *diagnosis.of_weights(weights, others, problem, where.weights),
-        *diagnosis.of_datasets(states),
-        *diagnosis.of_machine(allowed, expected, torch),
-        *diagnosis.of_environment(),
+    findings = [
+        *diagnosis.package_findings(requirements, plug_ins),
+        *(finding for folder in written for finding in diagnosis.folder_findings(folder)),
+        *diagnosis.weights_findings(weights, others, problem, folders.weights),
+        *diagnosis.dataset_findings(states),
+        *diagnosis.machine_findings(allowed, expected, torch),
+        *diagnosis.environment_findings(),
     ]
-    return facts, found
+    return facts, findings
 
 
 def _lines(facts: dict[str, Any]) -> list[str]:
@@ -93,7 +97,7 @@ def _lines(facts: dict[str, Any]) -> list[str]:
     sets = f" ({', '.join(facts['instruction_sets'])})" if facts["instruction_sets"] else ""
     torch, limits = facts["torch"], facts["limits"]
     share = f", the time of {limits['processors']:.1f}" if limits["processors"] < limits["cores"] else ""
-    asked = "as torch says" if torch else "expected; --deep asks torch"
+    origin = "as torch says" if torch else "expected; --deep asks torch"
     rows = [
         ("libraries", ", ".join(f"{name} {number}" for name, number in versions.items())),
         ("processor", f"{facts['processor']}{sets}, {limits['cores']} cores{share}"),
@@ -101,9 +105,9 @@ def _lines(facts: dict[str, Any]) -> list[str]:
             "memory",
             f"{size(limits['memory'])}, {size(limits['free'])} free" if limits["memory"] else "unknown",
         ),
-        ("numerics", f"{facts['numerics_class'] or 'unknown'}, trunk in {facts['precision']} ({asked})"),
+        ("numerics", f"{facts['numerics_class'] or 'unknown'}, trunk in {facts['precision']} ({origin})"),
         *([("devices", ", ".join(torch["accelerators"]) or "none but the processor")] if torch else []),
-        *((place["name"], _place(place)) for place in facts["folders"]),
+        *((folder["name"], _place(folder)) for folder in facts["folders"]),
         ("weights", "; ".join(f"{one['arch']} {', '.join(one['labels']) or 'none'}" for one in facts["weights"])),
         ("", f"from BENCH_WEIGHTS ({facts['weights_from'] or 'not set'}), then {facts['hub']}"),
         *(("", f"passed over: {one['path']}; bench weights list says why") for one in facts["other_weights_files"]),
@@ -115,12 +119,12 @@ def _lines(facts: dict[str, Any]) -> list[str]:
     return [head, *(f"{word:10} {text}" for word, text in rows)]
 
 
-def _place(place: dict[str, Any]) -> str:
+def _place(folder: dict[str, Any]) -> str:
     from protocols.text import size_in_words as size
 
-    state = "" if place["there"] else ", made at first use"
-    system = f" on {place['system']}" if place["system"] else ""
-    return f"{place['path']} ({place['origin']}{state}): {size(place['free'])} free{system}"
+    state = "" if folder["there"] else ", made at first use"
+    system = f" on {folder['system']}" if folder["system"] else ""
+    return f"{folder['path']} ({folder['origin']}{state}): {size(folder['free'])} free{system}"
 
 
 def _datasets(states: dict[str, str]) -> str:

@@ -12,12 +12,12 @@ def command() -> None:
 
 @command.command("list")
 @json_option
-def list_(as_json: bool) -> None:
+def _list_methods(as_json: bool) -> None:
     """One line a method."""
     from methods.registry import installed
     from methods.registry.params import RECIPES
 
-    found = installed.methods()
+    infos = installed.methods()
     for name, reason in installed.broken().items():
         note(f"plug-in {name} is left out: {reason}")
     if as_json:
@@ -34,11 +34,11 @@ def list_(as_json: bool) -> None:
                     "assumed": info.assumed,
                     "summary": info.summary,
                 }
-                for info in found.values()
+                for info in infos.values()
             ]
         )
         return
-    for info in found.values():
+    for info in infos.values():
         kind = f"variant of {info.variant_of}" if info.variant_of else f"version {info.version}"
         say(f"{info.id:12} {kind:18} {', '.join(info.rules)}")
         say(f"             {info.summary}")
@@ -47,7 +47,7 @@ def list_(as_json: bool) -> None:
 @command.command("show")
 @click.argument("method")
 @json_option
-def show(method: str, as_json: bool) -> None:
+def _show_method(method: str, as_json: bool) -> None:
     """Hyper-parameters of METHOD: official, paper, quick, then source, difference and note."""
     from methods.registry import installed
     from methods.registry.params import RECIPES, shown
@@ -88,11 +88,11 @@ def show(method: str, as_json: bool) -> None:
         if len({param.value(recipe) for recipe in RECIPES}) == 1:
             values = shown(param.value("official"))
         tags = "; ".join(filter(None, [param.source, param.diff, "assumption" if param.assumption else None]))
-        where = "".join(
+        condition = "".join(
             f", only where {switch} is {' or '.join(map(shown, values))}" for switch, values in param.only_where.items()
         )
         say(f"{name}: {values}")
-        say(f"    {param.expected}{where} [{tags}]")
+        say(f"    {param.expected}{condition} [{tags}]")
         if param.note:
             say(f"    {param.note}")
     for dataset, block in info.datasets.items():
@@ -100,7 +100,7 @@ def show(method: str, as_json: bool) -> None:
 
 
 @command.command("sizes")
-def sizes() -> None:
+def _print_sizes() -> None:
     """Count the parameters of networks whose size papers print; in JSON, by table and printed method."""
     from benchmark.views.fact_tables import count_networks, sized_tables
 
@@ -108,11 +108,11 @@ def sizes() -> None:
 
 
 @command.command("fidelity")
-def fidelity() -> None:
+def _print_fidelity() -> None:
     """Print the page on fidelity: every choice that papers and released code leave open, in Markdown."""
-    from benchmark.views.fidelity import page
+    from benchmark.views.fidelity import fidelity_page
     from methods.registry import installed
     from protocols.datasets.registry import dataset_infos
     from protocols.splits.draw import options
 
-    say_page(page(installed.methods().values(), options.OPTION_DESCRIPTIONS, dataset_infos().values()))
+    say_page(fidelity_page(installed.methods().values(), options.OPTION_DESCRIPTIONS, dataset_infos().values()))

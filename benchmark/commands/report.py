@@ -139,10 +139,10 @@ def _figure(chosen: "Layout | BoxLayout", asked: _Asked, form: str) -> str | byt
 
 def _built(chosen: "Layout", asked: _Asked) -> "Table":
     """A table of AUCs, or of another metric in their place, with the records that were asked for."""
-    from benchmark.planning.equivalence import measures, versions
+    from benchmark.planning.equivalence import detector_versions, measures
     from benchmark.planning.installed import InstalledCode
     from benchmark.views.metric_values import MetricValues, scored_folders, scores_finder, tell_remarks
-    from benchmark.views.records import conditions, gather
+    from benchmark.views.records import load_records, parse_conditions
     from reports.tables import table
     from reports.tables.measured import CellValue
 
@@ -150,14 +150,14 @@ def _built(chosen: "Layout", asked: _Asked) -> "Table":
     values = MetricValues(asked.metric, scores_finder(scored_folders(asked.results), note))
     built = table.build_table(
         chosen,
-        gather(asked.results, note) if asked.show != "published" else (),
+        load_records(asked.results, note) if asked.show != "published" else (),
         measures=measures(),
-        versions=versions(),
+        versions=detector_versions(),
         stale=code.stale,
         remark=code.note,
         margin=asked.margin,
         recipe=asked.recipe,
-        params=conditions(asked.wheres),
+        params=parse_conditions(asked.wheres),
         show=asked.show,
         value=CellValue(asked.metric, values),
     )
@@ -167,20 +167,20 @@ def _built(chosen: "Layout", asked: _Asked) -> "Table":
 
 def _facts(chosen: "FactLayout", asked: _Asked) -> "FactTable":
     """A table of facts, with what can be measured of them."""
-    from benchmark.paths import folders
+    from benchmark.paths import resolve_folders
     from benchmark.views.fact_tables import measured_facts
     from reports.tables import facts
 
     _refuse_metric(asked, "a table of facts")
-    measured = {} if asked.show == "published" else measured_facts(chosen, folders().data, note)
+    measured = {} if asked.show == "published" else measured_facts(chosen, resolve_folders().data, note)
     return facts.build_fact_table(chosen, measured, show=asked.show)
 
 
 def _boxes(chosen: "BoxLayout", asked: _Asked, form: str) -> str | bytes:
-    from benchmark.planning.equivalence import measures, versions
+    from benchmark.planning.equivalence import detector_versions, measures
     from benchmark.planning.installed import InstalledCode
     from benchmark.views.metric_values import scored_folders, scores_finder
-    from benchmark.views.records import conditions, gather
+    from benchmark.views.records import load_records, parse_conditions
     from reports.figures import boxes, plots
     from reports.tables.lookup import chosen_records
     from reports.text import csv_text
@@ -190,10 +190,10 @@ def _boxes(chosen: "BoxLayout", asked: _Asked, form: str) -> str | bytes:
         raise BenchError(f"--format {form} is not for a figure of scores: choose csv, {' or '.join(PICTURES)}")
     plot = boxes.collect_boxes(
         chosen,
-        chosen_records(gather(asked.results, note), asked.recipe, conditions(asked.wheres)),
+        chosen_records(load_records(asked.results, note), asked.recipe, parse_conditions(asked.wheres)),
         scores=partial(_scores, scores_finder(scored_folders(asked.results), _refuse)),
         measures=measures(),
-        versions=versions(),
+        versions=detector_versions(),
         stale=InstalledCode(accept=asked.accept_stale_code).stale,
         method=asked.method,
         gammas=asked.gammas,

@@ -49,7 +49,7 @@ records_option = click.option(
 @records_option
 @metric_option
 @json_option
-def list_(results: "Path | None", metric: "Metric", as_json: bool) -> None:
+def _list_runs(results: "Path | None", metric: "Metric", as_json: bool) -> None:
     """One line a run."""
     from benchmark.views.metric_values import tell_remarks
 
@@ -75,7 +75,7 @@ def _judged(value: float | None, metric: "Metric") -> str:
 @click.argument("run")
 @records_option
 @metric_option
-def show(run: str, results: "Path | None", metric: "Metric") -> None:
+def _show_record(run: str, results: "Path | None", metric: "Metric") -> None:
     """The record of RUN: a name, or the beginning of a key.
 
     A metric that records do not hold stands beside those that they hold.
@@ -100,14 +100,14 @@ def show(run: str, results: "Path | None", metric: "Metric") -> None:
 @command.command("why")
 @click.argument("run")
 @records_option
-def why(run: str, results: "Path | None") -> None:
+def _explain_run(run: str, results: "Path | None") -> None:
     """What made the number of RUN: parameters, data, weights, code, machine."""
-    from benchmark.paths import folders
+    from benchmark.paths import resolve_folders
     from benchmark.views.explanation import explanation
     from results.store import Store
 
     record = _find(results, run)
-    for line in explanation(record, Store(folders(results).results).traceback_path(record.key)):
+    for line in explanation(record, Store(resolve_folders(results).results).traceback_path(record.key)):
         say(line)
 
 
@@ -124,7 +124,9 @@ def why(run: str, results: "Path | None") -> None:
 @metric_option
 @accept_stale_option
 @records_option
-def export(form: str, output: "Path | None", results: "Path | None", metric: "Metric", accept_stale_code: bool) -> None:
+def _export_records(
+    form: str, output: "Path | None", results: "Path | None", metric: "Metric", accept_stale_code: bool
+) -> None:
     """All records of a folder in one file, but those of plug-ins whose code was edited since.
 
     The table has AUC and average precision, and another metric beside them.
@@ -138,11 +140,11 @@ def export(form: str, output: "Path | None", results: "Path | None", metric: "Me
     if form == "jsonl" and metric not in STORED_METRICS:
         raise BenchError(f"records hold no {metric.title}: take --format csv, or leave --metric out")
     values = _values(results, metric)
-    code, found = InstalledCode(accept=accept_stale_code), _records(results)
-    records = [record for record in found if not code.stale(record)]
-    if left := len(found) - len(records):
+    code, stored = InstalledCode(accept=accept_stale_code), _records(results)
+    records = [record for record in stored if not code.stale(record)]
+    if left_out := len(stored) - len(records):
         note(
-            f"{left} of {len(found)} records left out, stale: made by other code of a plug-in than is installed; "
+            f"{left_out} of {len(stored)} records left out, stale: made by other code of a plug-in than is installed; "
             "--accept-stale-code exports them too"
         )
     computed = {} if metric in STORED_METRICS else {metric.id: values}
@@ -165,21 +167,28 @@ def export(form: str, output: "Path | None", results: "Path | None", metric: "Me
 @click.option("--require-scores", is_flag=True, help="Exit with 1 also where a finished run has no scores.")
 @json_option
 @click.pass_context
-def verify(ctx: click.Context, results: "tuple[Path, ...]", require_scores: bool, as_json: bool) -> None:
+def _verify_records(ctx: click.Context, results: "tuple[Path, ...]", require_scores: bool, as_json: bool) -> None:
     """Recompute the numbers of every record from its scores, and check what else its key tells of it.
 
     Scores must be of the test images in the key; AUROC, average precision and counts those of the scores; key, series,
     weights labels and deviations those of what is hashed. What differs or cannot be read is named, with exit status 1.
     A record without scores is named too: its numbers cannot be recomputed. Nothing is changed.
     """
-    from benchmark.views.records import verified
+    from benchmark.views.records import verify_records
 
     rows: list[dict[str, Any]] = []
-    for place in results or (None,):
-        for one in verified(place):
-            rows.append({"from": place and str(place), "state": one.state, "name": one.name, "reasons": one.reasons})
-            for reason in one.reasons or (["no scores lie beside it"] if one.state == "no_scores" else []):
-                note(f"{one.name}: {reason}")
+    for folder in results or (None,):
+        for checked in verify_records(folder):
+            rows.append(
+                {
+                    "from": folder and str(folder),
+                    "state": checked.state,
+                    "name": checked.name,
+                    "reasons": checked.reasons,
+                }
+            )
+            for reason in checked.reasons or (["no scores lie beside it"] if checked.state == "no_scores" else []):
+                note(f"{checked.name}: {reason}")
     if not rows:
         raise BenchError("there is no record to verify: give another folder with --results")
     wrong = {"differs", "unreadable"} | ({"no_scores"} if require_scores else set())
@@ -206,7 +215,9 @@ VERIFIED = {
 @results_option
 @json_option
 @click.pass_context
-def merge(ctx: click.Context, places: "tuple[Path, ...]", dry_run: bool, results: "Path | None", as_json: bool) -> None:
+def _merge_folders(
+    ctx: click.Context, places: "tuple[Path, ...]", dry_run: bool, results: "Path | None", as_json: bool
+) -> None:
     """Bring the records of other results folders, with their scores and artefacts, into one.
 
     A FOLDER may also be a file that `bench results export --format jsonl` wrote; such records come without scores. What
@@ -216,25 +227,25 @@ def merge(ctx: click.Context, places: "tuple[Path, ...]", dry_run: bool, results
     """
     from functools import partial
 
-    from benchmark.paths import folders
+    from benchmark.paths import resolve_folders
     from protocols.splits.draw.ranking import list_fingerprint
     from results.maintenance import merging, verification
     from results.store import Store
 
-    store = Store(folders(results).results, warn=note)
+    store = Store(resolve_folders(results).results, warn=note)
     merging.check_mergeable(places, store.root)
     differences = partial(verification.score_differences, fingerprint=list_fingerprint)
     merger = merging.Merger(store, differences, dry_run=dry_run)
     rows = []
-    for place in places:
+    for folder in places:
         states = []
-        for step in merger.merge_source(place):
+        for step in merger.merge_source(folder):
             states.append(step.state)
-            rows.append({"from": str(place), "state": step.state, "name": step.name, "reason": step.reason or None})
+            rows.append({"from": str(folder), "state": step.state, "name": step.name, "reason": step.reason or None})
             if step.troubled:
                 note(f"{step.name}: {step.reason}")
         if not as_json:
-            say(f"{place}: {_merged(states, store.root, 'would be ' if dry_run else '')}")
+            say(f"{folder}: {_merged(states, store.root, 'would be ' if dry_run else '')}")
     if as_json:
         echo_json(rows)
     ctx.exit(1 if any(row["state"] in merging.TROUBLED_STATES for row in rows) else 0)
@@ -249,39 +260,45 @@ def merge(ctx: click.Context, places: "tuple[Path, ...]", dry_run: bool, results
 @click.option("--dry-run", is_flag=True, help="List what would be removed; remove nothing.")
 @results_option
 @json_option
-def prune(results: "Path | None", dry_run: bool, as_json: bool, **flags: bool) -> None:
+def _prune_folder(results: "Path | None", dry_run: bool, as_json: bool, **flags: bool) -> None:
     """Remove what no report counts: only the kinds that are named, and nothing of a fit that is at work."""
-    from benchmark.planning.equivalence import versions
+    from benchmark.planning.equivalence import detector_versions
     from protocols.text import size_in_words
     from results.maintenance import pruning
 
     store = _store(results)
     chosen = [kind for kind in pruning.PRUNABLE_KINDS if flags[kind]]
-    found = pruning.find_prunable(store, versions(), chosen)
-    if found.items and not chosen:
-        raise BenchError(f"say what to prune of {store.root}, nothing goes without a flag: {_flags(found)}")
-    for remark in found.remarks:
+    prunable = pruning.find_prunable(store, detector_versions(), chosen)
+    if prunable.items and not chosen:
+        raise BenchError(f"say what to prune of {store.root}, nothing goes without a flag: {_flags(prunable)}")
+    for remark in prunable.remarks:
         note(remark)
-    rows = [_pruned(item, dry_run=dry_run, quiet=as_json) for item in found.of(chosen)]
+    rows = [_pruned(item, dry_run=dry_run, quiet=as_json) for item in prunable.of(chosen)]
     if as_json:
         echo_json(rows)
     elif rows:
         won = size_in_words(sum(row["bytes"] for row in rows if not row["left"]))
         say(f"{won} {'would be ' if dry_run else ''}won in {store.root}")
     else:
-        say(f"nothing to prune in {store.root}" + (f" but {_flags(found)}" if found.items else ""))
+        say(f"nothing to prune in {store.root}" + (f" but {_flags(prunable)}" if prunable.items else ""))
 
 
 def _pruned(item: "RemovableItem", *, dry_run: bool, quiet: bool) -> dict[str, Any]:
     """Remove an item and say so."""
     from results.maintenance.removal import remove_item
 
-    left = None if dry_run else remove_item(item)
-    if left:
-        note(f"left: {item.name}: {left}")
+    reason = None if dry_run else remove_item(item)
+    if reason:
+        note(f"left: {item.name}: {reason}")
     elif not quiet:
         say(f"{'would remove' if dry_run else 'removed'} {item.kind.replace('_', ' ')}: {item.name}")
-    return {"kind": item.kind, "name": item.name, "bytes": item.size, "removed": not (dry_run or left), "left": left}
+    return {
+        "kind": item.kind,
+        "name": item.name,
+        "bytes": item.size,
+        "removed": not (dry_run or reason),
+        "left": reason,
+    }
 
 
 def _csv(table: "pd.DataFrame") -> str:
@@ -294,7 +311,7 @@ def _csv(table: "pd.DataFrame") -> str:
 
 
 def _merged(states: "Iterable[str]", root: "Path", would: str) -> str:
-    """How many records became what, in words."""
+    """Counts of the records of one merged folder by state, in words."""
     words = {
         "new": f"{would}brought to {root}",
         "replaced": f"{would}put in the place of failed ones",
@@ -309,7 +326,7 @@ def _merged(states: "Iterable[str]", root: "Path", would: str) -> str:
 
 
 def _counted(states: "Iterable[str]", words: dict[str, str]) -> str:
-    """How many records are in which state, in words."""
+    """Counts of records by state, in words; `words` gives the states in their order."""
     from collections import Counter
 
     counts = Counter(states)
@@ -318,28 +335,28 @@ def _counted(states: "Iterable[str]", words: dict[str, str]) -> str:
     return ": ".join([head, ", ".join(parts)] if parts else [head])
 
 
-def _flags(found: "Prunable") -> str:
+def _flags(prunable: "Prunable") -> str:
     """The kinds that there are to prune, by their flags."""
     from results.maintenance.pruning import PRUNABLE_KINDS
 
-    counts = {kind: len(found.of([kind])) for kind in PRUNABLE_KINDS}
+    counts = {kind: len(prunable.of([kind])) for kind in PRUNABLE_KINDS}
     return ", ".join(f"--{kind.replace('_', '-')} ({count})" for kind, count in counts.items() if count)
 
 
 def _store(results: "Path | None") -> Any:
-    from benchmark.paths import folders
+    from benchmark.paths import resolve_folders
     from results.store import Store
 
-    root = folders(results).results
+    root = resolve_folders(results).results
     if results is not None and not root.exists():
         raise BenchError(f"--results {results}: there is no such folder")
     return Store(root, warn=note)
 
 
 def _records(results: "Path | None") -> "list[Record]":
-    from benchmark.views.records import gather
+    from benchmark.views.records import load_records
 
-    return gather([] if results is None else [results], note)
+    return load_records([] if results is None else [results], note)
 
 
 def _values(results: "Path | None", metric: "Metric") -> "MetricValues":
@@ -367,14 +384,13 @@ def _row(record: "Record", values: "MetricValues") -> dict[str, Any]:
 
 
 def _find(results: "Path | None", run: str) -> Any:
-    from benchmark.paths import folders
+    from benchmark.paths import resolve_folders
 
     records = _records(results)
-    found = [record for record in records if record.key.startswith(run) or record.spec.name == run]
-    if len(found) == 1:
-        return found[0]
-    if found:
-        raise BenchError(f"'{run}' fits {len(found)} runs: give more digits of the key (bench results list --json)")
-    raise BenchError(
-        f"no run '{run}' in {folders(results).results}: {near_miss(run, [record.spec.name for record in records][:20])}"
-    )
+    matching = [record for record in records if record.key.startswith(run) or record.spec.name == run]
+    if len(matching) == 1:
+        return matching[0]
+    if matching:
+        raise BenchError(f"'{run}' fits {len(matching)} runs: give more digits of the key (bench results list --json)")
+    hint = near_miss(run, [record.spec.name for record in records][:20])
+    raise BenchError(f"no run '{run}' in {resolve_folders(results).results}: {hint}")

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from benchmark.execution.processes.handover import Again
     from benchmark.paths import Folders
     from benchmark.planning.suite import Suite
-    from benchmark.planning.types import Plan, PlannedRun, State, Task
+    from benchmark.planning.types import Plan, PlannedRun, RunState, Task
     from methods.devices import Device
     from reports.tables.layout import Layout
     from results.store import Store
@@ -36,10 +36,10 @@ class Duration(click.ParamType[float]):
     name = "TIME"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
-        found = re.fullmatch(r"(\d+(?:\.\d+)?)([smh]?)", str(value))
-        if not found or float(found[1]) == 0:
+        match = re.fullmatch(r"(\d+(?:\.\d+)?)([smh]?)", str(value))
+        if not match or float(match[1]) == 0:
             self.fail(f"'{value}' is not a time such as 90s, 15m or 2h", param, ctx)
-        return float(found[1]) * {"": 1, "s": 1, "m": 60, "h": 3600}[found[2]]
+        return float(match[1]) * {"": 1, "s": 1, "m": 60, "h": 3600}[match[2]]
 
 
 @click.command("run", cls=SuiteCommand, short_help="Run a suite: what is stored is not run again.")
@@ -74,7 +74,7 @@ class Duration(click.ParamType[float]):
 @results_option
 def command(**options: Any) -> int:
     """Run what is missing of a suite, store it, and print the suite's table."""
-    from benchmark.paths import folders
+    from benchmark.paths import resolve_folders
     from benchmark.planning import suite
     from benchmark.planning.plan import plan
     from benchmark.planning.types import RunRequest
@@ -83,16 +83,16 @@ def command(**options: Any) -> int:
     from results.store import Store
 
     _check_engine(options)
-    where = folders(options["results"])
+    where = resolve_folders(options["results"])
     store = Store(where.results, warn=note)
-    asked = suite.load(options["suite"])
+    asked = suite.load_suite(options["suite"])
     selection = suite.Selection(
         methods=options["methods"],
         datasets=options["datasets"],
         seeds=options["seeds"],
         coordinates={name: options[name] for name in COORDINATE_FIELDS if options[name]},
     )
-    chosen = _layouts([part for part, _ in suite.parts(asked, selection)])
+    chosen = _layouts([part for part, _ in suite.suite_parts(asked, selection)])
     planned = plan(
         asked,
         selection,
@@ -116,7 +116,7 @@ def command(**options: Any) -> int:
         plan_summary.say_blocked(planned, note)
     plan_summary.say_code(planned, note)
     if plan_only:
-        for line in plan_summary.lines(planned, store):
+        for line in plan_summary.plan_lines(planned, store):
             say(line)
         return 0
     if all_blocked:
@@ -127,8 +127,8 @@ def command(**options: Any) -> int:
 
 
 def _run(planned: "Plan", where: "Folders", store: "Store", options: dict[str, Any]) -> bool:
-    """Run what is to be run; whether some of it came to nothing, now or before."""
-    states: set[State] = {"missing"}
+    """Run the tasks that are due; True where a run came to nothing, now or before."""
+    states: set[RunState] = {"missing"}
     if options["retry_failed"] or options["force"]:
         states.add("failed")
     if options["force"]:
@@ -164,7 +164,7 @@ def _engine(tasks: "list[Task]", where: "Folders", store: "Store", options: dict
     from benchmark.execution import image_stores, provenance, scheduler
     from benchmark.execution.executor import find_engine
     from benchmark.execution.processes.handover import Machine
-    from benchmark.execution.progress import shown
+    from benchmark.execution.progress import show_progress
 
     deadline = time.monotonic() + options["max_time"] if options["max_time"] else None
     store.check_writable()
@@ -185,9 +185,9 @@ def _engine(tasks: "list[Task]", where: "Folders", store: "Store", options: dict
     opener = find_engine(options["engine"]).opener
     workers = opener(threads=place.threads, address=options["address"], device=options["device"])
     again: Again = "all" if options["force"] else "failed" if options["retry_failed"] else "never"
-    with shown(store, tasks) as progress:
-        ready = image_stores.with_images(tasks, where.data, where.cache, progress)
-        scheduler.Engine(place, workers, options["jobs"], again, progress, deadline).run(ready)
+    with show_progress(store, tasks) as progress:
+        ready = image_stores.tasks_with_images(tasks, where.data, where.cache, progress)
+        scheduler.Scheduler(place, workers, options["jobs"], again, progress, deadline).run(ready)
     return progress.troubles
 
 
@@ -197,7 +197,7 @@ def _default_threads(jobs: int) -> int:
 
     from benchmark.upkeep import memory
 
-    threads = max(1, memory.limits().usable // jobs)
+    threads = max(1, memory.machine_limits().usable // jobs)
     others, cores = memory.others_at_work(), os.cpu_count() or 1
     if threads > 1 and others + threads * jobs > cores:
         note(f"{others} others are at work on this machine's {cores} cores: --threads 1 may be faster than {threads}")
@@ -205,35 +205,37 @@ def _default_threads(jobs: int) -> int:
 
 
 def _layouts(suites: "list[Suite]") -> "list[Layout]":
-    """What the suites fill of the papers, each once; a figure of scores is printed by `bench report` alone."""
+    """Tables and figures of the papers that the suites fill, each once; `bench report` alone prints scores."""
     from reports.tables import layout
 
     tables = dict.fromkeys(suite.table for suite in suites if suite.table)
     figures = [layout.figure_layout(name) for name in dict.fromkeys(suite.figure for suite in suites if suite.figure)]
-    return [layout.auc_layout(name) for name in tables] + [one for one in figures if isinstance(one, layout.Layout)]
+    return [layout.auc_layout(name) for name in tables] + [
+        drawing for drawing in figures if isinstance(drawing, layout.Layout)
+    ]
 
 
 def _print_tables(planned: "Plan", store: "Store", layouts: "list[Layout]", *, accept: bool) -> None:
     """The suite's tables with what these runs measured, then the runs that stand in no place of them."""
-    from benchmark.planning.equivalence import measures, versions
+    from benchmark.planning.equivalence import detector_versions, measures
     from benchmark.planning.installed import InstalledCode
-    from benchmark.views.derived import told
+    from benchmark.views.derived import derive_words
     from reports import render
     from reports.tables import table, unplaced_runs
 
     code = InstalledCode(accept=accept)
     stored = (record for run in planned.runs if run.spec and (record := store.get(run.spec.key)))
-    records = told(stored, note)
+    records = derive_words(stored, note)
     others, measured_as = records, measures()
     for chosen in layouts:
         built = table.build_table(
             chosen,
             records,
             measures=measured_as,
-            versions=versions(),
+            versions=detector_versions(),
             stale=code.stale,
             remark=code.note,
-            added_methods=sorted({run.wanted.method for run in planned.runs}),
+            added_methods=sorted({run.wanted_run.method for run in planned.runs}),
         )
         others = unplaced_runs.unplaced_runs(built, others, measured_as)
         if built.has_measured:

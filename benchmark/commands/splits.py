@@ -61,7 +61,7 @@ def split_options(*, required: bool) -> Callable[[Callable[..., Any]], Callable[
 @click.option("--dataset", required=True)
 @split_options(required=True)
 @json_option
-def show(dataset: str, as_json: bool, **asked: Any) -> None:
+def _show_split(dataset: str, as_json: bool, **asked: Any) -> None:
     """The lists and fingerprints of one split."""
     split = _drawn(_opened(dataset), **asked)
     lists = {name: getattr(split, name) for name in split.fingerprints}
@@ -81,18 +81,18 @@ def show(dataset: str, as_json: bool, **asked: Any) -> None:
     "--write", "file", type=FilePath(), metavar="FILE", help="Write the fingerprints of DATASET... into FILE, and stop."
 )
 @json_option
-def verify(datasets: tuple[str, ...], near: bool, file: "Path | None", as_json: bool, **asked: Any) -> int:
+def _verify_splits(datasets: tuple[str, ...], near: bool, file: "Path | None", as_json: bool, **asked: Any) -> int:
     """What leaks across a split of each DATASET, and whether the papers' splits are the committed ones.
 
     Without DATASET: all that are prepared. Without --protocol: general with ten shots; of a set of classes, the
     release's training and test images. Leaks are part of the papers' protocols and are only reported; a fingerprint
     that is not the committed one is exit status 1.
     """
-    from benchmark.paths import folders
+    from benchmark.paths import resolve_folders
     from protocols.catalogue import data_folder
     from protocols.splits import fingerprints
 
-    names = datasets or tuple(data_folder.prepared(folders().data))
+    names = datasets or tuple(data_folder.prepared(resolve_folders().data))
     if not names:
         raise BenchError("no dataset is prepared: name one that prepares itself, such as 'bench splits verify elpv'")
     if file is not None:
@@ -123,7 +123,7 @@ def verify(datasets: tuple[str, ...], near: bool, file: "Path | None", as_json: 
 @click.option("--output", type=FilePath(), metavar="PATH", help="File (csv; default: print) or new folder (mvtec).")
 @click.option("--symbolic", is_flag=True, help="Symbolic links, not copies (mvtec); anomalib passes over them.")
 @click.option("--masks", is_flag=True, help="Add masks, white all over, which anomalib's loader asks for (mvtec).")
-def export(dataset: str, form: str, output: "Path | None", symbolic: bool, masks: bool, **asked: Any) -> None:
+def _export_split(dataset: str, form: str, output: "Path | None", symbolic: bool, masks: bool, **asked: Any) -> None:
     """The same split for other code.
 
     csv: one line an image with its id, file, place in the manifest, label, side, list and place in the draw.
@@ -132,7 +132,7 @@ def export(dataset: str, form: str, output: "Path | None", symbolic: bool, masks
     PATH/labelled-anomalies/CLASS, since loaders take all of train for normal. PATH/split.csv says which file is which
     id. Images of an array set are written as PNG.
     """
-    from benchmark.paths import folders
+    from benchmark.paths import resolve_folders
     from protocols.catalogue import export as split_export
     from protocols.catalogue.replaced import refuse_replaced
     from protocols.io.parallel import default_jobs
@@ -148,15 +148,15 @@ def export(dataset: str, form: str, output: "Path | None", symbolic: bool, masks
     elif form == "csv":
         write_output(output, split_export.split_csv(split, opened))
     else:
-        refuse_replaced(opened, folders().cache, jobs=default_jobs())
+        refuse_replaced(opened, resolve_folders().cache, jobs=default_jobs())
         split_export.write_tree(split, opened, output, symbolic=symbolic, masks=masks)
 
 
 def _opened(name: str) -> "Dataset":
-    from benchmark.paths import folders
+    from benchmark.paths import resolve_folders
     from protocols.catalogue import data_folder
 
-    return data_folder.open_dataset(folders().data, name, notify=note)
+    return data_folder.open_dataset(resolve_folders().data, name, notify=note)
 
 
 def _drawn(
@@ -192,7 +192,7 @@ def _definition(split: "Split") -> dict[str, Any]:
 
 
 def _finding(dataset: "Dataset", *, near: bool, rule: str | None, **asked: Any) -> dict[str, Any]:
-    """What `verify` says of one dataset."""
+    """Leaks across a split of one dataset, and its differences from the committed fingerprints, for JSON."""
     from protocols.catalogue.near_duplicates import near_duplicates
     from protocols.datasets.naming import NORMAL
     from protocols.io.parallel import default_jobs
@@ -226,7 +226,7 @@ def _crossings(crossings: Any) -> list[dict[str, Any]]:
 
 
 def _told(finding: dict[str, Any]) -> Iterator[str]:
-    """The lines for a person."""
+    """The finding on one dataset in lines of text."""
     split = finding["split"]
     yield f"{finding['dataset']}: {_name(split) if split else 'the training and test images of the release'}"
     for kind, words in (("contents", "equal images"), ("photographs", "crops of one photograph")):

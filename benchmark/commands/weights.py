@@ -12,14 +12,14 @@ def command() -> None:
 
 @command.command("list")
 @json_option
-def list_(as_json: bool) -> None:
+def _list_weights(as_json: bool) -> None:
     """Every file that was found: what it is, or why it cannot be used."""
-    from benchmark.paths import folders
+    from benchmark.paths import resolve_folders
     from methods.backbones import find
     from methods.backbones.table import BACKBONES
 
-    places = folders()
-    found = find.listing(env=places.weights, hub_dir=places.hub, cache_dir=places.cache)
+    folders = resolve_folders()
+    files = find.listing(env=folders.weights, hub_dir=folders.hub, cache_dir=folders.cache)
     if as_json:
         echo_json(
             [
@@ -31,24 +31,24 @@ def list_(as_json: bool) -> None:
                     "source": item.source,
                     "problem": item.problem,
                 }
-                for item in found
+                for item in files
             ]
         )
         return
-    for item in found:
+    for item in files:
         what = f"{item.weights.arch} {item.weights.label}" if item.weights else f"not usable: {item.problem}"
         say(f"{item.source}: {item.path}: {what}")
     for arch, row in BACKBONES.items():
-        if not any(item.weights and item.weights.arch == arch for item in found):
+        if not any(item.weights and item.weights.arch == arch for item in files):
             text = "none; bench weights fetch {0} downloads the genuine file ({1.mebibytes:.0f} MiB)"
             say(f"{arch}: {text.format(arch, row.genuine[0]) if row.genuine else 'none'}")
 
 
 @command.command("fetch")
 @click.argument("arch")
-def fetch(arch: str) -> None:
+def _fetch_weights(arch: str) -> None:
     """Download the genuine file of ARCH into the torch hub cache and check its digest."""
-    from benchmark.paths import folders
+    from benchmark.paths import resolve_folders
     from methods.backbones.fetch import fetch as download
 
-    say(str(download(arch, folders().hub)))
+    say(str(download(arch, resolve_folders().hub)))

@@ -1,4 +1,4 @@
-"""What a fit leaves on disk beside records: the checkpoint of an unfinished one, and the kept state of a finished one.
+"""Files of a fit beside records: the checkpoint of an unfinished one, and the kept state of a finished one.
 
 Both belong to one fit, numerics class and code digest (their `identity`) and are of no use to any other. Both carry a
 digest of all that is in them: what is damaged is dropped and said, and the fit starts anew.
@@ -23,7 +23,7 @@ CHECKPOINT_SECONDS = 300.0
 REUSED_MIB = 64
 """A state that is kept only because it may score other test lists is not kept beyond this size."""
 
-Notify = Callable[[str], None]
+_Notify = Callable[[str], None]
 
 
 def _unsaid(_: str) -> None:
@@ -37,7 +37,7 @@ class CheckpointFile:
     whether a fit goes on from it; `seconds` is what the sittings before this one spent on it.
     """
 
-    def __init__(self, path: Path, identity: Mapping[str, str], notify: Notify = _unsaid) -> None:
+    def __init__(self, path: Path, identity: Mapping[str, str], notify: _Notify = _unsaid) -> None:
         self.path = path
         self.identity = dict(identity)
         self.is_loaded = False
@@ -69,7 +69,7 @@ class CheckpointFile:
         return None
 
     def drop(self, reason: str) -> None:
-        """Remove it and say why: the fit starts anew."""
+        """Remove it and report the reason: the fit starts anew."""
         self._notify(f"the checkpoint {self.path} {reason}: it is dropped, the fit starts anew")
         self.path.unlink(missing_ok=True)
         self.is_loaded, self.seconds = False, 0.0
@@ -89,7 +89,7 @@ class CheckpointFile:
 
 
 @dataclass(frozen=True)
-class Kept:
+class KeptState:
     """A finished fit: the detector's state, its history, and the seconds that the fit took."""
 
     state: Mapping[str, "torch.Tensor"]
@@ -98,53 +98,55 @@ class Kept:
 
 
 class StateFile:
-    """The kept state of a fit: `fits/<fit_key>.pt`, which torch alone can read, and beside it what is known of it."""
+    """The kept state of a fit: `fits/<fit_key>.pt`, which torch alone can read, and beside it a JSON file of facts."""
 
-    def __init__(self, root: Path, fit_key: str, identity: Mapping[str, str], notify: Notify = _unsaid) -> None:
+    def __init__(self, root: Path, fit_key: str, identity: Mapping[str, str], notify: _Notify = _unsaid) -> None:
         self.path = root / "fits" / f"{fit_key}.pt"
         self.identity = dict(identity)
         self._notify = notify
 
-    def save(self, kept: Kept, limit_mib: float | None = None) -> None:
+    def save(self, state: KeptState, limit_mib: float | None = None) -> None:
         """Keep a state; one that is empty or larger than a limit is not kept."""
         import torch
 
         buffer = io.BytesIO()
-        torch.save({name: value.detach().cpu().contiguous() for name, value in kept.state.items()}, buffer)
+        torch.save({name: value.detach().cpu().contiguous() for name, value in state.state.items()}, buffer)
         data = buffer.getvalue()
-        if limit_mib is not None and (not kept.state or len(data) > limit_mib * 2**20):
+        if limit_mib is not None and (not state.state or len(data) > limit_mib * 2**20):
             return
-        known = _Known(
+        facts = _Known(
             sha256=_digest(data).decode(),
             identity=self.identity,
-            history={name: list(values) for name, values in kept.history.items()},
-            seconds=kept.seconds,
+            history={name: list(values) for name, values in state.history.items()},
+            seconds=state.seconds,
         )
         write_atomic(self.path, data)
-        sealed = msgspec.structs.replace(known, digest=known.contents)
+        sealed = msgspec.structs.replace(facts, digest=facts.contents)
         write_atomic(self._beside, msgspec.json.format(msgspec.json.encode(sealed), indent=2) + b"\n")
 
-    def load(self) -> Kept | None:
+    def load(self) -> KeptState | None:
         """The state; None where there is none or one of another fit, numerics class or code. A damaged one is said."""
         try:
             data, beside = self.path.read_bytes(), self._beside.read_bytes()
         except OSError:
             return None
         try:
-            known = msgspec.json.decode(beside, type=_Known)
+            facts = msgspec.json.decode(beside, type=_Known)
         except (msgspec.DecodeError, RecursionError):
-            known = None
-        if known is None or known.digest != known.contents or known.sha256 != _digest(data).decode():
+            facts = None
+        if facts is None or facts.digest != facts.contents or facts.sha256 != _digest(data).decode():
             self.refuse("is damaged, or of an older version of swanbench")
             return None
-        if known.identity != self.identity:
+        if facts.identity != self.identity:
             return None
         import torch
 
-        return Kept(torch.load(io.BytesIO(data), map_location="cpu", weights_only=True), known.history, known.seconds)
+        return KeptState(
+            torch.load(io.BytesIO(data), map_location="cpu", weights_only=True), facts.history, facts.seconds
+        )
 
     def refuse(self, reason: str) -> None:
-        """Say why it is not used; the fit, made anew, is kept in its place."""
+        """Report the reason that it is not used; the fit, made anew, is kept in its place."""
         self._notify(f"the kept state {self.path} {reason}: the fit is made anew")
 
     @property
@@ -153,11 +155,11 @@ class StateFile:
 
 
 class _UnfitError(Exception):
-    """Why no fit can go on from a checkpoint."""
+    """A checkpoint that no fit can go on from; the text is the reason."""
 
 
 class _Known(msgspec.Struct, frozen=True):
-    """What is known of a kept state: its own SHA-256 and the rest, with a digest of these lines themselves."""
+    """Facts of a kept state, in a JSON file beside it: SHA-256 of the state, and a digest of these facts themselves."""
 
     sha256: str
     identity: dict[str, str]

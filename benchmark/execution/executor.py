@@ -1,4 +1,4 @@
-"""Where fits are handed to: what the scheduler asks of an engine, and what its workers start with.
+"""Interface of engines, which run fits for the scheduler, and the environment of their workers.
 
 An engine is a file of `engines` with a function `opener`. Workers on other machines must see the folders of data,
 cache, weights and results under the same paths.
@@ -21,8 +21,7 @@ LOST = ("KilledWorker", "WorkerCrashedError", "NodeDiedError", "WorkerLostError"
 SCHEDULER_LOST = ("CancelledError", "FutureCancelledError", "CommClosedError", "RaySystemError")
 """Names of the errors that a call to a cluster ends with where its scheduler is gone."""
 KEPT_MEMORY = {"MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": str(2**40)}
-"""For glibc: what a step frees stays with the process for the next one. To take large blocks anew from the system, page
-by page, cost a tenth of a training step. No number depends on it."""
+"""glibc settings: freed blocks stay in the process, about a tenth off a training step. No number depends on them."""
 WAITING = {"OMP_WAIT_POLICY": "PASSIVE"}
 """For OpenMP: threads that wait for others sleep. By default they spin, and take the processor from those that they
 wait for: on a busy machine two threads were then four times slower than one. No number depends on it."""
@@ -49,7 +48,7 @@ Opener = Callable[[int], AbstractContextManager[Executor]]
 
 
 class Engine(Protocol):
-    """What a file of `engines` has."""
+    """Interface of a module of `engines`."""
 
     def opener(self, *, threads: int, address: str | None, device: str) -> Opener:
         """Executors whose fits have `threads` each, on a cluster at `address` or on one of their own."""
@@ -57,7 +56,7 @@ class Engine(Protocol):
 
 
 def engine_names() -> tuple[str, ...]:
-    """The engines that there are: local first, since it is the default."""
+    """Names of all engines: local first, since it is the default."""
     names = {module.name for module in pkgutil.iter_modules(importlib.import_module(ENGINES).__path__)}
     return ("local", *sorted(names - {"local"}))
 
@@ -68,6 +67,6 @@ def find_engine(name: str) -> Engine:
 
 
 def worker_environment(threads: int) -> dict[str, str]:
-    """What workers start with; an own choice of habits stands."""
+    """Environment of a worker; MALLOC_ and OMP_WAIT_POLICY variables that the user set win."""
     counts = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), str(threads))
     return {name: os.environ.get(name, value) for name, value in (KEPT_MEMORY | WAITING).items()} | counts

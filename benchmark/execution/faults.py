@@ -1,4 +1,6 @@
-"""Whose fault it is when a run comes to nothing: its own, which is a failed record, or the machine's, which is none."""
+"""Faults behind runs that come to nothing: a detector's, which leaves a failed record, or the machine's, which leaves
+none.
+"""
 
 import errno
 import os
@@ -23,7 +25,7 @@ _DISK_WORDS = {
     "input/output error": errno.EIO,
     "stale file handle": errno.ESTALE,
 }
-"""How libraries that translate errors of the system still call them."""
+"""Words of libraries that translate errors of the system into exceptions of their own."""
 _SHARED = ("out of shared memory", "shared memory object", "shared memory manager")
 _FROM_OUTSIDE = {signal.SIGKILL, signal.SIGTERM, signal.SIGHUP, signal.SIGINT, signal.SIGBUS, signal.SIGXCPU}
 
@@ -39,7 +41,7 @@ class MachineError(Exception):
         self.is_disk_full = is_disk_full
 
 
-def of_machine(error: BaseException, folders: Sequence[Path]) -> MachineError | None:
+def machine_fault(error: BaseException, folders: Sequence[Path]) -> MachineError | None:
     """The machine's fault behind an error of a detector; None where there is none.
 
     A file that is missing in one of our own `folders` is the machine's fault too, one elsewhere the detector's.
@@ -60,17 +62,17 @@ def of_machine(error: BaseException, folders: Sequence[Path]) -> MachineError | 
 
 
 def is_memory_short(error: BaseException) -> bool:
-    """Whether an allocation failed: Python's own error, or torch's, which is a RuntimeError."""
+    """True where an allocation failed: Python's own error, or torch's, which is a RuntimeError."""
     return isinstance(error, MemoryError) or any(words in str(error).lower() for words in _MEMORY_WORDS)
 
 
 def is_disk_full(error: BaseException) -> bool:
-    """Whether an error says that nothing can be written any more."""
+    """True where an error says that nothing can be written any more."""
     return any(isinstance(each, OSError) and each.errno in _FULL for each in _chain(error))
 
 
-def ended(code: int | None) -> str:
-    """How a process ended, by its exit status (minus the signal)."""
+def ending_text(code: int | None) -> str:
+    """The end of a process in words, by its exit status (minus the signal; None: not known)."""
     if code is None:
         return "its worker was lost"
     if code >= 0:
@@ -87,12 +89,12 @@ def ended(code: int | None) -> str:
 
 
 def is_from_outside(code: int | None) -> bool:
-    """Whether a process was ended by others, or for want of something, and not by what it did."""
+    """True where a process was ended by others, or for want of something, and not by what it did."""
     return code is None or -code in _FROM_OUTSIDE
 
 
 def is_dumped_late(dump: str) -> bool:
-    """Whether a process left such a dump because its time was over."""
+    """True where a process left such a dump because its time was over."""
     return dump.startswith("Timeout (")
 
 
@@ -110,10 +112,10 @@ def dumped_signal(dump: str) -> int | None:
 
 def _chain(error: BaseException) -> Iterator[BaseException]:
     """An error, what it was raised from, or while handling what."""
-    seen: set[int] = set()
+    visited: set[int] = set()
     following: BaseException | None = error
-    while following is not None and id(following) not in seen:
-        seen.add(id(following))
+    while following is not None and id(following) not in visited:
+        visited.add(id(following))
         yield following
         following = following.__cause__ or (None if following.__suppress_context__ else following.__context__)
 

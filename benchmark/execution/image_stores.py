@@ -1,12 +1,13 @@
-"""What tasks read of datasets, looked at once before any fit: are the files still those of the manifest, and is every
-image store there and whole. Decoding shows its progress, what was damaged is said, and nobody waits in a worker.
+"""Image stores of tasks, checked and built once before any fit.
+
+Files must still be those of the manifest. Decoding shows its progress, damage is reported, and no worker waits.
 """
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from benchmark.execution.processes.handover import Outcome
-from benchmark.execution.progress import Progress
+from benchmark.execution.progress import RunProgress
 from benchmark.planning.types import Task
 from protocols.catalogue import data_folder
 from protocols.errors import DataError
@@ -14,10 +15,8 @@ from protocols.errors import DataError
 StoreKey = tuple[str, int, str]
 
 
-def build(tasks: Sequence[Task], data: Path, cache: Path, progress: Progress) -> dict[StoreKey, str]:
-    """Build every store that these tasks need and that is not there or damaged; returns why those could not be that
-    failed.
-    """
+def build_stores(tasks: Sequence[Task], data: Path, cache: Path, progress: RunProgress) -> dict[StoreKey, str]:
+    """Build each store of these tasks that is absent or damaged; returns the stores that failed, with the reason."""
     from protocols.catalogue.replaced import refuse_replaced
     from protocols.images.store import ImageStore
     from protocols.io.parallel import default_jobs
@@ -44,9 +43,9 @@ def build(tasks: Sequence[Task], data: Path, cache: Path, progress: Progress) ->
     return failed
 
 
-def with_images(tasks: Sequence[Task], data: Path, cache: Path, progress: Progress) -> list[Task]:
+def tasks_with_images(tasks: Sequence[Task], data: Path, cache: Path, progress: RunProgress) -> list[Task]:
     """The tasks whose images can be read, and whose source's can; the others end as blocked."""
-    failed = build(tasks, data, cache, progress)
+    failed = build_stores(tasks, data, cache, progress)
     lost: dict[str, str] = {}
     ready = []
     for task in tasks:

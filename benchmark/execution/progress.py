@@ -13,16 +13,16 @@ from typing import Any
 from benchmark.execution.processes.handover import Outcome
 from benchmark.planning.types import Task
 from benchmark.terminal.options import note
+from benchmark.terminal.progress import LINE_SECONDS
 from protocols.text import printable_line
 from results.errors import ResultsError
 from results.record import Record
 from results.store import Store
 
-LINE_SECONDS = 30.0
 STILL_SECONDS = 300.0
 
 
-class Progress:
+class RunProgress:
     """Reads the progress files of the fits at work; `tick` redraws, `finished` counts.
 
     The time left is told by what was done since the start, without the part that a checkpoint of an earlier call held.
@@ -81,7 +81,7 @@ class Progress:
             return None
 
     def counting(self, what: str) -> Callable[[int, int], None]:
-        """What work on many images is to call with (done, total); it says nothing before the first."""
+        """A function for work on many images to call with (done, total); it prints nothing before the first call."""
         line, spoken = None, 0.0
 
         def progress(done: int, total: int) -> None:
@@ -121,8 +121,11 @@ class Progress:
             self._spoken = time.monotonic()
             count = max(self.done + len(self._tasks), 1)
             share, gained = (self.done + part) / count, (self.done + part - sum(self._found.values())) / count
-            left = (self._spoken - self._started) * (1 - share) / gained if gained > 0 else None
-            self.say(f"{share:.0%} of all fits done" + (f", about {_time(left)} left" if left is not None else ""))
+            seconds_left = (self._spoken - self._started) * (1 - share) / gained if gained > 0 else None
+            self.say(
+                f"{share:.0%} of all fits done"
+                + (f", about {_time(seconds_left)} left" if seconds_left is not None else "")
+            )
             self._name_still(task for task, _ in at_work.values())
 
     def _name_still(self, tasks: Iterable[Task]) -> None:
@@ -147,10 +150,10 @@ def _time(seconds: float) -> str:
 
 
 @contextmanager
-def shown(store: Store, tasks: Sequence[Task]) -> Iterator[Progress]:
+def show_progress(store: Store, tasks: Sequence[Task]) -> Iterator[RunProgress]:
     """A live bar on a terminal; elsewhere a line for each finished run and one every half minute."""
     if not sys.stderr.isatty():
-        yield Progress(store, tasks, None)
+        yield RunProgress(store, tasks, None)
         return
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
@@ -158,4 +161,4 @@ def shown(store: Store, tasks: Sequence[Task]) -> Iterator[Progress]:
 
     columns = (TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Bar(*columns, console=Console(stderr=True)) as bar:
-        yield Progress(store, tasks, bar)
+        yield RunProgress(store, tasks, bar)

@@ -1,39 +1,63 @@
-"""What produced a number: versions, commit, and a digest of all code that a fit may use."""
+"""The code and the machine behind a number: versions, commit, digests of code, and the class of numerics."""
 
 import functools
 import hashlib
 import subprocess
 from collections.abc import Collection
+from datetime import datetime
 from pathlib import Path
 
-from methods.registry.installed import GROUP
+from benchmark import numerics
+from benchmark.execution.processes.handover import Machine
+from benchmark.planning.code_digest import digest_at_import
+from benchmark.planning.types import PlannedFit
+from methods.registry import installed
+from results.record import Provenance
 
 PACKAGES = ("benchmark", "methods", "protocols", "results")
 LIBRARIES = ("torch", "torchvision", "numpy", "scikit-learn", "pillow")
 
 
-def libraries(packages: Collection[str] = (), plug_in: str | None = None) -> dict[str, str]:
-    """Versions of the libraries behind every number, of what installed the further `packages`, and of what offers the
-    detectors of the package `plug_in`.
-    """
-    from importlib.metadata import entry_points, packages_distributions, version
+def fit_provenance(fit: PlannedFit, machine: Machine, started: datetime) -> Provenance:
+    """The provenance of the records of a fit that this process runs, begun at `started`."""
+    info = installed.get(fit.method)
+    return Provenance(
+        package_version=machine.package_version,
+        git_commit=machine.git_commit,
+        git_dirty=machine.git_dirty,
+        code_digest=digest_at_import(info.module),
+        numerics_class=_numerics_class(fit, machine),
+        weights={arch: file.label for arch, file in fit.weights.items()},
+        device=machine.device,
+        cpu=numerics.cpu_name(),
+        libraries=_library_versions(info.packages, info.package if info.is_plug_in else None),
+        threads=machine.threads,
+        started=started.isoformat(timespec="seconds"),
+        test_evaluations=1,
+        environment=numerics.arithmetic(),
+    )
 
-    installed = packages_distributions() if packages else {}
-    names = {name for package in packages for name in installed.get(package, ())}
-    versions = {name: version(name) for name in (*LIBRARIES, *sorted(names))}
-    for point in entry_points(group=GROUP) if plug_in else ():
-        if point.dist is not None and point.module.partition(".")[0] == plug_in:
-            versions[point.dist.name] = point.dist.version
-    return versions
+
+def fit_identity(fit: PlannedFit, machine: Machine) -> dict[str, str]:
+    """Key, numerics class and code digest of a fit: a checkpoint or kept state is of use to it where all are equal."""
+    return {
+        "fit_key": fit.key,
+        "numerics": _numerics_class(fit, machine),
+        "code": digest_at_import(installed.get(fit.method).module),
+    }
+
+
+def _numerics_class(fit: PlannedFit, machine: Machine) -> str:
+    return numerics.numerics_class(device=machine.device, precision=fit.spec.precision, threads=machine.threads)
 
 
 def commit() -> tuple[str | None, bool | None]:
     """Commit of the checkout that this package runs from and whether it was changed since; None where there is none."""
-    here = Path(__file__)
-    head = _git(here.parent, "rev-parse", "HEAD")
-    if head is None or _git(here.parent, "ls-files", "--error-unmatch", here.name) is None:
+    this_file = Path(__file__)
+    head = _git(this_file.parent, "rev-parse", "HEAD")
+    if head is None or _git(this_file.parent, "ls-files", "--error-unmatch", this_file.name) is None:
         return None, None
-    status = _git(here.parent, "status", "--porcelain", "--untracked-files=no")
+    status = _git(this_file.parent, "status", "--porcelain", "--untracked-files=no")
     return head.strip(), bool(status)
 
 
@@ -47,6 +71,21 @@ def installed_digest() -> str:
             content = file.read_bytes()
             whole.update(f"{file.relative_to(root).as_posix()}\n{len(content)}\n".encode() + content)
     return whole.hexdigest()
+
+
+def _library_versions(packages: Collection[str], plug_in: str | None) -> dict[str, str]:
+    """Versions of the libraries behind every number, of what installed the further `packages`, and of what offers the
+    detectors of the package `plug_in`.
+    """
+    from importlib.metadata import entry_points, packages_distributions, version
+
+    distributions = packages_distributions() if packages else {}
+    names = {name for package in packages for name in distributions.get(package, ())}
+    versions = {name: version(name) for name in (*LIBRARIES, *sorted(names))}
+    for point in entry_points(group=installed.GROUP) if plug_in else ():
+        if point.dist is not None and point.module.partition(".")[0] == plug_in:
+            versions[point.dist.name] = point.dist.version
+    return versions
 
 
 def _git(folder: Path, *words: str) -> str | None:

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from benchmark.execution.checkpoints import CheckpointFile, Kept, StateFile
+from benchmark.execution.checkpoints import CheckpointFile, KeptState, StateFile
 from methods.errors import MethodError
 from protocols.errors import DataError
 from results.errors import ResultsError
@@ -20,11 +20,11 @@ class Resumption:
     make: Callable[[], "Detector"]
     reraise: Callable[[BaseException], None]
 
-    def from_kept(self, kept: Kept, file: StateFile) -> "Detector | None":
+    def from_kept(self, kept_state: KeptState, file: StateFile) -> "Detector | None":
         """The detector as its fit left it; None where it does not take the state."""
         detector = self.make()
         try:
-            detector.load(kept.state)
+            detector.load(kept_state.state)
         except Exception as error:  # noqa: BLE001 - whatever a detector does with a state, it can be fitted anew
             self.reraise(error)
             file.refuse(f"cannot be loaded ({in_brief(error)})")

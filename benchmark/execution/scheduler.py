@@ -6,7 +6,6 @@ import time
 from collections.abc import Callable
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import dataclass, replace
-from functools import partial
 from typing import Protocol
 
 from benchmark.execution import faults
@@ -34,7 +33,7 @@ NOT_SAVED = "it was ended before it could save a checkpoint; the same command st
 
 
 class Listener(Protocol):
-    """Hears of what becomes of tasks, `waiting` of those that another call holds; `tick` is called while waiting."""
+    """Hears of the outcomes of tasks, `waiting` of those that another call holds; `tick` is called while waiting."""
 
     def finished(self, task: Task, outcome: Outcome) -> None: ...
 
@@ -49,7 +48,7 @@ class Listener(Protocol):
 
 @dataclass(frozen=True)
 class Handed:
-    """A task that a worker was given, and until when it may have it, on the clock of `time.monotonic`."""
+    """A task at a worker, and the end of its time on the clock of `time.monotonic`."""
 
     task: Task
     until: float
@@ -57,7 +56,7 @@ class Handed:
 
 @dataclass(frozen=True)
 class Death:
-    """How the worker of a task ended; `is_own` says that the task itself did it."""
+    """End of the worker of a task; `is_own`: the task itself caused it."""
 
     task: Task
     reason: str
@@ -69,10 +68,10 @@ class CallOverError(Exception):
 
 
 @dataclass(frozen=True)
-class Engine:
+class Scheduler:
     """Executes `jobs` tasks at the same time, until `deadline` on the clock of `time.monotonic`."""
 
-    where: Machine
+    machine: Machine
     workers: Opener
     jobs: int
     again: Again
@@ -100,7 +99,8 @@ class Engine:
         if self._is_late():
             self._end(queue, task, Outcome("paused", TIME_IS_OVER))
             return
-        for death in self._work(executor, queue, partial(next, iter([task]), None), 1):
+        untried = [task]
+        for death in self._work(executor, queue, lambda: untried.pop() if untried else None, 1):
             if death.is_own and not queue.is_lost(task):
                 queue.put_back(task, f"{death.reason}, in both of two tries")
             else:
@@ -115,8 +115,8 @@ class Engine:
             while True:
                 if started and self._is_late():
                     self._pause(queue)
-                while len(running) < jobs and (taken := take()) is not None:
-                    started = self._start(executor, taken, queue, running) or started
+                while len(running) < jobs and (task := take()) is not None:
+                    started = self._start(executor, task, queue, running) or started
                 if not running:
                     return deaths
                 done, _ = wait(running, timeout=POLL_SECONDS, return_when=FIRST_COMPLETED)
@@ -134,38 +134,40 @@ class Engine:
 
     def _start(self, executor: Executor, task: Task, queue: Queue, running: dict[Future[Outcome], Handed]) -> bool:
         """Hand a task to a worker; one that cannot start, for what became of its source, ends here."""
-        failure, ended = queue.trouble(task)
-        if ended is not None:
-            self._end(queue, task, ended)
+        trouble = queue.trouble(task)
+        if trouble is not None and trouble.state != "failed":
+            self._end(queue, task, trouble)
             return False
         now = time.monotonic()
-        where = self.where if self.deadline is None else replace(self.where, seconds=max(0.0, self.deadline - now))
+        machine = (
+            self.machine if self.deadline is None else replace(self.machine, seconds=max(0.0, self.deadline - now))
+        )
         again: Again = "never" if queue.was_busy(task) else self.again
         try:
-            future = executor.submit(execute, task, where, again=again, failure=failure)
+            future = executor.submit(execute, task, machine, again=again, failure=trouble and trouble.reason)
         except (OSError, RuntimeError) as error:
             queue.put_back(task)
             raise CallOverError(executor.lost) from error
-        whole = math.inf if where.seconds is None else where.seconds
-        own = math.inf if where.fit_seconds is None else where.fit_seconds + START_SECONDS
-        running[future] = Handed(task, now + min(whole + START_SECONDS, own) + KILL_SECONDS)
+        call_seconds = math.inf if machine.seconds is None else machine.seconds
+        own_seconds = math.inf if machine.fit_seconds is None else machine.fit_seconds + START_SECONDS
+        running[future] = Handed(task, now + min(call_seconds + START_SECONDS, own_seconds) + KILL_SECONDS)
         return True
 
     def _patience(self, task: Task) -> float:
-        """How long a task may take to stop when its time is over, as its worker says."""
+        """Seconds that a task may take to stop when its time is over, as its worker says."""
         try:
-            known = json.loads(Store(self.where.store).progress_path(task.key).read_text(encoding="utf-8"))
-            return float(known[PATIENCE])
+            progress = json.loads(Store(self.machine.store).progress_path(task.key).read_text(encoding="utf-8"))
+            return float(progress[PATIENCE])
         except (OSError, ValueError, KeyError, TypeError, RecursionError):
             return GRACE_SECONDS
 
     def _take_in(self, executor: Executor, queue: Queue, future: Future[Outcome], handed: Handed) -> list[Death]:
-        """What a worker said of a task, or how it died; an error that nobody foresaw stops its own task only."""
+        """Take the outcome of a task or the death of its worker; an unforeseen error stops its own task only."""
         task = handed.task
         try:
             outcome = future.result()
         except Exception as error:
-            name, dump = type(error).__name__, crash_dump(self.where.store, task.key)
+            name, dump = type(error).__name__, crash_dump(self.machine.store, task.key)
             if time.monotonic() >= handed.until or faults.is_dumped_late(dump):
                 self._end_late(queue, task)
                 return []
@@ -175,7 +177,7 @@ class Engine:
                 code = getattr(error, "code", None)
                 if code is None:
                     code = faults.dumped_signal(dump)
-                return [Death(task, faults.ended(code), is_own=not faults.is_from_outside(code))]
+                return [Death(task, faults.ending_text(code), is_own=not faults.is_from_outside(code))]
             outcome = Outcome("stopped", f"{name}: {error}")
         if outcome.state == "busy":
             self.listener.waiting(task, outcome)
@@ -189,11 +191,11 @@ class Engine:
     def _end_late(self, queue: Queue, task: Task) -> None:
         """A task that did not stop when its time was over."""
         if not self._is_late() and not queue.is_lost(task):
-            queue.put_back(task, f"{self.where.fit_over} and did not stop by itself")
+            queue.put_back(task, f"{self.machine.fit_over} and did not stop by itself")
             return
-        dump = Store(self.where.store).crash_path(task.key)
-        where = f" (where it was: {dump})" if dump.exists() else ""
-        reason = f"it did not stop when the time given with --max-time was over{where}; {NOT_SAVED}"
+        dump = Store(self.machine.store).crash_path(task.key)
+        hint = f" (where it was: {dump})" if dump.exists() else ""
+        reason = f"it did not stop when the time given with --max-time was over{hint}; {NOT_SAVED}"
         self._end(queue, task, Outcome("stopped", reason))
 
     def _let_them_save(

@@ -7,7 +7,7 @@ from benchmark.planning.types import Task
 
 
 class Queue:
-    """Tasks that wait, each behind the source that it starts from, and how those went that are over.
+    """Tasks that wait, each behind the source that it starts from, and the outcomes of those that are over.
 
     `left` are all that are not over, by key; `busy` those of them that another call has in hand.
     """
@@ -46,7 +46,7 @@ class Queue:
         return task.key in self._lost
 
     def was_busy(self, task: Task) -> bool:
-        """Whether another call had a task in hand, and may have made its records."""
+        """True where another call had a task in hand, and may have made its records."""
         return task.key in self._met
 
     def end(self, task: Task, outcome: Outcome) -> None:
@@ -59,14 +59,15 @@ class Queue:
         self.busy = []
         return drained
 
-    def trouble(self, task: Task) -> tuple[str | None, Outcome | None]:
-        """Why a task fails without a fit, or why it cannot start at all; for the most part for what its source met."""
+    def trouble(self, task: Task) -> Outcome | None:
+        """The outcome of a task that cannot be fitted, mostly that of its source; None for one that can.
+
+        The state is `failed` where a worker is still to leave failed records.
+        """
         if task.key in self._lost:
-            return self._lost[task.key], None
-        ended = self._ended.get(task.source_key or "")
-        if ended is None or ended.state in {"done", "taken"}:
-            return None, None
-        reason = f"the fit that it starts from: {ended.reason or ended.state}"
-        if ended.state == "failed":
-            return reason, None
-        return None, Outcome(ended.state, TIME_IS_OVER if ended.state == "paused" else reason)
+            return Outcome("failed", self._lost[task.key])
+        source = self._ended.get(task.source_key or "")
+        if source is None or source.state in {"done", "taken"}:
+            return None
+        reason = f"the fit that it starts from: {source.reason or source.state}"
+        return Outcome(source.state, TIME_IS_OVER if source.state == "paused" else reason)

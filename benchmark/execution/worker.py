@@ -1,4 +1,4 @@
-"""One fit and the runs that score it: what a worker process does between taking a claim and leaving records."""
+"""Execution of a task in a worker process: claim, fit, scores, records."""
 
 import math
 import os
@@ -13,9 +13,8 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from benchmark import numerics
 from benchmark.execution import faults, provenance
-from benchmark.execution.checkpoints import REUSED_MIB, CheckpointFile, Kept, StateFile
+from benchmark.execution.checkpoints import REUSED_MIB, CheckpointFile, KeptState, StateFile
 from benchmark.execution.processes import confine
 from benchmark.execution.processes.fit_clock import FitClock
 from benchmark.execution.processes.handover import ASKED_TO_STOP, TIME_IS_OVER, WORKER_NUMBER, Again, Machine, Outcome
@@ -32,7 +31,7 @@ from protocols.images.store import Images, ImageStore
 from protocols.splits.split import test_ids
 from results.errors import ResultsError
 from results.files import write_atomic
-from results.record import Counts, DamagedRecordError, Metrics, Provenance, Record
+from results.record import Counts, DamagedRecordError, Metrics, Record
 from results.scores import Scores
 from results.spec import RunSpec
 from results.store import Store
@@ -41,7 +40,7 @@ if TYPE_CHECKING:
     from methods.detector import Detector, FitContext
 
 
-def execute(task: Task, where: Machine, *, again: Again = "never", failure: str | None = None) -> Outcome:
+def execute(task: Task, machine: Machine, *, again: Again = "never", failure: str | None = None) -> Outcome:
     """Fit once, score every run that has no record yet, and put the records. Never raises what a run can cause.
 
     `again` says what is run although it has a record: nothing, what failed, or everything. `failure` is why the runs
@@ -49,47 +48,49 @@ def execute(task: Task, where: Machine, *, again: Again = "never", failure: str 
     processes that it started end with it.
     """
     notes: list[str] = []
-    with confine.guest():
-        outcome = _outcome(task, where, again, failure, notes.append)
+    with confine.confined_fit():
+        outcome = _outcome(task, machine, again, failure, notes.append)
     return replace(outcome, notes=tuple(dict.fromkeys(notes)))
 
 
 def crash_dump(store: Path, fit_key: str) -> str:
-    """What a fit that ended its process left of the place where it was; empty where there is nothing."""
+    """Tracebacks that a fit left when it ended its process; empty where there are none."""
     try:
         return Store(store).crash_path(fit_key).read_text(encoding="utf-8", errors="replace")
     except OSError:
         return ""
 
 
-def _outcome(task: Task, where: Machine, again: Again, failure: str | None, notify: Callable[[str], None]) -> Outcome:
+def _outcome(task: Task, machine: Machine, again: Again, failure: str | None, notify: Callable[[str], None]) -> Outcome:
     try:
-        return _executed(task, where, again, failure, notify)
+        return _executed(task, machine, again, failure, notify)
     except (DataError, MethodError) as error:
         return Outcome("blocked", str(error))
     except MemoryError:
         return Outcome("stopped", faults.MEMORY)
     except faults.MachineError as error:
         # A disk that is full for the detector need not be for the records: that is found out by writing.
-        is_full = error.is_disk_full and not _can_write(Store(where.store))
+        is_full = error.is_disk_full and not _can_write(Store(machine.store))
         return Outcome("stopped", str(error), is_disk_full=is_full)
     except (ResultsError, OSError) as error:
         return Outcome("stopped", str(error), is_disk_full=faults.is_disk_full(error))
 
 
-def _executed(task: Task, where: Machine, again: Again, failure: str | None, notify: Callable[[str], None]) -> Outcome:
-    if refused := _other_code(task, where):
+def _executed(
+    task: Task, machine: Machine, again: Again, failure: str | None, notify: Callable[[str], None]
+) -> Outcome:
+    if refused := _other_code(task, machine):
         return Outcome("stopped", refused)
-    store = Store(where.store)
+    store = Store(machine.store)
     with store.claim(task.key) as mine:
         if not mine:
             return Outcome("busy", str(store.holder(task.key)))
-        found = {run.spec.key: store.get(run.spec.key) for run in task.runs}
-        runs = [run for run in task.runs if _is_due(found[run.spec.key], again)]
+        stored = {run.spec.key: store.get(run.spec.key) for run in task.runs}
+        runs = [run for run in task.runs if _is_due(stored[run.spec.key], again)]
         if not runs and not task.is_source:
-            return _taken(found.values())
-        device = parse_device(where.device).for_worker(int(os.environ.get(WORKER_NUMBER, "0")))
-        execution = _Execution(task, replace(where, device=str(device)), store, notify)
+            return _taken(stored.values())
+        device = parse_device(machine.device).for_worker(int(os.environ.get(WORKER_NUMBER, "0")))
+        execution = _Execution(task, replace(machine, device=str(device)), store, notify)
         if failure is not None:
             return execution.fail(runs, failure)
         with confine.crashes_told(store.crash_path(task.key)) as watchdog, confine.on_sigterm(execution.ask_to_stop):
@@ -105,9 +106,9 @@ def _can_write(store: Store) -> bool:
     return True
 
 
-def _other_code(task: Task, where: Machine) -> str | None:
-    """Why this worker may not make the runs of a task: its code is not what the call was planned with."""
-    if where.code not in {None, provenance.installed_digest()}:
+def _other_code(task: Task, machine: Machine) -> str | None:
+    """Reason not to make the runs of a task: the code of this worker is not that of the plan; None where it is."""
+    if machine.code not in {None, provenance.installed_digest()}:
         return f"the worker on {platform.node()} has other code of swanbench: install the same there"
     info = installed.get(task.fit.method)
     if digest_at_import(info.module) != task.fit.code:
@@ -123,24 +124,24 @@ def _is_due(record: Record | None, again: Again) -> bool:
 
 
 def _taken(records: Iterable[Record | None]) -> Outcome:
-    """What another call made of a task."""
+    """Outcome of a task that another call executed."""
     failed = next((record for record in records if record and record.status == "failed"), None)
     return Outcome("failed", failed.error) if failed else Outcome("taken")
 
 
 class _Execution:
-    def __init__(self, task: Task, where: Machine, store: Store, notify: Callable[[str], None]) -> None:
+    def __init__(self, task: Task, machine: Machine, store: Store, notify: Callable[[str], None]) -> None:
         self.task = task
         self.notify = notify
         self.fit = task.fit
         self.info = installed.get(task.fit.method)
-        self.where = where
+        self.machine = machine
         self.store = store
         self.started = datetime.now(UTC)
         self.timings: dict[str, float] = {}
         self.history: dict[str, list[float]] = {}
         self.notes = list(task.fit.notes)
-        self.clock = FitClock(store.progress_path(task.fit.key), where.seconds)
+        self.clock = FitClock(store.progress_path(task.fit.key), machine.seconds)
         self.context: FitContext | None = None
         self.is_asked_to_stop = False
 
@@ -149,48 +150,48 @@ class _Execution:
 
         from methods.detector import DeadlineReached
 
-        torch.set_num_threads(self.where.threads)
+        torch.set_num_threads(self.machine.threads)
         torch.set_float32_matmul_precision("highest")  # no TF32, bf16 or such in what is called fp32
         torch.backends.cudnn.allow_tf32 = False
         self.clock.report(0, 1)
-        kept = self._state_file(self.fit).load() if self.task.is_source or self._may_reuse(again) else None
-        if kept and not runs:
+        kept_state = self._state_file(self.fit).load() if self.task.is_source or self._may_reuse(again) else None
+        if kept_state and not runs:
             return Outcome("taken")
         if lacking := self.info.lacking(self.fit.spec.params):
             raise MethodError(lacking)  # out of the try below: it is no failure of the run
-        dataset = data_folder.open_dataset(self.where.data, self.fit.dataset)
+        dataset = data_folder.open_dataset(self.machine.data, self.fit.dataset)
         with self._timed("images"):
             images = self._open_store(dataset.name)
-        left = list(runs)
+        runs_left = list(runs)
         try:
-            detector = self._fitted(images, kept if self._may_reuse(again) else None)
-            while left:
-                self.store.put(*self._scored(detector, left[0], dataset, images))
-                left.pop(0)
+            detector = self._fitted(images, kept_state if self._may_reuse(again) else None)
+            while runs_left:
+                self.store.put(*self._scored(detector, runs_left[0], dataset, images))
+                runs_left.pop(0)
         except DeadlineReached as stopped:
-            return self._paused(left, stopped)
+            return self._paused(runs_left, stopped)
         except DamagedRecordError as error:
-            return self._failed(left, f"its record could not be read again: it {error}", str(error))
+            return self._failed(runs_left, f"its record could not be read again: it {error}", str(error))
         except (DataError, ResultsError, faults.MachineError):
             raise
         except BaseException as error:  # noqa: BLE001 - whatever a detector does wrong, sys.exit too, is its record
             self._reraise_if_of_machine(error)
-            return self._failed(left, in_brief(error), "".join(traceback.format_exception(error)))
+            return self._failed(runs_left, in_brief(error), "".join(traceback.format_exception(error)))
         with suppress(OSError):
             self.store.checkpoint_path(self.fit.key).unlink(missing_ok=True)
         return Outcome("done")
 
     def _reraise_if_of_machine(self, error: BaseException) -> None:
-        if fault := faults.of_machine(error, (self.where.data, self.where.cache, self.where.store)):
+        if fault := faults.machine_fault(error, (self.machine.data, self.machine.cache, self.machine.store)):
             raise fault from error
 
-    def _paused(self, left: Sequence[Scoring], stopped: Exception) -> Outcome:
+    def _paused(self, runs: Sequence[Scoring], stopped: Exception) -> Outcome:
         """A fit that stopped by itself: it was asked to, or a time is over."""
         if self.is_asked_to_stop:
             return Outcome("paused", ASKED_TO_STOP)
-        if self.where.fit_seconds is not None and time.monotonic() < self.clock.call_over:
-            reason = f"{self.where.fit_over}: give it more with --retry-failed, which goes on from its checkpoint"
-            return self._failed(left, reason, str(stopped))
+        if self.machine.fit_seconds is not None and time.monotonic() < self.clock.call_over:
+            reason = f"{self.machine.fit_over}: give it more with --retry-failed, which goes on from its checkpoint"
+            return self._failed(runs, reason, str(stopped))
         return Outcome("paused", TIME_IS_OVER)
 
     def ask_to_stop(self) -> None:
@@ -208,13 +209,13 @@ class _Execution:
             self.store.crash_path(self.fit.key).unlink(missing_ok=True)
         return self._failed(runs, reason, f"{reason}\n{behind}")
 
-    def _fitted(self, images: ImageStore, kept: Kept | None) -> "Detector":
+    def _fitted(self, images: ImageStore, kept_state: KeptState | None) -> "Detector":
         """The detector with its fit done: now, or before and kept."""
         path = self.store.checkpoint_path(self.fit.key)
-        checkpoint = CheckpointFile(path, self._identity(self.fit), self.notify)
+        checkpoint = CheckpointFile(path, provenance.fit_identity(self.fit, self.machine), self.notify)
         resumption = Resumption(partial(self._detector, checkpoint), self._reraise_if_of_machine)
-        if kept and (detector := resumption.from_kept(kept, self._state_file(self.fit))):
-            self.history, self.timings["fit_s"] = dict(kept.history), round(kept.seconds, 3)
+        if kept_state and (detector := resumption.from_kept(kept_state, self._state_file(self.fit))):
+            self.history, self.timings["fit_s"] = dict(kept_state.history), round(kept_state.seconds, 3)
             return detector
         data = self._train_data(images)
         with self._timed("fit"):
@@ -223,8 +224,8 @@ class _Execution:
         self._take_history(detector)
         if self.task.is_source or self.fit.reusable:
             limit = None if self.task.is_source else REUSED_MIB
-            kept = Kept(detector.state(), self.history, self.timings["fit_s"])
-            self._state_file(self.fit).save(kept, limit)
+            kept_state = KeptState(detector.state(), self.history, self.timings["fit_s"])
+            self._state_file(self.fit).save(kept_state, limit)
         return detector
 
     def _take_history(self, detector: "Detector") -> None:
@@ -265,15 +266,15 @@ class _Execution:
         return JoinedImages([(part.dataset, self._open_store(part.dataset).images(part.ids)) for part in parts])
 
     def _source_state(self, source: PlannedFit) -> Mapping[str, Any]:
-        kept = self._state_file(source).load()
-        if kept is None:
+        kept_state = self._state_file(source).load()
+        if kept_state is None:
             raise ResultsError(
                 f"the state of {source.name} is not in {self.store.root}: the same command makes it again"
             )
-        return kept.state
+        return kept_state.state
 
     def _state_file(self, fit: PlannedFit) -> StateFile:
-        return StateFile(self.store.root, fit.key, self._identity(fit), self.notify)
+        return StateFile(self.store.root, fit.key, provenance.fit_identity(fit, self.machine), self.notify)
 
     def _may_reuse(self, again: Again) -> bool:
         return self.fit.reusable and again != "all"
@@ -344,55 +345,26 @@ class _Execution:
             spec=spec,
             timings=dict(self.timings),
             peak_memory_mib=round(peak, 1),
-            provenance=self._provenance(),
+            provenance=provenance.fit_provenance(self.fit, self.machine, self.started),
             **rest,
         )
 
-    def _provenance(self) -> Provenance:
-        where = self.where
-        return Provenance(
-            package_version=where.package_version,
-            git_commit=where.git_commit,
-            git_dirty=where.git_dirty,
-            code_digest=self._code_digest(),
-            numerics_class=self._numerics_class(),
-            weights={arch: file.label for arch, file in self.fit.weights.items()},
-            device=where.device,
-            cpu=numerics.cpu_name(),
-            libraries=provenance.libraries(self.info.packages, self.info.package if self.info.is_plug_in else None),
-            threads=where.threads,
-            started=self.started.isoformat(timespec="seconds"),
-            test_evaluations=1,
-            environment=numerics.arithmetic(),
-        )
-
-    def _code_digest(self) -> str:
-        return digest_at_import(self.info.module)
-
     def _notes(self) -> list[str]:
-        """What the plan knows of the fit, and whether its code was edited while it ran."""
-        if code_digest(self.info.module) == self._code_digest():
+        """Notes of the plan and the fit, with one more where the code was edited while it ran."""
+        if code_digest(self.info.module) == digest_at_import(self.info.module):
             return list(self.notes)
         return [*self.notes, f"the code of {self.info.id} was edited while this run was made"]
-
-    def _numerics_class(self) -> str:
-        return numerics.numerics_class(
-            device=self.where.device, precision=self.fit.spec.precision, threads=self.where.threads
-        )
-
-    def _identity(self, fit: PlannedFit) -> dict[str, str]:
-        return {"fit_key": fit.key, "numerics": self._numerics_class(), "code": self._code_digest()}
 
     def _context(self, checkpoint: CheckpointFile) -> "FitContext":
         from methods.detector import FitContext
 
-        fit, where = self.fit, self.where
-        deadline = self.clock.begin_fit(where.fit_seconds)
+        fit, machine = self.fit, self.machine
+        deadline = self.clock.begin_fit(machine.fit_seconds)
         self.context = FitContext(
             seed=fit.spec.seed,
-            threads=where.threads,
+            threads=machine.threads,
             precision=fit.spec.precision,
-            device=where.device,
+            device=machine.device,
             weights={**fit.measures.weights, **fit.weights},
             checkpoint=checkpoint,
             progress=self.clock.report,
@@ -402,13 +374,13 @@ class _Execution:
         return self.context
 
     def _open_store(self, name: str) -> ImageStore:
-        dataset = data_folder.open_dataset(self.where.data, name)
+        dataset = data_folder.open_dataset(self.machine.data, name)
         return ImageStore.open(
             dataset,
             size=self.fit.spec.size,
             resize=self.fit.spec.resize,
-            cache_dir=self.where.cache,
-            jobs=self.where.threads,
+            cache_dir=self.machine.cache,
+            jobs=self.machine.threads,
             notify=self.notify,
         )
 

@@ -1,4 +1,4 @@
-"""A digest of the code behind a detector: what a record was made by, and what is installed now."""
+"""Digests of the code behind detectors, as records hold them and as it is installed now."""
 
 import ast
 import contextlib
@@ -39,9 +39,9 @@ class CodeDigests:
     def of(self, module: str) -> str:
         """The digest of a detector's module, read once; see `code_digest`."""
         if module not in self._digests:
-            known = len(self._imports)
+            count = len(self._imports)
             self._digests[module] = self._digest(module)
-            if self._file is not None and len(self._imports) != known:
+            if self._file is not None and len(self._imports) != count:
                 with contextlib.suppress(ResultsError):
                     write_atomic(self._file, msgspec.json.encode(self._imports))
         return self._digests[module]
@@ -52,10 +52,12 @@ class CodeDigests:
         waiting = [module]
         while waiting:
             name = waiting.pop()
-            found = None if name in sources else _source(name)
-            if found is not None:
-                sources[name] = found[0]
-                waiting.extend(other for other in self._imported(*found) if other.partition(".")[0] == package)
+            source = None if name in sources else _source(name)
+            if source is not None:
+                sources[name] = source[0]
+                waiting.extend(
+                    imported for imported in self._imported(*source) if imported.partition(".")[0] == package
+                )
         whole = hashlib.sha256()
         for name in sorted(sources):
             whole.update(f"{name}\n{len(sources[name])}\n".encode() + sources[name])
@@ -77,8 +79,8 @@ def _source(module: str) -> tuple[bytes, str] | None:
     spec = find_spec(package)
     around = module.rpartition(".")[0]
     for folder in (spec.submodule_search_locations or ()) if spec else ():
-        place = Path(folder, *inner)
-        for file, start in ((place / "__init__.py", module), (place.with_suffix(".py"), around)):
+        path = Path(folder, *inner)
+        for file, start in ((path / "__init__.py", module), (path.with_suffix(".py"), around)):
             if file.is_file():
                 return file.read_bytes(), start
     return (Path(spec.origin).read_bytes(), around) if spec and spec.origin and not inner else None

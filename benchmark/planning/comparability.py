@@ -1,4 +1,4 @@
-"""Why a run is not the paper's, beyond its recipe and weights: one text a reason, kept in its record."""
+"""Deviations of a run from the paper's beside its recipe and weights: one text a reason, kept in its record."""
 
 from collections.abc import Iterator, Mapping
 
@@ -61,6 +61,6 @@ def of_data(info: DatasetInfo | None, dataset: Dataset) -> Iterator[str]:
 
 def of_release(info: DatasetInfo | None, dataset: Dataset) -> Iterator[str]:
     """Images that are no known release of the dataset that they are named after."""
-    found = recognition.release_doubts(info, dataset) if info is not None else ()
-    if found:
-        yield recognition.doubts_sentence(dataset, found)
+    doubts = recognition.release_doubts(info, dataset) if info is not None else ()
+    if doubts:
+        yield recognition.doubts_sentence(dataset, doubts)

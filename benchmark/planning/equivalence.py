@@ -11,39 +11,39 @@ from protocols.values import ParamValue
 from results.record import Record
 
 
-def versions() -> dict[str, int]:
+def detector_versions() -> dict[str, int]:
     """Current version of each detector; a record of an older one is stale."""
     return {info.detector_id: info.version for info in installed.methods().values()}
 
 
-def leaking(records: Iterable[Record]) -> frozenset[str]:
+def leaking_series(records: Iterable[Record]) -> frozenset[str]:
     """Ids of the series among the records whose scores test labels had part in; no gate counts these."""
-    known = {info.id: info for info in installed.methods().values()}
+    infos = {info.id: info for info in installed.methods().values()}
     return frozenset(
         record.series
         for record in records
-        if (info := known.get(record.spec.fit.detector)) and info.leaks(record.spec.fit.params)
+        if (info := infos.get(record.spec.fit.detector)) and info.leaks(record.spec.fit.params)
     )
 
 
 def measures() -> Callable[[Record], frozenset[str]]:
     """A function from a record to the ids it measures: the one it was run as, and every twin with equal parameters."""
-    known = installed.methods()
+    methods = installed.methods()
 
     @functools.cache
     def params(method: str, recipe: str, dataset: str) -> dict[str, ParamValue] | None:
         try:
-            return resolve(known[method], recipe, dataset, {}).params
+            return resolve(methods[method], recipe, dataset, {}).params
         except MethodError:
             return None
 
     def ids(record: Record) -> frozenset[str]:
         spec = record.spec
         twins = {spec.method}
-        for info in known.values():
+        for info in methods.values():
             if info.detector_id == spec.fit.detector and info.id != spec.method:
-                own = params(info.id, spec.recipe, spec.split.dataset)
-                if own is not None and _is_measured_by(own, record):
+                twin_params = params(info.id, spec.recipe, spec.split.dataset)
+                if twin_params is not None and _is_measured_by(twin_params, record):
                     twins.add(info.id)
         return frozenset(twins)
 
@@ -51,7 +51,7 @@ def measures() -> Callable[[Record], frozenset[str]]:
 
 
 def _is_measured_by(params: Mapping[str, ParamValue], record: Record) -> bool:
-    """Whether a method with these resolved parameters would have made the same run."""
+    """True where a method with these resolved parameters would have made the same run."""
     spec = record.spec
     size, resize = params.get("img_size"), params.get("img_resize") or "squash"
     evaluation = spec.evaluation and (spec.evaluation.order, spec.evaluation.batch)

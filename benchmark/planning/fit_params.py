@@ -17,13 +17,13 @@ def fit_params(params: Mapping[str, ParamValue], *, fine_tuned: bool = False) ->
     A parameter `finetune.NAME` is for the fits that start from another's state (spec 2.12, D44): there it takes the
     place of NAME, if there is such a one and it is not none.
     """
-    own = {
+    fit_own = {
         name: value
         for name, value in params.items()
         if name not in OUTSIDE_FIT and not name.startswith((FINE_TUNING, request.PREFIX))
     }
     if not fine_tuned:
-        return own
+        return fit_own
     others = {name: value for name, value in params.items() if name.startswith(FINE_TUNING) and value is not None}
     plain = {name: name.removeprefix(FINE_TUNING) for name in others}
-    return own | {plain[name] if plain[name] in own else name: value for name, value in others.items()}
+    return fit_own | {plain[name] if plain[name] in fit_own else name: value for name, value in others.items()}

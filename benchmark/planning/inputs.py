@@ -1,4 +1,4 @@
-"""What the runs of a plan share, each found once: opened datasets, weights files, drawn splits."""
+"""Resources that the runs of a plan share, each looked up once: datasets, weights files, splits."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -17,7 +17,7 @@ from protocols.splits.split import Split, draw
 
 
 class Resources:
-    """Opens, finds and draws at the first request and remembers; `notify` is told what a person should know.
+    """Opens, finds and draws at the first request and remembers; `notify` takes sentences for the person.
 
     `weights` are the options of the command line; `quick` allows `auto`, which is then the default.
     """
@@ -57,7 +57,11 @@ class Resources:
         Without `auto` random ones stand in for missing ones only where a person asks for them.
         """
         if (arch, auto) not in self._found:
-            options = self._options if auto else tuple(one for one in self._options if one.rpartition("=")[2] != AUTO)
+            options = (
+                self._options
+                if auto
+                else tuple(option for option in self._options if option.rpartition("=")[2] != AUTO)
+            )
             try:
                 file = find_weights(
                     arch,
@@ -74,10 +78,10 @@ class Resources:
                 self._found[arch, auto] = file
                 if AUTO in options and self._notify:
                     self._notify(f"weights of {arch}: {file.label} (--weights auto)")
-        found = self._found[arch, auto]
-        if isinstance(found, MethodError):
-            raise found
-        return found
+        result = self._found[arch, auto]
+        if isinstance(result, MethodError):
+            raise result
+        return result
 
     def split(
         self,
@@ -90,8 +94,10 @@ class Resources:
         is_labelled: bool,
     ) -> Split:
         """The split of a rule, given those of the coordinates that it has; raises what `draw` raises."""
-        own = {name: coordinates.get(name) for name in rules.find_rule(rule).COORDINATES}
-        key = (rule, dataset.name, seed, is_labelled, tuple(own.items()), tuple(sorted(options.items())))
+        rule_coordinates = {name: coordinates.get(name) for name in rules.find_rule(rule).COORDINATES}
+        key = (rule, dataset.name, seed, is_labelled, tuple(rule_coordinates.items()), tuple(sorted(options.items())))
         if key not in self._drawn:
-            self._drawn[key] = draw(dataset, rule, split_seed=seed, options=options, is_labelled=is_labelled, **own)
+            self._drawn[key] = draw(
+                dataset, rule, split_seed=seed, options=options, is_labelled=is_labelled, **rule_coordinates
+            )
         return self._drawn[key]

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from benchmark.paths import folders
+from benchmark.paths import resolve_folders
 from benchmark.planning.code_digest import CodeDigests
 from methods.registry import installed
 from protocols.text import plural
@@ -10,7 +10,7 @@ from results.record import Record
 
 
 class InstalledCode:
-    """What of a record was made by other code than is installed now.
+    """Comparison of the code that made records with what is installed now.
 
     Golden scores guard the versions of our own detectors, so that other code of them is a note. A plug-in's record is
     stale, unless `accept` says that its code may differ.
@@ -18,18 +18,18 @@ class InstalledCode:
 
     def __init__(self, *, accept: bool) -> None:
         self._accept = accept
-        self._digests = CodeDigests(folders().cache / "imports.json")
+        self._digests = CodeDigests(resolve_folders().cache / "imports.json")
         self._detectors = {info.detector_id: info for info in installed.methods().values() if info.variant_of is None}
 
     def is_other(self, record: Record) -> bool:
-        """Whether a finished record was made by other code; unknown for a detector that is not installed."""
+        """True where other code made a finished record; False for a detector that is not installed."""
         info = self._detectors.get(record.spec.fit.detector)
         if info is None or record.provenance is None or record.status != "done":
             return False
         return record.provenance.code_digest != self._digests.of(info.module)
 
     def stale(self, record: Record) -> str:
-        """Why a record counts no longer; empty where it does."""
+        """Reason that a record counts no longer; empty where it does."""
         info = self._detectors.get(record.spec.fit.detector)
         if self._accept or info is None or not info.is_plug_in or not self.is_other(record):
             return ""

@@ -6,7 +6,7 @@ from benchmark.errors import BenchError
 from benchmark.paths import Folders
 from benchmark.planning.inputs import Resources
 from benchmark.planning.planner import Planner
-from benchmark.planning.suite import Selection, Suite, expand, parts
+from benchmark.planning.suite import Selection, Suite, expand_suite, suite_parts
 from benchmark.planning.types import Plan, PlannedRun, RunRequest
 from methods.registry import installed
 from methods.registry.params import RECIPES
@@ -37,13 +37,15 @@ def plan(
     recipe = request.recipe or suite.recipe
     if recipe not in RECIPES:
         raise BenchError(f"unknown recipe '{recipe}': {near_miss(recipe, RECIPES)}")
-    together = parts(suite, selection)
-    _check_sets(request, {name for part, own in together for name in own.methods or part.methods})
+    together = suite_parts(suite, selection)
+    _check_sets(request, {name for part, part_selection in together for name in part_selection.methods or part.methods})
     _check_split_options(request, [part.rule for part, _ in together])
     resources = Resources(folders, tuple(request.weights), quick=recipe == "quick", notify=notify)
     resources.check_weights()
     runs = [
-        planned for part, own in together for planned in _planned(Planner(part, recipe, request, resources, store), own)
+        planned
+        for part, part_selection in together
+        for planned in _planned(Planner(part, recipe, request, resources, store), part_selection)
     ]
     return Plan(suite=suite, recipe=recipe, runs=tuple(runs))
 
@@ -71,15 +73,15 @@ def _check_split_options(request: RunRequest, rules_asked: Sequence[str]) -> Non
 def _planned(planner: Planner, selection: Selection) -> list[PlannedRun]:
     planner.check_names(selection)
     suite = planner.suite
-    wanted = expand(
+    runs = expand_suite(
         suite,
         selection,
         without_anomalies=planner.without_anomalies(),
         classes={name: planner.classes(name) for name in selection.datasets or ()},
     )
-    if not wanted:
+    if not runs:
         raise BenchError(
             f"the selection leaves nothing of suite {suite.id}, whose rule is '{suite.rule}': leave out a filter"
             + (", or take suite general for a dataset with one anomaly class" if suite.rule == "hard" else "")
         )
-    return [planner.planned(item) for item in wanted]
+    return [planner.planned(item) for item in runs]

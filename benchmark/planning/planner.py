@@ -1,4 +1,4 @@
-"""How one wanted run is resolved to its spec: parameters, data, pools, weights, split, and the fit it starts from."""
+"""Resolution of a wanted run to its spec: parameters, data, pools, weights, split, and the fit it starts from."""
 
 import functools
 from collections.abc import Iterator, Mapping
@@ -11,8 +11,8 @@ from benchmark.errors import BenchError
 from benchmark.planning import comparability, pools
 from benchmark.planning.fit_params import fit_params
 from benchmark.planning.inputs import Resources
-from benchmark.planning.suite import Selection, Suite, Wanted, class_subsets
-from benchmark.planning.types import PlannedFit, PlannedRun, RunRequest, State
+from benchmark.planning.suite import Selection, Suite, WantedRun, class_subsets
+from benchmark.planning.types import PlannedFit, PlannedRun, RunRequest, RunState
 from methods.backbones.find import WrongWeightsError
 from methods.errors import MethodError
 from methods.measures import request as measuring
@@ -37,11 +37,11 @@ from results.store import Store
 
 
 class BlockedError(Exception):
-    """Why a run cannot be made here and now."""
+    """A run that cannot be made here and now; the text is the reason."""
 
 
 class RefusedError(Exception):
-    """What the command line asks of a run cannot be."""
+    """A run that cannot be as the command line has it; the text is the reason."""
 
 
 def _no_detector(method: str) -> str:
@@ -98,38 +98,32 @@ class Planner:
         """Known or normal classes of a dataset, as the rule has it; none where they are not known."""
         if self.suite.subset not in {"known_class", "normal_class"}:
             return ()
-        known = class_subsets(self.infos.get(base_id(name)), self.suite.subset)
-        if known:
-            return known
+        listed = class_subsets(self.infos.get(base_id(name)), self.suite.subset)
+        if listed:
+            return listed
         try:
             return tuple(sorted(self.resources.dataset(name).labels, key=lambda label: (len(label), label)))
         except DataError:
             return ()
 
-    def planned(self, wanted: Wanted) -> PlannedRun:
+    def planned(self, wanted_run: WantedRun) -> PlannedRun:
         """The run with its key and state, or why it is blocked; raises WrongWeightsError."""
         try:
-            return self._planned(wanted)
+            return self._planned(wanted_run)
         except WrongWeightsError:
             raise
         except (BlockedError, RefusedError, DataError, MethodError) as error:
-            return PlannedRun(wanted, "blocked", str(error), is_refused=isinstance(error, RefusedError))
+            return PlannedRun(wanted_run, "blocked", str(error), is_refused=isinstance(error, RefusedError))
 
-    def _planned(self, wanted: Wanted) -> PlannedRun:
-        info = self.methods.get(wanted.method)
+    def _planned(self, wanted_run: WantedRun) -> PlannedRun:
+        info = self.methods.get(wanted_run.method)
         if info is None:
-            raise BlockedError(_no_detector(wanted.method))
-        rule, named = rules.kept_as(self.suite.rule, wanted, info.rules)
+            raise BlockedError(_no_detector(wanted_run.method))
+        rule, named = rules.kept_as(self.suite.rule, wanted_run, info.rules)
         if rule not in info.rules:
             raise BlockedError(f"{info.title} does not run under the rule '{rule}'")
         split = self._split(rule, info, named)
-        source, fit = None, None
-        if named.source_dataset is None:
-            fit = self._fit(info, split, named.seed, anomalies=info.anomalies)
-        else:
-            origin = structs.replace(named, dataset=named.source_dataset, source_dataset=None)
-            source = self._fit(info, self._split("general", info, origin), named.seed, anomalies=True)
-            fit = self._fit(info, split, named.seed, anomalies=False, source=source)
+        fit = self._fit_of_run(info, split, named)
         params = self._resolved(info.id, split.dataset).params
         evaluation = self._evaluation(params)
         spec = RunSpec(
@@ -146,21 +140,21 @@ class Planner:
                 **named.coordinates,
             ),
             split_seed=self._split_seed(named),
-            source=source.spec if source else None,
+            source=fit.source.spec if fit.source else None,
             deviations=list(dict.fromkeys(self._deviations(info, split, fit))),
         )
         try:
             record = self.store.get(spec.key)
         except ResultsError as error:
             raise BlockedError(str(error)) from error
-        run = PlannedRun(wanted, "cached", spec=spec, split=split, evaluation=evaluation, fit=fit, record=record)
+        run = PlannedRun(wanted_run, "cached", spec=spec, split=split, evaluation=evaluation, fit=fit, record=record)
         state = self._state(run, info)
         lacking = info.lacking(params) if state == "missing" else None
         if lacking:
             raise BlockedError(lacking)
         return replace(run, state=state)
 
-    def _state(self, run: PlannedRun, info: MethodInfo) -> State:
+    def _state(self, run: PlannedRun, info: MethodInfo) -> RunState:
         if run.record is None:
             return "missing"
         if run.record.status == "failed":
@@ -168,40 +162,48 @@ class Planner:
         is_stale = run.is_of_other_code and info.is_plug_in and not self.request.accept_stale_code
         return "stale" if is_stale else "cached"
 
-    def _split(self, rule: str, info: MethodInfo, wanted: Wanted) -> Split:
-        own = {**self.suite.options, **info.split(self.recipe)}
+    def _split(self, rule: str, info: MethodInfo, run: WantedRun) -> Split:
+        own_options = {**self.suite.options, **info.split(self.recipe)}
         # A method without anomalies is scored on the test set of the ten-shot split (design section 6).
-        coordinates = wanted.coordinates | {"shots": LARGEST_ONE_SHOT_DRAW if wanted.shots is None else wanted.shots}
-        dataset = self.resources.dataset(wanted.dataset)
+        coordinates = run.coordinates | {"shots": LARGEST_ONE_SHOT_DRAW if run.shots is None else run.shots}
+        dataset = self.resources.dataset(run.dataset)
         drawn = functools.partial(
             self.resources.split,
             rule,
             dataset,
-            self._split_seed(wanted),
+            self._split_seed(run),
             coordinates,
-            is_labelled=wanted.shots is not None,
+            is_labelled=run.shots is not None,
         )
         try:
-            return drawn(options=own | dict(self.request.split_options))
+            return drawn(options=own_options | dict(self.request.split_options))
         except DataError as error:
-            drawn(options=own)  # where this fails too, the data lack something
+            drawn(options=own_options)  # where this fails too, the data lack something
             raise RefusedError(str(error)) from error
 
-    def _split_seed(self, wanted: Wanted) -> int:
-        return wanted.seed if self.request.split_seed is None else self.request.split_seed
+    def _split_seed(self, run: WantedRun) -> int:
+        return run.seed if self.request.split_seed is None else self.request.split_seed
+
+    def _fit_of_run(self, info: MethodInfo, split: Split, run: WantedRun) -> PlannedFit:
+        """The fit behind a run; under cross_domain it starts from a fit on the source dataset."""
+        if run.source_dataset is None:
+            return self._fit(info, split, run.seed, anomalies=info.anomalies)
+        origin = structs.replace(run, dataset=run.source_dataset, source_dataset=None)
+        source = self._fit(info, self._split("general", info, origin), run.seed, anomalies=True)
+        return self._fit(info, split, run.seed, anomalies=False, source=source)
 
     def _fit(
         self, info: MethodInfo, split: Split, seed: int, *, anomalies: bool, source: PlannedFit | None = None
     ) -> PlannedFit:
         dataset = self.resources.dataset(split.dataset)
         params = self._resolved(info.id, split.dataset).params
-        found = {
-            pool: pools.parts(pool, params, dataset, self.resources.data, self.resources.dataset)
+        pool_parts = {
+            pool: pools.pool_parts(pool, params, dataset, self.resources.data, self.resources.dataset)
             for pool in info.pools(params)
         }
         files = {arch: self.resources.weights(arch) for arch in info.backbones(params)}
-        given = split.train_anomaly if anomalies else ()
-        if not given:
+        train_anomaly = split.train_anomaly if anomalies else ()
+        if not train_anomaly:
             info.check_alone(params)
         size, resize = self._image_form(params, dataset)
         spec = FitSpec(
@@ -213,7 +215,7 @@ class Planner:
             train_anomaly=split.fingerprints["train_anomaly"] if anomalies else list_fingerprint(()),
             size=size,
             resize=resize,
-            pools={pool: pools.described(own, self.resources.dataset) for pool, own in found.items()},
+            pools={pool: pools.key_parts(parts, self.resources.dataset) for pool, parts in pool_parts.items()},
             weights={arch: file.digest for arch, file in files.items()},
             precision=self.precision if info.takes_precision else "fp32",
             seed=seed,
@@ -221,25 +223,27 @@ class Planner:
         )
         return PlannedFit(
             spec=spec,
-            name=f"fit-{split.dataset}-{info.id}-{len(given)}-s{seed}-{spec.fit_key[:8]}",
+            name=f"fit-{split.dataset}-{info.id}-{len(train_anomaly)}-s{seed}-{spec.fit_key[:8]}",
             method=info.id,
             dataset=split.dataset,
             train_normal=split.train_normal,
-            train_anomaly=given,
-            pools=found,
+            train_anomaly=train_anomaly,
+            pools=pool_parts,
             weights=files,
             reusable=not info.anomalies and info.scores_independently(params),
-            notes=tuple(pools.note(pool, own) for pool, own in found.items()),
+            notes=tuple(pools.pool_note(pool, parts) for pool, parts in pool_parts.items()),
             source=source,
             measures=self._measures(params),
             code=self.resources.codes.of(info.module),
         )
 
     def _measures(self, params: Mapping[str, ParamValue]) -> Measures:
-        """What is to be measured beside the scores; MethodError where packages or weights for it are missing."""
-        asked = measuring.own(params)
-        measuring.check(asked)
-        return Measures(asked, {arch: self.resources.weights(arch, auto=False) for arch in measuring.networks(asked)})
+        """Measures to take beside the scores; raises MethodError where packages or weights for them are missing."""
+        measured = measuring.own(params)
+        measuring.check(measured)
+        return Measures(
+            measured, {arch: self.resources.weights(arch, auto=False) for arch in measuring.networks(measured)}
+        )
 
     def _resolve(self, method: str, dataset: str) -> Resolved:
         try:
@@ -248,17 +252,17 @@ class Planner:
             raise RefusedError(str(error)) from error
 
     def _evaluation(self, params: Mapping[str, ParamValue]) -> Evaluation:
-        """How test images are put to the detector; part of the key only where scores depend on it."""
+        """Order and batch of the test images; part of the key only where scores depend on them."""
         order, batch = (params.get(name, usual) for name, usual in EVALUATION.items())
         return Evaluation(order=str(order), batch=int(str(batch)))
 
     def _image_form(self, params: Any, dataset: Dataset) -> tuple[int, str]:
         """Side in pixels and resampling; 0 where the images keep their own sizes."""
         resize = str(params.get("img_resize") or "squash")
-        asked = params.get("img_size", PER_DATASET)
+        size = params.get("img_size", PER_DATASET)
         if resize == "none":
             return 0, resize
-        return asked if isinstance(asked, int) else self._default_size(dataset), resize
+        return size if isinstance(size, int) else self._default_size(dataset), resize
 
     def _default_size(self, dataset: Dataset) -> int:
         """The paper's size; of another set 448 if its median shorter side is nearer to that than to 224 (spec 10.0)."""
@@ -275,11 +279,11 @@ class Planner:
         yield from comparability.of_options(split.options)
         if self.recipe != "quick":
             yield from comparability.of_size(fit.spec.size, resolved, self._default_size(dataset))
-        for pool, own in fit.pools.items():
-            lacking = pools.lacking(pool, resolved.params, dataset.name, len(own))
+        for pool, parts in fit.pools.items():
+            lacking = pools.lacking_categories(pool, resolved.params, dataset.name, len(parts))
             if lacking:
                 yield lacking
-            for part in own:
+            for part in parts:
                 yield from self._release_deviations(part.dataset)
         yield from self._data_deviations(split.dataset)
         if fit.source is not None:

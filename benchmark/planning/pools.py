@@ -18,7 +18,7 @@ LAG_POOL = "lag"
 Open = Callable[[str], Dataset]
 
 
-def parts(
+def pool_parts(
     pool: str, params: Mapping[str, ParamValue], target: Dataset, data_dir: Path, open_dataset: Open
 ) -> tuple[Part, ...]:
     """The images of a pool by prepared dataset, in the order of the ids, without any that the target has too.
@@ -37,7 +37,7 @@ def parts(
     return tuple(found)
 
 
-def described(found: Iterable[Part], open_dataset: Open) -> tuple[PoolPart, ...]:
+def key_parts(found: Iterable[Part], open_dataset: Open) -> tuple[PoolPart, ...]:
     """Parts as keys hold them."""
     return tuple(
         PoolPart(
@@ -49,13 +49,13 @@ def described(found: Iterable[Part], open_dataset: Open) -> tuple[PoolPart, ...]
     )
 
 
-def note(pool: str, found: tuple[Part, ...]) -> str:
+def pool_note(pool: str, found: tuple[Part, ...]) -> str:
     """A pool in words, for the notes of records and tables."""
     images = sum(len(part.ids) for part in found)
     return f"pool {pool}: {images} images of {', '.join(part.dataset for part in found)}"
 
 
-def lacking(pool: str, params: Mapping[str, ParamValue], target: str, parts: int) -> str | None:
+def lacking_categories(pool: str, params: Mapping[str, ParamValue], target: str, parts: int) -> str | None:
     """Reason that a pool of so many parts is not the paper's: it lacks members of its family. None where it has all."""
     family = {info.id for info in dataset_family(pool)}
     whole = family - _overlapping(params, target)

@@ -24,7 +24,7 @@ from protocols.values import ParamValue
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
 
-ENTRY_POINTS = "swanbench.suites"
+SUITE_ENTRY_POINTS = "swanbench.suites"
 
 
 class Suite(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -73,7 +73,7 @@ class Selection:
     coordinates: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)
 
 
-class Wanted(Coordinates, frozen=True, kw_only=True):
+class WantedRun(Coordinates, frozen=True, kw_only=True):
     """One run as a person names it; what its rule does not have is None.
 
     `shots` is None too for a method that is given no anomalies; with a `source_dataset` they are the source's.
@@ -90,17 +90,17 @@ def class_subsets(info: DatasetInfo | None, subset: str | None) -> tuple[str, ..
     return values
 
 
-def names() -> list[str]:
+def suite_names() -> list[str]:
     return sorted(entry.name.removesuffix(".toml") for entry in _built_in().iterdir() if entry.name.endswith(".toml"))
 
 
-def load(name: str) -> Suite:
+def load_suite(name: str) -> Suite:
     """A built-in suite by its id, one of an entry point `swanbench.suites`, or a TOML file by its path.
 
     Raises:
         BenchError: there is none, or its file says what a suite cannot.
     """
-    if name in names():
+    if name in suite_names():
         return _parse(_built_in().joinpath(f"{name}.toml").read_text(encoding="utf-8"), f"suite {name}")
     path = Path(name)
     if path.suffix == ".toml":
@@ -108,19 +108,21 @@ def load(name: str) -> Suite:
             return _parse(path.read_text(encoding="utf-8"), str(path))
         except (OSError, UnicodeDecodeError) as error:
             raise BenchError(f"cannot read the suite file {path}: {error}") from error
-    offered = plugins.points_by_name(ENTRY_POINTS)
+    offered = plugins.points_by_name(SUITE_ENTRY_POINTS)
     if name in offered:
         try:
             return _offered(offered[name])
         except PluginError as error:
             raise BenchError(f"the plug-in '{name}' cannot be used: {error}") from error
-    raise BenchError(f"unknown suite '{name}', and no TOML file has that path: {near_miss(name, {*names(), *offered})}")
+    raise BenchError(
+        f"unknown suite '{name}', and no TOML file has that path: {near_miss(name, {*suite_names(), *offered})}"
+    )
 
 
-def broken() -> dict[str, str]:
+def broken_suites() -> dict[str, str]:
     """Plug-ins that cannot be used, by entry point name, with the reason."""
     problems = {}
-    for name, same in plugins.points_by_name(ENTRY_POINTS).items():
+    for name, same in plugins.points_by_name(SUITE_ENTRY_POINTS).items():
         try:
             _offered(same)
         except PluginError as error:
@@ -128,7 +130,7 @@ def broken() -> dict[str, str]:
     return problems
 
 
-def parts(suite: Suite, selection: Selection) -> list[tuple[Suite, Selection]]:
+def suite_parts(suite: Suite, selection: Selection) -> list[tuple[Suite, Selection]]:
     """The suite and those it names in `also`, each with its selection.
 
     One whose rule does not have a selected coordinate is left out, as long as another has it. Datasets that are
@@ -137,21 +139,21 @@ def parts(suite: Suite, selection: Selection) -> list[tuple[Suite, Selection]]:
     Raises:
         BenchError: a suite in `also` cannot be loaded.
     """
-    found = [(suite, selection)]
-    for other in map(load, suite.also):
-        own = selection.datasets and tuple(name for name in selection.datasets if name in other.datasets)
-        if own is None or own:
-            found.append((other, replace(selection, datasets=own)))
-    return [part for part in found if _foreign(*part) is None] or found[:1]
+    parts = [(suite, selection)]
+    for listed in map(load_suite, suite.also):
+        own_selection = selection.datasets and tuple(name for name in selection.datasets if name in listed.datasets)
+        if own_selection is None or own_selection:
+            parts.append((listed, replace(selection, datasets=own_selection)))
+    return [part for part in parts if _foreign(*part) is None] or parts[:1]
 
 
-def expand(
+def expand_suite(
     suite: Suite,
     selection: Selection,
     *,
     without_anomalies: Collection[str],
     classes: Mapping[str, tuple[str, ...]],
-) -> list[Wanted]:
+) -> list[WantedRun]:
     """The runs of `suite` that `selection` leaves or adds, in the order of the suite.
 
     `without_anomalies` are methods that are given none; `classes` are those of datasets that the suite does not list.
@@ -172,8 +174,8 @@ def expand(
         for name in coordinates
         if COORDINATE_FIELDS[name].role == "labels"
     }
-    wanted = [
-        Wanted(method=method, dataset=dataset, seed=seed, **subset, **labelled)
+    runs = [
+        WantedRun(method=method, dataset=dataset, seed=seed, **subset, **labelled)
         for dataset, values in subsets.items()
         for value in values
         for method in selection.methods or suite.methods
@@ -181,7 +183,7 @@ def expand(
         for labelled in _labelled(labels, none=method in without_anomalies)
         for seed in selection.seeds or suite.seeds
     ]
-    return [run for run in dict.fromkeys(wanted) if not any(_matches(run, left_out) for left_out in suite.leave_out)]
+    return [run for run in dict.fromkeys(runs) if not any(_matches(run, left_out) for left_out in suite.leave_out)]
 
 
 def _subset(suite: Suite, value: str | None, *, is_alone: bool) -> dict[str, Any]:
@@ -209,9 +211,9 @@ def _subsets(
     if suite.subset == "source_dataset":
         return {name: _sources(suite, name, selection.coordinates.get(suite.subset)) for name in datasets}
     chosen = selection.coordinates.get(suite.subset)
-    known = {name: suite.datasets.get(name) or classes.get(name, ()) for name in datasets}
-    if chosen and all(known.values()):
-        every = {value for values in known.values() for value in values}
+    classes_by_dataset = {name: suite.datasets.get(name) or classes.get(name, ()) for name in datasets}
+    if chosen and all(classes_by_dataset.values()):
+        every = {value for values in classes_by_dataset.values() for value in values}
         for value in chosen:
             if value not in every:
                 what = suite.subset.replace("_", " ")
@@ -220,7 +222,7 @@ def _subsets(
                 )
     return {
         name: tuple(value for value in values if not chosen or value in chosen) if values else (None,)
-        for name, values in known.items()
+        for name, values in classes_by_dataset.items()
     }
 
 
@@ -231,11 +233,13 @@ def _sources(suite: Suite, target: str, selected: tuple[str, ...] | None) -> tup
 
 def _foreign(suite: Suite, selection: Selection) -> str | None:
     """A coordinate that is selected and that the suite's rule does not have; None where there is none."""
-    here = {*rules.find_rule(suite.rule).COORDINATES, suite.subset}
-    return next((name for name, chosen in selection.coordinates.items() if chosen and name not in here), None)
+    own_coordinates = {*rules.find_rule(suite.rule).COORDINATES, suite.subset}
+    return next(
+        (name for name, chosen in selection.coordinates.items() if chosen and name not in own_coordinates), None
+    )
 
 
-def _matches(run: Wanted, coordinates: Mapping[Any, str]) -> bool:
+def _matches(run: WantedRun, coordinates: Mapping[Any, str]) -> bool:
     return all(getattr(run, name) == value for name, value in coordinates.items())
 
 
@@ -294,7 +298,7 @@ def _built_in() -> Any:
 
 def _offered(same: "Sequence[EntryPoint]") -> Suite:
     """The suite of the entry points of one name, of which there should be one; raises PluginError otherwise."""
-    point = plugins.only_point(same, names(), "suite")
+    point = plugins.only_point(same, suite_names(), "suite")
     with plugins.guest_code():
         try:
             return _parse(plugins.resource_text(point.value, "suite file"), point.value)

@@ -1,11 +1,11 @@
-"""What a plan holds: runs with their states, the fits behind them, and the tasks that the engine hands to workers."""
+"""Data classes of a plan: runs with their states, the fits behind them, and the tasks that workers execute."""
 
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple
 
-from benchmark.planning.suite import Suite, Wanted
+from benchmark.planning.suite import Suite, WantedRun
 from methods.backbones.find import WeightsFile
 from methods.devices import CPU, Device
 from methods.measures.request import NONE, Measures
@@ -15,13 +15,13 @@ from protocols.values import ParamValue
 from results.record import Record
 from results.spec import Evaluation, FitSpec, RunSpec
 
-State = Literal["cached", "missing", "failed", "blocked", "stale"]
+RunState = Literal["cached", "missing", "failed", "blocked", "stale"]
 """`stale`: stored, but made by other code of a plug-in than is installed."""
 
 
 @dataclass(frozen=True)
 class RunRequest:
-    """How the runs of a plan are to be made; None leaves the suite's or the machine's own choice.
+    """Settings for all runs of a plan; None leaves the suite's or the machine's own choice.
 
     `split_seed` draws the splits of all runs; None: each run's seed draws its own.
     """
@@ -76,11 +76,11 @@ class PlannedFit:
 class PlannedRun:
     """One wanted run: its state, the reason where it is blocked; all that a worker needs of it where it is not.
 
-    `is_refused` says that what was asked for blocks it, not what this machine lacks.
+    `is_refused`: the command line blocks it, not what this machine lacks.
     """
 
-    wanted: Wanted
-    state: State
+    wanted_run: WantedRun
+    state: RunState
     reason: str | None = None
     spec: RunSpec | None = None
     split: Split | None = None
@@ -91,9 +91,9 @@ class PlannedRun:
 
     @property
     def is_of_other_code(self) -> bool:
-        """Whether the stored record was made by other code of the detector than is installed."""
-        made = self.record.provenance if self.record and self.record.status == "done" else None
-        return bool(made and self.fit and made.code_digest != self.fit.code)
+        """True where the stored record was made by other code of the detector than is installed."""
+        provenance = self.record.provenance if self.record and self.record.status == "done" else None
+        return bool(provenance and self.fit and provenance.code_digest != self.fit.code)
 
 
 class Scoring(NamedTuple):
@@ -132,15 +132,15 @@ class Plan:
     recipe: str
     runs: tuple[PlannedRun, ...]
 
-    def count(self, state: State) -> int:
+    def count(self, state: RunState) -> int:
         return sum(run.state == state for run in self.runs)
 
     @property
     def is_refused(self) -> bool:
-        """Whether nothing is left to run for what was asked."""
+        """True where all runs are blocked, some by the command line itself."""
         return self.count("blocked") == len(self.runs) and any(run.is_refused for run in self.runs)
 
-    def tasks(self, states: Collection[State]) -> list[Task]:
+    def tasks(self, states: Collection[RunState]) -> list[Task]:
         """The fits behind the runs in `states`, each once, in the order of the plan, a source before what needs it."""
         groups: dict[str, list[PlannedRun]] = defaultdict(list)
         fits: dict[str, PlannedFit] = {}

@@ -1,1 +1,1 @@
-"""What verbs share: options, messages, progress, signals and streams."""
+"""Terminal of all verbs: options, messages, progress, signals and streams."""

@@ -1,4 +1,4 @@
-"""What several verbs share: the results option, comma-separated lists, what they say on stdout and stderr."""
+"""Options and types of options that several verbs share, and their output on stdout and stderr."""
 
 import os
 from collections.abc import Callable, Iterable
@@ -87,12 +87,12 @@ def each_once(option: str, values: Iterable[tuple[str, _Value]]) -> dict[str, _V
     """Values by name; raises BenchError where two have one name, so that none wins silently."""
     from methods.registry.params import shown
 
-    found: dict[str, _Value] = {}
+    by_name: dict[str, _Value] = {}
     for name, value in values:
-        if name in found:
-            raise BenchError(f"{option} gives {name} twice, {shown(found[name])} and {shown(value)}: give it once")
-        found[name] = value
-    return found
+        if name in by_name:
+            raise BenchError(f"{option} gives {name} twice, {shown(by_name[name])} and {shown(value)}: give it once")
+        by_name[name] = value
+    return by_name
 
 
 def results_option(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -105,7 +105,7 @@ def results_option(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def record_options(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Which records a report or the gate reads, and what difference counts."""
+    """Add the options of reports and the gate: results folders, recipe, margin."""
     options = (
         click.option(
             "--results",
@@ -165,8 +165,8 @@ def echo_json(value: Any) -> None:
     say_page(printable_json(json.dumps(value, indent=2, ensure_ascii=False)) + "\n")
 
 
-def write_output(path: "Path", made: str | bytes) -> None:
-    """Write what was asked for into a file, whole or not at all; into a device or pipe as it comes.
+def write_output(path: "Path", content: str | bytes) -> None:
+    """Write content into a file, whole or not at all; into a device or pipe as it comes.
 
     Raises:
         BenchError: its folder is not there or cannot be written.
@@ -177,7 +177,7 @@ def write_output(path: "Path", made: str | bytes) -> None:
     target = path.resolve()  # a link stays one
     if not target.parent.is_dir():
         raise BenchError(f"--output {path}: the folder {path.parent} is not there; make it first")
-    data = made.encode() if isinstance(made, str) else made
+    data = content.encode() if isinstance(content, str) else content
     try:
         if path.exists() and not path.is_file():
             path.write_bytes(data)

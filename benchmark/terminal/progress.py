@@ -2,20 +2,20 @@
 
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
 from benchmark.terminal.options import note
+from protocols.io.parallel import Progress
 from protocols.text import printable_line
 
 LINE_SECONDS = 30.0
-
-Progress = Callable[[str, int, int], None]
+"""Between two lines on one work, where no bar is shown."""
 
 
 @contextmanager
-def counted() -> Iterator[Progress]:
+def show_counts() -> Iterator[Progress]:
     """A function to call with what is being done, how much of it is done and how much there is (0: not known)."""
     if not sys.stderr.isatty():
         yield _lines()

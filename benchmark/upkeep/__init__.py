@@ -1,1 +1,1 @@
-"""What this machine has and holds: inventory, diagnosis, clean-up."""
+"""Upkeep of a machine: inventory, diagnosis, clean-up."""

@@ -1,4 +1,4 @@
-"""What `bench clean` may remove: what can be made again and serves nobody, and what killed writers left."""
+"""Files that `bench clean` may remove: those that can be made again and serve nobody, and what killed writers left."""
 
 import json
 import os
@@ -28,77 +28,77 @@ _ROOMS = ("records", "scores", "checkpoints", "fits", "locks", "tracebacks", "ar
 
 @dataclass(frozen=True)
 class Leftovers:
-    """What may go, and sentences on what stays although it can be made again."""
+    """Items that may go, and sentences on those that stay although they can be made again."""
 
     items: tuple[RemovableItem, ...]
     remarks: tuple[str, ...]
 
 
-def find(where: Folders, *, stores: bool = False, fits: bool = False) -> Leftovers:
+def find_leftovers(folders: Folders, *, stores: bool = False, fits: bool = False) -> Leftovers:
     """Everything that may go; changes nothing. `stores` takes all image stores, `fits` all kept states of fits.
 
     What a living process has locked is left out, as is every image store while a fit is at work in the results folder.
     """
     remarks: list[str] = []
     items = [
-        *_image_stores(where, remarks, every=stores),
-        *_of_fits(Store(where.results), remarks, every=fits),
-        *_notes(where.cache),
-        *_temporary(where, remarks),
+        *_image_stores(folders, remarks, every=stores),
+        *_of_fits(Store(folders.results), remarks, every=fits),
+        *_notes(folders.cache),
+        *_temporary(folders, remarks),
     ]
-    locked = [one for one in items if one.lock is not None and is_locked(one.lock)]
-    remarks += [f"left, a living process is at work on it: {one.kind} {one.name}" for one in locked]
-    return Leftovers(tuple(one for one in items if one not in locked), tuple(remarks))
+    locked = [leftover for leftover in items if leftover.lock is not None and is_locked(leftover.lock)]
+    remarks += [f"left, a living process is at work on it: {leftover.kind} {leftover.name}" for leftover in locked]
+    return Leftovers(tuple(leftover for leftover in items if leftover not in locked), tuple(remarks))
 
 
-def clear(one: RemovableItem, where: Folders) -> str | None:
+def clear_item(leftover: RemovableItem, folders: Folders) -> str | None:
     """Remove an item; the reason where it is left instead. Raises ResultsError where it cannot be removed."""
-    if one.kind == STORE and (is_at_work(where.results) or _is_mapped(one.files[0])):
+    if leftover.kind == STORE and (is_at_work(folders.results) or _is_mapped(leftover.files[0])):
         return "a process uses it"
-    return remove_item(one)
+    return remove_item(leftover)
 
 
-def _image_stores(where: Folders, remarks: list[str], *, every: bool) -> list[RemovableItem]:
+def _image_stores(folders: Folders, remarks: list[str], *, every: bool) -> list[RemovableItem]:
     """Image stores that no prepared dataset can use, or every one."""
     from protocols.catalogue import data_folder
     from protocols.datasets.manifest import read_manifest
     from protocols.errors import DataError
     from protocols.images import cache
 
-    arrays = list(cache.stored_arrays((where.cache / "images").absolute()))
+    arrays = list(cache.stored_arrays((folders.cache / "images").absolute()))
     prints: set[str] = set()
     unsure: set[str] = set()
-    for name in data_folder.prepared(where.data) if arrays else ():
+    for name in data_folder.prepared(folders.data) if arrays else ():
         try:
-            prints.add(read_manifest(where.data / name, name).fingerprint)
+            prints.add(read_manifest(folders.data / name, name).fingerprint)
         except DataError:
             unsure.add(name)
-    found = []
+    stores = []
     for array in arrays:
         reason = array.problem
         if not reason and array.fingerprint not in prints and array.dataset not in unsure:
-            reason = f"not of a dataset in {where.data}"
+            reason = f"not of a dataset in {folders.data}"
         if reason or every:
             name = f"{array.dataset} at {array.size} px, {array.resize}" if array.dataset else "unknown"
             text = f"{name} ({reason or 'decoded again when needed'}): {array.folder}"
-            found.append(removable_item(STORE, text, array.folder, lock=array.lock))
-    used = [one for one in found if _is_mapped(one.files[0])]
-    if found and is_at_work(where.results):
-        used = found
-    remarks += [f"left, a process uses it or a fit is at work: {one.kind} {one.name}" for one in used]
-    return [one for one in found if one not in used]
+            stores.append(removable_item(STORE, text, array.folder, lock=array.lock))
+    used = [store for store in stores if _is_mapped(store.files[0])]
+    if stores and is_at_work(folders.results):
+        used = stores
+    remarks += [f"left, a process uses it or a fit is at work: {store.kind} {store.name}" for store in used]
+    return [store for store in stores if store not in used]
 
 
 def _of_fits(store: Store, remarks: list[str], *, every: bool) -> Iterator[RemovableItem]:
     """Checkpoints of fits that are done, and kept states that no run can start from."""
-    seen = [(path, each.record) for path, each in read_records(store.root) if each.record]
-    yield from _checkpoints(store, seen, remarks)
+    stored = [(path, each.record) for path, each in read_records(store.root) if each.record]
+    yield from _checkpoints(store, stored, remarks)
     folder = store.root / "fits"
     keys = sorted({path.stem for path in folder.glob("[!.]*") if path.suffix in {".pt", ".json"}})
     if not keys:
         return
-    older, codes = _older_fits(record for _, record in seen), _codes()
-    kept = 0
+    older, codes = _older_fits(record for _, record in stored), _codes()
+    kept_bytes = 0
     for key in keys:
         files = [path for path in (folder / f"{key}.json", folder / f"{key}.pt") if path.is_file()]
         reason = "of an older version of its detector" if key in older else _useless(files, codes)
@@ -106,19 +106,19 @@ def _of_fits(store: Store, remarks: list[str], *, every: bool) -> Iterator[Remov
             text = f"{folder / key}.pt ({reason or 'trained again when needed'})"
             yield removable_item(STATE, text, *files, lock=store.lock_path(key))
         else:
-            kept += sum(map(disk_size, files))
-    if kept:
+            kept_bytes += sum(map(disk_size, files))
+    if kept_bytes:
         from protocols.text import size_in_words
 
         remarks.append(
-            f"kept states of fits stay, runs may start from them ({size_in_words(kept)}): --fits takes them too"
+            f"kept states of fits stay, runs may start from them ({size_in_words(kept_bytes)}): --fits takes them too"
         )
 
 
-def _checkpoints(store: Store, seen: list[tuple[Path, Record]], remarks: list[str]) -> Iterator[RemovableItem]:
+def _checkpoints(store: Store, stored: list[tuple[Path, Record]], remarks: list[str]) -> Iterator[RemovableItem]:
     """Checkpoints older than a record of their fit; a newer one is of a run that goes on."""
     done: dict[str, float] = {}
-    for path, record in seen:
+    for path, record in stored:
         if record.status == "done":
             done[record.fit_key] = max(done.get(record.fit_key, 0.0), _time(path))
     unfinished = 0
@@ -133,9 +133,9 @@ def _checkpoints(store: Store, seen: list[tuple[Path, Record]], remarks: list[st
 
 def _older_fits(records: Iterator[Record]) -> set[str]:
     """Keys of fits, and of the sources of fits, that an older version of their detector made."""
-    from benchmark.planning.equivalence import versions
+    from benchmark.planning.equivalence import detector_versions
 
-    today = versions()
+    today = detector_versions()
     fits = [fit for record in records for fit in (record.spec.fit, record.spec.source) if fit is not None]
     return {fit.fit_key for fit in fits if fit.version < today.get(fit.detector, fit.version)}
 
@@ -149,7 +149,7 @@ def _codes() -> set[str]:
 
 
 def _useless(files: list[Path], codes: set[str]) -> str:
-    """Why no run can start from a kept state; nothing if one can."""
+    """Reason that no run can start from a kept state; empty if one can."""
     if len(files) < 2:
         return "it is not whole"
     try:
@@ -160,18 +160,18 @@ def _useless(files: list[Path], codes: set[str]) -> str:
 
 
 def _notes(cache: Path) -> Iterator[RemovableItem]:
-    """What was found in files of weights, remembered by their digests, and that files of datasets were found right."""
+    """Notes by digest: contents of files of weights, and files of datasets that were found right."""
     from protocols.catalogue.replaced import NOTES
 
     for path in sorted([*cache.glob("weights/[!.]*.json"), *cache.glob(f"{NOTES}/[!.]*.json")]):
         yield removable_item(NOTE, f"{path} (looked up again when needed)", path)
 
 
-def _temporary(where: Folders, remarks: list[str]) -> Iterator[RemovableItem]:
-    """What writers left that are dead: half-written files and folders, progress of fits, downloads of weights."""
+def _temporary(folders: Folders, remarks: list[str]) -> Iterator[RemovableItem]:
+    """Leftovers of dead writers: half-written files and folders, progress of fits, downloads of weights."""
     from methods.backbones.table import genuine_files
 
-    for path in _hidden(where):
+    for path in _hidden(folders):
         named = _ATOMIC.match(path.name)
         if named is None or not _is_old(path):
             continue
@@ -183,7 +183,7 @@ def _temporary(where: Folders, remarks: list[str]) -> Iterator[RemovableItem]:
             yield removable_item(
                 TEMPORARY, text, path, lock=path.with_name(f".{target}.lock") if path.is_dir() else None
             )
-    locks = where.results / "locks"
+    locks = folders.results / "locks"
     of_fits = (path for ending in ("json", "part", "crash") for path in locks.glob(f"[!.]*.{ending}"))
     for path in sorted([*of_fits, *locks.glob("probe")]):
         if _is_old(path):
@@ -191,24 +191,24 @@ def _temporary(where: Folders, remarks: list[str]) -> Iterator[RemovableItem]:
             yield removable_item(
                 TEMPORARY, text, path, lock=None if path.name == "probe" else path.with_suffix(".lock")
             )
-    notes = (path for path in (where.cache / "weights").glob("*") if _NOTE.match(path.name))
-    hub = where.hub / "checkpoints"
+    notes = (path for path in (folders.cache / "weights").glob("*") if _NOTE.match(path.name))
+    hub = folders.hub / "checkpoints"
     downloads = (path for _, file in genuine_files() for path in hub.glob(f"{file.name}.????????"))
     for path in sorted({*notes, *downloads}):
         if path.is_file() and _is_old(path):
             yield removable_item(TEMPORARY, f"{path} (of a write that broke off)", path)
 
 
-def _hidden(where: Folders) -> list[Path]:
+def _hidden(folders: Folders) -> list[Path]:
     """Files and folders that are being written, or were when their writer died."""
-    found = [path for room in _ROOMS for path in (where.results / room).rglob(".*") if path.is_file()]
-    for folder in (where.data, where.cache / "images"):
-        found += [path for path in folder.glob(".*.tmp") if path.is_dir()]
-    return sorted(found)
+    paths = [path for room in _ROOMS for path in (folders.results / room).rglob(".*") if path.is_file()]
+    for folder in (folders.data, folders.cache / "images"):
+        paths += [path for path in folder.glob(".*.tmp") if path.is_dir()]
+    return sorted(paths)
 
 
 def _is_dead(process: int) -> bool:
-    """Whether there is no such process on this machine."""
+    """True where there is no such process on this machine."""
     try:
         os.kill(process, 0)
     except ProcessLookupError:
@@ -219,7 +219,7 @@ def _is_dead(process: int) -> bool:
 
 
 def _is_mapped(folder: Path) -> bool:
-    """Whether a process of this machine that we may look into has a file of `folder` mapped."""
+    """True where a process of this machine that we may look into has a file of `folder` mapped."""
     needle = f"{folder.resolve()}{os.sep}".encode()
     for maps in Path("/proc").glob("[0-9]*/maps"):
         try:
@@ -235,7 +235,7 @@ def _is_old(path: Path) -> bool:
 
 
 def _time(path: Path) -> float:
-    """When a file was written last, as UNIX time; now where it is gone meanwhile."""
+    """UNIX time of the last write to a file; now where it is gone meanwhile."""
     try:
         return path.stat().st_mtime
     except OSError:

@@ -1,4 +1,4 @@
-"""What of a machine's state hinders runs, and what a person should know: one sentence each, with the next step."""
+"""Findings on a machine that hinder runs or that a person should know: a sentence each, with the next step."""
 
 import os
 from collections.abc import Iterator, Mapping
@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmark import numerics
-from benchmark.upkeep.filesystem import Place
-from benchmark.upkeep.inventory import PlugIn, Torch, Weights, WeightsFile
-from benchmark.upkeep.memory import Limits
+from benchmark.upkeep.filesystem import FolderState
+from benchmark.upkeep.inventory import PlugIn, TorchState, UnusableWeights, UsableWeights
+from benchmark.upkeep.memory import MachineLimits
 from protocols.text import size_in_words
 
 FULL = 100 * 2**20
@@ -21,63 +21,69 @@ BINDING = ("OMP_PROC_BIND", "OMP_PLACES", "GOMP_CPU_AFFINITY", "KMP_AFFINITY")
 
 @dataclass(frozen=True)
 class Finding:
-    """A sentence; `hinders` says that runs come to nothing until it is mended."""
+    """A sentence; `hinders`: runs come to nothing until it is mended."""
 
     hinders: bool
     text: str
 
 
-def of_packages(requirements: Mapping[str, Mapping[str, bool]], plug_ins: tuple[PlugIn, ...]) -> Iterator[Finding]:
+def package_findings(requirements: Mapping[str, Mapping[str, bool]], plug_ins: tuple[PlugIn, ...]) -> Iterator[Finding]:
     """Packages that are missing, plug-ins that cannot be used."""
     for name, installed in requirements.get("", {}).items():
         if not installed:
             yield Finding(hinders=True, text=f"{name} is not installed: pip install swanbench brings it")
-    for one in plug_ins:
-        if one.problem:
-            text = f"the plug-in {one.name} ({one.kind}, {one.value}) is left out: {one.problem}"
+    for plug_in in plug_ins:
+        if plug_in.problem:
+            text = f"the plug-in {plug_in.name} ({plug_in.kind}, {plug_in.value}) is left out: {plug_in.problem}"
             yield Finding(hinders=False, text=text)
 
 
-def of_place(place: Place) -> Iterator[Finding]:
+def folder_findings(folder: FolderState) -> Iterator[Finding]:
     """A folder that cannot be written, is full, or lies where locks may not reach."""
-    other = "choose another with --results" if place.name == "results" else f"set BENCH_{place.name.upper()} to another"
-    what = f"the {place.name} folder {place.path}"
-    if place.is_file:
-        yield Finding(hinders=True, text=f"{what} is a file: {other}")
+    another = (
+        "choose another with --results" if folder.name == "results" else f"set BENCH_{folder.name.upper()} to another"
+    )
+    subject = f"the {folder.name} folder {folder.path}"
+    if folder.is_file:
+        yield Finding(hinders=True, text=f"{subject} is a file: {another}")
         return
-    if not place.writable and place.name == "data" and place.there:
-        text = f"{what} cannot be written, so that only what is prepared there can be used: else {other}"
+    if not folder.writable and folder.name == "data" and folder.there:
+        text = f"{subject} cannot be written, so that only what is prepared there can be used: else {another}"
         yield Finding(hinders=False, text=text)
         return
-    if not place.writable:
-        yield Finding(hinders=True, text=f"{what} cannot be written: make it writable, or {other}")
+    if not folder.writable:
+        yield Finding(hinders=True, text=f"{subject} cannot be written: make it writable, or {another}")
         return
-    if place.free < FULL:
-        yield Finding(hinders=True, text=f"{what} has {size_in_words(place.free)} free: make room, or {other}")
-    elif place.free < LITTLE:
-        yield Finding(hinders=False, text=f"{what} has little room, {size_in_words(place.free)}: make some, or {other}")
-    if place.locks is False:
-        text = f"locks do not work in {what}, so that two calls would do the same fit: {other} on a local disk"
+    if folder.free < FULL:
+        yield Finding(hinders=True, text=f"{subject} has {size_in_words(folder.free)} free: make room, or {another}")
+    elif folder.free < LITTLE:
+        yield Finding(
+            hinders=False, text=f"{subject} has little room, {size_in_words(folder.free)}: make some, or {another}"
+        )
+    if folder.locks is False:
+        text = f"locks do not work in {subject}, so that two calls would do the same fit: {another} on a local disk"
         yield Finding(hinders=True, text=text)
-    elif place.by_files:
+    elif folder.by_files:
         text = (
-            f"there are no locks in {what}: a call that is killed on another machine leaves claims that have to be "
-            f"removed by hand, which bench run names: {other} on a local disk"
+            f"there are no locks in {subject}: a call that is killed on another machine leaves claims that have to be "
+            f"removed by hand, which bench run names: {another} on a local disk"
         )
         yield Finding(hinders=False, text=text)
-    elif place.is_network and place.name == "results":
+    elif folder.is_network and folder.name == "results":
         text = (
-            f"{what} is on a network file system ({place.system}), where locks may not reach other machines: let one "
-            "machine at a time run there, or give each its own and use bench results merge"
+            f"{subject} is on a network file system ({folder.system}), where locks may not reach other machines: let "
+            "one machine at a time run there, or give each its own and use bench results merge"
         )
         yield Finding(hinders=False, text=text)
-    elif place.is_network and place.name == "cache":
-        text = f"{what} is on a network file system ({place.system}), which slows every fit: {other} on a local disk"
+    elif folder.is_network and folder.name == "cache":
+        text = (
+            f"{subject} is on a network file system ({folder.system}), which slows every fit: {another} on a local disk"
+        )
         yield Finding(hinders=False, text=text)
 
 
-def of_weights(
-    weights: tuple[Weights, ...], files: tuple[WeightsFile, ...], problem: str, named: str | None
+def weights_findings(
+    weights: tuple[UsableWeights, ...], files: tuple[UnusableWeights, ...], problem: str, named: str | None
 ) -> Iterator[Finding]:
     """Weights that are missing, and files that stop a run. `named` is the value of BENCH_WEIGHTS."""
     from methods.backbones.table import genuine_files
@@ -92,24 +98,25 @@ def of_weights(
         elif Path(file.path).name in {published.name for _, published in genuine_files()} or file.path == named:
             yield Finding(hinders=True, text=file.problem)
     unseen = any(not file.seen for file in files)
-    backbones = [one for one in weights if one.needed_by]
-    if not unseen and not any(one.labels for one in backbones):
+    backbones = [usable for usable in weights if usable.needed_by]
+    if not unseen and not any(usable.labels for usable in backbones):
         text = (
             "no weights are found, so that only recipe quick and --weights random run: set BENCH_WEIGHTS to a file or "
-            f"folder, or bench weights fetch {max(backbones, key=lambda one: len(one.needed_by)).arch}"
+            f"folder, or bench weights fetch {max(backbones, key=lambda usable: len(usable.needed_by)).arch}"
         )
         yield Finding(hinders=False, text=text)
         return
-    for one in backbones:
-        if not one.labels and not unseen:
-            text = f"no weights of {one.arch}, which {', '.join(one.needed_by)} may need"
-            yield Finding(hinders=False, text=f"{text}: bench weights fetch {one.arch}")
-        elif one.labels and not one.labels[0].startswith("genuine:"):
-            text = f"the weights of {one.arch} are {one.labels[0]}, so that what they measure counts as not comparable"
-            yield Finding(hinders=False, text=f"{text}: bench weights fetch {one.arch}")
+    for usable in backbones:
+        if not usable.labels and not unseen:
+            text = f"no weights of {usable.arch}, which {', '.join(usable.needed_by)} may need"
+            yield Finding(hinders=False, text=f"{text}: bench weights fetch {usable.arch}")
+        elif usable.labels and not usable.labels[0].startswith("genuine:"):
+            label = usable.labels[0]
+            text = f"the weights of {usable.arch} are {label}, so that what they measure counts as not comparable"
+            yield Finding(hinders=False, text=f"{text}: bench weights fetch {usable.arch}")
 
 
-def of_datasets(states: Mapping[str, str]) -> Iterator[Finding]:
+def dataset_findings(states: Mapping[str, str]) -> Iterator[Finding]:
     """Prepared datasets that cannot be read."""
     for name, state in states.items():
         if state == "damaged":
@@ -117,8 +124,8 @@ def of_datasets(states: Mapping[str, str]) -> Iterator[Finding]:
             yield Finding(hinders=True, text=text)
 
 
-def of_machine(limits: Limits, expected: str | None, torch: Torch | None) -> Iterator[Finding]:
-    """Little memory, and what torch says of itself."""
+def machine_findings(limits: MachineLimits, expected: str | None, torch: TorchState | None) -> Iterator[Finding]:
+    """Little memory, a torch that calculates wrong, another class of numerics than expected."""
     if limits.memory and limits.free < LITTLE:
         text = f"{size_in_words(limits.free)} of memory are free: end other programs, and run with --jobs 1"
         yield Finding(hinders=False, text=text)
@@ -129,8 +136,8 @@ def of_machine(limits: Limits, expected: str | None, torch: Torch | None) -> Ite
         yield Finding(hinders=False, text=text)
 
 
-def of_environment() -> Iterator[Finding]:
-    """Variables that change threads or numbers behind the back of keys."""
+def environment_findings() -> Iterator[Finding]:
+    """Environment variables that change threads or results but enter no key."""
     texts = {
         THREADS: "fits do not go by it but by --threads (default: cores / jobs)",
         BINDING: "it may bind the threads of several workers to the same cores; unset it before --jobs above 1",

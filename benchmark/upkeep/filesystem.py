@@ -1,4 +1,4 @@
-"""The folders of this call: where each was named, and whether it can be used."""
+"""State of the folders of this call: origin, access, free space, file system, locks."""
 
 import fcntl
 import os
@@ -16,13 +16,13 @@ _NETWORK_FUSE = {"fuse.gcsfuse", "fuse.glusterfs", "fuse.rclone", "fuse.s3fs", "
 
 
 @dataclass(frozen=True)
-class Place:
-    """A folder that is written to: `data`, `cache` or `results`.
+class FolderState:
+    """State of a folder that is written to: `data`, `cache` or `results`.
 
-    `origin` is the option or variable that names it, or `default`; `free` in bytes; `system` is the type of the file
-    system. `locks` says whether locks work there on this machine, None where it was not tried. What is told of a folder
-    that is not there yet is told of the nearest one above it. `by_files` where there are no locks, so that files that
-    stay behind a killed call stand for them.
+    For a missing folder all facts are those of its nearest existing parent. `origin` is the option or variable that
+    names it, or `default`; `there`: it exists; `free` in bytes; `system` is the type of the file system. `locks`: they
+    work on this machine, None where that was not tried. `by_files`: there are no locks, and files, which stay behind a
+    killed call, stand for them.
     """
 
     name: str
@@ -41,28 +41,28 @@ class Place:
         return self.system in _NETWORK | _NETWORK_FUSE
 
 
-def places(where: Folders, *, results_given: bool) -> tuple[Place, ...]:
+def folder_states(call_folders: Folders, *, results_given: bool) -> tuple[FolderState, ...]:
     """The folders that this project writes to; tries each with a file that has no name."""
     origin = {name: f"BENCH_{name.upper()}" for name in ("data", "cache", "results")}
     named = {name: variable if os.environ.get(variable) else "default" for name, variable in origin.items()}
     if results_given:
         named["results"] = "--results"
-    folders = {"data": where.data, "cache": where.cache, "results": where.results}
+    folders = {"data": call_folders.data, "cache": call_folders.cache, "results": call_folders.results}
     return tuple(_place(name, folder.absolute(), named[name]) for name, folder in folders.items())
 
 
-def _place(name: str, path: Path, origin: str) -> Place:
+def _place(name: str, path: Path, origin: str) -> FolderState:
     nearest = next((folder for folder in (path, *path.parents) if _is_there(folder)), Path(path.anchor))
-    there = nearest == path
-    writable = _is_writable(nearest, there=there)
-    is_tried = there and writable and name == "results"
+    exists = nearest == path
+    writable = _is_writable(nearest, exists=exists)
+    is_tried = exists and writable and name == "results"
     by_files = is_tried and not has_locks(path)
-    return Place(
+    return FolderState(
         name=name,
         path=str(path),
         origin=origin,
-        there=there,
-        is_file=there and not path.is_dir(),
+        there=exists,
+        is_file=exists and not path.is_dir(),
         writable=writable,
         free=shutil.disk_usage(nearest).free,
         system=file_system(nearest),
@@ -72,17 +72,17 @@ def _place(name: str, path: Path, origin: str) -> Place:
 
 
 def _is_there(path: Path) -> bool:
-    """Whether there is such a file or folder, as far as we may know."""
+    """True where there is such a file or folder, as far as we may know."""
     try:
         return path.exists()
     except OSError:
         return False
 
 
-def _is_writable(folder: Path, *, there: bool) -> bool:
+def _is_writable(folder: Path, *, exists: bool) -> bool:
     if not folder.is_dir() or not os.access(folder, os.W_OK | os.X_OK):
         return False
-    if there:
+    if exists:
         try:
             with tempfile.TemporaryFile(dir=folder) as file:
                 file.write(b"swanbench")
@@ -92,7 +92,7 @@ def _is_writable(folder: Path, *, there: bool) -> bool:
 
 
 def _do_locks_work(folder: Path) -> bool:
-    """Whether a lock keeps a second opener out, and only as long as it is held."""
+    """True where a lock keeps a second opener out, and only as long as it is held."""
     try:
         with tempfile.NamedTemporaryFile(dir=folder, prefix=".doctor.") as file:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -113,7 +113,7 @@ def file_system(path: Path, mounts: Path = Path("/proc/self/mountinfo")) -> str:
     best, kind = -1, ""
     for line in lines:
         before, _, after = line.partition(" - ")
-        point = Path(re.sub(r"\\([0-7]{3})", lambda found: chr(int(found[1], 8)), before.split()[4]))
+        point = Path(re.sub(r"\\([0-7]{3})", lambda escape: chr(int(escape[1], 8)), before.split()[4]))
         if (point == resolved or point in resolved.parents) and len(point.parts) >= best:
             best, kind = len(point.parts), after.split()[0]
     return kind

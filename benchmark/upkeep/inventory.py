@@ -1,4 +1,4 @@
-"""What `bench doctor` looks at: versions, machine, weights, datasets, plug-ins, extras. Without torch unless asked."""
+"""Inventory for `bench doctor`: versions, machine, weights, datasets, plug-ins, extras; torch only where asked for."""
 
 import platform
 import re
@@ -13,14 +13,14 @@ from methods.backbones.table import BACKBONES
 from methods.errors import MethodError
 
 DISTRIBUTION = "swanbench"
-LIBRARIES = ("torch", "torchvision", "numpy", "scipy", "scikit-learn", "pandas", "pillow")
+_LIBRARIES = ("torch", "torchvision", "numpy", "scipy", "scikit-learn", "pandas", "pillow")
 
 _SETS = {"avx2": "AVX2", "avx512f": "AVX-512", "avx512_bf16": "AVX-512 BF16", "amx_bf16": "AMX BF16"}
 _REQUIREMENT = re.compile(r"\A([A-Za-z0-9._-]+)[^;]*(?:;.*extra == [\"']([\w.-]+)[\"'])?")
 
 
 @dataclass(frozen=True)
-class Weights:
+class UsableWeights:
     """Usable weights of an architecture by label, best first; `needed_by` are the methods whose backbone it may be."""
 
     arch: str
@@ -29,8 +29,8 @@ class Weights:
 
 
 @dataclass(frozen=True)
-class WeightsFile:
-    """A file that is no usable weights, and why; `seen` is False where only torch could tell."""
+class UnusableWeights:
+    """An unusable file of weights and the reason; `seen` False: only torch can tell."""
 
     path: str
     problem: str
@@ -39,7 +39,7 @@ class WeightsFile:
 
 @dataclass(frozen=True)
 class PlugIn:
-    """An entry point of another package; `problem` says why it cannot be used, if that is so."""
+    """An entry point of another package; `problem` is the reason that it cannot be used, else empty."""
 
     kind: str
     name: str
@@ -48,20 +48,20 @@ class PlugIn:
 
 
 @dataclass(frozen=True)
-class Torch:
-    """What torch itself says: its class of numerics, accelerators, and what is wrong with a small calculation."""
+class TorchState:
+    """State of torch: its class of numerics, accelerators, and the fault of a small calculation, if it has one."""
 
     numerics_class: str
     accelerators: tuple[str, ...]
     trouble: str = ""
 
 
-def versions() -> dict[str, str | None]:
+def library_versions() -> dict[str, str | None]:
     """Versions of Python, this package and the libraries behind every number; None for what is not installed."""
     import benchmark
 
-    found: dict[str, str | None] = {"python": platform.python_version(), DISTRIBUTION: benchmark.__version__}
-    return found | {name: _version(name) for name in LIBRARIES}
+    versions: dict[str, str | None] = {"python": platform.python_version(), DISTRIBUTION: benchmark.__version__}
+    return versions | {name: _version(name) for name in _LIBRARIES}
 
 
 def instruction_sets() -> tuple[str, ...]:
@@ -69,23 +69,25 @@ def instruction_sets() -> tuple[str, ...]:
     return tuple(name for flag, name in _SETS.items() if flag in devices.cpu_flags())
 
 
-def weights(where: Folders, *, deep: bool) -> tuple[tuple[Weights, ...], tuple[WeightsFile, ...], str]:
-    """Weights by architecture, the files that are none, and why nothing could be looked for, if that is so."""
+def weights_by_architecture(
+    folders: Folders, *, deep: bool
+) -> tuple[tuple[UsableWeights, ...], tuple[UnusableWeights, ...], str]:
+    """Weights by architecture, unusable files, and the reason where nothing could be looked for, else an empty text."""
     from methods.backbones import find as files
     from methods.registry import installed
 
     problem = ""
-    found: tuple[files.Found, ...] = ()
+    listed: tuple[files.Found, ...] = ()
     try:
-        found = files.listing(env=where.weights, hub_dir=where.hub, cache_dir=where.cache, look_inside=deep)
+        listed = files.listing(env=folders.weights, hub_dir=folders.hub, cache_dir=folders.cache, look_inside=deep)
     except MethodError as error:
         problem = str(error)
     needed = {
         arch: tuple(info.id for info in installed.methods().values() if arch in info.capabilities.backbones)
         for arch in BACKBONES
     }
-    usable = [one.weights for one in found if one.weights is not None]
-    named = [one.weights for one in found if one.weights is not None and one.source == files.ENV]
+    usable = [item.weights for item in listed if item.weights is not None]
+    named = [item.weights for item in listed if item.weights is not None and item.source == files.ENV]
     for arch in BACKBONES:
         problem = problem or files.several(arch, (file for file in named if file.arch == arch), files.ENV)
     labels = {
@@ -94,11 +96,11 @@ def weights(where: Folders, *, deep: bool) -> tuple[tuple[Weights, ...], tuple[W
         )
         for arch in BACKBONES
     }
-    others = tuple(WeightsFile(str(one.path), one.problem, one.seen) for one in found if one.weights is None)
-    return tuple(Weights(arch, labels[arch], needed[arch]) for arch in BACKBONES), others, problem
+    others = tuple(UnusableWeights(str(item.path), item.problem, item.seen) for item in listed if item.weights is None)
+    return tuple(UsableWeights(arch, labels[arch], needed[arch]) for arch in BACKBONES), others, problem
 
 
-def datasets(data: Path) -> dict[str, str]:
+def dataset_states(data: Path) -> dict[str, str]:
     """State of each prepared dataset, and of those that prepare themselves."""
     from protocols.catalogue import data_folder
     from protocols.datasets.registry import dataset_infos
@@ -107,7 +109,7 @@ def datasets(data: Path) -> dict[str, str]:
     return {name: data_folder.dataset_state(data, name) for name in sorted({*data_folder.prepared(data), *embedded})}
 
 
-def plug_ins() -> tuple[PlugIn, ...]:
+def list_plug_ins() -> tuple[PlugIn, ...]:
     """Methods, datasets, suites and papers that other packages offer."""
     from benchmark.planning import suite
     from methods.registry import installed
@@ -118,7 +120,7 @@ def plug_ins() -> tuple[PlugIn, ...]:
     groups = {
         "methods": (installed.GROUP, installed.broken()),
         "datasets": (DATASET_GROUP, discover_datasets()[1]),
-        "suites": (suite.ENTRY_POINTS, suite.broken()),
+        "suites": (suite.SUITE_ENTRY_POINTS, suite.broken_suites()),
         "papers": (papers.PAPERS_GROUP, papers.broken_papers()),
     }
     listed = tuple(
@@ -130,18 +132,18 @@ def plug_ins() -> tuple[PlugIn, ...]:
     return listed + tuple(PlugIn("package", name, "entry_points.txt", text) for name, text in unreadable)
 
 
-def requirements() -> dict[str, dict[str, bool]]:
-    """What this package asks for, by extra (`""` is what it cannot do without): the distribution -> is it installed."""
+def package_requirements() -> dict[str, dict[str, bool]]:
+    """Requirements of this package by extra (`""`: always needed): distribution -> is it installed."""
     try:
         lines = metadata(DISTRIBUTION).get_all("Requires-Dist") or []
     except PackageNotFoundError:
         return {}
-    asked: dict[str, dict[str, bool]] = {}
+    by_extra: dict[str, dict[str, bool]] = {}
     for line in lines:
-        found = _REQUIREMENT.match(line)
-        if found is not None:
-            asked.setdefault(found[2] or "", {})[found[1]] = _version(found[1]) is not None
-    return asked
+        match = _REQUIREMENT.match(line)
+        if match is not None:
+            by_extra.setdefault(match[2] or "", {})[match[1]] = _version(match[1]) is not None
+    return by_extra
 
 
 def lacking_methods() -> tuple[str, ...]:
@@ -151,18 +153,18 @@ def lacking_methods() -> tuple[str, ...]:
     return tuple(text for info in installed.methods().values() if (text := info.lacking()))
 
 
-def torch(precision: str, threads: int) -> Torch:
+def examine_torch(precision: str, threads: int) -> TorchState:
     """Ask torch, and let it calculate a little."""
     try:
         names = devices.accelerator_names()
     except (ImportError, OSError) as error:
-        return Torch("", (), f"torch cannot be imported ({error}): install it again")
+        return TorchState("", (), f"torch cannot be imported ({error}): install it again")
     trouble = _miscalculation(precision)
-    return Torch(numerics.numerics_class(device="cpu", precision=precision, threads=threads), names, trouble)
+    return TorchState(numerics.numerics_class(device="cpu", precision=precision, threads=threads), names, trouble)
 
 
 def _miscalculation(precision: str) -> str:
-    """What is wrong with a small convolution in this precision, and with NaN in it; nothing if all is well."""
+    """Fault of a small convolution in this precision, also with NaN in it; empty if all is well."""
     import torch as library
 
     image = library.linspace(-1, 1, 3 * 32 * 32).reshape(1, 3, 32, 32)

@@ -1,4 +1,4 @@
-"""How much memory and processor time this process may use: what Linux and a container's control group allow."""
+"""Memory and processor time that this process may use: the limits of Linux and of a container's control group."""
 
 import math
 import time
@@ -13,7 +13,7 @@ _LOOK_SECONDS = 0.01
 
 
 @dataclass(frozen=True)
-class Limits:
+class MachineLimits:
     """Memory in bytes, in all and free now (0 where it is not known); `processors` is the cores, or a smaller quota."""
 
     memory: int
@@ -23,14 +23,14 @@ class Limits:
 
     @property
     def usable(self) -> int:
-        """Whole cores' worth of processor time, at least one."""
+        """Processors as a whole number, at least one."""
         return max(1, int(self.processors))
 
 
-def limits(root: Path = Path("/")) -> Limits:
+def machine_limits(root: Path = Path("/")) -> MachineLimits:
     """The limits of this process; `root` is where `proc` and `sys` lie."""
-    known = _memory(root)
-    total, free = known.get("MemTotal", 0), known.get("MemAvailable", 0)
+    memory = _memory(root)
+    total, free = memory.get("MemTotal", 0), memory.get("MemAvailable", 0)
     quota = math.inf
     for folder in _groups(root):
         most = _number(folder, "memory.max", "memory.limit_in_bytes")
@@ -40,20 +40,20 @@ def limits(root: Path = Path("/")) -> Limits:
         if most < math.inf and used < math.inf:
             free = min(free or int(most), max(0, int(most - used)))
         quota = min(quota, _quota(folder))
-    return Limits(total, min(free, total), cores(), min(float(cores()), quota))
+    return MachineLimits(total, min(free, total), cores(), min(float(cores()), quota))
 
 
 def others_at_work(root: Path = Path("/")) -> int:
-    """How many processes and threads beside this one want a processor: the least of a few looks, 0 if not known."""
-    seen = []
+    """Processes and threads beside this one that want a processor, the fewest of a few looks; 0 if not known."""
+    counts = []
     for _ in range(_LOOKS):
         try:
             running = (root / "proc/loadavg").read_text(encoding="ascii").split()[3].partition("/")[0]
-            seen.append(int(running) - 1)
+            counts.append(int(running) - 1)
         except (OSError, ValueError, IndexError):
             return 0
         time.sleep(_LOOK_SECONDS)
-    return max(0, min(seen))
+    return max(0, min(counts))
 
 
 def _memory(root: Path) -> dict[str, int]:
@@ -91,7 +91,7 @@ def _number(folder: Path, *names: str) -> float:
 
 
 def _quota(folder: Path) -> float:
-    """How many processors' time a control group may use."""
+    """Number of processors whose time a control group may use; infinity without a quota."""
     try:
         most, period = (folder / "cpu.max").read_text(encoding="ascii").split()
         return float(most) / float(period) if most != "max" else math.inf

@@ -1,1 +1,1 @@
-"""What verbs print of records, datasets, plans and recipes."""
+"""Views of records, datasets, plans and recipes, which verbs print."""

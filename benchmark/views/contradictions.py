@@ -1,4 +1,4 @@
-"""What a record says of its method, data and split that cannot be, by what its key is made of."""
+"""Contradictions between a record's words on method, data and split and what its key is made of."""
 
 from collections.abc import Iterator, Mapping
 
@@ -13,13 +13,13 @@ from results.record import Record
 from results.spec import EMPTY_LIST
 
 
-def contradiction(record: Record, method: MethodInfo | None, known: Mapping[str, DatasetInfo]) -> str:
-    """The first thing that cannot be, as the end of a sentence that starts with the record; nothing where all can.
+def contradiction(record: Record, method: MethodInfo | None, datasets: Mapping[str, DatasetInfo]) -> str:
+    """The first contradiction, as the end of a sentence that starts with the record; empty where there is none.
 
-    `method` is that of the record, if it is known, and `known` are all datasets that are.
+    `method` is that of the record, None where it is not installed; `datasets` are all with facts, by id.
     """
-    found = (*_of_method(record, method), *_of_data(record, known), *_of_labels(record), *_of_split(record))
-    return found[0] if found else ""
+    sentences = (*_of_method(record, method), *_of_data(record, datasets), *_of_labels(record), *_of_split(record))
+    return sentences[0] if sentences else ""
 
 
 def _of_method(record: Record, method: MethodInfo | None) -> Iterator[str]:
@@ -28,10 +28,10 @@ def _of_method(record: Record, method: MethodInfo | None) -> Iterator[str]:
         yield f"says method {method.id}, but its key holds the detector {detector}"
 
 
-def _of_data(record: Record, known: Mapping[str, DatasetInfo]) -> Iterator[str]:
+def _of_data(record: Record, datasets: Mapping[str, DatasetInfo]) -> Iterator[str]:
     """A dataset whose manifest is that of another known release."""
     split = record.spec.split
-    for info in known.values():
+    for info in datasets.values():
         manifests = {release.fingerprint for releases in info.releases.values() for release in releases}
         if split.dataset_fingerprint in manifests and info.id != base_id(split.dataset):
             yield f"says dataset {split.dataset}, but its key holds the manifest of {info.id}"
@@ -40,13 +40,13 @@ def _of_data(record: Record, known: Mapping[str, DatasetInfo]) -> Iterator[str]:
 def _of_labels(record: Record) -> Iterator[str]:
     """Labelled anomalies that the training list has not, or the other way round."""
     spec, counts = record.spec, record.counts
-    split, given = spec.split, spec.fit.train_anomaly != EMPTY_LIST
+    split, has_anomalies = spec.split, spec.fit.train_anomaly != EMPTY_LIST
     if (split.source_dataset is None) != (spec.source is None):
         yield "says one source dataset and its key holds another, or none"
     labels = {name: field for name, field in COORDINATE_FIELDS.items() if field.role == "labels"}
-    if given and all(getattr(split, name) in {None, field.unlabelled} for name, field in labels.items()):
+    if has_anomalies and all(getattr(split, name) in {None, field.unlabelled} for name, field in labels.items()):
         yield "says no labelled anomalies, but its key holds a list of them"
-    if not given and split.shots and split.source_dataset is None:
+    if not has_anomalies and split.shots and split.source_dataset is None:
         yield f"says {split.shots} labelled anomalies, but its key holds an empty list of them"
     if counts and split.shots is not None and counts.train_anomaly > split.shots:
         yield f"counts {counts.train_anomaly} training anomalies at {split.shots} shots"

@@ -1,4 +1,4 @@
-"""What `bench data` says of a dataset: its counts beside the published ones, and what explains a difference."""
+"""Views of a dataset for `bench data`: its counts beside the published ones, and reasons of a difference."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,7 +20,7 @@ _SHOWN_GROUPS = 20
 _SHOWN_IDS = 8
 
 
-def counts(dataset: "Dataset") -> dict[str, dict[str, int]]:
+def class_counts(dataset: "Dataset") -> dict[str, dict[str, int]]:
     """Images by class: normals after the seedless draw and anomalies under `test`; of a set of classes what the release
     calls train and test.
     """
@@ -40,14 +40,14 @@ def image_counts(dataset: "Dataset") -> "Published | None":
     """Counts of the kind that papers publish, taken from the manifest; None for a set without normal images."""
     from protocols.datasets.info import Published
 
-    found = counts(dataset)
-    if NORMAL not in found:
+    counts = class_counts(dataset)
+    if NORMAL not in counts:
         return None
     anomalies = sum(row.label != NORMAL for row in dataset.rows)
-    return Published(found[NORMAL]["train"], found[NORMAL]["test"], anomalies, len(dataset.labels))
+    return Published(counts[NORMAL]["train"], counts[NORMAL]["test"], anomalies, len(dataset.labels))
 
 
-def described(dataset: "Dataset") -> str:
+def counts_text(dataset: "Dataset") -> str:
     """The counts in words."""
     measured = image_counts(dataset)
     if measured is not None:
@@ -65,9 +65,9 @@ def beside_published(dataset: "Dataset", info: "DatasetInfo | None") -> tuple[li
     """
     if info is None:
         return [], []
-    found = recognition.release_doubts(info, dataset)
-    differences = [recognition.doubts_sentence(dataset, found)] if found else []
-    remarks = [line for line in (recognition.recognition_text(info, dataset),) if line and not found]
+    doubts = recognition.release_doubts(info, dataset)
+    differences = [recognition.doubts_sentence(dataset, doubts)] if doubts else []
+    remarks = [line for line in (recognition.recognition_text(info, dataset),) if line and not doubts]
     measured = image_counts(dataset)
     if info.published is None or measured is None:
         return differences, remarks
@@ -81,17 +81,17 @@ def beside_published(dataset: "Dataset", info: "DatasetInfo | None") -> tuple[li
     return [*differences, line], remarks
 
 
-def facts(
+def dataset_facts(
     data: Path, name: str, opened: "Dataset | None", groups: "tuple[tuple[str, ...], ...] | None"
 ) -> dict[str, Any]:
-    """What `bench data show` prints of a dataset, which is `opened` where it is there."""
+    """Facts of a dataset that `bench data show` prints; `opened` is None where it is not prepared."""
     info = dataset_info(name)
     doubts = recognition.release_doubts(info, opened) if info and opened else ()
     return {
         "name": name,
         "state": "ready" if opened else data_folder.dataset_state(data, name),
         "fingerprint": opened.fingerprint if opened else None,
-        "counts": counts(opened) if opened else None,
+        "counts": class_counts(opened) if opened else None,
         "published": asdict(info.published) if info and info.published else None,
         "duplicates": [list(group) for group in groups] if groups is not None else None,
         "release": f"not recognised, since {', '.join(doubts)}" if doubts else None,
@@ -104,12 +104,12 @@ def facts(
     }
 
 
-def in_lines(found: dict[str, Any]) -> list[str]:
-    """What `facts` found, for a person: a word and its value a line, lists and tables below it."""
+def fact_lines(facts: dict[str, Any]) -> list[str]:
+    """Lines of `dataset_facts` for a person: a word and its value, lists and tables below it."""
     lines = []
-    for key, value in found.items():
+    for key, value in facts.items():
         if key in {"duplicates", "near_duplicates"}:
-            lines += duplicate_lines(value or (), key.replace("_", " "), found["name"])
+            lines += duplicate_lines(value or (), key.replace("_", " "), facts["name"])
         elif key == "counts" and value:
             lines.append(f"{'counts':26}{'train':>8}{'test':>8}")
             lines += [f"  {label:24}{number['train']:8}{number['test']:8}" for label, number in value.items()]
@@ -121,8 +121,8 @@ def in_lines(found: dict[str, Any]) -> list[str]:
     return lines
 
 
-def listed(data: Path, name: str) -> dict[str, Any]:
-    """What `bench data list` prints of a dataset."""
+def dataset_row(data: Path, name: str) -> dict[str, Any]:
+    """Row of a dataset in `bench data list`."""
     info = dataset_info(name)
     opened = usable_dataset(data / name, name)
     measured = image_counts(opened) if opened else None
@@ -169,8 +169,8 @@ def _normals(dataset: "Dataset") -> tuple[int, int]:
     return len(train), len(test)
 
 
-def _in_words(found: "Published") -> str:
+def _in_words(counts: "Published") -> str:
     return (
-        f"{found.train_normal} training and {found.test_normal} test normals, "
-        f"{plural(found.anomalies, 'anomaly', 'anomalies')} of {plural(found.classes, 'class', 'classes')}"
+        f"{counts.train_normal} training and {counts.test_normal} test normals, "
+        f"{plural(counts.anomalies, 'anomaly', 'anomalies')} of {plural(counts.classes, 'class', 'classes')}"
     )

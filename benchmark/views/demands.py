@@ -1,27 +1,27 @@
-"""What the gate is held against: reference runs, what `--require` names, and records that nobody can read."""
+"""Demands on the gate: reference runs, cells and runs of `--require`, and records that nobody can read."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from benchmark.errors import BenchError
-from benchmark.paths import folders
+from benchmark.paths import resolve_folders
 from benchmark.views.records import REFERENCE
 from protocols.text import near_miss
 from reports.gates.faults import Fault
 from reports.gates.required import Required
+from results import reference
 from results.errors import ResultsError
 from results.maintenance.twins import disagreements
 from results.record import Record
-from results.reference import reference_records
 from results.store import ReadRecord, read_record_lines, read_records
 
 PUBLISHED = "published"
 
 
 @dataclass(frozen=True)
-class References:
-    """The records to compare with, what of them cannot be read, and what they say against each other."""
+class ReferenceRuns:
+    """Records to compare with, and faults for those that cannot be read."""
 
     records: tuple[Record, ...]
     unreadable: tuple[Fault, ...] = ()
@@ -31,7 +31,7 @@ class References:
         return list(disagreements((record, "among the references") for record in self.records))
 
 
-def references(against: str) -> References:
+def read_references(against: str) -> ReferenceRuns:
     """The reference runs that `--against` names; nothing is changed in a folder of them.
 
     Raises:
@@ -39,21 +39,21 @@ def references(against: str) -> References:
     """
     path = Path(against)
     if against == REFERENCE:
-        return References(tuple(reference_records()))
+        return ReferenceRuns(tuple(reference.reference_records()))
     if path.is_dir():
-        return _read(seen for _, seen in read_records(path))
+        return _read(record for _, record in read_records(path))
     if not path.is_file():
         hint = near_miss(against, (PUBLISHED, REFERENCE))
         raise BenchError(f"--against {against}: neither published, nor reference, nor a file or folder of runs: {hint}")
-    found = _read(_lines(path, "--against"))
-    if found.unreadable and not found.records:
-        fault = found.unreadable[0]
+    runs = _read(_lines(path, "--against"))
+    if runs.unreadable and not runs.records:
+        fault = runs.unreadable[0]
         raise BenchError(f"--against {fault.name} {fault.reason}: give what bench results export --format jsonl writes")
-    return found
+    return runs
 
 
-def required(path: Path) -> Required:
-    """What a file of `--require` names: records, or one cell id or run name a line; a line that starts with # does not.
+def read_required(path: Path) -> Required:
+    """Demands of a file of `--require`: records, or one cell id or run name a line; a line that starts with # is none.
 
     A results folder names its records.
 
@@ -70,27 +70,27 @@ def required(path: Path) -> Required:
     lines = tuple(line for text in texts if (line := text.strip()) and not line.startswith("#"))
     if lines and not lines[0].startswith("{"):
         return Required(lines=lines)
-    found = References(())
+    runs = ReferenceRuns(())
     if lines or path.is_dir():
-        found = _read((seen for _, seen in read_records(path)) if path.is_dir() else _lines(path, "--require"))
-    for fault in found.unreadable:
+        runs = _read((record for _, record in read_records(path)) if path.is_dir() else _lines(path, "--require"))
+    for fault in runs.unreadable:
         raise BenchError(f"--require {fault.name} {fault.reason}: {form}")
-    if not found.records:
+    if not runs.records:
         raise BenchError(f"--require {path}: names nothing; {form}")
-    return Required(records=found.records)
+    return Required(records=runs.records)
 
 
-def unread(places: Sequence[Path], records: Iterable[Record]) -> list[Fault]:
+def unread_records(folders: Sequence[Path], records: Iterable[Record]) -> list[Fault]:
     """Records of results folders that could not be read, just now or earlier: their runs are no success.
 
-    `places` are what `gather` was given, `records` what it found; a run that was made again is one of these.
+    `folders` were given to `load_records`, which returned `records`; a run that was made again is one of these.
     """
     keys = {record.key for record in records}
     reason = "cannot be read, so its run is missing: run it again with --force, or remove the file"
     return [
         Fault("unreadable", str(path), reason)
-        for place in places or (folders().results,)
-        for path in (*sorted(place.glob("records/??/*.json")), *sorted(place.glob("set_aside/*.json")))
+        for folder in folders or (resolve_folders().results,)
+        for path in (*sorted(folder.glob("records/??/*.json")), *sorted(folder.glob("set_aside/*.json")))
         if path.stem not in keys
     ]
 
@@ -102,9 +102,11 @@ def _lines(path: Path, option: str) -> Iterable[ReadRecord]:
         raise BenchError(f"{option} {path}: {error}") from error
 
 
-def _read(found: Iterable[ReadRecord]) -> References:
-    seen = list(found)
-    return References(
-        records=tuple(one.record for one in seen if one.record),
-        unreadable=tuple(Fault("unreadable", one.origin, one.problem) for one in seen if one.record is None),
+def _read(lines: Iterable[ReadRecord]) -> ReferenceRuns:
+    records_read = list(lines)
+    return ReferenceRuns(
+        records=tuple(record.record for record in records_read if record.record),
+        unreadable=tuple(
+            Fault("unreadable", record.origin, record.problem) for record in records_read if record.record is None
+        ),
     )

@@ -1,4 +1,4 @@
-"""What a record says in words, told anew from what its key is made of.
+"""Words of a record, derived anew from what its key is made of.
 
 Only a record's fit, test list and evaluation are hashed. Its recipe, deviations and weights labels are words beside
 them: here they are derived again, so that no verb prints a word that the key contradicts.
@@ -29,7 +29,7 @@ from results.spec import RunSpec
 
 
 @dataclass(frozen=True)
-class Told:
+class DerivedRecord:
     """A record with its words derived; `corrected` are those that were others, `odd` is why it cannot be counted."""
 
     record: Record
@@ -37,52 +37,52 @@ class Told:
     odd: str = ""
 
 
-def told(records: Iterable[Record], warn: Callable[[str], None]) -> list[Record]:
+def derive_words(records: Iterable[Record], warn: Callable[[str], None]) -> list[Record]:
     """The records as their keys have them; `warn` is told of words that were others, and of records left out."""
-    tell, kept = Teller(), []
+    derive, derived = RecordDeriver(), []
     corrected: defaultdict[str, list[str]] = defaultdict(list)
     for record in records:
-        found = tell(record)
+        derived_record = derive(record)
         name = f"record {record.key[:8]} ({record.spec.name})"
-        if found.odd:
-            warn(f"{name} {found.odd}: it was edited or damaged, and is not counted")
+        if derived_record.odd:
+            warn(f"{name} {derived_record.odd}: it was edited or damaged, and is not counted")
             continue
-        for text in found.corrected:
+        for text in derived_record.corrected:
             corrected[text].append(name)
-        kept.append(found.record)
+        derived.append(derived_record.record)
     for text, names in corrected.items():
         warn(f"{', '.join(names)}: edited, or of another recipe file: {text}; reports go by the key")
-    return kept
+    return derived
 
 
-class Teller:
-    """Tells records by the methods and datasets that are known here."""
+class RecordDeriver:
+    """Derives the words of records by the methods and datasets that are installed."""
 
     def __init__(self) -> None:
         self._methods = installed.methods()
         self._datasets = dataset_infos()
 
-    def __call__(self, record: Record) -> Told:
+    def __call__(self, record: Record) -> DerivedRecord:
         spec = record.spec
         info = self._methods.get(spec.method)
         odd = contradiction(record, info, self._datasets)
         if odd:
-            return Told(record, odd=odd)
+            return DerivedRecord(record, odd=odd)
         labels = {arch: find.label(arch, digest) for arch, digest in spec.fit.weights.items()}
-        said = record.provenance.weights if record.provenance else labels
+        labels_said = record.provenance.weights if record.provenance else labels
         corrected = [
-            f"it says weights {arch} {said.get(arch, 'none')}, but its key holds {labels.get(arch, 'none')}"
-            for arch in sorted({**labels, **said})
-            if labels.get(arch) != said.get(arch)
+            f"it says weights {arch} {labels_said.get(arch, 'none')}, but its key holds {labels.get(arch, 'none')}"
+            for arch in sorted({**labels, **labels_said})
+            if labels.get(arch) != labels_said.get(arch)
         ]
         reasons, about = self._deviations(spec, info)
         notes = [*record.notes, *_pool_notes(record)]
         if not (corrected or about or len(notes) > len(record.notes)):
-            return Told(record)
-        made = record.provenance and msgspec.structs.replace(record.provenance, weights=labels)
+            return DerivedRecord(record)
+        provenance = record.provenance and msgspec.structs.replace(record.provenance, weights=labels)
         spec = msgspec.structs.replace(spec, deviations=reasons)
-        new = msgspec.structs.replace(record, spec=spec, provenance=made, notes=notes)
-        return Told(new, (*corrected, *about))
+        derived = msgspec.structs.replace(record, spec=spec, provenance=provenance, notes=notes)
+        return DerivedRecord(derived, (*corrected, *about))
 
     def _deviations(self, spec: RunSpec, info: MethodInfo | None) -> tuple[list[str], list[str]]:
         """The deviations of a run, and sentences on those that its record says otherwise.
@@ -107,7 +107,7 @@ class Teller:
         ]
 
     def _derived(self, spec: RunSpec, info: MethodInfo, resolved: Resolved) -> Iterator[str]:
-        """What planning would say of the run, but of the number of images in its dataset."""
+        """Deviations as planning would say them, except for the number of images in the dataset."""
         fit, split = spec.fit, spec.split
         yield from comparability.of_method(info.id, info, resolved)
         yield from comparability.of_options(split.options)
@@ -115,7 +115,7 @@ class Teller:
         if spec.recipe != "quick" and default is not None:
             yield from comparability.of_size(fit.size, resolved, default)
         for pool, parts in fit.pools.items():
-            lacking = pools.lacking(pool, resolved.params, split.dataset, len(parts))
+            lacking = pools.lacking_categories(pool, resolved.params, split.dataset, len(parts))
             if lacking:
                 yield lacking
         for part in (part for parts in fit.pools.values() for part in parts):
@@ -124,18 +124,18 @@ class Teller:
         if spec.source is not None and split.source_dataset is not None:
             yield from self._data(split.source_dataset, spec.source.dataset_fingerprint, spec.deviations)
 
-    def _data(self, name: str, fingerprint: str, said: list[str]) -> Iterator[str]:
+    def _data(self, name: str, fingerprint: str, deviations: list[str]) -> Iterator[str]:
         if name not in self._datasets:
             yield f"dataset {name} is not the paper's"
-        yield from self._release(name, name, fingerprint, said)
+        yield from self._release(name, name, fingerprint, deviations)
 
-    def _release(self, known: str, name: str, fingerprint: str, said: list[str]) -> Iterator[str]:
+    def _release(self, dataset: str, name: str, fingerprint: str, deviations: list[str]) -> Iterator[str]:
         """That a manifest is of no known release; the reasons that a record gives were seen in the data."""
-        info = self._datasets.get(known)
+        info = self._datasets.get(dataset)
         if info is not None and not recognition.may_be_known(info, name, fingerprint):
             start = f"{name}: {recognition.UNKNOWN}"
             text = f"{start}, since its manifest is {fingerprint[:8]}"
-            yield next((text for text in said if text.startswith(start)), text)
+            yield next((text for text in deviations if text.startswith(start)), text)
 
     def _resolved(self, spec: RunSpec, info: MethodInfo) -> Resolved | None:
         """The recipe with what the key holds in its place; None where the method cannot have these parameters."""
@@ -145,8 +145,8 @@ class Teller:
             resolved = resolve(info, spec.recipe, spec.split.dataset, held)
         except MethodError:
             return None
-        own = fit_params(resolved.params, fine_tuned=spec.source is not None)
-        return resolved if own == spec.fit.params else None
+        own_params = fit_params(resolved.params, fine_tuned=spec.source is not None)
+        return resolved if own_params == spec.fit.params else None
 
     def _image_form(self, spec: RunSpec, usual: Mapping[str, ParamValue]) -> dict[str, ParamValue]:
         """Size and resampling of the images, where they are not the recipe's."""
@@ -171,11 +171,11 @@ def _held(spec: RunSpec, info: MethodInfo, usual: Mapping[str, ParamValue]) -> d
     if spec.source is not None:
         for name in (name for name in info.params if name.startswith(FINE_TUNING)):
             plain = name.removeprefix(FINE_TUNING)
-            own = held.get(plain if plain in held else name)
+            own_value = held.get(plain if plain in held else name)
             if plain in held:
                 held[plain] = spec.source.params.get(plain)
-            if usual.get(name) is not None or own != held.get(plain):
-                held[name] = own
+            if usual.get(name) is not None or own_value != held.get(plain):
+                held[name] = own_value
     if spec.evaluation is not None:
         scored: tuple[ParamValue, ...] = (spec.evaluation.order, spec.evaluation.batch)
         held |= {name: value for name, value in zip(EVALUATION, scored, strict=True) if name in info.params}
@@ -183,7 +183,7 @@ def _held(spec: RunSpec, info: MethodInfo, usual: Mapping[str, ParamValue]) -> d
 
 
 def _is_false(text: str, spec: RunSpec, resolved: Resolved) -> bool:
-    """Whether a deviation says of a parameter another value than the key holds."""
+    """True where a deviation says of a parameter another value than the key holds."""
     name, equals, rest = text.removeprefix(f"{spec.method}.").partition(" = ")
     value = spec.fit.size if name == "img_size" else resolved.params.get(name, PER_DATASET)
     is_hashed = name in spec.fit.params or name == "img_size" or (spec.evaluation is not None and name in EVALUATION)

@@ -28,20 +28,20 @@ def explanation(record: Record, traceback: Path) -> list[str]:
             else "independent of batch and order"
         ),
         *(f"weights {arch} {digest}" for arch, digest in fit.weights.items()),
-        *(f"pool {pool}: {one.dataset} {one.fingerprint}" for pool, parts in fit.pools.items() for one in parts),
+        *(f"pool {pool}: {part.dataset} {part.fingerprint}" for pool, parts in fit.pools.items() for part in parts),
         *([f"starts from the fit {fit.source} on {spec.split.source_dataset}"] if fit.source else []),
         *(f"deviation {text}" for text in spec.deviations),
         *(f"note {text}" for text in record.notes),
     ]
-    made = record.provenance
-    if made:
+    provenance = record.provenance
+    if provenance:
         lines += [
-            f"made by swanbench {made.package_version}, commit {made.git_commit or 'unknown'}"
-            + (" (changed since)" if made.git_dirty else ""),
-            f"  code digest {made.code_digest}",
-            f"  numerics class {made.numerics_class}, {made.cpu}, started {made.started}",
-            "  " + ", ".join(f"{name} {version}" for name, version in made.libraries.items()),
-            *(f"  weights {arch}: {label}" for arch, label in made.weights.items()),
+            f"made by swanbench {provenance.package_version}, commit {provenance.git_commit or 'unknown'}"
+            + (" (changed since)" if provenance.git_dirty else ""),
+            f"  code digest {provenance.code_digest}",
+            f"  numerics class {provenance.numerics_class}, {provenance.cpu}, started {provenance.started}",
+            "  " + ", ".join(f"{name} {version}" for name, version in provenance.libraries.items()),
+            *(f"  weights {arch}: {label}" for arch, label in provenance.weights.items()),
         ]
     lines += [f"time {name} {seconds:.1f}" for name, seconds in record.timings.items()]
     if record.status == "failed":

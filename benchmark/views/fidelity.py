@@ -19,7 +19,7 @@ published numbers.
 """
 
 
-def page(methods: Iterable[MethodInfo], options: Mapping[str, str], datasets: Iterable[DatasetInfo]) -> str:
+def fidelity_page(methods: Iterable[MethodInfo], options: Mapping[str, str], datasets: Iterable[DatasetInfo]) -> str:
     """The page in Markdown: one table a detector, then its variants, the split options and the variants of datasets.
 
     `options` are the split options with what each does.
@@ -29,8 +29,8 @@ def page(methods: Iterable[MethodInfo], options: Mapping[str, str], datasets: It
     parts = [INTRODUCTION]
     for info in listed:
         if not info.variant_of:
-            own = [variant for variant in variants if variant.variant_of == info.id]
-            parts.append(_detector(info, own))
+            own_variants = [variant for variant in variants if variant.variant_of == info.id]
+            parts.append(_detector(info, own_variants))
     parts.append(_table("Splits", ("option", "what it does"), options.items()))
     changed = [(f"`{info.id}@{name}`", text) for info in datasets for name, text in sorted(info.variants.items())]
     parts.append(_table("Variants of datasets", ("dataset", "what differs"), changed))

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
-from benchmark.paths import folders
+from benchmark.paths import resolve_folders
 from benchmark.views.records import REFERENCE
 from results.errors import ResultsError
 from results.maintenance.verification import SUMMATION_TOLERANCE
@@ -12,14 +12,14 @@ from results.record import Metrics, Record
 from results.scores import Scores
 from results.store import Store
 
-NAMED = 3
+_NAMED_RUNS = 3
 NO_SCORES = "no scores of it are stored: run it again with --force, or give the --results folder that has them"
 OTHER_SCORES = "its scores do not give the AUC of its record: see bench results verify"
 
 
-def scored_folders(places: Sequence[Path]) -> list[Store]:
-    """The results folders in `places` that may hold scores (the packaged index has none); none given: the default."""
-    return [Store(place) for place in places or (folders().results,) if str(place) != REFERENCE]
+def scored_folders(folders: Sequence[Path]) -> list[Store]:
+    """The results folders of `folders` that may hold scores (the packaged index has none); none given: the default."""
+    return [Store(folder) for folder in folders or (resolve_folders().results,) if str(folder) != REFERENCE]
 
 
 def scores_finder(stores: Sequence[Store], tell: Callable[[str], None]) -> Callable[[Record], Scores | None]:
@@ -85,5 +85,5 @@ def tell_remarks(values: Iterable[MetricValues], tell: Callable[[str], None]) ->
 
 
 def _named(names: Sequence[str]) -> str:
-    more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
-    return f"{', '.join(names[:NAMED])}{more}"
+    more = f" and {len(names) - _NAMED_RUNS} more" if len(names) > _NAMED_RUNS else ""
+    return f"{', '.join(names[:_NAMED_RUNS])}{more}"

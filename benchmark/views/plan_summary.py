@@ -1,4 +1,4 @@
-"""A plan in words: what is blocked and why, what would run, and how long that takes."""
+"""A plan in words: blocked runs with reasons, runs to be made, and the time that they take."""
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
@@ -34,14 +34,14 @@ def say_code(plan: Plan, say: Callable[[str], None]) -> None:
 
 
 def all_blocked(plan: Plan) -> str:
-    """Why nothing at all can run, in one line: the most frequent reason, and how many others there are."""
+    """Reason that nothing at all can run, in one line: the most frequent one, and the number of others."""
     reasons = sorted(_blocked(plan).items(), key=lambda item: -len(item[1]))
     rest = f" (and {len(reasons) - 1} other reasons: --plan lists them)" if len(reasons) > 1 else ""
     return f"all {len(plan.runs)} runs are blocked: {reasons[0][0]}{rest}"
 
 
-def lines(plan: Plan, store: Store) -> Iterator[str]:
-    """What `--plan` prints: one line a run that is not blocked, then the counts and an estimate of time and disk."""
+def plan_lines(plan: Plan, store: Store) -> Iterator[str]:
+    """Lines of `--plan`: one a run that is not blocked, then the counts and an estimate of time and disk."""
     times = _times(store)
     missing = [run for run in plan.runs if run.state == "missing"]
     for run in plan.runs:
@@ -63,12 +63,16 @@ def lines(plan: Plan, store: Store) -> Iterator[str]:
 
 
 def _estimate(seconds: list[float | None]) -> str:
-    known = [value for value in seconds if value is not None]
+    known_seconds = [value for value in seconds if value is not None]
     disk = f"disk: about {len(seconds) * KIB_PER_RUN / 1024:.1f} MiB of records and scores"
-    if not known:
+    if not known_seconds:
         return f"time for the missing ones: not known before the first of their kind is done; {disk}"
-    rest = f", {len(seconds) - len(known)} of another kind not counted" if len(known) < len(seconds) else ""
-    return f"time for the missing ones, one after another: about {sum(known) / 3600:.1f} h{rest}; {disk}"
+    rest = (
+        f", {len(seconds) - len(known_seconds)} of another kind not counted"
+        if len(known_seconds) < len(seconds)
+        else ""
+    )
+    return f"time for the missing ones, one after another: about {sum(known_seconds) / 3600:.1f} h{rest}; {disk}"
 
 
 def _blocked(plan: Plan) -> dict[str, list[PlannedRun]]:
@@ -80,10 +84,10 @@ def _blocked(plan: Plan) -> dict[str, list[PlannedRun]]:
 
 
 def _names(runs: list[PlannedRun]) -> str:
-    datasets = list(dict.fromkeys(run.wanted.dataset for run in runs))
-    methods = list(dict.fromkeys(run.wanted.method for run in runs))
-    shown = ", ".join(datasets[:6]) + (f" and {len(datasets) - 6} more" if len(datasets) > 6 else "")
-    return f"{shown}; {', '.join(methods)}"
+    datasets = list(dict.fromkeys(run.wanted_run.dataset for run in runs))
+    methods = list(dict.fromkeys(run.wanted_run.method for run in runs))
+    names = ", ".join(datasets[:6]) + (f" and {len(datasets) - 6} more" if len(datasets) > 6 else "")
+    return f"{names}; {', '.join(methods)}"
 
 
 def _kind(run: PlannedRun) -> tuple[str, str, int, str]:
@@ -95,9 +99,11 @@ def _kind(run: PlannedRun) -> tuple[str, str, int, str]:
 
 def _times(store: Store) -> dict[tuple[str, str, int, str], float]:
     """Median seconds of a finished run by detector, recipe, size and precision, from the records at hand."""
-    seen: dict[tuple[str, str, int, str], list[float]] = defaultdict(list)
+    seconds_by_kind: dict[tuple[str, str, int, str], list[float]] = defaultdict(list)
     for record in store.records():
         if record.status == "done":
             fit = record.spec.fit
-            seen[fit.detector, record.spec.recipe, fit.size, fit.precision].append(sum(record.timings.values()))
-    return {kind: median(values) for kind, values in seen.items()}
+            seconds_by_kind[fit.detector, record.spec.recipe, fit.size, fit.precision].append(
+                sum(record.timings.values())
+            )
+    return {kind: median(values) for kind, values in seconds_by_kind.items()}

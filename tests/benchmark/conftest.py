@@ -15,7 +15,7 @@ from selecting import KEYWORDS, select
 from benchmark.cli import status
 from benchmark.paths import Folders
 from benchmark.planning import plan as planning
-from benchmark.planning.suite import load
+from benchmark.planning.suite import load_suite
 from benchmark.planning.types import RunRequest
 from methods.registry import installed
 from protocols.catalogue.data_folder import adopt_dataset
@@ -304,7 +304,7 @@ class Drifting:
             hub=self.house.root / "torch",
         )
         return planning.plan(
-            load(str(suite)),
+            load_suite(str(suite)),
             select(**asked),
             RunRequest(recipe=recipe, weights=weights, **request),
             folders=folders,

@@ -17,9 +17,9 @@ import click
 from click.testing import CliRunner
 
 from benchmark.cli import bench
-from benchmark.paths import folders
+from benchmark.paths import resolve_folders
 from benchmark.planning.plan import plan
-from benchmark.planning.suite import Selection, load, names
+from benchmark.planning.suite import Selection, load_suite, suite_names
 from benchmark.planning.types import RunRequest
 from methods.registry import installed
 from protocols.datasets import manifest
@@ -62,7 +62,7 @@ def main(folder: Path) -> None:
         }
         fingerprints = {name: made_up(name, Path(scratch, "data")) for name in sorted(dataset_infos())}
         write(folder / "manifests.json", json.dumps(fingerprints, indent=1))
-        for suite in sorted(names()):
+        for suite in sorted(suite_names()):
             for precision in ("fp32", "bf16"):
                 write(folder / "plans" / f"{suite}.{precision}.txt", "".join(planned(suite, precision)))
 
@@ -119,9 +119,9 @@ def row(name: str, label: str, split: str, number: int) -> Row:
 def planned(suite: str, precision: str) -> list[str]:
     """One line a run of `suite`: its state, keys, series and the fingerprints of its split."""
     request = RunRequest(precision=precision, weights=("random",), recipe="quick")
-    places = folders(None)
+    places = resolve_folders(None)
     store = Store(places.results)
-    whole = plan(load(suite), Selection(), request, folders=places, store=store)
+    whole = plan(load_suite(suite), Selection(), request, folders=places, store=store)
     lines = []
     for run in whole.runs:
         if run.spec is None or run.split is None:

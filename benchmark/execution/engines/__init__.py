@@ -1,1 +1,1 @@
-"""Where fits are handed to: one engine a file, found by its name; its `opener` gives the executors."""
+"""Engines, which run fits: one a file, found by its name; its `opener` gives the executors."""

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 from benchmark.errors import BenchError
 from benchmark.execution.executor import Executor, Opener, worker_environment
-from benchmark.execution.processes.cluster import CONNECT_SECONDS, ClusterExecutor, needed, no_cluster
+from benchmark.execution.processes.cluster import CLUSTER_CONNECT_SECONDS, ClusterExecutor, needed, no_cluster
 
 _T = TypeVar("_T")
 
@@ -45,7 +45,7 @@ class Dask:
                         env=worker_environment(self.threads),
                     )
                 )
-                client = stack.enter_context(Client(cluster, timeout=CONNECT_SECONDS))
+                client = stack.enter_context(Client(cluster, timeout=CLUSTER_CONNECT_SECONDS))
             except (OSError, RuntimeError, ValueError) as error:
                 raise no_cluster("Dask scheduler", self.address, "dask scheduler", error) from error
             _check_workers(client.nthreads(), self.address)

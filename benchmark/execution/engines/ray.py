@@ -30,7 +30,7 @@ class Ray:
         with needed("ray"):
             import ray
 
-        own: dict[str, Any] = (
+        cluster_options: dict[str, Any] = (
             {"num_cpus": jobs * self.threads, "include_dashboard": False} if self.address is None else {}
         )
         try:
@@ -40,7 +40,7 @@ class Ray:
                 logging_level=logging.CRITICAL,
                 log_to_driver=False,
                 runtime_env={"env_vars": worker_environment(self.threads)},
-                **own,
+                **cluster_options,
             )
         except (OSError, RuntimeError, ValueError) as error:
             raise no_cluster("Ray cluster", self.address, _RAY_START, error) from error

@@ -1,4 +1,4 @@
-"""What the engines of clusters share: their errors in sentences, and what their executors cannot do."""
+"""Base of the executors of clusters, and errors of clusters in sentences."""
 
 import contextlib
 from collections.abc import Iterator
@@ -7,11 +7,11 @@ from typing import Any
 
 from benchmark.errors import BenchError
 
-CONNECT_SECONDS = 10
+CLUSTER_CONNECT_SECONDS = 10
 
 
 class ClusterExecutor:
-    """What an executor of a cluster cannot do: its fits save checkpoints only now and then."""
+    """Executor that can neither end nor stop the fits of a cluster: these save checkpoints only now and then."""
 
     def __init__(self, name: str, address: str | None) -> None:
         at = f" at {address}" if address else ""
@@ -36,8 +36,8 @@ def needed(extra: str) -> Iterator[None]:
 def no_cluster(name: str, address: str | None, command: str, error: Exception) -> BenchError:
     if address is not None:
         return BenchError(f"no {name} answers at {address}: start one by {command}")
-    said = str(error).partition("\n")[0]
-    return BenchError(f"no {name} could be started on this machine ({said}): use --engine local")
+    reason = str(error).partition("\n")[0]
+    return BenchError(f"no {name} could be started on this machine ({reason}): use --engine local")
 
 
 def knock(address: str | None) -> None:
@@ -46,4 +46,4 @@ def knock(address: str | None) -> None:
 
     host, colon, port = (address or "").removeprefix("ray://").rpartition(":")
     if colon and port.isdecimal():
-        socket.create_connection((host, int(port)), timeout=CONNECT_SECONDS).close()
+        socket.create_connection((host, int(port)), timeout=CLUSTER_CONNECT_SECONDS).close()

@@ -1,4 +1,4 @@
-"""Keeping a detector's doings to its own fit: what it prints, starts and breaks."""
+"""Confinement of a detector to its own fit: of its output, its processes, its crashes."""
 
 import contextlib
 import faulthandler
@@ -19,11 +19,11 @@ _SOON_SECONDS = 0.1
 
 
 @contextlib.contextmanager
-def guest() -> Iterator[None]:
+def confined_fit() -> Iterator[None]:
     """In the block stdout is stderr, for C code and child processes too; processes started in it end with it."""
-    before = offspring.below(os.getpid())
+    older_processes = offspring.below(os.getpid())
     sys.stdout.flush()
-    kept = os.dup(1)
+    stdout_copy = os.dup(1)
     os.dup2(2, 1)
     try:
         with contextlib.redirect_stdout(sys.stderr):
@@ -31,9 +31,9 @@ def guest() -> Iterator[None]:
     finally:
         with contextlib.suppress(OSError, ValueError):
             sys.stdout.flush()
-        os.dup2(kept, 1)
-        os.close(kept)
-        offspring.end_below(os.getpid(), but=before)
+        os.dup2(stdout_copy, 1)
+        os.close(stdout_copy)
+        offspring.end_below(os.getpid(), but=older_processes)
 
 
 @dataclass(frozen=True)
@@ -46,11 +46,11 @@ class Watchdog:
     file: TextIO
 
     def end_at(self, time_: float) -> None:
-        """Set when, on the clock of `time.monotonic`; infinity: never."""
+        """Set the time, on the clock of `time.monotonic`; infinity: never."""
         faulthandler.cancel_dump_traceback_later()
         if not math.isinf(time_):
-            left = max(_SOON_SECONDS, time_ - time.monotonic())
-            faulthandler.dump_traceback_later(left, exit=True, file=self.file)
+            seconds = max(_SOON_SECONDS, time_ - time.monotonic())
+            faulthandler.dump_traceback_later(seconds, exit=True, file=self.file)
 
 
 @contextlib.contextmanager

@@ -1,4 +1,4 @@
-"""When a fit must be over, how long it may take to stop after that, and its progress for the call that waits for it."""
+"""Time limits of a fit and its progress, which it leaves for the call that waits for it."""
 
 import json
 import math
@@ -51,8 +51,8 @@ class FitClock:
         if done not in (0, total) and now - self._last_written < PROGRESS_SECONDS:
             return
         self._last_written = now
-        known = {name: float(value) for name, value in numbers.items()}
-        text = json.dumps({**known, "done": int(done), "total": int(total), PATIENCE: self._patience})
+        tracked = {name: float(value) for name, value in numbers.items()}
+        text = json.dumps({**tracked, "done": int(done), "total": int(total), PATIENCE: self._patience})
         beside = self._progress.with_suffix(".part")
         with suppress(OSError):  # nobody loses a fit for want of its progress
             beside.write_text(text, encoding="utf-8")

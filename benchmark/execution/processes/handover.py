@@ -1,4 +1,4 @@
-"""What goes between a call and its workers: what they must know of it, and what became of a task."""
+"""Messages between a call and its workers: the machine's settings, and the outcome of a task."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -7,15 +7,15 @@ from typing import Literal
 TIME_IS_OVER = "the time given with --max-time is over; the same command goes on from here"
 ASKED_TO_STOP = "it was asked to stop and saved a checkpoint; the same command goes on from there"
 GRACE_SECONDS = 15.0
-"""How long a fit may take to stop when its time is over: it finishes a step and writes a checkpoint. More where a step
-is longer than that, or where its scores are being made.
+"""Time of a fit to stop when its own is over: it finishes a step and writes a checkpoint. More where a step is longer
+than that, or where its scores are being made.
 """
 START_SECONDS = 60.0
 """A fit's own time begins when torch and its images are there, this much after its task was handed over at the most."""
 WORKER_NUMBER = "BENCH_WORKER_NUMBER"
 """Variable with the number of a worker process among those at work, from 0, by which it chooses a device."""
 PATIENCE = "patience_s"
-"""Name in the progress file of a fit of how long it may take."""
+"""Field of a fit's progress file: seconds that it may take to stop when its time is over."""
 
 Again = Literal["never", "failed", "all"]
 OutcomeState = Literal["done", "taken", "failed", "busy", "blocked", "paused", "stopped"]
@@ -23,7 +23,7 @@ OutcomeState = Literal["done", "taken", "failed", "busy", "blocked", "paused", "
 
 @dataclass(frozen=True)
 class Machine:
-    """What a worker must know of this call: folders, threads a fit, device, times, state of the code.
+    """Settings of this call for its workers: folders, threads a fit, device, times, state of the code.
 
     `seconds` are those left of --max-time when a task is handed over: no two machines share a clock; `fit_seconds` is
     what one fit may take. `code` is the digest of the code that the worker must have too; None for workers of this
@@ -49,9 +49,9 @@ class Machine:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of a task: `taken` where another call made its records, `busy` where one still does; `blocked`,
+    """Outcome of a task: `taken` where another call made its records, `busy` where one still does; `blocked`,
     `paused` (by --max-time or a signal) and `stopped` leave no record. `is_disk_full`: no other task could leave one.
-    `notes` say what a person should know besides.
+    `notes` are sentences for the person.
     """
 
     state: OutcomeState

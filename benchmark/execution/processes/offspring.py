@@ -22,18 +22,18 @@ _ROUNDS = 20
 def below(pid: int) -> set[int]:
     """Living processes that `pid` started, and those that they started."""
     parents = {process: parent for process, parent in _parents() if not _is_resource_tracker(process)}
-    found: set[int] = set()
+    descendants: set[int] = set()
     layer = {pid}
     while layer:
-        layer = {child for child, parent in parents.items() if parent in layer} - found
-        found |= layer
-    return found
+        layer = {child for child, parent in parents.items() if parent in layer} - descendants
+        descendants |= layer
+    return descendants
 
 
 def marked(mark: str) -> set[int]:
     """Living processes but this one whose environment has a mark that begins so."""
-    wanted = f"\0{MARK}={mark}".encode()
-    return {process for process, _ in _parents() if process != os.getpid() and wanted in _environment(process)}
+    variable = f"\0{MARK}={mark}".encode()
+    return {process for process, _ in _parents() if process != os.getpid() and variable in _environment(process)}
 
 
 def end_below(pid: int, but: set[int]) -> None:
@@ -52,7 +52,7 @@ def end_marked(mark: str) -> None:
 
 @contextlib.contextmanager
 def watched(mark: str) -> Iterator[None]:
-    """What bears the mark ends with this block, or with this process, even if it is killed."""
+    """End all that bears the mark with this block, or with this process, even if it is killed."""
     command = [sys.executable, "-I", "-S", __file__, mark]
     null = subprocess.DEVNULL
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=null, stderr=null, start_new_session=True):
@@ -60,7 +60,7 @@ def watched(mark: str) -> Iterator[None]:
 
 
 def _kill(processes: set[int]) -> bool:
-    """Kill them; whether there were any. Waits a moment, since the dead may take one to be gone."""
+    """Kill them; True if there were any. Waits a moment, since the dead may take one to be gone."""
     for process in processes:
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.kill(process, signal.SIGKILL)
@@ -88,7 +88,7 @@ def _environment(process: int) -> bytes:
 
 
 def _is_resource_tracker(process: int) -> bool:
-    """Whether it is multiprocessing's helper, which ends with its process by itself and is missed before."""
+    """True for multiprocessing's resource tracker, which ends with its process by itself and is missed before."""
     try:
         return b"resource_tracker" in (_PROC / str(process) / "cmdline").read_bytes()
     except OSError:

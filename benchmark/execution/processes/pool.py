@@ -55,7 +55,7 @@ class Workers:
         if worker is None:
             if len(self._workers) >= self._count:
                 raise RuntimeError("all workers are busy")
-            number = min({*range(self._count)} - {other.number for other in self._workers})
+            number = min({*range(self._count)} - {busy.number for busy in self._workers})
             worker = _Worker(self._environment, number, f"{self.mark}{next(self._numbers)}.")
             self._workers.append(worker)
         return worker.do(call, args, named)
@@ -88,8 +88,8 @@ class _Worker:
         self.number = number
         self._mark = mark
         self._calls, theirs = context.Pipe()
-        own = {**environment, offspring.MARK: mark, WORKER_NUMBER: str(number)}
-        self.process = context.Process(target=_serve, args=(theirs, os.getpid()), env=own)
+        variables = {**environment, offspring.MARK: mark, WORKER_NUMBER: str(number)}
+        self.process = context.Process(target=_serve, args=(theirs, os.getpid()), env=variables)
         self.process.start()
         theirs.close()
 
@@ -147,7 +147,7 @@ class _Worker:
 
 
 def _serve(calls: Connection, parent: int) -> None:
-    """What a worker does: one call after the other, until there is nobody to ask for more."""
+    """Loop of a worker: one call after the other, until the parent is gone or closes the pipe."""
     _die_with(parent)
     for ignored in (signal.SIGINT, signal.SIGHUP):  # a terminal sends them to all; the parent decides
         signal.signal(ignored, signal.SIG_IGN)

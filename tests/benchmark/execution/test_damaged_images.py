@@ -5,7 +5,7 @@ import shutil
 
 import pytest
 
-from benchmark.execution.image_stores import with_images
+from benchmark.execution.image_stores import tasks_with_images
 from benchmark.execution.worker import execute
 
 SUITE = """
@@ -55,7 +55,7 @@ def looked(texture, task):
 
     def look():
         listener = Listener()
-        ready = with_images([task], texture.data, texture.house.root / "cache", listener)
+        ready = tasks_with_images([task], texture.data, texture.house.root / "cache", listener)
         return ready, listener
 
     return look

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from benchmark.execution.checkpoints import CheckpointFile, Kept, StateFile
+from benchmark.execution.checkpoints import CheckpointFile, KeptState, StateFile
 from benchmark.execution.worker import execute
 from results.store import Store
 
@@ -186,7 +186,7 @@ def kept_state(root, said=None):
 
 @pytest.mark.parametrize("ending", [".pt", ".json"])
 def test_no_flipped_bit_of_a_kept_state_is_taken_up(tmp_path, ending):
-    kept_state(tmp_path).save(Kept({"w": torch.arange(6.0)}, {"loss": [1.25, 0.5]}, 12.5))
+    kept_state(tmp_path).save(KeptState({"w": torch.arange(6.0)}, {"loss": [1.25, 0.5]}, 12.5))
     path = kept_state(tmp_path).path.with_suffix(ending)
     sound = path.read_bytes()
     for place in range(0, len(sound), max(1, len(sound) // 150)):
@@ -225,7 +225,7 @@ def test_a_kept_state_that_its_detector_does_not_take_is_made_anew(textures):
     sound = scores(textures, task)
     path = textures.store.root / "fits" / f"{task.key}.json"
     identity = json.loads(path.read_text())["identity"]
-    StateFile(textures.store.root, task.key, identity).save(Kept({"other": torch.zeros(1)}, {}, 1.0))
+    StateFile(textures.store.root, task.key, identity).save(KeptState({"other": torch.zeros(1)}, {}, 1.0))
     outcome = again()
     assert outcome.state == "done"
     assert "cannot be loaded (KeyError: 'level'): the fit is made anew" in outcome.notes[0]

@@ -5,7 +5,7 @@ import dataclasses
 import pytest
 import torch
 
-from benchmark.execution.checkpoints import CheckpointFile, Kept, StateFile
+from benchmark.execution.checkpoints import CheckpointFile, KeptState, StateFile
 from benchmark.execution.worker import execute
 
 SUITE = """
@@ -60,6 +60,6 @@ def test_a_checkpoint_of_another_fit_class_or_code_is_dropped_and_said(tmp_path,
 
 @pytest.mark.parametrize("part", IDENTITY)
 def test_a_kept_state_of_another_fit_class_or_code_is_not_used(tmp_path, part):
-    StateFile(tmp_path, "f", IDENTITY).save(Kept({"w": torch.arange(3.0)}, {"loss": [0.5]}, 1.0))
+    StateFile(tmp_path, "f", IDENTITY).save(KeptState({"w": torch.arange(3.0)}, {"loss": [0.5]}, 1.0))
     assert StateFile(tmp_path, "f", IDENTITY).load() is not None
     assert StateFile(tmp_path, "f", IDENTITY | {part: "other"}).load() is None

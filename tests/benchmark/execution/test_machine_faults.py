@@ -44,7 +44,8 @@ def guests(house, monkeypatch):
 )
 def test_the_machine_is_to_blame(error):
     assert (
-        faults.RETRIED in str(faults.of_machine(error, OURS)) or faults.of_machine(error, OURS).args[0] == faults.MEMORY
+        faults.RETRIED in str(faults.machine_fault(error, OURS))
+        or faults.machine_fault(error, OURS).args[0] == faults.MEMORY
     )
 
 
@@ -59,7 +60,7 @@ def test_the_machine_is_to_blame(error):
     ids=str,
 )
 def test_the_detector_is_to_blame(error):
-    assert faults.of_machine(error, OURS) is None
+    assert faults.machine_fault(error, OURS) is None
 
 
 def test_runs_that_meet_a_fault_of_the_machine_are_tried_again(guests):

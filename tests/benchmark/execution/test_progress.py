@@ -16,7 +16,7 @@ def fit(tmp_path, monkeypatch, capsys):
     store.progress_path("a").parent.mkdir()
     clock = SimpleNamespace(now=0.0)
     monkeypatch.setattr(progress, "time", SimpleNamespace(monotonic=lambda: clock.now))
-    shown = progress.Progress(store, [SimpleNamespace(key=key, name=key) for key in "ab"], None)
+    shown = progress.RunProgress(store, [SimpleNamespace(key=key, name=key) for key in "ab"], None)
 
     def at(done, seconds):
         clock.now = float(seconds)

@@ -3,7 +3,7 @@
 import pytest
 
 from benchmark.execution import checkpoints
-from benchmark.execution.checkpoints import CheckpointFile, Kept, StateFile
+from benchmark.execution.checkpoints import CheckpointFile, KeptState, StateFile
 from benchmark.execution.worker import execute
 
 HARD = """
@@ -125,7 +125,7 @@ def test_a_kept_state_is_given_back_bit_by_bit_and_to_its_own_fit_only(tmp_path)
     state = {"w": torch.arange(6.0).reshape(2, 3), "n": torch.tensor(3)}
     file = StateFile(tmp_path, "abc", {"code": "1"})
     assert file.load() is None
-    file.save(Kept(state, {"loss": [1.0, 0.5]}, 12.5))
+    file.save(KeptState(state, {"loss": [1.0, 0.5]}, 12.5))
     kept = file.load()
     assert all(torch.equal(kept.state[name], value) for name, value in state.items())
     assert (dict(kept.history), kept.seconds) == ({"loss": [1.0, 0.5]}, 12.5)

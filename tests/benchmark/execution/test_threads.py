@@ -24,7 +24,7 @@ def test_what_else_is_at_work_is_counted_without_this_process(tmp_path):
 
 def test_a_busy_machine_is_said_with_the_option_that_helps(bench, house, monkeypatch):
     monkeypatch.setattr(os, "cpu_count", lambda: 4)
-    monkeypatch.setattr(memory, "limits", lambda: memory.Limits(0, 0, 4, 4.0))
+    monkeypatch.setattr(memory, "machine_limits", lambda: memory.MachineLimits(0, 0, 4, 4.0))
     monkeypatch.setattr(memory, "others_at_work", lambda: 3)
     words = ("run", "--suite", house.suite, "--known-class", "dot", *house.small)
     _, _, said = bench(*words, "--max-time", "0.01s")

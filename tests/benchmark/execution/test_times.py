@@ -123,7 +123,7 @@ def test_a_clock_that_jumps_moves_no_deadline(drifting, rows, monkeypatch):
         def given_up(self, tasks, reason):
             given.append(len(tasks))
 
-    scheduler.Engine(drifting.machine, Workers(), 1, "never", Listener(), time.monotonic() + 1000).run([task])
+    scheduler.Scheduler(drifting.machine, Workers(), 1, "never", Listener(), time.monotonic() + 1000).run([task])
     assert 900 < given[0] <= 1000
     assert given[1] == 1
     assert worker.execute(task, replace(drifting.machine, seconds=1000.0)) == Outcome("done")

@@ -4,7 +4,7 @@ import pytest
 
 from benchmark.errors import BenchError
 from benchmark.terminal.options import parse_options
-from benchmark.views.records import conditions
+from benchmark.views.records import parse_conditions
 from methods.registry.params import assignment
 
 VALUES = {
@@ -34,7 +34,7 @@ def test_anything_else_is_refused_with_an_example(text):
     with pytest.raises(BenchError, match="such as --split limit_test=100"):
         parse_options((text,), deduplicate=False)
     with pytest.raises(BenchError, match=r"such as --where optim\.lr=1e-3"):
-        conditions([text])
+        parse_conditions([text])
 
 
 def test_split_options_are_joined_with_the_short_form():
@@ -44,4 +44,4 @@ def test_split_options_are_joined_with_the_short_form():
 
 
 def test_a_condition_knows_none_from_the_text_of_that_name():
-    assert conditions(["a=none", "b='none'", "c=1"]) == {"a": None, "b": "none", "c": 1}
+    assert parse_conditions(["a=none", "b='none'", "c=1"]) == {"a": None, "b": "none", "c": 1}

@@ -69,7 +69,7 @@ def test_a_broken_suite_costs_itself_alone(house, site, bench, value, files, rea
     refused(bench("run", "--suite", "hrad", "--plan"), "did you mean 'hard'?")
     refused(bench("run", "--suite", "lots", "--plan"), "did you mean 'lost'?")
     refused(bench("run", "--suite", "lost", "--plan"), "the plug-in 'lost' cannot be used", reason)
-    assert reason in suite.broken()["lost"]
+    assert reason in suite.broken_suites()["lost"]
 
 
 def test_a_suite_that_has_a_taken_name_is_told_and_ours_stays(house, site, bench):
@@ -77,8 +77,8 @@ def test_a_suite_that_has_a_taken_name_is_told_and_ours_stays(house, site, bench
     points = {"swanbench.suites": {"hard": "odd:suite.toml", "mine": "odd:suite.toml"}}
     strangers.install(site, "odd", points, {"suite.toml": text})
     strangers.install(site, "even", {"swanbench.suites": {"mine": "even:suite.toml"}}, {"suite.toml": text})
-    assert "is that of a suite of swanbench" in suite.broken()["hard"]
-    assert suite.load("hard").id == "hard"
+    assert "is that of a suite of swanbench" in suite.broken_suites()["hard"]
+    assert suite.load_suite("hard").id == "hard"
     refused(bench("run", "--suite", "mine", "--plan"), "even:suite.toml and odd:suite.toml")
 
 
@@ -113,7 +113,7 @@ def test_a_package_that_lists_its_entry_points_wrongly_takes_no_other_down(house
     (site / "odd-1.0.dist-info" / "entry_points.txt").write_bytes(text.encode(errors="surrogateescape"))
     assert bench("run", "--suite", "mine", "--plan")[0] == 0
     refused(bench("run", "--suite", "mien", "--plan"), "did you mean 'mine'?")
-    assert "entry_points.txt cannot be read" in {one.name: one.problem for one in inventory.plug_ins()}["odd"]
+    assert "entry_points.txt cannot be read" in {one.name: one.problem for one in inventory.list_plug_ins()}["odd"]
 
 
 BOLTS = """

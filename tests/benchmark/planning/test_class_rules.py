@@ -8,7 +8,7 @@ from selecting import select
 
 from benchmark.errors import BenchError
 from benchmark.execution.worker import execute
-from benchmark.planning.suite import Selection, expand, load
+from benchmark.planning.suite import Selection, expand_suite, load_suite
 from protocols.datasets.manifest import Row, assemble_dataset, write_manifest
 
 ONE_CLASS = """
@@ -90,8 +90,8 @@ def test_one_class_of_a_method_with_shares_is_its_share_of_zero(digits):
 
 
 def test_a_share_of_zero_is_one_run_whatever_shares_are_selected_for_a_method_without_anomalies():
-    suite = load("labelled_share")
-    runs = expand(
+    suite = load_suite("labelled_share")
+    runs = expand_suite(
         suite,
         select(methods=("csi",), datasets=("cifar10",), gammas=("0.05", "0.10"), seeds=(0,)),
         without_anomalies={"csi"},
@@ -125,8 +125,8 @@ def test_a_dataset_that_is_not_there_is_blocked_with_the_place_to_get_it(digits)
 
 
 def test_runs_that_a_table_does_not_have_are_left_out():
-    suite = load("labelled_share")
-    runs = expand(suite, Selection(), without_anomalies=(), classes={})
+    suite = load_suite("labelled_share")
+    runs = expand_suite(suite, Selection(), without_anomalies=(), classes={})
     assert len(runs) == 2160
     frozen = {run.gamma for run in runs if run.method == "agad_unet_freeze_bn"}
     assert frozen == {"0.01", "0.03", "0.05", "0.10"}

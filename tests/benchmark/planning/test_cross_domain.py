@@ -6,7 +6,7 @@ import signal
 
 import pytest
 
-from benchmark.execution.image_stores import with_images
+from benchmark.execution.image_stores import tasks_with_images
 from benchmark.execution.processes.handover import Outcome
 from benchmark.execution.scheduler import Queue
 from benchmark.execution.worker import execute
@@ -59,33 +59,33 @@ def run(textures):
 
 
 def by_dataset(plan):
-    return {(run.wanted.source_dataset, run.wanted.dataset): run for run in plan.runs}
+    return {(run.wanted_run.source_dataset, run.wanted_run.dataset): run for run in plan.runs}
 
 
 def test_the_source_of_a_run_is_the_general_fit_on_it(textures):
     cross = textures.plan(textures.suite(CROSS))
     general = by_dataset(textures.plan(textures.suite(GENERAL), methods=("drift",)))
-    runs = [run for run in cross.runs if run.wanted.source_dataset]
-    assert [(run.wanted.source_dataset, run.wanted.dataset) for run in runs] == [
+    runs = [run for run in cross.runs if run.wanted_run.source_dataset]
+    assert [(run.wanted_run.source_dataset, run.wanted_run.dataset) for run in runs] == [
         ("grey", "dark"),
         ("light", "dark"),
         ("dark", "grey"),
     ]
     for run in runs:
-        source = general[None, run.wanted.source_dataset].spec.fit
+        source = general[None, run.wanted_run.source_dataset].spec.fit
         assert run.spec.fit.source == source.fit_key
         assert run.spec.source == source
         assert source.source is None
         assert (source.params["epochs"], run.spec.fit.params["epochs"]) == (30, 10)
         assert "finetune.epochs" not in run.spec.fit.params | source.params
         assert run.spec.split.rule == "cross_domain"
-        assert run.spec.split.source_dataset == run.wanted.source_dataset
-        assert run.spec.test == general[None, run.wanted.dataset].spec.test, "the target's ten-shot test set"
-        assert f"cross_domain-{run.wanted.source_dataset}-to-{run.wanted.dataset}-drift-10-s0" in run.spec.name
+        assert run.spec.split.source_dataset == run.wanted_run.source_dataset
+        assert run.spec.test == general[None, run.wanted_run.dataset].spec.test, "the target's ten-shot test set"
+        assert f"cross_domain-{run.wanted_run.source_dataset}-to-{run.wanted_run.dataset}-drift-10-s0" in run.spec.name
 
 
 def test_a_method_without_anomalies_beside_it_is_its_general_run(textures):
-    beside = [run for run in textures.plan(textures.suite(CROSS)).runs if run.wanted.method == "drift_normal"]
+    beside = [run for run in textures.plan(textures.suite(CROSS)).runs if run.wanted_run.method == "drift_normal"]
     general = textures.plan(textures.suite(GENERAL), methods=("drift_normal",), datasets=("dark", "grey"))
     assert [run.spec for run in beside] == [run.spec for run in general.runs]
     assert {run.spec.split.rule for run in beside} == {"general"}
@@ -215,7 +215,7 @@ def test_images_of_a_source_that_cannot_be_read_block_its_targets(textures):
         def finished(self, task, outcome):
             said.append((task.fit.dataset, outcome.state, outcome.reason))
 
-    ready = with_images(tasks, textures.data, textures.house.root / "cache", Listener())
+    ready = tasks_with_images(tasks, textures.data, textures.house.root / "cache", Listener())
     assert [task.fit.dataset for task in ready] == ["grey", "light"], "only the sources of the unreadable target"
     assert {dataset for dataset, _, _ in said} == {"dark", "grey"}
     assert {state for _, state, _ in said} == {"blocked"}

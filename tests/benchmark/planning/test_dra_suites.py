@@ -15,7 +15,7 @@ from benchmark.errors import BenchError
 from benchmark.execution.worker import execute
 from benchmark.planning.equivalence import measures
 from benchmark.planning.fit_params import fit_params
-from benchmark.planning.suite import Selection, expand, load, parts
+from benchmark.planning.suite import Selection, expand_suite, load_suite, suite_parts
 from methods.backbones import networks
 from methods.backbones.table import BACKBONES
 from methods.registry import installed
@@ -35,8 +35,8 @@ SMALL = {
 def runs_of(name, **selection):
     return [
         (part.rule, run)
-        for part, own in parts(load(name), select(**selection))
-        for run in expand(part, own, without_anomalies=part.without_anomalies, classes={})
+        for part, own in suite_parts(load_suite(name), select(**selection))
+        for run in expand_suite(part, own, without_anomalies=part.without_anomalies, classes={})
     ]
 
 
@@ -95,7 +95,7 @@ def test_every_printed_method_of_the_dra_paper_that_is_dras_is_measured_by_one()
 
 def test_what_a_suite_fills_is_printed_once():
     def filled(name):
-        chosen = _layouts([part for part, _ in parts(load(name), Selection())])
+        chosen = _layouts([part for part, _ in suite_parts(load_suite(name), Selection())])
         return [(one.kind, one.table) for one in chosen]
 
     assert filled("ablation") == [("Table", "3")]
@@ -132,16 +132,16 @@ def textures(drifting, rows):
 def test_a_twin_is_trained_once_and_stands_in_both_tables(textures):
     chosen = {"datasets": ("carpet",), "known_classes": ("color",), "seeds": (0,), "shots": (10,)}
     (dra,) = textures.plan("hard", methods=("dra",), **chosen).runs
-    sources = {run.wanted.method: run for run in textures.plan("pseudo_sources", **chosen).runs}
+    sources = {run.wanted_run.method: run for run in textures.plan("pseudo_sources", **chosen).runs}
     keys = {name: run.spec.key for name, run in sources.items() if run.spec}
     assert keys["dra_cutmix"] == dra.spec.key
     assert list(keys) == ["dra_cp_scar", "dra_cp_mix", "dra_cutmix", "dra_mvtec_ad"]
     assert len(set(keys.values())) == 4
     assert sources["dra_lag"].state == "blocked"
     assert sources["dra_mvtec_ad"].spec.fit.pools["mvtec_ad"][0].dataset == "grid"
-    sizes = {run.wanted.method: run.spec for run in textures.plan("reference_size", **chosen).runs}
-    losses = {run.wanted.method: run.spec for run in textures.plan("losses", **chosen).runs}
-    heads = {run.wanted.method: run.spec for run in textures.plan("ablation", **chosen).runs}
+    sizes = {run.wanted_run.method: run.spec for run in textures.plan("reference_size", **chosen).runs}
+    losses = {run.wanted_run.method: run.spec for run in textures.plan("losses", **chosen).runs}
+    heads = {run.wanted_run.method: run.spec for run in textures.plan("ablation", **chosen).runs}
     assert {specs["dra"].key for specs in (sizes, losses, heads)} == {dra.spec.key}
     assert len({spec.key for specs in (sizes, losses, heads) for spec in specs.values()}) == 1 + 2 + 2 + 4
 
@@ -149,7 +149,7 @@ def test_a_twin_is_trained_once_and_stands_in_both_tables(textures):
 def test_a_record_measures_its_twin(textures):
     chosen = {"datasets": ("carpet",), "known_classes": ("color",), "seeds": (0,)}
     (dra,) = textures.plan("hard", methods=("dra",), shots=(10,), **chosen).runs
-    found = {run.wanted.method: run.spec for run in textures.plan("pseudo_sources", **chosen).runs if run.spec}
+    found = {run.wanted_run.method: run.spec for run in textures.plan("pseudo_sources", **chosen).runs if run.spec}
     measured_as = measures()
     assert measured_as(SimpleNamespace(spec=dra.spec)) == {"dra", "dra_cutmix"}
     assert measured_as(SimpleNamespace(spec=found["dra_cutmix"])) == {"dra", "dra_cutmix"}

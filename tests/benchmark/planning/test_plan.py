@@ -8,7 +8,7 @@ from selecting import select
 from benchmark.paths import Folders
 from benchmark.planning import plan as planning
 from benchmark.planning.fit_params import fit_params
-from benchmark.planning.suite import Selection, load
+from benchmark.planning.suite import Selection, load_suite
 from results.store import Store
 
 
@@ -26,7 +26,7 @@ def plan(house):
         )
         asked = planning.RunRequest(recipe=recipe, weights=("random",), **request)
         return planning.plan(
-            load(str(suite)), selection or Selection(), asked, folders=folders, store=Store(house.results)
+            load_suite(str(suite)), selection or Selection(), asked, folders=folders, store=Store(house.results)
         )
 
     return make
@@ -64,7 +64,7 @@ def test_the_whole_release_of_elpv_deviates_in_nothing(plan):
 def test_evaluation_and_size_are_no_parameters_of_a_fit(plan):
     for run in plan().runs:
         assert not {"evaluation.batch", "evaluation.order", "img_size"} & run.spec.fit.params.keys()
-        independent = run.wanted.method == "devnet"
+        independent = run.wanted_run.method == "devnet"
         assert (run.spec.evaluation is None) == independent
         if not independent:
             assert (run.spec.evaluation.order, run.spec.evaluation.batch) == ("listing", 48)
@@ -94,7 +94,9 @@ def test_several_seeds_may_be_trained_on_one_split(plan):
     three = select(methods=("devnet",), seeds=(0, 1, 2))
     fixed, own = plan(selection=three, split_seed=1).runs, plan(selection=three).runs
     assert {run.spec.split_seed for run in fixed} == {1}
-    assert len({(run.wanted.known_class, run.split.fingerprints["train_anomaly"]) for run in fixed}) == len(fixed) / 3
+    assert (
+        len({(run.wanted_run.known_class, run.split.fingerprints["train_anomaly"]) for run in fixed}) == len(fixed) / 3
+    )
     assert len({run.spec.key for run in fixed}) == len(fixed)
     by_name = {run.spec.name.rpartition("-")[0]: run.spec.key for run in own}
     shared = {name: run.spec.key for run in fixed if (name := run.spec.name.rpartition("-")[0]) in by_name}

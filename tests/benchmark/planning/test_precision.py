@@ -23,7 +23,7 @@ def fits(drifting, rows):
     def plan(precision):
         runs = drifting.plan(drifting.suite(SUITE), precision=precision).runs
         assert {run.state for run in runs} == {"missing"}
-        return {run.wanted.method: run.spec.fit for run in runs}
+        return {run.wanted_run.method: run.spec.fit for run in runs}
 
     return plan
 

@@ -7,13 +7,13 @@ import pytest
 from selecting import select
 
 from benchmark.errors import BenchError
-from benchmark.planning.suite import expand, load, names
+from benchmark.planning.suite import expand_suite, load_suite, suite_names
 from protocols.datasets.registry import our_datasets
 
 
 def wanted(name, **selection):
-    suite = load(name)
-    return expand(suite, select(**selection), without_anomalies=suite.without_anomalies, classes={})
+    suite = load_suite(name)
+    return expand_suite(suite, select(**selection), without_anomalies=suite.without_anomalies, classes={})
 
 
 def published(table, skip=()):
@@ -125,15 +125,15 @@ DATASETS = {
 
 
 def test_suites_have_the_datasets_of_the_papers_in_their_order_with_their_classes():
-    assert set(names()) == set(DATASETS)
+    assert set(suite_names()) == set(DATASETS)
     for name, datasets in DATASETS.items():
-        assert list(load(name).datasets.items()) == list(datasets.items()), name
+        assert list(load_suite(name).datasets.items()) == list(datasets.items()), name
 
 
 def test_facts_name_suites_that_there_are():
     named = {suite for info in our_datasets().values() for suite in info.suites}
-    assert named == {suite.datasets_of for suite in map(load, names()) if suite.datasets_of}
-    assert named <= set(names())
+    assert named == {suite.datasets_of for suite in map(load_suite, suite_names()) if suite.datasets_of}
+    assert named <= set(suite_names())
 
 
 def test_a_suite_file_takes_the_datasets_of_another(tmp_path):
@@ -142,13 +142,13 @@ def test_a_suite_file_takes_the_datasets_of_another(tmp_path):
         'id = "x"\ntitle = "t"\nrule = "general"\nrecipe = "quick"\nmethods = ["a"]\nseeds = [0]\nshots = [1]\n'
         'datasets_of = "hard"\n'
     )
-    assert load(str(path)).datasets == dict.fromkeys(HARD, ())
+    assert load_suite(str(path)).datasets == dict.fromkeys(HARD, ())
 
 
 def test_every_suite_of_the_package_loads():
-    assert {"general", "hard", "quick", "one_class", "labelled_share", "cross_domain"} <= set(names())
-    for name in names():
-        assert load(name).id == name
+    assert {"general", "hard", "quick", "one_class", "labelled_share", "cross_domain"} <= set(suite_names())
+    for name in suite_names():
+        assert load_suite(name).id == name
 
 
 @pytest.mark.parametrize(
@@ -187,4 +187,4 @@ def test_a_suite_file_that_is_wrong_says_where(tmp_path, text, said):
     path = tmp_path / "mine.toml"
     path.write_text(text)
     with pytest.raises(BenchError, match=said):
-        load(str(path))
+        load_suite(str(path))

@@ -55,12 +55,12 @@ def write(path, when=OLD):
 
 def listed(where, **options):
     """What would go, by its first path, with its kind."""
-    return {one.files[0]: one.kind for one in cleanup.find(where, **options).items}
+    return {one.files[0]: one.kind for one in cleanup.find_leftovers(where, **options).items}
 
 
 def cleared(where, **options):
     """Remove all that would go; the reasons of what was left."""
-    reasons = [cleanup.clear(one, where) for one in cleanup.find(where, **options).items]
+    reasons = [cleanup.clear_item(one, where) for one in cleanup.find_leftovers(where, **options).items]
     return [reason for reason in reasons if reason]
 
 
@@ -71,7 +71,7 @@ def test_an_image_store_goes_only_when_no_prepared_dataset_can_use_it(where):
     (old / "meta.json").write_text(json.dumps(meta | {"pillow": "1.0"}))
     (half / "meta.json").unlink()
     (other / "meta.json").write_text(json.dumps(meta | {"dataset": "gone", "dataset_fingerprint": "0" * 64}))
-    names = {one.files[0]: one.name for one in cleanup.find(where).items}
+    names = {one.files[0]: one.name for one in cleanup.find_leftovers(where).items}
     assert names.keys() == {old, half, other}
     assert "Pillow 1.0 made it" in names[old]
     assert "not whole" in names[half]
@@ -108,25 +108,25 @@ with claimed_folder(Path(sys.argv[1]), "BENCH_CACHE"):
 
 def test_an_image_store_that_is_being_built_or_is_mapped_or_whose_fits_are_at_work_stays(where):
     folder = stored(where)
-    (one,) = cleanup.find(where, stores=True).items
+    (one,) = cleanup.find_leftovers(where, stores=True).items
     builder = subprocess.Popen([sys.executable, "-c", BUILD, folder], stdout=subprocess.PIPE, text=True)
     try:
         assert builder.stdout.readline() == "here\n"
-        found = cleanup.find(where, stores=True)
+        found = cleanup.find_leftovers(where, stores=True)
         assert found.items == ()
         assert "a living process is at work on it" in found.remarks[0]
-        assert cleanup.clear(one, where) == "a living process is at work on it"
+        assert cleanup.clear_item(one, where) == "a living process is at work on it"
     finally:
         builder.kill()
         builder.communicate()
     with (folder / "images.npy").open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ):
         assert listed(where, stores=True) == {}
-        assert cleanup.clear(one, where) == "a process uses it"
+        assert cleanup.clear_item(one, where) == "a process uses it"
     with Store(where.results).claim("f" * 64):
         assert listed(where, stores=True) == {}
-        assert cleanup.clear(one, where) == "a process uses it"
+        assert cleanup.clear_item(one, where) == "a process uses it"
     assert (folder / "images.npy").exists()
-    assert cleanup.clear(one, where) is None
+    assert cleanup.clear_item(one, where) is None
     assert not folder.exists()
 
 
@@ -143,7 +143,7 @@ def test_a_checkpoint_goes_when_its_fit_is_done_since_and_nobody_holds_it(where)
         assert listed(where) == {done: cleanup.CHECKPOINT}
         assert cleared(where) == []
     assert {path.name for path in done.parent.iterdir()} == {goes_on.name, held.name, missing.name}
-    assert any("unfinished fits stay" in remark for remark in cleanup.find(where).remarks)
+    assert any("unfinished fits stay" in remark for remark in cleanup.find_leftovers(where).remarks)
 
 
 def test_a_kept_state_goes_only_when_no_run_can_start_from_it(where, monkeypatch):
@@ -164,7 +164,7 @@ def test_a_kept_state_goes_only_when_no_run_can_start_from_it(where, monkeypatch
     useless = {"b" * 64, "c" * 64, made(0, version=0).fit_key}
     assert {path.stem for path, kind in listed(where).items() if kind == cleanup.STATE} == useless
     assert {path.stem for path in listed(where, fits=True)} == useless | {"a" * 64}
-    assert any("--fits takes them too" in remark for remark in cleanup.find(where).remarks)
+    assert any("--fits takes them too" in remark for remark in cleanup.find_leftovers(where).remarks)
     assert cleared(where) == []
     assert {path.name for path in folder.iterdir()} == {f"{'a' * 64}.pt", f"{'a' * 64}.json"}
 
@@ -210,7 +210,7 @@ def test_temporary_files_of_the_living_and_of_other_machines_stay(where):
     write(folder / f".x.npz.{host}.{os.getpid()}.01234567")
     foreign = write(folder / f".x.npz.elsewhere.{2**22 - 1}.01234567")
     write(folder / ".mine")
-    found = cleanup.find(where)
+    found = cleanup.find_leftovers(where)
     assert found.items == ()
     assert [remark for remark in found.remarks if str(foreign) in remark] == list(found.remarks)
     assert cleared(where) == []

@@ -14,8 +14,8 @@ from benchmark import numerics
 from benchmark.cli import status
 from benchmark.paths import Folders
 from benchmark.upkeep import diagnosis, inventory
-from benchmark.upkeep.filesystem import Place, file_system, places
-from benchmark.upkeep.memory import Limits, limits
+from benchmark.upkeep.filesystem import FolderState, file_system, folder_states
+from benchmark.upkeep.memory import MachineLimits, machine_limits
 from methods.backbones.find import _NOTE_VERSION
 
 LISTING = """
@@ -189,7 +189,7 @@ def test_the_screen_says_it_in_lines_and_the_last_one_is_the_verdict(weighted):
 
 def test_the_class_of_numerics_that_is_expected_is_the_one_that_torch_says():
     for precision in numerics.PRECISIONS:
-        said = inventory.torch(precision, 3)
+        said = inventory.examine_torch(precision, 3)
         assert said.numerics_class == numerics.expected_numerics_class(precision=precision, threads=3)
         assert said.trouble == ""
 
@@ -200,8 +200,8 @@ import platformdirs  # the other user may not be able to read where it lies
 from benchmark import paths
 from benchmark.upkeep import diagnosis, filesystem, inventory, memory
 os.setgid(65534); os.setuid(65534)
-for place in filesystem.places(paths.folders(), results_given=False):
-    print(place.name, place.writable, [one.hinders for one in diagnosis.of_place(place)])
+for place in filesystem.folder_states(paths.resolve_folders(), results_given=False):
+    print(place.name, place.writable, [one.hinders for one in diagnosis.folder_findings(place)])
 """
 
 
@@ -233,7 +233,7 @@ def place(name="results", **changes):
         "system": "ext4",
         "locks": True,
     }
-    return Place(**(fields | changes))
+    return FolderState(**(fields | changes))
 
 
 @pytest.mark.parametrize(
@@ -247,18 +247,18 @@ def place(name="results", **changes):
     ],
 )
 def test_what_a_folder_is_blamed_for(changes, hinders, said):
-    (one,) = diagnosis.of_place(place(**changes))
+    (one,) = diagnosis.folder_findings(place(**changes))
     assert one.hinders is hinders
     assert said in one.text
 
 
 def test_a_good_folder_is_blamed_for_nothing():
-    assert list(diagnosis.of_place(place())) == []
+    assert list(diagnosis.folder_findings(place())) == []
 
 
 def test_locks_and_the_file_system_of_a_results_folder_are_tried(tmp_path):
     where = Folders(tmp_path / "data", tmp_path / "cache", tmp_path, None, tmp_path)
-    found = {one.name: one for one in places(where, results_given=True)}
+    found = {one.name: one for one in folder_states(where, results_given=True)}
     assert (found["results"].locks, found["results"].origin) == (True, "--results")
     assert (found["data"].locks, found["data"].there) == (None, False)
     assert list(tmp_path.iterdir()) == []
@@ -285,9 +285,9 @@ def test_memory_and_processors_are_those_that_a_container_allows(tmp_path):
     }.items():
         (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / path).write_text(text)
-    found = limits(tmp_path)
-    assert found == Limits(4 * 2**30, 2**30, numerics.cores(), 0.5)
-    assert [one.text for one in diagnosis.of_machine(found, None, None)] == [
+    found = machine_limits(tmp_path)
+    assert found == MachineLimits(4 * 2**30, 2**30, numerics.cores(), 0.5)
+    assert [one.text for one in diagnosis.machine_findings(found, None, None)] == [
         "1.0 GiB of memory are free: end other programs, and run with --jobs 1",
     ]
 
@@ -303,7 +303,7 @@ def test_limits_of_the_first_version_of_control_groups_count_too(tmp_path):
     }.items():
         (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / path).write_text(text)
-    found = limits(tmp_path)
+    found = machine_limits(tmp_path)
     assert (found.memory, found.processors) == (2**30, float(numerics.cores()))
     assert not math.isnan(found.free)
 
@@ -311,12 +311,12 @@ def test_limits_of_the_first_version_of_control_groups_count_too(tmp_path):
 def test_extras_and_requirements_are_read_from_the_package_s_own_metadata(monkeypatch):
     lines = ["click>=8.1", "no-such-thing>=1", "msgspec>=0.19; extra == 'fast'", 'nothing[x]>=2; extra == "slow"']
     monkeypatch.setattr(inventory, "metadata", lambda _: type("Found", (), {"get_all": lambda *_: lines})())
-    asked = inventory.requirements()
+    asked = inventory.package_requirements()
     assert asked == {
         "": {"click": True, "no-such-thing": False},
         "fast": {"msgspec": True},
         "slow": {"nothing": False},
     }
-    (one,) = diagnosis.of_packages(asked, ())
+    (one,) = diagnosis.package_findings(asked, ())
     assert one.hinders
     assert one.text == "no-such-thing is not installed: pip install swanbench brings it"

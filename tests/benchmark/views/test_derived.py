@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from benchmark.execution.worker import execute
-from benchmark.views.derived import Teller, told
+from benchmark.views.derived import RecordDeriver, derive_words
 from methods.registry import installed
 from results.record import Counts, Metrics, Provenance, Record, decode_record, encode_record
 
@@ -84,7 +84,7 @@ def test_an_honest_record_is_told_as_it_is_whatever_method_recipe_and_setting(ru
     drifting.prepare("cifar10", rows["class_set"]())
     for name, shade in (("carpet", 40), ("bottle", 90)):
         drifting.prepare(name, rows["texture"](shade))
-    suite, tell, seen = drifting.suite(SUITES[rule]), Teller(), set()
+    suite, tell, seen = drifting.suite(SUITES[rule]), RecordDeriver(), set()
     for recipe in ("official", "paper", "quick"):
         for sets in SETS:
             plan = drifting.plan(
@@ -182,13 +182,13 @@ def test_what_contradicts_the_key_is_named_and_not_counted(words, said, ran, dri
 
 def test_another_release_of_a_known_dataset_is_told(ran):
     said = []
-    (record,) = told([reworded(ran, split={"dataset": "elpv"}, deviations=[EPOCHS])], said.append)
+    (record,) = derive_words([reworded(ran, split={"dataset": "elpv"}, deviations=[EPOCHS])], said.append)
     assert any("elpv: release not recognised" in text for text in record.spec.deviations)
     assert len(said) == 1
 
 
 def test_words_of_many_records_are_one_line_that_names_each(ran):
     said = []
-    found = told([reworded(ran, deviations=[]), reworded(ran, deviations=[], split_seed=7)], said.append)
+    found = derive_words([reworded(ran, deviations=[]), reworded(ran, deviations=[], split_seed=7)], said.append)
     assert [EPOCHS in one.spec.deviations for one in found] == [True, True]
     assert sum(EPOCHS in text and "-s0-" in text and "-s0.7-" in text for text in said) == 1
