@@ -43,11 +43,11 @@ def digits(drifting, rows):
 
 def test_every_class_is_normal_once_against_the_whole_test_set(digits):
     plan = digits.plan(digits.suite(ONE_CLASS))
-    assert [run.wanted.normal_class for run in plan.runs] == ["0", "1", "2"]
+    assert [run.wanted_run.normal_class for run in plan.runs] == ["0", "1", "2"]
     for run in plan.runs:
         assert (run.state, run.spec.split.normal_class, run.spec.split.shots) == (
             "missing",
-            run.wanted.normal_class,
+            run.wanted_run.normal_class,
             None,
         )
         assert (len(run.split.test_normal), len(run.split.test_anomaly)) == (4, 8)
@@ -104,9 +104,9 @@ def test_a_dataset_that_the_suite_lacks_is_added_with_all_its_classes(digits, ro
     digits.prepare("more", rows["class_set"](classes=12, train=1, test=1, step=20))
     suite = digits.suite(ONE_CLASS)
     added = digits.plan(suite, datasets=("more",))
-    assert [run.wanted.normal_class for run in added.runs] == [str(label) for label in range(12)]
+    assert [run.wanted_run.normal_class for run in added.runs] == [str(label) for label in range(12)]
     some = digits.plan(suite, datasets=("digits", "more"), normal_classes=("2", "11"))
-    assert [(run.wanted.dataset, run.wanted.normal_class) for run in some.runs] == [
+    assert [(run.wanted_run.dataset, run.wanted_run.normal_class) for run in some.runs] == [
         ("digits", "2"),
         ("more", "2"),
         ("more", "11"),
@@ -117,7 +117,7 @@ def test_a_dataset_that_the_suite_lacks_is_added_with_all_its_classes(digits, ro
 
 def test_a_dataset_that_is_not_there_is_blocked_with_the_place_to_get_it(digits):
     plan = digits.plan(digits.suite(ONE_CLASS), datasets=("digits", "fashion_mnist"), normal_classes=("0",))
-    assert [(run.wanted.dataset, run.state) for run in plan.runs] == [
+    assert [(run.wanted_run.dataset, run.state) for run in plan.runs] == [
         ("digits", "missing"),
         ("fashion_mnist", "blocked"),
     ]
@@ -134,7 +134,7 @@ def test_runs_that_a_table_does_not_have_are_left_out():
 
 def test_a_switch_that_needs_anomalies_is_blocked_where_there_are_none(digits):
     plan = digits.plan(digits.suite(SHARE), methods=("agad_unet_freeze_bn",), normal_classes=("0",), seeds=(0,))
-    assert {run.wanted.gamma: run.state for run in plan.runs} == {
+    assert {run.wanted_run.gamma: run.state for run in plan.runs} == {
         "0.00": "blocked",
         "0.10": "missing",
         "0.50": "missing",

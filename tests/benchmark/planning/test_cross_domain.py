@@ -7,7 +7,7 @@ import signal
 import pytest
 
 from benchmark.execution.image_stores import tasks_with_images
-from benchmark.execution.processes.handover import Outcome
+from benchmark.execution.processes.handover import TIME_IS_OVER, Outcome
 from benchmark.execution.scheduler import Queue
 from benchmark.execution.worker import execute
 from benchmark.planning.types import Task
@@ -185,9 +185,9 @@ def test_a_source_that_fails_fails_its_runs_until_they_are_asked_for_again(textu
     source, target = textures.plan(textures.suite(CROSS), **chosen).tasks({"missing"})
     queue = Queue([source, target])
     queue.end(queue.next(), execute(source, textures.machine))
-    reason, ended = queue.trouble(target)
-    assert ended is None
-    assert execute(target, textures.machine, failure=reason).state == "failed"
+    trouble = queue.trouble(target)
+    assert trouble.state == "failed"
+    assert execute(target, textures.machine, failure=trouble.reason).state == "failed"
     (record,) = textures.store.records()
     assert record.status == "failed"
     assert record.error.startswith("the fit that it starts from: RuntimeError: a fit that fails (traceback: ")
@@ -230,15 +230,15 @@ def test_tasks_wait_for_their_source_and_share_its_fate(textures):
     taken = [queue.next() for _ in range(3)]
     assert taken == list(sources.values())
     assert queue.next() is None
-    ends = [Outcome("done"), Outcome("failed", "a bug"), Outcome("paused", "late")]
+    ends = [Outcome("done"), Outcome("failed", "a bug"), Outcome("paused", TIME_IS_OVER)]
     for task, outcome in zip(taken, ends, strict=True):
         queue.end(task, outcome)
     fates = {}
     while (task := queue.next()) is not None:
         assert isinstance(task, Task)
-        reason, ended = queue.trouble(task)
-        fates[list(sources).index(task.source_key)] = reason or (ended and ended.state)
-    assert fates == {0: None, 1: "the fit that it starts from: a bug", 2: "paused"}
+        trouble = queue.trouble(task)
+        fates[list(sources).index(task.source_key)] = trouble and (trouble.state, trouble.reason)
+    assert fates == {0: None, 1: ("failed", "the fit that it starts from: a bug"), 2: ("paused", TIME_IS_OVER)}
 
 
 def test_what_waits_for_a_fit_of_another_call_is_put_off_with_it(textures):
