@@ -21,11 +21,11 @@ from methods.nn.training.supervised import LossTerms, TrainSettings, train
 from protocols.images.store import Images
 
 # Output channels of each block's convolutions: those of the released student, and VGG-16's own (spec 7.2).
-WIDTHS = {
+STUDENT_CHANNELS = {
     "small": ((16, 16), (16, 128), (16, 16, 256), (16, 16, 512), (16, 16, 512)),
     "equal": ((64, 64), (128, 128), (256, 256, 256), (512, 512, 512), (512, 512, 512)),
 }
-POOLS = (2, 3, 4, 5)
+TAPPED_POOLS = (2, 3, 4, 5)
 NORMALISATION: dict[str, Callable[[Tensor], Tensor]] = {"none": to_unit, "imagenet": normalise}
 Maps = dict[int, Tensor]
 """Feature maps (B, C, h, w) by the number of the pool that they come from."""
@@ -71,8 +71,8 @@ class KDADNetwork(nn.Module):
         arch = text(params, "backbone")
         self.teacher = context.backbone(arch, tuple(BACKBONES[arch].taps)).requires_grad_(False)
         with context.seeded("student"):
-            self.student = Student(WIDTHS[text(params, "student.width")])
-        self.register_buffer("tap_means", torch.ones(len(POOLS)))
+            self.student = Student(STUDENT_CHANNELS[text(params, "student.width")])
+        self.register_buffer("tap_means", torch.ones(len(TAPPED_POOLS)))
 
     def train(self, mode: bool = True) -> "KDADNetwork":
         super().train(mode)
@@ -92,7 +92,7 @@ class KDADNetwork(nn.Module):
 
 
 def _tapped(maps: list[Tensor]) -> Maps:
-    return {pool: full_precision(maps[pool - 1]) for pool in POOLS}
+    return {pool: full_precision(maps[pool - 1]) for pool in TAPPED_POOLS}
 
 
 def direction(student: Maps, teacher: Maps, pools: Iterable[int]) -> Tensor:
@@ -120,11 +120,15 @@ class TeacherMaps:
 
     def __init__(self, images: Images, maps: Callable[[Tensor], Maps], *, batch: int, limit: int, wanted: int) -> None:
         self._maps = maps
-        needed = 4 * len(images) * sum(WIDTHS["equal"][pool - 1][-1] * (images.size >> pool) ** 2 for pool in POOLS)
+        needed = (
+            4
+            * len(images)
+            * sum(STUDENT_CHANNELS["equal"][pool - 1][-1] * (images.size >> pool) ** 2 for pool in TAPPED_POOLS)
+        )
         self._kept: Maps | None = None
         if needed <= limit and wanted >= len(images):
             parts = [maps(pixels) for _, pixels in in_batches(images, batch)]
-            self._kept = {pool: torch.cat([part[pool] for part in parts]) for pool in POOLS}
+            self._kept = {pool: torch.cat([part[pool] for part in parts]) for pool in TAPPED_POOLS}
 
     def __call__(self, index: Indices, pixels: Tensor) -> Maps:
         """The maps of images `index`, whose pixels (B, S, S, C) are given."""
@@ -203,8 +207,8 @@ class KDAD(NeuralDetector[KDADNetwork]):
 
     def _measure_teacher(self, normal: Images) -> None:
         """Set the means by which the teacher's maps are divided: of each tap over the training normals."""
-        sums = torch.zeros(len(POOLS), dtype=torch.float64)
+        sums = torch.zeros(len(TAPPED_POOLS), dtype=torch.float64)
         for _, pixels in in_batches(normal, integer(self.params, "batch.size")):
             maps = self._teacher_maps(pixels)
-            sums += torch.stack([accumulated(maps[pool]).mean((1, 2, 3)).sum() for pool in POOLS]).cpu()
+            sums += torch.stack([accumulated(maps[pool]).mean((1, 2, 3)).sum() for pool in TAPPED_POOLS]).cpu()
         self.network.tap_means.copy_(sums / len(normal))

@@ -18,7 +18,7 @@ from methods.nn.params import Params, flag, integer, number, text
 from methods.nn.training.losses import bce
 from methods.nn.training.supervised import LossTerms
 
-WIDTHS = (256, 128, 64)
+HIDDEN_CHANNELS = (256, 128, 64)
 
 
 def log_mean_exp(instances: Tensor) -> Tensor:
@@ -42,10 +42,14 @@ class InstanceHead(nn.Module):
 
     def __init__(self, channels: int, params: Params) -> None:
         super().__init__()
-        inputs = (channels, *WIDTHS[:-1])
-        self.layers = nn.ModuleList(nn.Conv2d(wide, narrow, 1) for wide, narrow in zip(inputs, WIDTHS, strict=True))
-        self.supervised = range(len(WIDTHS)) if flag(params, "deep_supervision") else range(len(WIDTHS))[-1:]
-        self.scores = nn.ModuleList(nn.Conv2d(WIDTHS[depth], 1, 1) for depth in self.supervised)
+        inputs = (channels, *HIDDEN_CHANNELS[:-1])
+        self.layers = nn.ModuleList(
+            nn.Conv2d(wide, narrow, 1) for wide, narrow in zip(inputs, HIDDEN_CHANNELS, strict=True)
+        )
+        self.supervised = (
+            range(len(HIDDEN_CHANNELS)) if flag(params, "deep_supervision") else range(len(HIDDEN_CHANNELS))[-1:]
+        )
+        self.scores = nn.ModuleList(nn.Conv2d(HIDDEN_CHANNELS[depth], 1, 1) for depth in self.supervised)
         self.pool = POOLS[text(params, "pool")]
         self.pools_features = text(params, "form") == "MI"
         self.dropout = number(params, "dropout")

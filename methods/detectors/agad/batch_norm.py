@@ -36,7 +36,7 @@ def _bypass(_: nn.BatchNorm2d, maps: Tensor) -> Tensor:
     return maps
 
 
-KINDS: dict[str, Normalise] = {
+NORMALISERS: dict[str, Normalise] = {
     "learning": _learning,
     "running": _running,
     "running_affine_frozen": _running_fixed,
@@ -49,7 +49,7 @@ KINDS: dict[str, Normalise] = {
 class StreamNorm(nn.Module):
     """Batch norm with a second set of weight, bias and running statistics where `auxiliary` asks for it.
 
-    `passing` says which set and which of `KINDS` the passes in its block take.
+    `passing` says which set and which of `NORMALISERS` the passes in its block take.
     """
 
     def __init__(self, channels: int, *, auxiliary: bool) -> None:
@@ -61,7 +61,7 @@ class StreamNorm(nn.Module):
 
     def forward(self, maps: Tensor) -> Tensor:
         norm = self.auxiliary if self.on_auxiliary and self.auxiliary is not None else self.main
-        return KINDS[self.kind](norm, maps)
+        return NORMALISERS[self.kind](norm, maps)
 
     @torch.no_grad()
     def start(self, std: float) -> None:

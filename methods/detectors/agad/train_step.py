@@ -35,8 +35,8 @@ class Networks(nn.Module):
 class Streams:
     """How anomalies and copies pass batch norm (AGAD spec 6).
 
-    joint: anomalies share batches with normals (A31). frozen: the kind of `agad_norms.KINDS` that their passes are of
-    under `freeze_bn`, else None.
+    joint: anomalies share batches with normals (A31). frozen: the kind of `batch_norm.NORMALISERS` that their passes
+    are of under `freeze_bn`, else None.
     """
 
     joint: bool

@@ -7,9 +7,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 SIZE = 32
-WIDTHS = (32, 64, 128)
+CONVOLUTION_WIDTHS = (32, 64, 128)
 CODE = 128
-_SIDE = SIZE >> len(WIDTHS)
+_SIDE = SIZE >> len(CONVOLUTION_WIDTHS)
 _SLOPE = 0.01
 _EPS = 1e-4
 
@@ -22,9 +22,9 @@ class LeNet(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.convs = _convolutions((3, *WIDTHS))
-        self.norms = nn.ModuleList(nn.BatchNorm2d(width, eps=_EPS, affine=False) for width in WIDTHS)
-        self.project = nn.Linear(WIDTHS[-1] * _SIDE**2, CODE, bias=False)
+        self.convs = _convolutions((3, *CONVOLUTION_WIDTHS))
+        self.norms = nn.ModuleList(nn.BatchNorm2d(width, eps=_EPS, affine=False) for width in CONVOLUTION_WIDTHS)
+        self.project = nn.Linear(CONVOLUTION_WIDTHS[-1] * _SIDE**2, CODE, bias=False)
 
     def forward(self, images: Tensor) -> Tensor:
         for conv, norm in zip(self.convs, self.norms, strict=True):
@@ -41,7 +41,7 @@ class LeNetDecoder(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        widths = (CODE // _SIDE**2, *reversed(WIDTHS), 3)
+        widths = (CODE // _SIDE**2, *reversed(CONVOLUTION_WIDTHS), 3)
         self.convs = _convolutions(widths)
         self.norms = nn.ModuleList(nn.BatchNorm2d(width, eps=_EPS, affine=False) for width in widths[1:-1])
 

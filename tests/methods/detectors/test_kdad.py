@@ -12,7 +12,7 @@ from methods.backbones.find import RANDOM, WeightsFile
 from methods.checks import check_detector
 from methods.detector import TrainData
 from methods.detectors import kdad
-from methods.detectors.kdad import KDAD, POOLS, WIDTHS, KDADNetwork, Student, direction, value
+from methods.detectors.kdad import KDAD, STUDENT_CHANNELS, TAPPED_POOLS, KDADNetwork, Student, direction, value
 from methods.errors import MethodError
 from methods.nn.training.supervised import TrainSettings, minimiser
 from methods.registry.installed import get
@@ -26,7 +26,7 @@ class SmallTeacher(nn.Module):
 
     def __init__(self):
         super().__init__()
-        widths = [3, 8, *(WIDTHS["equal"][pool - 1][-1] for pool in POOLS)]
+        widths = [3, 8, *(STUDENT_CHANNELS["equal"][pool - 1][-1] for pool in TAPPED_POOLS)]
         blocks = [(nn.Conv2d(a, b, 1), nn.ReLU(), nn.MaxPool2d(2)) for a, b in itertools.pairwise(widths)]
         self.features = nn.Sequential(*(layer for block in blocks for layer in block))
 
@@ -109,7 +109,7 @@ def test_evaluation_equals_the_released_code(dtype, atol, network, images, vecto
     network.eval().to(dtype)
     with torch.inference_mode():
         maps = network.student_maps(images.to(dtype)), network.teacher_maps(images.to(dtype))
-    for pool, terms in zip(POOLS, expected["terms_per_image_per_tap"], strict=True):
+    for pool, terms in zip(TAPPED_POOLS, expected["terms_per_image_per_tap"], strict=True):
         assert terms["tap"] == f"pool{pool}"
         close(f"{label}, direction terms", direction(*maps, [pool]), terms["dir"], atol)
         close(f"{label}, value terms", value(*maps, [pool]), terms["mse"], atol)
@@ -124,14 +124,14 @@ def test_a_training_step_equals_the_released_code(network, images, vectors, make
     def terms(step):
         maps = network.student_maps(images), network.teacher_maps(images)
         for kind, own in zip(("student", "teacher"), maps, strict=True):
-            for pool, tap in zip(POOLS, expected["taps"][kind], strict=True):
+            for pool, tap in zip(TAPPED_POOLS, expected["taps"][kind], strict=True):
                 assert list(own[pool].shape) == tap["shape"]
                 close("kdad train_mode float64, tap sums", own[pool].sum(), tap["sum"], 1e-8)
                 close("kdad train_mode float64, tap sums of squares", own[pool].square().sum(), tap["sumsq"], 0, 1e-9)
-        for pool, numbers in zip(POOLS, expected["terms_per_tap"], strict=True):
+        for pool, numbers in zip(TAPPED_POOLS, expected["terms_per_tap"], strict=True):
             close("kdad train_mode float64, direction terms", direction(*maps, [pool]).mean(), numbers["dir"])
             close("kdad train_mode float64, value terms", value(*maps, [pool]).mean(), numbers["mse"])
-        parts = direction(*maps, POOLS).mean(), value(*maps, POOLS).mean()
+        parts = direction(*maps, TAPPED_POOLS).mean(), value(*maps, TAPPED_POOLS).mean()
         losses.extend(parts[0] + weight * parts[1] for weight in LAMBDAS.values())
         return {"direction": parts[0], "value": 0.5 * parts[1]}
 
@@ -189,8 +189,8 @@ def test_one_tap_by_hand():
 
 
 def test_taps_add_up_and_those_of_the_score_are_not_those_of_training(make_params):
-    one = {pool: torch.tensor([[1.0, 0.0]]).reshape(1, 1, 1, 2) for pool in POOLS}
-    other = {pool: torch.tensor([[0.0, 1.0]]).reshape(1, 1, 1, 2) for pool in POOLS}
+    one = {pool: torch.tensor([[1.0, 0.0]]).reshape(1, 1, 1, 2) for pool in TAPPED_POOLS}
+    other = {pool: torch.tensor([[0.0, 1.0]]).reshape(1, 1, 1, 2) for pool in TAPPED_POOLS}
     assert kdad.chosen_pools(make_params("kdad"), "taps.train") == (2, 3, 4, 5)
     assert kdad.chosen_pools(make_params("kdad"), "taps.score") == (3, 4, 5)
     assert [direction(one, other, pools).item() for pools in ((2, 3, 4, 5), (3, 4, 5))] == [4.0, 3.0]
@@ -219,7 +219,7 @@ def test_the_students_maps_have_the_shapes_of_the_teachers(width, size, make_par
 
 
 def test_the_last_convolution_of_a_block_has_no_batch_norm():
-    kinds = [type(layer).__name__[:4] for layer in Student(WIDTHS["small"]).features]
+    kinds = [type(layer).__name__[:4] for layer in Student(STUDENT_CHANNELS["small"]).features]
     short, long = ["Conv", "Batc", "ReLU", "Conv", "ReLU", "MaxP"], ["Conv", "Batc", "ReLU"]
     assert kinds == short * 2 + (long + short) * 3
 
@@ -260,7 +260,7 @@ def test_teacher_maps_are_kept_where_they_fit_and_are_used(limit, wanted, calls,
 
     def maps(pixels):
         seen.append(len(pixels))
-        return {pool: torch.zeros(len(pixels), 1) for pool in POOLS}
+        return {pool: torch.zeros(len(pixels), 1) for pool in TAPPED_POOLS}
 
     teacher = kdad.TeacherMaps(images, maps, batch=4, limit=limit, wanted=wanted)
     teacher(np.array([3]), torch.from_numpy(images.take(np.array([3]))))

@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch import nn
 
-from methods.detectors.agad.batch_norm import KINDS, StreamNorm, initialise, passing, without_auxiliary
+from methods.detectors.agad.batch_norm import NORMALISERS, StreamNorm, initialise, passing, without_auxiliary
 from methods.detectors.agad.discriminator import Discriminator, DiscriminatorPlan
 from methods.detectors.agad.generators import Generator, GeneratorPlan
 from methods.detectors.agad.preprocessing import View
@@ -232,7 +232,7 @@ def test_without_an_auxiliary_set_all_passes_move_the_main_one():
     assert float(norm.main.running_var) == pytest.approx(0.9 + 0.1 * 110 / 3)
 
 
-@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != "learning"])
+@pytest.mark.parametrize("kind", [kind for kind in NORMALISERS if kind != "learning"])
 def test_frozen_passes_leave_every_statistic_as_it_is(kind):
     norm = StreamNorm(1, auxiliary=True)
     norm(maps(1.0, 3.0))
