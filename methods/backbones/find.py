@@ -4,18 +4,15 @@ A genuine file is one that torchvision publishes, or for FID's network the packa
 its SHA-256. Any other file that holds a complete trunk is a custom one.
 """
 
-import contextlib
 import hashlib
-import json
-import os
-import tempfile
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import msgspec
 
-from methods.backbones.table import BACKBONES, genuine_files, installed_backbones
+from methods.backbones.notes import note_contents, remembered_contents
+from methods.backbones.table import BACKBONES, genuine_files
 from methods.errors import MethodError
 from protocols.text import near_miss
 
@@ -26,8 +23,6 @@ RANDOM = "random"
 AUTO = "auto"
 ENV = "BENCH_WEIGHTS"
 SUFFIXES = (".pth", ".pt")
-
-_NOTE_VERSION = 3  # of what `methods.backbones.content` accepts; notes of another version are made anew
 
 
 class WeightsFile(msgspec.Struct, frozen=True):
@@ -206,10 +201,10 @@ def identify(path: Path, *, cache_dir: Path, look_inside: bool = True) -> Weight
                 f"to use it as a custom file, or get the genuine one with bench weights fetch {backbone.id}"
             )
     note = cache_dir / "weights" / f"{digest}.json"
-    remembered = _remembered(note)
+    remembered = remembered_contents(note)
     if remembered is None and not look_inside:
         raise _UnseenError(f"{path} was not looked into yet: bench weights list does")
-    arch, problem = remembered or _contents(path, note)
+    arch, problem = remembered or note_contents(path, note)
     if problem:
         raise MethodError(f"{path} {problem}: give the state_dict of {' or '.join(BACKBONES)}")
     return WeightsFile(arch, path, digest, f"custom:{digest[:8]}")
@@ -355,48 +350,3 @@ def _digest(path: Path) -> str:
 
 def _unreadable(path: Path, error: OSError) -> str:
     return f"weights file {path} cannot be read: {error.strerror}: give another path"
-
-
-def _remembered(note: Path) -> tuple[str, str] | None:
-    """What a note says of a file: its architecture, or what is wrong with it; None without a note that can be used."""
-    try:
-        found = json.loads(note.read_bytes())
-        if found["version"] == _NOTE_VERSION and (
-            found["arch"] in BACKBONES or found["told_from"] == [*installed_backbones()]
-        ):
-            return found["arch"], str(found["problem"])
-    except (OSError, ValueError, KeyError, TypeError, RecursionError):
-        pass
-    return None
-
-
-def _contents(path: Path, note: Path) -> tuple[str, str]:
-    """Architecture of a file, or what is wrong with it, by looking into it; a note is left."""
-    from methods.backbones import content
-
-    try:
-        state = content.load(path)
-    except ValueError as error:
-        return "", str(error)  # not remembered: it may have been a passing lack of memory
-    arch, problem = "", ""
-    try:
-        arch = content.recognise(state)
-    except ValueError as error:
-        problem = str(error)
-    told_from = [*installed_backbones()]  # what is none of these may be one of a longer table
-    _remember(note, {"version": _NOTE_VERSION, "arch": arch, "problem": problem, "told_from": told_from})
-    return arch, problem
-
-
-def _remember(note: Path, contents: dict[str, Any]) -> None:
-    """Write the note whole or not at all; it only saves time, so a folder that takes none does no harm."""
-    with contextlib.suppress(OSError):
-        note.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(dir=note.parent, prefix=note.name)
-        try:
-            with os.fdopen(handle, "w") as stream:
-                json.dump(contents, stream)
-            Path(temporary).replace(note)
-        except OSError:
-            Path(temporary).unlink(missing_ok=True)
-            raise

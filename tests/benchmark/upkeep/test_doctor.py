@@ -16,7 +16,7 @@ from benchmark.paths import Folders
 from benchmark.upkeep import diagnosis, inventory
 from benchmark.upkeep.filesystem import FolderState, file_system, folder_states
 from benchmark.upkeep.memory import MachineLimits, machine_limits
-from methods.backbones.find import _NOTE_VERSION
+from methods.backbones.notes import NOTE_VERSION
 
 LISTING = """
 import json, sys
@@ -74,7 +74,7 @@ def weighted(house):
     digest = hashlib.sha256(b"tensors").hexdigest()
     note = house.root / "cache" / "weights" / f"{digest}.json"
     note.parent.mkdir(parents=True)
-    note.write_text(json.dumps({"version": _NOTE_VERSION, "arch": "resnet18", "problem": ""}))
+    note.write_text(json.dumps({"version": NOTE_VERSION, "arch": "resnet18", "problem": ""}))
     return house
 
 

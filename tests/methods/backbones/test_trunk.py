@@ -9,8 +9,7 @@ import torch
 from torch import nn
 from torchvision.models import alexnet, get_model, resnet18, vgg16
 
-from methods.backbones import content, table
-from methods.backbones import find as find_module
+from methods.backbones import content, notes, table
 from methods.backbones.find import RANDOM, WeightsFile, find
 from methods.backbones.table import BACKBONES, fitting_backbones
 from methods.backbones.trunk import build_trunk
@@ -218,7 +217,7 @@ def test_a_file_that_was_none_of_a_shorter_table_is_looked_at_again(tmp_path, mo
     options = [str(tmp_path / "mine.pth")]
     places = {"env": None, "hub_dir": tmp_path, "cache_dir": tmp_path, "allow_auto": False}
     with monkeypatch.context() as patch:
-        for module in (content, find_module):
+        for module in (content, notes):
             patch.setattr(module, "installed_backbones", lambda: ("resnet18",))
         with pytest.raises(MethodError, match=r"holds no network that is known \(resnet18\)"):
             find("resnet18", options=options, **places)
