@@ -9,8 +9,26 @@ TOLERANCE = 0.01
 VERDICT_QUANTILE = 0.95
 """Of a two-sided 90 % interval; the interval within the margin is TOST at 5 %."""
 
+TOLD_QUANTILE = 0.975
+"""Of a two-sided 95 % prediction interval."""
+
+MOST_TOLD = 5
+"""Margins that a prediction interval may reach to either side and still be called consistent."""
+
+SCATTER_ALPHA = 0.05
+"""Chance that scatter beyond chance is told where there is none."""
+
+FEWEST_CELLS = 5
+"""Cells from which on a scatter between cells is more than a hint."""
+
+UNKNOWN_RUNS = 3
+"""Runs behind a published mean whose source does not say."""
+
 GATE_ALPHA = 0.10
-"""Chance of any false alarm of the gate over all cells."""
+"""Chance of any false alarm of the gate, shared equally by its families."""
+
+GATE_POWER = 0.8
+"""Probability with which the gate sees the drop that it names."""
 
 PAIRED_ALPHA = 0.05
 PAIRED_QUANTILE = 1 - PAIRED_ALPHA / 2

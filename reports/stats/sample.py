@@ -1,0 +1,97 @@
+"""Means of runs, and the squared errors of their differences, which verdicts of cells and of tables share."""
+
+from dataclasses import dataclass, replace
+from math import inf, sqrt
+from typing import NamedTuple
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """A mean of `n` runs with their sample standard deviation; `std` None: no spread over runs is known.
+
+    exact: the mean of a method without chance on a split that leaves nothing to draw: it has no error, whatever `n`.
+    """
+
+    mean: float
+    std: float | None
+    n: int
+    exact: bool = False
+
+    @property
+    def has_spread(self) -> bool:
+        return self.exact or (self.std is not None and self.n > 1)
+
+    @property
+    def spread(self) -> float:
+        """The standard deviation of a sample that has one."""
+        return 0.0 if self.exact or self.std is None else self.std
+
+    @property
+    def mean_variance(self) -> float:
+        return self.spread**2 / self.n
+
+    @property
+    def freedom(self) -> float:
+        """Degrees of freedom of the spread, infinite where there is no error."""
+        return inf if self.exact else self.n - 1.0
+
+    def with_least_spread(self, least: float) -> "Sample":
+        """A spread of `least` at least: a printed std may be half a unit of its last digit too low."""
+        return self if self.exact or self.std is None else replace(self, std=max(self.std, least))
+
+    @property
+    def as_constant(self) -> "Sample":
+        """The same mean as one value without a spread."""
+        return Sample(self.mean, None, 1)
+
+
+class Errors(NamedTuple):
+    """Squared standard errors of our mean and of the published one, each with its degrees of freedom."""
+
+    ours: float
+    ours_freedom: float
+    theirs: float
+    theirs_freedom: float
+
+    @property
+    def total(self) -> float:
+        return self.ours + self.theirs
+
+    @property
+    def freedom(self) -> float:
+        return welch_freedom(*self)
+
+
+def welch_freedom(ours: float, ours_freedom: float, theirs: float, theirs_freedom: float) -> float:
+    """Degrees of freedom of the sum of two squared errors (Welch, Satterthwaite); infinite where neither varies."""
+    total = ours + theirs
+    if total == 0:
+        return inf
+    # Shares, not squares of variances, so that tiny spreads do not underflow.
+    share = ours / total
+    inverse = share**2 / ours_freedom + (1 - share) ** 2 / theirs_freedom
+    return 1 / inverse if inverse else inf
+
+
+def standard_error(published: Sample, measured: Sample) -> tuple[float, float]:
+    """Standard error and degrees of freedom of measured minus published mean: Welch, or one-sample for a constant.
+
+    `measured` needs a spread; degrees of freedom are infinite where neither side varies.
+    """
+    theirs = published.mean_variance if published.has_spread else 0.0
+    errors = Errors(measured.mean_variance, measured.freedom, theirs, published.freedom if theirs else inf)
+    return sqrt(errors.total), errors.freedom
+
+
+def pooling_errors(published: Sample, measured: Sample) -> Errors | None:
+    """Errors of a difference that is pooled with others, as table verdicts and the gate take them; None: unknown.
+
+    One run of ours takes the published spread for its own. A published constant is one draw with our spread.
+    """
+    if not measured.has_spread:
+        if not published.has_spread:
+            return None
+        return Errors(published.spread**2 * (1 + 1 / published.n), published.freedom, 0.0, inf)
+    if not published.has_spread:
+        return Errors(measured.spread**2 * (1 + 1 / measured.n), measured.freedom, 0.0, inf)
+    return Errors(measured.mean_variance, measured.freedom, published.mean_variance, published.freedom)
