@@ -5,7 +5,8 @@ from typing import Any
 
 from benchmark.planning.equivalence import detector_versions, measures
 from reports import render
-from reports.tables import layout, table, unplaced_runs
+from reports.layouts import layout
+from reports.tables import table, unplaced_runs
 from results.reference import reference_records
 
 PLACE = "<!-- tables -->"

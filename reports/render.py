@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 from protocols.text import near_miss, printable, printable_json
 from reports.errors import ReportError
+from reports.layouts.published import PublishedValue
+from reports.stats.verdict import VERDICT_VERSION
 from reports.tables.facts import FactTable, fact_page
+from reports.tables.groups import TableGroup, table_groups
 from reports.tables.measured import Measured
 from reports.tables.page import measured_texts, table_page
-from reports.tables.published import PublishedValue
 from reports.tables.table import Cell, Table
 from reports.text import csv_text, escape_latex, escape_markdown, pipe_table
 
@@ -103,7 +105,9 @@ def _json(table: Table) -> dict[str, Any]:
         "metric": table.metric,
         "unit": table.unit,
         "margin": table.margin * layout.scale,
+        "verdict_version": VERDICT_VERSION,
         "show": table.show,
+        "groups": [_json_group(table, group) for group in _groups(table)],
         "cells": [_json_cell(table, cell) for cell in table.cells],
         "notes": [*layout.notes, *table.remarks],
         "errata": [asdict(erratum) for erratum in layout.errata] if table.show != "measured" else [],
@@ -144,6 +148,8 @@ def _json_cell(table: Table, cell: Cell) -> dict[str, Any]:
         "would_be": cell.verdict.would_be,
         "reasons": list(cell.verdict.reasons),
         "failures": list(cell.failures),
+        "advice": cell.verdict.advice or None,
+        "one_draw": cell.verdict.one_draw,
         "comparison": asdict(comparison) if comparison else None,
     }
 
@@ -161,5 +167,37 @@ def _json_published(value: PublishedValue) -> dict[str, Any]:
 
 def _json_measured(measured: Measured) -> dict[str, Any]:
     seeds = [{**run._asdict(), "value": value} for run, value in measured.per_seed.items()]
-    fields = {name: value for name, value in asdict(measured).items() if name not in {"per_seed", "reasons"}}
-    return fields | {"n": measured.n, "seeds": seeds}
+    fields = {name: value for name, value in asdict(measured).items() if name not in {"per_seed", "reasons", "fits"}}
+    return fields | {"seeds": seeds}
+
+
+def _groups(table: Table) -> list[TableGroup]:
+    return table_groups(table) if table.show != "published" and table.value.is_auroc else []
+
+
+def _json_group(table: Table, group: TableGroup) -> dict[str, Any]:
+    judged = group.judged
+    content: dict[str, Any] = {
+        "coordinates": dict(group.coordinates),
+        "cells": group.cells,
+        "measured": group.measured,
+        "judged": judged.pooled.cells if judged else 0,
+        "left_out": group.left_out,
+        "borrowed": group.borrowed,
+        "counts": dict(group.counts),
+        "expected": dict(group.expected),
+        "ranking": asdict(group.ranking) if group.ranking else None,
+        "margin": table.margin * table.layout.scale,
+    }
+    if judged is None:
+        return content | {"verdict": None}
+    return content | {
+        "verdict": judged.verdict,
+        "difference": judged.pooled.difference,
+        "standard_error": judged.pooled.standard_error,
+        "low": judged.low,
+        "high": judged.high,
+        "tau": judged.tau,
+        "tau_low": judged.tau_low,
+        "tau_high": judged.tau_high,
+    }

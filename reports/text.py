@@ -27,6 +27,7 @@ _LATEX = {
     "±": r"$\pm$",
     "‡": r"$\ddagger$",
     "≈": r"$\approx$",
+    "∼": r"$\sim$",
     "≠": r"$\neq$",
     "↑": r"$\uparrow$",
     "↓": r"$\downarrow$",

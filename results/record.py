@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Annotated, Literal
 
 import msgspec
-from msgspec import Meta
+from msgspec import UNSET, Meta, UnsetType
 
 from results.errors import ResultsError
 from results.spec import EMPTY_LIST, RunSpec
@@ -12,6 +12,8 @@ from results.spec import EMPTY_LIST, RunSpec
 SCHEMA = 1
 LARGEST_RECORD = 16 * 2**20
 """Bytes that a record may have. Each number in the history of 10,000 epochs takes about a hundredth of that."""
+SHARE_TOLERANCE = 1e-12
+"""Difference of two fractions of image counts that is of rounding alone."""
 
 _Fraction = Annotated[float, Meta(ge=0, le=1)]
 _Seconds = Annotated[float, Meta(ge=0)]
@@ -62,7 +64,8 @@ class Provenance(msgspec.Struct, frozen=True, kw_only=True):
 
 class Record(msgspec.Struct, frozen=True, kw_only=True):
     """One run. Timings in seconds; memory in MiB, the peak of the process that made the run, which may have made others
-    before; `history` holds one number an epoch, None where it was not finite.
+    before; `history` holds one number an epoch, None where it was not finite. `anomaly_set` is the fingerprint of the
+    labelled anomalies sorted by id, whatever the order in which they were drawn; records before it lack it.
     """
 
     schema: int = SCHEMA
@@ -79,6 +82,15 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     history: dict[str, list[float | None]] = {}
     provenance: Provenance | None = None
     notes: list[str] = []
+    anomaly_set: str | UnsetType = UNSET
+
+    @property
+    def has_one_score(self) -> bool:
+        """True where the metrics are those of one score for all test images: they tell nothing of the method."""
+        if self.metrics is None or self.counts is None:
+            return False
+        share = self.counts.test_anomaly / (self.counts.test_anomaly + self.counts.test_normal)
+        return self.metrics.auroc == 0.5 and abs(self.metrics.average_precision - share) < SHARE_TOLERANCE
 
     def last(self, name: str) -> float | None:
         """The last value of a number in the history; None where there is none, or it was not finite."""

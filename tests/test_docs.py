@@ -21,8 +21,8 @@ from benchmark.planning.suite import load_suite
 from protocols.catalogue import data_folder, recognition
 from protocols.datasets.registry import DATASET_GROUP, dataset_info
 from protocols.splits.draw.ranking import first_ids, rank
+from reports.layouts import layout, papers
 from reports.stats.verdict import Sample, judge
-from reports.tables import layout, papers
 from results import reference
 
 PAGES = {path.stem: path.read_text(encoding="utf-8") for path in (ROOT / "docs").glob("*.md")}

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 import click
@@ -28,7 +29,8 @@ if TYPE_CHECKING:
     from reports.gates.published import PublishedGate
     from reports.gates.reference import ComparedMetric, ReferenceGate
     from reports.gates.required import Required
-    from reports.tables.layout import Layout
+    from reports.layouts.layout import Layout
+    from reports.tables.nesting import ScoresDigest
     from reports.tables.table import Table
     from results.metrics import Metric
     from results.record import Record
@@ -38,6 +40,7 @@ ELSEWHERE = {
     "names": ("--table", PUBLISHED),
     "margin": ("--margin", PUBLISHED),
     "include_not_comparable": ("--include-not-comparable", PUBLISHED),
+    "see": ("--see", PUBLISHED),
     "tolerance": ("--tolerance", REFERENCE),
     "partial": ("--partial", REFERENCE),
 }
@@ -52,6 +55,7 @@ class _Held:
     unread: "Sequence[Fault]"
     contradictions: Sequence[str]
     code: "InstalledCode"
+    scores_digest: "ScoresDigest"
     required: "Required | None"
 
 
@@ -82,6 +86,12 @@ class _Held:
     help="What must be there: records, or a line each for a cell (general/elpv/dra/10, or in one table only "
     "PAPER:TABLE/general/elpv/dra/10) or the name of a run.",
 )
+@click.option(
+    "--see",
+    type=click.FloatRange(0, 1, max_open=True),
+    metavar="DROP",
+    help="Demand that the test of each method sees a true drop of this size with probability 0.8; else exit 4.",
+)
 @metric_option
 @accept_stale_option
 @click.option("--junit", type=FilePath(dir_okay=False), metavar="FILE", help="Write JUnit XML.")
@@ -98,6 +108,7 @@ def command(
     tolerance: float,
     partial: bool,
     require: "Path | None",
+    see: float | None,
     metric: "Metric",
     accept_stale_code: bool,
     junit: "Path | None",
@@ -114,7 +125,7 @@ def command(
     if against == PUBLISHED:
         from reports.gates.published_output import published_report
 
-        gate = _gate(held, names, margin, metric, include_not_comparable=include_not_comparable)
+        gate = _gate(held, names, margin, metric, see, include_not_comparable=include_not_comparable)
         status, report = gate.status, published_report(gate)
     else:
         from benchmark.views.demands import read_references
@@ -143,6 +154,7 @@ def _refuse_elsewhere(ctx: click.Context, side: str) -> None:
 def _held(results: "tuple[Path, ...]", recipe: str | None, require: "Path | None", *, accept: bool) -> _Held:
     from benchmark.planning.installed import InstalledCode
     from benchmark.views.demands import read_required, unread_records
+    from benchmark.views.metric_values import scored_folders, scores_digest, scores_finder
     from benchmark.views.records import load_records
     from reports.tables.lookup import chosen_records
 
@@ -153,15 +165,22 @@ def _held(results: "tuple[Path, ...]", recipe: str | None, require: "Path | None
     kept = chosen_records(records, recipe, {})
     if remark := code.note(kept):
         note(remark)
-    return _Held(kept, unread_records(results, records), told, code, asked)
+    find_scores = scores_finder(scored_folders(results), note)
+    return _Held(kept, unread_records(results, records), told, code, partial(scores_digest, find_scores), asked)
 
 
 def _gate(
-    held: _Held, names: tuple[str, ...], margin: float, metric: "Metric", *, include_not_comparable: bool
+    held: _Held,
+    names: tuple[str, ...],
+    margin: float,
+    metric: "Metric",
+    see: float | None,
+    *,
+    include_not_comparable: bool,
 ) -> "PublishedGate":
     from benchmark.planning.equivalence import leaking_series
     from reports.gates.published import published_gate
-    from reports.tables import layout
+    from reports.layouts import layout
     from results.metrics import AUROC
 
     asked = [layout.auc_layout(name) for name in names or layout.auc_table_ids()]
@@ -170,6 +189,7 @@ def _gate(
         [] if unpublished else _tables(held, asked, margin),
         include_not_comparable=include_not_comparable,
         leaking=leaking_series(held.records),
+        demanded=see,
         faults=[*held.unread, *_unmet(held)],
         required=held.required.lines if held.required else (),
         contradictions=held.contradictions,
@@ -230,7 +250,7 @@ def _unmet(held: _Held) -> "list[Fault]":
         return []
     from benchmark.planning.equivalence import detector_versions, measures
     from reports.gates.required import unmet_faults
-    from reports.tables import layout
+    from reports.layouts import layout
 
     every = [layout.auc_layout(name) for name in layout.auc_table_ids()] if held.required.lines else []
     tables = _tables(held, every, MARGIN)
@@ -245,6 +265,14 @@ def _tables(held: _Held, layouts: "Sequence[Layout]", margin: float) -> "list[Ta
 
     measured_as, current = measures(), detector_versions()
     return [
-        build_table(one, held.records, measures=measured_as, versions=current, stale=held.code.stale, margin=margin)
-        for one in layouts
+        build_table(
+            layout,
+            held.records,
+            measures=measured_as,
+            versions=current,
+            stale=held.code.stale,
+            margin=margin,
+            scores_digest=held.scores_digest,
+        )
+        for layout in layouts
     ]

@@ -23,8 +23,8 @@ from benchmark.terminal.options import (
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from reports.layouts.layout import BoxLayout, FactLayout, Layout
     from reports.tables.facts import FactTable
-    from reports.tables.layout import BoxLayout, FactLayout, Layout
     from reports.tables.table import Show, Table
     from results.metrics import Metric
     from results.record import Record
@@ -38,7 +38,7 @@ class _OfPapers(click.Option):
     """An option whose help names the tables or figures of all papers, which are read when a person asks for help."""
 
     def get_help_record(self, ctx: click.Context) -> tuple[str, str] | None:
-        from reports.tables import layout, papers
+        from reports.layouts import layout, papers
 
         record = super().get_help_record(ctx)
         if record is None:
@@ -98,7 +98,7 @@ def command(
     metric: "Metric",
 ) -> None:
     """Print one table or figure; a cell that was not measured stays empty."""
-    from reports.tables import layout
+    from reports.layouts import layout
 
     asked = _Asked(show, results, recipe, wheres, margin, method, gammas, accept_stale_code, metric)
     if (table is None) == (figure is None):
@@ -119,14 +119,14 @@ def command(
 
 def _table(chosen: "Layout | FactLayout", asked: _Asked, form: str) -> str:
     from reports import render
-    from reports.tables import layout
+    from reports.layouts import layout
 
     built = _facts(chosen, asked) if isinstance(chosen, layout.FactLayout) else _built(chosen, asked)
     return render.render_table(built, form)
 
 
 def _figure(chosen: "Layout | BoxLayout", asked: _Asked, form: str) -> str | bytes:
-    from reports.tables import layout
+    from reports.layouts import layout
 
     if isinstance(chosen, layout.BoxLayout):
         return _boxes(chosen, asked, form)
@@ -141,13 +141,14 @@ def _built(chosen: "Layout", asked: _Asked) -> "Table":
     """A table of AUCs, or of another metric in their place, with the records that were asked for."""
     from benchmark.planning.equivalence import detector_versions, measures
     from benchmark.planning.installed import InstalledCode
-    from benchmark.views.metric_values import MetricValues, scored_folders, scores_finder, tell_remarks
+    from benchmark.views.metric_values import MetricValues, scored_folders, scores_digest, scores_finder, tell_remarks
     from benchmark.views.records import load_records, parse_conditions
     from reports.tables import table
     from reports.tables.measured import CellValue
 
     code = InstalledCode(accept=asked.accept_stale_code)
-    values = MetricValues(asked.metric, scores_finder(scored_folders(asked.results), note))
+    find_scores = scores_finder(scored_folders(asked.results), note)
+    values = MetricValues(asked.metric, find_scores)
     built = table.build_table(
         chosen,
         load_records(asked.results, note) if asked.show != "published" else (),
@@ -160,6 +161,7 @@ def _built(chosen: "Layout", asked: _Asked) -> "Table":
         params=parse_conditions(asked.wheres),
         show=asked.show,
         value=CellValue(asked.metric, values),
+        scores_digest=partial(scores_digest, find_scores),
     )
     tell_remarks([values], note)
     return built

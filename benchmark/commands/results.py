@@ -63,12 +63,17 @@ def _list_runs(results: "Path | None", metric: "Metric", as_json: bool) -> None:
     if not rows:
         note("no records yet: bench run --suite quick makes the first")
     for row in rows:
-        say(f"{row['name']:56} {row['recipe']:9} {row['status']:7} {_judged(row[metric.id], metric)}")
+        number = _judged(row[metric.id], metric, has_one_score=row["one_score"])
+        say(f"{row['name']:56} {row['recipe']:9} {row['status']:7} {number}")
 
 
-def _judged(value: float | None, metric: "Metric") -> str:
-    """A number, which says where it is worse than chance."""
-    return "" if value is None else " ".join(filter(None, [f"{value:.4f}", metric.beyond_chance([value])]))
+def _judged(value: float | None, metric: "Metric", *, has_one_score: bool) -> str:
+    """A number, which says where it is worse than chance, and where all images got one score."""
+    if value is None:
+        return ""
+    return " ".join(
+        filter(None, [f"{value:.4f}", metric.beyond_chance([value]), "one score for all images" * has_one_score])
+    )
 
 
 @command.command("show")
@@ -380,6 +385,7 @@ def _row(record: "Record", values: "MetricValues") -> dict[str, Any]:
         "status": record.status,
         "auroc": record.metrics.auroc if record.metrics else None,
         values.metric.id: values(record),
+        "one_score": record.has_one_score,
     }
 
 

@@ -1,6 +1,7 @@
 """`bench run`: plan a suite, run what is missing, print its table."""
 
 import re
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from benchmark.planning.suite import Suite
     from benchmark.planning.types import Plan, PlannedRun, RunState, Task
     from methods.devices import Device
-    from reports.tables.layout import Layout
+    from reports.layouts.layout import Layout
     from results.store import Store
 
 
@@ -206,7 +207,7 @@ def _default_threads(jobs: int) -> int:
 
 def _layouts(suites: "list[Suite]") -> "list[Layout]":
     """Tables and figures of the papers that the suites fill, each once; `bench report` alone prints scores."""
-    from reports.tables import layout
+    from reports.layouts import layout
 
     tables = dict.fromkeys(suite.table for suite in suites if suite.table)
     figures = [layout.figure_layout(name) for name in dict.fromkeys(suite.figure for suite in suites if suite.figure)]
@@ -220,6 +221,7 @@ def _print_tables(planned: "Plan", store: "Store", layouts: "list[Layout]", *, a
     from benchmark.planning.equivalence import detector_versions, measures
     from benchmark.planning.installed import InstalledCode
     from benchmark.views.derived import derive_words
+    from benchmark.views.metric_values import scores_digest, scores_finder
     from reports import render
     from reports.tables import table, unplaced_runs
 
@@ -236,6 +238,7 @@ def _print_tables(planned: "Plan", store: "Store", layouts: "list[Layout]", *, a
             stale=code.stale,
             remark=code.note,
             added_methods=sorted({run.wanted_run.method for run in planned.runs}),
+            scores_digest=partial(scores_digest, scores_finder([store], note)),
         )
         others = unplaced_runs.unplaced_runs(built, others, measured_as)
         if built.has_measured:

@@ -58,7 +58,8 @@ class RunProgress:
             text = f"{outcome.state}: {spec.name}"
             record = self._stored(spec.key) if outcome.state in {"done", "taken"} else None
             if record and record.metrics:
-                text += f"  AUC {record.metrics.auroc:.4f}  {record.timings.get('fit_s', 0):.0f} s"
+                doubt = ", one score for all images" if record.has_one_score else ""
+                text += f"  AUC {record.metrics.auroc:.4f}{doubt}  {record.timings.get('fit_s', 0):.0f} s"
             self.say(text + (f"  {outcome.reason}" if outcome.reason else ""))
         self.tick()
 

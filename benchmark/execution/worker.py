@@ -28,6 +28,7 @@ from protocols.catalogue import data_folder
 from protocols.datasets.naming import NORMAL
 from protocols.errors import DataError
 from protocols.images.store import Images, ImageStore
+from protocols.splits.draw.ranking import list_fingerprint
 from protocols.splits.split import test_ids
 from results.errors import ResultsError
 from results.files import write_atomic
@@ -309,6 +310,7 @@ class _Execution:
             ),
             history=self.history,
             notes=self._notes(),
+            anomaly_set=list_fingerprint(sorted(self.fit.train_anomaly)),
         )
         return record, scores
 

@@ -115,7 +115,7 @@ def list_plug_ins() -> tuple[PlugIn, ...]:
     from methods.registry import installed
     from protocols.datasets.registry import DATASET_GROUP, discover_datasets
     from protocols.plugins import list_entry_points, unreadable_packages
-    from reports.tables import papers
+    from reports.layouts import papers
 
     groups = {
         "methods": (installed.GROUP, installed.broken()),

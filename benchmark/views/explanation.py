@@ -32,6 +32,7 @@ def explanation(record: Record, traceback: Path) -> list[str]:
         *([f"starts from the fit {fit.source} on {spec.split.source_dataset}"] if fit.source else []),
         *(f"deviation {text}" for text in spec.deviations),
         *(f"note {text}" for text in record.notes),
+        *(["note all images have one score: it tells nothing of the method"] if record.has_one_score else []),
     ]
     provenance = record.provenance
     if provenance:

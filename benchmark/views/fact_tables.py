@@ -13,8 +13,8 @@ from protocols.errors import DataError
 from protocols.plugins import PluginError
 
 if TYPE_CHECKING:
+    from reports.layouts.layout import FactLayout
     from reports.tables.facts import Facts
-    from reports.tables.layout import FactLayout
 
 
 NETWORKS = Path(__file__).with_name("network_sizes.json")
@@ -60,7 +60,7 @@ def count_networks(layout: "FactLayout", warn: Callable[[str], None]) -> dict[st
 
 def sized_tables() -> "Iterator[FactLayout]":
     """Every table that counts parameters of networks."""
-    from reports.tables import layout
+    from reports.layouts import layout
 
     for name in layout.table_ids():
         table = layout.find_layout(name)

@@ -37,6 +37,16 @@ def scores_finder(stores: Sequence[Store], tell: Callable[[str], None]) -> Calla
     return find_scores
 
 
+def scores_digest(find_scores: Callable[[Record], Scores | None], record: Record) -> str | None:
+    """Digest of the scores behind a record, equal for equal scores of the same images; None where they are gone."""
+    import hashlib
+
+    scores = find_scores(record)
+    if scores is None:
+        return None
+    return hashlib.sha256("\n".join(scores.ids).encode() + scores.values.tobytes()).hexdigest()
+
+
 class MetricValues:
     """A metric of records: the number that they hold, else what their scores give; collects why a record has none."""
 

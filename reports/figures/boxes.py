@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from reports.errors import ReportError
-from reports.tables.layout import BoxLayout, Source
+from reports.layouts.layout import BoxLayout, Source
 from reports.tables.lookup import Lookup, MeasuredIds
 from reports.tables.measured import Stale, never_stale
 from results.record import Record

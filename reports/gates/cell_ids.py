@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from protocols.coordinates import COORDINATE_FIELDS
-from reports.tables.layout import Layout
+from reports.layouts.layout import Layout
 from results.record import Record
 
 

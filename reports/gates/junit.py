@@ -7,6 +7,7 @@ from typing import Literal
 from xml.etree import ElementTree as ET
 
 from protocols.text import printable
+from reports.stats.verdict import VERDICT_VERSION
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +33,8 @@ def junit_document(title: str, cases: Sequence[JUnitCase], lines: Iterable[str])
     attributes = {name: str(count) for name, count in counts.items()}
     root = ET.Element("testsuites", attributes)
     suite = ET.SubElement(root, "testsuite", {"name": title, **attributes})
+    properties = ET.SubElement(suite, "properties")
+    ET.SubElement(properties, "property", {"name": "verdict_version", "value": str(VERDICT_VERSION)})
     for case in cases:
         element = ET.SubElement(suite, "testcase", {"classname": _clean(case.group), "name": _clean(case.name)})
         if case.outcome:

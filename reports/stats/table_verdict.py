@@ -3,11 +3,11 @@
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import sqrt
+from math import inf, sqrt
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from reports.stats.sample import Errors
-from reports.stats.thresholds import EPSILON, SCATTER_ALPHA, VERDICT_QUANTILE
+from reports.stats.thresholds import EPSILON, FEWEST_CELLS, SCATTER_ALPHA, VERDICT_QUANTILE
 
 if TYPE_CHECKING:
     import numpy as np
@@ -55,11 +55,14 @@ class TableVerdict:
     tau_high: float | None = None
     told_from_zero: bool = False
 
+    @property
+    def is_small(self) -> bool:
+        """True for too few cells to say much of their scatter: it stands in brackets."""
+        return self.pooled.cells < FEWEST_CELLS
+
 
 def pool(cells: Sequence[CellDifference]) -> Pooled:
     """The mean difference of at least one cell. Errors of cells that share a fit are added, not their squares."""
-    from math import inf
-
     clusters: dict[str | int, list[Errors]] = {}
     for number, cell in enumerate(cells):
         clusters.setdefault(number if cell.fit is None else cell.fit, []).append(cell.errors)

@@ -1,1 +1,1 @@
-"""The papers' tables: layouts, published and measured cells, and the page that is printed."""
+"""Cells of the papers' tables, published and measured, and the page that is printed."""

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from reports.tables.layout import FactLayout
+from reports.layouts.layout import FactLayout
 from reports.tables.page import GridCell, Page, PageNotes, TableBlock, TableRow, erratum_text
 from reports.tables.table import Show
 
@@ -66,6 +66,7 @@ def fact_page(table: FactTable) -> Page:
         title=layout.title,
         caption=f"{layout.entry.caption} {sides}.",
         citation=paper.citation,
+        verdicts=(),
         blocks=(block,),
         legend=(f"{DIFFERS} differs from what the paper prints",) if differing else (),
         notes=tuple(notes.texts),

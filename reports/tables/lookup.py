@@ -11,7 +11,7 @@ from protocols.coordinates import COORDINATE_FIELDS
 from protocols.text import near_miss
 from protocols.values import ParamValue
 from reports.errors import ReportError
-from reports.tables.layout import Source
+from reports.layouts.layout import Source
 from reports.tables.measured import (
     RECIPE_ORDER,
     STORED_AUROC,
@@ -21,6 +21,7 @@ from reports.tables.measured import (
     never_stale,
     series_of,
 )
+from reports.tables.nesting import ScoresDigest, no_scores
 from results.maintenance.twins import disagreements
 from results.record import Record
 
@@ -65,8 +66,10 @@ class Lookup:
         versions: Mapping[str, int],
         stale: Stale = never_stale,
         value: CellValue = STORED_AUROC,
+        scores_digest: ScoresDigest = no_scores,
     ) -> None:
         self.value = value
+        self.scores_digest = scores_digest
         self._versions = versions
         self._stale = stale
         self._records: defaultdict[LookupKey, list[Record]] = defaultdict(list)

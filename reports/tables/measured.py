@@ -4,11 +4,13 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import groupby
-from statistics import fmean, pstdev, stdev
+from statistics import fmean, pstdev
 from typing import Literal, NamedTuple
 
-from protocols.text import with_article
+from protocols.text import plural, with_article
+from reports.stats.nested import NestedRun, NestedSample, nested_sample
 from reports.stats.verdict import auc_standard_error
+from reports.tables.nesting import ScoresDigest, copy_marks, given_lists, is_fixed_by_rule, no_scores
 from results.metrics import AUROC, Metric, stored_value
 from results.record import Provenance, Record
 
@@ -55,11 +57,12 @@ class CellValue:
         """True for what the papers print, and what tests and errors of an AUC are for."""
         return self.metric.id == AUROC.id and not self.history
 
-    def below_chance(self, records: Iterable[Record]) -> str:
-        """A remark where a run is worse than chance by the metric; empty where none is."""
+    def doubts(self, records: Sequence[Record]) -> list[str]:
+        """Remarks where a run is worse than chance by the metric, or gave all images one score."""
         values = [value for record in records if (value := self.metric_of(record)) is not None]
         limit = self.metric.beyond_chance(values)
-        return f"a run has {with_article(self.metric.title)} {limit}" if limit else ""
+        doubts = [f"a run has {with_article(self.metric.title)} {limit}"] if limit else []
+        return doubts + ["a run gave all images one score"] * any(record.has_one_score for record in records)
 
 
 STORED_AUROC = CellValue(AUROC, partial(stored_value, AUROC))
@@ -108,18 +111,26 @@ class Series:
 class Measured:
     """Measured value of a cell, in the unit of its table.
 
-    `per_seed` holds one value a run (of a mean row: the mean over its subsets), `std` is what is printed beside the
-    mean: the sample std over seeds, or for AGAD the population std over classes (`spread_over`; None for one class).
-    `seed_std` is always over seeds, None for one. `test_std` is the standard error that the finite test set alone
-    gives one AUC (Hanley-McNeil; None for mean rows and for what is no AUC). `reasons`: why the runs are not comparable
-    with the paper.
+    `per_seed` holds one value a run (of a mean row: the mean over its subsets). `n` counts splits, whose trainings are
+    averaged first, or trainings where the rule leaves nothing to draw or one draw is all that we hold (`counts`);
+    copies of a run count once. `std` is what is printed beside the mean: the sample std over these, or for AGAD the
+    population std over classes (`spread_over`; None for one class). `seed_std` is always the first, None for n = 1.
+    `exact`: a method without chance on a split that leaves nothing to draw. `draw_std`, `training_std`: both parts of
+    the scatter where both vary. `test_std` is the standard error that the finite test set alone gives one AUC
+    (Hanley-McNeil; None for mean rows and for what is no AUC). `reasons`: why the runs are not comparable with the
+    paper. `fits`: keys of the fits; cells that share one share its errors.
     """
 
     series: tuple[str, ...]
     per_seed: Mapping[RunSeeds, float]
     mean: float
+    n: int
+    counts: Literal["splits", "trainings"]
     std: float | None
     seed_std: float | None
+    exact: bool
+    draw_std: float | None
+    training_std: float | None
     spread_over: Spread
     recipe: str
     weights: str
@@ -130,10 +141,7 @@ class Measured:
     reasons: tuple[str, ...]
     notes: tuple[str, ...]
     mixes_code: bool
-
-    @property
-    def n(self) -> int:
-        return len(self.per_seed)
+    fits: frozenset[str]
 
 
 def never_stale(_: Record) -> str:
@@ -180,10 +188,12 @@ def average_series(
     spread_over: Spread,
     notes: Iterable[str],
     value: CellValue = STORED_AUROC,
+    scores_digest: ScoresDigest = no_scores,
 ) -> Measured | None:
     """One cell of the series of its subsets (one, but for mean rows) and their shares of the mean.
 
     Of `value`, a fraction times `scale`, of runs that all have it. None where no seed is in all subsets.
+    `scores_digest` tells copies of one run from runs that happen to have equal numbers.
     """
     shared = sorted(set.intersection(*(set(series.runs) for series in subsets)))
     if not shared:
@@ -191,30 +201,70 @@ def average_series(
     factor = value.factor(scale)
     values = [{run: factor * value.number(series.runs[run]) for run in shared} for series in subsets]
     per_seed = {run: fmean([subset[run] for subset in values], shares) for run in shared}
-    seed_std = stdev(per_seed.values()) if len(shared) > 1 else None
+    nested = _nested(subsets, per_seed, scores_digest)
+    sample = nested.sample
     class_std = pstdev(fmean(subset.values()) for subset in values) if len(values) > 1 else None
     used = [series.runs[run] for series in subsets for run in shared]
     single = used[0].counts if len(subsets) == 1 and not value.history else None
-    mean = fmean(per_seed.values())
     return Measured(
         series=tuple(series.id for series in subsets),
         per_seed=per_seed,
-        mean=mean,
-        std=class_std if spread_over == "classes" else seed_std,
-        seed_std=seed_std,
+        mean=sample.mean,
+        n=sample.n,
+        counts=nested.counts,
+        std=class_std if spread_over == "classes" else sample.std,
+        seed_std=sample.std,
+        exact=sample.exact,
+        draw_std=nested.draw_std,
+        training_std=nested.training_std,
         spread_over=spread_over,
         recipe=_joined(series.recipe for series in subsets),
         weights=_joined(label for record in used for label in weight_labels(record)),
         precision=_joined(record.spec.fit.precision for record in used),
         test_normal=single.test_normal if single else None,
         test_anomaly=single.test_anomaly if single else None,
-        test_std=factor * auc_standard_error(mean / factor, single.test_anomaly, single.test_normal)
+        test_std=factor * auc_standard_error(sample.mean / factor, single.test_anomaly, single.test_normal)
         if single and value.is_auroc
         else None,
-        reasons=_unique(reason for series in subsets for reason in series.reasons),
-        notes=_unique([*_remarks(subsets, used, value), *notes]),
+        reasons=_unique([*(reason for series in subsets for reason in series.reasons), *_one_split(nested)]),
+        notes=_unique([*_remarks(subsets, used, value), *_counting(nested, value, factor), *notes]),
         mixes_code=any(len({origin.code_digest for origin in _provenances(group)}) > 1 for group in _by_detector(used)),
+        fits=frozenset(record.fit_key for record in used),
     )
+
+
+def _nested(subsets: Sequence[Series], per_seed: Mapping[RunSeeds, float], scores_digest: ScoresDigest) -> NestedSample:
+    """The runs by their splits; a run of several subsets is a copy where each of its parts is one."""
+    marks = [copy_marks([series.runs[run] for run in per_seed], scores_digest) for series in subsets]
+    runs = []
+    for run, number in per_seed.items():
+        records = [series.runs[run] for series in subsets]
+        parts = tuple(group.get(record.key) for group, record in zip(marks, records, strict=True))
+        runs.append(NestedRun(number, tuple(map(given_lists, records)), None if None in parts else parts))
+    fixed = all(is_fixed_by_rule(series.runs[run] for run in per_seed) for series in subsets)
+    return nested_sample(runs, fixed_by_rule=fixed)
+
+
+def _one_split(nested: NestedSample) -> list[str]:
+    return [f"one split only, {plural(nested.runs, 'run')} of it"] if nested.one_split else []
+
+
+def _counting(nested: NestedSample, value: CellValue, factor: float) -> list[str]:
+    """Remarks on what n counts, where that is not a split a run."""
+    remarks = []
+    if nested.copies:
+        remarks.append(f"{nested.copies} of {nested.runs} runs are copies (same images, same scores) and do not count")
+    if nested.sample.exact:
+        remarks.append("one split by rule and no chance in the method: its value is exact")
+    elif nested.counts == "trainings" and not nested.one_split and nested.runs > 1:
+        remarks.append("one split by rule: n counts trainings")
+    if nested.draw_std is not None and nested.training_std is not None:
+        digits = 2 if factor > 1 or value.metric.unit != "fraction" else 4
+        remarks.append(
+            f"{nested.runs} runs on {nested.sample.n} splits: std of draws {nested.draw_std:.{digits}f}, "
+            f"of trainings {nested.training_std:.{digits}f}"
+        )
+    return remarks
 
 
 def weight_labels(record: Record) -> list[str]:
@@ -264,7 +314,7 @@ def _remarks(subsets: Sequence[Series], used: Sequence[Record], value: CellValue
     origins = _provenances(used)
     remarks += _mixture("code versions", [origin.code_digest[:8] for origin in origins])
     remarks += _mixture("numerics classes", [origin.numerics_class for origin in origins])
-    remarks += filter(None, [value.below_chance(used)])
+    remarks += value.doubts(used)
     return remarks + [note for record in used for note in record.notes]
 
 

@@ -1,29 +1,18 @@
 """A table as it is printed: blocks of rows and columns, marks, numbered notes, as all page templates read it."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from reports.stats.verdict import Verdict, VerdictName
+from reports.layouts.published import Erratum, PublishedValue
+from reports.stats.verdict import Verdict
+from reports.stats.words import MARKS, MEANINGS, verdict_mark, verdict_words
 from reports.tables.measured import Measured
-from reports.tables.published import Erratum, PublishedValue
+from reports.tables.sentences import verdict_sentences
 from reports.tables.table import Cell, Table
 
-MARKS: Mapping[VerdictName, str] = {
-    "reproduced": "=",
-    "close": "≈",
-    "better": "↑",
-    "worse": "↓",
-    "inconclusive": "?",
-}
-MEANINGS: Mapping[VerdictName, str] = {
-    "reproduced": "reproduced: the 90 % interval of the difference lies within the margin",
-    "close": "close: different, but within the margin",
-    "better": "better than published by more than the margin",
-    "worse": "worse than published by more than the margin",
-    "inconclusive": "inconclusive: too few seeds to tell",
-}
 MIXED = "‡"
 NO_PUBLISHED_VALUE = "no published value"
+OTHER_READING = "if the paper's runs shared one draw of anomalies"
 BRACKETS = "not comparable with the paper; in brackets the verdict that it would have"
 
 
@@ -68,11 +57,12 @@ class CellDetail:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Everything that a page prints, as text; `notes` are numbered from 1."""
+    """Everything that a page prints, as text; `notes` are numbered from 1, `verdicts` are one sentence a method."""
 
     title: str
     caption: str
     citation: str
+    verdicts: tuple[str, ...]
     blocks: tuple[TableBlock, ...]
     legend: tuple[str, ...]
     notes: tuple[str, ...]
@@ -104,6 +94,7 @@ def table_page(table: Table) -> Page:
         title=table.title,
         caption=_caption(table),
         citation=paper.citation,
+        verdicts=tuple(verdict_sentences(table)) if show_measured and table.value.is_auroc else (),
         blocks=blocks,
         legend=tuple(_legend(table)) if show_measured else (),
         notes=tuple(notes.texts),
@@ -211,7 +202,7 @@ def _grid_cell(table: Table, cell: Cell | None, notes: PageNotes) -> GridCell:
         published = _with_std(cell.published.mean_text, cell.published.std_text)
         texts += _source(cell.published)
     if table.show != "published":
-        mark = _mark(cell.verdict)
+        mark = _mark(cell.verdict, table.layout.paper.decimals)
         if cell.measured:
             measured = _with_std(*measured_texts(table, cell.measured)) + (MIXED if cell.measured.mixes_code else "")
             texts.append(measured_in_words(cell.measured))
@@ -224,12 +215,12 @@ def _source(value: PublishedValue) -> list[str]:
     return [] if value.transcription == "exact" else [f"Published value {value.transcription}: {value.note}"]
 
 
-def _mark(verdict: Verdict) -> str:
+def _mark(verdict: Verdict, decimals: int) -> str:
     if verdict.name in {"failed", "stale"}:
         return verdict.name
     if verdict.comparison is None:
         return ""
-    mark = MARKS[verdict.comparison.agreement]
+    mark = verdict_mark(verdict.comparison, decimals)
     return f"({mark})" if verdict.name == "not_comparable" else mark
 
 
@@ -238,10 +229,10 @@ def _with_std(mean: str, std: str) -> str:
 
 
 def _legend(table: Table) -> Iterable[str]:
-    used = {cell.verdict.comparison.agreement for cell in table.cells if cell.verdict.comparison}
-    for agreement, mark in MARKS.items():
-        if agreement in used:
-            yield f"{mark} {MEANINGS[agreement]}"
+    used = {cell.verdict.comparison.verdict for cell in table.cells if cell.verdict.comparison}
+    for verdict, mark in MARKS.items():
+        if verdict in used:
+            yield f"{mark} {MEANINGS[verdict]}"
     if any(cell.verdict.would_be for cell in table.cells):
         yield f"( ) {BRACKETS}"
     if any(cell.measured and cell.measured.mixes_code for cell in table.cells):
@@ -266,20 +257,20 @@ def _detail(table: Table, cell: Cell) -> CellDetail:
         difference=difference,
         interval=interval,
         test_std="" if measured.test_std is None else f"{measured.test_std:.{decimals}f}",
-        verdict=_in_words(cell) if table.value.is_auroc else NO_PUBLISHED_VALUE,
+        verdict=_in_words(cell, decimals) if table.value.is_auroc else NO_PUBLISHED_VALUE,
     )
 
 
-def _in_words(cell: Cell) -> str:
+def _in_words(cell: Cell, decimals: int) -> str:
     verdict = cell.verdict
     if cell.published is None:
         return ""
-    words = verdict.name.replace("_", " ")
-    if verdict.would_be:
-        words += f" ({verdict.would_be})"
-    if verdict.comparison and verdict.comparison.advice:
-        words += f": {verdict.comparison.advice}"
-    return words
+    if verdict.comparison is None:
+        return verdict.name.replace("_", " ")
+    words = verdict_words(verdict.comparison, decimals)
+    words = f"not comparable ({words})" if verdict.name == "not_comparable" else words
+    words += f": {verdict.advice}" if verdict.advice else ""
+    return f"{words}; {verdict.one_draw} {OTHER_READING}" if verdict.one_draw else words
 
 
 def _caption(table: Table) -> str:

@@ -8,9 +8,11 @@ from typing import Literal
 
 from protocols.values import ParamValue
 from reports.errors import ReportError
+from reports.layouts.layout import Layout, Source
+from reports.layouts.published import PublishedValue
 from reports.stats.thresholds import MARGIN
-from reports.stats.verdict import Sample, Verdict, judge
-from reports.tables.layout import Layout, Source
+from reports.stats.verdict import Verdict
+from reports.tables.judging import cell_verdict
 from reports.tables.lookup import SPLIT_COORDINATES, Lookup, LookupKey, MeasuredIds, chosen_records, source_key
 from reports.tables.measured import (
     STORED_AUROC,
@@ -21,7 +23,7 @@ from reports.tables.measured import (
     average_series,
     never_stale,
 )
-from reports.tables.published import PublishedValue
+from reports.tables.nesting import ScoresDigest, no_scores
 from results.metrics import AUROC
 from results.record import Record
 
@@ -120,6 +122,7 @@ def build_table(
     show: Show = "both",
     added_methods: Collection[str] = (),
     value: CellValue = STORED_AUROC,
+    scores_digest: ScoresDigest = no_scores,
 ) -> Table:
     """Lay records out as one table of a paper.
 
@@ -136,6 +139,7 @@ def build_table(
         show: what the renderers print.
         added_methods: methods that the paper does not have, each a further column where it has records.
         value: what stands in the cells. With another metric than the paper prints, only the measured side is shown.
+        scores_digest: tells copies of one run from runs that happen to have equal numbers.
 
     Raises:
         ReportError: unknown recipe or hyper-parameter, a margin that is none, or nothing published to show.
@@ -148,7 +152,7 @@ def build_table(
             raise ReportError(f"{layout.title} has no {value.metric.title}: leave out --metric, or --show published")
         return Table(layout, tuple(cells), show, margin)
     chosen = chosen_records(list(records), recipe, params or {})
-    lookup = Lookup(chosen, measures, versions, stale, value)
+    lookup = Lookup(chosen, measures, versions, stale, value, scores_digest)
     cells = [_measured_cell(layout, cell, lookup, margin) for cell in cells]
     cells += _added_cells(layout, lookup, margin, added_methods)
     series = {id_ for cell in cells if cell.measured for id_ in cell.measured.series}
@@ -238,6 +242,7 @@ def _measured_cell(layout: Layout, cell: Cell, lookup: Lookup, margin: float) ->
         spread_over="classes" if layout.std == "classes" else "seeds",
         notes=[*_passed_over(candidates, chosen), *lacks],
         value=replace(lookup.value, history=source.history),
+        scores_digest=lookup.scores_digest,
     )
     if measured is None:
         return replace(cell, verdict=Verdict("missing", reasons=("no seed that every subset has",)))
@@ -247,7 +252,7 @@ def _measured_cell(layout: Layout, cell: Cell, lookup: Lookup, margin: float) ->
     elif source.history:
         verdict = Verdict("not_comparable", reasons=("it is no AUC", *measured.reasons))
     elif cell.published:
-        verdict = _verdict(layout, cell.published, measured, margin, lookup.value)
+        verdict = cell_verdict(layout, cell.published, measured, margin)
     else:
         verdict = Verdict("missing")
     return replace(cell, measured=measured, verdict=verdict)
@@ -288,13 +293,6 @@ def _passed_over(candidates: list[list[Series]], chosen: list[Series]) -> list[s
     failed = dict.fromkeys(series.recipe for series in rest if not series.runs and not series.stale)
     notes = [f"{done} other series not shown"] if done else []
     return notes + [f"a series of recipe {recipe} failed" for recipe in failed]
-
-
-def _verdict(layout: Layout, published: PublishedValue, measured: Measured, margin: float, value: CellValue) -> Verdict:
-    theirs = Sample(published.mean, published.std if layout.std == "runs" else None, layout.paper.runs)
-    ours = Sample(measured.mean, measured.seed_std, measured.n)
-    comparison = judge(theirs, ours, margin * layout.scale, value.metric.better)
-    return Verdict("not_comparable" if measured.reasons else comparison.agreement, comparison, measured.reasons)
 
 
 def _values(cell: Cell, names: Iterable[str]) -> tuple[str, ...]:

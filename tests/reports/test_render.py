@@ -15,7 +15,8 @@ from repository import SHARED
 import reports
 from reports import render
 from reports.errors import ReportError
-from reports.tables import facts, layout, page, table
+from reports.layouts import layout
+from reports.tables import facts, page, table
 from reports.text import escape_latex
 
 PUBLISHED = SHARED / "published"
@@ -316,7 +317,8 @@ from reports import render
 from reports.comparison import folders, methods, output
 from reports.figures import boxes, plots
 from reports.gates import published, published_output, reference, reference_output, required
-from reports.tables import facts, layout, page, table, unplaced_runs
+from reports.layouts import layout
+from reports.tables import facts, page, table, unplaced_runs
 print(sorted({"jinja2", "matplotlib", "numpy", "scipy", "torch", "sklearn", "pandas"} & set(sys.modules)))
 built = table.build_table(layout.auc_layout("2"), [], measures=lambda record: (), versions={})
 for form in render.TABLE_FORMATS:

@@ -20,7 +20,7 @@ from methods.backbones import networks
 from methods.backbones.table import BACKBONES
 from methods.registry import installed
 from methods.registry.recipe import resolve
-from reports.tables import layout
+from reports.layouts import layout
 
 SMALL = {
     "img_size": 32,

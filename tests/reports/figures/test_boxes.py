@@ -6,7 +6,7 @@ import pytest
 
 from reports.errors import ReportError
 from reports.figures import boxes
-from reports.tables import layout
+from reports.layouts import layout
 from reports.text import csv_text
 from results.scores import Scores
 

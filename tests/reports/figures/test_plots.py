@@ -6,7 +6,8 @@ import pytest
 
 from reports.errors import ReportError
 from reports.figures import boxes, plots
-from reports.tables import layout, table
+from reports.layouts import layout
+from reports.tables import table
 from results.scores import Scores
 
 mpl = pytest.importorskip("matplotlib", reason="the extra plots is not installed")

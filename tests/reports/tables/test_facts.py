@@ -7,7 +7,8 @@ from repository import SHARED
 
 from reports import render
 from reports.errors import ReportError
-from reports.tables import facts, layout
+from reports.layouts import layout
+from reports.tables import facts
 
 PUBLISHED = SHARED / "published"
 SDD = facts.Facts(

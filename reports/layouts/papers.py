@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from protocols import plugins
 from protocols.plugins import PluginError
 from reports.errors import ReportError
-from reports.tables.paper import PAPER_FILE, Paper, read_paper
-from reports.tables.paper_check import check_paper
+from reports.layouts.paper import PAPER_FILE, Paper, read_paper
+from reports.layouts.paper_check import check_paper
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint

@@ -17,6 +17,8 @@ and `columns`, the `order` of a coordinate's values where it is not the file's, 
 - `means`, cells that are a mean over subsets: `when` these coordinates hold, the mean is taken `over` a coordinate
   whose values are a `group`, or the dataset's classes (`normal_class`), or those of the other lines of the file, or
   `of` another table. A value of a group may be a mean itself;
+- `groups`: the coordinates whose values name the cells that are judged together (not given: `protocol`, `method` and
+  the number or share of labelled anomalies, where the table has them);
 - `data`: `when` these coordinates hold, the paper used the prepared `variant` of the dataset; runs on another are not
   comparable, for this `reason`.
 
@@ -31,7 +33,7 @@ from typing import Annotated, Literal
 import msgspec
 
 from reports.errors import ReportError
-from reports.tables.published import Unit
+from reports.layouts.published import Unit
 
 PAPER_FILE = "paper.toml"
 ENTRY_ID = r"\A[a-z0-9_]+\Z"
@@ -78,6 +80,7 @@ class TableEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     data: list[DataRule] = []
     std: Literal["runs", "classes", "none"] | None = None
     metric: str = ""
+    groups: list[str] | None = None
     notes: list[str] = []
 
 

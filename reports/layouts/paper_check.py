@@ -6,9 +6,9 @@ from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 from reports.errors import ReportError
-from reports.tables.paper import PAPER_FILE, FactEntry, MeanRule, MeasuredBy, Paper, TableEntry
-from reports.tables.published import PublishedCell, read_errata, read_facts
-from reports.tables.subsets import cell_subsets, entry_cells
+from reports.layouts.paper import PAPER_FILE, FactEntry, MeanRule, MeasuredBy, Paper, TableEntry
+from reports.layouts.published import PublishedCell, read_errata, read_facts
+from reports.layouts.subsets import cell_subsets, entry_cells
 
 
 def check_paper(paper: Paper, name: str) -> None:
@@ -35,7 +35,10 @@ def check_paper(paper: Paper, name: str) -> None:
 def _check_entry(paper: Paper, entry: TableEntry, title: str) -> None:
     printed_by = [*entry.rows, *entry.blocks, *entry.columns]
     _refuse_unknown(
-        ["dataset", *printed_by, *entry.order], entry.coordinates, f"{title} of {PAPER_FILE}", "its coordinates"
+        ["dataset", *printed_by, *entry.order, *(entry.groups or [])],
+        entry.coordinates,
+        f"{title} of {PAPER_FILE}",
+        "its coordinates",
     )
     unruled = [
         source

@@ -6,9 +6,10 @@ from msgspec import structs
 
 from reports import render
 from reports.errors import ReportError
-from reports.tables import layout, papers, table
-from reports.tables.paper_check import check_paper
-from reports.tables.papers import our_papers
+from reports.layouts import layout, papers
+from reports.layouts.paper_check import check_paper
+from reports.layouts.papers import our_papers
+from reports.tables import table
 
 
 @pytest.fixture

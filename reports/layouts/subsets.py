@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from reports.tables.paper import MeanRule, Paper, TableEntry
-from reports.tables.published import PublishedCell, read_cells
+from reports.layouts.paper import MeanRule, Paper, TableEntry
+from reports.layouts.published import PublishedCell, read_cells
 
 
 class CellSubset(NamedTuple):

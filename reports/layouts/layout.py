@@ -1,16 +1,17 @@
 """Layouts of papers' tables and figures: their published places, and which runs measure each of them."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Literal, NamedTuple
 
+from protocols.coordinates import COORDINATE_FIELDS
 from protocols.text import near_miss
 from reports.errors import ReportError
-from reports.tables import papers
-from reports.tables.paper import MeasuredBy, Paper
-from reports.tables.published import Erratum, FactLine, PublishedCell, read_errata, read_facts
-from reports.tables.subsets import CellSubset, cell_subsets, entry_cells
+from reports.layouts import papers
+from reports.layouts.paper import MeasuredBy, Paper
+from reports.layouts.published import CellCoordinates, Erratum, FactLine, PublishedCell, read_errata, read_facts
+from reports.layouts.subsets import CellSubset, cell_subsets, entry_cells
 
 LayoutKind = Literal["Table", "Figure"]
 
@@ -62,6 +63,23 @@ class Layout:
     @property
     def notes(self) -> list[str]:
         return [*self.paper.notes, *self.entry.notes]
+
+    @property
+    def groups(self) -> list[str]:
+        """The coordinates that name the groups of cells which are judged together."""
+        usual = ["protocol", "method", *(name for name, field in COORDINATE_FIELDS.items() if field.role == "labels")]
+        names = usual if self.entry.groups is None else self.entry.groups
+        return [name for name in names if name in self.entry.coordinates]
+
+    @cached_property
+    def leaves(self) -> frozenset[CellCoordinates]:
+        """The printed cells that are no mean of other printed ones."""
+        printed = {cell.coordinates for cell in self.published_cells if cell.value}
+        return frozenset(at for at in printed if not self._is_mean_of(printed, at))
+
+    def _is_mean_of(self, printed: Collection[CellCoordinates], at: CellCoordinates) -> bool:
+        parts = [tuple(subset.coordinates.items()) for subset in self.subsets(dict(at))]
+        return len(parts) > 1 and any(part in printed for part in parts)
 
     @cached_property
     def published_cells(self) -> tuple[PublishedCell, ...]:

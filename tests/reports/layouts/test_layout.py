@@ -3,8 +3,8 @@ from statistics import pstdev, stdev
 import pytest
 
 from reports.errors import ReportError
-from reports.tables import layout, published
-from reports.tables.papers import PAPERS_FOLDER
+from reports.layouts import layout, published
+from reports.layouts.papers import PAPERS_FOLDER
 
 ALL_TABLES = [f"dra:{number}" for number in (1, 2, 3, 4, 5, 7, 8, 9)]
 ALL_TABLES += [f"agad:{number}" for number in (1, 2, 3, 4, 5, 8, 9)]

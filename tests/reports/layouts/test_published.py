@@ -3,8 +3,8 @@ import csv
 import pytest
 from repository import SHARED
 
-from reports.tables import published
-from reports.tables.papers import PAPERS_FOLDER
+from reports.layouts import published
+from reports.layouts.papers import PAPERS_FOLDER
 
 PUBLISHED = SHARED / "published"
 DRA = ["dataset", "known_class", "method", "shots"]

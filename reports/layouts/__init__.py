@@ -1,0 +1,1 @@
+"""Tables as the papers print them: their places, published values, and what measures each."""

@@ -1,0 +1,71 @@
+"""Runs by what their fits were given: which share a split, which are copies, what the rule leaves to draw."""
+
+from collections import Counter
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+
+from msgspec import UNSET
+
+from results.metrics import AUROC
+from results.record import Record
+from results.spec import EMPTY_LIST
+
+ScoresDigest = Callable[[Record], str | None]
+"""Digest of the scores behind a record; None where they are not at hand."""
+
+DRAWING_OPTIONS = ("contamination", "limit_train")
+"""Options of a split that draw training images whatever the rule does."""
+
+
+def no_scores(_: Record) -> None:
+    """The `ScoresDigest` where no scores are at hand."""
+    return
+
+
+def given_lists(record: Record) -> Hashable:
+    """The training images of a run as sets: runs that share them were trained on one split."""
+    fit, source = record.spec.fit, record.spec.source
+    anomalies = fit.train_anomaly if record.anomaly_set is UNSET else record.anomaly_set
+    lists = (fit.dataset_fingerprint, fit.train_normal, anomalies)
+    return (*lists, source.dataset_fingerprint, source.train_normal, source.train_anomaly) if source else lists
+
+
+def is_fixed_by_rule(records: Iterable[Record]) -> bool:
+    """True where rule and coordinates leave nothing to draw, so that the paper's runs shared this split too."""
+    runs = list(records)
+    lists = {given_lists(record) for record in runs}
+    if len(lists) > 1 or any(option in runs[0].spec.split.options for option in DRAWING_OPTIONS):
+        return False
+    return len({record.spec.split_seed for record in runs}) > 1 or all(map(_draws_no_anomaly, runs))
+
+
+def copy_marks(records: Sequence[Record], scores_digest: ScoresDigest) -> Mapping[str, Hashable]:
+    """What copies of one run have in common, by key of the record; a run without copy is not there.
+
+    Copies have equal training and test images and equal scores; without scores at hand, equal metrics and losses,
+    unless the metrics are perfect, which other scores may be too.
+    """
+    alike = Counter(map(_likeness, records))
+    marks = {}
+    for record in records:
+        likeness = _likeness(record)
+        if alike[likeness] > 1:
+            digest = scores_digest(record)
+            if digest is not None:
+                marks[record.key] = (likeness, digest)
+            elif record.metrics and record.metrics.auroc not in {AUROC.low, AUROC.high}:
+                marks[record.key] = (likeness, repr(record.history))
+    return marks
+
+
+def _likeness(record: Record) -> Hashable:
+    return given_lists(record), record.spec.test, record.metrics
+
+
+def _draws_no_anomaly(record: Record) -> bool:
+    """True for a fit without labelled anomalies, and for one that got all of a class with fewer than was asked for."""
+    fit, source, shots = record.spec.fit, record.spec.source, record.spec.split.shots
+    if source is not None and source.train_anomaly != EMPTY_LIST:
+        return False
+    if fit.train_anomaly == EMPTY_LIST:
+        return True
+    return bool(record.counts and shots is not None and record.counts.train_anomaly < shots)
