@@ -54,7 +54,7 @@ def test_three_runs_against_three_prove_equivalence_once_in_fifty():
     for _ in range(3000):
         ours, theirs = draw.normal(0.8, 0.02, (2, 3))
         samples = [Sample(float(one.mean()), float(one.std(ddof=1)), 3) for one in (theirs, ours)]
-        found += judge(*samples, 0.02).agreement == "reproduced"
+        found += judge(*samples, 0.02).verdict == "reproduced"
     assert 0.01 < found / 3000 < 0.03
 
 

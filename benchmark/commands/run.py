@@ -52,7 +52,12 @@ class Duration(click.ParamType[float]):
 @click.option("--method", "methods", type=CommaList(), help="Only these methods, or others than the suite's.")
 @click.option("--dataset", "datasets", type=CommaList(), help="Only these datasets, or others than the suite's.")
 @click.option("--seed", "seeds", type=CommaList(int), help="Seeds, each of a split and a training.")
-@click.option("--split-seed", type=int, help="One seed for the splits of all runs; --seed is then of trainings alone.")
+@click.option(
+    "--split-seed",
+    "split_seeds",
+    type=CommaList(int),
+    help="Seeds of splits alone: each of --seed is then of a training, on each of these splits.",
+)
 @click.option("--recipe", help="official, paper or quick (default: the suite's).")
 @click.option(
     "--set", "sets", multiple=True, metavar="METHOD.PARAM=VALUE", help="Override a hyper-parameter; repeatable."
@@ -91,6 +96,7 @@ def command(**options: Any) -> int:
         methods=options["methods"],
         datasets=options["datasets"],
         seeds=options["seeds"],
+        split_seeds=options["split_seeds"],
         coordinates={name: options[name] for name in COORDINATE_FIELDS if options[name]},
     )
     chosen = _layouts([part for part, _ in suite.suite_parts(asked, selection)])
@@ -101,7 +107,6 @@ def command(**options: Any) -> int:
             recipe=options["recipe"],
             sets=_assignments(options["sets"]),
             split_options=parse_options(options["options"], deduplicate=options["deduplicate"]),
-            split_seed=options["split_seed"],
             weights=options["weights"],
             precision=options["precision"],
             device=_device(options["device"], options["precision"], is_here=options["address"] is None),

@@ -139,7 +139,7 @@ class Planner:
                 options=dict(split.options),
                 **named.coordinates,
             ),
-            split_seed=self._split_seed(named),
+            split_seed=named.split_seed,
             source=fit.source.spec if fit.source else None,
             deviations=list(dict.fromkeys(self._deviations(info, split, fit))),
         )
@@ -171,7 +171,7 @@ class Planner:
             self.resources.split,
             rule,
             dataset,
-            self._split_seed(run),
+            run.split_seed,
             coordinates,
             is_labelled=run.shots is not None,
         )
@@ -180,9 +180,6 @@ class Planner:
         except DataError as error:
             drawn(options=own_options)  # where this fails too, the data lack something
             raise RefusedError(str(error)) from error
-
-    def _split_seed(self, run: WantedRun) -> int:
-        return run.seed if self.request.split_seed is None else self.request.split_seed
 
     def _fit_of_run(self, info: MethodInfo, split: Split, run: WantedRun) -> PlannedFit:
         """The fit behind a run; under cross_domain it starts from a fit on the source dataset."""

@@ -35,7 +35,9 @@ class Suite(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     datasets whose facts name that suite, with the classes that their facts have. `labels` are the values of coordinates
     of that role, which a file has under their plurals, `shots` or `gammas`. `leave_out` names runs that are none of the
     suite's by some of their coordinates. `table` or `figure` is what these runs fill of a paper, if any. `also` are
-    suites that are planned after this one, where a table needs another rule too or two tables belong together.
+    suites that are planned after this one, where a table needs another rule too or two tables belong together. With
+    `split_seeds` each of these draws a split, and each of `seeds` trains on every one of them; without, each seed draws
+    its own.
     """
 
     id: str
@@ -44,6 +46,7 @@ class Suite(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     recipe: str
     methods: tuple[str, ...]
     seeds: tuple[int, ...]
+    split_seeds: tuple[int, ...] = ()
     datasets: dict[str, tuple[str, ...]] = {}
     datasets_of: str | None = None
     labels: dict[str, tuple[str | int, ...]] = {}
@@ -64,12 +67,13 @@ class Suite(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class Selection:
     """Methods, datasets, seeds and values of coordinates that the command line asks of a suite.
 
-    None, or a coordinate that is missing, leaves the suite's own choice.
+    None, or a coordinate that is missing, leaves the suite's own choice. `split_seeds` are crossed with `seeds`.
     """
 
     methods: tuple[str, ...] | None = None
     datasets: tuple[str, ...] | None = None
     seeds: tuple[int, ...] | None = None
+    split_seeds: tuple[int, ...] | None = None
     coordinates: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)
 
 
@@ -77,11 +81,13 @@ class WantedRun(Coordinates, frozen=True, kw_only=True):
     """One run as a person names it; what its rule does not have is None.
 
     `shots` is None too for a method that is given no anomalies; with a `source_dataset` they are the source's.
+    `seed` is that of the training, `split_seed` that of the draw.
     """
 
     method: str
     dataset: str
     seed: int
+    split_seed: int
 
 
 def class_subsets(info: DatasetInfo | None, subset: str | None) -> tuple[str, ...]:
@@ -175,12 +181,20 @@ def expand_suite(
         if COORDINATE_FIELDS[name].role == "labels"
     }
     runs = [
-        WantedRun(method=method, dataset=dataset, seed=seed, **subset, **labelled)
+        WantedRun(
+            method=method,
+            dataset=dataset,
+            seed=seed,
+            split_seed=seed if split_seed is None else split_seed,
+            **subset,
+            **labelled,
+        )
         for dataset, values in subsets.items()
         for value in values
         for method in selection.methods or suite.methods
         for subset in [_subset(suite, value, is_alone=method in without_anomalies)]
         for labelled in _labelled(labels, none=method in without_anomalies)
+        for split_seed in selection.split_seeds or suite.split_seeds or (None,)
         for seed in selection.seeds or suite.seeds
     ]
     return [run for run in dict.fromkeys(runs) if not any(_matches(run, left_out) for left_out in suite.leave_out)]

@@ -21,15 +21,11 @@ RunState = Literal["cached", "missing", "failed", "blocked", "stale"]
 
 @dataclass(frozen=True)
 class RunRequest:
-    """Settings for all runs of a plan; None leaves the suite's or the machine's own choice.
-
-    `split_seed` draws the splits of all runs; None: each run's seed draws its own.
-    """
+    """Settings for all runs of a plan; None leaves the suite's or the machine's own choice."""
 
     recipe: str | None = None
     sets: Mapping[str, Mapping[str, ParamValue]] = field(default_factory=dict)
     split_options: Mapping[str, Any] = field(default_factory=dict)
-    split_seed: int | None = None
     weights: Sequence[str] = ()
     precision: str | None = None
     device: Device = CPU

@@ -6,7 +6,7 @@ from benchmark.planning.suite import Selection
 from protocols.coordinates import COORDINATE_FIELDS
 
 PLURALS = {field.plural: name for name, field in COORDINATE_FIELDS.items()}
-KEYWORDS = {"methods", "datasets", "seeds", *PLURALS}
+KEYWORDS = {"methods", "datasets", "seeds", "split_seeds", *PLURALS}
 
 
 def select(**filters: Any) -> Selection:

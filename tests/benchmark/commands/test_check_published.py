@@ -163,7 +163,7 @@ def test_the_words_say_what_could_have_been_found(store, check):
     code, said, _, page = check()
     assert code == 0
     line = next(line for line in said.splitlines() if MONO in line)
-    assert re.search(r"\(n = 3, df = [0-9.]+\).*smallest drop to be found 0\.0[0-9]+$", line)
+    assert re.search(r"\(n = 3, df = [0-9.]+\).*sees a drop of 0\.[01][0-9]+$", line)
     store.record_path(record("mono", 2, 0.0).key).unlink()
     for seed, auroc in enumerate((0.99, 0.3)):  # so far apart that no drop could be found
         store.put(record("mono", seed, auroc))

@@ -8,7 +8,7 @@ from selecting import select
 from benchmark.paths import Folders
 from benchmark.planning import plan as planning
 from benchmark.planning.fit_params import fit_params
-from benchmark.planning.suite import Selection, load_suite
+from benchmark.planning.suite import Selection, expand_suite, load_suite
 from results.store import Store
 
 
@@ -92,7 +92,8 @@ def test_parameters_of_fine_tuning_are_given_to_fits_that_start_from_another_alo
 
 def test_several_seeds_may_be_trained_on_one_split(plan):
     three = select(methods=("devnet",), seeds=(0, 1, 2))
-    fixed, own = plan(selection=three, split_seed=1).runs, plan(selection=three).runs
+    on_one = select(methods=("devnet",), seeds=(0, 1, 2), split_seeds=(1,))
+    fixed, own = plan(selection=on_one).runs, plan(selection=three).runs
     assert {run.spec.split_seed for run in fixed} == {1}
     assert (
         len({(run.wanted_run.known_class, run.split.fingerprints["train_anomaly"]) for run in fixed}) == len(fixed) / 3
@@ -103,3 +104,29 @@ def test_several_seeds_may_be_trained_on_one_split(plan):
     assert shared == {name: key for name, key in by_name.items() if name.endswith("-s1")}
     assert {run.spec.series for run in fixed} == {run.spec.series for run in own}
     assert {run.spec.name.split("-")[-2] for run in fixed} == {"s0.1", "s1", "s2.1"}
+
+
+def test_seeds_are_crossed_with_seeds_of_splits(plan, tmp_path):
+    crossed = plan(selection=select(methods=("devnet",), known_classes=("dot",), seeds=(0, 1), split_seeds=(4, 5, 6)))
+    pairs = [(run.spec.split_seed, run.spec.fit.seed) for run in crossed.runs]
+    assert pairs == [(split_seed, seed) for split_seed in (4, 5, 6) for seed in (0, 1)]
+    by_split = {run.spec.split_seed: run.split.fingerprints["train_anomaly"] for run in crossed.runs}
+    assert len(set(by_split.values())) == 3
+    assert len({run.spec.series for run in crossed.runs}) == 1
+
+
+def test_a_suite_may_cross_seeds_and_a_command_line_has_the_last_word(tmp_path):
+    file = tmp_path / "crossed.toml"
+    file.write_text(
+        'id = "crossed"\ntitle = "t"\nrule = "general"\nrecipe = "quick"\nmethods = ["devnet"]\nshots = [1]\n'
+        "seeds = [0, 1]\nsplit_seeds = [2, 3]\n[datasets]\nelpv = []\n"
+    )
+    suite = load_suite(str(file))
+
+    def pairs(**asked):
+        runs = expand_suite(suite, select(**asked), without_anomalies=(), classes={})
+        return [(run.split_seed, run.seed) for run in runs]
+
+    assert pairs() == [(2, 0), (2, 1), (3, 0), (3, 1)]
+    assert pairs(split_seeds=(7,)) == [(7, 0), (7, 1)]
+    assert pairs(seeds=(8,)) == [(2, 8), (3, 8)]
