@@ -1,5 +1,6 @@
 """Scores of a run: one row a test image, in a compact file beside its record."""
 
+import hashlib
 import io
 import zipfile
 import zlib
@@ -33,6 +34,11 @@ class Scores:
     def labels(self) -> npt.NDArray[np.int8]:
         """1 for an anomaly, 0 for a normal image (n,)."""
         return np.array([name != _NORMAL for name in self.classes], dtype=np.int8)
+
+    @property
+    def digest(self) -> str:
+        """SHA-256, equal for equal scores of the same images in the same order."""
+        return hashlib.sha256("\n".join(self.ids).encode() + self.values.tobytes()).hexdigest()
 
     def encode(self) -> bytes:
         """A compressed `.npz` with arrays `id`, `class`, `label` and `score`; the same scores give the same bytes.

@@ -39,12 +39,8 @@ def scores_finder(stores: Sequence[Store], tell: Callable[[str], None]) -> Calla
 
 def scores_digest(find_scores: Callable[[Record], Scores | None], record: Record) -> str | None:
     """Digest of the scores behind a record, equal for equal scores of the same images; None where they are gone."""
-    import hashlib
-
     scores = find_scores(record)
-    if scores is None:
-        return None
-    return hashlib.sha256("\n".join(scores.ids).encode() + scores.values.tobytes()).hexdigest()
+    return scores.digest if scores else None
 
 
 class MetricValues:

@@ -186,8 +186,8 @@ def _setting(
     return Setting(
         split=match.split,
         pairs=pairs,
-        a=(first := _mean(match.a, value)),
-        b=(second := _mean(match.b, value)),
+        a=(first := _mean(match.a, value, scores)),
+        b=(second := _mean(match.b, value, scores)),
         test=pairs[0].test
         if len(pairs) == 1
         else seeds_test([value.number(pair.a) - value.number(pair.b) for pair in pairs]),
@@ -202,8 +202,12 @@ def _setting(
     )
 
 
-def _mean(series: Series, value: CellValue) -> Measured:
-    mean = average_series([series], [1.0], scale=1.0, spread_over="seeds", notes=(), value=value)
+def _mean(series: Series, value: CellValue, scores: ScoresOf) -> Measured:
+    def digest(record: Record) -> str | None:
+        of_record = scores(record)
+        return of_record.digest if of_record else None
+
+    mean = average_series([series], [1.0], scale=1.0, spread_over="seeds", notes=(), value=value, scores_digest=digest)
     if mean is None:
         raise ValueError(f"series {series.id} has no run")
     return mean
