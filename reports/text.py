@@ -40,6 +40,8 @@ _LATEX = {
 _MARKDOWN = {"\\": "\\\\", "|": "\\|", "*": "\\*", "`": "\\`", "<": "&lt;", "\n": " "}
 _LINK = re.compile(r"!\[|\]\(|\]\[|^\s*\[[^\]]*\]:")
 _BRACKET = re.compile(r"[!\[\]]")
+_EMPHASIS = re.compile(r"(?<![^\W_])_+|_+(?![^\W_])")
+_ENTITY = re.compile(r"&(?=#?\w+;)")
 
 
 def escape_latex(text: str) -> str:
@@ -49,7 +51,9 @@ def escape_latex(text: str) -> str:
 
 def escape_markdown(text: str) -> str:
     """Text that stands in a cell of a Markdown table as it is; what would be an image or a link is none there."""
-    escaped = "".join(_MARKDOWN.get(character, character) for character in printable(text))
+    plain = _ENTITY.sub("&amp;", printable(text))
+    escaped = "".join(_MARKDOWN.get(character, character) for character in plain)
+    escaped = _EMPHASIS.sub(lambda run: r"\_" * len(run[0]), escaped)
     return _BRACKET.sub(r"\\\g<0>", escaped) if _LINK.search(text) else escaped
 
 
