@@ -10,7 +10,6 @@ from typing import NamedTuple
 from protocols.text import plural
 from reports.errors import ReportError
 from reports.judgement.sources import SourceLine, SourceTable
-from reports.stats.sample import Sample
 from reports.stats.thresholds import UNKNOWN_RUNS
 
 CELL_FIELDS = (
@@ -122,12 +121,6 @@ def place_label(columns: Sequence[str], coordinates: Sequence[str]) -> str:
     """`method=dra, dataset=elpv`, or `all cells` where nothing tells cells apart."""
     pairs = ", ".join(f"{column}={text}" for column, text in zip(columns, coordinates, strict=True))
     return pairs or "all cells"
-
-
-def published_sample(entry: PublishedEntry, unit: float) -> Sample:
-    """The published mean with its std in `unit`s, which is at least half a unit of its last digit."""
-    std = None if entry.std is None else entry.std / unit
-    return Sample(entry.mean / unit, std, entry.n).with_least_spread(entry.least_spread / unit)
 
 
 def _exponent(text: str) -> int:

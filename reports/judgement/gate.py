@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from protocols.text import plural
 from reports.judgement.entries import place_label
-from reports.judgement.judge import CellTest, JudgedGroup, TableJudgement
+from reports.judgement.judge import LossTest, JudgedGroup, TableJudgement
 from reports.judgement.numbers import NumberFormat
 from reports.judgement.page import judgement_format, mean_difference
 from reports.stats.thresholds import EPSILON, GATE_POWER
@@ -38,7 +38,7 @@ def judgement_gate(judgement: TableJudgement, see: float | None = None) -> GateO
     return GateOutcome(tuple(lines), NOTHING if blind or not tests else 0)
 
 
-def _tests(judgement: TableJudgement, show: NumberFormat) -> Iterator[tuple[CellTest, str]]:
+def _tests(judgement: TableJudgement, show: NumberFormat) -> Iterator[tuple[LossTest, str]]:
     """Every test with what it tested, family by family, each from the smallest p on."""
     for family in judgement.families:
         groups = [
@@ -55,7 +55,7 @@ def _tests(judgement: TableJudgement, show: NumberFormat) -> Iterator[tuple[Cell
     yield from sorted(cells, key=lambda tested: tested[0].p)
 
 
-def _line(judgement: TableJudgement, test: CellTest, text: str, show: NumberFormat) -> str:
+def _line(judgement: TableJudgement, test: LossTest, text: str, show: NumberFormat) -> str:
     result = "REGRESSION" if test.regressed else f"no {_loss(judgement)} found"
     sees = f"sees a {_loss(judgement)} of {show(test.sees)} with probability {GATE_POWER}"
     return f"{result}: {text}, adjusted p {_p_text(test.p)}, {sees}"

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple, get_args
 
 from protocols.text import near_miss
 from reports.errors import ReportError
-from reports.judgement.entries import Coordinates, Entries, MeasuredRun, PublishedEntry, published_sample, read_entries
+from reports.judgement.entries import Coordinates, Entries, MeasuredRun, PublishedEntry, read_entries
 from reports.judgement.numbers import two_digits
 from reports.judgement.sources import SourceTable, source_of_rows
 from reports.stats.advice import settling_advice
@@ -30,8 +30,11 @@ LEFT_OUT = "left out of groups: no std on either side"
 _USUAL = (2.0**-10, 2.0**20)
 """Sizes of a table's largest number between which it is judged as it is."""
 
+_TINY = 2.0**-100
+"""Least spread beside the table's largest number; its square can still be divided by."""
 
-class CellTest(NamedTuple):
+
+class LossTest(NamedTuple):
     """A one-sided test of the gate. p is Holm's in its family; sees: the loss that it finds with probability 0.8."""
 
     p: float
@@ -55,7 +58,7 @@ class JudgedCell:
     pair: tuple[Sample, Sample] | None
     difference: CellDifference | None
     notes: tuple[str, ...]
-    test: CellTest | None = None
+    test: LossTest | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +74,7 @@ class JudgedGroup:
     cells: int
     left_out: int
     verdict: TableVerdict | None
-    test: CellTest | None
+    test: LossTest | None
 
 
 @dataclass(frozen=True)
@@ -104,10 +107,10 @@ class TableJudgement:
         by_least: dict[float, list[tuple[Sample, Sample]]] = {}
         for cell in self.cells:
             if cell.pair:
-                by_least.setdefault(cell.entry.least_spread, []).append(cell.pair)
+                by_least.setdefault(_least_spread(cell.entry, self.unit), []).append(cell.pair)
         totals = dict.fromkeys(VERDICT_NAMES, 0.0)
         for least, pairs in by_least.items():
-            for name, count in expected_counts(pairs, _scaled(self.margin, self.unit), least / self.unit).items():
+            for name, count in expected_counts(pairs, _scaled(self.margin, self.unit), least).items():
                 totals[name] += count
         return totals
 
@@ -211,6 +214,11 @@ def _unit(numbers: Iterable[float]) -> float:
     return 1.0 if largest == 0 or _USUAL[0] <= largest <= _USUAL[1] else 2.0 ** (frexp(largest)[1] - 1)
 
 
+def _least_spread(entry: PublishedEntry, unit: float) -> float:
+    """Half a unit of the last digit that the cell prints, in `unit`s."""
+    return max(entry.least_spread / unit, _TINY)
+
+
 def _scaled(margin: float, unit: float) -> float:
     return min(margin / unit, float_info.max)
 
@@ -226,7 +234,11 @@ def _judged_cell(entry: PublishedEntry, entries: Entries, margin: float, unit: f
         return JudgedCell(entry, "missing", None, None, None, None, tuple(notes))
     nested = _nested(runs, unit)
     raw = Sample(nested.sample.mean, None, 1) if nested.one_split else nested.sample
-    theirs, ours = published_sample(entry, unit), raw.with_least_spread(entry.least_spread / unit)
+    least = _least_spread(entry, unit)
+    theirs = Sample(entry.mean / unit, None if entry.std is None else entry.std / unit, entry.n).with_least_spread(
+        least
+    )
+    ours = raw.with_least_spread(least)
     comparison = judge(theirs, ours, _scaled(margin, unit))
     errors = pooling_errors(theirs, ours)
     notes += _nested_notes(nested, unit)
@@ -289,7 +301,7 @@ def _judged_group(
     members: Sequence[JudgedCell],
     margin: float,
     unit: float,
-    tests: Iterable[CellTest],
+    tests: Iterable[LossTest],
 ) -> JudgedGroup:
     """`tests` are those of the family that are left; the group takes its own."""
     differences = _differences(members)
@@ -319,5 +331,5 @@ def _group_in_unit(verdict: TableVerdict, margin: float, unit: float) -> TableVe
     )
 
 
-def _in_unit(test: FamilyTest, unit: float) -> CellTest:
-    return CellTest(test.p_value, test.sees * unit, test.regressed)
+def _in_unit(test: FamilyTest, unit: float) -> LossTest:
+    return LossTest(test.p_value, test.sees * unit, test.regressed)

@@ -8,11 +8,13 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from repository import ROOT
 from scipy import stats
 
 from reports.errors import ReportError
+from reports.judgement.gate import judgement_gate
 from reports.judgement.judge import judge_table
-from reports.judgement.output import judgement_json
+from reports.judgement.output import JUDGEMENT_FORMATS, judgement_json, render_judgement
 
 PUBLISHED = """method,dataset,mean,std,n
 a,x,0.812,0.012,3
@@ -268,6 +270,56 @@ def test_neither_the_order_of_runs_nor_that_of_columns_matters(order, columns, o
     measured = [{name: runs[at][name] for name in ours} for at in order]
     found = judgement_json(judge_table(published, measured, by=[["method"], ["dataset"]]))
     assert found == judged(by=["method", "dataset"])
+
+
+def test_a_published_rerun_gets_the_verdict_that_the_design_states():
+    """AHL's runs of DRA beside DRA's own, hard, ten-shot, cells that are no means; three runs with the printed mean and std.
+
+    As `verdict_rates.py reruns` has it: D +0.0039 (-0.0049 to +0.0127), SE 0.0052, tau 0.014 (0.000 to 0.031).
+    """
+    names = ("dataset", "known_class")
+
+    def cells(file):
+        lines = rows((ROOT / "reports" / "papers" / file).read_text(encoding="utf-8"))
+        kept = [line for line in lines if (line["method"], line["shots"]) == ("dra", "10")]
+        return [line for line in kept if line["known_class"] != "mean" and line["dataset"] != "mvtec_ad"]
+
+    published = [{name: line[name] for name in (*names, "mean", "std")} for line in cells("dra/dra_table2.csv")]
+    measured = [
+        {name: line[name] for name in names} | {"value": Decimal(line["mean"]) + step * Decimal(line["std"])}
+        for line in cells("ahl/ahl_table8.csv")
+        for step in (-1, 0, 1)
+    ]
+    (group,) = judgement_json(judge_table(published, measured))["groups"]
+    assert (group["cells"], group["verdict"], group["tau_low"]) == (30, "reproduced", 0)
+    numbers = ("difference", "low", "high", "standard_error")
+    assert [round(group[name], 4) for name in numbers] == [0.0039, -0.0049, 0.0127, 0.0052]
+    assert (round(group["tau"], 3), round(group["tau_high"], 3)) == (0.014, 0.031)
+
+
+NUMBERS = st.one_of(
+    st.integers(-1000, 1000).map(str),
+    st.decimals(-1, 1, places=3).map(str),
+    st.floats(allow_nan=False, allow_infinity=False, min_value=-1e300, max_value=1e300).map(repr),
+)
+SPREADS = st.one_of(st.just(""), NUMBERS.map(lambda text: text.lstrip("-")))
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    published=st.lists(
+        st.tuples(NUMBERS, SPREADS, st.sampled_from(["", "1", "2", "3", "100"])), min_size=1, max_size=4
+    ),
+    measured=st.lists(st.tuples(st.integers(0, 3), st.integers(0, 2), NUMBERS), max_size=12),
+    margin=st.sampled_from([0, 1e-300, 0.02, 5, 1e300]),
+    by=st.sampled_from([[], ["cell"]]),
+)
+def test_any_numbers_make_a_page_in_every_format_and_a_gate(published, measured, margin, by):
+    cells = [{"cell": str(at), "mean": mean, "std": std, "n": n} for at, (mean, std, n) in enumerate(published)]
+    runs = [{"cell": str(at % len(published)), "split": str(split), "value": value} for at, split, value in measured]
+    judgement = judge_table(cells, runs, margin=margin, by=by)
+    assert all(render_judgement(judgement, form) for form in JUDGEMENT_FORMATS)
+    assert judgement_gate(judgement).status in {0, 3, 4}
 
 
 def test_data_frames_are_rows_too(tmp_path):
