@@ -29,14 +29,14 @@ _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 _NAMED = 3
 """Lines that a message names."""
 
-Coordinates = tuple[str, ...]
+CellKey = tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class PublishedEntry:
     """A published cell: texts as printed, and as numbers. `n` is UNKNOWN_RUNS where the table does not say."""
 
-    coordinates: Coordinates
+    coordinates: CellKey
     mean_text: str
     std_text: str
     mean: float
@@ -69,7 +69,7 @@ class Entries:
 
     columns: tuple[str, ...]
     published: tuple[PublishedEntry, ...]
-    runs: dict[Coordinates, list[MeasuredRun]]
+    runs: dict[CellKey, list[MeasuredRun]]
     has_splits: bool
 
     def numbers(self) -> Iterable[float]:
@@ -100,7 +100,7 @@ def read_entries(published: SourceTable, measured: SourceTable) -> Entries:
         _same_coordinates(published, columns, measured)
     cells = [(line, _published_entry(published, line, columns)) for line in published.lines]
     _refuse_doubles(published, columns, cells)
-    runs: dict[Coordinates, list[MeasuredRun]] = {entry.coordinates: [] for _, entry in cells}
+    runs: dict[CellKey, list[MeasuredRun]] = {entry.coordinates: [] for _, entry in cells}
     unplaced = []
     for line in measured.lines:
         coordinates = _coordinates(line, columns)
@@ -148,7 +148,7 @@ def _same_coordinates(published: SourceTable, columns: Sequence[str], measured: 
 def _refuse_doubles(
     published: SourceTable, columns: Sequence[str], cells: Sequence[tuple[SourceLine, PublishedEntry]]
 ) -> None:
-    seen: set[Coordinates] = set()
+    seen: set[CellKey] = set()
     doubles = []
     for line, entry in cells:
         if entry.coordinates in seen:
@@ -162,12 +162,12 @@ def _refuse_doubles(
         )
 
 
-def _named(columns: Sequence[str], lines: Sequence[tuple[str, Coordinates]]) -> str:
+def _named(columns: Sequence[str], lines: Sequence[tuple[str, CellKey]]) -> str:
     named = "; ".join(f"{at} ({place_label(columns, coordinates)})" for at, coordinates in lines[:_NAMED])
     return f"{named}; and {len(lines) - _NAMED} more" if len(lines) > _NAMED else named
 
 
-def _coordinates(line: SourceLine, columns: Sequence[str]) -> Coordinates:
+def _coordinates(line: SourceLine, columns: Sequence[str]) -> CellKey:
     return tuple(line.texts[column] for column in columns)
 
 

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from protocols.text import plural
 from reports.judgement.entries import place_label
-from reports.judgement.judge import LossTest, JudgedGroup, TableJudgement
+from reports.judgement.judge import JudgedGroup, LossTest, TableJudgement
 from reports.judgement.numbers import NumberFormat
 from reports.judgement.page import judgement_format, mean_difference
 from reports.stats.thresholds import EPSILON, GATE_POWER

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple, get_args
 
 from protocols.text import near_miss
 from reports.errors import ReportError
-from reports.judgement.entries import Coordinates, Entries, MeasuredRun, PublishedEntry, read_entries
+from reports.judgement.entries import CellKey, Entries, MeasuredRun, PublishedEntry, read_entries
 from reports.judgement.numbers import two_digits
 from reports.judgement.sources import SourceTable, source_of_rows
 from reports.stats.advice import settling_advice
@@ -70,7 +70,7 @@ class JudgedGroup:
     """
 
     by: tuple[str, ...]
-    coordinates: Coordinates
+    coordinates: CellKey
     cells: int
     left_out: int
     verdict: TableVerdict | None
@@ -98,12 +98,12 @@ class TableJudgement:
 
     @cached_property
     def counts(self) -> dict[VerdictName, int]:
-        """How many cells have each verdict."""
+        """The number of cells by their verdict."""
         return {name: sum(cell.verdict == name for cell in self.cells) for name in VERDICT_NAMES}
 
     @cached_property
     def expected(self) -> dict[VerdictName, float]:
-        """How many cells would have each verdict, in the mean, if every true difference were zero."""
+        """The mean number of cells by their verdict if every true difference were zero."""
         by_least: dict[float, list[tuple[Sample, Sample]]] = {}
         for cell in self.cells:
             if cell.pair:
@@ -283,8 +283,8 @@ def _comparison_in_unit(comparison: MeanComparison, margin: float, unit: float) 
 
 def _groups(
     columns: Sequence[str], family: Sequence[str], cells: Sequence[JudgedCell]
-) -> dict[Coordinates, list[JudgedCell]]:
-    groups: dict[Coordinates, list[JudgedCell]] = {}
+) -> dict[CellKey, list[JudgedCell]]:
+    groups: dict[CellKey, list[JudgedCell]] = {}
     for cell in cells:
         coordinates = dict(zip(columns, cell.entry.coordinates, strict=True))
         groups.setdefault(tuple(coordinates[name] for name in family), []).append(cell)
@@ -297,7 +297,7 @@ def _differences(members: Sequence[JudgedCell]) -> list[CellDifference]:
 
 def _judged_group(
     family: tuple[str, ...],
-    coordinates: Coordinates,
+    coordinates: CellKey,
     members: Sequence[JudgedCell],
     margin: float,
     unit: float,
