@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterator
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from protocols.text import near_miss, printable, printable_json
 from reports.errors import ReportError
@@ -14,10 +14,7 @@ from reports.tables.groups import TableGroup, table_groups
 from reports.tables.measured import Measured
 from reports.tables.page import measured_texts, table_page
 from reports.tables.table import Cell, Table
-from reports.text import csv_text, escape_latex, escape_markdown, pipe_table
-
-if TYPE_CHECKING:
-    from jinja2 import Environment
+from reports.text import csv_text, page_template
 
 TABLE_FORMATS = ("md", "latex", "html", "csv", "json")
 VALUE_COLUMNS = ("published_mean", "published_std", "measured_mean", "measured_std", "n", "verdict")
@@ -36,29 +33,8 @@ def render_table(table: Table | FactTable, form: str) -> str:
         return printable_json(json.dumps(content, ensure_ascii=False, indent=2, allow_nan=False)) + "\n"
     if form in TABLE_FORMATS:
         printed = fact_page(table) if isinstance(table, FactTable) else table_page(table)
-        return printable(_environment(form).get_template(f"table.{form}.j2").render(page=printed))
+        return printable(page_template("table", form).render(page=printed))
     raise ReportError(f"no format {form!r}: {near_miss(form, TABLE_FORMATS)}")
-
-
-def _environment(form: str) -> "Environment":
-    from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
-
-    environment = Environment(
-        loader=PackageLoader("reports", "templates"),
-        autoescape=select_autoescape(["html.j2"]),
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-        undefined=StrictUndefined,
-    )
-    if form == "latex":  # braces and per cent signs are LaTeX's own
-        environment = environment.overlay(
-            variable_start_string="<<", variable_end_string=">>", block_start_string="<%", block_end_string="%>"
-        )
-    environment.globals["pipe_table"] = pipe_table
-    environment.filters["md"] = escape_markdown
-    environment.filters["tex"] = escape_latex
-    return environment
 
 
 def _lines(table: Table) -> Iterator[list[str]]:

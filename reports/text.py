@@ -1,11 +1,15 @@
-"""Text of reports: what Markdown and LaTeX read as markup escaped, tables of pipes, CSV."""
+"""Text of reports: what Markdown and LaTeX read as markup escaped, tables of pipes, CSV, templates of pages."""
 
 import csv
 import re
 from collections.abc import Iterable, Sequence
 from io import StringIO
+from typing import TYPE_CHECKING
 
 from protocols.text import csv_cell, printable
+
+if TYPE_CHECKING:
+    from jinja2 import Template
 
 _LATEX = {
     "\\": r"\textbackslash{}",
@@ -37,6 +41,8 @@ _LATEX = {
 _MARKDOWN = {"\\": "\\\\", "|": "\\|", "*": "\\*", "`": "\\`", "<": "&lt;", "\n": " "}
 _LINK = re.compile(r"!\[|\]\(|\]\[|^\s*\[[^\]]*\]:")
 _BRACKET = re.compile(r"[!\[\]]")
+_EMPHASIS = re.compile(r"(?<![^\W_])_+|_+(?![^\W_])")
+_ENTITY = re.compile(r"&(?=#?\w+;)")
 
 
 def escape_latex(text: str) -> str:
@@ -46,7 +52,9 @@ def escape_latex(text: str) -> str:
 
 def escape_markdown(text: str) -> str:
     """Text that stands in a cell of a Markdown table as it is; what would be an image or a link is none there."""
-    escaped = "".join(_MARKDOWN.get(character, character) for character in printable(text))
+    plain = _ENTITY.sub("&amp;", printable(text))
+    escaped = "".join(_MARKDOWN.get(character, character) for character in plain)
+    escaped = _EMPHASIS.sub(lambda run: r"\_" * len(run[0]), escaped)
     return _BRACKET.sub(r"\\\g<0>", escaped) if _LINK.search(text) else escaped
 
 
@@ -63,3 +71,25 @@ def csv_text(lines: Iterable[Sequence[str]]) -> str:
     text = StringIO()
     csv.writer(text, lineterminator="\n").writerows(map(csv_cell, line) for line in lines)
     return text.getvalue()
+
+
+def page_template(name: str, form: str) -> "Template":
+    """The template of a kind of page in a format: `md`, `latex` or `html`."""
+    from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
+
+    environment = Environment(
+        loader=PackageLoader("reports", "templates"),
+        autoescape=select_autoescape(["html.j2"]),
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+        undefined=StrictUndefined,
+    )
+    if form == "latex":  # braces and per cent signs are LaTeX's own
+        environment = environment.overlay(
+            variable_start_string="<<", variable_end_string=">>", block_start_string="<%", block_end_string="%>"
+        )
+    environment.globals["pipe_table"] = pipe_table
+    environment.filters["md"] = escape_markdown
+    environment.filters["tex"] = escape_latex
+    return environment.get_template(f"{name}.{form}.j2")

@@ -2,7 +2,7 @@
 
 Each name is loaded when it is first used, so that `import swanbench` takes no time and needs no torch. A detector is a
 class with the methods of `Detector`; `check_detector(get_method("mine"))` is the battery that it must pass;
-`results("runs")` is a data frame with one row a run.
+`results("runs")` is a data frame with one row a run; `judge_table(published, measured)` is `bench verdict` for rows.
 """
 
 from importlib import import_module
@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from protocols.images.store import Images as Images
     from protocols.release.builder import DatasetBuilder as DatasetBuilder
     from protocols.release.image_files import SourceImage as SourceImage
+    from reports.errors import ReportError as ReportError
+    from reports.judgement.judge import judge_table as judge_table
     from results.export import frame as frame
     from results.metrics import METRICS as METRICS
     from results.metrics import Metric as Metric
@@ -52,6 +54,7 @@ _HOMES = {
     "MethodInfo": "methods.registry.info",
     "Metric": "results.metrics",
     "Record": "results.record",
+    "ReportError": "reports.errors",
     "Row": "protocols.datasets.manifest",
     "SourceImage": "protocols.release.image_files",
     "TrainData": "methods.detector",
@@ -59,6 +62,7 @@ _HOMES = {
     "check_detector": "methods.checks",
     "frame": "results.export",
     "get_method": "methods.registry.installed:get",
+    "judge_table": "reports.judgement.judge",
     "methods": "methods.registry.installed",
     "records": "swanbench.notebooks",
     "resolve_recipe": "methods.registry.recipe:resolve",

@@ -21,6 +21,7 @@ from benchmark.planning.suite import load_suite
 from protocols.catalogue import data_folder, recognition
 from protocols.datasets.registry import DATASET_GROUP, dataset_info
 from protocols.splits.draw.ranking import first_ids, rank
+from reports.judgement.entries import CELL_FIELDS, GROUP_FIELDS
 from reports.layouts import layout, papers
 from reports.stats.verdict import Sample, judge
 from results import reference
@@ -129,3 +130,22 @@ def test_the_page_of_measured_values_holds_every_packaged_series():
 def test_the_page_of_faults_has_a_row_for_each_that_its_script_makes():
     rows = re.findall(r"^\| (.+?) \| .+ \|$", PAGES["faults"], re.MULTILINE)
     assert rows == ["fault", *fault_table.FAULTS]
+
+
+def test_the_made_up_table_of_the_page_gets_the_verdicts_of_the_page(tmp_path, monkeypatch, capfd):
+    for name, content in zip(("published", "measured"), code("any_table", "csv"), strict=True):
+        (tmp_path / f"{name}.csv").write_text(content, encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    (command,) = code("any_table", "sh")
+    assert status(command.split()[1:]) == 3
+    assert [capfd.readouterr().out] == code("any_table", "text")
+
+
+def test_the_python_of_the_page_prints_what_the_page_says(capsys):
+    exec(code("any_table", "python")[0], {})
+    assert f"which prints `{capsys.readouterr().out.strip()}`" in PAGES["any_table"]
+
+
+def test_the_page_names_each_field_of_the_json_of_any_table():
+    section = PAGES["any_table"].partition("## For programs")[2]
+    assert [name for name in (*CELL_FIELDS, *GROUP_FIELDS) if f"`{name}`" not in section] == []

@@ -1,5 +1,6 @@
 """Advice on an inconclusive comparison: about how many runs of ours would settle it, or that no number can."""
 
+from collections.abc import Callable
 from math import sqrt
 
 from reports.stats.sample import Sample
@@ -11,8 +12,17 @@ SETTLED_SHARE = 0.8
 _MIDPOINTS = tuple((step + 0.5) / 10 for step in range(10))
 
 
-def settling_advice(comparison: MeanComparison, published: Sample, measured: Sample, unit: str = "runs") -> str:
-    """Advice in words on an inconclusive comparison, empty for any other; `unit` is what `measured.n` counts."""
+def settling_advice(
+    comparison: MeanComparison,
+    published: Sample,
+    measured: Sample,
+    unit: str = "runs",
+    show: Callable[[float], str] | None = None,
+) -> str:
+    """Advice in words on an inconclusive comparison, empty for any other; `unit` is what `measured.n` counts.
+
+    show: prints a width; by default with the digits of an AUC as a fraction or in percent, as the margin says.
+    """
     if comparison.verdict != "inconclusive":
         return ""
     if not measured.has_spread:
@@ -25,8 +35,8 @@ def settling_advice(comparison: MeanComparison, published: Sample, measured: Sam
         from scipy.special import stdtrit
 
         width = float(stdtrit(published.freedom, VERDICT_QUANTILE)) * sqrt(published.mean_variance)
-        digits = 3 if comparison.margin < 1 else 1
-        return f"no number of ours can settle it: the paper's {published.n} runs leave ±{width:.{digits}f}"
+        shown = show(width) if show else f"{width:.{3 if comparison.margin < 1 else 1}f}"
+        return f"no number of ours can settle it: the paper's {published.n} runs leave ±{shown}"
     return f"{NUMBERS_OF_RUNS[-1]} {unit} of ours would hardly settle it"
 
 

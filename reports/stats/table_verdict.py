@@ -105,18 +105,18 @@ class Scatter:
     def __init__(self, cells: Sequence[CellDifference]) -> None:
         import numpy as np
 
-        self._differences = np.array([cell.difference for cell in cells])
-        # Row 0 are our squared errors, row 1 the published ones.
-        self._errors = np.array(
-            [[cell.errors.ours for cell in cells], [cell.errors.theirs for cell in cells]], dtype=float
-        )
-        self._freedoms = np.array(
-            [[cell.errors.ours_freedom for cell in cells], [cell.errors.theirs_freedom for cell in cells]], dtype=float
-        )
-        names = [number if cell.fit is None else cell.fit for number, cell in enumerate(cells)]
+        names = [str(number) if cell.fit is None else f"fit {cell.fit}" for number, cell in enumerate(cells)]
         order = {name: index for index, name in enumerate(dict.fromkeys(names))}
-        self._cluster = np.array([order[name] for name in names])
-        self._membership = np.equal.outer(self._cluster, np.arange(len(order))).astype(float)
+        # Cells of one fit stand side by side, so that a cluster is a range of columns.
+        ordered = [cell for _, cell in sorted(zip(names, cells, strict=True), key=lambda pair: order[pair[0]])]
+        self._sizes = np.bincount([order[name] for name in names])
+        self._starts = np.cumsum(self._sizes) - self._sizes
+        self._differences = np.array([cell.difference for cell in ordered])
+        errors = [cell.errors for cell in ordered]
+        # Row 0 are our squared errors, row 1 the published ones.
+        self._errors = np.array([[error.ours for error in errors], [error.theirs for error in errors]])
+        freedoms = np.array([[error.ours_freedom for error in errors], [error.theirs_freedom for error in errors]])
+        self._freedoms = freedoms[:, self._starts]
 
     @property
     def tau(self) -> float:
@@ -126,21 +126,19 @@ class Scatter:
         """Scatter of `number` tables made with this true scatter; the seed is a digest of the cells and the scatter."""
         import numpy as np
 
-        inputs = np.concatenate(
-            [self._differences, self._errors.ravel(), self._freedoms.ravel(), self._cluster, [scatter, number]]
-        )
-        seed = int.from_bytes(hashlib.sha256(inputs.tobytes()).digest()[:8], "big")
+        inputs = (self._differences, self._errors.ravel(), self._freedoms.ravel(), self._sizes, [scatter, number])
+        seed = int.from_bytes(hashlib.sha256(np.concatenate(inputs).tobytes()).digest()[:8], "big")
         generator = np.random.default_rng(seed)
-        cells, clusters = len(self._differences), self._membership.shape[1]
-        made = self._differences.mean() + scatter * generator.normal(size=(number, cells))
-        first = self._membership.argmax(axis=0)
-        noisy = np.empty((2, number, cells))
+        shape = (number, len(self._sizes))
+        made = self._differences.mean() + scatter * generator.normal(size=(number, len(self._differences)))
+        noisy = np.empty((2, *made.shape))
         for side, (errors, freedoms) in enumerate(zip(self._errors, self._freedoms, strict=True)):
-            made += (generator.normal(size=(number, clusters)) @ self._membership.T) * np.sqrt(errors)
-            finite = np.where(np.isfinite(freedoms[first]), freedoms[first], 1.0)
-            factors = generator.chisquare(finite, (number, clusters)) / finite
-            factors[:, ~np.isfinite(freedoms[first])] = 1.0
-            noisy[side] = (factors @ self._membership.T) * errors
+            made += np.repeat(generator.normal(size=shape), self._sizes, axis=1) * np.sqrt(errors)
+            exact = ~np.isfinite(freedoms)
+            finite = np.where(exact, 1.0, freedoms)
+            factors = generator.chisquare(finite, shape) / finite
+            factors[:, exact] = 1.0
+            noisy[side] = np.repeat(factors, self._sizes, axis=1) * errors
         return self._tau(made, noisy)
 
     def _tau(self, differences: "Floats", errors: "Floats") -> "Floats":
@@ -148,7 +146,8 @@ class Scatter:
         import numpy as np
 
         cells = differences.shape[-1]
-        of_mean = ((np.sqrt(errors) @ self._membership) ** 2).sum(axis=(0, -1)) / cells**2
+        of_clusters = np.add.reduceat(np.sqrt(errors), self._starts, axis=-1) ** 2
+        of_mean = of_clusters.sum(axis=(0, -1)) / cells**2
         own = errors.sum(axis=0).mean(axis=-1)
         beyond = (differences**2).mean(-1) - differences.mean(-1) ** 2 - own + of_mean
         scatter: Floats = np.sqrt(np.maximum(0, cells / (cells - 1) * beyond))

@@ -1,28 +1,48 @@
-"""Words and marks of verdicts: what each rule says, and no more."""
+"""Words of verdicts as pages print them: a mark for each word of a cell, and the rule behind each word."""
 
 from collections.abc import Mapping
 
-from reports.stats.table_verdict import TableVerdict
+from reports.stats.table_verdict import TableVerdict, TableVerdictName
+from reports.stats.thresholds import MOST_TOLD
 from reports.stats.verdict import MeanComparison, VerdictName
 
 MARKS: Mapping[VerdictName, str] = {
     "reproduced": "=",
+    "close": "≈",
     "higher": "↑",
     "lower": "↓",
-    "close": "≈",
     "consistent": "∼",
     "inconclusive": "?",
 }
 MEANINGS: Mapping[VerdictName, str] = {
     "reproduced": "reproduced: the 90 % interval of the difference lies within the margin",
-    "higher": "higher than published by more than the margin, which neither scatter explains",
-    "lower": "lower than published by more than the margin, which neither scatter explains",
     "close": "close: there is a difference, and our best estimate of it lies within the margin",
-    "consistent": "consistent ±r: of means of as many runs of ours as the paper had, 95 in 100 fall within ±r of our "
-    "mean, and the published one does; a difference up to about r cannot be told (at ten seeds a true drop of 0.05 "
-    "still reads consistent in 27 of 100 cells of DRA's Table 2)",
+    "higher": "higher: above the published mean by more than the margin, and by more than the scatter of runs explains",
+    "lower": "lower: below the published mean by more than the margin, and by more than the scatter of runs explains",
+    "consistent": (
+        "consistent ±r: as many runs of ours as the paper had would print such a mean; a difference up to ±r cannot be "
+        f"told (r is at most {MOST_TOLD} margins). At ten seeds a true drop of 0.05 still reads consistent in about 27 "
+        "of 100 cells of DRA's Table 2"
+    ),
     "inconclusive": "inconclusive: these runs cannot tell",
 }
+GROUP_MEANINGS: Mapping[TableVerdictName, str] = {
+    "reproduced": (
+        "reproduced: the 90 % interval of D lies within the margin, and tau is at most the margin or not told from 0"
+    ),
+    "reproduced on average": (
+        "reproduced on average: the interval of D lies within the margin, but single cells differ by about ±tau more "
+        "than chance"
+    ),
+    "close": "close: the interval leaves out 0, and D lies within the margin",
+    "higher": "higher: the interval leaves out 0, and D is above 0 by more than the margin",
+    "lower": "lower: the interval leaves out 0, and D is below 0 by more than the margin",
+    "inconclusive": "inconclusive: none of these",
+}
+GROUP_TERMS = (
+    "D: mean of ours minus published over the cells of a group, with its 90 % interval; tau: how much true differences "
+    "scatter between cells beyond chance, with its 90 % interval"
+)
 
 
 def verdict_mark(comparison: MeanComparison, decimals: int) -> str:

@@ -46,6 +46,7 @@ def loaded(house, *words):
         ("check", "--against", "published", "--help"),
         ("check", "--against", "reference", "--results", "reference"),
         ("compare", "--help"),
+        ("verdict", "--help"),
     ],
     ids=" ".join,
 )
