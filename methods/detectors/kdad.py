@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections.abc import Callable, Iterable
+from typing import Literal
 
 import torch
 import torch.nn.functional as F
@@ -15,9 +16,9 @@ from methods.nn.data.loader import in_batches, taken
 from methods.nn.data.samplers import Indices
 from methods.nn.data.transforms import normalise, to_unit
 from methods.nn.neural_detector import NeuralDetector, Scorer
-from methods.nn.params import Params, flag, integer, number, optional_number, text
+from methods.nn.params import Params, read_params
 from methods.nn.precision import autocast, full_precision
-from methods.nn.training.supervised import LossTerms, TrainSettings, train
+from methods.nn.training.supervised import LossTerms, TrainParams, TrainSettings, train
 from protocols.images.store import Images
 
 # Output channels of each block's convolutions: those of the released student, and VGG-16's own (spec 7.2).
@@ -29,6 +30,21 @@ TAPPED_POOLS = (2, 3, 4, 5)
 NORMALISATION: dict[str, Callable[[Tensor], Tensor]] = {"none": to_unit, "imagenet": normalise}
 Maps = dict[int, Tensor]
 """Feature maps (B, C, h, w) by the number of the pool that they come from."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class KDADParams(TrainParams):
+    backbone: str
+    teacher_scale: Literal["as_is", "tap_mean"]
+    teacher_cache_mib: int
+    student_width: str
+    taps_train: tuple[int, ...]
+    taps_score: tuple[int, ...]
+    lambda_: float
+    batch_size: int
+    budget_extra_epoch: bool
+    max_steps: int | None
+    norm: str
 
 
 class Student(nn.Module):
@@ -65,13 +81,13 @@ class KDADNetwork(nn.Module):
 
     tap_means: Tensor
 
-    def __init__(self, params: Params, context: FitContext) -> None:
+    def __init__(self, params: KDADParams, context: FitContext) -> None:
         super().__init__()
         self._precision = context.precision
-        arch = text(params, "backbone")
-        self.teacher = context.backbone(arch, tuple(BACKBONES[arch].taps)).requires_grad_(False)
+        taps = tuple(BACKBONES[params.backbone].taps)
+        self.teacher = context.backbone(params.backbone, taps).requires_grad_(False)
         with context.seeded("student"):
-            self.student = Student(STUDENT_CHANNELS[text(params, "student.width")])
+            self.student = Student(STUDENT_CHANNELS[params.student_width])
         self.register_buffer("tap_means", torch.ones(len(TAPPED_POOLS)))
 
     def train(self, mode: bool = True) -> "KDADNetwork":
@@ -107,10 +123,6 @@ def value(student: Maps, teacher: Maps, pools: Iterable[int]) -> Tensor:
     return torch.stack(squares).sum(0)
 
 
-def chosen_pools(params: Params, name: str) -> tuple[int, ...]:
-    return tuple(map(int, text(params, name).split(",")))
-
-
 class TeacherMaps:
     """The teacher's maps of training images, which no augmentation changes.
 
@@ -137,13 +149,12 @@ class TeacherMaps:
         return {pool: maps[torch.from_numpy(index).to(maps.device)] for pool, maps in self._kept.items()}
 
 
-class KDAD(NeuralDetector[KDADNetwork]):
+class KDAD(NeuralDetector[KDADParams, KDADNetwork]):
     """How far the student's maps are from the teacher's, after it learned to imitate them on normal images."""
 
     def __init__(self, params: Params, context: FitContext) -> None:
-        super().__init__(params, context)
-        self._normalise = NORMALISATION[text(params, "norm")]
-        self._weight = number(params, "lambda")
+        super().__init__(read_params(KDADParams, params), context)
+        self._normalise = NORMALISATION[self.params.norm]
 
     def new_network(self) -> KDADNetwork:
         return KDADNetwork(self.params, self.context)
@@ -156,19 +167,19 @@ class KDAD(NeuralDetector[KDADNetwork]):
         passes = self._passes(data)
         settings = self._settings(passes)
         self.build(data.init)
-        if text(self.params, "teacher.scale") == "tap_mean":
+        if self.params.teacher_scale == "tap_mean":
             self._measure_teacher(data.normal)
         self.history = train(self.network.student, self.loss_terms(data), settings, self.context)
         ends = [min((epoch + 1) * passes.steps, settings.total) for epoch in range(len(self.history["loss"]))]
         self.history["images"] = [float(passes.images(step)) for step in ends]
 
     def loss_terms(self, data: TrainData) -> LossTerms:
-        passes, network, pools = self._passes(data), self.network, chosen_pools(self.params, "taps.train")
+        passes, network, pools = self._passes(data), self.network, self.params.taps_train
         teacher = TeacherMaps(
             data.normal,
             self._teacher_maps,
-            batch=integer(self.params, "batch.size"),
-            limit=integer(self.params, "teacher.cache_mib") * 2**20,
+            batch=self.params.batch_size,
+            limit=self.params.teacher_cache_mib * 2**20,
             wanted=passes.images(self._settings(passes).total),
         )
 
@@ -176,30 +187,31 @@ class KDAD(NeuralDetector[KDADNetwork]):
             index = passes.take(step)
             pixels = taken(data.normal, index).to(self.context.device)
             maps = network.student_maps(self._normalise(pixels)), teacher(index, pixels)
-            return {"direction": direction(*maps, pools).mean(), "value": self._weight * value(*maps, pools).mean()}
+            return {
+                "direction": direction(*maps, pools).mean(),
+                "value": self.params.lambda_ * value(*maps, pools).mean(),
+            }
 
         return terms
 
     def scorer(self) -> Scorer:
-        network, pools = self.network, chosen_pools(self.params, "taps.score")
+        network, pools = self.network, self.params.taps_score
 
         def score(pixels: Tensor, _: int) -> Tensor:
             maps = network.student_maps(self._normalise(pixels)), self._teacher_maps(pixels)
-            return accumulated(direction(*maps, pools)) + self._weight * accumulated(value(*maps, pools))
+            return accumulated(direction(*maps, pools)) + self.params.lambda_ * accumulated(value(*maps, pools))
 
         return score
 
     def _passes(self, data: TrainData) -> Passes:
-        batch = integer(self.params, "batch.size")
-        return Passes(self.context, "batch", len(data.normal), batch, keep_rest=True)
+        return Passes(self.context, "batch", len(data.normal), self.params.batch_size, keep_rest=True)
 
     def _settings(self, passes: Passes) -> TrainSettings:
         settings = TrainSettings.from_params(self.params, passes.steps)
-        limit = optional_number(self.params, "max_steps")
         return dataclasses.replace(
             settings,
-            epochs=settings.epochs + flag(self.params, "budget.extra_epoch"),
-            max_steps=None if limit is None else int(limit),
+            epochs=settings.epochs + self.params.budget_extra_epoch,
+            max_steps=self.params.max_steps,
         )
 
     def _teacher_maps(self, pixels: Tensor) -> Maps:
@@ -208,7 +220,7 @@ class KDAD(NeuralDetector[KDADNetwork]):
     def _measure_teacher(self, normal: Images) -> None:
         """Set the means by which the teacher's maps are divided: of each tap over the training normals."""
         sums = torch.zeros(len(TAPPED_POOLS), dtype=torch.float64)
-        for _, pixels in in_batches(normal, integer(self.params, "batch.size")):
+        for _, pixels in in_batches(normal, self.params.batch_size):
             maps = self._teacher_maps(pixels)
             sums += torch.stack([accumulated(maps[pool]).mean((1, 2, 3)).sum() for pool in TAPPED_POOLS]).cpu()
         self.network.tap_means.copy_(sums / len(normal))

@@ -13,18 +13,18 @@ from methods.detector import FitContext, TrainData
 from methods.devices import placed
 from methods.errors import MethodError
 from methods.nn.data.loader import in_batches
-from methods.nn.params import Params, batch_size
-from methods.nn.training.supervised import LossTerms, TrainSettings, train
+from methods.nn.training.supervised import LossTerms, TrainParams, TrainSettings, train
 from protocols.images.store import Images
 
+Fields = TypeVar("Fields", bound=TrainParams)
 Network = TypeVar("Network", bound=nn.Module)
 Scorer = Callable[[Tensor, int], Tensor]
 
 
-class NeuralDetector(ABC, Generic[Network]):
-    """Base of the neural detectors; a subclass says how its network is built, trained for a step, and asked."""
+class NeuralDetector(ABC, Generic[Fields, Network]):
+    """Base of the neural detectors; a subclass reads its parameters, builds its network, has losses and a scorer."""
 
-    def __init__(self, params: Params, context: FitContext) -> None:
+    def __init__(self, params: Fields, context: FitContext) -> None:
         self.params = params
         self.context = context
         self.history: dict[str, list[float]] = {}
@@ -54,7 +54,8 @@ class NeuralDetector(ABC, Generic[Network]):
         self.network.eval()
         with torch.inference_mode():
             score = self.scorer()
-            for number, (place, pixels) in enumerate(in_batches(images, batch_size(self.params, batch))):
+            size = self.params.evaluation_batch if batch is None else batch
+            for number, (place, pixels) in enumerate(in_batches(images, size)):
                 scores[place] = score(pixels.to(self.context.device), number).cpu().numpy()
         return scores
 

@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from methods.detectors.agad.discriminator import Judged
-from methods.nn.params import Params, number, text
+from methods.detectors.agad.params import AGADParams
 
 REAL, FAKE = 1, 0
 Terms = dict[str, Tensor]
@@ -73,18 +73,18 @@ class Losses:
     pushes_anomalies: bool
 
     @classmethod
-    def from_params(cls, params: Params) -> Self:
-        contextual = text(params, "loss.contextual")
+    def from_params(cls, params: AGADParams) -> Self:
+        contextual = params.loss_contextual
         return cls(
-            adv=number(params, "loss.lambda_adv"),
-            con=number(params, "loss.lambda_con"),
-            adcon=number(params, "loss.lambda_adcon"),
-            lat=number(params, "loss.lambda_lat"),
-            reduction=text(params, "loss.reduction"),
-            pair=text(params, "loss.anomaly_pair"),
-            guard=text(params, "loss.guard"),
-            reciprocal=text(params, "loss.reciprocal"),
-            detached=text(params, "loss.stop_gradient"),
+            adv=params.loss_lambda_adv,
+            con=params.loss_lambda_con,
+            adcon=params.loss_lambda_adcon,
+            lat=params.loss_lambda_lat,
+            reduction=params.loss_reduction,
+            pair=params.loss_anomaly_pair,
+            guard=params.loss_guard,
+            reciprocal=params.loss_reciprocal,
+            detached=params.loss_stop_gradient,
             pushes_copies=contextual == "on",
             pushes_anomalies=contextual != "off",
         )

@@ -12,7 +12,7 @@ from methods.detectors.agad.batch_norm import initialise, passing
 from methods.detectors.agad.discriminator import Discriminator, Judged
 from methods.detectors.agad.generators import Generator
 from methods.detectors.agad.losses import Losses, Outputs, total
-from methods.nn.params import Params, flag, number, text
+from methods.detectors.agad.params import AGADParams
 from methods.nn.precision import autocast
 from methods.nn.training.loop import Optimisers
 
@@ -43,9 +43,9 @@ class Streams:
     frozen: str | None
 
     @classmethod
-    def from_params(cls, params: Params) -> Self:
-        frozen = text(params, "freeze_bn.mode") if flag(params, "freeze_bn") else None
-        return cls(joint=text(params, "batch_norm.anomalies") == "joint", frozen=frozen)
+    def from_params(cls, params: AGADParams) -> Self:
+        frozen = params.freeze_bn_mode if params.freeze_bn else None
+        return cls(joint=params.batch_norm_anomalies == "joint", frozen=frozen)
 
 
 class Forward:
@@ -103,16 +103,16 @@ class Forward:
 class Rounds:
     """Iterations of the algorithm on `networks`, with the optimisers "generator" and "discriminator"."""
 
-    def __init__(self, networks: Networks, params: Params, context: FitContext, optimisers: Optimisers) -> None:
+    def __init__(self, networks: Networks, params: AGADParams, context: FitContext, optimisers: Optimisers) -> None:
         self._networks = networks
         self._context = context
         self._optimisers = optimisers
         self._losses = Losses.from_params(params)
         self._forward = Forward(networks, self._losses, Streams.from_params(params), context.precision)
-        self._joining = text(params, "loss.joining")
-        self._reset = text(params, "discriminator.reset")
-        self._delta = number(params, "discriminator.delta")
-        self._init = text(params, "network.init")
+        self._joining = params.loss_joining
+        self._reset = params.discriminator_reset
+        self._delta = params.discriminator_delta
+        self._init = params.network_init
 
     def run(self, groups: Groups, step: int) -> dict[str, Tensor]:
         """Move both networks by the images of each group (n, C, S, S); the losses, detached, by name (A23)."""

@@ -10,10 +10,10 @@ from torch import Tensor
 from methods.detectors.csi.crops import Scale
 from methods.detectors.csi.encoder import FeatureNetwork, Outputs
 from methods.detectors.csi.losses import unit
+from methods.detectors.csi.params import ContrastiveParams
 from methods.detectors.csi.views import Dice, Views
 from methods.devices import accumulated
 from methods.nn.data.samplers import Indices
-from methods.nn.params import Params, integer, number, text
 from protocols.images.store import Images
 
 CLASSIFIER_FLOOR = 0.1
@@ -44,9 +44,9 @@ class Extractor:
     output: str
 
     @classmethod
-    def from_params(cls, network: FeatureNetwork, views: Views, params: Params, output: str) -> Self:
-        draws = integer(params, "score.draws") if text(params, "score.ensemble") == "augmented" else 0
-        crop = number(params, "score.crop")
+    def from_params(cls, network: FeatureNetwork, views: Views, params: ContrastiveParams, output: str) -> Self:
+        draws = params.score_draws if params.score_ensemble == "augmented" else 0
+        crop = params.score_crop
         return cls(network, views, draws, Scale(crop, crop), output)
 
     def features(self, images: Images, batch: int) -> Features:

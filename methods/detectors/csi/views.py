@@ -12,10 +12,10 @@ from torch import Tensor
 from methods.detector import FitContext
 from methods.detectors.csi import colour, crops
 from methods.detectors.csi.crops import Scale
+from methods.detectors.csi.params import ContrastiveParams
 from methods.nn.data.loader import taken
 from methods.nn.data.samplers import Indices
 from methods.nn.data.transforms import to_unit
-from methods.nn.params import Params, flag, integer, number, text
 from protocols.images.store import Images
 
 JITTER = 6
@@ -94,24 +94,24 @@ class Views:
     scale: Scale
 
     @classmethod
-    def from_params(cls, params: Params, context: FitContext) -> Self:
+    def from_params(cls, params: ContrastiveParams, context: FitContext) -> Self:
         return cls(
             context=context,
-            source=text(params, "views.source"),
-            size=integer(params, "views.size"),
-            one_channel=text(params, "input.grey") == "one_channel",
-            shift=text(params, "shift.kind"),
-            hue=text(params, "augment.hue_formula"),
-            blur=flag(params, "augment.blur"),
-            jitter_probability=number(params, "augment.jitter_prob"),
-            grey_probability=number(params, "augment.grey_prob"),
+            source=params.views_source,
+            size=params.views_size,
+            one_channel=params.input_grey == "one_channel",
+            shift=params.shift_kind,
+            hue=params.augment_hue_formula,
+            blur=params.augment_blur,
+            jitter_probability=params.augment_jitter_prob,
+            grey_probability=params.augment_grey_prob,
             strengths=(
-                number(params, "augment.brightness"),
-                number(params, "augment.contrast"),
-                number(params, "augment.saturation"),
-                number(params, "augment.hue"),
+                params.augment_brightness,
+                params.augment_contrast,
+                params.augment_saturation,
+                params.augment_hue,
             ),
-            scale=Scale(number(params, "augment.crop_min"), 1.0),
+            scale=Scale(params.augment_crop_min, 1.0),
         )
 
     @property

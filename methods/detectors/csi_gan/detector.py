@@ -14,12 +14,13 @@ from methods.detectors.csi.encoder import FeatureNetwork
 from methods.detectors.csi.memory_bank import Bank, Features
 from methods.detectors.csi.views import Dice
 from methods.detectors.csi_gan.networks import GANNetworks
+from methods.detectors.csi_gan.params import CSIGANParams
 from methods.detectors.csi_gan.train_step import SAMPLES, Block, Losses, Material, distinct, is_due, optimisers_of
 from methods.measures import request
 from methods.nn import picture_grid
 from methods.nn.data.epochs import Passes
 from methods.nn.data.samplers import Indices
-from methods.nn.params import Params, flag, integer, text
+from methods.nn.params import Params, read_params
 from methods.nn.training.loop import Advance, Optimisers
 from protocols.images.store import Images
 
@@ -27,7 +28,7 @@ SHOWN = 10
 """Images in a row of a grid."""
 
 
-class CSIGAN(ContrastiveDetector[GANNetworks]):
+class CSIGAN(ContrastiveDetector[CSIGANParams, GANNetworks]):
     """Algorithm 1: CSI on every batch, and on every N-th a block that moves all networks; the score of eq. 11.
 
     A fit leaves the grid `training.png`: inputs, reconstructions, synthetic images. A scoring leaves `scored.png`
@@ -39,7 +40,7 @@ class CSIGAN(ContrastiveDetector[GANNetworks]):
     def __init__(self, params: Params, context: FitContext) -> None:
         """Raises MethodError where a measure is asked for whose packages are not installed."""
         request.check(params)
-        super().__init__(params, context)
+        super().__init__(read_params(CSIGANParams, params), context)
 
     def new_network(self, channels: int) -> GANNetworks:
         return GANNetworks(self.params, self.context, channels, self.views.shifts)
@@ -49,7 +50,7 @@ class CSIGAN(ContrastiveDetector[GANNetworks]):
 
     @property
     def output(self) -> str:
-        return text(self.params, "score.output")
+        return self.params.score_output
 
     def fit(self, data: TrainData) -> None:
         super().fit(data)
@@ -57,7 +58,7 @@ class CSIGAN(ContrastiveDetector[GANNetworks]):
         latents = self._latents("gan.shown", 0, len(index))
         synthetic = self.network.generated(latents)
         self.context.artefact("training.png", picture_grid.png([*self._rows(data.normal, index), synthetic]))
-        if flag(self.params, "measure.fid"):
+        if self.params.measure_fid:
             self._measure(data.normal)
 
     def turns(self, data: TrainData, passes: Passes) -> tuple[Optimisers, Advance]:
@@ -65,8 +66,8 @@ class CSIGAN(ContrastiveDetector[GANNetworks]):
         csi, schedule = CSILoss.from_params(self.views, params), feature_schedule(params, passes.steps)
         lines = Losses(networks, self.views, params).lines()
         optimisers = optimisers_of(networks, lines, params)
-        block = Block(networks, lines, optimisers, fresh=text(params, "gan.forward") == "fresh")
-        every, phase = integer(params, "gan.every"), text(params, "gan.phase")
+        block = Block(networks, lines, optimisers, fresh=params.gan.forward == "fresh")
+        every, phase = params.gan.every, params.gan.phase
 
         def advance(step: int) -> Mapping[str, Tensor]:
             index, rate = passes.take(step), schedule.rate(step)
@@ -80,7 +81,7 @@ class CSIGAN(ContrastiveDetector[GANNetworks]):
         return distinct(optimisers), advance
 
     def score_of(self, bank: Bank, features: Features) -> Tensor:
-        return bank.eq11_scores(features, text(self.params, "score.neighbour"))
+        return bank.eq11_scores(features, self.params.score_neighbour)
 
     def score(self, images: Images, batch: int | None = None) -> npt.NDArray[np.float64]:
         scores = super().score(images, batch)
@@ -91,7 +92,7 @@ class CSIGAN(ContrastiveDetector[GANNetworks]):
         return scores
 
     def _material(self, images: Images, index: Indices, step: int) -> Material:
-        latents = SAMPLES[text(self.params, "gan.samples")](len(index))
+        latents = SAMPLES[self.params.gan.samples](len(index))
         return Material(
             real=self.views.whole(images, index),
             base=self.views.base(images, index, 2, Dice(self.context, "gan.real", (step,))),
@@ -104,9 +105,9 @@ class CSIGAN(ContrastiveDetector[GANNetworks]):
         """Frechet distance between the training images and as many synthetic ones as asked for, at one size (C25)."""
         from methods.measures import fid
 
-        trunk, batch = text(self.params, "measure.fid_trunk"), integer(self.params, "features.batch")
-        asked = self.params["measure.fid_images"]
-        count = len(images) if asked is None else integer(self.params, "measure.fid_images")
+        trunk, batch = self.params.measure_fid_trunk, self.params.features_batch
+        asked = self.params.measure_fid_images
+        count = len(images) if asked is None else asked
         network, weights = fid.features(trunk, self.context), self.context.weights[trunk]
         real = (self.network.smaller(self.views.whole(images, np.arange(*span))) for span in spans(len(images), batch))
         latents = (self._latents("measure.fid", start, stop - start) for start, stop in spans(count, batch))
@@ -119,7 +120,7 @@ class CSIGAN(ContrastiveDetector[GANNetworks]):
 
     def _latents(self, stream: str, step: int, count: int) -> Tensor:
         generator = self.context.generator(stream, step)
-        return torch.randn(count, integer(self.params, "gan.latent"), generator=generator).to(self.context.device)
+        return torch.randn(count, self.params.gan.latent, generator=generator).to(self.context.device)
 
     def _rows(self, images: Images, index: Indices) -> list[Tensor]:
         """Images at the generator's side, and their reconstructions where there is an encoder."""

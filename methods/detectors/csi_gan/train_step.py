@@ -13,7 +13,7 @@ from methods.detectors.csi.losses import similarity
 from methods.detectors.csi.views import Dice, Views
 from methods.detectors.csi_gan.losses import ADVERSARIAL, squared_error
 from methods.detectors.csi_gan.networks import GANNetworks
-from methods.nn.params import Params, number, text
+from methods.detectors.csi_gan.params import CSIGANParams
 from methods.nn.training.loop import Optimisers
 from methods.nn.training.optimisers import new_adam
 
@@ -76,15 +76,15 @@ class Line:
 class Losses:
     """The losses of the generative lines, each to be minimised."""
 
-    def __init__(self, networks: GANNetworks, views: Views, params: Params) -> None:
+    def __init__(self, networks: GANNetworks, views: Views, params: CSIGANParams) -> None:
         self._networks = networks
         self._views = views
         self._csi = CSILoss.from_params(views, params)
-        self._adversarial = ADVERSARIAL[text(params, "gan.loss")]
-        self._weight = number(params, "loss.lambda_rec")
-        self._pixels, self._latents = text(params, "loss.pixel_reduction"), text(params, "loss.latent_reduction")
-        self._statistics = text(params, "gan.feature_statistics")
-        self._output = text(params, "score.output")
+        self._adversarial = ADVERSARIAL[params.gan.loss]
+        self._weight = params.loss_lambda_rec
+        self._pixels, self._latents = params.loss_pixel_reduction, params.loss_latent_reduction
+        self._statistics = params.gan.feature_statistics
+        self._output = params.score_output
 
     def lines(self) -> list[Line]:
         """The lines in their order; those with E or D' are absent without these networks (CSI spec 7.5)."""
@@ -217,7 +217,7 @@ class Block:
             optimiser.step()
 
 
-def optimisers_of(networks: GANNetworks, lines: list[Line], params: Params) -> dict[str, torch.optim.Optimizer]:
+def optimisers_of(networks: GANNetworks, lines: list[Line], params: CSIGANParams) -> dict[str, torch.optim.Optimizer]:
     """The optimiser of each line and network as `line.letter`, and that of CSI's own line as `csi.f`.
 
     `gan.optimisers` "network" gives all lines of a network one and the same, "line" each its own (C20).
@@ -225,7 +225,7 @@ def optimisers_of(networks: GANNetworks, lines: list[Line], params: Params) -> d
     own: dict[str, torch.optim.Optimizer] = {}
     found: dict[str, torch.optim.Optimizer] = {}
     for name, letter in [("csi", "f"), *((line.name, letter) for line in lines for letter in line.moves)]:
-        key = letter if text(params, "gan.optimisers") == "network" else f"{name}.{letter}"
+        key = letter if params.gan.optimisers == "network" else f"{name}.{letter}"
         if key not in own:
             network = networks.get_submodule(letter)
             own[key] = feature_optimiser(network, params) if letter == "f" else gan_adam(network, params)
@@ -241,10 +241,10 @@ def distinct(optimisers: Optimisers) -> dict[str, torch.optim.Optimizer]:
     return dict(first.values())
 
 
-def gan_adam(network: nn.Module, params: Params) -> torch.optim.Adam:
+def gan_adam(network: nn.Module, params: CSIGANParams) -> torch.optim.Adam:
     """Adam at a constant rate, as the paper has it for every network."""
-    betas = number(params, "gan.beta1"), number(params, "gan.beta2")
-    return new_adam(network, lr=number(params, "gan.lr"), betas=betas)
+    betas = params.gan.beta1, params.gan.beta2
+    return new_adam(network, lr=params.gan.lr, betas=betas)
 
 
 def is_due(step: int, every: int, phase: str) -> bool:

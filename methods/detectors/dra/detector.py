@@ -1,7 +1,7 @@
 """DRA: disentangled representations of abnormality, four heads on one trunk (spec 2)."""
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -9,18 +9,18 @@ from torch import Tensor, nn
 
 from methods.backbones.table import BACKBONES
 from methods.detector import FitContext, TrainData
-from methods.detectors.dra.references import References
+from methods.detectors.dra.references import ReferenceParams, References
 from methods.devices import accumulated
 from methods.errors import MethodError
 from methods.nn.data.loader import Feed
-from methods.nn.data.samplers import NORMAL, PSEUDO, SEEN, Indices, Quotas
+from methods.nn.data.samplers import NORMAL, PSEUDO, SEEN, Indices
 from methods.nn.data.transforms import join, normalise
 from methods.nn.networks.heads import CompositeHead, HolisticHead, TopK, TopKHead
-from methods.nn.networks.pyramid import Pyramid, PyramidTrunk
+from methods.nn.networks.pyramid import PyramidTrunk
 from methods.nn.neural_detector import NeuralDetector, Scorer
-from methods.nn.params import Params, flag, number, text
-from methods.nn.pseudo_anomalies.source import pseudo_source
-from methods.nn.training.losses import Criterion
+from methods.nn.params import Params, read_params
+from methods.nn.supervised_params import PseudoParams
+from methods.nn.training.losses import Criterion, FocalParams, ScoreLossParams
 from methods.nn.training.supervised import LossTerms
 
 # In the order of the loss calls (spec 2.13): labels that a head learns from, those of them that are its target 1,
@@ -36,16 +36,33 @@ Scores = dict[str, Tensor]
 Maps = list[Tensor]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DRAParams(PseudoParams):
+    """The parameters `finetune.*` are there only in a fit that starts from another's state."""
+
+    heads: tuple[str, ...]
+    head_abs: bool
+    g_n_abs: bool
+    g_r_conv_block: bool
+    topk_rate: float
+    topk_rounding: str
+    loss: ScoreLossParams
+    focal: FocalParams
+    finetune_reset_heads: bool = False
+    finetune_freeze_g_s: bool = False
+    reference: ReferenceParams
+
+
 class DRANetwork(nn.Module):
     """Trunk and the heads g_n, g_s, g_p, g_r over the image pyramid; only those that `heads` names."""
 
-    def __init__(self, params: Params, context: FitContext) -> None:
+    def __init__(self, params: DRAParams, context: FitContext) -> None:
         super().__init__()
-        arch = text(params, "backbone")
-        self.letters = [letter for letter in HEADS if letter in text(params, "heads").split(",")]
-        self._run_trunk = PyramidTrunk(Pyramid.from_params(params), arch, context.precision)
-        self._joint = flag(params, "reference.joint_forward")
-        self._detach = flag(params, "reference.detach")
+        arch = params.backbone
+        self.letters = [letter for letter in HEADS if letter in params.heads]
+        self._run_trunk = PyramidTrunk(params.pyramid, arch, context.precision)
+        self._joint = params.reference.joint_forward
+        self._detach = params.reference.detach
         self.trunk = context.backbone(arch)
         for letter in self.letters:
             with context.seeded(f"head.{letter}"):
@@ -85,11 +102,11 @@ class DRANetwork(nn.Module):
         return self.get_submodule(f"g_{letter}")
 
 
-def _head(letter: str, channels: int, params: Params, precision: str) -> nn.Module:
+def _head(letter: str, channels: int, params: DRAParams, precision: str) -> nn.Module:
     if letter == "n":
-        return HolisticHead(channels, absolute=flag(params, "g_n.abs"))
-    pool = TopK.from_params(params)
-    if letter == "r" and flag(params, "g_r.conv_block"):
+        return HolisticHead(channels, absolute=params.g_n_abs)
+    pool = TopK(params.topk_rate, params.topk_rounding, params.head_abs)
+    if letter == "r" and params.g_r_conv_block:
         return CompositeHead(channels, pool, precision)
     return TopKHead(channels, pool)
 
@@ -117,7 +134,7 @@ def head_losses(scores: Scores, labels: Indices, criterion: Criterion, step: int
     return terms
 
 
-class DRA(NeuralDetector[DRANetwork]):
+class DRA(NeuralDetector[DRAParams, DRANetwork]):
     """Heads for normality, seen, pseudo and latent residual anomalies, trained together (spec 2).
 
     With `reference.test_mode` redraw_per_batch each test batch is compared with reference images drawn from the
@@ -126,7 +143,7 @@ class DRA(NeuralDetector[DRANetwork]):
     """
 
     def __init__(self, params: Params, context: FitContext) -> None:
-        super().__init__(params, context)
+        super().__init__(read_params(DRAParams, params), context)
         self._references: References | None = None
         self._kept: Tensor | None = None
 
@@ -135,7 +152,7 @@ class DRA(NeuralDetector[DRANetwork]):
 
     def fit(self, data: TrainData) -> None:
         """Train; from the state of a source fit as `finetune.reset_heads` and `finetune.freeze_g_s` say (D44)."""
-        if data.init is not None and flag(self.params, "finetune.reset_heads"):
+        if data.init is not None and self.params.finetune_reset_heads:
             data = replace(data, init=self._with_new_heads(data.init))
         super().fit(data)
 
@@ -146,11 +163,13 @@ class DRA(NeuralDetector[DRANetwork]):
     def loss_terms(self, data: TrainData) -> LossTerms:
         params, context = self.params, self.context
         if data.init is not None and self.network.has("s"):
-            self.network.head("s").requires_grad_(not flag(params, "finetune.freeze_g_s"))
-        criterion = Criterion(params, context)
-        pseudo, quotas = pseudo_source(data, params), Quotas.from_params(params)
-        feed = Feed(data, pseudo, quotas, number(params, "augment.rotation"), context, "batch")
-        references = References(data, pseudo, quotas, params, context) if self.network.has("r") else None
+            self.network.head("s").requires_grad_(not params.finetune_freeze_g_s)
+        criterion = Criterion(params.loss, params.focal, context)
+        pseudo, quotas, rotation = params.pseudo(data), params.quotas, params.augment_rotation
+        feed = Feed(data, pseudo, quotas, rotation, context, "batch")
+        references = (
+            References(data, pseudo, quotas, rotation, params.reference, context) if self.network.has("r") else None
+        )
         self._references = references
         self._kept = None if references is None else references.kept_for_test()
 

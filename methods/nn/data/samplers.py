@@ -1,7 +1,6 @@
 """Balanced sampling: which images make up the batch of a step (spec 1.8, D7)."""
 
 from dataclasses import dataclass
-from typing import Self
 
 import numpy as np
 import numpy.typing as npt
@@ -9,7 +8,6 @@ import torch
 
 from methods.detector import FitContext
 from methods.errors import MethodError
-from methods.nn.params import Params, flag, integer, number
 
 Indices = npt.NDArray[np.int64]
 
@@ -64,16 +62,6 @@ class Quotas:
     resample_source: bool = True
     distinct: bool = False
     shuffled: bool = False
-
-    @classmethod
-    def from_params(cls, params: Params) -> Self:
-        """DRA's batch of normals, labelled and pseudo anomalies."""
-        return cls(
-            integer(params, "batch.size"),
-            integer(params, "batch.seen"),
-            number(params, "batch.pseudo_prob"),
-            flag(params, "pseudo.resample_source"),
-        )
 
 
 class BalancedSampler:

@@ -3,14 +3,11 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Self
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from PIL import Image, ImageEnhance
-
-from methods.nn.params import Params, number
 
 Pixels = npt.NDArray[np.uint8]
 JITTER = ("brightness", "contrast", "saturation", "hue")
@@ -84,11 +81,6 @@ class CutMix:
     area_max: float = 0.15
     aspect_min: float = 0.3
     jitter: float = 0.1
-
-    @classmethod
-    def from_params(cls, params: Params) -> Self:
-        names = ("area_min", "area_max", "aspect_min", "jitter")
-        return cls(**{name: number(params, f"cutmix.{name}") for name in names})
 
     def draw(self, size: int, generator: torch.Generator) -> Paste:
         """Draw in the order area, aspect, source y, source x, jitter, target y, target x."""

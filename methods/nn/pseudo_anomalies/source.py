@@ -1,14 +1,13 @@
 """Pseudo anomalies: made from normal images, or images of an external pool (spec 2.9)."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Literal, Protocol, Self
+from typing import Literal, Protocol
 
 import torch
 
 from methods.detector import TrainData
 from methods.errors import MethodError
-from methods.nn.params import Params, text
 from methods.nn.pseudo_anomalies.cp_scar import CPScar
 from methods.nn.pseudo_anomalies.cutmix import CutMix, Pixels, uniform
 from protocols.images.store import Images
@@ -30,11 +29,6 @@ class CPMix:
     cutmix: CutMix
     cp_scar: CPScar
 
-    @classmethod
-    def from_params(cls, params: Params) -> Self:
-        mode: Literal["coin", "sequential"] = "coin" if text(params, "cp_mix.mode") == "coin" else "sequential"
-        return cls(mode, CutMix.from_params(params), CPScar.from_params(params))
-
     def draw(self, size: int, generator: torch.Generator) -> Change:
         """Draw the coin first, or first all of CutMix."""
         if self.mode == "sequential":
@@ -42,13 +36,6 @@ class CPMix:
             return lambda image: second(first(image))
         (unit,) = uniform(1, generator)
         return self.cutmix.draw(size, generator) if unit < 0.5 else self.cp_scar.draw(size, generator)
-
-
-MAKERS: dict[str, Callable[[Params], Maker]] = {
-    "cutmix": CutMix.from_params,
-    "cp_scar": CPScar.from_params,
-    "cp_mix": CPMix.from_params,
-}
 
 
 @dataclass(frozen=True)
@@ -59,14 +46,13 @@ class Pseudo:
     maker: Maker | None
 
 
-def pseudo_source(data: TrainData, params: Params) -> Pseudo:
-    """What `pseudo.source` names: one of `MAKERS`, or a pool.
+def pseudo_source(data: TrainData, source: str, makers: Mapping[str, Maker]) -> Pseudo:
+    """The pseudo anomalies that `source` names: by one of the makers, or of a pool.
 
     Raises MethodError where the run was given no such pool.
     """
-    source = text(params, "pseudo.source")
-    if source in MAKERS:
-        return Pseudo(data.normal, MAKERS[source](params))
+    if source in makers:
+        return Pseudo(data.normal, makers[source])
     if source not in data.pools or not len(data.pools[source]):
         raise MethodError(f"no images of the pool {source!r}: prepare that dataset, or set pseudo.source to 'cutmix'")
     return Pseudo(data.pools[source], None)

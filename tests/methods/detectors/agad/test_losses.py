@@ -7,6 +7,8 @@ import torch
 
 from methods.detectors.agad.discriminator import Judged
 from methods.detectors.agad.losses import FAKE, REAL, Losses, Outputs, absolute, adversarial, squared, total
+from methods.detectors.agad.params import AGADParams
+from methods.nn.params import read_params
 
 
 def logit(probability):
@@ -19,7 +21,7 @@ def batch(*rows):
 
 @pytest.fixture
 def losses(make_params):
-    return lambda **changes: Losses.from_params(make_params("agad", **changes))
+    return lambda **changes: Losses.from_params(read_params(AGADParams, make_params("agad", **changes)))
 
 
 @pytest.fixture

@@ -10,8 +10,10 @@ from methods.detectors.agad.detector import agad_adam, discriminator_plan, gener
 from methods.detectors.agad.discriminator import Discriminator
 from methods.detectors.agad.generators import Generator
 from methods.detectors.agad.losses import FAKE, REAL, adversarial
+from methods.detectors.agad.params import AGADParams
 from methods.detectors.agad.preprocessing import View
 from methods.detectors.agad.train_step import ANOMALY, NORMAL, Forward, Losses, Networks, Rounds, Streams
+from methods.nn.params import read_params
 
 TINY = {"generator": "unet", "unet.width": 2, "discriminator.width": 2}
 SIDE = 16
@@ -19,14 +21,14 @@ SIDE = 16
 
 @pytest.fixture
 def params(make_params):
-    return lambda **changes: make_params("agad", **(TINY | changes))
+    return lambda **changes: read_params(AGADParams, make_params("agad", **(TINY | changes)))
 
 
 @pytest.fixture
 def networks(params, make_context):
     def build(**changes):
         given, view = params(**changes), View("bilinear_antialias", 1, SIDE)
-        auxiliary = given["adv_prop"]
+        auxiliary = given.adv_prop
         with make_context().seeded("both"):
             generator = Generator(generator_plan(given, view, auxiliary=auxiliary))
             return Networks(generator, Discriminator(discriminator_plan(given, view)))

@@ -10,7 +10,9 @@ from PIL import Image
 
 from methods.detectors.csi import colour, crops
 from methods.detectors.csi.crops import Scale
+from methods.detectors.csi.params import ContrastiveParams
 from methods.detectors.csi.views import COLUMNS, Dice, Views, blurred, permuted, rotated
+from methods.nn.params import read_params
 
 FULL = Scale(0.08, 1.0)
 
@@ -207,7 +209,7 @@ def test_blur_keeps_the_mean_and_takes_half_of_the_images():
 @pytest.fixture
 def views(make_params, make_context):
     def build(method="csi", recipe="official", **changes):
-        return Views.from_params(make_params(method, recipe, **changes), make_context())
+        return Views.from_params(read_params(ContrastiveParams, make_params(method, recipe, **changes)), make_context())
 
     return build
 

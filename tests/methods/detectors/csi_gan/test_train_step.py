@@ -1,6 +1,7 @@
 """CSI-GAN's Algorithm 1: every loss by hand, its sign, and whose parameters each line moves."""
 
 import math
+from dataclasses import replace
 
 import pytest
 import torch
@@ -11,6 +12,7 @@ from methods.detectors.csi.losses import similarity
 from methods.detectors.csi.views import Views
 from methods.detectors.csi_gan.losses import ADVERSARIAL, squared_error
 from methods.detectors.csi_gan.networks import GANNetworks
+from methods.detectors.csi_gan.params import CSIGANParams
 from methods.detectors.csi_gan.train_step import (
     Block,
     Forward,
@@ -21,6 +23,7 @@ from methods.detectors.csi_gan.train_step import (
     optimisers_of,
     statistics,
 )
+from methods.nn.params import read_params
 
 TINY = {"network.width": 2, "gan.width": 1}
 LINES = {
@@ -41,7 +44,7 @@ def setting(make_params, make_context):
     """Networks in training mode, the lines of the algorithm, and material for a block on three real images."""
 
     def build(**changes):
-        own, context = make_params("csi_gan", **(TINY | changes)), make_context()
+        own, context = read_params(CSIGANParams, make_params("csi_gan", **(TINY | changes))), make_context()
         views = Views.from_params(own, context)
         networks = GANNetworks(own, context, 3, views.shifts).train()
         generator = context.generator("images")
@@ -302,14 +305,15 @@ def test_optimisers_are_shared_by_network_or_belong_to_a_line(setting):
     assert len(distinct(shared)) == 5
     assert shared["csi.f"] is shared["joint_csi.f"]
     assert shared["reconstruction.e"] is shared["latent_adversarial.e"]
-    own = optimisers_of(networks, lines, params | {"gan.optimisers": "line"})
+    apart = replace(params, gan=replace(params.gan, optimisers="line"))
+    own = optimisers_of(networks, lines, apart)
     assert len(distinct(own)) == len(own) == 11
 
 
 def test_the_generative_networks_have_adam_and_the_features_what_the_recipe_says(setting, make_params):
     networks, lines, _, params = setting()
     official = optimisers_of(networks, lines, params)
-    paper = optimisers_of(networks, lines, make_params("csi_gan", "paper"))
+    paper = optimisers_of(networks, lines, read_params(CSIGANParams, make_params("csi_gan", "paper")))
     assert type(official["csi.f"]).__name__ == "LARS"
     assert {type(each).__name__ for each in distinct(paper).values()} == {"Adam"}
     assert {(each.param_groups[0]["lr"], *each.param_groups[0]["betas"]) for each in distinct(paper).values()} == {
