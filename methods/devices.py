@@ -120,8 +120,8 @@ def parse_device(text: str) -> Device:
 
 def accelerator_names() -> tuple[str, ...]:
     """The devices beside the processor that torch can use, as it names them."""
-    found = [Device(kind, number) for kind in KINDS if kind != "cpu" for number in range(Device(kind).count())]
-    return tuple(device.name() if device.traits.is_numbered else device.kind for device in found)
+    accelerators = [Device(kind, number) for kind in KINDS if kind != "cpu" for number in range(Device(kind).count())]
+    return tuple(device.name() if device.traits.is_numbered else device.kind for device in accelerators)
 
 
 def placed(network: Network, device: str) -> Network:
@@ -143,10 +143,10 @@ def kept_generators(device: str) -> AbstractContextManager[None]:
     """Put torch's global generators, of the processor and of a numbered device, back after a block."""
     import torch
 
-    found = parse_device(device)
-    if not found.traits.is_numbered:
+    parsed = parse_device(device)
+    if not parsed.traits.is_numbered:
         return torch.random.fork_rng(devices=[])
-    return torch.random.fork_rng(devices=[device], device_type=found.kind)
+    return torch.random.fork_rng(devices=[device], device_type=parsed.kind)
 
 
 @cache

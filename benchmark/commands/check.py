@@ -122,9 +122,9 @@ def command(
         from reports.gates.reference_output import reference_report
 
         compared, values = _compared(metric, results, against)
-        found = _agreement(held, read_references(against), recipe, tolerance, compared, partial=partial)
+        agreement = _agreement(held, read_references(against), recipe, tolerance, compared, partial=partial)
         tell_remarks(values, note)
-        status, report = found.status, reference_report(found)
+        status, report = agreement.status, reference_report(agreement)
     for line in report.lines:
         say(line)
     for path, page in ((junit, report.junit()), (summary, report.summary())):
@@ -134,10 +134,10 @@ def command(
 
 
 def _refuse_elsewhere(ctx: click.Context, side: str) -> None:
-    for name, (option, own) in ELSEWHERE.items():
-        if own != side and ctx.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE:
-            other = "reference runs" if side == REFERENCE else "published values"
-            raise BenchError(f"{option} says nothing against {other}: leave it out")
+    for name, (option, own_side) in ELSEWHERE.items():
+        if own_side != side and ctx.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE:
+            other_side = "reference runs" if side == REFERENCE else "published values"
+            raise BenchError(f"{option} says nothing against {other_side}: leave it out")
 
 
 def _held(results: "tuple[Path, ...]", recipe: str | None, require: "Path | None", *, accept: bool) -> _Held:
@@ -147,13 +147,13 @@ def _held(results: "tuple[Path, ...]", recipe: str | None, require: "Path | None
     from reports.tables.lookup import chosen_records
 
     code = InstalledCode(accept=accept)
-    asked = read_required(require) if require else None
+    demands = read_required(require) if require else None
     told: list[str] = []
     records = load_records(results, note, told.append)
-    kept = chosen_records(records, recipe, {})
-    if remark := code.note(kept):
+    chosen = chosen_records(records, recipe, {})
+    if remark := code.note(chosen):
         note(remark)
-    return _Held(kept, unread_records(results, records), told, code, asked)
+    return _Held(chosen, unread_records(results, records), told, code, demands)
 
 
 def _gate(
@@ -164,10 +164,10 @@ def _gate(
     from reports.tables import layout
     from results.metrics import AUROC
 
-    asked = [layout.auc_layout(name) for name in names or layout.auc_table_ids()]
+    layouts = [layout.auc_layout(name) for name in names or layout.auc_table_ids()]
     unpublished = "" if metric.id == AUROC.id else metric.title
     return published_gate(
-        [] if unpublished else _tables(held, asked, margin),
+        [] if unpublished else _tables(held, layouts, margin),
         include_not_comparable=include_not_comparable,
         leaking=leaking_series(held.records),
         faults=[*held.unread, *_unmet(held)],
@@ -209,15 +209,15 @@ def _agreement(
     from reports.gates.reference import reference_gate
     from reports.tables.lookup import chosen_records
 
-    known = chosen_records(list(references.records), recipe, {})
+    reference_records = chosen_records(list(references.records), recipe, {})
     return reference_gate(
         held.records,
-        known,
+        reference_records,
         tolerance=tolerance,
         versions=detector_versions(),
         stale=held.code.stale,
         partial=partial,
-        leaking=leaking_series([*held.records, *known]),
+        leaking=leaking_series([*held.records, *reference_records]),
         faults=[*references.unreadable, *held.unread, *_unmet(held)],
         contradictions=[*held.contradictions, *references.contradictions],
         metrics=compared,
@@ -245,6 +245,6 @@ def _tables(held: _Held, layouts: "Sequence[Layout]", margin: float) -> "list[Ta
 
     measured_as, current = measures(), detector_versions()
     return [
-        build_table(one, held.records, measures=measured_as, versions=current, stale=held.code.stale, margin=margin)
-        for one in layouts
+        build_table(layout, held.records, measures=measured_as, versions=current, stale=held.code.stale, margin=margin)
+        for layout in layouts
     ]

@@ -185,9 +185,9 @@ class DeepSAD(NeuralDetector[DeepSADParams, DeepSADNetwork]):
             images, labels = feed.batch(step)
             squared = self.network(images)
             losses = sad_losses(squared, self._semi_labels(labels).to(squared.device), eta, eps) / len(labels)
-            normal, seen = (torch.from_numpy(np.flatnonzero(labels == label)) for label in (NORMAL, SEEN))
+            normal, anomaly = (torch.from_numpy(np.flatnonzero(labels == label)) for label in (NORMAL, SEEN))
             spread = squared.detach()[normal].var(correction=0) if len(normal) else squared.new_zeros(())
-            return {"normal": losses[normal].sum(), "anomaly": losses[seen].sum(), "normal_variance": spread}
+            return {"normal": losses[normal].sum(), "anomaly": losses[anomaly].sum(), "normal_variance": spread}
 
         return terms
 
@@ -242,11 +242,11 @@ class DeepSAD(NeuralDetector[DeepSADParams, DeepSADNetwork]):
     def _mean_code(self, data: TrainData) -> Tensor:
         """The mean representation in evaluation mode (d,) of the images that `centre.images` names."""
         groups = [data.normal] if self.params.centre_images == "normal" else [data.normal, data.anomaly]
-        codes = torch.cat([self._codes(group, f"centre.{place}") for place, group in enumerate(groups) if len(group)])
+        codes = torch.cat([self._codes(group, f"centre.{number}") for number, group in enumerate(groups) if len(group)])
         if self.params.centre_images == "all_full_batches":
             size = min(self.params.batch_size, len(codes))
-            kept = Stream(self.context, "centre", len(codes)).take(0, len(codes) // size * size)
-            codes = codes[torch.from_numpy(kept)]
+            chosen = Stream(self.context, "centre", len(codes)).take(0, len(codes) // size * size)
+            codes = codes[torch.from_numpy(chosen)]
         return codes.mean(0)
 
     def _codes(self, images: Images, stream: str) -> Tensor:
@@ -256,9 +256,9 @@ class DeepSAD(NeuralDetector[DeepSADParams, DeepSADNetwork]):
         self.network.eval()
         codes = []
         with torch.no_grad():
-            for place, pixels in in_batches(images, self.params.batch_size):
-                there = pixels.to(self.context.device)
-                batch = self.network.encoder(rotate(there, angles[place]) if limit else there)
+            for span, pixels in in_batches(images, self.params.batch_size):
+                batch = pixels.to(self.context.device)
+                batch = self.network.encoder(rotate(batch, angles[span]) if limit else batch)
                 codes.append(accumulated(batch).cpu())
         return torch.cat(codes)
 

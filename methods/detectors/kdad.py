@@ -28,7 +28,7 @@ STUDENT_CHANNELS = {
 }
 TAPPED_POOLS = (2, 3, 4, 5)
 NORMALISATION: dict[str, Callable[[Tensor], Tensor]] = {"none": to_unit, "imagenet": normalise}
-Maps = dict[int, Tensor]
+PoolMaps = dict[int, Tensor]
 """Feature maps (B, C, h, w) by the number of the pool that they come from."""
 
 
@@ -55,11 +55,11 @@ class Student(nn.Module):
         layers: list[nn.Module] = []
         channels = 3
         for block in widths:
-            for place, width in enumerate(block, start=1):
+            for number, width in enumerate(block, start=1):
                 conv = nn.Conv2d(channels, width, 3, padding=1, bias=False)
                 nn.init.xavier_uniform_(conv.weight)
                 layers.append(conv)
-                if place < len(block):
+                if number < len(block):
                     layers.append(nn.BatchNorm2d(width))
                 layers.append(nn.ReLU(inplace=True))
                 channels = width
@@ -95,29 +95,29 @@ class KDADNetwork(nn.Module):
         self.teacher.eval()
         return self
 
-    def teacher_maps(self, images: Tensor) -> Maps:
+    def teacher_maps(self, images: Tensor) -> PoolMaps:
         """The teacher's maps of (B, 3, S, S), without gradient."""
         with torch.no_grad(), autocast(images.device, self._precision):
             maps = self.teacher(images)
         return {pool: level / mean for (pool, level), mean in zip(_tapped(maps).items(), self.tap_means, strict=True)}
 
-    def student_maps(self, images: Tensor) -> Maps:
+    def student_maps(self, images: Tensor) -> PoolMaps:
         with autocast(images.device, self._precision):
             maps = self.student(images)
         return _tapped(maps)
 
 
-def _tapped(maps: list[Tensor]) -> Maps:
+def _tapped(maps: list[Tensor]) -> PoolMaps:
     return {pool: full_precision(maps[pool - 1]) for pool in TAPPED_POOLS}
 
 
-def direction(student: Maps, teacher: Maps, pools: Iterable[int]) -> Tensor:
+def direction(student: PoolMaps, teacher: PoolMaps, pools: Iterable[int]) -> Tensor:
     """(B,): sum over `pools` of 1 - cosine of the flattened maps (spec 7.4)."""
     cosines = [F.cosine_similarity(student[pool].flatten(1), teacher[pool].flatten(1)) for pool in pools]
     return torch.stack([1 - cosine for cosine in cosines]).sum(0)
 
 
-def value(student: Maps, teacher: Maps, pools: Iterable[int]) -> Tensor:
+def value(student: PoolMaps, teacher: PoolMaps, pools: Iterable[int]) -> Tensor:
     """(B,): sum over `pools` of the mean squared difference over an image's entries (spec 7.4)."""
     squares = [(student[pool] - teacher[pool]).square().mean((1, 2, 3)) for pool in pools]
     return torch.stack(squares).sum(0)
@@ -126,23 +126,25 @@ def value(student: Maps, teacher: Maps, pools: Iterable[int]) -> Tensor:
 class TeacherMaps:
     """The teacher's maps of training images, which no augmentation changes.
 
-    They are computed once and kept, in batches of `batch`, where they fit into `limit` bytes and are `wanted` at least
-    once an image on average; else anew for each batch.
+    They are computed once and kept, in batches of `batch`, where they fit into `limit` bytes and have `uses` of at
+    least one an image on average; else anew for each batch.
     """
 
-    def __init__(self, images: Images, maps: Callable[[Tensor], Maps], *, batch: int, limit: int, wanted: int) -> None:
+    def __init__(
+        self, images: Images, maps: Callable[[Tensor], PoolMaps], *, batch: int, limit: int, uses: int
+    ) -> None:
         self._maps = maps
         needed = (
             4
             * len(images)
             * sum(STUDENT_CHANNELS["equal"][pool - 1][-1] * (images.size >> pool) ** 2 for pool in TAPPED_POOLS)
         )
-        self._kept: Maps | None = None
-        if needed <= limit and wanted >= len(images):
+        self._kept: PoolMaps | None = None
+        if needed <= limit and uses >= len(images):
             parts = [maps(pixels) for _, pixels in in_batches(images, batch)]
             self._kept = {pool: torch.cat([part[pool] for part in parts]) for pool in TAPPED_POOLS}
 
-    def __call__(self, index: Indices, pixels: Tensor) -> Maps:
+    def __call__(self, index: Indices, pixels: Tensor) -> PoolMaps:
         """The maps of images `index`, whose pixels (B, S, S, C) are given."""
         if self._kept is None:
             return self._maps(pixels)
@@ -180,7 +182,7 @@ class KDAD(NeuralDetector[KDADParams, KDADNetwork]):
             self._teacher_maps,
             batch=self.params.batch_size,
             limit=self.params.teacher_cache_mib * 2**20,
-            wanted=passes.images(self._settings(passes).total),
+            uses=passes.images(self._settings(passes).total),
         )
 
         def terms(step: int) -> dict[str, Tensor]:
@@ -214,7 +216,7 @@ class KDAD(NeuralDetector[KDADParams, KDADNetwork]):
             max_steps=self.params.max_steps,
         )
 
-    def _teacher_maps(self, pixels: Tensor) -> Maps:
+    def _teacher_maps(self, pixels: Tensor) -> PoolMaps:
         return self.network.teacher_maps(self._normalise(pixels.to(self.context.device)))
 
     def _measure_teacher(self, normal: Images) -> None:

@@ -97,7 +97,7 @@ class MINNS(NeuralDetector[MINNSParams, OneHeadNetwork]):
             with self.context.seeded("dropout", step):
                 logits = self.network(normalise(images)).mean(0)
             targets = torch.from_numpy(labels == SEEN).to(logits)
-            return {f"bag{place}": bce(bags, targets) for place, bags in enumerate(logits.unbind(1), 1)}
+            return {f"bag{number}": bce(bags, targets) for number, bags in enumerate(logits.unbind(1), 1)}
 
         return terms
 

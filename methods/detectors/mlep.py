@@ -192,5 +192,5 @@ class MLEP(NeuralDetector[MLEPParams, OneHeadNetwork]):
         self._means = [state[name] for name in sorted(state) if name.startswith(MEAN_MAP)]
 
     def build(self, state: Mapping[str, Tensor] | None = None) -> None:
-        own = None if state is None else {name: state[name] for name in state if not name.startswith(MEAN_MAP)}
-        super().build(own)
+        tensors = None if state is None else {name: state[name] for name in state if not name.startswith(MEAN_MAP)}
+        super().build(tensors)

@@ -39,7 +39,7 @@ class PatchCoreParams:
     evaluation_batch: int = 64
 
 
-class Extractor(nn.Module):
+class PatchExtractor(nn.Module):
     """The feature extractor of anomalib in the precision of the run; what follows it stays in float32."""
 
     def __init__(self, inner: nn.Module, precision: str) -> None:
@@ -74,11 +74,11 @@ class PatchCore:
             ValueError: the share of the patches that the bank keeps is less than one patch.
         """
         model = self._new_model().train()
-        for place, pixels in in_batches(data.normal, self.params.batch_size):
+        for span, pixels in in_batches(data.normal, self.params.batch_size):
             patches = model(normalise(pixels.to(self.context.device)))
-            kept = self._candidates(place, len(patches) // len(pixels), len(data.normal))
-            model.embedding_store[-1] = patches if kept is None else patches[kept]
-            self._advance(place.stop, len(data.normal))
+            chosen = self._candidates(span, len(patches) // len(pixels), len(data.normal))
+            model.embedding_store[-1] = patches if chosen is None else patches[chosen]
+            self._advance(span.stop, len(data.normal))
         patches = torch.vstack(model.embedding_store)
         model.embedding_store.clear()
         model.memory_bank = self._coreset(patches)
@@ -92,9 +92,9 @@ class PatchCore:
         scores = np.empty(len(images))
         size = self.params.evaluation_batch if batch is None else batch
         with torch.inference_mode():
-            for place, pixels in in_batches(images, size):
-                found = self._model(normalise(pixels.to(self.context.device)))
-                scores[place] = accumulated(found.pred_score).cpu().numpy()
+            for span, pixels in in_batches(images, size):
+                outputs = self._model(normalise(pixels.to(self.context.device)))
+                scores[span] = accumulated(outputs.pred_score).cpu().numpy()
         return scores
 
     def state(self) -> dict[str, Tensor]:
@@ -115,20 +115,20 @@ class PatchCore:
                 pre_trained=False,
                 num_neighbors=self.params.neighbours,
             )
-        network, given = model.feature_extractor.feature_extractor, self.context.backbone(arch).state_dict()
-        network.load_state_dict({name: given[name] for name in network.state_dict()})
-        model.feature_extractor = Extractor(model.feature_extractor, self.context.precision)
+        network, weights = model.feature_extractor.feature_extractor, self.context.backbone(arch).state_dict()
+        network.load_state_dict({name: weights[name] for name in network.state_dict()})
+        model.feature_extractor = PatchExtractor(model.feature_extractor, self.context.precision)
         return placed(model.requires_grad_(False), self.context.device)
 
-    def _candidates(self, place: slice, each: int, images: int) -> Indices | None:
+    def _candidates(self, span: slice, each: int, images: int) -> Indices | None:
         """Which patches of a batch may come into the bank; None for all. `each` is the number of an image's patches."""
         limit = self.params.coreset_candidates
         if limit is None or limit >= images * each:
             return None
         order = torch.randperm(images * each, generator=self.context.generator("candidates"))
         chosen = order[:limit].sort().values.numpy()
-        first, last = np.searchsorted(chosen, [place.start * each, place.stop * each])
-        return np.asarray(chosen[first:last] - place.start * each)
+        first, last = np.searchsorted(chosen, [span.start * each, span.stop * each])
+        return np.asarray(chosen[first:last] - span.start * each)
 
     def _coreset(self, patches: Tensor) -> Tensor:
         """The share `coreset.ratio` of patches (m, d) that anomalib's greedy k-centre selection takes."""

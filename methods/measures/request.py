@@ -36,7 +36,7 @@ def networks(params: Mapping[str, ParamValue]) -> tuple[str, ...]:
     return (str(params[TRUNK]),) if params.get(FID) else ()
 
 
-def check(params: Mapping[str, ParamValue]) -> None:
+def check_packages(params: Mapping[str, ParamValue]) -> None:
     """Raise MethodError where a measure is asked for whose packages are not installed."""
     needed = ["torchmetrics"] if params.get(FID) else []
     needed += ["torch_fidelity"] if INCEPTION in networks(params) else []

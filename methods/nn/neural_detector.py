@@ -16,22 +16,22 @@ from methods.nn.data.loader import in_batches
 from methods.nn.training.supervised import LossTerms, TrainParams, TrainSettings, train
 from protocols.images.store import Images
 
-Fields = TypeVar("Fields", bound=TrainParams)
-Network = TypeVar("Network", bound=nn.Module)
+DetectorFields = TypeVar("DetectorFields", bound=TrainParams)
+DetectorNetwork = TypeVar("DetectorNetwork", bound=nn.Module)
 Scorer = Callable[[Tensor, int], Tensor]
 
 
-class NeuralDetector(ABC, Generic[Fields, Network]):
+class NeuralDetector(ABC, Generic[DetectorFields, DetectorNetwork]):
     """Base of the neural detectors; a subclass reads its parameters, builds its network, has losses and a scorer."""
 
-    def __init__(self, params: Fields, context: FitContext) -> None:
+    def __init__(self, params: DetectorFields, context: FitContext) -> None:
         self.params = params
         self.context = context
         self.history: dict[str, list[float]] = {}
-        self._network: Network | None = None
+        self._network: DetectorNetwork | None = None
 
     @abstractmethod
-    def new_network(self) -> Network:
+    def new_network(self) -> DetectorNetwork:
         """The network as a fit starts from it, on the CPU."""
 
     @abstractmethod
@@ -55,8 +55,8 @@ class NeuralDetector(ABC, Generic[Fields, Network]):
         with torch.inference_mode():
             score = self.scorer()
             size = self.params.evaluation_batch if batch is None else batch
-            for number, (place, pixels) in enumerate(in_batches(images, size)):
-                scores[place] = score(pixels.to(self.context.device), number).cpu().numpy()
+            for number, (span, pixels) in enumerate(in_batches(images, size)):
+                scores[span] = score(pixels.to(self.context.device), number).cpu().numpy()
         return scores
 
     def state(self) -> dict[str, Tensor]:
@@ -75,7 +75,7 @@ class NeuralDetector(ABC, Generic[Fields, Network]):
         self._network = placed(network, self.context.device)
 
     @property
-    def network(self) -> Network:
+    def network(self) -> DetectorNetwork:
         """The network; raises MethodError before there is one."""
         if self._network is None:
             raise MethodError(f"{type(self).__name__} has nothing to score with yet: call fit or load first")

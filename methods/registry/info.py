@@ -14,7 +14,7 @@ from protocols.text import near_miss
 from protocols.values import ParamValue
 
 Id = Annotated[str, Meta(pattern=r"\A[a-z][a-z0-9_]*\Z")]
-Block = dict[str, ParamValue]
+ParamBlock = dict[str, ParamValue]
 
 
 class Capabilities(msgspec.Struct, frozen=True, kw_only=True):
@@ -37,8 +37,8 @@ class Capabilities(msgspec.Struct, frozen=True, kw_only=True):
 class RecipeBlock(msgspec.Struct, frozen=True, kw_only=True):
     """What one recipe adds: split options, and parameters of single datasets."""
 
-    split: Block = {}
-    dataset: dict[str, Block] = {}
+    split: ParamBlock = {}
+    dataset: dict[str, ParamBlock] = {}
 
 
 class MethodInfo(msgspec.Struct, frozen=True, kw_only=True):
@@ -60,12 +60,12 @@ class MethodInfo(msgspec.Struct, frozen=True, kw_only=True):
     capabilities: Capabilities
     params: dict[str, Param]
     pool_values: dict[str, tuple[str, ...]]
-    datasets: dict[str, Block]
+    datasets: dict[str, ParamBlock]
     recipes: dict[str, RecipeBlock]
     origin: str
     packages: dict[str, str] = {}
     variant_of: str | None = None
-    overrides: Block = {}
+    overrides: ParamBlock = {}
 
     @property
     def module(self) -> str:

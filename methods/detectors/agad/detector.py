@@ -17,18 +17,16 @@ from methods.detectors.agad.preprocessing import View
 from methods.detectors.agad.train_step import ANOMALY, NORMAL, Networks, Rounds
 from methods.devices import accumulated, placed
 from methods.errors import MethodError
-from methods.nn import picture_grid
 from methods.nn.data.epochs import Passes
 from methods.nn.data.loader import in_batches
 from methods.nn.data.samplers import Indices, Stream
 from methods.nn.params import Params, read_params
+from methods.nn.picture_grid import ROW_IMAGES, png
 from methods.nn.training.loop import Turns
 from methods.nn.training.optimisers import new_adam
 from protocols.images.store import Images
 
 GENERATOR, VIEW = "generator.", "view."
-SHOWN = 10
-"""Images in a row of a grid."""
 
 
 class AGAD:
@@ -52,7 +50,7 @@ class AGAD:
         """
         if self.params.freeze_bn and not len(data.anomaly):
             raise MethodError("agad.freeze_bn has no effect without labelled anomalies: give a gamma above 0.00")
-        feed = Feed(data, self.params, self.context)
+        feed = AGADFeed(data, self.params, self.context)
         view = View.of_training(self.params, data.normal).to(self.context.device)
         networks = Networks(self._new_generator(view, auxiliary=self.params.adv_prop), self._discriminator(view))
         placed(networks, self.context.device)
@@ -72,19 +70,19 @@ class AGAD:
         self.history = training.run()
         self._view, self._generator = view, networks.generator
         groups = [data.normal, data.anomaly] if len(data.anomaly) else [data.normal]
-        self._leave("training.png", [(group, np.arange(min(SHOWN, len(group)))) for group in groups])
+        self._leave("training.png", [(group, np.arange(min(ROW_IMAGES, len(group)))) for group in groups])
 
     def score(self, images: Images, batch: int | None = None) -> npt.NDArray[np.float64]:
         """Scores (n,), `batch` images at a time in the given order; MethodError before `fit` or `load`."""
         scores = np.empty(len(images))
         size = self.params.evaluation_batch if batch is None else batch
         with torch.inference_mode():
-            for place, pixels in in_batches(images, size):
-                seen = self.view(pixels.to(self.context.device))
-                scores[place] = distances(seen, self._reconstructed(seen)).cpu().numpy()
-        if len(images) >= 2 * SHOWN:
+            for span, pixels in in_batches(images, size):
+                inputs = self.view(pixels.to(self.context.device))
+                scores[span] = reconstruction_distances(inputs, self._reconstructed(inputs)).cpu().numpy()
+        if len(images) >= 2 * ROW_IMAGES:
             order = np.argsort(scores, kind="stable")
-            self._leave("scored.png", [(images, order[:SHOWN]), (images, order[-SHOWN:])])
+            self._leave("scored.png", [(images, order[:ROW_IMAGES]), (images, order[-ROW_IMAGES:])])
         return scores
 
     def state(self) -> dict[str, Tensor]:
@@ -133,30 +131,30 @@ class AGAD:
         with self.context.seeded("discriminator"):
             return Discriminator(discriminator_plan(self.params, view))
 
-    def _reconstructed(self, seen: Tensor) -> Tensor:
+    def _reconstructed(self, images: Tensor) -> Tensor:
         """G(x) by running statistics, or by those of the batch under `eval_bn` (A20); in float32."""
         self.generator.eval()
         kind = "batch" if self.params.eval_bn == "batch" else "running"
         with passing(self.generator, kind=kind):
-            made: Tensor = self.generator(seen)
-        return made
+            reconstructions: Tensor = self.generator(images)
+        return reconstructions
 
     @torch.inference_mode()
     def _leave(self, name: str, parts: list[tuple[Images, Indices]]) -> None:
         """Write a grid with two rows for each part: images and their reconstructions."""
         rows = []
         for images, index in parts:
-            seen = self.view.taken(images, index)
-            for shown in (seen, self._reconstructed(seen)):
-                unit = self.view.to_unit(shown)
-                rows.append(torch.cat([unit, unit.new_ones(SHOWN - len(unit), *unit.shape[1:])]))
-        self.context.artefact(name, picture_grid.png(rows))
+            batch = self.view.taken(images, index)
+            for row in (batch, self._reconstructed(batch)):
+                unit = self.view.to_unit(row)
+                rows.append(torch.cat([unit, unit.new_ones(ROW_IMAGES - len(unit), *unit.shape[1:])]))
+        self.context.artefact(name, png(rows))
 
     def _not_ready(self) -> MethodError:
         return MethodError("AGAD has nothing to score with yet: call fit or load first")
 
 
-class Feed:
+class AGADFeed:
     """Batches of normals, and of labelled anomalies where there are any; each follows from its step alone (A26).
 
     Normals come in full passes without what is left at the end of each, anomalies in passes of their own, or with
@@ -251,7 +249,7 @@ def agad_adam(network: torch.nn.Module, params: AGADParams) -> torch.optim.Adam:
     return new_adam(network, lr=params.optim_lr, betas=betas)
 
 
-def distances(a: Tensor, b: Tensor) -> Tensor:
+def reconstruction_distances(a: Tensor, b: Tensor) -> Tensor:
     """Euclidean norms (n,) float64 over all pixels and channels (paper 3.3, AGAD spec 7)."""
     return (accumulated(a) - accumulated(b)).flatten(1).square().sum(1).sqrt()
 

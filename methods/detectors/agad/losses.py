@@ -23,7 +23,7 @@ GUARDS: dict[str, Callable[[Tensor], Tensor]] = {
 
 
 @dataclass(frozen=True)
-class Outputs:
+class GroupOutputs:
     """What the networks make of one group: images x, xh = G(x), xhh = G(xh) where it is asked for, D(x), D(xh)."""
 
     x: Tensor
@@ -54,7 +54,7 @@ def _reduced(differences: Tensor, reduction: str) -> Tensor:
 
 
 @dataclass(frozen=True)
-class Losses:
+class AGADLosses:
     """The terms of both networks by name, each to be minimised, means over the images of a group.
 
     pushes_copies: whether G must fail on xh of normal images. pushes_anomalies: whether it must fail on anomalies.
@@ -95,16 +95,16 @@ class Losses:
         literal = self.pair == "paper_literal" and self.pushes_anomalies
         return {"normal": self.pushes_copies, "anomaly": literal}
 
-    def generator(self, group: str, outputs: Outputs) -> Terms:
+    def generator(self, group: str, outputs: GroupOutputs) -> Terms:
         """L_g: Eq. 9 on normals, the reciprocals of Eq. 10 on anomalies."""
         return self._normal(outputs) if group == "normal" else self._anomaly(outputs)
 
-    def discriminator(self, group: str, outputs: Outputs) -> Tensor:
+    def discriminator(self, group: str, outputs: GroupOutputs) -> Tensor:
         """L_d: normals are real and their copies are not; anomalies are not real."""
         real = adversarial(outputs.real.logits, REAL if group == "normal" else FAKE).mean()
         return real + adversarial(outputs.fake.logits, FAKE).mean() if group == "normal" else real
 
-    def _normal(self, outputs: Outputs) -> Terms:
+    def _normal(self, outputs: GroupOutputs) -> Terms:
         terms = {
             "adversarial": self.adv * adversarial(outputs.fake.logits, REAL).mean(),
             "contextual": self.con * absolute(outputs.x, outputs.xh, self.reduction).mean(),
@@ -113,7 +113,7 @@ class Losses:
             terms["contextual_adversarial"] = -self.adcon * self._second(outputs).mean()
         return terms | {"latent": self.lat * squared(outputs.real.z, outputs.fake.z, self.reduction).mean()}
 
-    def _anomaly(self, outputs: Outputs) -> Terms:
+    def _anomaly(self, outputs: GroupOutputs) -> Terms:
         terms = {"anomaly_adversarial": self._inverse(self.adv, adversarial(outputs.fake.logits, FAKE))}
         if self.pushes_anomalies:
             literal = self.pair == "paper_literal"
@@ -122,7 +122,7 @@ class Losses:
         features = squared(outputs.real.z, outputs.fake.z, self.reduction)
         return terms | {"anomaly_latent": self._inverse(self.lat, features)}
 
-    def _second(self, outputs: Outputs) -> Tensor:
+    def _second(self, outputs: GroupOutputs) -> Tensor:
         """l_ctx (n,): the distance of xh from xhh (paper eq. 8 without its sign)."""
         if outputs.xhh is None:
             raise ValueError("this loss needs the second pass, which was not made")

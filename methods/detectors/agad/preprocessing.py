@@ -68,8 +68,8 @@ class View(nn.Module):
 
     def taken(self, images: Images, index: Indices) -> Tensor:
         """The images `index` as the networks see them."""
-        seen: Tensor = self(taken(images, index).to(self.shift.device))
-        return seen
+        inputs: Tensor = self(taken(images, index).to(self.shift.device))
+        return inputs
 
     def forward(self, pixels: Tensor) -> Tensor:
         unit = self._sized(pixels.to(torch.float32).div_(255).permute(0, 3, 1, 2))
@@ -88,8 +88,8 @@ class View(nn.Module):
                 raise MethodError(
                     f"images of {width} x {height} pixels cannot be padded to {side}: raise agad.images.side"
                 )
-            left, top = (side - width) // 2, (side - height) // 2
-            return F.pad(unit, (left, side - width - left, top, side - height - top))
+            x, y = (side - width) // 2, (side - height) // 2
+            return F.pad(unit, (x, side - width - x, y, side - height - y))
         return unit
 
     def _scale_by(self, images: Images) -> None:

@@ -14,7 +14,7 @@ from methods.detector import FitContext, TrainData
 from methods.detectors.csi.encoder import FeatureNetwork
 from methods.detectors.csi.lars import LARS, Schedule
 from methods.detectors.csi.losses import nt_xent, shift_losses, shift_targets
-from methods.detectors.csi.memory_bank import Bank, Extractor, Features
+from methods.detectors.csi.memory_bank import Bank, FeatureExtractor, ShiftFeatures
 from methods.detectors.csi.params import ContrastiveParams
 from methods.detectors.csi.views import Dice, Views
 from methods.devices import placed
@@ -24,8 +24,8 @@ from methods.nn.training.loop import Advance, Optimisers, Turns
 from methods.nn.training.optimisers import new_adam
 from protocols.images.store import Images
 
-Fields = TypeVar("Fields", bound=ContrastiveParams)
-Network = TypeVar("Network", bound=nn.Module)
+ContrastiveFields = TypeVar("ContrastiveFields", bound=ContrastiveParams)
+ContrastiveNetwork = TypeVar("ContrastiveNetwork", bound=nn.Module)
 FIRST_LAYER = "trunk.conv1.weight"
 REDUCTIONS: dict[str, Callable[[Tensor], Tensor]] = {"mean": torch.mean, "sum": torch.sum}
 
@@ -98,23 +98,23 @@ def set_rate(optimiser: torch.optim.Optimizer, rate: float) -> None:
         group["lr"] = rate
 
 
-class ContrastiveDetector(ABC, Generic[Fields, Network]):
+class ContrastiveDetector(ABC, Generic[ContrastiveFields, ContrastiveNetwork]):
     """Base of CSI and CSI-GAN; a subclass says what its networks are, how a step trains them, and its score."""
 
-    def __init__(self, params: Fields, context: FitContext) -> None:
+    def __init__(self, params: ContrastiveFields, context: FitContext) -> None:
         self.params = params
         self.context = context
         self.history: dict[str, list[float]] = {}
         self.views = Views.from_params(params, context)
-        self._network: Network | None = None
+        self._network: ContrastiveNetwork | None = None
         self._bank: Bank | None = None
 
     @abstractmethod
-    def new_network(self, channels: int) -> Network:
+    def new_network(self, channels: int) -> ContrastiveNetwork:
         """The networks as a fit starts from them, on the CPU, for images of `channels`."""
 
     @abstractmethod
-    def features_of(self, network: Network) -> FeatureNetwork:
+    def features_of(self, network: ContrastiveNetwork) -> FeatureNetwork:
         """The feature extractor among the networks."""
 
     @abstractmethod
@@ -122,7 +122,7 @@ class ContrastiveDetector(ABC, Generic[Fields, Network]):
         """The optimisers of a fit, and what a step does with them."""
 
     @abstractmethod
-    def score_of(self, bank: Bank, features: Features) -> Tensor:
+    def score_of(self, bank: Bank, features: ShiftFeatures) -> Tensor:
         """Anomaly scores (n,) float64."""
 
     @property
@@ -152,14 +152,14 @@ class ContrastiveDetector(ABC, Generic[Fields, Network]):
 
     def load(self, state: Mapping[str, Tensor]) -> None:
         """Take over the `state` of another detector with the same parameters."""
-        own = dict(state)
-        self._bank = Bank.taken_from(own)
-        network = self.new_network(next(own[name].shape[1] for name in own if name.endswith(FIRST_LAYER)))
-        network.load_state_dict(own)
+        tensors = dict(state)
+        self._bank = Bank.taken_from(tensors)
+        network = self.new_network(next(tensors[name].shape[1] for name in tensors if name.endswith(FIRST_LAYER)))
+        network.load_state_dict(tensors)
         self._build(network)
 
     @property
-    def network(self) -> Network:
+    def network(self) -> ContrastiveNetwork:
         """The networks; raises MethodError before there are any."""
         if self._network is None:
             raise self._not_ready()
@@ -172,11 +172,11 @@ class ContrastiveDetector(ABC, Generic[Fields, Network]):
             raise self._not_ready()
         return self._bank
 
-    def _build(self, network: Network) -> None:
+    def _build(self, network: ContrastiveNetwork) -> None:
         self._network = placed(network, self.context.device)
 
-    def _extractor(self) -> Extractor:
-        return Extractor.from_params(self.features_of(self.network), self.views, self.params, self.output)
+    def _extractor(self) -> FeatureExtractor:
+        return FeatureExtractor.from_params(self.features_of(self.network), self.views, self.params, self.output)
 
     def _not_ready(self) -> MethodError:
         return MethodError(f"{type(self).__name__} has nothing to score with yet: call fit or load first")

@@ -15,7 +15,7 @@ from methods.detectors.csi.base import (
     minimise,
 )
 from methods.detectors.csi.encoder import FeatureNetwork
-from methods.detectors.csi.memory_bank import Bank, Features
+from methods.detectors.csi.memory_bank import Bank, ShiftFeatures
 from methods.detectors.csi.params import ContrastiveParams
 from methods.detectors.csi.views import Dice
 from methods.nn.data.epochs import Passes
@@ -57,5 +57,5 @@ class CSI(ContrastiveDetector[CSIParams, FeatureNetwork]):
 
         return {"features": optimiser}, advance
 
-    def score_of(self, bank: Bank, features: Features) -> Tensor:
+    def score_of(self, bank: Bank, features: ShiftFeatures) -> Tensor:
         return bank.csi_scores(features, self.params.score_classifier)

@@ -8,7 +8,7 @@ from methods.detector import FitContext
 from methods.detectors.csi.base import feature_network
 from methods.detectors.csi_gan import sngan, sngan_resnet
 from methods.detectors.csi_gan.params import CSIGANParams
-from methods.detectors.csi_gan.sngan import LATENT, LatentDiscriminator, Plan, initialised, spectrally_normalised
+from methods.detectors.csi_gan.sngan import LATENT, GANPlan, LatentDiscriminator, initialised, spectrally_normalised
 
 GENERATORS = {"cnn": sngan.CNNGenerator, "resnet": sngan_resnet.ResNetGenerator}
 ENCODERS = {"cnn": sngan.CNNEncoder, "resnet": sngan_resnet.ResNetEncoder}
@@ -21,7 +21,7 @@ class GANNetworks(nn.Module):
     def __init__(self, params: CSIGANParams, context: FitContext, channels: int, shifts: int) -> None:
         super().__init__()
         gan = params.gan
-        self.plan = Plan(
+        self.plan = GANPlan(
             size=gan.size,
             channels=channels,
             latent=gan.latent,
@@ -76,8 +76,8 @@ class GANNetworks(nn.Module):
     def reconstructed(self, images: Tensor) -> Tensor:
         """G(E(x)) of images (n, C, S, S) in [0, 1], in evaluation mode, with the generator's side, in [0, 1]."""
         self.eval()
-        made = self.g(self.codes(self.to_generator(images), None))
-        return sngan.to_unit_range(made, self.plan.activation)
+        reconstructions = self.g(self.codes(self.to_generator(images), None))
+        return sngan.to_unit_range(reconstructions, self.plan.activation)
 
     @torch.no_grad()
     def generated(self, latents: Tensor) -> Tensor:

@@ -32,8 +32,8 @@ HEADS = {
     "r": ((NORMAL, SEEN, PSEUDO), (SEEN, PSEUDO), 1),
 }
 REFERENCE_IMAGES = "reference.images"
-Scores = dict[str, Tensor]
-Maps = list[Tensor]
+HeadScores = dict[str, Tensor]
+LevelMaps = list[Tensor]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,7 +68,7 @@ class DRANetwork(nn.Module):
             with context.seeded(f"head.{letter}"):
                 self.add_module(f"g_{letter}", _head(letter, BACKBONES[arch].channels, params, context.precision))
 
-    def forward(self, images: Tensor, n_references: int) -> Scores:
+    def forward(self, images: Tensor, n_references: int) -> HeadScores:
         """Normalised references, then the batch (N + B, 3, S, S) -> per head the level scores (levels, B)."""
         if n_references and not self._joint:
             references = self.maps(images[:n_references])
@@ -77,10 +77,10 @@ class DRANetwork(nn.Module):
         means = mean_maps([level[:n_references] for level in maps]) if n_references else None
         return self.head_scores([level[n_references:] for level in maps], means)
 
-    def maps(self, images: Tensor) -> Maps:
+    def maps(self, images: Tensor) -> LevelMaps:
         return self._run_trunk(self.trunk, images)
 
-    def head_scores(self, maps: Maps, references: Maps | None) -> Scores:
+    def head_scores(self, maps: LevelMaps, references: LevelMaps | None) -> HeadScores:
         """Level scores of all heads; residual = the references' mean map - the image's (spec 2.5)."""
         scores = {
             letter: torch.stack([self.head(letter)(level) for level in maps])
@@ -91,7 +91,7 @@ class DRANetwork(nn.Module):
             scores["r"] = self.residual_scores(maps, references)
         return scores
 
-    def residual_scores(self, maps: Maps, references: Maps) -> Tensor:
+    def residual_scores(self, maps: LevelMaps, references: LevelMaps) -> Tensor:
         means = [mean.detach() if self._detach else mean for mean in references]
         return torch.stack([self.head("r")(mean - level) for mean, level in zip(means, maps, strict=True)])
 
@@ -111,18 +111,18 @@ def _head(letter: str, channels: int, params: DRAParams, precision: str) -> nn.M
     return TopKHead(channels, pool)
 
 
-def mean_maps(maps: Maps) -> Maps:
+def mean_maps(maps: LevelMaps) -> LevelMaps:
     """M_r of each level: (N, C, h, w) -> (1, C, h, w)."""
     return [level.mean(0, keepdim=True) for level in maps]
 
 
-def total_score(scores: Scores) -> Tensor:
+def total_score(scores: HeadScores) -> Tensor:
     """Level scores per head -> (B,) float64: phi_s + phi_p + phi_r - phi_n of the heads at hand (2.7)."""
     terms = [HEADS[letter][2] * accumulated(levels).mean(0) for letter, levels in scores.items()]
     return torch.stack(terms).sum(0)
 
 
-def head_losses(scores: Scores, labels: Indices, criterion: Criterion, step: int) -> dict[str, Tensor]:
+def head_losses(scores: HeadScores, labels: Indices, criterion: Criterion, step: int) -> dict[str, Tensor]:
     """The loss of each head on the mean of its level scores, over the images it learns from (spec 2.4)."""
     terms = {}
     for letter, (learns, positive, _) in HEADS.items():
@@ -185,11 +185,11 @@ class DRA(NeuralDetector[DRAParams, DRANetwork]):
         network = self.network
         if self._kept is None:
             return lambda images, batch: total_score(self._scores(images, self._drawn(batch)))
-        kept = [mean_maps(network.maps(normalise(each))) for each in self._kept.to(self.context.device)]
+        means_of_sets = [mean_maps(network.maps(normalise(each))) for each in self._kept.to(self.context.device)]
 
         def score(images: Tensor, _: int) -> Tensor:
             maps = network.maps(normalise(images))
-            residual = torch.stack([network.residual_scores(maps, means) for means in kept]).mean(0)
+            residual = torch.stack([network.residual_scores(maps, means) for means in means_of_sets]).mean(0)
             return total_score({**network.head_scores(maps, None), "r": residual})
 
         return score
@@ -205,12 +205,12 @@ class DRA(NeuralDetector[DRAParams, DRANetwork]):
         self._kept = state.get(REFERENCE_IMAGES)
 
     def build(self, state: Mapping[str, Tensor] | None = None) -> None:
-        own = None if state is None else {name: state[name] for name in state if name != REFERENCE_IMAGES}
-        super().build(own)
+        tensors = None if state is None else {name: state[name] for name in state if name != REFERENCE_IMAGES}
+        super().build(tensors)
 
-    def _scores(self, images: Tensor, references: Tensor | None) -> Scores:
+    def _scores(self, images: Tensor, references: Tensor | None) -> HeadScores:
         together = images if references is None else join(references, images)
-        scores: Scores = self.network(normalise(together), len(together) - len(images))
+        scores: HeadScores = self.network(normalise(together), len(together) - len(images))
         return scores
 
     def _drawn(self, batch: int) -> Tensor | None:

@@ -16,8 +16,8 @@ from methods.nn.training.supervised import LossTerms
 
 def class_loss(logits: Tensor, labels: Indices, *, double_softmax: bool) -> Tensor:
     """Mean cross-entropy of logits (B, classes); `double_softmax` takes their softmax for logits (D43)."""
-    given = logits.softmax(1) if double_softmax else logits
-    return F.cross_entropy(given, torch.from_numpy(labels).to(given.device))
+    inputs = logits.softmax(1) if double_softmax else logits
+    return F.cross_entropy(inputs, torch.from_numpy(labels).to(inputs.device))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -43,9 +43,11 @@ class References:
         self.size = params.size
         rotation = rotation if params.augment == "train" else 0.0
         chance = quotas.pseudo_prob if params.pseudo == "mixed" else 0.0
-        own = dataclasses.replace(quotas, size=self.size, seen=0, pseudo_prob=chance)
+        shares = dataclasses.replace(quotas, size=self.size, n_seen=0, pseudo_prob=chance)
         streams = ("reference.train", "reference.kept", "reference.test")
-        self._train, self._kept, self._test = (Feed(data, pseudo, own, rotation, context, stream) for stream in streams)
+        self._train, self._kept, self._test = (
+            Feed(data, pseudo, shares, rotation, context, stream) for stream in streams
+        )
         draws = {"redraw_per_batch": None, "fixed_after_training": 1, "mean_of_R_draws": params.draws}
         self._n_kept = draws[params.test_mode]
         self._set = self.kept(0) if params.mode == "fixed" else None

@@ -7,7 +7,8 @@ import numpy as np
 import torch
 from PIL import Image
 
-from methods.nn.pseudo_anomalies.cutmix import Jitter, Pixels, draw_jitter, uniform
+from methods.nn.pseudo_anomalies.cutmix import Jitter, draw_jitter, uniform
+from protocols.images.decode import Pixels
 
 REFERENCE_SIDE = 256
 """Side of the images that the strip's sides in pixels were stated for."""
@@ -33,9 +34,9 @@ class Scar:
         strip = image[source_y : source_y + self.length, source_x : source_x + self.width]
         canvas, inside = turned(self.jitter(strip), self.angle), footprint(self.width, self.length, self.angle)
         pasted = image.copy()
-        place = pasted[target_y : target_y + len(canvas), target_x : target_x + canvas.shape[1]]
-        height, width = place.shape[:2]
-        np.copyto(place, canvas[:height, :width], where=inside[:height, :width, None])
+        region = pasted[target_y : target_y + len(canvas), target_x : target_x + canvas.shape[1]]
+        height, width = region.shape[:2]
+        np.copyto(region, canvas[:height, :width], where=inside[:height, :width, None])
         return pasted
 
 

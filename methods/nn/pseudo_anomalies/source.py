@@ -9,7 +9,8 @@ import torch
 from methods.detector import TrainData
 from methods.errors import MethodError
 from methods.nn.pseudo_anomalies.cp_scar import CPScar
-from methods.nn.pseudo_anomalies.cutmix import CutMix, Pixels, uniform
+from methods.nn.pseudo_anomalies.cutmix import CutMix, uniform
+from protocols.images.decode import Pixels
 from protocols.images.store import Images
 
 Change = Callable[[Pixels], Pixels]

@@ -272,7 +272,7 @@ def test_teacher_maps_are_kept_where_they_fit_and_are_used(limit, wanted, calls,
         seen.append(len(pixels))
         return {pool: torch.zeros(len(pixels), 1) for pool in TAPPED_POOLS}
 
-    teacher = kdad.TeacherMaps(images, maps, batch=4, limit=limit, wanted=wanted)
+    teacher = kdad.TeacherMaps(images, maps, batch=4, limit=limit, uses=wanted)
     teacher(np.array([3]), torch.from_numpy(images.take(np.array([3]))))
     assert seen == ([4, 4, 1] if calls == 3 else [1])
 

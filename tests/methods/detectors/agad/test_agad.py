@@ -16,7 +16,7 @@ from methods.checks import MemoryCheckpoint as PlainCheckpoint
 from methods.checks import check_detector, tiny_images
 from methods.detector import DeadlineReached, TrainData
 from methods.detectors.agad.batch_norm import StreamNorm
-from methods.detectors.agad.detector import AGAD, Feed, anomaly_places, distances
+from methods.detectors.agad.detector import AGAD, AGADFeed, anomaly_places, reconstruction_distances
 from methods.detectors.agad.params import AGADParams
 from methods.errors import MethodError
 from methods.nn.params import read_params
@@ -239,7 +239,7 @@ class Whole:
 def feed(make_params, make_context):
     def build(n_normal, n_anomaly, **changes):
         given = TrainData(tiny_images(n_normal), tiny_images(n_anomaly, anomalous=True), {})
-        return Feed(given, read_params(AGADParams, make_params("agad", **(TINY | changes))), make_context())
+        return AGADFeed(given, read_params(AGADParams, make_params("agad", **(TINY | changes))), make_context())
 
     return build
 
@@ -291,7 +291,7 @@ def test_the_score_is_the_length_of_the_difference(fitted, test_images):
 
 def test_the_example_of_the_specification_scores_one_half():
     a, b = torch.tensor([[0.5, -0.5, 0, 1]]), torch.tensor([[0.4, -0.3, 0.2, 0.6]])
-    assert float(distances(a, b)) == pytest.approx(0.5)
+    assert float(reconstruction_distances(a, b)) == pytest.approx(0.5)
 
 
 def test_by_batch_statistics_scores_depend_on_the_batch_and_are_not_claimed_to_be_independent(fitted, test_images):

@@ -12,7 +12,7 @@ from methods.detectors.agad.generators import Generator
 from methods.detectors.agad.losses import FAKE, REAL, adversarial
 from methods.detectors.agad.params import AGADParams
 from methods.detectors.agad.preprocessing import View
-from methods.detectors.agad.train_step import ANOMALY, NORMAL, Forward, Losses, Networks, Rounds, Streams
+from methods.detectors.agad.train_step import ANOMALY, NORMAL, AGADForward, AGADLosses, Networks, Rounds, Streams
 from methods.nn.params import read_params
 
 TINY = {"generator": "unet", "unet.width": 2, "discriminator.width": 2}
@@ -178,7 +178,7 @@ def passes(params):
             network.register_forward_pre_hook(
                 lambda _, given, at=name[0], norm=norm: log.append((at, len(given[0]), norm.kind, norm.on_auxiliary))
             )
-        outputs = Forward(both, Losses.from_params(given), Streams.from_params(given), "fp32")(groups)
+        outputs = AGADForward(both, AGADLosses.from_params(given), Streams.from_params(given), "fp32")(groups)
         return outputs, log
 
     return run

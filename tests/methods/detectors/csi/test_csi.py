@@ -11,7 +11,7 @@ from methods.checks import check_detector
 from methods.detector import TrainData
 from methods.detectors.csi.base import CSILoss, feature_network
 from methods.detectors.csi.detector import CSI
-from methods.detectors.csi.memory_bank import Bank, Features
+from methods.detectors.csi.memory_bank import Bank, ShiftFeatures
 from methods.detectors.csi.params import ContrastiveParams
 from methods.detectors.csi.views import Dice, Views
 from methods.errors import MethodError
@@ -142,7 +142,7 @@ def features(stated, close):
         close("csi features z", sums[0], stated["checksums"][name]["z"], 1e-11)
         close("csi features logits", sums[1], stated["checksums"][name]["logits"], 1e-11)
         right = logits.mean(2).diagonal(dim1=1, dim2=2)
-        return Features(z.mean(2)[:, :shifts], right[:, :shifts])
+        return ShiftFeatures(z.mean(2)[:, :shifts], right[:, :shifts])
 
     return build
 
@@ -166,8 +166,8 @@ def example():
         return torch.tensor([rows], dtype=torch.float64)
 
     train = torch.cat([image((1, 0), (1, 1)), image((0, 5), (2, 0))])
-    bank = Bank(Features(train, torch.tensor([[4.0, 3.0], [2.0, 1.0]], dtype=torch.float64)))
-    return bank, Features(image((3, 4), (0, 2)), torch.tensor([[2.0, 1.5]], dtype=torch.float64))
+    bank = Bank(ShiftFeatures(train, torch.tensor([[4.0, 3.0], [2.0, 1.0]], dtype=torch.float64)))
+    return bank, ShiftFeatures(image((3, 4), (0, 2)), torch.tensor([[2.0, 1.5]], dtype=torch.float64))
 
 
 def test_the_score_by_hand(example):
@@ -187,8 +187,8 @@ def test_a_weak_classifier_is_floored_or_dropped(example):
 
 def test_the_score_equals_a_loop_over_shifts_and_training_images():
     generator = torch.Generator().manual_seed(0)
-    bank = Bank(Features(*(torch.randn(s, generator=generator, dtype=torch.float64) for s in ((7, 4, 5), (7, 4)))))
-    test = Features(*(torch.randn(s, generator=generator, dtype=torch.float64) for s in ((3, 4, 5), (3, 4))))
+    bank = Bank(ShiftFeatures(*(torch.randn(s, generator=generator, dtype=torch.float64) for s in ((7, 4, 5), (7, 4)))))
+    test = ShiftFeatures(*(torch.randn(s, generator=generator, dtype=torch.float64) for s in ((3, 4, 5), (3, 4))))
     expected = []
     for z, logits in zip(test.vectors, test.logits, strict=True):
         total = 0.0

@@ -43,7 +43,7 @@ def test_composition_equals_the_released_sampler(case, vectors, make_context):
 @pytest.mark.parametrize("case", CASES)
 def test_every_normal_index_is_emitted_equally_often(case, vectors, make_context):
     stated, quotas = vectors("dra_sampler")[case], CASES[case]
-    plain = Quotas(quotas.size, quotas.seen)
+    plain = Quotas(quotas.size, quotas.n_seen)
     batches = drawn(make_context(), plain, stated["train_normals"], stated["train_anomalies"])
     slots = stated["normal_slots_per_batch"][0]
     counts = np.bincount(np.concatenate([batch.indices[:slots] for batch in batches]), minlength=37)
