@@ -215,7 +215,10 @@ def one_image_can_be_scored(case: Case) -> None:
 
 
 def same_seed_gives_the_same_fit(case: Case) -> None:
-    """Whatever global generators hold and images are called: a path may give a label away. Parameters are only read."""
+    """Neither the state of global generators nor the names of images change a fit: a path may give a label away.
+
+    The mapping of parameters is only read.
+    """
     first, params = case.scores, dict(case.params)
     _disturb_global_generators()
     again = case.detector(params=params)

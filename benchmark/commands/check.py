@@ -225,7 +225,7 @@ def _agreement(
 
 
 def _unmet(held: _Held) -> "list[Fault]":
-    """What is required and not there; a cell may be of any table, also of one that is not tested."""
+    """Requirements that are not met; a cell may be of any table, also of one that is not tested."""
     if held.required is None:
         return []
     from benchmark.planning.equivalence import detector_versions, measures

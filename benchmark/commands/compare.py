@@ -90,7 +90,7 @@ def command(
 
 
 def _kind(name: str) -> str:
-    """Whether a word is a method or a folder; a method's id is always the method."""
+    """The kind of a word, method or folder; a method's id is always the method."""
     from pathlib import Path
 
     from benchmark.views.records import REFERENCE
@@ -156,7 +156,7 @@ def _methods(
 
 
 def _nothing(comparison: "MethodComparison", rules: "Sequence[str]", recipe: str | None) -> str:
-    """Why two methods have no pair, and what would make one; `rules` are those that either was run under."""
+    """Reason that two methods have no pair, and a way to one; `rules` are those that either was run under."""
     from methods.registry import installed
 
     a, b = installed.get(comparison.a), installed.get(comparison.b)

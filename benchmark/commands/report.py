@@ -50,7 +50,7 @@ class _OfPapers(click.Option):
 
 @dataclass(frozen=True)
 class _Asked:
-    """Which records a report shows, and which side of the cells."""
+    """Choice of the records that a report shows, and of the side of the cells."""
 
     show: "Show"
     results: "tuple[Path, ...]"

@@ -79,7 +79,7 @@ def _overlapping(params: Mapping[str, ParamValue], target: str) -> set[str]:
 
 
 def _offered(pool: str, params: Mapping[str, ParamValue], dataset: Dataset) -> list[Row]:
-    """What a dataset gives: of LAG the chosen classes; else its training normals, or all where none is fixed."""
+    """Images that a dataset gives: of LAG the chosen classes; else its training normals, or all where none is fixed."""
     if pool == LAG_POOL:
         chosen = params.get("lag.classes", "both")
         return [row for row in dataset.rows if chosen in {"both", row.label}]

@@ -1,4 +1,4 @@
-"""What is inside a file of weights: loading it safely, recognising the network, taking the trunk. Needs torch."""
+"""Contents of a file of weights: loading it safely, recognising the network, taking the trunk. Needs torch."""
 
 import functools
 import math

@@ -48,7 +48,7 @@ class FoundFile(msgspec.Struct, frozen=True):
 
 
 class WrongWeightsError(MethodError):
-    """What --weights or BENCH_WEIGHTS names cannot be used: wrong input, where other errors mean that weights lack."""
+    """A file or folder of --weights or BENCH_WEIGHTS is unusable: wrong input; other errors mean that weights lack."""
 
 
 class _UnseenError(MethodError):
@@ -76,7 +76,7 @@ class _Candidate(msgspec.Struct, frozen=True):
 
 
 class _Contents(msgspec.Struct, frozen=True):
-    """What is in some places: files of one architecture, and sentences on those of others and on unusable ones."""
+    """Contents of candidates: files of one architecture, and sentences on those of others and on unusable ones."""
 
     files: list[WeightsFile]
     others: list[str]
@@ -84,7 +84,7 @@ class _Contents(msgspec.Struct, frozen=True):
 
     @property
     def reason(self) -> str:
-        """Why there is no file of the architecture."""
+        """Reason that there is no file of the architecture."""
         first, *rest = [*self.problems, *self.others] or [f"no file there ends in {' or '.join(SUFFIXES)}"]
         return f"{first} (and {len(rest)} more: see bench weights list)" if rest else first
 
@@ -186,7 +186,7 @@ def listing(
 
 
 def identify(path: Path, *, cache_dir: Path, look_inside: bool = True) -> WeightsFile:
-    """What a file holds: by its digest where that is known, else by its keys, which needs torch once.
+    """Tell what a file holds: by its digest where that is known, else by its keys, which needs torch once.
 
     Raises:
         MethodError: it cannot be read, is no complete trunk, or has a genuine file's name and another digest; or it was
@@ -213,7 +213,7 @@ def identify(path: Path, *, cache_dir: Path, look_inside: bool = True) -> Weight
 
 
 def label(arch: str, digest: str) -> str:
-    """What tables say of weights, by the digest that a key holds: `genuine:NAME`, `custom:<8 digits>` or `random`."""
+    """Label of weights in tables, by the digest that a key holds: `genuine:NAME`, `custom:<8 digits>` or `random`."""
     if digest == RANDOM:
         return RANDOM
     published = BACKBONES[arch].genuine if arch in BACKBONES else ()
@@ -293,7 +293,7 @@ def _path(text: str) -> Path:
 
 
 def _is_file(path: Path) -> bool:
-    """Whether there is such a file, as far as we may know."""
+    """True where there is such a file, as far as we may know."""
     try:
         return path.is_file()
     except OSError:
@@ -301,7 +301,7 @@ def _is_file(path: Path) -> bool:
 
 
 def _of_arch(arch: str, candidates: Iterable[_Candidate], cache_dir: Path) -> _Contents:
-    """What is in these places. A folder's unusable files are passed over, but no impostor of the architecture's own."""
+    """Look into candidates; a folder's unusable files are passed over, but no impostor of the architecture's own."""
     own_names = {file.name for file in BACKBONES[arch].genuine}
     contents = _Contents([], [], [])
     for candidate in candidates:
@@ -333,7 +333,7 @@ def _only(arch: str, files: Sequence[WeightsFile], source: str) -> WeightsFile:
 
 
 def several(arch: str, files: Iterable[WeightsFile], source: str) -> str:
-    """What is wrong with files that `source` names for one architecture: nothing, or that they differ."""
+    """Sentence that files which `source` names for one architecture differ; empty where they do not."""
     by_digest: dict[str, str] = {}
     for file in files:
         by_digest.setdefault(file.digest, str(file.path))

@@ -212,7 +212,7 @@ class DeepSAD(NeuralDetector[DeepSADParams, DeepSADNetwork]):
         return Feed(data, None, quotas, self.params.augment_rotation, self.context, stream)
 
     def _prepare(self, data: TrainData) -> dict[str, list[float]]:
-        """What comes before the training proper; the history of it."""
+        """Pre-train and set the centre, before the training proper; the history of it."""
         history = {}
         encoder = self.network.encoder
         if isinstance(encoder, LeNetEncoder):

@@ -152,7 +152,7 @@ class TeacherMaps:
 
 
 class KDAD(NeuralDetector[KDADParams, KDADNetwork]):
-    """How far the student's maps are from the teacher's, after it learned to imitate them on normal images."""
+    """Distance of the student's maps from the teacher's, after it learned to imitate them on normal images."""
 
     def __init__(self, params: Params, context: FitContext) -> None:
         super().__init__(read_params(KDADParams, params), context)

@@ -137,7 +137,7 @@ class MLEP(NeuralDetector[MLEPParams, OneHeadNetwork]):
         return terms
 
     def _own_terms(self, images: Tensor, labels: Indices, maps: list[Tensor]) -> dict[str, Tensor]:
-        """What the mode adds to the margin loss: per level, then the mean over the levels."""
+        """The losses that the mode adds to the margin loss: per level, then the mean over the levels."""
         if self.params.mode == "embed":
             targets = torch.from_numpy(labels == SEEN).to(images)
             losses = [bce(self.network.head(level), targets) for level in maps]

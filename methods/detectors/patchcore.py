@@ -121,7 +121,7 @@ class PatchCore:
         return placed(model.requires_grad_(False), self.context.device)
 
     def _candidates(self, span: slice, each: int, images: int) -> Indices | None:
-        """Which patches of a batch may come into the bank; None for all. `each` is the number of an image's patches."""
+        """Indices of a batch's patches that may come into the bank; None for all. An image has `each` patches."""
         limit = self.params.coreset_candidates
         if limit is None or limit >= images * each:
             return None

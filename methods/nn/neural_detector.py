@@ -1,4 +1,4 @@
-"""What every detector with a network does alike: build, train, score in batches, hand over its weights."""
+"""Base of the detectors with a network: build it, train it, score in batches, hand over its weights."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
@@ -36,11 +36,11 @@ class NeuralDetector(ABC, Generic[DetectorFields, DetectorNetwork]):
 
     @abstractmethod
     def loss_terms(self, data: TrainData) -> LossTerms:
-        """What `train` is to minimise on `data` with `self.network`."""
+        """The losses of a step on `data` with `self.network`, which `train` minimises."""
 
     @abstractmethod
     def scorer(self) -> Scorer:
-        """What scores a batch: images (B, S, S, C) uint8 on the device, and the batch's number -> (B,) float64."""
+        """A function that scores a batch: images (B, S, S, C) uint8 on the device, its number -> (B,) float64."""
 
     def fit(self, data: TrainData) -> None:
         """Train on `data`, from the state `data.init` where there is one; raises what `train` raises."""

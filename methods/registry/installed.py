@@ -1,4 +1,4 @@
-"""Which methods there are: our recipe files, and those that other packages offer by entry point."""
+"""List of the methods: our recipe files, and those that other packages offer by entry point."""
 
 import contextlib
 import functools
@@ -50,7 +50,7 @@ class Registry(msgspec.Struct, frozen=True):
         raise MethodError(self.trouble(method) or f"unknown method '{method}': {near_miss(method, names, otherwise)}")
 
     def trouble(self, method: str) -> str | None:
-        """Why the plug-in that has this name, or this id, cannot be used; None where no broken one has."""
+        """Reason that the plug-in of this name, or this id, cannot be used; None where no broken one has it."""
         plugin = self.broken_ids.get(method, method)
         return f"the plug-in '{plugin}' cannot be used: {self.broken[plugin]}" if plugin in self.broken else None
 
@@ -66,7 +66,7 @@ def broken() -> dict[str, str]:
 
 
 def trouble(method: str) -> str | None:
-    """Why the plug-in that has this name, or this id, cannot be used; None where no broken one has."""
+    """Reason that the plug-in of this name, or this id, cannot be used; None where no broken one has it."""
     return _installed().trouble(method)
 
 
@@ -105,7 +105,7 @@ def load(info: MethodInfo) -> "type[Detector]":
 
 @functools.cache
 def _installed() -> Registry:
-    """What is installed does not change while a process lives, so it is read once."""
+    """The registry, read once: installed methods do not change while a process lives."""
     return discover(FOLDER, [Plugin(point.name, point.value) for point in plugins.list_entry_points(GROUP)])
 
 

@@ -102,7 +102,7 @@ class Param(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def expected(self) -> str:
-        """What the parameter may be, in words: `a float above 0`."""
+        """Possible values of the parameter in words: `a float above 0`."""
         if self.form:
             text = f"one or more of {self.form.removeprefix('subset:')}"
         elif self.choices:

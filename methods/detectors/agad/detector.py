@@ -118,7 +118,7 @@ class AGAD:
 
     @property
     def view(self) -> View:
-        """How G sees images; raises MethodError before there is a G."""
+        """The images as G sees them; raises MethodError before there is a G."""
         if self._view is None:
             raise self._not_ready()
         return self._view

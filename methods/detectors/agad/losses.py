@@ -19,12 +19,12 @@ GUARDS: dict[str, Callable[[Tensor], Tensor]] = {
     "plus_1e-8": lambda value: value + 1e-8,
     "max_1e-4": lambda value: value.clamp_min(1e-4),
 }
-"""What keeps the denominators from 0 (A21)."""
+"""Guards that keep the denominators from 0 (A21)."""
 
 
 @dataclass(frozen=True)
 class GroupOutputs:
-    """What the networks make of one group: images x, xh = G(x), xhh = G(xh) where it is asked for, D(x), D(xh)."""
+    """Outputs of the networks for one group: images x, xh = G(x), xhh = G(xh) where it is asked for, D(x), D(xh)."""
 
     x: Tensor
     xh: Tensor

@@ -1,4 +1,4 @@
-"""How AGAD's networks see images: side, channels and range of the values (AGAD spec 2)."""
+"""Images as AGAD's networks see them: side, channels and range of the values (AGAD spec 2)."""
 
 from collections.abc import Mapping
 

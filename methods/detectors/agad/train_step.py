@@ -33,7 +33,7 @@ class Networks(nn.Module):
 
 @dataclass(frozen=True)
 class Streams:
-    """How anomalies and copies pass batch norm (AGAD spec 6).
+    """Ways of anomalies and copies through batch norm (AGAD spec 6).
 
     joint: anomalies share batches with normals (A31). frozen: the kind of `batch_norm.NORMALISERS` that their passes
     are of under `freeze_bn`, else None.

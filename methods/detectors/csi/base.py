@@ -1,4 +1,4 @@
-"""What CSI and CSI-GAN do alike: train in turns, keep the features of the training set, score in batches."""
+"""Base of CSI and CSI-GAN: train in turns, keep the features of the training set, score in batches."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
@@ -127,7 +127,7 @@ class ContrastiveDetector(ABC, Generic[ContrastiveFields, ContrastiveNetwork]):
 
     @property
     def output(self) -> str:
-        """Which output of the feature extractor is compared: "z" or "features"."""
+        """Output of the feature extractor that is compared: "z" or "features"."""
         return "z"
 
     def fit(self, data: TrainData) -> None:

@@ -120,7 +120,7 @@ class Views:
         return SHIFTS[self.shift][1]
 
     def channels(self, images: Images) -> int:
-        """How many channels the views of `images` have."""
+        """Number of channels of the views of `images`."""
         return 1 if images.channels == 1 and self.one_channel else 3
 
     def side(self, images: Images) -> int:
@@ -134,7 +134,7 @@ class Views:
         return self._stacked([crops.centre(crops.opened(images.one(i), self._resized), self.size) for i in index])
 
     def base(self, images: Images, index: Indices, views: int, dice: Dice, scale: Scale | None = None) -> Tensor:
-        """What comes before the shift, of real images: (views * B, C, S, S), one view after another."""
+        """Views of real images before the shift: (views * B, C, S, S), one view after another."""
         if self.source == "array":
             return self.base_of(self.whole(images, index), views, dice, scale)
         draws = dice.starts(views * len(index))

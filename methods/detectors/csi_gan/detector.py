@@ -135,5 +135,5 @@ class CSIGAN(ContrastiveDetector[CSIGANParams, GANNetworks]):
 
 
 def spans(total: int, size: int) -> Iterator[tuple[int, int]]:
-    """Where the batches of `size` begin and end; the last may be smaller."""
+    """Begin and end of each batch of `size`; the last may be smaller."""
     return ((start, min(start + size, total)) for start in range(0, total, size))

@@ -11,7 +11,7 @@ Term = Callable[[Tensor], Tensor]
 
 @dataclass(frozen=True)
 class Adversarial:
-    """What each side minimises on logits (n,) of one batch: `real` and `fake` the discriminator, `fooling` the other.
+    """Losses of both sides on logits (n,) of one batch: `real` and `fake` the discriminator's, `fooling` the other's.
 
     Eqs. 7 and 9 are log-likelihoods of the discriminators' right answers: they ascend them, so each minimises
     -log D(x) - log(1 - D(made)); Algorithm 1 prints minimum and maximum the other way round.

@@ -22,7 +22,7 @@ LATENT: dict[str, tuple[tuple[int, int], float, bool]] = {
 
 @dataclass(frozen=True)
 class GANPlan:
-    """What the generative networks have in common: side and channels of the images, latent size, width of a layer at
+    """Common plan of the generative networks: side and channels of the images, latent size, width of a layer at
     full size, and switches.
 
     `activation` "tanh" or "sigmoid" bounds the generator's images (C6), `normed_start` puts batch norm and ReLU after
@@ -44,7 +44,7 @@ class GANPlan:
 
     @property
     def stages(self) -> int:
-        """How often the side doubles between the smallest maps and the image."""
+        """Doublings of the side between the smallest maps and the image."""
         return (self.size // self.start).bit_length() - 1
 
     @property

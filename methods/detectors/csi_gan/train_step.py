@@ -18,12 +18,12 @@ from methods.nn.training.loop import Optimisers
 from methods.nn.training.optimisers import new_adam
 
 SAMPLES: dict[str, Callable[[int], int]] = {"batch": lambda n: n, "twice": lambda n: 2 * n, "512": lambda _: 512}
-"""How many latents there are for a batch of n images (C16)."""
+"""Number of latents for a batch of n images (C16)."""
 
 
 @dataclass(frozen=True)
 class Material:
-    """What a block of the generative lines works on: real images (B, C, S, S) in [0, 1], their base views (2B, ...),
+    """Inputs of a block of the generative lines: real images (B, C, S, S) in [0, 1], their base views (2B, ...),
     latents (B_h, d), the noise of a Gaussian encoder (B, d), and the step.
     """
 
@@ -35,7 +35,7 @@ class Material:
 
 
 class GANForward:
-    """What the networks make of the material, each computed when first asked for."""
+    """Outputs of the networks for the material, each computed when first asked for."""
 
     def __init__(self, networks: GANNetworks, material: Material) -> None:
         self._networks = networks
@@ -248,7 +248,7 @@ def gan_adam(network: nn.Module, params: CSIGANParams) -> torch.optim.Adam:
 
 
 def is_due(step: int, every: int, phase: str) -> bool:
-    """Whether the batch of `step`, from 0, has a block: with "last" batches N, 2N, ..., else 1, N + 1, ... (C15)."""
+    """True where the batch of `step`, from 0, has a block: with "last" batches N, 2N, ..., else 1, N + 1, ... (C15)."""
     return (step + 1) % every == 0 if phase == "last" else step % every == 0
 
 
@@ -258,7 +258,7 @@ def sum_of(values: Iterable[Tensor]) -> Tensor:
 
 @contextlib.contextmanager
 def statistics(network: nn.Module, kind: str) -> Iterator[None]:
-    """How batch norm of a frozen network in training mode works in the block (C18).
+    """Set the statistics that batch norm of a frozen network in training mode takes in the block (C18).
 
     "batch" takes the batch's statistics and leaves the running ones alone, "running" is evaluation mode, "update" is
     plain training mode.

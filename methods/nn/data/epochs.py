@@ -30,7 +30,7 @@ class Passes:
         return self._stream.take(number * self._size + start, min(self._batch, self._size - start))
 
     def images(self, step: int) -> int:
-        """How many images the first `step` batches hold together."""
+        """Number of images that the first `step` batches hold together."""
         whole, rest = divmod(step, self.steps)
         in_pass = min(self.steps * self._batch, self._size)
         return whole * in_pass + rest * self._batch

@@ -48,7 +48,7 @@ def turned(patch: Pixels, angle: float) -> Pixels:
 
 
 def footprint(width: int, length: int, angle: float) -> np.ndarray:
-    """Which pixels of the canvas the turned strip covers, (h, w) bool."""
+    """Mask of the pixels of the canvas that the turned strip covers, (h, w) bool."""
     return turned(np.full((length, width, 1), 255, np.uint8), angle)[:, :, 0] > 0
 
 

@@ -17,7 +17,7 @@ Change = Callable[[Pixels], Pixels]
 
 
 class Maker(Protocol):
-    """What makes a pseudo anomaly of a normal image; `size` is the side of that image."""
+    """Maker of pseudo anomalies: it draws the change of a normal image whose side is `size` pixels."""
 
     def draw(self, size: int, generator: torch.Generator) -> Change: ...
 
@@ -41,7 +41,7 @@ class CPMix:
 
 @dataclass(frozen=True)
 class Pseudo:
-    """What pseudo anomalies are: with a `maker` changed normal images, else those of a pool as they are."""
+    """Source of pseudo anomalies: normal images that `maker` changes, or without one a pool's as they are."""
 
     images: Images
     maker: Maker | None
