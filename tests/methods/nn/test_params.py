@@ -1,7 +1,7 @@
 """Reading of resolved parameters into dataclasses."""
 
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import dataclass, fields, is_dataclass
+from typing import Literal, get_type_hints
 
 import pytest
 
@@ -19,7 +19,8 @@ from methods.detectors.mlep import MLEPParams
 from methods.detectors.patchcore import PatchCoreParams
 from methods.detectors.saoe import SAOEParams
 from methods.nn.params import read_params
-from methods.registry.installed import methods
+from methods.nn.pseudo_anomalies.cp_scar import CPScar
+from methods.registry.installed import get, methods
 from methods.registry.recipe import RECIPES
 
 KINDS = {
@@ -37,6 +38,13 @@ KINDS = {
     "patchcore": PatchCoreParams,
     "saoe": SAOEParams,
 }
+
+
+LEFT_AT_DEFAULT = {
+    "kdad": {"budget_steps"},
+    "saoe": {"pseudo_source", "cp_mix_mode", *(f"cp_scar_{field.name}" for field in fields(CPScar))},
+}
+"""Fields of shared parameters that a detector's recipe leaves at their default."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,3 +118,18 @@ def test_every_choice_of_every_recipe_can_be_read(recipe, make_params):
         for parameter, param in info.params.items():
             for choice in (*param.choices, *([True, False] if param.type == "bool" else [])):
                 read_params(kind, params | {parameter: choice})
+
+
+def field_names(kind, prefix=""):
+    hints = get_type_hints(kind)
+    for field in fields(kind):
+        if is_dataclass(hints[field.name]):
+            yield from field_names(hints[field.name], f"{prefix}{field.name}_")
+        else:
+            yield prefix + field.name.rstrip("_")
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_a_default_hides_no_misspelt_name(name):
+    parameters = {parameter.replace(".", "_") for parameter in get(name).params}
+    assert set(field_names(KINDS[name])) - parameters == LEFT_AT_DEFAULT.get(name, set())
