@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from methods.detector import Detector, FitContext, TrainData
 
-Scores = npt.NDArray[np.float64]
+ScoreArray = npt.NDArray[np.float64]
 
 TINY: Mapping[str, ParamValue] = {
     "budget.epochs": 1,
@@ -48,7 +48,7 @@ class ArrayImages:
     def __init__(self, pixels: npt.NDArray[np.uint8], ids: tuple[str, ...] = ()) -> None:
         self.pixels = pixels.copy()
         self.pixels.flags.writeable = False
-        self.ids = ids or tuple(f"image{place:03}" for place in range(len(pixels)))
+        self.ids = ids or tuple(f"image{number:03}" for number in range(len(pixels)))
         self.size: int = pixels.shape[1]
         self.channels: int = pixels.shape[3]
 
@@ -56,22 +56,22 @@ class ArrayImages:
         return len(self.pixels)
 
     def take(self, index: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
-        taken: npt.NDArray[np.uint8] = self.pixels[index]
-        return taken
+        pixels: npt.NDArray[np.uint8] = self.pixels[index]
+        return pixels
 
     def one(self, i: int) -> npt.NDArray[np.uint8]:
         image: npt.NDArray[np.uint8] = self.pixels[i]
         return image
 
     def select(self, index: npt.NDArray[Any]) -> "ArrayImages":
-        return ArrayImages(self.pixels[index], tuple(self.ids[place] for place in index))
+        return ArrayImages(self.pixels[index], tuple(self.ids[position] for position in index))
 
-    def joined(self, other: "ArrayImages") -> "ArrayImages":
-        return ArrayImages(np.concatenate([self.pixels, other.pixels]), self.ids + other.ids)
+    def joined(self, second: "ArrayImages") -> "ArrayImages":
+        return ArrayImages(np.concatenate([self.pixels, second.pixels]), self.ids + second.ids)
 
     def renamed(self) -> "ArrayImages":
         """The same images under ids that say nothing."""
-        return ArrayImages(self.pixels, tuple(f"other{place}" for place in reversed(range(len(self)))))
+        return ArrayImages(self.pixels, tuple(f"other{number}" for number in reversed(range(len(self)))))
 
 
 def tiny_images(n: int, *, size: int = 32, channels: int = 1, anomalous: bool = False, seed: int = 0) -> ArrayImages:
@@ -84,7 +84,7 @@ def tiny_images(n: int, *, size: int = 32, channels: int = 1, anomalous: bool = 
         if anomalous:
             image[y : y + side, x : x + side] = 250
     kind = "anomalous" if anomalous else "normal"
-    return ArrayImages(pixels, tuple(f"{kind}/{seed}-{place:03}.png" for place in range(n)))
+    return ArrayImages(pixels, tuple(f"{kind}/{seed}-{number:03}.png" for number in range(n)))
 
 
 class MemoryCheckpoint:
@@ -156,7 +156,7 @@ class Case:
         detector.fit(data or self.data())
         return detector
 
-    def scored(self, detector: "Detector", images: ArrayImages, batch: int | None = None) -> Scores:
+    def scored(self, detector: "Detector", images: ArrayImages, batch: int | None = None) -> ScoreArray:
         """Scores in batches of `evaluation.batch`, or of another size, where the recipe has this parameter."""
         usual = self.params.get("evaluation.batch")
         return detector.score(images) if usual is None else detector.score(images, batch or int(str(usual)))
@@ -166,7 +166,7 @@ class Case:
         return self.fit()
 
     @cached_property
-    def scores(self) -> Scores:
+    def scores(self) -> ScoreArray:
         return self.scored(self.fitted, self.test)
 
 
@@ -182,9 +182,9 @@ def check_detector(info: MethodInfo, *, overrides: Mapping[str, ParamValue] | No
         MethodError: it cannot be imported, or a parameter is wrong.
     """
     changed = overrides or {}
-    own = CPU.default_precision if info.takes_precision else "fp32"
+    default = CPU.default_precision if info.takes_precision else "fp32"
     with _one_thread():
-        for precision in dict.fromkeys(("fp32", own)):
+        for precision in dict.fromkeys(("fp32", default)):
             colour, grey = (Case(info, changed, size, channels=n, precision=precision) for n in (3, 1))
             for case, check in [(colour, CHECKS[0]), *((grey, check) for check in CHECKS)]:
                 try:
@@ -215,15 +215,18 @@ def one_image_can_be_scored(case: Case) -> None:
 
 
 def same_seed_gives_the_same_fit(case: Case) -> None:
-    """Whatever global generators hold and images are called: a path may give a label away. Parameters are only read."""
-    first, given = case.scores, dict(case.params)
+    """Neither the state of global generators nor the names of images change a fit: a path may give a label away.
+
+    The mapping of parameters is only read.
+    """
+    first, params = case.scores, dict(case.params)
     _disturb_global_generators()
-    again = case.detector(params=given)
+    again = case.detector(params=params)
     again.fit(case.data(renamed=True))
     _disturb_global_generators()
     _require_equal(case.scored(again, case.test), first)
     _require_equal_state(again.state(), case.fitted.state())
-    _require(given == case.params, "the mapping of parameters was changed")
+    _require(params == case.params, "the mapping of parameters was changed")
 
 
 def scores_do_not_read_ids(case: Case) -> None:
@@ -267,10 +270,10 @@ def independent_scores_are_independent(case: Case) -> None:
     """Only where the recipe file says so: other images, order and batch size change no score beyond rounding."""
     if not case.info.scores_independently(case.params):
         return
-    other = case.detector()
-    other.load({name: value.clone() for name, value in case.fitted.state().items()})
+    blank = case.detector()
+    blank.load({name: value.clone() for name, value in case.fitted.state().items()})
     order = np.random.default_rng(0).permutation(len(case.test))[:-2]
-    scores = case.scored(other, case.test.select(order), batch=2)
+    scores = case.scored(blank, case.test.select(order), batch=2)
     limit = 1e-5 * max(1.0, float(np.abs(case.scores).max()))
     difference = float(np.abs(scores - case.scores[order]).max())
     _require(difference <= limit, f"among other images scores differ by up to {difference:.3g}")
@@ -307,7 +310,7 @@ def _require(met: bool, text: str) -> None:
         raise CheckError(text)
 
 
-def _require_equal(scores: Scores, expected: Scores) -> None:
+def _require_equal(scores: ScoreArray, expected: ScoreArray) -> None:
     if not np.array_equal(scores, expected):
         raise CheckError(f"scores differ by up to {np.abs(scores - expected).max():.3g}")
 

@@ -22,7 +22,7 @@ from protocols.values import ParamValue
 
 @dataclass(frozen=True)
 class TrainData:
-    """What `fit` is given: training normals, labelled anomalies (maybe none), external pools by id, and the state of
+    """Data of a fit: training normals, labelled anomalies (maybe none), external pools by id, and the state of
     the source fit where this one fine-tunes another.
     """
 
@@ -33,14 +33,14 @@ class TrainData:
 
 
 class Checkpoint(Protocol):
-    """Where a fit keeps its state between steps: tensors, numbers, text, lists and dictionaries of these."""
+    """Store of a fit's state between steps: tensors, numbers, text, lists and dictionaries of these."""
 
     def load(self) -> dict[str, Any] | None: ...
 
     def save(self, state: Mapping[str, Any]) -> None: ...
 
     def due(self) -> bool:
-        """Whether enough time has passed since the last save for another to be worth its cost."""
+        """True where enough time has passed since the last save for another to be worth its cost."""
         ...
 
 

@@ -19,8 +19,8 @@ NATIVE_BF16 = frozenset({"amx_bf16", "avx512_bf16"})
 
 
 class Traits(NamedTuple):
-    """Whether a kind of device computes in bf16 under autocast, has float64, has Adam in one kernel, and runs
-    convolutions faster on channels last; and whether several may be there, each with a random generator of its own.
+    """Abilities of a kind of device: bf16 under autocast, float64, Adam in one kernel, faster convolutions on channels
+    last, and several devices of the kind, each with a number and a random generator of its own.
     """
 
     bf16: bool = True
@@ -70,7 +70,7 @@ class Device:
             return backend.device_count() if is_available() else 0
 
     def missing(self) -> str | None:
-        """Why this machine cannot compute on the device, which torch is asked for; None where it can."""
+        """Reason, as torch has it, that this machine cannot compute on the device; None where it can."""
         if self.kind == "cpu":
             return None
         try:
@@ -104,7 +104,7 @@ CPU = Device()
 
 
 def device_forms() -> str:
-    """What a person may give for a device: `cpu, cuda, cuda:1 or mps`."""
+    """Names that a person may give for a device: `cpu, cuda, cuda:1 or mps`."""
     forms = [form for kind, traits in KINDS.items() for form in (kind, *([f"{kind}:1"] if traits.is_numbered else []))]
     return f"{', '.join(forms[:-1])} or {forms[-1]}"
 
@@ -120,8 +120,8 @@ def parse_device(text: str) -> Device:
 
 def accelerator_names() -> tuple[str, ...]:
     """The devices beside the processor that torch can use, as it names them."""
-    found = [Device(kind, number) for kind in KINDS if kind != "cpu" for number in range(Device(kind).count())]
-    return tuple(device.name() if device.traits.is_numbered else device.kind for device in found)
+    accelerators = [Device(kind, number) for kind in KINDS if kind != "cpu" for number in range(Device(kind).count())]
+    return tuple(device.name() if device.traits.is_numbered else device.kind for device in accelerators)
 
 
 def placed(network: Network, device: str) -> Network:
@@ -143,10 +143,10 @@ def kept_generators(device: str) -> AbstractContextManager[None]:
     """Put torch's global generators, of the processor and of a numbered device, back after a block."""
     import torch
 
-    found = parse_device(device)
-    if not found.traits.is_numbered:
+    parsed = parse_device(device)
+    if not parsed.traits.is_numbered:
         return torch.random.fork_rng(devices=[])
-    return torch.random.fork_rng(devices=[device], device_type=found.kind)
+    return torch.random.fork_rng(devices=[device], device_type=parsed.kind)
 
 
 @cache

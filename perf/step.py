@@ -82,7 +82,7 @@ def our_step(folder: Path, options: argparse.Namespace) -> Callable[[], None]:
     detector.build()
     terms = detector.loss_terms(TrainData(normal, anomaly, {}))
     detector.network.train()
-    _, advance = minimiser(detector.network, terms, TrainSettings.from_params(params))
+    _, advance = minimiser(detector.network, terms, TrainSettings.from_params(detector.params))
     steps = itertools.count()
     return lambda: advance(next(steps))
 

@@ -35,17 +35,17 @@ def points_by_name(group: str) -> "dict[str, list[EntryPoint]]":
     return by_name
 
 
-def only_point(same: "Sequence[EntryPoint]", taken: Collection[str], what: str) -> "EntryPoint":
+def only_point(same: "Sequence[EntryPoint]", our_names: Collection[str], what: str) -> "EntryPoint":
     """The one entry point of a name; `taken` are the names of what swanbench itself has of this kind.
 
     Raises:
         PluginError: the name is taken, or several have it.
     """
     point = same[0]
-    if point.name in taken:
+    if point.name in our_names:
         raise PluginError(f"{point.value}: the name '{point.name}' is that of a {what} of swanbench: choose another")
     if len(same) > 1:
-        raise PluginError(f"{' and '.join(one.value for one in same)} have the same name: choose another for one")
+        raise PluginError(f"{' and '.join(twin.value for twin in same)} have the same name: choose another for one")
     return point
 
 

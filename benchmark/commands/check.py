@@ -133,9 +133,9 @@ def command(
         from reports.gates.reference_output import reference_report
 
         compared, values = _compared(metric, results, against)
-        found = _agreement(held, read_references(against), recipe, tolerance, compared, partial=partial)
+        agreement = _agreement(held, read_references(against), recipe, tolerance, compared, partial=partial)
         tell_remarks(values, note)
-        status, report = found.status, reference_report(found)
+        status, report = agreement.status, reference_report(agreement)
     for line in report.lines:
         say(line)
     for path, page in ((junit, report.junit()), (summary, report.summary())):
@@ -145,10 +145,10 @@ def command(
 
 
 def _refuse_elsewhere(ctx: click.Context, side: str) -> None:
-    for name, (option, own) in ELSEWHERE.items():
-        if own != side and ctx.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE:
-            other = "reference runs" if side == REFERENCE else "published values"
-            raise BenchError(f"{option} says nothing against {other}: leave it out")
+    for name, (option, own_side) in ELSEWHERE.items():
+        if own_side != side and ctx.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE:
+            other_side = "reference runs" if side == REFERENCE else "published values"
+            raise BenchError(f"{option} says nothing against {other_side}: leave it out")
 
 
 def _held(results: "tuple[Path, ...]", recipe: str | None, require: "Path | None", *, accept: bool) -> _Held:
@@ -159,14 +159,14 @@ def _held(results: "tuple[Path, ...]", recipe: str | None, require: "Path | None
     from reports.tables.lookup import chosen_records
 
     code = InstalledCode(accept=accept)
-    asked = read_required(require) if require else None
+    demands = read_required(require) if require else None
     told: list[str] = []
     records = load_records(results, note, told.append)
-    kept = chosen_records(records, recipe, {})
-    if remark := code.note(kept):
+    chosen = chosen_records(records, recipe, {})
+    if remark := code.note(chosen):
         note(remark)
     find_scores = scores_finder(scored_folders(results), note)
-    return _Held(kept, unread_records(results, records), told, code, partial(scores_digest, find_scores), asked)
+    return _Held(chosen, unread_records(results, records), told, code, partial(scores_digest, find_scores), demands)
 
 
 def _gate(
@@ -183,10 +183,10 @@ def _gate(
     from reports.layouts import layout
     from results.metrics import AUROC
 
-    asked = [layout.auc_layout(name) for name in names or layout.auc_table_ids()]
+    layouts = [layout.auc_layout(name) for name in names or layout.auc_table_ids()]
     unpublished = "" if metric.id == AUROC.id else metric.title
     return published_gate(
-        [] if unpublished else _tables(held, asked, margin),
+        [] if unpublished else _tables(held, layouts, margin),
         include_not_comparable=include_not_comparable,
         leaking=leaking_series(held.records),
         demanded=see,
@@ -229,15 +229,15 @@ def _agreement(
     from reports.gates.reference import reference_gate
     from reports.tables.lookup import chosen_records
 
-    known = chosen_records(list(references.records), recipe, {})
+    reference_records = chosen_records(list(references.records), recipe, {})
     return reference_gate(
         held.records,
-        known,
+        reference_records,
         tolerance=tolerance,
         versions=detector_versions(),
         stale=held.code.stale,
         partial=partial,
-        leaking=leaking_series([*held.records, *known]),
+        leaking=leaking_series([*held.records, *reference_records]),
         faults=[*references.unreadable, *held.unread, *_unmet(held)],
         contradictions=[*held.contradictions, *references.contradictions],
         metrics=compared,
@@ -245,7 +245,7 @@ def _agreement(
 
 
 def _unmet(held: _Held) -> "list[Fault]":
-    """What is required and not there; a cell may be of any table, also of one that is not tested."""
+    """Requirements that are not met; a cell may be of any table, also of one that is not tested."""
     if held.required is None:
         return []
     from benchmark.planning.equivalence import detector_versions, measures

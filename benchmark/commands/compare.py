@@ -76,12 +76,12 @@ def command(
     from benchmark.views.metric_values import tell_remarks
     from reports.comparison.output import render_comparison
 
-    found, values = (
+    comparison, values = (
         _folders(a, b, recipe, wheres, metric)
         if kinds[0] == "folder"
         else _methods(a, b, results, recipe, wheres, metric, accept=accept_stale_code)
     )
-    text = render_comparison(found, form)
+    text = render_comparison(comparison, form)
     tell_remarks(values, note)
     if output is None:
         say_page(text)
@@ -90,15 +90,15 @@ def command(
 
 
 def _kind(name: str) -> str:
-    """Whether a word is a method or a folder; a method's id is always the method."""
+    """The kind of a word, method or folder; a method's id is always the method."""
     from pathlib import Path
 
     from benchmark.views.records import REFERENCE
     from methods.registry import installed
     from protocols.text import near_miss
 
-    known = installed.methods()
-    if name in known:
+    method_infos = installed.methods()
+    if name in method_infos:
         if Path(name).is_dir():
             note(f"'{name}' is the method: write ./{name} for the folder of that name")
         return "method"
@@ -107,7 +107,7 @@ def _kind(name: str) -> str:
     if "/" in name:
         raise BenchError(f"there is no results folder {name}")
     raise BenchError(
-        f"'{name}' is neither a method nor a results folder: {near_miss(name, known, 'see bench methods list')}"
+        f"'{name}' is neither a method nor a results folder: {near_miss(name, method_infos, 'see bench methods list')}"
     )
 
 
@@ -137,7 +137,7 @@ def _methods(
     measured_as, code = measures(), InstalledCode(accept=accept)
     if told := code.note(record for record in records if not measured_as(record).isdisjoint((a, b))):
         note(told)
-    found = methods.compare_methods(
+    comparison = methods.compare_methods(
         a,
         b,
         records,
@@ -148,24 +148,26 @@ def _methods(
         alone=[name for name in (a, b) if not installed.get(name).anomalies],
         value=CellValue(metric, values),
     )
-    if not found.settings:
+    if not comparison.settings:
         tell_remarks([values], note)
         rules = [record.spec.split.rule for record in records if not measured_as(record).isdisjoint((a, b))]
-        raise BenchError(_nothing(found, rules, recipe))
-    return found, [values]
+        raise BenchError(_nothing(comparison, rules, recipe))
+    return comparison, [values]
 
 
-def _nothing(found: "MethodComparison", rules: "Sequence[str]", recipe: str | None) -> str:
-    """Why two methods have no pair, and what would make one; `rules` are those that either was run under."""
+def _nothing(comparison: "MethodComparison", rules: "Sequence[str]", recipe: str | None) -> str:
+    """Reason that two methods have no pair, and a way to one; `rules` are those that either was run under."""
     from methods.registry import installed
 
-    a, b = installed.get(found.a), installed.get(found.b)
+    a, b = installed.get(comparison.a), installed.get(comparison.b)
     shared = [rule for rule in a.rules if rule in b.rules]
     if not shared:
         protocols = f"{', '.join(a.rules)}; {', '.join(b.rules)}"
         return f"{a.id} and {b.id} have no protocol in common ({protocols}): name two methods that do"
     suite = next((rule for rule in shared if rule in rules), shared[0])
-    reasons = "; ".join(f"{len(one.runs)} of {one.method}: {one.reason}" for one in found.unpaired[:REASONS])
+    reasons = "; ".join(
+        f"{len(unpaired.runs)} of {unpaired.method}: {unpaired.reason}" for unpaired in comparison.unpaired[:REASONS]
+    )
     return (
         f"{a.id} and {b.id} have no runs on the same test images ({reasons or 'none of either is there'}): "
         f"bench run --suite {suite} --method {a.id},{b.id}{f' --recipe {recipe}' if recipe else ''} first"
@@ -189,23 +191,23 @@ def _folders(
         raise BenchError(f"{a} and {b} are one folder: name two")
     stores = [None if name == REFERENCE else Store(Path(name), warn=note) for name in (a, b)]
     records = [derive_words(store.records() if store else reference_records(), note) for store in stores]
-    kept = {record.key for record in _chosen([*records[0], *records[1]], recipe, wheres)}
-    sides = [[record for record in side if record.key in kept] for side in records]
+    keys = {record.key for record in _chosen([*records[0], *records[1]], recipe, wheres)}
+    sides = [[record for record in side if record.key in keys] for side in records]
     first, second = (scores_finder([store] if store else [], note) for store in stores)
     values = MetricValues(metric, first), MetricValues(metric, second)
-    found = compare_folders.compare_folders(
+    comparison = compare_folders.compare_folders(
         a,
         b,
         (sides[0], sides[1]),
         scores=(first, second),
         values=(CellValue(metric, values[0]), CellValue(metric, values[1])),
     )
-    if not found.twins and not found.changed:
+    if not comparison.twins and not comparison.changed:
         raise BenchError(
             f"{a} and {b} have no run in common ({len(sides[0])} and {len(sides[1])} runs): bench results list "
             "--results DIR shows what is in a folder"
         )
-    return found, [*values]
+    return comparison, [*values]
 
 
 def _chosen(records: "list[Record]", recipe: str | None, wheres: "Sequence[str]") -> "list[Record]":
@@ -213,10 +215,12 @@ def _chosen(records: "list[Record]", recipe: str | None, wheres: "Sequence[str]"
     from benchmark.views.records import parse_conditions
     from reports.tables.lookup import chosen_records
 
-    wanted = parse_conditions(wheres)
-    chosen_records(records, recipe, wanted)  # refuses what no record knows
+    conditions = parse_conditions(wheres)
+    chosen_records(records, recipe, conditions)  # refuses what no record knows
     return [
         record
         for record in records
-        if chosen_records([record], recipe, {name: wanted[name] for name in wanted if name in record.spec.fit.params})
+        if chosen_records(
+            [record], recipe, {name: conditions[name] for name in conditions if name in record.spec.fit.params}
+        )
     ]

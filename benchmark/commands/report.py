@@ -50,7 +50,7 @@ class _OfPapers(click.Option):
 
 @dataclass(frozen=True)
 class _Asked:
-    """Which records a report shows, and which side of the cells."""
+    """Choice of the records that a report shows, and of the side of the cells."""
 
     show: "Show"
     results: "tuple[Path, ...]"
@@ -100,44 +100,44 @@ def command(
     """Print one table or figure; a cell that was not measured stays empty."""
     from reports.layouts import layout
 
-    asked = _Asked(show, results, recipe, wheres, margin, method, gammas, accept_stale_code, metric)
+    request = _Asked(show, results, recipe, wheres, margin, method, gammas, accept_stale_code, metric)
     if (table is None) == (figure is None):
         raise BenchError(
             "report prints one table or one figure: give --table or --figure, as bench report --help has them"
         )
     chosen = layout.figure_layout(figure) if figure is not None else None
     if (method or gammas) and not isinstance(chosen, layout.BoxLayout):
-        shown = " or ".join(layout.score_figure_ids())
-        raise BenchError(f"--method and --gamma choose what --figure {shown} shows: leave them out")
+        figures = " or ".join(layout.score_figure_ids())
+        raise BenchError(f"--method and --gamma choose what --figure {figures} shows: leave them out")
     if table is not None:
         if form in PICTURES:
             raise BenchError(f"--format {form} is for figures: choose {', '.join(TEXTS)} for a table")
-        _put(_table(layout.find_layout(table), asked, form or "md"), output)
+        _put(_table(layout.find_layout(table), request, form or "md"), output)
     elif chosen is not None:
-        _put(_figure(chosen, asked, form or "csv"), output)
+        _put(_figure(chosen, request, form or "csv"), output)
 
 
-def _table(chosen: "Layout | FactLayout", asked: _Asked, form: str) -> str:
+def _table(chosen: "Layout | FactLayout", request: _Asked, form: str) -> str:
     from reports import render
     from reports.layouts import layout
 
-    built = _facts(chosen, asked) if isinstance(chosen, layout.FactLayout) else _built(chosen, asked)
+    built = _facts(chosen, request) if isinstance(chosen, layout.FactLayout) else _built(chosen, request)
     return render.render_table(built, form)
 
 
-def _figure(chosen: "Layout | BoxLayout", asked: _Asked, form: str) -> str | bytes:
+def _figure(chosen: "Layout | BoxLayout", request: _Asked, form: str) -> str | bytes:
     from reports.layouts import layout
 
     if isinstance(chosen, layout.BoxLayout):
-        return _boxes(chosen, asked, form)
+        return _boxes(chosen, request, form)
     from reports import render
     from reports.figures import plots
 
-    built = _built(chosen, asked)
+    built = _built(chosen, request)
     return plots.draw_dots(built, form) if form in PICTURES else render.render_table(built, form)
 
 
-def _built(chosen: "Layout", asked: _Asked) -> "Table":
+def _built(chosen: "Layout", request: _Asked) -> "Table":
     """A table of AUCs, or of another metric in their place, with the records that were asked for."""
     from benchmark.planning.equivalence import detector_versions, measures
     from benchmark.planning.installed import InstalledCode
@@ -146,39 +146,39 @@ def _built(chosen: "Layout", asked: _Asked) -> "Table":
     from reports.tables import table
     from reports.tables.measured import CellValue
 
-    code = InstalledCode(accept=asked.accept_stale_code)
-    find_scores = scores_finder(scored_folders(asked.results), note)
-    values = MetricValues(asked.metric, find_scores)
+    code = InstalledCode(accept=request.accept_stale_code)
+    find_scores = scores_finder(scored_folders(request.results), note)
+    values = MetricValues(request.metric, find_scores)
     built = table.build_table(
         chosen,
-        load_records(asked.results, note) if asked.show != "published" else (),
+        load_records(request.results, note) if request.show != "published" else (),
         measures=measures(),
         versions=detector_versions(),
         stale=code.stale,
         remark=code.note,
-        margin=asked.margin,
-        recipe=asked.recipe,
-        params=parse_conditions(asked.wheres),
-        show=asked.show,
-        value=CellValue(asked.metric, values),
+        margin=request.margin,
+        recipe=request.recipe,
+        params=parse_conditions(request.wheres),
+        show=request.show,
+        value=CellValue(request.metric, values),
         scores_digest=partial(scores_digest, find_scores),
     )
     tell_remarks([values], note)
     return built
 
 
-def _facts(chosen: "FactLayout", asked: _Asked) -> "FactTable":
+def _facts(chosen: "FactLayout", request: _Asked) -> "FactTable":
     """A table of facts, with what can be measured of them."""
     from benchmark.paths import resolve_folders
     from benchmark.views.fact_tables import measured_facts
     from reports.tables import facts
 
-    _refuse_metric(asked, "a table of facts")
-    measured = {} if asked.show == "published" else measured_facts(chosen, resolve_folders().data, note)
-    return facts.build_fact_table(chosen, measured, show=asked.show)
+    _refuse_metric(request, "a table of facts")
+    measured = {} if request.show == "published" else measured_facts(chosen, resolve_folders().data, note)
+    return facts.build_fact_table(chosen, measured, show=request.show)
 
 
-def _boxes(chosen: "BoxLayout", asked: _Asked, form: str) -> str | bytes:
+def _boxes(chosen: "BoxLayout", request: _Asked, form: str) -> str | bytes:
     from benchmark.planning.equivalence import detector_versions, measures
     from benchmark.planning.installed import InstalledCode
     from benchmark.views.metric_values import scored_folders, scores_finder
@@ -187,18 +187,18 @@ def _boxes(chosen: "BoxLayout", asked: _Asked, form: str) -> str | bytes:
     from reports.tables.lookup import chosen_records
     from reports.text import csv_text
 
-    _refuse_metric(asked, "a figure of scores")
+    _refuse_metric(request, "a figure of scores")
     if form not in {"csv", *PICTURES}:
         raise BenchError(f"--format {form} is not for a figure of scores: choose csv, {' or '.join(PICTURES)}")
     plot = boxes.collect_boxes(
         chosen,
-        chosen_records(load_records(asked.results, note), asked.recipe, parse_conditions(asked.wheres)),
-        scores=partial(_scores, scores_finder(scored_folders(asked.results), _refuse)),
+        chosen_records(load_records(request.results, note), request.recipe, parse_conditions(request.wheres)),
+        scores=partial(_scores, scores_finder(scored_folders(request.results), _refuse)),
         measures=measures(),
         versions=detector_versions(),
-        stale=InstalledCode(accept=asked.accept_stale_code).stale,
-        method=asked.method,
-        gammas=asked.gammas,
+        stale=InstalledCode(accept=request.accept_stale_code).stale,
+        method=request.method,
+        gammas=request.gammas,
     )
     return plots.draw_boxes(plot, form) if form in PICTURES else csv_text(boxes.box_rows(plot))
 
@@ -217,19 +217,19 @@ def _refuse(reason: str) -> None:
     raise BenchError(reason)
 
 
-def _refuse_metric(asked: _Asked, content: str) -> None:
+def _refuse_metric(request: _Asked, content: str) -> None:
     from results.metrics import AUROC
 
-    if asked.metric.id != AUROC.id:
+    if request.metric.id != AUROC.id:
         raise BenchError(f"--metric says nothing of {content}: leave it out")
 
 
-def _put(made: str | bytes, output: "Path | None") -> None:
+def _put(content: str | bytes, output: "Path | None") -> None:
     if output is not None:
-        write_output(output, made)
-    elif isinstance(made, str):
-        say_page(made)
+        write_output(output, content)
+    elif isinstance(content, str):
+        say_page(content)
     elif sys.stdout.isatty():
         raise BenchError("a picture is not for a terminal: give --output FILE")
     else:
-        sys.stdout.buffer.write(made)
+        sys.stdout.buffer.write(content)

@@ -63,17 +63,16 @@ def _list_runs(results: "Path | None", metric: "Metric", as_json: bool) -> None:
     if not rows:
         note("no records yet: bench run --suite quick makes the first")
     for row in rows:
-        number = _judged(row[metric.id], metric, has_one_score=row["one_score"])
-        say(f"{row['name']:56} {row['recipe']:9} {row['status']:7} {number}")
+        say(f"{row['name']:56} {row['recipe']:9} {row['status']:7} {_number_text(row, metric)}")
 
 
-def _judged(value: float | None, metric: "Metric", *, has_one_score: bool) -> str:
-    """A number, which says where it is worse than chance, and where all images got one score."""
-    if value is None:
-        return ""
-    return " ".join(
-        filter(None, [f"{value:.4f}", metric.beyond_chance([value]), "one score for all images" * has_one_score])
+def _number_text(row: "dict[str, Any]", metric: "Metric") -> str:
+    """The number of a run, with a mark where it is worse than chance or all images got one score."""
+    value = row[metric.id]
+    doubt = (
+        "one score for all images" if row["one_score"] else metric.beyond_chance([value]) if value is not None else ""
     )
+    return "" if value is None else f"{value:.4f} {doubt}".rstrip()
 
 
 @command.command("show")
@@ -106,7 +105,7 @@ def _show_record(run: str, results: "Path | None", metric: "Metric") -> None:
 @click.argument("run")
 @records_option
 def _explain_run(run: str, results: "Path | None") -> None:
-    """What made the number of RUN: parameters, data, weights, code, machine."""
+    """Everything that made the number of RUN: parameters, data, weights, code, machine."""
     from benchmark.paths import resolve_folders
     from benchmark.views.explanation import explanation
     from results.store import Store

@@ -89,9 +89,9 @@ def command(**options: Any) -> int:
     from results.store import Store
 
     _check_engine(options)
-    where = resolve_folders(options["results"])
-    store = Store(where.results, warn=note)
-    asked = suite.load_suite(options["suite"])
+    folders = resolve_folders(options["results"])
+    store = Store(folders.results, warn=note)
+    chosen_suite = suite.load_suite(options["suite"])
     selection = suite.Selection(
         methods=options["methods"],
         datasets=options["datasets"],
@@ -99,9 +99,9 @@ def command(**options: Any) -> int:
         split_seeds=options["split_seeds"],
         coordinates={name: options[name] for name in COORDINATE_FIELDS if options[name]},
     )
-    chosen = _layouts([part for part, _ in suite.suite_parts(asked, selection)])
+    chosen = _layouts([part for part, _ in suite.suite_parts(chosen_suite, selection)])
     planned = plan(
-        asked,
+        chosen_suite,
         selection,
         RunRequest(
             recipe=options["recipe"],
@@ -112,7 +112,7 @@ def command(**options: Any) -> int:
             device=_device(options["device"], options["precision"], is_here=options["address"] is None),
             accept_stale_code=options["accept_stale_code"],
         ),
-        folders=where,
+        folders=folders,
         store=store,
         notify=note,
     )
@@ -127,12 +127,12 @@ def command(**options: Any) -> int:
         return 0
     if all_blocked:
         raise BenchError(plan_summary.all_blocked(planned))
-    troubled = _run(planned, where, store, options)
+    troubled = _run(planned, folders, store, options)
     _print_tables(planned, store, chosen, accept=options["accept_stale_code"])
     return 1 if troubled else 0
 
 
-def _run(planned: "Plan", where: "Folders", store: "Store", options: dict[str, Any]) -> bool:
+def _run(planned: "Plan", folders: "Folders", store: "Store", options: dict[str, Any]) -> bool:
     """Run the tasks that are due; True where a run came to nothing, now or before."""
     states: set[RunState] = {"missing"}
     if options["retry_failed"] or options["force"]:
@@ -149,7 +149,7 @@ def _run(planned: "Plan", where: "Folders", store: "Store", options: dict[str, A
     unmeasured = sum(map(_lacks_measure, planned.runs)) if "cached" not in states else 0
     if unmeasured:
         note(f"{unmeasured} stored runs lack the measure that is asked for: --force runs them again")
-    troubles = _engine(tasks, where, store, options) if tasks else 0
+    troubles = _engine(tasks, folders, store, options) if tasks else 0
     stale = planned.count("stale") if "stale" not in states else 0
     return bool(troubles or skipped or stale)
 
@@ -162,7 +162,7 @@ def _lacks_measure(run: "PlannedRun") -> bool:
     )
 
 
-def _engine(tasks: "list[Task]", where: "Folders", store: "Store", options: dict[str, Any]) -> int:
+def _engine(tasks: "list[Task]", folders: "Folders", store: "Store", options: dict[str, Any]) -> int:
     """Run the tasks; returns how many came to nothing."""
     import time
 
@@ -176,10 +176,10 @@ def _engine(tasks: "list[Task]", where: "Folders", store: "Store", options: dict
     store.check_writable()
     threads = options["threads"] or _default_threads(options["jobs"])
     head, dirty = provenance.commit()
-    place = Machine(
-        data=where.data.absolute(),
-        cache=where.cache.absolute(),
-        store=where.results.absolute(),
+    machine = Machine(
+        data=folders.data.absolute(),
+        cache=folders.cache.absolute(),
+        store=folders.results.absolute(),
         threads=threads,
         device=options["device"],
         fit_seconds=options["fit_timeout"],
@@ -189,11 +189,11 @@ def _engine(tasks: "list[Task]", where: "Folders", store: "Store", options: dict
         code=None if options["address"] is None else provenance.installed_digest(),
     )
     opener = find_engine(options["engine"]).opener
-    workers = opener(threads=place.threads, address=options["address"], device=options["device"])
+    workers = opener(threads=machine.threads, address=options["address"], device=options["device"])
     again: Again = "all" if options["force"] else "failed" if options["retry_failed"] else "never"
     with show_progress(store, tasks) as progress:
-        ready = image_stores.tasks_with_images(tasks, where.data, where.cache, progress)
-        scheduler.Scheduler(place, workers, options["jobs"], again, progress, deadline).run(ready)
+        ready = image_stores.tasks_with_images(tasks, folders.data, folders.cache, progress)
+        scheduler.Scheduler(machine, workers, options["jobs"], again, progress, deadline).run(ready)
     return progress.troubles
 
 

@@ -61,9 +61,9 @@ def split_options(*, required: bool) -> Callable[[Callable[..., Any]], Callable[
 @click.option("--dataset", required=True)
 @split_options(required=True)
 @json_option
-def _show_split(dataset: str, as_json: bool, **asked: Any) -> None:
+def _show_split(dataset: str, as_json: bool, **coordinates: Any) -> None:
     """The lists and fingerprints of one split."""
-    split = _drawn(_opened(dataset), **asked)
+    split = _drawn(_opened(dataset), **coordinates)
     lists = {name: getattr(split, name) for name in split.fingerprints}
     if as_json:
         echo_json({**_definition(split), "fingerprints": dict(split.fingerprints), **lists})
@@ -81,8 +81,10 @@ def _show_split(dataset: str, as_json: bool, **asked: Any) -> None:
     "--write", "file", type=FilePath(), metavar="FILE", help="Write the fingerprints of DATASET... into FILE, and stop."
 )
 @json_option
-def _verify_splits(datasets: tuple[str, ...], near: bool, file: "Path | None", as_json: bool, **asked: Any) -> int:
-    """What leaks across a split of each DATASET, and whether the papers' splits are the committed ones.
+def _verify_splits(
+    datasets: tuple[str, ...], near: bool, file: "Path | None", as_json: bool, **coordinates: Any
+) -> int:
+    """Check for leaks across a split of each DATASET, and that the papers' splits are the committed ones.
 
     Without DATASET: all that are prepared. Without --protocol: general with ten shots; of a set of classes, the
     release's training and test images. Leaks are part of the papers' protocols and are only reported; a fingerprint
@@ -99,7 +101,7 @@ def _verify_splits(datasets: tuple[str, ...], near: bool, file: "Path | None", a
         pinned = {name: fingerprints.split_fingerprints(_opened(name)) for name in names}
         write_output(file, fingerprints.fingerprints_text(pinned))
         return 0
-    findings = [_finding(_opened(name), near=near, **asked) for name in names]
+    findings = [_finding(_opened(name), near=near, **coordinates) for name in names]
     if as_json:
         echo_json(findings)
     else:
@@ -123,7 +125,9 @@ def _verify_splits(datasets: tuple[str, ...], near: bool, file: "Path | None", a
 @click.option("--output", type=FilePath(), metavar="PATH", help="File (csv; default: print) or new folder (mvtec).")
 @click.option("--symbolic", is_flag=True, help="Symbolic links, not copies (mvtec); anomalib passes over them.")
 @click.option("--masks", is_flag=True, help="Add masks, white all over, which anomalib's loader asks for (mvtec).")
-def _export_split(dataset: str, form: str, output: "Path | None", symbolic: bool, masks: bool, **asked: Any) -> None:
+def _export_split(
+    dataset: str, form: str, output: "Path | None", symbolic: bool, masks: bool, **coordinates: Any
+) -> None:
     """The same split for other code.
 
     csv: one line an image with its id, file, place in the manifest, label, side, list and place in the draw.
@@ -142,7 +146,7 @@ def _export_split(dataset: str, form: str, output: "Path | None", symbolic: bool
     if form == "csv" and (masks or symbolic):
         raise BenchError("--masks and --symbolic go with folders only: add --format mvtec")
     opened = _opened(dataset)
-    split = _drawn(opened, **asked)
+    split = _drawn(opened, **coordinates)
     if output is None:
         say_page(split_export.split_csv(split, opened))
     elif form == "csv":
@@ -191,7 +195,7 @@ def _definition(split: "Split") -> dict[str, Any]:
     }
 
 
-def _finding(dataset: "Dataset", *, near: bool, rule: str | None, **asked: Any) -> dict[str, Any]:
+def _finding(dataset: "Dataset", *, near: bool, rule: str | None, **coordinates: Any) -> dict[str, Any]:
     """Leaks across a split of one dataset, and its differences from the committed fingerprints, for JSON."""
     from protocols.catalogue.near_duplicates import near_duplicates
     from protocols.datasets.naming import NORMAL
@@ -199,13 +203,13 @@ def _finding(dataset: "Dataset", *, near: bool, rule: str | None, **asked: Any) 
     from protocols.splits import fingerprints, leakage
 
     if rule is None and all(row.label != NORMAL for row in dataset.rows):
-        if any(value for name, value in asked.items() if name != "seed"):
+        if any(value for name, value in coordinates.items() if name != "seed"):
             raise BenchError(f"{dataset.name} is a set of classes: add --protocol one_class and --normal-class")
         split = None
         train, test = ([row.id for row in dataset.rows if row.split == half] for half in ("train", "test"))
         leaks = leakage.list_leaks(train, test, dataset)
     else:
-        split = _drawn(dataset, rule=rule or "general", **asked)
+        split = _drawn(dataset, rule=rule or "general", **coordinates)
         leaks = leakage.split_leaks(split, dataset)
     pinned = fingerprints.pinned_fingerprints(dataset.name)
     return {

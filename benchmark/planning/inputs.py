@@ -5,8 +5,7 @@ from typing import Any
 
 from benchmark.paths import Folders
 from benchmark.planning.code_digest import CodeDigests
-from methods.backbones.find import AUTO, WeightsFile
-from methods.backbones.find import check as check_weights
+from methods.backbones.find import AUTO, WeightsFile, check_options
 from methods.backbones.find import find as find_weights
 from methods.errors import MethodError
 from protocols.catalogue import data_folder
@@ -48,8 +47,8 @@ class Resources:
         return opened
 
     def check_weights(self) -> None:
-        """Refuse what `--weights` cannot name; raises what `methods.backbones.find.check` raises."""
-        check_weights(self._options, allow_auto=self._quick)
+        """Refuse what `--weights` cannot name; raises what `methods.backbones.find.check_options` raises."""
+        check_options(self._options, allow_auto=self._quick)
 
     def weights(self, arch: str, *, auto: bool = True) -> WeightsFile:
         """The weights of an architecture; raises what `methods.backbones.find.find` raises.

@@ -237,7 +237,7 @@ class Planner:
     def _measures(self, params: Mapping[str, ParamValue]) -> Measures:
         """Measures to take beside the scores; raises MethodError where packages or weights for them are missing."""
         measured = measuring.own(params)
-        measuring.check(measured)
+        measuring.check_packages(measured)
         return Measures(
             measured, {arch: self.resources.weights(arch, auto=False) for arch in measuring.networks(measured)}
         )

@@ -26,18 +26,18 @@ def pool_parts(
     Raises:
         DataError: none of the pool's datasets is prepared, or they hold nothing but the target's images.
     """
-    known = {row.sha256 for row in target.rows}
-    found = []
+    target_digests = {row.sha256 for row in target.rows}
+    parts = []
     for name in _names(pool, params, target, data_dir):
-        ids = tuple(row.id for row in _offered(pool, params, open_dataset(name)) if row.sha256 not in known)
+        ids = tuple(row.id for row in _offered(pool, params, open_dataset(name)) if row.sha256 not in target_digests)
         if ids:
-            found.append(Part(name, ids))
-    if not found:
+            parts.append(Part(name, ids))
+    if not parts:
         raise DataError(f"no image of the pool '{pool}' is at hand for {target.name}: {_next_step(pool)}")
-    return tuple(found)
+    return tuple(parts)
 
 
-def key_parts(found: Iterable[Part], open_dataset: Open) -> tuple[PoolPart, ...]:
+def key_parts(parts: Iterable[Part], open_dataset: Open) -> tuple[PoolPart, ...]:
     """Parts as keys hold them."""
     return tuple(
         PoolPart(
@@ -45,14 +45,14 @@ def key_parts(found: Iterable[Part], open_dataset: Open) -> tuple[PoolPart, ...]
             fingerprint=open_dataset(part.dataset).fingerprint,
             images=list_fingerprint(part.ids),
         )
-        for part in found
+        for part in parts
     )
 
 
-def pool_note(pool: str, found: tuple[Part, ...]) -> str:
+def pool_note(pool: str, parts: tuple[Part, ...]) -> str:
     """A pool in words, for the notes of records and tables."""
-    images = sum(len(part.ids) for part in found)
-    return f"pool {pool}: {images} images of {', '.join(part.dataset for part in found)}"
+    images = sum(len(part.ids) for part in parts)
+    return f"pool {pool}: {images} images of {', '.join(part.dataset for part in parts)}"
 
 
 def lacking_categories(pool: str, params: Mapping[str, ParamValue], target: str, parts: int) -> str | None:
@@ -79,7 +79,7 @@ def _overlapping(params: Mapping[str, ParamValue], target: str) -> set[str]:
 
 
 def _offered(pool: str, params: Mapping[str, ParamValue], dataset: Dataset) -> list[Row]:
-    """What a dataset gives: of LAG the chosen classes; else its training normals, or all where none is fixed."""
+    """Images that a dataset gives: of LAG the chosen classes; else its training normals, or all where none is fixed."""
     if pool == LAG_POOL:
         chosen = params.get("lag.classes", "both")
         return [row for row in dataset.rows if chosen in {"both", row.label}]
@@ -89,5 +89,5 @@ def _offered(pool: str, params: Mapping[str, ParamValue], dataset: Dataset) -> l
 
 def _next_step(pool: str) -> str:
     info = next(iter(dataset_family(pool)), dataset_info(pool))
-    where = f"get it from {info.source}, then " if info else ""
-    return f"{where}run 'bench data prepare {pool} --source DIR'"
+    origin = f"get it from {info.source}, then " if info else ""
+    return f"{origin}run 'bench data prepare {pool} --source DIR'"

@@ -9,7 +9,7 @@ from typing import IO, Any
 
 STDIN, STDOUT, STDERR = range(3)
 ESCAPED = "swanbench_escaped"
-"""How letters are written that a stream's encoding lacks: as JSON escapes them, so that JSON stays what it is."""
+"""Handler of letters that a stream's encoding lacks: written as JSON escapes them, so that JSON stays what it is."""
 
 
 class StreamError(Exception):

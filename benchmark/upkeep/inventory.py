@@ -77,7 +77,7 @@ def weights_by_architecture(
     from methods.registry import installed
 
     problem = ""
-    listed: tuple[files.Found, ...] = ()
+    listed: tuple[files.FoundFile, ...] = ()
     try:
         listed = files.listing(env=folders.weights, hub_dir=folders.hub, cache_dir=folders.cache, look_inside=deep)
     except MethodError as error:
@@ -96,7 +96,9 @@ def weights_by_architecture(
         )
         for arch in BACKBONES
     }
-    others = tuple(UnusableWeights(str(item.path), item.problem, item.seen) for item in listed if item.weights is None)
+    others = tuple(
+        UnusableWeights(str(item.path), item.problem, item.was_read) for item in listed if item.weights is None
+    )
     return tuple(UsableWeights(arch, labels[arch], needed[arch]) for arch in BACKBONES), others, problem
 
 

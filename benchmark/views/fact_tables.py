@@ -24,7 +24,7 @@ needs torch.
 
 
 def measured_facts(layout: "FactLayout", data: Path, warn: Callable[[str], None]) -> "dict[str, Facts]":
-    """What can be measured of a table's rows, by its key; `warn` is told of what cannot be."""
+    """Measured facts of a table's rows, by its key; `warn` is told of those that cannot be measured."""
     if layout.entry.measured_by == "images":
         return _images(layout, data, warn)
     if layout.entry.measured_by == "network_parameters":

@@ -1,4 +1,4 @@
-"""What is inside a file of weights: loading it safely, recognising the network, taking the trunk. Needs torch."""
+"""Contents of a file of weights: loading it safely, recognising the network, taking the trunk. Needs torch."""
 
 import functools
 import math
@@ -15,7 +15,7 @@ from methods.backbones.table import BACKBONES, installed_backbones
 _COUNTER = "num_batches_tracked"
 
 
-def load(path: Path) -> dict[str, Tensor]:
+def load_state(path: Path) -> dict[str, Tensor]:
     """The tensors of a file by name, on the CPU, loaded with `weights_only`.
 
     Raises:

@@ -19,10 +19,10 @@ TIMEOUT = 5.0
 
 _CHUNK = 1 << 20
 
-Progress = Callable[[int, int], None]
+ByteProgress = Callable[[int, int], None]
 
 
-def fetch(arch: str, hub_dir: Path, *, progress: Progress | None = None) -> Path:
+def fetch(arch: str, hub_dir: Path, *, progress: ByteProgress | None = None) -> Path:
     """The genuine file of an architecture in torch's hub cache, downloaded where it is missing or another file.
 
     The file appears whole or not at all. `progress(done, total)` counts bytes, with total 0 where it is not known.
@@ -58,7 +58,7 @@ def _is_genuine(path: Path, file: GenuineFile) -> bool:
         return hashlib.file_digest(stream, "sha256").hexdigest() == file.sha256
 
 
-def _download(file: GenuineFile, target: Path, progress: Progress | None) -> None:
+def _download(file: GenuineFile, target: Path, progress: ByteProgress | None) -> None:
     with urlopen(file.url, timeout=TIMEOUT) as response:  # noqa: S310 - the address is one of the table
         handle, name = tempfile.mkstemp(dir=target.parent, prefix=f"{target.name}.")
         temporary = Path(name)
@@ -75,7 +75,7 @@ def _download(file: GenuineFile, target: Path, progress: Progress | None) -> Non
             temporary.unlink(missing_ok=True)
 
 
-def _copy(source: IO[bytes], sink: IO[bytes], total: int, progress: Progress | None) -> str:
+def _copy(source: IO[bytes], sink: IO[bytes], total: int, progress: ByteProgress | None) -> str:
     digest, done = hashlib.sha256(), 0
     while chunk := source.read(_CHUNK):
         sink.write(chunk)

@@ -34,21 +34,21 @@ class WeightsFile(msgspec.Struct, frozen=True):
     label: str
 
 
-class Found(msgspec.Struct, frozen=True):
+class FoundFile(msgspec.Struct, frozen=True):
     """A file in one of the places where weights are looked for: what it is, or why it cannot be used.
 
-    `seen` is False for one that was not looked into, so that it may turn out to be usable.
+    `was_read` is False for one that was not looked into, so that it may turn out to be usable.
     """
 
     source: str
     path: Path
     weights: WeightsFile | None
     problem: str = ""
-    seen: bool = True
+    was_read: bool = True
 
 
 class WrongWeightsError(MethodError):
-    """What --weights or BENCH_WEIGHTS names cannot be used: wrong input, where other errors mean that weights lack."""
+    """A file or folder of --weights or BENCH_WEIGHTS is unusable: wrong input; other errors mean that weights lack."""
 
 
 class _UnseenError(MethodError):
@@ -66,7 +66,7 @@ class _Option(msgspec.Struct, frozen=True):
         return f"{self.arch}={self.value}" if self.arch else self.value
 
 
-class _Place(msgspec.Struct, frozen=True):
+class _Candidate(msgspec.Struct, frozen=True):
     """A file to look at. One that a person named must be usable; `arch` is set where it must be of that network."""
 
     source: str
@@ -75,8 +75,8 @@ class _Place(msgspec.Struct, frozen=True):
     arch: str | None = None
 
 
-class _Seen(msgspec.Struct, frozen=True):
-    """What is in some places: files of one architecture, and sentences on those of others and on unusable ones."""
+class _Contents(msgspec.Struct, frozen=True):
+    """Contents of candidates: files of one architecture, and sentences on those of others and on unusable ones."""
 
     files: list[WeightsFile]
     others: list[str]
@@ -84,7 +84,7 @@ class _Seen(msgspec.Struct, frozen=True):
 
     @property
     def reason(self) -> str:
-        """Why there is no file of the architecture."""
+        """Reason that there is no file of the architecture."""
         first, *rest = [*self.problems, *self.others] or [f"no file there ends in {' or '.join(SUFFIXES)}"]
         return f"{first} (and {len(rest)} more: see bench weights list)" if rest else first
 
@@ -111,28 +111,28 @@ def find(
     """
     if arch not in BACKBONES:
         raise MethodError(f"no weights are known for '{arch}': {_which(arch)}")
-    check(options, allow_auto=allow_auto)
+    check_options(options, allow_auto=allow_auto)
     chosen = _options(arch, options)
-    seen = _of_arch(arch, _option_places(chosen), cache_dir)
+    contents = _of_arch(arch, _option_candidates(chosen), cache_dir)
     random = WeightsFile(arch, None, RANDOM, RANDOM)
-    if seen.files:
-        return _only(arch, seen.files, "--weights")
+    if contents.files:
+        return _only(arch, contents.files, "--weights")
     if RANDOM in {option.value for option in chosen}:
         return random
-    seen = _of_arch(arch, _env_places(env), cache_dir)
-    if seen.files:
-        return _only(arch, seen.files, ENV)
-    files = _of_arch(arch, _hub_places(hub_dir), cache_dir).files
-    unusable = f"{ENV} names {env}, without usable weights of {arch}: {seen.reason}" if env else ""
+    contents = _of_arch(arch, _env_candidates(env), cache_dir)
+    if contents.files:
+        return _only(arch, contents.files, ENV)
+    files = _of_arch(arch, _hub_candidates(hub_dir), cache_dir).files
+    unusable = f"{ENV} names {env}, without usable weights of {arch}: {contents.reason}" if env else ""
     if not files and not allow_auto:
         text = f"set {ENV} to a file, or pass --weights FILE, or --weights random for a smoke test"
         raise MethodError(f"no weights for {arch}: {unusable or text}")
-    if unusable and notify and (seen.problems or not seen.others or not files):
+    if unusable and notify and (contents.problems or not contents.others or not files):
         notify(unusable)
     return files[0] if files else random
 
 
-def check(options: Sequence[str], *, allow_auto: bool) -> None:
+def check_options(options: Sequence[str], *, allow_auto: bool) -> None:
     """Refuse what `--weights` cannot name, whatever networks are needed; looks into no file.
 
     Raises:
@@ -148,11 +148,11 @@ def check(options: Sequence[str], *, allow_auto: bool) -> None:
         if values >= {RANDOM, AUTO} or (len(chosen) > 1 and chosen[0].arch):
             names = " and ".join(f"--weights {option.text}" for option in chosen)
             raise WrongWeightsError(f"{names} contradict each other: keep one")
-        for place in _option_places(chosen):
+        for candidate in _option_candidates(chosen):
             try:
-                place.path.open("rb").close()
+                candidate.path.open("rb").close()
             except OSError as error:
-                raise WrongWeightsError(_unreadable(place.path, error)) from None
+                raise WrongWeightsError(_unreadable(candidate.path, error)) from None
 
 
 def listing(
@@ -162,7 +162,7 @@ def listing(
     cache_dir: Path,
     options: Sequence[str] = (),
     look_inside: bool = True,
-) -> tuple[Found, ...]:
+) -> tuple[FoundFile, ...]:
     """Every file at which `find` would look, in its order, with what it is or why it cannot be used.
 
     Without `look_inside`, which needs torch, a file that was never looked into counts as one that cannot be used yet.
@@ -170,21 +170,23 @@ def listing(
     Raises:
         MethodError: BENCH_WEIGHTS names nothing that is there.
     """
-    asked = [place for arch in BACKBONES for place in _option_places(_options(arch, options))]
-    places = [*dict.fromkeys(asked), *_env_places(env), *_hub_places(hub_dir)]
-    found: dict[tuple[str, Path], Found] = {}
-    for place in places:
+    named = [candidate for arch in BACKBONES for candidate in _option_candidates(_options(arch, options))]
+    candidates = [*dict.fromkeys(named), *_env_candidates(env), *_hub_candidates(hub_dir)]
+    files: dict[tuple[str, Path], FoundFile] = {}
+    for candidate in candidates:
         try:
-            weights = identify(place.path, cache_dir=cache_dir, look_inside=look_inside)
-            found[place.source, place.path] = Found(place.source, place.path, weights)
+            weights = identify(candidate.path, cache_dir=cache_dir, look_inside=look_inside)
+            files[candidate.source, candidate.path] = FoundFile(candidate.source, candidate.path, weights)
         except MethodError as error:
-            seen = not isinstance(error, _UnseenError)
-            found[place.source, place.path] = Found(place.source, place.path, None, str(error), seen)
-    return tuple(found.values())
+            was_read = not isinstance(error, _UnseenError)
+            files[candidate.source, candidate.path] = FoundFile(
+                candidate.source, candidate.path, None, str(error), was_read
+            )
+    return tuple(files.values())
 
 
 def identify(path: Path, *, cache_dir: Path, look_inside: bool = True) -> WeightsFile:
-    """What a file holds: by its digest where that is known, else by its keys, which needs torch once.
+    """Tell what a file holds: by its digest where that is known, else by its keys, which needs torch once.
 
     Raises:
         MethodError: it cannot be read, is no complete trunk, or has a genuine file's name and another digest; or it was
@@ -211,7 +213,7 @@ def identify(path: Path, *, cache_dir: Path, look_inside: bool = True) -> Weight
 
 
 def label(arch: str, digest: str) -> str:
-    """What tables say of weights, by the digest that a key holds: `genuine:NAME`, `custom:<8 digits>` or `random`."""
+    """Label of weights in tables, by the digest that a key holds: `genuine:NAME`, `custom:<8 digits>` or `random`."""
     if digest == RANDOM:
         return RANDOM
     published = BACKBONES[arch].genuine if arch in BACKBONES else ()
@@ -234,7 +236,7 @@ def read(file: WeightsFile) -> "dict[str, torch.Tensor]":
     if _digest(file.path) != file.digest:
         raise MethodError(f"{file.path} changed since it was found: run the command again")
     try:
-        return content.trunk(content.load(file.path), file.arch)
+        return content.trunk(content.load_state(file.path), file.arch)
     except ValueError as error:
         raise MethodError(f"{file.path} {error}: give another file with --weights") from None
 
@@ -245,7 +247,7 @@ def _which(arch: str) -> str:
 
 def _options(arch: str, options: Iterable[str]) -> list[_Option]:
     """The options that concern one architecture: `ARCH=...` of it, else those that name no architecture."""
-    own, general = [], []
+    of_arch, general = [], []
     for option in options:
         name, equals, value = option.partition("=")
         if not equals or not name.isidentifier() or _is_file(Path(option)):
@@ -253,16 +255,16 @@ def _options(arch: str, options: Iterable[str]) -> list[_Option]:
         elif name not in BACKBONES:
             raise WrongWeightsError(f"--weights {option}: no network '{name}': {_which(name)}")
         elif name == arch:
-            own.append(_Option(value, arch))
-    return own or general
+            of_arch.append(_Option(value, arch))
+    return of_arch or general
 
 
-def _option_places(chosen: Iterable[_Option]) -> list[_Place]:
+def _option_candidates(chosen: Iterable[_Option]) -> list[_Candidate]:
     files = [option for option in chosen if option.value not in {RANDOM, AUTO}]
-    return [_Place("--weights", _path(file.value), named=True, arch=file.arch) for file in files]
+    return [_Candidate("--weights", _path(file.value), named=True, arch=file.arch) for file in files]
 
 
-def _env_places(env: str | None) -> list[_Place]:
+def _env_candidates(env: str | None) -> list[_Candidate]:
     if not env:
         return []
     path = _path(env)
@@ -274,13 +276,13 @@ def _env_places(env: str | None) -> list[_Place]:
         text = "give another file or folder"
         raise WrongWeightsError(f"{ENV} names {path}, which cannot be read: {error.strerror}: {text}") from None
     if inside is None:
-        return [_Place(ENV, path, named=True)]
-    return [_Place(ENV, file) for file in inside if file.suffix in SUFFIXES and _is_file(file)]
+        return [_Candidate(ENV, path, named=True)]
+    return [_Candidate(ENV, file) for file in inside if file.suffix in SUFFIXES and _is_file(file)]
 
 
-def _hub_places(hub_dir: Path) -> list[_Place]:
+def _hub_candidates(hub_dir: Path) -> list[_Candidate]:
     files = [hub_dir / "checkpoints" / file.name for _, file in genuine_files()]
-    return [_Place("torch hub cache", file) for file in files if _is_file(file)]
+    return [_Candidate("torch hub cache", file) for file in files if _is_file(file)]
 
 
 def _path(text: str) -> Path:
@@ -291,35 +293,35 @@ def _path(text: str) -> Path:
 
 
 def _is_file(path: Path) -> bool:
-    """Whether there is such a file, as far as we may know."""
+    """True where there is such a file, as far as we may know."""
     try:
         return path.is_file()
     except OSError:
         return False
 
 
-def _of_arch(arch: str, places: Iterable[_Place], cache_dir: Path) -> _Seen:
-    """What is in these places. A folder's unusable files are passed over, but no impostor of the architecture's own."""
+def _of_arch(arch: str, candidates: Iterable[_Candidate], cache_dir: Path) -> _Contents:
+    """Look into candidates; a folder's unusable files are passed over, but no impostor of the architecture's own."""
     own_names = {file.name for file in BACKBONES[arch].genuine}
-    seen = _Seen([], [], [])
-    for place in places:
+    contents = _Contents([], [], [])
+    for candidate in candidates:
         try:
-            file = identify(place.path, cache_dir=cache_dir)
+            file = identify(candidate.path, cache_dir=cache_dir)
         except MethodError as error:
-            if place.named:
+            if candidate.named:
                 raise WrongWeightsError(str(error)) from error
-            if place.path.name in own_names:
+            if candidate.path.name in own_names:
                 raise
-            seen.problems.append(str(error))
+            contents.problems.append(str(error))
             continue
-        if place.arch not in {None, file.arch}:
-            text = f"{place.path} holds {file.arch}, not {place.arch}: name it --weights {file.arch}=FILE"
+        if candidate.arch not in {None, file.arch}:
+            text = f"{candidate.path} holds {file.arch}, not {candidate.arch}: name it --weights {file.arch}=FILE"
             raise WrongWeightsError(text)
         if file.arch == arch:
-            seen.files.append(file)
+            contents.files.append(file)
         else:
-            seen.others.append(f"{place.path} holds {file.arch}")
-    return seen
+            contents.others.append(f"{candidate.path} holds {file.arch}")
+    return contents
 
 
 def _only(arch: str, files: Sequence[WeightsFile], source: str) -> WeightsFile:
@@ -331,7 +333,7 @@ def _only(arch: str, files: Sequence[WeightsFile], source: str) -> WeightsFile:
 
 
 def several(arch: str, files: Iterable[WeightsFile], source: str) -> str:
-    """What is wrong with files that `source` names for one architecture: nothing, or that they differ."""
+    """Sentence that files which `source` names for one architecture differ; empty where they do not."""
     by_digest: dict[str, str] = {}
     for file in files:
         by_digest.setdefault(file.digest, str(file.path))

@@ -1,4 +1,4 @@
-"""Whole networks of the table as their packages make them, classifiers included. Needs torch."""
+"""Networks of the table, whole as their packages make them, classifiers included. Needs torch."""
 
 import importlib
 from collections.abc import Callable

@@ -31,7 +31,7 @@ def note_contents(path: Path, note: Path) -> tuple[str, str]:
     from methods.backbones import content
 
     try:
-        state = content.load(path)
+        state = content.load_state(path)
     except ValueError as error:
         return "", str(error)  # not remembered: it may have been a passing lack of memory
     arch, problem = "", ""

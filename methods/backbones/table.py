@@ -60,7 +60,7 @@ class Backbone(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def is_installed(self) -> bool:
-        """Whether the package that has the network can be imported; imports nothing."""
+        """True where the package that has the network can be imported; imports nothing."""
         return not self.extra or find_spec(self.source) is not None
 
     @property

@@ -34,7 +34,7 @@ class TimmTrunk(nn.Module):
         maps: list[Tensor] = self.network.forward_intermediates(
             images, indices=self._indices, norm=True, output_fmt="NCHW", intermediates_only=True
         )
-        return maps[0] if self._alone else [maps[place] for place in self._order]
+        return maps[0] if self._alone else [maps[position] for position in self._order]
 
 
 def build_trunk(arch: str, weights: WeightsFile, nodes: Sequence[str] = ()) -> nn.Module:
@@ -45,9 +45,9 @@ def build_trunk(arch: str, weights: WeightsFile, nodes: Sequence[str] = ()) -> n
     MethodError for an unknown architecture or node, a package that is not installed, and a file that does not hold the
     trunk.
     """
-    known = [row.id for row in BACKBONES.values() if not row.is_measure]
-    if arch not in known:
-        raise MethodError(f"no trunk named '{arch}': {near_miss(arch, known, 'known are ' + ', '.join(known))}")
+    trunk_ids = [row.id for row in BACKBONES.values() if not row.is_measure]
+    if arch not in trunk_ids:
+        raise MethodError(f"no trunk named '{arch}': {near_miss(arch, trunk_ids, 'known are ' + ', '.join(trunk_ids))}")
     row = BACKBONES[arch]
     for node in nodes:
         if node not in row.taps:

@@ -1,6 +1,7 @@
 """Deep SAD: normals are drawn to a centre, labelled anomalies driven away from it (spec 8)."""
 
 import dataclasses
+from typing import Literal
 
 import numpy as np
 import torch
@@ -16,22 +17,42 @@ from methods.nn.data.samplers import NORMAL, SEEN, Indices, Quotas, Stream
 from methods.nn.data.transforms import normalise, rotate, rotation_angles, to_unit
 from methods.nn.networks import lenet
 from methods.nn.neural_detector import NeuralDetector, Scorer
-from methods.nn.params import Params, flag, integer, number, text
+from methods.nn.params import Params, read_params
 from methods.nn.precision import autocast, full_precision
 from methods.nn.training.phases import Phase
-from methods.nn.training.supervised import LossTerms, TrainSettings, train
+from methods.nn.training.supervised import LossTerms, TrainParams, TrainSettings, train
 from protocols.images.store import Images
 
 REPRESENTATION = 128
 ANOMALY = -1
 
 
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class DeepSADParams(TrainParams):
+    network: Literal["resnet18_128", "resnet18_512", "lenet_32px"]
+    backbone: str | None
+    batch_norm_frozen: bool
+    centre_images: Literal["normal", "all", "all_full_batches"]
+    centre_augment: Literal["train", "test"]
+    centre_least: float
+    loss_eta: float
+    loss_eps: float
+    normal_label: int
+    batch_size: int
+    batch_seen: int
+    batch_sampling: Literal["balanced", "shuffled"]
+    pretrain_epochs: int
+    pretrain_batch: int
+    pretrain_lr: float
+    pretrain_weight_decay: float
+    augment_rotation: float
+
+
 class TrunkEncoder(nn.Module):
     """Trunk, global average pooling and, where `projected`, a linear layer to 128 values without bias."""
 
-    def __init__(self, params: Params, context: FitContext, *, projected: bool) -> None:
+    def __init__(self, arch: str, context: FitContext, *, projected: bool) -> None:
         super().__init__()
-        arch = text(params, "backbone")
         self._backbone, self._precision = BACKBONES[arch], context.precision
         self.trunk = context.backbone(arch)
         with context.seeded("head"):
@@ -115,26 +136,29 @@ def sad_losses(squared: Tensor, labels: Tensor, eta: float, eps: float) -> Tenso
     return torch.where(labels == 0, squared, labelled)
 
 
-class DeepSAD(NeuralDetector[DeepSADNetwork]):
+class DeepSAD(NeuralDetector[DeepSADParams, DeepSADNetwork]):
     """Squared distance from a centre that the representations of normal images are drawn to."""
+
+    def __init__(self, params: Params, context: FitContext) -> None:
+        super().__init__(read_params(DeepSADParams, params), context)
 
     def new_network(self) -> DeepSADNetwork:
         """Raises MethodError where the parameters `network` and `backbone` do not go together."""
-        kind = text(self.params, "network")
+        kind, arch = self.params.network, self.params.backbone
         small = kind == "lenet_32px"
-        if small != (self.params["backbone"] is None):
+        if small != (arch is None):
             raise MethodError(
                 f"deep_sad.network = {kind} takes {'no backbone' if small else 'a backbone'}: "
                 f"pass --set deep_sad.backbone={'none' if small else 'resnet18'} with it"
             )
         encoder: nn.Module
-        if small:
+        if arch is None:
             encoder, width = LeNetEncoder(self.context), lenet.CODE
         else:
             projected = kind == "resnet18_128"
-            encoder = TrunkEncoder(self.params, self.context, projected=projected)
-            width = REPRESENTATION if projected else BACKBONES[text(self.params, "backbone")].channels
-        return DeepSADNetwork(encoder, width, frozen_norms=flag(self.params, "batch_norm.frozen"))
+            encoder = TrunkEncoder(arch, self.context, projected=projected)
+            width = REPRESENTATION if projected else BACKBONES[arch].channels
+        return DeepSADNetwork(encoder, width, frozen_norms=self.params.batch_norm_frozen)
 
     def fit(self, data: TrainData) -> None:
         """Pre-train where the network asks for it, set the centre, train; raises what `train` raises.
@@ -154,16 +178,16 @@ class DeepSAD(NeuralDetector[DeepSADNetwork]):
 
     def loss_terms(self, data: TrainData) -> LossTerms:
         params = self.params
-        feed = self._feed(data, integer(params, "batch.size"), "batch")
-        eta, eps = number(params, "loss.eta"), number(params, "loss.eps")
+        feed = self._feed(data, params.batch_size, "batch")
+        eta, eps = params.loss_eta, params.loss_eps
 
         def terms(step: int) -> dict[str, Tensor]:
             images, labels = feed.batch(step)
             squared = self.network(images)
             losses = sad_losses(squared, self._semi_labels(labels).to(squared.device), eta, eps) / len(labels)
-            normal, seen = (torch.from_numpy(np.flatnonzero(labels == label)) for label in (NORMAL, SEEN))
+            normal, anomaly = (torch.from_numpy(np.flatnonzero(labels == label)) for label in (NORMAL, SEEN))
             spread = squared.detach()[normal].var(correction=0) if len(normal) else squared.new_zeros(())
-            return {"normal": losses[normal].sum(), "anomaly": losses[seen].sum(), "normal_variance": spread}
+            return {"normal": losses[normal].sum(), "anomaly": losses[anomaly].sum(), "normal_variance": spread}
 
         return terms
 
@@ -171,42 +195,42 @@ class DeepSAD(NeuralDetector[DeepSADNetwork]):
         return lambda images, _: distances(accumulated(self.network.encoder(images)), accumulated(self.network.centre))
 
     def _semi_labels(self, labels: Indices) -> Tensor:
-        return torch.from_numpy(np.where(labels == SEEN, ANOMALY, integer(self.params, "normal_label")))
+        return torch.from_numpy(np.where(labels == SEEN, ANOMALY, self.params.normal_label))
 
     def _settings(self, data: TrainData) -> TrainSettings:
         """Without `budget.steps` an epoch is a pass over the training images, the last partial batch dropped."""
-        steps = self.params["budget.steps"]
+        steps = self.params.budget_steps
         if steps is None:
-            steps = _full_batches(data, integer(self.params, "batch.size"))
-        settings = TrainSettings.from_params(self.params, int(steps))
+            steps = _full_batches(data, self.params.batch_size)
+        settings = TrainSettings.from_params(self.params, steps)
         return dataclasses.replace(settings, watched=("normal_variance",))
 
     def _feed(self, data: TrainData, size: int, stream: str, *, shuffled: bool | None = None) -> Feed:
         if shuffled is None:
-            shuffled = text(self.params, "batch.sampling") == "shuffled"
-        quotas = Quotas(size, integer(self.params, "batch.seen"), shuffled=shuffled)
-        return Feed(data, None, quotas, number(self.params, "augment.rotation"), self.context, stream)
+            shuffled = self.params.batch_sampling == "shuffled"
+        quotas = Quotas(size, self.params.batch_seen, shuffled=shuffled)
+        return Feed(data, None, quotas, self.params.augment_rotation, self.context, stream)
 
     def _prepare(self, data: TrainData) -> dict[str, list[float]]:
-        """What comes before the training proper; the history of it."""
+        """Pre-train and set the centre, before the training proper; the history of it."""
         history = {}
         encoder = self.network.encoder
         if isinstance(encoder, LeNetEncoder):
             if data.normal.size != lenet.SIZE:
                 raise MethodError("deep_sad.network = lenet_32px takes images of 32 pixels: --set deep_sad.img_size=32")
-            if integer(self.params, "pretrain.epochs"):
+            if self.params.pretrain_epochs:
                 history["pretrain_loss"] = self._pretrain(encoder, data)
         mean = self._mean_code(data)
-        self.network.centre.copy_(centre_of(mean, number(self.params, "centre.least")))
+        self.network.centre.copy_(centre_of(mean, self.params.centre_least))
         return history
 
     def _pretrain(self, encoder: LeNetEncoder, data: TrainData) -> list[float]:
-        size = integer(self.params, "pretrain.batch")
+        size = self.params.pretrain_batch
         settings = TrainSettings(
-            epochs=integer(self.params, "pretrain.epochs"),
+            epochs=self.params.pretrain_epochs,
             steps=_full_batches(data, size),
-            lr=number(self.params, "pretrain.lr"),
-            weight_decay=number(self.params, "pretrain.weight_decay"),
+            lr=self.params.pretrain_lr,
+            weight_decay=self.params.pretrain_weight_decay,
             schedule="constant",
             clip_norm=None,
         )
@@ -217,24 +241,24 @@ class DeepSAD(NeuralDetector[DeepSADNetwork]):
 
     def _mean_code(self, data: TrainData) -> Tensor:
         """The mean representation in evaluation mode (d,) of the images that `centre.images` names."""
-        groups = [data.normal] if text(self.params, "centre.images") == "normal" else [data.normal, data.anomaly]
-        codes = torch.cat([self._codes(group, f"centre.{place}") for place, group in enumerate(groups) if len(group)])
-        if text(self.params, "centre.images") == "all_full_batches":
-            size = min(integer(self.params, "batch.size"), len(codes))
-            kept = Stream(self.context, "centre", len(codes)).take(0, len(codes) // size * size)
-            codes = codes[torch.from_numpy(kept)]
+        groups = [data.normal] if self.params.centre_images == "normal" else [data.normal, data.anomaly]
+        codes = torch.cat([self._codes(group, f"centre.{number}") for number, group in enumerate(groups) if len(group)])
+        if self.params.centre_images == "all_full_batches":
+            size = min(self.params.batch_size, len(codes))
+            chosen = Stream(self.context, "centre", len(codes)).take(0, len(codes) // size * size)
+            codes = codes[torch.from_numpy(chosen)]
         return codes.mean(0)
 
     def _codes(self, images: Images, stream: str) -> Tensor:
         """Representations (n, d) in evaluation mode, float64, on the CPU."""
-        limit = number(self.params, "augment.rotation") if text(self.params, "centre.augment") == "train" else 0.0
+        limit = self.params.augment_rotation if self.params.centre_augment == "train" else 0.0
         angles = rotation_angles(len(images), limit, self.context.generator(f"{stream}.angle"))
         self.network.eval()
         codes = []
         with torch.no_grad():
-            for place, pixels in in_batches(images, integer(self.params, "batch.size")):
-                there = pixels.to(self.context.device)
-                batch = self.network.encoder(rotate(there, angles[place]) if limit else there)
+            for span, pixels in in_batches(images, self.params.batch_size):
+                batch = pixels.to(self.context.device)
+                batch = self.network.encoder(rotate(batch, angles[span]) if limit else batch)
                 codes.append(accumulated(batch).cpu())
         return torch.cat(codes)
 

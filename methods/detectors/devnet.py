@@ -1,32 +1,48 @@
 """DevNet, image version: one scoring head on the trunk, deviation loss (spec 3)."""
 
+from dataclasses import dataclass
+from functools import partial
+
 import torch
 from torch import Tensor
 
-from methods.detector import TrainData
+from methods.detector import FitContext, TrainData
 from methods.devices import accumulated
 from methods.nn.data.loader import Feed
-from methods.nn.data.samplers import SEEN, Quotas
+from methods.nn.data.samplers import SEEN
 from methods.nn.data.transforms import normalise
 from methods.nn.networks.heads import TopK, TopKHead
 from methods.nn.networks.single_head import OneHeadNetwork
 from methods.nn.neural_detector import NeuralDetector, Scorer
-from methods.nn.params import integer, number
-from methods.nn.training.losses import Criterion
+from methods.nn.params import Params, read_params
+from methods.nn.supervised_params import BatchParams
+from methods.nn.training.losses import Criterion, FocalParams, ScoreLossParams
 from methods.nn.training.supervised import LossTerms
 
 
-class DevNet(NeuralDetector[OneHeadNetwork]):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DevNetParams(BatchParams):
+    head_abs: bool
+    topk_rate: float
+    topk_rounding: str
+    loss: ScoreLossParams
+    focal: FocalParams
+
+
+class DevNet(NeuralDetector[DevNetParams, OneHeadNetwork]):
     """Deviation network: normals at the mean of a Gaussian reference, anomalies `loss.margin` deviations above."""
 
+    def __init__(self, params: Params, context: FitContext) -> None:
+        super().__init__(read_params(DevNetParams, params), context)
+
     def new_network(self) -> OneHeadNetwork:
-        pool = TopK.from_params(self.params)
-        return OneHeadNetwork(self.params, self.context, lambda channels: TopKHead(channels, pool))
+        params = self.params
+        pool = TopK(params.topk_rate, params.topk_rounding, params.head_abs)
+        return OneHeadNetwork(params.backbone, params.pyramid, self.context, partial(TopKHead, pool=pool))
 
     def loss_terms(self, data: TrainData) -> LossTerms:
-        criterion = Criterion(self.params, self.context)
-        quotas = Quotas(integer(self.params, "batch.size"), integer(self.params, "batch.seen"))
-        feed = Feed(data, None, quotas, number(self.params, "augment.rotation"), self.context, "batch")
+        criterion = Criterion(self.params.loss, self.params.focal, self.context)
+        feed = Feed(data, None, self.params.quotas, self.params.augment_rotation, self.context, "batch")
 
         def terms(step: int) -> dict[str, Tensor]:
             images, labels = feed.batch(step)

@@ -1,32 +1,48 @@
 """FLOS: DevNet's network, batches and budget with focal loss in place of the deviation loss (spec 4)."""
 
+from dataclasses import dataclass
+from functools import partial
+
 import torch
 from torch import Tensor
 
-from methods.detector import TrainData
+from methods.detector import FitContext, TrainData
 from methods.devices import accumulated
 from methods.nn.data.loader import Feed
-from methods.nn.data.samplers import SEEN, Quotas
+from methods.nn.data.samplers import SEEN
 from methods.nn.data.transforms import normalise
 from methods.nn.networks.heads import TopK, TopKHead
 from methods.nn.networks.single_head import OneHeadNetwork
 from methods.nn.neural_detector import NeuralDetector, Scorer
-from methods.nn.params import flag, integer, number, text
+from methods.nn.params import Params, read_params
+from methods.nn.supervised_params import BatchParams
 from methods.nn.training.losses import focal
 from methods.nn.training.supervised import LossTerms
 
 
-class FLOS(NeuralDetector[OneHeadNetwork]):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FLOSParams(BatchParams):
+    abs: bool
+    topk_rate: float
+    topk_rounding: str
+    alpha: float
+    gamma: float
+
+
+class FLOS(NeuralDetector[FLOSParams, OneHeadNetwork]):
     """Binary classifier by focal loss: an image's logit is the mean of its highest position scores."""
 
+    def __init__(self, params: Params, context: FitContext) -> None:
+        super().__init__(read_params(FLOSParams, params), context)
+
     def new_network(self) -> OneHeadNetwork:
-        pool = TopK(number(self.params, "topk.rate"), text(self.params, "topk.rounding"), flag(self.params, "abs"))
-        return OneHeadNetwork(self.params, self.context, lambda channels: TopKHead(channels, pool))
+        params = self.params
+        pool = TopK(params.topk_rate, params.topk_rounding, params.abs)
+        return OneHeadNetwork(params.backbone, params.pyramid, self.context, partial(TopKHead, pool=pool))
 
     def loss_terms(self, data: TrainData) -> LossTerms:
-        alpha, gamma = number(self.params, "alpha"), number(self.params, "gamma")
-        quotas = Quotas(integer(self.params, "batch.size"), integer(self.params, "batch.seen"))
-        feed = Feed(data, None, quotas, number(self.params, "augment.rotation"), self.context, "batch")
+        alpha, gamma = self.params.alpha, self.params.gamma
+        feed = Feed(data, None, self.params.quotas, self.params.augment_rotation, self.context, "batch")
 
         def terms(step: int) -> dict[str, Tensor]:
             images, labels = feed.batch(step)

@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections.abc import Callable, Iterable
+from typing import Literal
 
 import torch
 import torch.nn.functional as F
@@ -15,9 +16,9 @@ from methods.nn.data.loader import in_batches, taken
 from methods.nn.data.samplers import Indices
 from methods.nn.data.transforms import normalise, to_unit
 from methods.nn.neural_detector import NeuralDetector, Scorer
-from methods.nn.params import Params, flag, integer, number, optional_number, text
+from methods.nn.params import Params, read_params
 from methods.nn.precision import autocast, full_precision
-from methods.nn.training.supervised import LossTerms, TrainSettings, train
+from methods.nn.training.supervised import LossTerms, TrainParams, TrainSettings, train
 from protocols.images.store import Images
 
 # Output channels of each block's convolutions: those of the released student, and VGG-16's own (spec 7.2).
@@ -27,8 +28,23 @@ STUDENT_CHANNELS = {
 }
 TAPPED_POOLS = (2, 3, 4, 5)
 NORMALISATION: dict[str, Callable[[Tensor], Tensor]] = {"none": to_unit, "imagenet": normalise}
-Maps = dict[int, Tensor]
+PoolMaps = dict[int, Tensor]
 """Feature maps (B, C, h, w) by the number of the pool that they come from."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class KDADParams(TrainParams):
+    backbone: str
+    teacher_scale: Literal["as_is", "tap_mean"]
+    teacher_cache_mib: int
+    student_width: str
+    taps_train: tuple[int, ...]
+    taps_score: tuple[int, ...]
+    lambda_: float
+    batch_size: int
+    budget_extra_epoch: bool
+    max_steps: int | None
+    norm: str
 
 
 class Student(nn.Module):
@@ -39,11 +55,11 @@ class Student(nn.Module):
         layers: list[nn.Module] = []
         channels = 3
         for block in widths:
-            for place, width in enumerate(block, start=1):
+            for number, width in enumerate(block, start=1):
                 conv = nn.Conv2d(channels, width, 3, padding=1, bias=False)
                 nn.init.xavier_uniform_(conv.weight)
                 layers.append(conv)
-                if place < len(block):
+                if number < len(block):
                     layers.append(nn.BatchNorm2d(width))
                 layers.append(nn.ReLU(inplace=True))
                 channels = width
@@ -65,13 +81,13 @@ class KDADNetwork(nn.Module):
 
     tap_means: Tensor
 
-    def __init__(self, params: Params, context: FitContext) -> None:
+    def __init__(self, params: KDADParams, context: FitContext) -> None:
         super().__init__()
         self._precision = context.precision
-        arch = text(params, "backbone")
-        self.teacher = context.backbone(arch, tuple(BACKBONES[arch].taps)).requires_grad_(False)
+        taps = tuple(BACKBONES[params.backbone].taps)
+        self.teacher = context.backbone(params.backbone, taps).requires_grad_(False)
         with context.seeded("student"):
-            self.student = Student(STUDENT_CHANNELS[text(params, "student.width")])
+            self.student = Student(STUDENT_CHANNELS[params.student_width])
         self.register_buffer("tap_means", torch.ones(len(TAPPED_POOLS)))
 
     def train(self, mode: bool = True) -> "KDADNetwork":
@@ -79,71 +95,68 @@ class KDADNetwork(nn.Module):
         self.teacher.eval()
         return self
 
-    def teacher_maps(self, images: Tensor) -> Maps:
+    def teacher_maps(self, images: Tensor) -> PoolMaps:
         """The teacher's maps of (B, 3, S, S), without gradient."""
         with torch.no_grad(), autocast(images.device, self._precision):
             maps = self.teacher(images)
         return {pool: level / mean for (pool, level), mean in zip(_tapped(maps).items(), self.tap_means, strict=True)}
 
-    def student_maps(self, images: Tensor) -> Maps:
+    def student_maps(self, images: Tensor) -> PoolMaps:
         with autocast(images.device, self._precision):
             maps = self.student(images)
         return _tapped(maps)
 
 
-def _tapped(maps: list[Tensor]) -> Maps:
+def _tapped(maps: list[Tensor]) -> PoolMaps:
     return {pool: full_precision(maps[pool - 1]) for pool in TAPPED_POOLS}
 
 
-def direction(student: Maps, teacher: Maps, pools: Iterable[int]) -> Tensor:
+def direction(student: PoolMaps, teacher: PoolMaps, pools: Iterable[int]) -> Tensor:
     """(B,): sum over `pools` of 1 - cosine of the flattened maps (spec 7.4)."""
     cosines = [F.cosine_similarity(student[pool].flatten(1), teacher[pool].flatten(1)) for pool in pools]
     return torch.stack([1 - cosine for cosine in cosines]).sum(0)
 
 
-def value(student: Maps, teacher: Maps, pools: Iterable[int]) -> Tensor:
+def value(student: PoolMaps, teacher: PoolMaps, pools: Iterable[int]) -> Tensor:
     """(B,): sum over `pools` of the mean squared difference over an image's entries (spec 7.4)."""
     squares = [(student[pool] - teacher[pool]).square().mean((1, 2, 3)) for pool in pools]
     return torch.stack(squares).sum(0)
 
 
-def chosen_pools(params: Params, name: str) -> tuple[int, ...]:
-    return tuple(map(int, text(params, name).split(",")))
-
-
 class TeacherMaps:
     """The teacher's maps of training images, which no augmentation changes.
 
-    They are computed once and kept, in batches of `batch`, where they fit into `limit` bytes and are `wanted` at least
-    once an image on average; else anew for each batch.
+    They are computed once and kept, in batches of `batch`, where they fit into `limit` bytes and have `uses` of at
+    least one an image on average; else anew for each batch.
     """
 
-    def __init__(self, images: Images, maps: Callable[[Tensor], Maps], *, batch: int, limit: int, wanted: int) -> None:
+    def __init__(
+        self, images: Images, maps: Callable[[Tensor], PoolMaps], *, batch: int, limit: int, uses: int
+    ) -> None:
         self._maps = maps
         needed = (
             4
             * len(images)
             * sum(STUDENT_CHANNELS["equal"][pool - 1][-1] * (images.size >> pool) ** 2 for pool in TAPPED_POOLS)
         )
-        self._kept: Maps | None = None
-        if needed <= limit and wanted >= len(images):
+        self._kept: PoolMaps | None = None
+        if needed <= limit and uses >= len(images):
             parts = [maps(pixels) for _, pixels in in_batches(images, batch)]
             self._kept = {pool: torch.cat([part[pool] for part in parts]) for pool in TAPPED_POOLS}
 
-    def __call__(self, index: Indices, pixels: Tensor) -> Maps:
+    def __call__(self, index: Indices, pixels: Tensor) -> PoolMaps:
         """The maps of images `index`, whose pixels (B, S, S, C) are given."""
         if self._kept is None:
             return self._maps(pixels)
         return {pool: maps[torch.from_numpy(index).to(maps.device)] for pool, maps in self._kept.items()}
 
 
-class KDAD(NeuralDetector[KDADNetwork]):
-    """How far the student's maps are from the teacher's, after it learned to imitate them on normal images."""
+class KDAD(NeuralDetector[KDADParams, KDADNetwork]):
+    """Distance of the student's maps from the teacher's, after it learned to imitate them on normal images."""
 
     def __init__(self, params: Params, context: FitContext) -> None:
-        super().__init__(params, context)
-        self._normalise = NORMALISATION[text(params, "norm")]
-        self._weight = number(params, "lambda")
+        super().__init__(read_params(KDADParams, params), context)
+        self._normalise = NORMALISATION[self.params.norm]
 
     def new_network(self) -> KDADNetwork:
         return KDADNetwork(self.params, self.context)
@@ -156,59 +169,60 @@ class KDAD(NeuralDetector[KDADNetwork]):
         passes = self._passes(data)
         settings = self._settings(passes)
         self.build(data.init)
-        if text(self.params, "teacher.scale") == "tap_mean":
+        if self.params.teacher_scale == "tap_mean":
             self._measure_teacher(data.normal)
         self.history = train(self.network.student, self.loss_terms(data), settings, self.context)
         ends = [min((epoch + 1) * passes.steps, settings.total) for epoch in range(len(self.history["loss"]))]
         self.history["images"] = [float(passes.images(step)) for step in ends]
 
     def loss_terms(self, data: TrainData) -> LossTerms:
-        passes, network, pools = self._passes(data), self.network, chosen_pools(self.params, "taps.train")
+        passes, network, pools = self._passes(data), self.network, self.params.taps_train
         teacher = TeacherMaps(
             data.normal,
             self._teacher_maps,
-            batch=integer(self.params, "batch.size"),
-            limit=integer(self.params, "teacher.cache_mib") * 2**20,
-            wanted=passes.images(self._settings(passes).total),
+            batch=self.params.batch_size,
+            limit=self.params.teacher_cache_mib * 2**20,
+            uses=passes.images(self._settings(passes).total),
         )
 
         def terms(step: int) -> dict[str, Tensor]:
             index = passes.take(step)
             pixels = taken(data.normal, index).to(self.context.device)
             maps = network.student_maps(self._normalise(pixels)), teacher(index, pixels)
-            return {"direction": direction(*maps, pools).mean(), "value": self._weight * value(*maps, pools).mean()}
+            return {
+                "direction": direction(*maps, pools).mean(),
+                "value": self.params.lambda_ * value(*maps, pools).mean(),
+            }
 
         return terms
 
     def scorer(self) -> Scorer:
-        network, pools = self.network, chosen_pools(self.params, "taps.score")
+        network, pools = self.network, self.params.taps_score
 
         def score(pixels: Tensor, _: int) -> Tensor:
             maps = network.student_maps(self._normalise(pixels)), self._teacher_maps(pixels)
-            return accumulated(direction(*maps, pools)) + self._weight * accumulated(value(*maps, pools))
+            return accumulated(direction(*maps, pools)) + self.params.lambda_ * accumulated(value(*maps, pools))
 
         return score
 
     def _passes(self, data: TrainData) -> Passes:
-        batch = integer(self.params, "batch.size")
-        return Passes(self.context, "batch", len(data.normal), batch, keep_rest=True)
+        return Passes(self.context, "batch", len(data.normal), self.params.batch_size, keep_rest=True)
 
     def _settings(self, passes: Passes) -> TrainSettings:
         settings = TrainSettings.from_params(self.params, passes.steps)
-        limit = optional_number(self.params, "max_steps")
         return dataclasses.replace(
             settings,
-            epochs=settings.epochs + flag(self.params, "budget.extra_epoch"),
-            max_steps=None if limit is None else int(limit),
+            epochs=settings.epochs + self.params.budget_extra_epoch,
+            max_steps=self.params.max_steps,
         )
 
-    def _teacher_maps(self, pixels: Tensor) -> Maps:
+    def _teacher_maps(self, pixels: Tensor) -> PoolMaps:
         return self.network.teacher_maps(self._normalise(pixels.to(self.context.device)))
 
     def _measure_teacher(self, normal: Images) -> None:
         """Set the means by which the teacher's maps are divided: of each tap over the training normals."""
         sums = torch.zeros(len(TAPPED_POOLS), dtype=torch.float64)
-        for _, pixels in in_batches(normal, integer(self.params, "batch.size")):
+        for _, pixels in in_batches(normal, self.params.batch_size):
             maps = self._teacher_maps(pixels)
             sums += torch.stack([accumulated(maps[pool]).mean((1, 2, 3)).sum() for pool in TAPPED_POOLS]).cpu()
         self.network.tap_means.copy_(sums / len(normal))

@@ -2,19 +2,23 @@
 
 import math
 from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Literal
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from methods.detector import TrainData
+from methods.detector import FitContext, TrainData
 from methods.devices import accumulated
 from methods.nn.data.loader import Feed
-from methods.nn.data.samplers import SEEN, Quotas
+from methods.nn.data.samplers import SEEN
 from methods.nn.data.transforms import normalise
 from methods.nn.networks.single_head import OneHeadNetwork
 from methods.nn.neural_detector import NeuralDetector, Scorer
-from methods.nn.params import Params, flag, integer, number, text
+from methods.nn.params import Params, read_params
+from methods.nn.supervised_params import BatchParams
 from methods.nn.training.losses import bce
 from methods.nn.training.supervised import LossTerms
 
@@ -34,25 +38,31 @@ POOLS: dict[str, Callable[[Tensor], Tensor]] = {
 }
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MINNSParams(BatchParams):
+    form: Literal["mi", "MI"]
+    pool: str
+    deep_supervision: bool
+    dropout: float
+
+
 class InstanceHead(nn.Module):
     """An instance network of 1x1 convolutions and a pooled classifier after its last layer, or after each.
 
     Form "mi" pools the logits of the instances, "MI" their features.
     """
 
-    def __init__(self, channels: int, params: Params) -> None:
+    def __init__(self, channels: int, params: MINNSParams) -> None:
         super().__init__()
         inputs = (channels, *HIDDEN_CHANNELS[:-1])
         self.layers = nn.ModuleList(
             nn.Conv2d(wide, narrow, 1) for wide, narrow in zip(inputs, HIDDEN_CHANNELS, strict=True)
         )
-        self.supervised = (
-            range(len(HIDDEN_CHANNELS)) if flag(params, "deep_supervision") else range(len(HIDDEN_CHANNELS))[-1:]
-        )
+        self.supervised = range(len(HIDDEN_CHANNELS)) if params.deep_supervision else range(len(HIDDEN_CHANNELS))[-1:]
         self.scores = nn.ModuleList(nn.Conv2d(HIDDEN_CHANNELS[depth], 1, 1) for depth in self.supervised)
-        self.pool = POOLS[text(params, "pool")]
-        self.pools_features = text(params, "form") == "MI"
-        self.dropout = number(params, "dropout")
+        self.pool = POOLS[params.pool]
+        self.pools_features = params.form == "MI"
+        self.dropout = params.dropout
 
     def forward(self, maps: Tensor) -> Tensor:
         """(B, C, h, w) -> bag logits (B, classifiers); dropout draws from torch's global generator."""
@@ -69,22 +79,25 @@ class InstanceHead(nn.Module):
         return logits.flatten(1)
 
 
-class MINNS(NeuralDetector[OneHeadNetwork]):
+class MINNS(NeuralDetector[MINNSParams, OneHeadNetwork]):
     """Bag classifier by binary cross-entropy, with DevNet's batches and budget."""
 
+    def __init__(self, params: Params, context: FitContext) -> None:
+        super().__init__(read_params(MINNSParams, params), context)
+
     def new_network(self) -> OneHeadNetwork:
-        return OneHeadNetwork(self.params, self.context, lambda channels: InstanceHead(channels, self.params))
+        params = self.params
+        return OneHeadNetwork(params.backbone, params.pyramid, self.context, partial(InstanceHead, params=params))
 
     def loss_terms(self, data: TrainData) -> LossTerms:
-        quotas = Quotas(integer(self.params, "batch.size"), integer(self.params, "batch.seen"))
-        feed = Feed(data, None, quotas, number(self.params, "augment.rotation"), self.context, "batch")
+        feed = Feed(data, None, self.params.quotas, self.params.augment_rotation, self.context, "batch")
 
         def terms(step: int) -> dict[str, Tensor]:
             images, labels = feed.batch(step)
             with self.context.seeded("dropout", step):
                 logits = self.network(normalise(images)).mean(0)
             targets = torch.from_numpy(labels == SEEN).to(logits)
-            return {f"bag{place}": bce(bags, targets) for place, bags in enumerate(logits.unbind(1), 1)}
+            return {f"bag{number}": bce(bags, targets) for number, bags in enumerate(logits.unbind(1), 1)}
 
         return terms
 

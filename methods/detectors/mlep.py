@@ -1,6 +1,8 @@
 """MLEP for images: triplets of two normals and a labelled anomaly, with a margin between their features (spec 6)."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Literal
 
 import torch
 import torch.nn.functional as F
@@ -13,10 +15,10 @@ from methods.nn.data.loader import Feed, in_batches
 from methods.nn.data.samplers import NORMAL, SEEN, Indices, Quotas
 from methods.nn.data.transforms import IMAGENET_MEAN, IMAGENET_STD, normalise
 from methods.nn.networks.heads import TopK, TopKHead
-from methods.nn.networks.pyramid import Pyramid
 from methods.nn.networks.single_head import OneHeadNetwork
 from methods.nn.neural_detector import NeuralDetector, Scorer
-from methods.nn.params import Params, integer, number, text
+from methods.nn.params import Params, read_params
+from methods.nn.supervised_params import PyramidParams
 from methods.nn.training.losses import bce
 from methods.nn.training.supervised import LossTerms
 from protocols.images.store import Images
@@ -83,53 +85,64 @@ def level_mean(values: list[Tensor]) -> Tensor:
     return torch.stack(values).mean(0)
 
 
-class MLEP(NeuralDetector[OneHeadNetwork]):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MLEPParams(PyramidParams):
+    mode: Literal["embed", "distance", "recon"]
+    head_abs: bool
+    topk_rate: float
+    topk_rounding: str
+    recon_score: str
+    loss_margin: float
+    loss_margin_weight: float
+    loss_head_weight: float
+    batch_triplets: int
+
+
+class MLEP(NeuralDetector[MLEPParams, OneHeadNetwork]):
     """Margin learning with a scoring head (mode embed), without one (distance), or with a decoder (recon)."""
 
     def __init__(self, params: Params, context: FitContext) -> None:
-        super().__init__(params, context)
-        self._mode = text(params, "mode")
-        self._pyramid = Pyramid.from_params(params)
+        super().__init__(read_params(MLEPParams, params), context)
         self._means: list[Tensor] = []
 
     def new_network(self) -> OneHeadNetwork:
+        params = self.params
         heads: dict[str, Callable[[int], nn.Module]] = {
-            "embed": lambda channels: TopKHead(channels, TopK.from_params(self.params)),
+            "embed": lambda channels: TopKHead(channels, TopK(params.topk_rate, params.topk_rounding, params.head_abs)),
             "distance": lambda _: nn.Identity(),
             "recon": Decoder,
         }
-        return OneHeadNetwork(self.params, self.context, heads[self._mode])
+        return OneHeadNetwork(params.backbone, params.pyramid, self.context, heads[params.mode])
 
     def fit(self, data: TrainData) -> None:
         """As every neural detector; MethodError where there is no labelled anomaly to make triplets of."""
         if not len(data.anomaly):
             raise MethodError("MLEP learns from triplets with a labelled anomaly, and there is none: give at least one")
         super().fit(data)
-        if self._mode == "distance":
+        if self.params.mode == "distance":
             self._means = self._mean_maps(data.normal)
 
     def loss_terms(self, data: TrainData) -> LossTerms:
-        count = integer(self.params, "batch.triplets")
-        rotation = number(self.params, "augment.rotation")
-        feed = Feed(data, None, Quotas(3 * count, count, distinct=True), rotation, self.context, "batch")
-        margin, weight = number(self.params, "loss.margin"), number(self.params, "loss.margin_weight")
+        params, count = self.params, self.params.batch_triplets
+        quotas = Quotas(3 * count, count, distinct=True)
+        feed = Feed(data, None, quotas, params.augment_rotation, self.context, "batch")
 
         def terms(step: int) -> dict[str, Tensor]:
             pixels, labels = feed.batch(step)
             images = normalise(pixels)
             maps = self.network.maps(images)
-            margins = [margin_loss(level, margin) for level in maps]
-            return {"margin": weight * level_mean(margins), **self._own_terms(images, labels, maps)}
+            margins = [margin_loss(level, params.loss_margin) for level in maps]
+            return {"margin": params.loss_margin_weight * level_mean(margins), **self._own_terms(images, labels, maps)}
 
         return terms
 
     def _own_terms(self, images: Tensor, labels: Indices, maps: list[Tensor]) -> dict[str, Tensor]:
-        """What the mode adds to the margin loss: per level, then the mean over the levels."""
-        if self._mode == "embed":
+        """The losses that the mode adds to the margin loss: per level, then the mean over the levels."""
+        if self.params.mode == "embed":
             targets = torch.from_numpy(labels == SEEN).to(images)
             losses = [bce(self.network.head(level), targets) for level in maps]
-            return {"head": number(self.params, "loss.head_weight") * level_mean(losses)}
-        if self._mode == "recon":
+            return {"head": self.params.loss_head_weight * level_mean(losses)}
+        if self.params.mode == "recon":
             normals = int((labels == NORMAL).sum())
             restored = self._restored([level[:normals] for level in maps], images[:normals])
             # Anchors and positives are equally many: the sum of their two means is twice the mean of both.
@@ -138,7 +151,7 @@ class MLEP(NeuralDetector[OneHeadNetwork]):
 
     def _restored(self, maps: list[Tensor], images: Tensor) -> list[tuple[Tensor, Tensor]]:
         """Of each level: what the decoder makes of the maps, and what it should have made."""
-        targets = [signed_images(level) for level in self._pyramid.levels(images)]
+        targets = [signed_images(level) for level in self.params.pyramid.levels(images)]
         return [
             (self.network.head(level, target.shape[-1]), target) for level, target in zip(maps, targets, strict=True)
         ]
@@ -151,10 +164,10 @@ class MLEP(NeuralDetector[OneHeadNetwork]):
         return score
 
     def _level_scores(self, images: Tensor, maps: list[Tensor]) -> list[Tensor]:
-        if self._mode == "embed":
+        if self.params.mode == "embed":
             return [self.network.head(level) for level in maps]
-        if self._mode == "recon":
-            measure = RECON_SCORES[text(self.params, "recon.score")]
+        if self.params.mode == "recon":
+            measure = RECON_SCORES[self.params.recon_score]
             return [measure(*pair) for pair in self._restored(maps, images)]
         pairs = zip(maps, self._means, strict=True)
         return [(level - mean.to(level)).square().mean((1, 2, 3)) for level, mean in pairs]
@@ -164,7 +177,7 @@ class MLEP(NeuralDetector[OneHeadNetwork]):
         self.network.eval()
         sums: list[Tensor] = []
         with torch.inference_mode():
-            for _, pixels in in_batches(normals, 3 * integer(self.params, "batch.triplets")):
+            for _, pixels in in_batches(normals, 3 * self.params.batch_triplets):
                 maps = self.network.maps(normalise(pixels.to(self.context.device)))
                 parts = [accumulated(level).sum(0) for level in maps]
                 sums = [total + part for total, part in zip(sums, parts, strict=True)] if sums else parts
@@ -179,5 +192,5 @@ class MLEP(NeuralDetector[OneHeadNetwork]):
         self._means = [state[name] for name in sorted(state) if name.startswith(MEAN_MAP)]
 
     def build(self, state: Mapping[str, Tensor] | None = None) -> None:
-        own = None if state is None else {name: state[name] for name in state if not name.startswith(MEAN_MAP)}
-        super().build(own)
+        tensors = None if state is None else {name: state[name] for name in state if not name.startswith(MEAN_MAP)}
+        super().build(tensors)

@@ -9,6 +9,7 @@ import io
 import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -22,12 +23,23 @@ from methods.errors import MethodError
 from methods.nn.data.loader import in_batches
 from methods.nn.data.samplers import Indices
 from methods.nn.data.transforms import normalise
-from methods.nn.params import Params, batch_size, integer, number, optional_number, text
+from methods.nn.params import Params, read_params
 from methods.nn.precision import autocast, full_precision
 from protocols.images.store import Images
 
 
-class Extractor(nn.Module):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PatchCoreParams:
+    backbone: str
+    layers: tuple[str, ...]
+    coreset_ratio: float
+    coreset_candidates: int | None
+    neighbours: int
+    batch_size: int
+    evaluation_batch: int = 64
+
+
+class PatchExtractor(nn.Module):
     """The feature extractor of anomalib in the precision of the run; what follows it stays in float32."""
 
     def __init__(self, inner: nn.Module, precision: str) -> None:
@@ -49,7 +61,7 @@ class PatchCore:
     """
 
     def __init__(self, params: Params, context: FitContext) -> None:
-        self.params = params
+        self.params = read_params(PatchCoreParams, params)
         self.context = context
         self.history: dict[str, list[float]] = {}
         self._model: Any = None
@@ -62,11 +74,11 @@ class PatchCore:
             ValueError: the share of the patches that the bank keeps is less than one patch.
         """
         model = self._new_model().train()
-        for place, pixels in in_batches(data.normal, integer(self.params, "batch.size")):
+        for span, pixels in in_batches(data.normal, self.params.batch_size):
             patches = model(normalise(pixels.to(self.context.device)))
-            kept = self._candidates(place, len(patches) // len(pixels), len(data.normal))
-            model.embedding_store[-1] = patches if kept is None else patches[kept]
-            self._advance(place.stop, len(data.normal))
+            chosen = self._candidates(span, len(patches) // len(pixels), len(data.normal))
+            model.embedding_store[-1] = patches if chosen is None else patches[chosen]
+            self._advance(span.stop, len(data.normal))
         patches = torch.vstack(model.embedding_store)
         model.embedding_store.clear()
         model.memory_bank = self._coreset(patches)
@@ -78,10 +90,11 @@ class PatchCore:
         if self._model is None:
             raise MethodError("PatchCore has nothing to score with yet: call fit or load first")
         scores = np.empty(len(images))
+        size = self.params.evaluation_batch if batch is None else batch
         with torch.inference_mode():
-            for place, pixels in in_batches(images, batch_size(self.params, batch)):
-                found = self._model(normalise(pixels.to(self.context.device)))
-                scores[place] = accumulated(found.pred_score).cpu().numpy()
+            for span, pixels in in_batches(images, size):
+                outputs = self._model(normalise(pixels.to(self.context.device)))
+                scores[span] = accumulated(outputs.pred_score).cpu().numpy()
         return scores
 
     def state(self) -> dict[str, Tensor]:
@@ -94,32 +107,32 @@ class PatchCore:
 
     def _new_model(self) -> Any:
         """The model of anomalib with our trunk's values and an empty bank."""
-        arch = text(self.params, "backbone")
+        arch = self.params.backbone
         with self.context.seeded("patchcore"):
             model = _anomalib("models.image.patchcore.torch_model").PatchcoreModel(
-                layers=text(self.params, "layers").split(","),
+                layers=list(self.params.layers),
                 backbone=arch,
                 pre_trained=False,
-                num_neighbors=integer(self.params, "neighbours"),
+                num_neighbors=self.params.neighbours,
             )
-        network, given = model.feature_extractor.feature_extractor, self.context.backbone(arch).state_dict()
-        network.load_state_dict({name: given[name] for name in network.state_dict()})
-        model.feature_extractor = Extractor(model.feature_extractor, self.context.precision)
+        network, weights = model.feature_extractor.feature_extractor, self.context.backbone(arch).state_dict()
+        network.load_state_dict({name: weights[name] for name in network.state_dict()})
+        model.feature_extractor = PatchExtractor(model.feature_extractor, self.context.precision)
         return placed(model.requires_grad_(False), self.context.device)
 
-    def _candidates(self, place: slice, each: int, images: int) -> Indices | None:
-        """Which patches of a batch may come into the bank; None for all. `each` is the number of an image's patches."""
-        limit = optional_number(self.params, "coreset.candidates")
+    def _candidates(self, span: slice, each: int, images: int) -> Indices | None:
+        """Indices of a batch's patches that may come into the bank; None for all. An image has `each` patches."""
+        limit = self.params.coreset_candidates
         if limit is None or limit >= images * each:
             return None
         order = torch.randperm(images * each, generator=self.context.generator("candidates"))
-        chosen = order[: int(limit)].sort().values.numpy()
-        first, last = np.searchsorted(chosen, [place.start * each, place.stop * each])
-        return np.asarray(chosen[first:last] - place.start * each)
+        chosen = order[:limit].sort().values.numpy()
+        first, last = np.searchsorted(chosen, [span.start * each, span.stop * each])
+        return np.asarray(chosen[first:last] - span.start * each)
 
     def _coreset(self, patches: Tensor) -> Tensor:
         """The share `coreset.ratio` of patches (m, d) that anomalib's greedy k-centre selection takes."""
-        sampler = _anomalib("models.components").KCenterGreedy(patches, number(self.params, "coreset.ratio"))
+        sampler = _anomalib("models.components").KCenterGreedy(patches, self.params.coreset_ratio)
         sampler.update_distances = Nearest(sampler, self._advance)
         # anomalib draws its own progress bar on stderr, which is the harness's.
         with seeded_globals(self.context, "coreset"), contextlib.redirect_stderr(io.StringIO()):

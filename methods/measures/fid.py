@@ -26,7 +26,7 @@ CHANNELS, CLASSES = BACKBONES[INCEPTION].channels, 1008
 """Of FID's network: its last features, and the outputs of its classifier, which is not used."""
 
 
-class Features(nn.Module, ABC):
+class MeasureNetwork(nn.Module, ABC):
     """8-bit colour images (n, 3, S, S) -> features (n, num_features) float64, pooled over positions."""
 
     num_features: int
@@ -39,7 +39,7 @@ class Features(nn.Module, ABC):
     def pooled(self, images: Tensor) -> Tensor: ...
 
 
-class TrunkFeatures(Features):
+class TrunkFeatures(MeasureNetwork):
     """A trunk at the 224 pixels and with the normalisation that it was trained with."""
 
     def __init__(self, arch: str, context: FitContext) -> None:
@@ -52,7 +52,7 @@ class TrunkFeatures(Features):
         return maps.mean((2, 3))
 
 
-class TorchvisionInception(Features):
+class TorchvisionInception(MeasureNetwork):
     """torchvision's Inception-v3 at 299 pixels in [-1, 1], up to its classifier."""
 
     num_features = CHANNELS
@@ -66,11 +66,11 @@ class TorchvisionInception(Features):
             self.network.load_state_dict(read(file))
 
     def pooled(self, images: Tensor) -> Tensor:
-        found: Tensor = self.network(2 * _resized(images, 299) - 1)
-        return found
+        codes: Tensor = self.network(2 * _resized(images, 299) - 1)
+        return codes
 
 
-class FIDInception(Features):
+class FIDInception(MeasureNetwork):
     """torch-fidelity's port of the network that FID is defined on; it resizes images as the metric's authors did."""
 
     num_features = CHANNELS
@@ -88,24 +88,24 @@ class FIDInception(Features):
         )
 
     def pooled(self, images: Tensor) -> Tensor:
-        found: Tensor = self.network(images)[0]
-        return found
+        codes: Tensor = self.network(images)[0]
+        return codes
 
 
-def features(arch: str, context: FitContext) -> Features:
+def features(arch: str, context: FitContext) -> MeasureNetwork:
     """The network of `arch` with the weights that this run resolved, in evaluation mode, on the run's device."""
     file = context.weights[arch]
-    found: Features
+    network: MeasureNetwork
     if arch == INCEPTION and file.digest != RANDOM:
-        found = FIDInception(file)
+        network = FIDInception(file)
     elif arch in {INCEPTION, "inception_v3"}:
-        found = TorchvisionInception(file, context)
+        network = TorchvisionInception(file, context)
     else:
-        found = TrunkFeatures(arch, context)
-    return found.requires_grad_(requires_grad=False).eval().to(context.device)
+        network = TrunkFeatures(arch, context)
+    return network.requires_grad_(requires_grad=False).eval().to(context.device)
 
 
-def distance(network: Features, real: Iterable[Tensor], generated: Iterable[Tensor]) -> float:
+def distance(network: MeasureNetwork, real: Iterable[Tensor], generated: Iterable[Tensor]) -> float:
     """|m1 - m2|^2 + tr(C1 + C2 - 2 (C1 C2)^(1/2)) of the features' means m and covariances C, in float64.
 
     `real` and `generated` are batches (n, 1 | 3, S, S) in [0, 1], each of two images or more in all; they are rounded

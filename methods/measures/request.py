@@ -36,7 +36,7 @@ def networks(params: Mapping[str, ParamValue]) -> tuple[str, ...]:
     return (str(params[TRUNK]),) if params.get(FID) else ()
 
 
-def check(params: Mapping[str, ParamValue]) -> None:
+def check_packages(params: Mapping[str, ParamValue]) -> None:
     """Raise MethodError where a measure is asked for whose packages are not installed."""
     needed = ["torchmetrics"] if params.get(FID) else []
     needed += ["torch_fidelity"] if INCEPTION in networks(params) else []
@@ -46,12 +46,12 @@ def check(params: Mapping[str, ParamValue]) -> None:
 
 
 def fid_name(file: WeightsFile) -> str:
-    """What a Frechet distance on this network is called: FID on Inception's published weights alone."""
+    """Name of a Frechet distance on this network: `fid` on Inception's published weights alone."""
     if file.arch == INCEPTION and file.label.startswith("genuine:"):
         return "fid"
     return f"frechet_{file.arch}" + ("_random" if file.path is None else "")
 
 
 def lacking(params: Mapping[str, ParamValue], history: Collection[str]) -> bool:
-    """Whether a fit with this history took no measure although these parameters ask for one."""
+    """True where a fit with this history took no measure although these parameters ask for one."""
     return bool(params.get(FID)) and not any(name == "fid" or name.startswith("frechet_") for name in history)

@@ -1,1 +1,1 @@
-"""What neural detectors share: trunks, heads, losses, image batches and the one training loop."""
+"""Shared parts of the neural detectors: trunks, heads, losses, image batches and the one training loop."""

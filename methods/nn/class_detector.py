@@ -1,6 +1,9 @@
 """Detectors with one logit a class, the label being the class: heads and anomaly scores (spec 2.8, 5)."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Literal, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -11,7 +14,7 @@ from methods.nn.data.transforms import normalise
 from methods.nn.networks.heads import TopK
 from methods.nn.networks.single_head import OneHeadNetwork
 from methods.nn.neural_detector import NeuralDetector, Scorer
-from methods.nn.params import Params, text
+from methods.nn.supervised_params import PseudoParams
 
 N_CLASSES = len((NORMAL, SEEN, PSEUDO))
 
@@ -43,11 +46,22 @@ class PooledClassHead(nn.Module):
         return logits
 
 
-def class_head(channels: int, params: Params) -> nn.Module:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClassParams(PseudoParams):
+    """Head and score of a classifier of normal, seen and pseudo anomalies."""
+
+    head: Literal["topk_conv", "gap_linear"]
+    score: str
+    head_abs: bool
+    topk_rate: float
+    topk_rounding: str
+
+
+def class_head(channels: int, params: ClassParams) -> nn.Module:
     """The head that the parameter `head` names: topk_conv or gap_linear (spec 2.8, 5; D48, D56)."""
-    if text(params, "head") == "gap_linear":
+    if params.head == "gap_linear":
         return PooledClassHead(channels)
-    return TopKClassHead(channels, TopK.from_params(params))
+    return TopKClassHead(channels, TopK(params.topk_rate, params.topk_rounding, params.head_abs))
 
 
 def abnormal_probability(logits: Tensor) -> Tensor:
@@ -73,11 +87,15 @@ CLASS_SCORES: dict[str, Callable[[Tensor], Tensor]] = {
 }
 
 
-class ClassDetector(NeuralDetector[OneHeadNetwork]):
+ClassFields = TypeVar("ClassFields", bound=ClassParams)
+
+
+class ClassDetector(NeuralDetector[ClassFields, OneHeadNetwork]):
     """A trunk and a head of classes; a detector adds the losses."""
 
     def new_network(self) -> OneHeadNetwork:
-        return OneHeadNetwork(self.params, self.context, lambda channels: class_head(channels, self.params))
+        params = self.params
+        return OneHeadNetwork(params.backbone, params.pyramid, self.context, partial(class_head, params=params))
 
     def logits(self, images: Tensor) -> Tensor:
         """Images (B, S, S, C) uint8 -> logits (B, classes), the mean over the levels."""
@@ -85,5 +103,5 @@ class ClassDetector(NeuralDetector[OneHeadNetwork]):
         return logits
 
     def scorer(self) -> Scorer:
-        score = CLASS_SCORES[text(self.params, "score")]
+        score = CLASS_SCORES[self.params.score]
         return lambda images, _: score(accumulated(self.logits(images)))

@@ -1,4 +1,4 @@
-"""What every detector with a network does alike: build, train, score in batches, hand over its weights."""
+"""Base of the detectors with a network: build it, train it, score in batches, hand over its weights."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
@@ -13,34 +13,34 @@ from methods.detector import FitContext, TrainData
 from methods.devices import placed
 from methods.errors import MethodError
 from methods.nn.data.loader import in_batches
-from methods.nn.params import Params, batch_size
-from methods.nn.training.supervised import LossTerms, TrainSettings, train
+from methods.nn.training.supervised import LossTerms, TrainParams, TrainSettings, train
 from protocols.images.store import Images
 
-Network = TypeVar("Network", bound=nn.Module)
+DetectorFields = TypeVar("DetectorFields", bound=TrainParams)
+DetectorNetwork = TypeVar("DetectorNetwork", bound=nn.Module)
 Scorer = Callable[[Tensor, int], Tensor]
 
 
-class NeuralDetector(ABC, Generic[Network]):
-    """Base of the neural detectors; a subclass says how its network is built, trained for a step, and asked."""
+class NeuralDetector(ABC, Generic[DetectorFields, DetectorNetwork]):
+    """Base of the neural detectors; a subclass reads its parameters, builds its network, has losses and a scorer."""
 
-    def __init__(self, params: Params, context: FitContext) -> None:
+    def __init__(self, params: DetectorFields, context: FitContext) -> None:
         self.params = params
         self.context = context
         self.history: dict[str, list[float]] = {}
-        self._network: Network | None = None
+        self._network: DetectorNetwork | None = None
 
     @abstractmethod
-    def new_network(self) -> Network:
+    def new_network(self) -> DetectorNetwork:
         """The network as a fit starts from it, on the CPU."""
 
     @abstractmethod
     def loss_terms(self, data: TrainData) -> LossTerms:
-        """What `train` is to minimise on `data` with `self.network`."""
+        """The losses of a step on `data` with `self.network`, which `train` minimises."""
 
     @abstractmethod
     def scorer(self) -> Scorer:
-        """What scores a batch: images (B, S, S, C) uint8 on the device, and the batch's number -> (B,) float64."""
+        """A function that scores a batch: images (B, S, S, C) uint8 on the device, its number -> (B,) float64."""
 
     def fit(self, data: TrainData) -> None:
         """Train on `data`, from the state `data.init` where there is one; raises what `train` raises."""
@@ -54,8 +54,9 @@ class NeuralDetector(ABC, Generic[Network]):
         self.network.eval()
         with torch.inference_mode():
             score = self.scorer()
-            for number, (place, pixels) in enumerate(in_batches(images, batch_size(self.params, batch))):
-                scores[place] = score(pixels.to(self.context.device), number).cpu().numpy()
+            size = self.params.evaluation_batch if batch is None else batch
+            for number, (span, pixels) in enumerate(in_batches(images, size)):
+                scores[span] = score(pixels.to(self.context.device), number).cpu().numpy()
         return scores
 
     def state(self) -> dict[str, Tensor]:
@@ -74,7 +75,7 @@ class NeuralDetector(ABC, Generic[Network]):
         self._network = placed(network, self.context.device)
 
     @property
-    def network(self) -> Network:
+    def network(self) -> DetectorNetwork:
         """The network; raises MethodError before there is one."""
         if self._network is None:
             raise MethodError(f"{type(self).__name__} has nothing to score with yet: call fit or load first")

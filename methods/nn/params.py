@@ -1,44 +1,46 @@
-"""Typed reading of resolved hyper-parameters."""
+"""Resolved hyper-parameters, read once into the typed dataclass of a detector."""
 
 from collections.abc import Mapping
+from dataclasses import MISSING, fields, is_dataclass
+from typing import TYPE_CHECKING, Any, TypeVar, get_origin, get_type_hints
+
+import msgspec
 
 from protocols.values import ParamValue
 
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
 Params = Mapping[str, ParamValue]
+_Fields = TypeVar("_Fields", bound="DataclassInstance")
 
 
-def number(params: Params, name: str) -> float:
-    value = params[name]
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise TypeError(f"parameter {name} must be a number, got {value!r}")
-    return float(value)
+def read_params(kind: type[_Fields], params: Params, prefix: str = "") -> _Fields:
+    """The dataclass `kind` of the parameters that its fields name, with underscores for dots.
+
+    A field `group` that is a dataclass takes the parameters `group.*`, a field of type tuple the parts of a text with
+    commas; `lambda_` stands for `lambda`. A field with a default may have no parameter, all others must have one.
+
+    Raises:
+        TypeError: a parameter is missing or has another type; the text names it.
+    """
+    names = {name.removeprefix(prefix).replace(".", "_"): name for name in params if name.startswith(prefix)}
+    hints = get_type_hints(kind)
+    values: dict[str, Any] = {}
+    for field in fields(kind):
+        name = names.get(field.name.rstrip("_"))
+        if is_dataclass(hints[field.name]):
+            values[field.name] = read_params(hints[field.name], params, f"{prefix}{field.name}.")
+        elif name is not None:
+            values[field.name] = _typed(name, params[name], hints[field.name])
+        elif field.default is MISSING:
+            raise TypeError(f"{kind.__name__} needs a parameter {prefix}{field.name}, which is missing")
+    return kind(**values)
 
 
-def optional_number(params: Params, name: str) -> float | None:
-    return None if params[name] is None else number(params, name)
-
-
-def batch_size(params: Params, given: int | None) -> int:
-    """Images that are scored at a time: as given, else the parameter `evaluation.batch`."""
-    return integer(params, "evaluation.batch") if given is None else given
-
-
-def integer(params: Params, name: str) -> int:
-    value = params[name]
-    if isinstance(value, bool) or not isinstance(value, int):
-        raise TypeError(f"parameter {name} must be an integer, got {value!r}")
-    return value
-
-
-def text(params: Params, name: str) -> str:
-    value = params[name]
-    if not isinstance(value, str):
-        raise TypeError(f"parameter {name} must be a text, got {value!r}")
-    return value
-
-
-def flag(params: Params, name: str) -> bool:
-    value = params[name]
-    if not isinstance(value, bool):
-        raise TypeError(f"parameter {name} must be true or false, got {value!r}")
-    return value
+def _typed(name: str, value: ParamValue, hint: Any) -> Any:
+    is_list = get_origin(hint) is tuple and isinstance(value, str)
+    try:
+        return msgspec.convert(str(value).split(",") if is_list else value, hint, strict=not is_list)
+    except msgspec.ValidationError as error:
+        raise TypeError(f"parameter {name} cannot be {value!r}: {error}") from None

@@ -8,6 +8,8 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+ROW_IMAGES = 10
+"""Images in a row of the grids of fits and scorings."""
 GAP = 2
 WHITE = 255
 SCALED_TO = 64

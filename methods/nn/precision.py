@@ -1,4 +1,4 @@
-"""Where a network may run in bfloat16, and the way back to float32."""
+"""Blocks in which a network runs in bfloat16, and the way back to float32."""
 
 import torch
 from torch import Tensor

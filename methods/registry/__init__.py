@@ -1,1 +1,1 @@
-"""What is known of a method without its code: parameters, recipes, and which methods are installed."""
+"""Facts of a method without its code: parameters and recipes; and the list of the installed methods."""

@@ -1,4 +1,4 @@
-"""What the harness knows of a method without importing its Python file."""
+"""Facts of a method that the harness knows without importing its Python file."""
 
 from collections.abc import Mapping
 from importlib.util import find_spec
@@ -14,11 +14,11 @@ from protocols.text import near_miss
 from protocols.values import ParamValue
 
 Id = Annotated[str, Meta(pattern=r"\A[a-z][a-z0-9_]*\Z")]
-Block = dict[str, ParamValue]
+ParamBlock = dict[str, ParamValue]
 
 
 class Capabilities(msgspec.Struct, frozen=True, kw_only=True):
-    """What a detector can be asked.
+    """Abilities of a detector.
 
     The rules it fits, whether it learns from labelled anomalies, whether an image's score is the same in any
     batch, and the backbones it needs as its recipe stands. `dependent_where` names values of parameters with which it
@@ -35,10 +35,10 @@ class Capabilities(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class RecipeBlock(msgspec.Struct, frozen=True, kw_only=True):
-    """What one recipe adds: split options, and parameters of single datasets."""
+    """Additions of one recipe: split options, and parameters of single datasets."""
 
-    split: Block = {}
-    dataset: dict[str, Block] = {}
+    split: ParamBlock = {}
+    dataset: dict[str, ParamBlock] = {}
 
 
 class MethodInfo(msgspec.Struct, frozen=True, kw_only=True):
@@ -60,12 +60,12 @@ class MethodInfo(msgspec.Struct, frozen=True, kw_only=True):
     capabilities: Capabilities
     params: dict[str, Param]
     pool_values: dict[str, tuple[str, ...]]
-    datasets: dict[str, Block]
+    datasets: dict[str, ParamBlock]
     recipes: dict[str, RecipeBlock]
     origin: str
     packages: dict[str, str] = {}
     variant_of: str | None = None
-    overrides: Block = {}
+    overrides: ParamBlock = {}
 
     @property
     def module(self) -> str:
@@ -79,7 +79,7 @@ class MethodInfo(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def is_plug_in(self) -> bool:
-        """Whether another package brings the detector: no golden scores of ours guard its numbers."""
+        """True where another package brings the detector: no golden scores of ours guard its numbers."""
         return self.package != "methods"
 
     @property
@@ -96,12 +96,12 @@ class MethodInfo(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def takes_precision(self) -> bool:
-        """Whether it computes in the precision of the run; one that does not is given fp32, so that keys hold that."""
+        """True where it computes in the precision of the run; others are given fp32, so that keys hold that."""
         stated = self.capabilities.precision
         return bool(self.capabilities.backbones) if stated is None else stated
 
     def scores_independently(self, params: Mapping[str, ParamValue]) -> bool:
-        """Whether, with these resolved parameters, an image's score is the same in any batch."""
+        """True where, with these resolved parameters, an image's score is the same in any batch."""
         dependent = self.capabilities.dependent_where
         return self.independent_scores and not any(params[name] in values for name, values in dependent.items())
 
@@ -153,7 +153,7 @@ class MethodInfo(msgspec.Struct, frozen=True, kw_only=True):
         return accepted
 
     def leaks(self, params: Mapping[str, ParamValue]) -> tuple[str, ...]:
-        """How test labels get into the scores with these resolved parameters, one text a parameter; mostly nothing."""
+        """Ways of test labels into the scores by these resolved parameters, one text a parameter; mostly none."""
         return tuple(
             f"{self.detector_id}.{name} = {shown(params[name])} {param.leaking[str(params[name])]}"
             for name, param in self.params.items()

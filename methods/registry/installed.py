@@ -1,4 +1,4 @@
-"""Which methods there are: our recipe files, and those that other packages offer by entry point."""
+"""List of the methods: our recipe files, and those that other packages offer by entry point."""
 
 import contextlib
 import functools
@@ -45,12 +45,12 @@ class Registry(msgspec.Struct, frozen=True):
         """The method of this id; MethodError with a near miss where there is none."""
         if method in self.methods:
             return self.methods[method]
-        known = [*self.methods, *self.broken, *self.broken_ids]
+        names = [*self.methods, *self.broken, *self.broken_ids]
         otherwise = "see bench methods list"
-        raise MethodError(self.trouble(method) or f"unknown method '{method}': {near_miss(method, known, otherwise)}")
+        raise MethodError(self.trouble(method) or f"unknown method '{method}': {near_miss(method, names, otherwise)}")
 
     def trouble(self, method: str) -> str | None:
-        """Why the plug-in that has this name, or this id, cannot be used; None where no broken one has."""
+        """Reason that the plug-in of this name, or this id, cannot be used; None where no broken one has it."""
         plugin = self.broken_ids.get(method, method)
         return f"the plug-in '{plugin}' cannot be used: {self.broken[plugin]}" if plugin in self.broken else None
 
@@ -66,7 +66,7 @@ def broken() -> dict[str, str]:
 
 
 def trouble(method: str) -> str | None:
-    """Why the plug-in that has this name, or this id, cannot be used; None where no broken one has."""
+    """Reason that the plug-in of this name, or this id, cannot be used; None where no broken one has it."""
     return _installed().trouble(method)
 
 
@@ -92,20 +92,20 @@ def load(info: MethodInfo) -> "type[Detector]":
     module, _, name = info.detector.partition(":")
     try:
         with plugins.guest_code():
-            found: Any = getattr(importlib.import_module(module), name)
+            target: Any = getattr(importlib.import_module(module), name)
     except PluginError as error:
         raise MethodError(f"the detector of {info.id}, {info.detector}, cannot be imported: {error}") from error
-    missing = [method for method in _INTERFACE if not callable(getattr(found, method, None))]
+    missing = [method for method in _INTERFACE if not callable(getattr(target, method, None))]
     if missing:
         text = f"has no {', '.join(missing)}: see methods.detector.Detector"
         raise MethodError(f"the detector of {info.id}, {info.detector}, {text}")
-    cls: type[Detector] = found
+    cls: type[Detector] = target
     return cls
 
 
 @functools.cache
 def _installed() -> Registry:
-    """What is installed does not change while a process lives, so it is read once."""
+    """The registry, read once: installed methods do not change while a process lives."""
     return discover(FOLDER, [Plugin(point.name, point.value) for point in plugins.list_entry_points(GROUP)])
 
 
@@ -117,14 +117,14 @@ def discover(folder: Path, offered: Iterable[Plugin] = ()) -> Registry:
     """
     texts = {path.name: path.read_text(encoding="utf-8") for path in sorted(folder.glob("*.toml"))}
     documents = {origin: document(text, origin) for origin, text in texts.items()}
-    found: dict[str, MethodInfo] = {}
+    methods_by_id: dict[str, MethodInfo] = {}
     for origin in sorted(documents, key=lambda origin: "variant_of" in documents[origin]):
-        _add(found, _read(documents[origin], origin, found))
-    return _with_plugins(found, offered)
+        _add(methods_by_id, _read(documents[origin], origin, methods_by_id))
+    return _with_plugins(methods_by_id, offered)
 
 
 def _with_plugins(built_in: Mapping[str, MethodInfo], offered: Iterable[Plugin]) -> Registry:
-    found = dict(built_in)
+    methods_by_id = dict(built_in)
     documents: dict[Plugin, dict[str, Any]] = {}
     failed: dict[str, str] = {}
     ids: dict[str, str] = {}
@@ -134,9 +134,9 @@ def _with_plugins(built_in: Mapping[str, MethodInfo], offered: Iterable[Plugin])
     for plugin in sorted(documents, key=lambda plugin: "variant_of" in documents[plugin]):
         ids[str(documents[plugin].get("id"))] = plugin.name
         with _kept_apart(plugin, failed):
-            _add(found, _read(documents[plugin], _origin(plugin), found))
-    broken_ids = {id_: name for id_, name in ids.items() if name in failed and id_ not in found}
-    return Registry(dict(sorted(found.items())), dict(sorted(failed.items())), broken_ids)
+            _add(methods_by_id, _read(documents[plugin], _origin(plugin), methods_by_id))
+    broken_ids = {id_: name for id_, name in ids.items() if name in failed and id_ not in methods_by_id}
+    return Registry(dict(sorted(methods_by_id.items())), dict(sorted(failed.items())), broken_ids)
 
 
 @contextlib.contextmanager
@@ -150,15 +150,15 @@ def _kept_apart(plugin: Plugin, failed: dict[str, str]) -> Iterator[None]:
         failed[plugin.name] = f"{_origin(plugin)}: {type(error).__name__}: {error}"
 
 
-def _read(tables: Mapping[str, Any], origin: str, known: Mapping[str, MethodInfo]) -> MethodInfo:
-    return variant(tables, origin, known) if "variant_of" in tables else detector(tables, origin)
+def _read(tables: Mapping[str, Any], origin: str, detectors: Mapping[str, MethodInfo]) -> MethodInfo:
+    return variant(tables, origin, detectors) if "variant_of" in tables else detector(tables, origin)
 
 
-def _add(found: dict[str, MethodInfo], info: MethodInfo) -> None:
-    if info.id in found:
-        other = found[info.id].origin
-        raise MethodError(f"{info.origin}: the id '{info.id}' is taken by {other}: choose another")
-    found[info.id] = info
+def _add(methods_by_id: dict[str, MethodInfo], info: MethodInfo) -> None:
+    if info.id in methods_by_id:
+        origin = methods_by_id[info.id].origin
+        raise MethodError(f"{info.origin}: the id '{info.id}' is taken by {origin}: choose another")
+    methods_by_id[info.id] = info
 
 
 def _origin(plugin: Plugin) -> str:

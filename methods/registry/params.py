@@ -34,10 +34,10 @@ def assignment(text: str) -> tuple[str, str | int | float | bool]:
         parsed = tomllib.loads(f"value = {value}")
     except (tomllib.TOMLDecodeError, RecursionError):
         parsed = {"value": value} if re.fullmatch(r"[\w.,:@+/-]+", value) else {}
-    found = parsed.get("value")
-    if not name or len(parsed) != 1 or not isinstance(found, str | int | float | bool):
+    setting = parsed.get("value")
+    if not name or len(parsed) != 1 or not isinstance(setting, str | int | float | bool):
         raise ValueError("with one value: a number, true, false, a word or a quoted text")
-    return name, found
+    return name, setting
 
 
 class Param(msgspec.Struct, frozen=True, kw_only=True):
@@ -78,8 +78,8 @@ class Param(msgspec.Struct, frozen=True, kw_only=True):
 
     def value(self, recipe: str) -> ParamValue:
         """The recipe's value, in its canonical form."""
-        own: ParamValue | UnsetType = getattr(self, recipe)
-        value = self.default if own is UNSET else own
+        stated: ParamValue | UnsetType = getattr(self, recipe)
+        value = self.default if stated is UNSET else stated
         if value is UNSET:
             raise ValueError(f"recipe {recipe} has no value: give {recipe} or default")
         try:
@@ -102,7 +102,7 @@ class Param(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def expected(self) -> str:
-        """What the parameter may be, in words: `a float above 0`."""
+        """Possible values of the parameter in words: `a float above 0`."""
         if self.form:
             text = f"one or more of {self.form.removeprefix('subset:')}"
         elif self.choices:

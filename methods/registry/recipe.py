@@ -9,7 +9,7 @@ from msgspec import Meta
 
 from methods.backbones.table import fitting_backbones
 from methods.errors import MethodError
-from methods.registry.info import Block, Capabilities, Id, MethodInfo, RecipeBlock
+from methods.registry.info import Capabilities, Id, MethodInfo, ParamBlock, RecipeBlock
 from methods.registry.params import PER_DATASET, RECIPES, Param, assignment
 from protocols.text import near_miss
 from protocols.values import ParamValue
@@ -60,12 +60,12 @@ def resolve(info: MethodInfo, recipe: str, dataset: str, overrides: Mapping[str,
     params |= info.datasets.get(base, {})
     params |= info.recipes[recipe].dataset.get(base, {}) if recipe in info.recipes else {}
     params |= info.overrides
-    asked = {name: info.check(name, value) for name, value in overrides.items()}
-    changed = {name: (params[name], value) for name, value in asked.items() if value != params[name]}
-    params |= asked
+    chosen = {name: info.check(name, value) for name, value in overrides.items()}
+    changed = {name: (params[name], value) for name, value in chosen.items() if value != params[name]}
+    params |= chosen
     info.check_together(params)
     idle = info.without_effect(params)
-    for name in asked:
+    for name in chosen:
         if name in idle:
             raise MethodError(f"{info.id}.{name} has no effect {idle[name]}: leave it out, or change that too")
     return Resolved({name: value for name, value in params.items() if name not in idle}, changed)
@@ -99,7 +99,7 @@ class _DetectorFile(msgspec.Struct, kw_only=True):
     assumed: bool = False
     packages: dict[_Package, _Name] = {}
     pools: dict[str, tuple[str, ...]] = {}
-    dataset: dict[str, Block] = {}
+    dataset: dict[str, ParamBlock] = {}
     recipe: dict[str, dict[str, Any]] = {}
 
 
@@ -107,7 +107,7 @@ class _VariantFile(msgspec.Struct, kw_only=True):
     id: Id
     title: _Name
     variant_of: Id
-    overrides: Block
+    overrides: ParamBlock
     summary: str = ""
     citation: str = ""
     assumed: bool = False
@@ -169,8 +169,8 @@ def variant(tables: Mapping[str, Any], origin: str, detectors: Mapping[str, Meth
     file = _convert(tables, _VariantFile, origin)
     base = detectors.get(file.variant_of)
     if base is None or base.variant_of is not None:
-        known = [name for name, info in detectors.items() if info.variant_of is None]
-        text = near_miss(file.variant_of, known, "name the id of a detector")
+        detector_ids = [name for name, info in detectors.items() if info.variant_of is None]
+        text = near_miss(file.variant_of, detector_ids, "name the id of a detector")
         raise MethodError(f"{origin}: variant_of = '{file.variant_of}' is no detector: {text}")
     info = msgspec.structs.replace(
         base,
@@ -185,41 +185,41 @@ def variant(tables: Mapping[str, Any], origin: str, detectors: Mapping[str, Meth
     return msgspec.structs.replace(info, overrides=_block(info, file.overrides, "[overrides]"))
 
 
-def _param(table: Mapping[str, Any], place: str) -> Param:
+def _param(table: Mapping[str, Any], location: str) -> Param:
     """A parameter; one of type `backbone` is a text that names a network which can be read at all of its `nodes`."""
     if table.get("type") != "backbone":
-        return _convert(table, Param, place)
+        return _convert(table, Param, location)
     rest = {key: value for key, value in table.items() if key not in {"type", "nodes"}}
     try:
         choices = fitting_backbones(msgspec.convert(table.get("nodes", ()), tuple[str, ...]))
     except msgspec.ValidationError as error:
-        raise MethodError(f"{place} nodes: {error}") from None
+        raise MethodError(f"{location} nodes: {error}") from None
     if not choices:
-        raise MethodError(f"{place} nodes: no network is read at all of these: name nodes that one has")
-    return _convert({**rest, "type": "str", "choices": choices}, Param, place)
+        raise MethodError(f"{location} nodes: no network is read at all of these: name nodes that one has")
+    return _convert({**rest, "type": "str", "choices": choices}, Param, location)
 
 
-def _convert(table: Mapping[str, Any], kind: type[_Struct], place: str) -> _Struct:
+def _convert(table: Mapping[str, Any], kind: type[_Struct], location: str) -> _Struct:
     fields = kind.__struct_fields__
     for key in table:
         if key not in fields:
             text = near_miss(key, fields, "keys are " + ", ".join(fields))
-            raise MethodError(f"{place}: unknown key '{key}': {text}")
+            raise MethodError(f"{location}: unknown key '{key}': {text}")
     try:
         return msgspec.convert(table, kind)
     except msgspec.ValidationError as error:
-        raise MethodError(f"{place}: {error}") from None
+        raise MethodError(f"{location}: {error}") from None
 
 
-def _blocks(info: MethodInfo, blocks: Mapping[str, Block], place: str) -> dict[str, Block]:
-    return {dataset: _block(info, block, f"[{place}.{dataset}]") for dataset, block in blocks.items()}
+def _blocks(info: MethodInfo, blocks: Mapping[str, ParamBlock], location: str) -> dict[str, ParamBlock]:
+    return {dataset: _block(info, block, f"[{location}.{dataset}]") for dataset, block in blocks.items()}
 
 
-def _block(info: MethodInfo, block: Block, place: str) -> Block:
+def _block(info: MethodInfo, block: ParamBlock, location: str) -> ParamBlock:
     try:
         return {name: info.check(name, value) for name, value in block.items()}
     except MethodError as error:
-        raise MethodError(f"{info.origin}, {place}: {error}") from None
+        raise MethodError(f"{info.origin}, {location}: {error}") from None
 
 
 def _check_references(info: MethodInfo) -> None:
@@ -244,13 +244,13 @@ def _check_references(info: MethodInfo) -> None:
 
 def _check_param(info: MethodInfo, name: str) -> None:
     """Raise MethodError where a parameter names another one, or a value, that is not there."""
-    param, place = info.params[name], f'{info.origin}, [params."{name}"]'
+    param, location = info.params[name], f'{info.origin}, [params."{name}"]'
     if param.at_most is not None and param.at_most not in info.params:
         text = near_miss(param.at_most, info.params, "name a parameter")
-        raise MethodError(f"{place}: at_most = '{param.at_most}': {text}")
+        raise MethodError(f"{location}: at_most = '{param.at_most}': {text}")
     if not {*param.refused, *param.leaking} <= {*param.choices}:
-        raise MethodError(f"{place} refused and leaking: name values among its choices")
+        raise MethodError(f"{location} refused and leaking: name values among its choices")
     for switch, values in param.only_where.items():
-        known = info.params[switch].choices or (True, False) if switch in info.params else ()
-        if not values or not {*values} <= {*known}:
-            raise MethodError(f"{place} only_where '{switch}': name a parameter, and values among its choices")
+        choices = info.params[switch].choices or (True, False) if switch in info.params else ()
+        if not values or not {*values} <= {*choices}:
+            raise MethodError(f"{location} only_where '{switch}': name a parameter, and values among its choices")

@@ -24,7 +24,7 @@ PAIR_COLUMNS = (
     "method_a", "method_b", "recipe_a", "recipe_b", "{0}_a", "{0}_b", *TEST_COLUMNS, "key_a", "key_b",
 )  # fmt: skip
 FOLDER_COLUMNS = ("run", "result", "{0}_a", "{0}_b", "largest", *TEST_COLUMNS, "notes", "key_a", "key_b")
-"""Where `{0}` stands for `auc`, or for the id of another metric."""
+"""Columns of a folder comparison, in which `{0}` stands for `auc`, or for the id of another metric."""
 _NAMED_RUNS = 3
 _DASH = "–"
 

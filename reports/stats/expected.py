@@ -7,11 +7,11 @@ from reports.stats.sample import Sample
 from reports.stats.thresholds import TOLD_QUANTILE, VERDICT_QUANTILE
 from reports.stats.verdict import VERDICT_NAMES, VerdictName, verdict_masks
 
-DRAWS = 1000
+EXPECTED_DRAWS = 1000
 
 
 def expected_counts(
-    cells: Sequence[tuple[Sample, Sample]], margin: float, least_spread: float = 0.0, draws: int = DRAWS
+    cells: Sequence[tuple[Sample, Sample]], margin: float, least_spread: float = 0.0, draws: int = EXPECTED_DRAWS
 ) -> dict[VerdictName, float]:
     """Mean counts of verdicts over seeded tables of these cells, each a published and a measured sample.
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     Floats = npt.NDArray[np.float64]
 
-DRAWS = 2000
+SCATTER_DRAWS = 2000
 
 TableVerdictName = Literal["reproduced", "reproduced on average", "higher", "lower", "close", "inconclusive"]
 
@@ -79,7 +79,7 @@ def pool(cells: Sequence[CellDifference]) -> Pooled:
     return Pooled(len(cells), mean, sqrt(total) / len(cells), total**2 / weighted if weighted else inf)
 
 
-def table_verdict(cells: Sequence[CellDifference], margin: float, draws: int = DRAWS) -> TableVerdict:
+def table_verdict(cells: Sequence[CellDifference], margin: float, draws: int = SCATTER_DRAWS) -> TableVerdict:
     """Judge at least one cell together; the interval of the scatter comes from `draws` seeded parametric draws."""
     from scipy.special import stdtrit
 

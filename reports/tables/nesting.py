@@ -39,7 +39,7 @@ def is_fixed_by_rule(records: Iterable[Record]) -> bool:
 
 
 def copy_marks(records: Sequence[Record], scores_digest: ScoresDigest) -> Mapping[str, Hashable]:
-    """What copies of one run have in common, by key of the record; a run without copy is not there.
+    """Marks that copies of one run share, by key of the record; a run without copy is not there.
 
     Copies have equal training and test images and equal scores; without scores at hand, equal metrics and losses,
     unless the metrics are perfect, which other scores may be too.

@@ -7,7 +7,7 @@ from reports.tables.table import Table
 
 
 def verdict_sentences(table: Table) -> list[str]:
-    """What is said of each method in the table together; empty where another metric than the paper's is shown."""
+    """Sentences on each method's cells together; empty where another metric than the paper's is shown."""
     return [_sentence(table, group) for group in table_groups(table)] if table.value.is_auroc else []
 
 

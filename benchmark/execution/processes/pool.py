@@ -22,7 +22,7 @@ _T = TypeVar("_T")
 
 WATCH_SECONDS = 0.3
 LEAVE_SECONDS = 5.0
-"""How long a worker may take to leave when there is nothing more to do."""
+"""Time that a worker may take to leave when there is nothing more to do."""
 
 
 class WorkerLostError(Exception):

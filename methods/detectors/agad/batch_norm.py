@@ -43,7 +43,7 @@ NORMALISERS: dict[str, Normalise] = {
     "bypass": _bypass,
     "batch": _batch,
 }
-"""What a pass does at batch norm; all but the first leave the running statistics alone (A20, A30)."""
+"""Kinds of passes by their work at batch norm; all but the first leave the running statistics alone (A20, A30)."""
 
 
 class StreamNorm(nn.Module):

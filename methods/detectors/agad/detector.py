@@ -12,22 +12,21 @@ from methods.detector import FitContext, TrainData
 from methods.detectors.agad.batch_norm import passing, without_auxiliary
 from methods.detectors.agad.discriminator import Discriminator, DiscriminatorPlan
 from methods.detectors.agad.generators import Generator, GeneratorPlan
+from methods.detectors.agad.params import AGADParams
 from methods.detectors.agad.preprocessing import View
 from methods.detectors.agad.train_step import ANOMALY, NORMAL, Networks, Rounds
 from methods.devices import accumulated, placed
 from methods.errors import MethodError
-from methods.nn import picture_grid
 from methods.nn.data.epochs import Passes
 from methods.nn.data.loader import in_batches
 from methods.nn.data.samplers import Indices, Stream
-from methods.nn.params import Params, batch_size, flag, integer, number, text
+from methods.nn.params import Params, read_params
+from methods.nn.picture_grid import ROW_IMAGES, png
 from methods.nn.training.loop import Turns
 from methods.nn.training.optimisers import new_adam
 from protocols.images.store import Images
 
 GENERATOR, VIEW = "generator.", "view."
-SHOWN = 10
-"""Images in a row of a grid."""
 
 
 class AGAD:
@@ -39,7 +38,7 @@ class AGAD:
     """
 
     def __init__(self, params: Params, context: FitContext) -> None:
-        self.params = params
+        self.params = read_params(AGADParams, params)
         self.context = context
         self.history: dict[str, list[float]] = {}
         self._generator: Generator | None = None
@@ -49,13 +48,11 @@ class AGAD:
         """Train on normals and labelled anomalies; raises what `Turns.run` raises, and MethodError where the parameters
         do not go together or with the images.
         """
-        if flag(self.params, "freeze_bn") and not len(data.anomaly):
+        if self.params.freeze_bn and not len(data.anomaly):
             raise MethodError("agad.freeze_bn has no effect without labelled anomalies: give a gamma above 0.00")
-        feed = Feed(data, self.params, self.context)
+        feed = AGADFeed(data, self.params, self.context)
         view = View.of_training(self.params, data.normal).to(self.context.device)
-        networks = Networks(
-            self._new_generator(view, auxiliary=flag(self.params, "adv_prop")), self._discriminator(view)
-        )
+        networks = Networks(self._new_generator(view, auxiliary=self.params.adv_prop), self._discriminator(view))
         placed(networks, self.context.device)
         optimisers = {
             "generator": agad_adam(networks.generator, self.params),
@@ -67,24 +64,25 @@ class AGAD:
             optimisers,
             lambda step: rounds.run(feed.batch(step, view), step),
             steps=feed.steps,
-            total=integer(self.params, "budget.epochs") * feed.steps,
+            total=self.params.budget_epochs * feed.steps,
             context=self.context,
         )
         self.history = training.run()
         self._view, self._generator = view, networks.generator
         groups = [data.normal, data.anomaly] if len(data.anomaly) else [data.normal]
-        self._leave("training.png", [(group, np.arange(min(SHOWN, len(group)))) for group in groups])
+        self._leave("training.png", [(group, np.arange(min(ROW_IMAGES, len(group)))) for group in groups])
 
     def score(self, images: Images, batch: int | None = None) -> npt.NDArray[np.float64]:
         """Scores (n,), `batch` images at a time in the given order; MethodError before `fit` or `load`."""
         scores = np.empty(len(images))
+        size = self.params.evaluation_batch if batch is None else batch
         with torch.inference_mode():
-            for place, pixels in in_batches(images, batch_size(self.params, batch)):
-                seen = self.view(pixels.to(self.context.device))
-                scores[place] = distances(seen, self._reconstructed(seen)).cpu().numpy()
-        if len(images) >= 2 * SHOWN:
+            for span, pixels in in_batches(images, size):
+                inputs = self.view(pixels.to(self.context.device))
+                scores[span] = reconstruction_distances(inputs, self._reconstructed(inputs)).cpu().numpy()
+        if len(images) >= 2 * ROW_IMAGES:
             order = np.argsort(scores, kind="stable")
-            self._leave("scored.png", [(images, order[:SHOWN]), (images, order[-SHOWN:])])
+            self._leave("scored.png", [(images, order[:ROW_IMAGES]), (images, order[-ROW_IMAGES:])])
         return scores
 
     def state(self) -> dict[str, Tensor]:
@@ -107,7 +105,8 @@ class AGAD:
     def network_parameters(params: Params, side: int, channels: int) -> int:
         """Parameters of the generator for images of `side` pixels with so many channels; built without memory."""
         with torch.device("meta"):
-            generator = Generator(generator_plan(params, View("", channels, side), auxiliary=False))
+            plan = generator_plan(read_params(AGADParams, params), View("", channels, side), auxiliary=False)
+            generator = Generator(plan)
         return sum(parameter.numel() for parameter in generator.parameters())
 
     @property
@@ -119,7 +118,7 @@ class AGAD:
 
     @property
     def view(self) -> View:
-        """How G sees images; raises MethodError before there is a G."""
+        """The images as G sees them; raises MethodError before there is a G."""
         if self._view is None:
             raise self._not_ready()
         return self._view
@@ -132,48 +131,47 @@ class AGAD:
         with self.context.seeded("discriminator"):
             return Discriminator(discriminator_plan(self.params, view))
 
-    def _reconstructed(self, seen: Tensor) -> Tensor:
+    def _reconstructed(self, images: Tensor) -> Tensor:
         """G(x) by running statistics, or by those of the batch under `eval_bn` (A20); in float32."""
         self.generator.eval()
-        kind = "batch" if text(self.params, "eval_bn") == "batch" else "running"
+        kind = "batch" if self.params.eval_bn == "batch" else "running"
         with passing(self.generator, kind=kind):
-            made: Tensor = self.generator(seen)
-        return made
+            reconstructions: Tensor = self.generator(images)
+        return reconstructions
 
     @torch.inference_mode()
     def _leave(self, name: str, parts: list[tuple[Images, Indices]]) -> None:
         """Write a grid with two rows for each part: images and their reconstructions."""
         rows = []
         for images, index in parts:
-            seen = self.view.taken(images, index)
-            for shown in (seen, self._reconstructed(seen)):
-                unit = self.view.to_unit(shown)
-                rows.append(torch.cat([unit, unit.new_ones(SHOWN - len(unit), *unit.shape[1:])]))
-        self.context.artefact(name, picture_grid.png(rows))
+            batch = self.view.taken(images, index)
+            for row in (batch, self._reconstructed(batch)):
+                unit = self.view.to_unit(row)
+                rows.append(torch.cat([unit, unit.new_ones(ROW_IMAGES - len(unit), *unit.shape[1:])]))
+        self.context.artefact(name, png(rows))
 
     def _not_ready(self) -> MethodError:
         return MethodError("AGAD has nothing to score with yet: call fit or load first")
 
 
-class Feed:
+class AGADFeed:
     """Batches of normals, and of labelled anomalies where there are any; each follows from its step alone (A26).
 
     Normals come in full passes without what is left at the end of each, anomalies in passes of their own, or with
     replacement where they are fewer than their places.
     """
 
-    def __init__(self, data: TrainData, params: Params, context: FitContext) -> None:
+    def __init__(self, data: TrainData, params: AGADParams, context: FitContext) -> None:
         self._data = data
         self._context = context
-        size = integer(params, "batch.size")
+        size = params.batch_size
         self.n_anomaly = anomaly_places(params, len(data.normal), len(data.anomaly))
-        n_normal = size if text(params, "batch.composition") == "on_top" else size - self.n_anomaly
+        n_normal = size if params.batch_composition == "on_top" else size - self.n_anomaly
         if n_normal < 1:
             raise MethodError(f"agad.batch.seen leaves no place for normals in a batch of {size}: lower it")
         self._normal = Passes(context, "batch.normal", len(data.normal), n_normal, keep_rest=False)
         self._anomaly = Stream(context, "batch.anomaly", len(data.anomaly))
-        own = params["budget.steps"]
-        self.steps = self._normal.steps if own is None else integer(params, "budget.steps")
+        self.steps = self._normal.steps if params.budget_steps is None else params.budget_steps
         """Steps in an epoch."""
 
     def batch(self, step: int, view: View) -> dict[str, Tensor]:
@@ -191,67 +189,67 @@ class Feed:
         return torch.randint(count, (places,), generator=generator).numpy()
 
 
-def anomaly_places(params: Params, n_normal: int, n_anomaly: int) -> int:
+def anomaly_places(params: AGADParams, n_normal: int, n_anomaly: int) -> int:
     """Labelled anomalies in a batch: their share of the training images, rounded half up, but at least `batch.seen`.
 
     On top of the normals it is `batch.seen`; none where there are no anomalies. At least one place is left to normals.
     """
-    size, least = integer(params, "batch.size"), integer(params, "batch.seen")
+    size, least = params.batch_size, params.batch_seen
     if not n_anomaly:
         return 0
-    if text(params, "batch.composition") == "on_top":
+    if params.batch_composition == "on_top":
         return least
     share = math.floor(size * n_anomaly / (n_normal + n_anomaly) + 0.5)
     return max(least, min(share, size - 1))
 
 
-def generator_plan(params: Params, view: View, *, auxiliary: bool) -> GeneratorPlan:
+def generator_plan(params: AGADParams, view: View, *, auxiliary: bool) -> GeneratorPlan:
     """Raises MethodError where `generator` and its switches do not go together."""
-    kind, style, output = (text(params, name) for name in ("generator", "unet.style", "network.output"))
-    deep = flag(params, "unetpp.deep_supervision")
+    kind, style, output = params.generator, params.unet_style, params.network_output
+    deep = params.unetpp_deep_supervision
     if style == "pix2pix" and kind != "unet":
         raise MethodError(f"agad.unet.style = pix2pix goes with agad.generator = unet, not {kind}")
     if deep and kind != "unetpp":
         raise MethodError(f"agad.unetpp.deep_supervision goes with agad.generator = unetpp, not {kind}")
-    if output == "sigmoid" and text(params, "images.scaling") != "unit":
+    if output == "sigmoid" and params.images_scaling != "unit":
         raise MethodError("agad.network.output = sigmoid takes images in [0, 1]: --set agad.images.scaling=unit, too")
     pix2pix = style == "pix2pix"
-    width = "naive.width" if kind == "naive" else "unet.pix2pix_width" if pix2pix else "unet.width"
+    unet_width = params.unet_pix2pix_width if pix2pix else params.unet_width
     return GeneratorPlan(
         kind="unet_pix2pix" if pix2pix else kind,
         side=view.side,
         channels=view.channels,
-        width=integer(params, width),
-        nz=integer(params, "naive.nz"),
-        bottleneck=text(params, "naive.bottleneck"),
-        slope=number(params, "network.slope"),
+        width=params.naive_width if kind == "naive" else unet_width,
+        nz=params.naive_nz,
+        bottleneck=params.naive_bottleneck,
+        slope=params.network_slope,
         heads=4 if deep else 1,
         output=output,
-        init=text(params, "network.init"),
+        init=params.network_init,
         auxiliary=auxiliary,
     )
 
 
-def discriminator_plan(params: Params, view: View) -> DiscriminatorPlan:
+def discriminator_plan(params: AGADParams, view: View) -> DiscriminatorPlan:
     return DiscriminatorPlan(
-        kind=text(params, "discriminator.kind"),
+        kind=params.discriminator_kind,
         side=view.side,
         channels=view.channels,
-        width=integer(params, "discriminator.width"),
-        nz=integer(params, "naive.nz"),
-        slope=number(params, "network.slope"),
-        init=text(params, "network.init"),
-        auxiliary=flag(params, "adv_prop") and flag(params, "adv_prop.discriminator"),
+        width=params.discriminator_width,
+        nz=params.naive_nz,
+        slope=params.network_slope,
+        init=params.network_init,
+        auxiliary=params.adv_prop and params.adv_prop_discriminator,
     )
 
 
-def agad_adam(network: torch.nn.Module, params: Params) -> torch.optim.Adam:
+def agad_adam(network: torch.nn.Module, params: AGADParams) -> torch.optim.Adam:
     """Adam at a constant rate without weight decay."""
-    betas = number(params, "optim.beta1"), number(params, "optim.beta2")
-    return new_adam(network, lr=number(params, "optim.lr"), betas=betas)
+    betas = params.optim_beta1, params.optim_beta2
+    return new_adam(network, lr=params.optim_lr, betas=betas)
 
 
-def distances(a: Tensor, b: Tensor) -> Tensor:
+def reconstruction_distances(a: Tensor, b: Tensor) -> Tensor:
     """Euclidean norms (n,) float64 over all pixels and channels (paper 3.3, AGAD spec 7)."""
     return (accumulated(a) - accumulated(b)).flatten(1).square().sum(1).sqrt()
 

@@ -57,9 +57,9 @@ class Generator(nn.Module):
         initialise(self, plan.init)
 
     def forward(self, images: Tensor) -> Tensor:
-        found = self.body(images)
+        features = self.body(images)
         with autocast(images.device, "fp32"):
-            outputs = [self.output(head(full_precision(maps))) for head, maps in zip(self.heads, found, strict=True)]
+            outputs = [self.output(head(full_precision(maps))) for head, maps in zip(self.heads, features, strict=True)]
         return outputs[0] if len(outputs) == 1 else torch.stack(outputs).mean(0)
 
 
@@ -117,10 +117,10 @@ class Column(nn.Module):
     def forward(self, rows: list[list[Tensor]]) -> list[list[Tensor]]:
         """The maps of each level so far -> those of each level but the last, with one more."""
         below = [row[-1] for row in rows[1:]]
-        made = [up(maps) for up, maps in zip(self.up, below, strict=True)]
+        nodes = [up(maps) for up, maps in zip(self.up, below, strict=True)]
         return [
             [*row, node(torch.cat([*row, maps], 1))]
-            for row, maps, node in zip(rows[:-1], made, self.nodes, strict=True)
+            for row, maps, node in zip(rows[:-1], nodes, self.nodes, strict=True)
         ]
 
 
@@ -194,10 +194,10 @@ def _encoder(plan: GeneratorPlan) -> nn.ModuleList:
 
 def _encoded(encoder: nn.ModuleList, images: Tensor) -> list[Tensor]:
     """The maps of each level (n, width, S / 2^level, S / 2^level)."""
-    found: list[Tensor] = []
+    outputs: list[Tensor] = []
     for node in encoder:
-        found.append(node(F.max_pool2d(found[-1], 2) if found else images))
-    return found
+        outputs.append(node(F.max_pool2d(outputs[-1], 2) if outputs else images))
+    return outputs
 
 
 def _conv4(before: int, after: int) -> nn.Conv2d:

@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from methods.detectors.agad.discriminator import Judged
-from methods.nn.params import Params, number, text
+from methods.detectors.agad.params import AGADParams
 
 REAL, FAKE = 1, 0
 Terms = dict[str, Tensor]
@@ -19,12 +19,12 @@ GUARDS: dict[str, Callable[[Tensor], Tensor]] = {
     "plus_1e-8": lambda value: value + 1e-8,
     "max_1e-4": lambda value: value.clamp_min(1e-4),
 }
-"""What keeps the denominators from 0 (A21)."""
+"""Guards that keep the denominators from 0 (A21)."""
 
 
 @dataclass(frozen=True)
-class Outputs:
-    """What the networks make of one group: images x, xh = G(x), xhh = G(xh) where it is asked for, D(x), D(xh)."""
+class GroupOutputs:
+    """Outputs of the networks for one group: images x, xh = G(x), xhh = G(xh) where it is asked for, D(x), D(xh)."""
 
     x: Tensor
     xh: Tensor
@@ -54,7 +54,7 @@ def _reduced(differences: Tensor, reduction: str) -> Tensor:
 
 
 @dataclass(frozen=True)
-class Losses:
+class AGADLosses:
     """The terms of both networks by name, each to be minimised, means over the images of a group.
 
     pushes_copies: whether G must fail on xh of normal images. pushes_anomalies: whether it must fail on anomalies.
@@ -73,18 +73,18 @@ class Losses:
     pushes_anomalies: bool
 
     @classmethod
-    def from_params(cls, params: Params) -> Self:
-        contextual = text(params, "loss.contextual")
+    def from_params(cls, params: AGADParams) -> Self:
+        contextual = params.loss_contextual
         return cls(
-            adv=number(params, "loss.lambda_adv"),
-            con=number(params, "loss.lambda_con"),
-            adcon=number(params, "loss.lambda_adcon"),
-            lat=number(params, "loss.lambda_lat"),
-            reduction=text(params, "loss.reduction"),
-            pair=text(params, "loss.anomaly_pair"),
-            guard=text(params, "loss.guard"),
-            reciprocal=text(params, "loss.reciprocal"),
-            detached=text(params, "loss.stop_gradient"),
+            adv=params.loss_lambda_adv,
+            con=params.loss_lambda_con,
+            adcon=params.loss_lambda_adcon,
+            lat=params.loss_lambda_lat,
+            reduction=params.loss_reduction,
+            pair=params.loss_anomaly_pair,
+            guard=params.loss_guard,
+            reciprocal=params.loss_reciprocal,
+            detached=params.loss_stop_gradient,
             pushes_copies=contextual == "on",
             pushes_anomalies=contextual != "off",
         )
@@ -95,16 +95,16 @@ class Losses:
         literal = self.pair == "paper_literal" and self.pushes_anomalies
         return {"normal": self.pushes_copies, "anomaly": literal}
 
-    def generator(self, group: str, outputs: Outputs) -> Terms:
+    def generator(self, group: str, outputs: GroupOutputs) -> Terms:
         """L_g: Eq. 9 on normals, the reciprocals of Eq. 10 on anomalies."""
         return self._normal(outputs) if group == "normal" else self._anomaly(outputs)
 
-    def discriminator(self, group: str, outputs: Outputs) -> Tensor:
+    def discriminator(self, group: str, outputs: GroupOutputs) -> Tensor:
         """L_d: normals are real and their copies are not; anomalies are not real."""
         real = adversarial(outputs.real.logits, REAL if group == "normal" else FAKE).mean()
         return real + adversarial(outputs.fake.logits, FAKE).mean() if group == "normal" else real
 
-    def _normal(self, outputs: Outputs) -> Terms:
+    def _normal(self, outputs: GroupOutputs) -> Terms:
         terms = {
             "adversarial": self.adv * adversarial(outputs.fake.logits, REAL).mean(),
             "contextual": self.con * absolute(outputs.x, outputs.xh, self.reduction).mean(),
@@ -113,7 +113,7 @@ class Losses:
             terms["contextual_adversarial"] = -self.adcon * self._second(outputs).mean()
         return terms | {"latent": self.lat * squared(outputs.real.z, outputs.fake.z, self.reduction).mean()}
 
-    def _anomaly(self, outputs: Outputs) -> Terms:
+    def _anomaly(self, outputs: GroupOutputs) -> Terms:
         terms = {"anomaly_adversarial": self._inverse(self.adv, adversarial(outputs.fake.logits, FAKE))}
         if self.pushes_anomalies:
             literal = self.pair == "paper_literal"
@@ -122,7 +122,7 @@ class Losses:
         features = squared(outputs.real.z, outputs.fake.z, self.reduction)
         return terms | {"anomaly_latent": self._inverse(self.lat, features)}
 
-    def _second(self, outputs: Outputs) -> Tensor:
+    def _second(self, outputs: GroupOutputs) -> Tensor:
         """l_ctx (n,): the distance of xh from xhh (paper eq. 8 without its sign)."""
         if outputs.xhh is None:
             raise ValueError("this loss needs the second pass, which was not made")

@@ -1,4 +1,4 @@
-"""How AGAD's networks see images: side, channels and range of the values (AGAD spec 2)."""
+"""Images as AGAD's networks see them: side, channels and range of the values (AGAD spec 2)."""
 
 from collections.abc import Mapping
 
@@ -6,11 +6,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from methods.detectors.agad.params import AGADParams
 from methods.devices import accumulated
 from methods.errors import MethodError
 from methods.nn.data.loader import in_batches, taken
 from methods.nn.data.samplers import Indices
-from methods.nn.params import Params, integer, text
 from protocols.images.store import Images
 
 STORED = "bilinear_antialias"
@@ -36,10 +36,10 @@ class View(nn.Module):
         self.register_buffer("side_of_training", torch.tensor(side))
 
     @classmethod
-    def of_training(cls, params: Params, normal: Images) -> "View":
+    def of_training(cls, params: AGADParams, normal: Images) -> "View":
         """The view of a fit on these images; raises MethodError where they do not go with `images.resize`."""
-        resize, scaling = text(params, "images.resize"), text(params, "images.scaling")
-        side = normal.size if resize == STORED else integer(params, "images.side")
+        resize, scaling = params.images_resize, params.images_scaling
+        side = normal.size if resize == STORED else params.images_side
         if not side:
             raise MethodError(f"agad.images.resize = {STORED} takes images of one size: --set agad.img_resize=squash")
         if resize != STORED and normal.size == side:
@@ -47,7 +47,7 @@ class View(nn.Module):
                 f"agad.images.resize = {resize} finds images of {side} pixels already: "
                 f"pass --set agad.img_resize=none with it, or keep {STORED}"
             )
-        replicated = text(params, "images.grey") == "three_channels"
+        replicated = params.images_grey == "three_channels"
         view = cls(resize, 3 if replicated else normal.channels, side)
         if scaling == "half":
             view.shift.fill_(0.5)
@@ -57,8 +57,8 @@ class View(nn.Module):
         return view
 
     @classmethod
-    def of_state(cls, params: Params, state: Mapping[str, Tensor]) -> "View":
-        view = cls(text(params, "images.resize"), len(state["shift"]), int(state["side_of_training"]))
+    def of_state(cls, params: AGADParams, state: Mapping[str, Tensor]) -> "View":
+        view = cls(params.images_resize, len(state["shift"]), int(state["side_of_training"]))
         view.load_state_dict(dict(state))
         return view
 
@@ -68,8 +68,8 @@ class View(nn.Module):
 
     def taken(self, images: Images, index: Indices) -> Tensor:
         """The images `index` as the networks see them."""
-        seen: Tensor = self(taken(images, index).to(self.shift.device))
-        return seen
+        inputs: Tensor = self(taken(images, index).to(self.shift.device))
+        return inputs
 
     def forward(self, pixels: Tensor) -> Tensor:
         unit = self._sized(pixels.to(torch.float32).div_(255).permute(0, 3, 1, 2))
@@ -88,8 +88,8 @@ class View(nn.Module):
                 raise MethodError(
                     f"images of {width} x {height} pixels cannot be padded to {side}: raise agad.images.side"
                 )
-            left, top = (side - width) // 2, (side - height) // 2
-            return F.pad(unit, (left, side - width - left, top, side - height - top))
+            x, y = (side - width) // 2, (side - height) // 2
+            return F.pad(unit, (x, side - width - x, y, side - height - y))
         return unit
 
     def _scale_by(self, images: Images) -> None:

@@ -11,15 +11,15 @@ from methods.detector import FitContext
 from methods.detectors.agad.batch_norm import initialise, passing
 from methods.detectors.agad.discriminator import Discriminator, Judged
 from methods.detectors.agad.generators import Generator
-from methods.detectors.agad.losses import Losses, Outputs, total
-from methods.nn.params import Params, flag, number, text
+from methods.detectors.agad.losses import AGADLosses, GroupOutputs, total
+from methods.detectors.agad.params import AGADParams
 from methods.nn.precision import autocast
 from methods.nn.training.loop import Optimisers
 
 NORMAL, ANOMALY = "normal", "anomaly"
 Groups = Mapping[str, Tensor]
 """Images (n, C, S, S) of one or both kinds."""
-Network = Callable[[Tensor], tuple[Tensor, ...]]
+GroupNetwork = Callable[[Tensor], tuple[Tensor, ...]]
 
 
 class Networks(nn.Module):
@@ -33,7 +33,7 @@ class Networks(nn.Module):
 
 @dataclass(frozen=True)
 class Streams:
-    """How anomalies and copies pass batch norm (AGAD spec 6).
+    """Ways of anomalies and copies through batch norm (AGAD spec 6).
 
     joint: anomalies share batches with normals (A31). frozen: the kind of `batch_norm.NORMALISERS` that their passes
     are of under `freeze_bn`, else None.
@@ -43,56 +43,56 @@ class Streams:
     frozen: str | None
 
     @classmethod
-    def from_params(cls, params: Params) -> Self:
-        frozen = text(params, "freeze_bn.mode") if flag(params, "freeze_bn") else None
-        return cls(joint=text(params, "batch_norm.anomalies") == "joint", frozen=frozen)
+    def from_params(cls, params: AGADParams) -> Self:
+        frozen = params.freeze_bn_mode if params.freeze_bn else None
+        return cls(joint=params.batch_norm_anomalies == "joint", frozen=frozen)
 
 
-class Forward:
+class AGADForward:
     """G(x), G(G(x)), D(x) and D(G(x)) of normals and anomalies.
 
     The order of the passes is normals (with anomalies), their copies, then anomalies where these are frozen.
     """
 
-    def __init__(self, networks: Networks, losses: Losses, streams: Streams, precision: str) -> None:
+    def __init__(self, networks: Networks, losses: AGADLosses, streams: Streams, precision: str) -> None:
         self._networks = networks
         self._losses = losses
         self._streams = streams
         self._precision = precision
 
-    def __call__(self, groups: Groups) -> dict[str, Outputs]:
+    def __call__(self, groups: Groups) -> dict[str, GroupOutputs]:
         with autocast(groups[NORMAL].device, self._precision):
             return self._in_order(groups)
 
-    def _in_order(self, groups: Groups) -> dict[str, Outputs]:
+    def _in_order(self, groups: Groups) -> dict[str, GroupOutputs]:
         frozen = self._streams.frozen
         if frozen is None or ANOMALY not in groups:
             return self._passes(groups)
-        found = self._passes({NORMAL: groups[NORMAL]})
+        outputs = self._passes({NORMAL: groups[NORMAL]})
         with passing(self._networks, kind=frozen):
-            return found | self._passes({ANOMALY: groups[ANOMALY]})
+            return outputs | self._passes({ANOMALY: groups[ANOMALY]})
 
-    def _passes(self, groups: Groups) -> dict[str, Outputs]:
+    def _passes(self, groups: Groups) -> dict[str, GroupOutputs]:
         generator, discriminator = self._networks.generator, self._networks.discriminator
-        made = self._generated(groups)
-        again = {name: images for name, images in made.items() if self._losses.needs_second_pass[name]}
+        copies = self._generated(groups)
+        again = {name: images for name, images in copies.items() if self._losses.needs_second_pass[name]}
         if self._losses.detached == "input":
             again = {name: images.detach() for name, images in again.items()}
         with passing(generator, auxiliary=True):
             remade = self._generated(again)
         real = self._each(discriminator, groups)
         with passing(discriminator, auxiliary=True):
-            fake = self._each(discriminator, made)
+            fake = self._each(discriminator, copies)
         return {
-            name: Outputs(x, made[name], remade.get(name), Judged(*real[name]), Judged(*fake[name]))
+            name: GroupOutputs(x, copies[name], remade.get(name), Judged(*real[name]), Judged(*fake[name]))
             for name, x in groups.items()
         }
 
     def _generated(self, groups: Groups) -> dict[str, Tensor]:
-        found = self._each(lambda images: (self._networks.generator(images),), groups)
-        return {name: images for name, (images,) in found.items()}
+        outputs = self._each(lambda images: (self._networks.generator(images),), groups)
+        return {name: images for name, (images,) in outputs.items()}
 
-    def _each(self, network: Network, groups: Groups) -> dict[str, tuple[Tensor, ...]]:
+    def _each(self, network: GroupNetwork, groups: Groups) -> dict[str, tuple[Tensor, ...]]:
         if not self._streams.joint or len(groups) < 2:
             return {name: network(images) for name, images in groups.items()}
         sizes = [len(images) for images in groups.values()]
@@ -103,26 +103,26 @@ class Forward:
 class Rounds:
     """Iterations of the algorithm on `networks`, with the optimisers "generator" and "discriminator"."""
 
-    def __init__(self, networks: Networks, params: Params, context: FitContext, optimisers: Optimisers) -> None:
+    def __init__(self, networks: Networks, params: AGADParams, context: FitContext, optimisers: Optimisers) -> None:
         self._networks = networks
         self._context = context
         self._optimisers = optimisers
-        self._losses = Losses.from_params(params)
-        self._forward = Forward(networks, self._losses, Streams.from_params(params), context.precision)
-        self._joining = text(params, "loss.joining")
-        self._reset = text(params, "discriminator.reset")
-        self._delta = number(params, "discriminator.delta")
-        self._init = text(params, "network.init")
+        self._losses = AGADLosses.from_params(params)
+        self._forward = AGADForward(networks, self._losses, Streams.from_params(params), context.precision)
+        self._joining = params.loss_joining
+        self._reset = params.discriminator_reset
+        self._delta = params.discriminator_delta
+        self._init = params.network_init
 
     def run(self, groups: Groups, step: int) -> dict[str, Tensor]:
         """Move both networks by the images of each group (n, C, S, S); the losses, detached, by name (A23)."""
         if self._joining != "alternating":
             return self._update(groups, tuple(groups), step)
-        found: dict[str, Tensor] = {}
+        losses: dict[str, Tensor] = {}
         for name in groups:
             for term, value in self._update(groups, (name,), step).items():
-                found[term] = found[term] + value if term in found else value
-        return found
+                losses[term] = losses[term] + value if term in losses else value
+        return losses
 
     def _update(self, groups: Groups, names: tuple[str, ...], step: int) -> dict[str, Tensor]:
         """One step of G, then one of D, both by the losses of the groups `names` in one forward pass of all."""
@@ -139,8 +139,8 @@ class Rounds:
         for optimiser in self._optimisers.values():
             optimiser.step()
         reset = self._start_again_below(loss_d.detach(), step)
-        found = {"loss": loss_g, **terms, "discriminator": loss_d, "discriminator_reset": reset}
-        return {name: value.detach() for name, value in found.items()}
+        losses = {"loss": loss_g, **terms, "discriminator": loss_d, "discriminator_reset": reset}
+        return {name: value.detach() for name, value in losses.items()}
 
     def _share(self, groups: Groups, name: str) -> float:
         return len(groups[name]) / sum(map(len, groups.values())) if self._joining == "weighted" else 1.0

@@ -1,4 +1,4 @@
-"""What CSI and CSI-GAN do alike: train in turns, keep the features of the training set, score in batches."""
+"""Base of CSI and CSI-GAN: train in turns, keep the features of the training set, score in batches."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
@@ -14,17 +14,18 @@ from methods.detector import FitContext, TrainData
 from methods.detectors.csi.encoder import FeatureNetwork
 from methods.detectors.csi.lars import LARS, Schedule
 from methods.detectors.csi.losses import nt_xent, shift_losses, shift_targets
-from methods.detectors.csi.memory_bank import Bank, Extractor, Features
+from methods.detectors.csi.memory_bank import Bank, FeatureExtractor, ShiftFeatures
+from methods.detectors.csi.params import ContrastiveParams
 from methods.detectors.csi.views import Dice, Views
 from methods.devices import placed
 from methods.errors import MethodError
 from methods.nn.data.epochs import Passes
-from methods.nn.params import Params, batch_size, integer, number, text
 from methods.nn.training.loop import Advance, Optimisers, Turns
 from methods.nn.training.optimisers import new_adam
 from protocols.images.store import Images
 
-Network = TypeVar("Network", bound=nn.Module)
+ContrastiveFields = TypeVar("ContrastiveFields", bound=ContrastiveParams)
+ContrastiveNetwork = TypeVar("ContrastiveNetwork", bound=nn.Module)
 FIRST_LAYER = "trunk.conv1.weight"
 REDUCTIONS: dict[str, Callable[[Tensor], Tensor]] = {"mean": torch.mean, "sum": torch.sum}
 
@@ -38,8 +39,8 @@ class CSILoss:
     reduction: str
 
     @classmethod
-    def from_params(cls, views: Views, params: Params) -> Self:
-        return cls(views, number(params, "loss.temperature"), text(params, "loss.reduction"))
+    def from_params(cls, views: Views, params: ContrastiveParams) -> Self:
+        return cls(views, params.loss_temperature, params.loss_reduction)
 
     def __call__(self, network: FeatureNetwork, base: Tensor, dice: Dice) -> dict[str, Tensor]:
         """The terms by name; without shifts the contrast alone."""
@@ -52,35 +53,33 @@ class CSILoss:
         return terms
 
 
-def feature_network(params: Params, context: FitContext, channels: int, shifts: int) -> FeatureNetwork:
+def feature_network(params: ContrastiveParams, context: FitContext, channels: int, shifts: int) -> FeatureNetwork:
     with context.seeded("features"):
-        return FeatureNetwork(
-            integer(params, "network.width"), text(params, "network.stem"), channels, shifts, context.precision
-        )
+        return FeatureNetwork(params.network_width, params.network_stem, channels, shifts, context.precision)
 
 
-def feature_optimiser(network: nn.Module, params: Params) -> torch.optim.Optimizer:
+def feature_optimiser(network: nn.Module, params: ContrastiveParams) -> torch.optim.Optimizer:
     """Adam without weight decay, or SGD wrapped by LARS (C19)."""
-    lr = number(params, "optim.lr")
-    if text(params, "optim.kind") == "adam":
+    lr = params.optim_lr
+    if params.optim_kind == "adam":
         return new_adam(network, lr=lr)
     return LARS(
         network.parameters(),
         lr=lr,
-        momentum=number(params, "optim.momentum"),
-        decay=number(params, "optim.weight_decay"),
-        trust=number(params, "lars.trust"),
+        momentum=params.optim_momentum,
+        decay=params.optim_weight_decay,
+        trust=params.lars_trust,
     )
 
 
-def feature_schedule(params: Params, steps: int) -> Schedule:
+def feature_schedule(params: ContrastiveParams, steps: int) -> Schedule:
     return Schedule(
-        kind=text(params, "optim.schedule"),
-        lr=number(params, "optim.lr"),
-        epochs=integer(params, "budget.epochs"),
+        kind=params.optim_schedule,
+        lr=params.optim_lr,
+        epochs=params.budget_epochs,
         steps=steps,
-        warmup=integer(params, "optim.warmup_epochs"),
-        factor=number(params, "optim.warmup_factor"),
+        warmup=params.optim_warmup_epochs,
+        factor=params.optim_warmup_factor,
     )
 
 
@@ -99,23 +98,23 @@ def set_rate(optimiser: torch.optim.Optimizer, rate: float) -> None:
         group["lr"] = rate
 
 
-class ContrastiveDetector(ABC, Generic[Network]):
+class ContrastiveDetector(ABC, Generic[ContrastiveFields, ContrastiveNetwork]):
     """Base of CSI and CSI-GAN; a subclass says what its networks are, how a step trains them, and its score."""
 
-    def __init__(self, params: Params, context: FitContext) -> None:
+    def __init__(self, params: ContrastiveFields, context: FitContext) -> None:
         self.params = params
         self.context = context
         self.history: dict[str, list[float]] = {}
         self.views = Views.from_params(params, context)
-        self._network: Network | None = None
+        self._network: ContrastiveNetwork | None = None
         self._bank: Bank | None = None
 
     @abstractmethod
-    def new_network(self, channels: int) -> Network:
+    def new_network(self, channels: int) -> ContrastiveNetwork:
         """The networks as a fit starts from them, on the CPU, for images of `channels`."""
 
     @abstractmethod
-    def features_of(self, network: Network) -> FeatureNetwork:
+    def features_of(self, network: ContrastiveNetwork) -> FeatureNetwork:
         """The feature extractor among the networks."""
 
     @abstractmethod
@@ -123,28 +122,28 @@ class ContrastiveDetector(ABC, Generic[Network]):
         """The optimisers of a fit, and what a step does with them."""
 
     @abstractmethod
-    def score_of(self, bank: Bank, features: Features) -> Tensor:
+    def score_of(self, bank: Bank, features: ShiftFeatures) -> Tensor:
         """Anomaly scores (n,) float64."""
 
     @property
     def output(self) -> str:
-        """Which output of the feature extractor is compared: "z" or "features"."""
+        """Output of the feature extractor that is compared: "z" or "features"."""
         return "z"
 
     def fit(self, data: TrainData) -> None:
         """Train on the normals; raises what `Turns.run` raises, and MethodError where there is no normal image."""
-        batch = integer(self.params, "batch.size")
-        passes = Passes(self.context, "batch", len(data.normal), batch, keep_rest=True)
+        passes = Passes(self.context, "batch", len(data.normal), self.params.batch_size, keep_rest=True)
         self._build(self.new_network(self.views.channels(data.normal)))
         optimisers, advance = self.turns(data, passes)
-        total = integer(self.params, "budget.epochs") * passes.steps
+        total = self.params.budget_epochs * passes.steps
         training = Turns(self.network, optimisers, advance, steps=passes.steps, total=total, context=self.context)
         self.history = training.run()
-        self._bank = Bank(self._extractor().features(data.normal, integer(self.params, "features.batch")))
+        self._bank = Bank(self._extractor().features(data.normal, self.params.features_batch))
 
     def score(self, images: Images, batch: int | None = None) -> npt.NDArray[np.float64]:
         """Scores (n,), `batch` images at a time in the given order; MethodError before `fit` or `load`."""
-        features = self._extractor().features(images, batch_size(self.params, batch))
+        size = self.params.evaluation_batch if batch is None else batch
+        features = self._extractor().features(images, size)
         return self.score_of(self.bank, features).numpy()
 
     def state(self) -> dict[str, Tensor]:
@@ -153,14 +152,14 @@ class ContrastiveDetector(ABC, Generic[Network]):
 
     def load(self, state: Mapping[str, Tensor]) -> None:
         """Take over the `state` of another detector with the same parameters."""
-        own = dict(state)
-        self._bank = Bank.taken_from(own)
-        network = self.new_network(next(own[name].shape[1] for name in own if name.endswith(FIRST_LAYER)))
-        network.load_state_dict(own)
+        tensors = dict(state)
+        self._bank = Bank.taken_from(tensors)
+        network = self.new_network(next(tensors[name].shape[1] for name in tensors if name.endswith(FIRST_LAYER)))
+        network.load_state_dict(tensors)
         self._build(network)
 
     @property
-    def network(self) -> Network:
+    def network(self) -> ContrastiveNetwork:
         """The networks; raises MethodError before there are any."""
         if self._network is None:
             raise self._not_ready()
@@ -173,11 +172,11 @@ class ContrastiveDetector(ABC, Generic[Network]):
             raise self._not_ready()
         return self._bank
 
-    def _build(self, network: Network) -> None:
+    def _build(self, network: ContrastiveNetwork) -> None:
         self._network = placed(network, self.context.device)
 
-    def _extractor(self) -> Extractor:
-        return Extractor.from_params(self.features_of(self.network), self.views, self.params, self.output)
+    def _extractor(self) -> FeatureExtractor:
+        return FeatureExtractor.from_params(self.features_of(self.network), self.views, self.params, self.output)
 
     def _not_ready(self) -> MethodError:
         return MethodError(f"{type(self).__name__} has nothing to score with yet: call fit or load first")

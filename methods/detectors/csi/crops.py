@@ -4,17 +4,17 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 import torch
 import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor
 
+from protocols.images.decode import Pixels
+
 ATTEMPTS = 10
-COLUMNS = 2 * ATTEMPTS + 2
+BOX_DRAWS = 2 * ATTEMPTS + 2
 """Uniform draws that one box takes: area and aspect of each attempt, then the two places."""
 LOG_ASPECT = math.log(4 / 3)
-Pixels = npt.NDArray[np.uint8]
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class Scale:
 def box_sizes(draws: Tensor, width: int, height: int, scale: Scale) -> Tensor:
     """Widths and heights (n, 2) in whole pixels, float64, of the first attempt that fits; the whole image if none does.
 
-    `draws` (n, COLUMNS) float64 in [0, 1).
+    `draws` (n, BOX_DRAWS) float64 in [0, 1).
     """
     area = (scale.low + draws[:, :ATTEMPTS] * (scale.high - scale.low)) * (width * height)
     aspect = ((2 * draws[:, ATTEMPTS : 2 * ATTEMPTS] - 1) * LOG_ASPECT).exp()
@@ -50,10 +50,10 @@ def boxes(draws: Tensor, size: int, scale: Scale) -> Tensor:
     return torch.cat([sizes, bias], 1) / size
 
 
-def cut(images: Tensor, where: Tensor) -> Tensor:
-    """Crop (N, C, S, S) to `where` (N, 4) and resample to S: bilinear, reflected at the border; differentiable."""
-    theta = torch.zeros(len(where), 2, 3, dtype=where.dtype)
-    theta[:, 0, 0], theta[:, 1, 1], theta[:, 0, 2], theta[:, 1, 2] = where.unbind(1)
+def cut(images: Tensor, windows: Tensor) -> Tensor:
+    """Crop (N, C, S, S) to `windows` (N, 4) and resample to S: bilinear, reflected at the border; differentiable."""
+    theta = torch.zeros(len(windows), 2, 3, dtype=windows.dtype)
+    theta[:, 0, 0], theta[:, 1, 1], theta[:, 0, 2], theta[:, 1, 2] = windows.unbind(1)
     theta = theta.to(images.device, images.dtype)
     grid = F.affine_grid(theta, list(images.shape), align_corners=False)
     return F.grid_sample(images, grid, mode="bilinear", padding_mode="reflection", align_corners=False)
@@ -73,16 +73,16 @@ def opened(pixels: Pixels, size: int) -> Image.Image:
 
 def centre(image: Image.Image, size: int) -> Pixels:
     """The square of side `size` in the middle, (size, size, 1 | 3)."""
-    left, top = (round((side - size) / 2) for side in image.size)
-    return _array(image.crop((left, top, left + size, top + size)))
+    x, y = (round((side - size) / 2) for side in image.size)
+    return _array(image.crop((x, y, x + size, y + size)))
 
 
 def random_cut(image: Image.Image, draws: Tensor, size: int, scale: Scale) -> Pixels:
-    """A random crop resized to (size, size, 1 | 3); `draws` (COLUMNS,) float64 in [0, 1)."""
+    """A random crop resized to (size, size, 1 | 3); `draws` (BOX_DRAWS,) float64 in [0, 1)."""
     width, height = (int(side) for side in box_sizes(draws[None], *image.size, scale)[0])
-    left = int(draws[-2] * (image.width - width + 1))
-    top = int(draws[-1] * (image.height - height + 1))
-    part = image.crop((left, top, left + width, top + height))
+    x = int(draws[-2] * (image.width - width + 1))
+    y = int(draws[-1] * (image.height - height + 1))
+    part = image.crop((x, y, x + width, y + height))
     return _array(part.resize((size, size), Image.Resampling.BILINEAR))
 
 

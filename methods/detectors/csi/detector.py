@@ -1,10 +1,11 @@
 """CSI: contrastive learning on distributionally shifted instances (spec csi_gan, part I)."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 from torch import Tensor
 
-from methods.detector import TrainData
+from methods.detector import FitContext, TrainData
 from methods.detectors.csi.base import (
     ContrastiveDetector,
     CSILoss,
@@ -14,15 +15,24 @@ from methods.detectors.csi.base import (
     minimise,
 )
 from methods.detectors.csi.encoder import FeatureNetwork
-from methods.detectors.csi.memory_bank import Bank, Features
+from methods.detectors.csi.memory_bank import Bank, ShiftFeatures
+from methods.detectors.csi.params import ContrastiveParams
 from methods.detectors.csi.views import Dice
 from methods.nn.data.epochs import Passes
-from methods.nn.params import text
+from methods.nn.params import Params, read_params
 from methods.nn.training.loop import Advance, Optimisers
 
 
-class CSI(ContrastiveDetector[FeatureNetwork]):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CSIParams(ContrastiveParams):
+    score_classifier: str
+
+
+class CSI(ContrastiveDetector[CSIParams, FeatureNetwork]):
     """SimCLR in which shifted instances are negatives, with a classifier of the shift; nearest-neighbour score."""
+
+    def __init__(self, params: Params, context: FitContext) -> None:
+        super().__init__(read_params(CSIParams, params), context)
 
     def new_network(self, channels: int) -> FeatureNetwork:
         return feature_network(self.params, self.context, channels, self.views.shifts)
@@ -47,5 +57,5 @@ class CSI(ContrastiveDetector[FeatureNetwork]):
 
         return {"features": optimiser}, advance
 
-    def score_of(self, bank: Bank, features: Features) -> Tensor:
-        return bank.csi_scores(features, text(self.params, "score.classifier"))
+    def score_of(self, bank: Bank, features: ShiftFeatures) -> Tensor:
+        return bank.csi_scores(features, self.params.score_classifier)

@@ -12,7 +12,7 @@ FLOAT32_UP_TO = {"imagenet": 16, "small": 4}
 """By the stem: the side up to which images are passed on in float32, see `methods.backbones.table.Backbone`."""
 
 
-class Outputs(NamedTuple):
+class FeatureOutputs(NamedTuple):
     """Pooled features (N, 8 width), projections z (N, 128) that are not normalised, and shift logits (N, K)."""
 
     features: Tensor
@@ -33,7 +33,7 @@ class ResNet18(nn.Module):
         self.bn1 = nn.BatchNorm2d(width)
         self.relu = nn.ReLU(inplace=True)
         self.maxpool = nn.Identity() if small else nn.MaxPool2d(3, 2, 1)
-        self.layers = nn.Sequential(*(_stage(width << max(place - 1, 0), width << place, place) for place in range(4)))
+        self.layers = nn.Sequential(*(_stage(width << max(stage - 1, 0), width << stage, stage) for stage in range(4)))
         if not small:
             _kaiming(self)
 
@@ -54,18 +54,18 @@ class FeatureNetwork(nn.Module):
         self.project = nn.Sequential(nn.Linear(size, size), nn.ReLU(), nn.Linear(size, EMBEDDING))
         self.shift = nn.Linear(size, shifts)
 
-    def forward(self, images: Tensor) -> Outputs:
+    def forward(self, images: Tensor) -> FeatureOutputs:
         precision = "fp32" if images.shape[-1] <= FLOAT32_UP_TO[self._stem] else self._precision
         with autocast(images.device, precision):
             features = self.trunk(images * 2 - 1)
         features = full_precision(features)
-        return Outputs(features, self.project(features), self.shift(features))
+        return FeatureOutputs(features, self.project(features), self.shift(features))
 
 
-def _stage(before: int, width: int, place: int) -> nn.Sequential:
-    stride = 1 if place == 0 else 2
+def _stage(before: int, width: int, stage: int) -> nn.Sequential:
+    stride = 1 if stage == 0 else 2
     shortcut = None
-    if place:
+    if stage:
         # Every second pixel, then a plain 1x1 convolution: with up to 8 channels, channels last and 48 pixels or more
         # the backward pass of the strided one writes beyond its memory (torch 2.14, oneDNN, CPU with AVX-512).
         pick, path = nn.AvgPool2d(1, stride), nn.Conv2d(before, width, 1, bias=False)

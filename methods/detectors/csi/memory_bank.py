@@ -8,19 +8,19 @@ import torch
 from torch import Tensor
 
 from methods.detectors.csi.crops import Scale
-from methods.detectors.csi.encoder import FeatureNetwork, Outputs
+from methods.detectors.csi.encoder import FeatureNetwork, FeatureOutputs
 from methods.detectors.csi.losses import unit
+from methods.detectors.csi.params import ContrastiveParams
 from methods.detectors.csi.views import Dice, Views
 from methods.devices import accumulated
 from methods.nn.data.samplers import Indices
-from methods.nn.params import Params, integer, number, text
 from protocols.images.store import Images
 
 CLASSIFIER_FLOOR = 0.1
 VECTORS, LOGITS = "bank.vectors", "bank.logits"
 
 
-class Features(NamedTuple):
+class ShiftFeatures(NamedTuple):
     """Of n images under K shifts, means over the augmentations, float64: vectors (n, K, d), and the shift classifier's
     logit of the right class (n, K).
     """
@@ -30,7 +30,7 @@ class Features(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Extractor:
+class FeatureExtractor:
     """Features of images: the mean over `draws` augmentations, of which each is the same for every batch.
 
     Within a batch the draws go by position (CSI spec 6), so features depend on the place in the batch. 0 draws: no
@@ -44,12 +44,12 @@ class Extractor:
     output: str
 
     @classmethod
-    def from_params(cls, network: FeatureNetwork, views: Views, params: Params, output: str) -> Self:
-        draws = integer(params, "score.draws") if text(params, "score.ensemble") == "augmented" else 0
-        crop = number(params, "score.crop")
+    def from_params(cls, network: FeatureNetwork, views: Views, params: ContrastiveParams, output: str) -> Self:
+        draws = params.score_draws if params.score_ensemble == "augmented" else 0
+        crop = params.score_crop
         return cls(network, views, draws, Scale(crop, crop), output)
 
-    def features(self, images: Images, batch: int) -> Features:
+    def features(self, images: Images, batch: int) -> ShiftFeatures:
         """Of all images, `batch` at a time in their order, on the CPU."""
         self.network.eval()
         with torch.inference_mode():
@@ -57,26 +57,26 @@ class Extractor:
                 self._of(images, np.arange(start, min(start + batch, len(images))))
                 for start in range(0, len(images), batch)
             ]
-        return Features(torch.cat([part.vectors for part in parts]), torch.cat([part.logits for part in parts]))
+        return ShiftFeatures(torch.cat([part.vectors for part in parts]), torch.cat([part.logits for part in parts]))
 
-    def _of(self, images: Images, index: Indices) -> Features:
+    def _of(self, images: Images, index: Indices) -> ShiftFeatures:
         if not self.draws:
             return self._right(self.network(self.views.plain(self.views.whole(images, index))))
         each = [self._drawn(images, index, draw) for draw in range(self.draws)]
         vectors, logits = (torch.stack(values).mean(0) for values in zip(*each, strict=True))
-        return Features(vectors, logits)
+        return ShiftFeatures(vectors, logits)
 
-    def _drawn(self, images: Images, index: Indices, draw: int) -> Features:
+    def _drawn(self, images: Images, index: Indices, draw: int) -> ShiftFeatures:
         dice = Dice(self.views.context, "score", (draw,), alike=self.views.source == "files")
         base = self.views.base(images, index, 1, dice, self.scale)
         return self._right(self.network(self.views.shifted(base, 1, dice, scale=self.scale)))
 
-    def _right(self, outputs: Outputs) -> Features:
-        """Outputs of (K * n) images in the order shift, image."""
+    def _right(self, outputs: FeatureOutputs) -> ShiftFeatures:
+        """Features of (K * n) images in the order shift, image."""
         shifts = self.views.shifts
         vectors = outputs.features if self.output == "features" else outputs.z
         logits = outputs.logits.reshape(shifts, -1, shifts).diagonal(dim1=0, dim2=2)
-        return Features(
+        return ShiftFeatures(
             accumulated(vectors).reshape(shifts, -1, vectors.shape[1]).transpose(0, 1).cpu(), accumulated(logits).cpu()
         )
 
@@ -85,14 +85,14 @@ class Extractor:
 class Bank:
     """Features of the training set, which scores compare with: vectors (M, K, d), right-class logits (M, K)."""
 
-    features: Features
+    features: ShiftFeatures
 
     @property
     def axes(self) -> Tensor:
         """Directions (K, M, d) of the training vectors."""
         return unit(self.features.vectors).transpose(0, 1)
 
-    def products(self, features: Features) -> Tensor:
+    def products(self, features: ShiftFeatures) -> Tensor:
         """z(x) . axis = |z(x)| times the cosine to each training image: (K, n, M)."""
         return features.vectors.transpose(0, 1) @ self.axes.transpose(1, 2)
 
@@ -112,13 +112,13 @@ class Bank:
             weights = 1 / (means.clamp(min=CLASSIFIER_FLOOR) if classifier == "floor" else means)
         return 1 / self.features.vectors.norm(dim=2).mean(0), weights
 
-    def csi_scores(self, features: Features, classifier: str) -> Tensor:
+    def csi_scores(self, features: ShiftFeatures, classifier: str) -> Tensor:
         """Anomaly scores (n,) of CSI: minus the mean over shifts of both weighted terms (CSI spec 6)."""
         contrast, logits = self.balance(classifier)
         nearest = self.products(features).amax(2).T
         return -(nearest * contrast + features.logits * logits).mean(1)
 
-    def eq11_scores(self, features: Features, neighbour: str) -> Tensor:
+    def eq11_scores(self, features: ShiftFeatures, neighbour: str) -> Tensor:
         """Anomaly scores (n,) of CSI-GAN: minus paper eq. 11 (CSI spec 7.4).
 
         `neighbour` says how the nearest training image is found: "joint" over the sum of all shifts, "identity" on
@@ -135,7 +135,7 @@ class Bank:
     @classmethod
     def taken_from(cls, state: dict[str, Tensor]) -> Self:
         """The bank that `state` described, which is removed from the given tensors."""
-        return cls(Features(state.pop(VECTORS).cpu(), state.pop(LOGITS).cpu()))
+        return cls(ShiftFeatures(state.pop(VECTORS).cpu(), state.pop(LOGITS).cpu()))
 
     def state(self) -> dict[str, Tensor]:
         return {VECTORS: self.features.vectors, LOGITS: self.features.logits}

@@ -12,16 +12,17 @@ from torch import Tensor
 from methods.detector import FitContext
 from methods.detectors.csi import colour, crops
 from methods.detectors.csi.crops import Scale
+from methods.detectors.csi.params import ContrastiveParams
 from methods.nn.data.loader import taken
 from methods.nn.data.samplers import Indices
 from methods.nn.data.transforms import to_unit
-from methods.nn.params import Params, flag, integer, number, text
+from protocols.images.decode import Pixels
 from protocols.images.store import Images
 
-JITTER = 6
+JITTER_DRAWS = 6
 """Draws of one image beside its crop and blur: jitter, contrast, hue, saturation, value, grey."""
-BLUR = 2
-COLUMNS = JITTER + BLUR + crops.COLUMNS
+BLUR_DRAWS = 2
+VIEW_DRAWS = JITTER_DRAWS + BLUR_DRAWS + crops.BOX_DRAWS
 BLUR_PROBABILITY = 0.5
 BLUR_SIGMA = (0.1, 2.0)
 
@@ -69,7 +70,7 @@ class Dice:
 
     def starts(self, rows: int) -> Tensor:
         """The draws of flips and, where these come first, of crops."""
-        columns = 1 + crops.COLUMNS
+        columns = 1 + crops.BOX_DRAWS
         return self.table("start", 1, columns).expand(rows, -1) if self.alike else self.table("start", rows, columns)
 
 
@@ -94,24 +95,24 @@ class Views:
     scale: Scale
 
     @classmethod
-    def from_params(cls, params: Params, context: FitContext) -> Self:
+    def from_params(cls, params: ContrastiveParams, context: FitContext) -> Self:
         return cls(
             context=context,
-            source=text(params, "views.source"),
-            size=integer(params, "views.size"),
-            one_channel=text(params, "input.grey") == "one_channel",
-            shift=text(params, "shift.kind"),
-            hue=text(params, "augment.hue_formula"),
-            blur=flag(params, "augment.blur"),
-            jitter_probability=number(params, "augment.jitter_prob"),
-            grey_probability=number(params, "augment.grey_prob"),
+            source=params.views_source,
+            size=params.views_size,
+            one_channel=params.input_grey == "one_channel",
+            shift=params.shift_kind,
+            hue=params.augment_hue_formula,
+            blur=params.augment_blur,
+            jitter_probability=params.augment_jitter_prob,
+            grey_probability=params.augment_grey_prob,
             strengths=(
-                number(params, "augment.brightness"),
-                number(params, "augment.contrast"),
-                number(params, "augment.saturation"),
-                number(params, "augment.hue"),
+                params.augment_brightness,
+                params.augment_contrast,
+                params.augment_saturation,
+                params.augment_hue,
             ),
-            scale=Scale(number(params, "augment.crop_min"), 1.0),
+            scale=Scale(params.augment_crop_min, 1.0),
         )
 
     @property
@@ -119,7 +120,7 @@ class Views:
         return SHIFTS[self.shift][1]
 
     def channels(self, images: Images) -> int:
-        """How many channels the views of `images` have."""
+        """Number of channels of the views of `images`."""
         return 1 if images.channels == 1 and self.one_channel else 3
 
     def side(self, images: Images) -> int:
@@ -133,7 +134,7 @@ class Views:
         return self._stacked([crops.centre(crops.opened(images.one(i), self._resized), self.size) for i in index])
 
     def base(self, images: Images, index: Indices, views: int, dice: Dice, scale: Scale | None = None) -> Tensor:
-        """What comes before the shift, of real images: (views * B, C, S, S), one view after another."""
+        """Views of real images before the shift: (views * B, C, S, S), one view after another."""
         if self.source == "array":
             return self.base_of(self.whole(images, index), views, dice, scale)
         draws = dice.starts(views * len(index))
@@ -161,8 +162,8 @@ class Views:
         images = len(base) // views
         stacked = torch.stack([apply(base, k) for k in range(count)])
         turned = stacked.reshape(count, views, images, *base.shape[1:]).transpose(0, 1)
-        table = dice.table("view", len(base), count * COLUMNS).reshape(views, images, count, COLUMNS)
-        draws = table.transpose(1, 2).reshape(-1, COLUMNS)
+        table = dice.table("view", len(base), count * VIEW_DRAWS).reshape(views, images, count, VIEW_DRAWS)
+        draws = table.transpose(1, 2).reshape(-1, VIEW_DRAWS)
         contrast_first = bool(dice.table("order", 1, 1) < 0.5)
         return self._augmented(turned.flatten(0, 2), draws, contrast_first, scale or self.scale)
 
@@ -181,8 +182,8 @@ class Views:
         grey = _chosen(draws[:, 5], self.grey_probability, images)
         images = torch.where(grey, colour.to_grey(images), images)
         if self.source == "array":
-            images = crops.cut(images, crops.boxes(draws[:, JITTER + BLUR :], images.shape[-1], scale))
-        return blurred(images, draws[:, JITTER : JITTER + BLUR]) if self.blur else images
+            images = crops.cut(images, crops.boxes(draws[:, JITTER_DRAWS + BLUR_DRAWS :], images.shape[-1], scale))
+        return blurred(images, draws[:, JITTER_DRAWS : JITTER_DRAWS + BLUR_DRAWS]) if self.blur else images
 
     def _jittered(self, images: Tensor, draws: Tensor, contrast_first: bool) -> Tensor:
         brightness, contrast, saturation, hue = self.strengths
@@ -196,12 +197,12 @@ class Views:
     def _flipped(self, images: Tensor, draws: Tensor) -> Tensor:
         return torch.where(_chosen(draws, 0.5, images), images.flip(3), images)
 
-    def _stacked(self, pixels: list[crops.Pixels]) -> Tensor:
+    def _stacked(self, pixels: list[Pixels]) -> Tensor:
         return self._unit(torch.from_numpy(np.stack(pixels)))
 
     def _unit(self, pixels: Tensor) -> Tensor:
-        there = to_unit(pixels.to(self.context.device))
-        return there[:, :1] if self.one_channel and pixels.shape[-1] == 1 else there
+        images = to_unit(pixels.to(self.context.device))
+        return images[:, :1] if self.one_channel and pixels.shape[-1] == 1 else images
 
 
 def blurred(images: Tensor, draws: Tensor) -> Tensor:

@@ -11,23 +11,29 @@ from torch import Tensor
 from methods.detector import FitContext, TrainData
 from methods.detectors.csi.base import ContrastiveDetector, CSILoss, feature_schedule, minimise
 from methods.detectors.csi.encoder import FeatureNetwork
-from methods.detectors.csi.memory_bank import Bank, Features
+from methods.detectors.csi.memory_bank import Bank, ShiftFeatures
 from methods.detectors.csi.views import Dice
 from methods.detectors.csi_gan.networks import GANNetworks
-from methods.detectors.csi_gan.train_step import SAMPLES, Block, Losses, Material, distinct, is_due, optimisers_of
+from methods.detectors.csi_gan.params import CSIGANParams
+from methods.detectors.csi_gan.train_step import (
+    SAMPLES,
+    GANLosses,
+    GenerativeBlock,
+    Material,
+    distinct,
+    is_due,
+    optimisers_of,
+)
 from methods.measures import request
-from methods.nn import picture_grid
 from methods.nn.data.epochs import Passes
 from methods.nn.data.samplers import Indices
-from methods.nn.params import Params, flag, integer, text
+from methods.nn.params import Params, read_params
+from methods.nn.picture_grid import ROW_IMAGES, png
 from methods.nn.training.loop import Advance, Optimisers
 from protocols.images.store import Images
 
-SHOWN = 10
-"""Images in a row of a grid."""
 
-
-class CSIGAN(ContrastiveDetector[GANNetworks]):
+class CSIGAN(ContrastiveDetector[CSIGANParams, GANNetworks]):
     """Algorithm 1: CSI on every batch, and on every N-th a block that moves all networks; the score of eq. 11.
 
     A fit leaves the grid `training.png`: inputs, reconstructions, synthetic images. A scoring leaves `scored.png`
@@ -38,8 +44,8 @@ class CSIGAN(ContrastiveDetector[GANNetworks]):
 
     def __init__(self, params: Params, context: FitContext) -> None:
         """Raises MethodError where a measure is asked for whose packages are not installed."""
-        request.check(params)
-        super().__init__(params, context)
+        request.check_packages(params)
+        super().__init__(read_params(CSIGANParams, params), context)
 
     def new_network(self, channels: int) -> GANNetworks:
         return GANNetworks(self.params, self.context, channels, self.views.shifts)
@@ -49,24 +55,24 @@ class CSIGAN(ContrastiveDetector[GANNetworks]):
 
     @property
     def output(self) -> str:
-        return text(self.params, "score.output")
+        return self.params.score_output
 
     def fit(self, data: TrainData) -> None:
         super().fit(data)
-        index = np.arange(min(SHOWN, len(data.normal)))
+        index = np.arange(min(ROW_IMAGES, len(data.normal)))
         latents = self._latents("gan.shown", 0, len(index))
         synthetic = self.network.generated(latents)
-        self.context.artefact("training.png", picture_grid.png([*self._rows(data.normal, index), synthetic]))
-        if flag(self.params, "measure.fid"):
+        self.context.artefact("training.png", png([*self._rows(data.normal, index), synthetic]))
+        if self.params.measure_fid:
             self._measure(data.normal)
 
     def turns(self, data: TrainData, passes: Passes) -> tuple[Optimisers, Advance]:
         networks, params = self.network, self.params
         csi, schedule = CSILoss.from_params(self.views, params), feature_schedule(params, passes.steps)
-        lines = Losses(networks, self.views, params).lines()
+        lines = GANLosses(networks, self.views, params).lines()
         optimisers = optimisers_of(networks, lines, params)
-        block = Block(networks, lines, optimisers, fresh=text(params, "gan.forward") == "fresh")
-        every, phase = integer(params, "gan.every"), text(params, "gan.phase")
+        block = GenerativeBlock(networks, lines, optimisers, fresh=params.gan.forward == "fresh")
+        every, phase = params.gan.every, params.gan.phase
 
         def advance(step: int) -> Mapping[str, Tensor]:
             index, rate = passes.take(step), schedule.rate(step)
@@ -79,19 +85,19 @@ class CSIGAN(ContrastiveDetector[GANNetworks]):
 
         return distinct(optimisers), advance
 
-    def score_of(self, bank: Bank, features: Features) -> Tensor:
-        return bank.eq11_scores(features, text(self.params, "score.neighbour"))
+    def score_of(self, bank: Bank, features: ShiftFeatures) -> Tensor:
+        return bank.eq11_scores(features, self.params.score_neighbour)
 
     def score(self, images: Images, batch: int | None = None) -> npt.NDArray[np.float64]:
         scores = super().score(images, batch)
-        if self.network.full and len(images) >= 2 * SHOWN:
+        if self.network.full and len(images) >= 2 * ROW_IMAGES:
             order = np.argsort(scores, kind="stable")
-            rows = [self._rows(images, index) for index in (order[:SHOWN], order[-SHOWN:])]
-            self.context.artefact("scored.png", picture_grid.png([row for pair in rows for row in pair]))
+            rows = [self._rows(images, index) for index in (order[:ROW_IMAGES], order[-ROW_IMAGES:])]
+            self.context.artefact("scored.png", png([row for pair in rows for row in pair]))
         return scores
 
     def _material(self, images: Images, index: Indices, step: int) -> Material:
-        latents = SAMPLES[text(self.params, "gan.samples")](len(index))
+        latents = SAMPLES[self.params.gan.samples](len(index))
         return Material(
             real=self.views.whole(images, index),
             base=self.views.base(images, index, 2, Dice(self.context, "gan.real", (step,))),
@@ -104,22 +110,22 @@ class CSIGAN(ContrastiveDetector[GANNetworks]):
         """Frechet distance between the training images and as many synthetic ones as asked for, at one size (C25)."""
         from methods.measures import fid
 
-        trunk, batch = text(self.params, "measure.fid_trunk"), integer(self.params, "features.batch")
-        asked = self.params["measure.fid_images"]
-        count = len(images) if asked is None else integer(self.params, "measure.fid_images")
+        trunk, batch = self.params.measure_fid_trunk, self.params.features_batch
+        limit = self.params.measure_fid_images
+        count = len(images) if limit is None else limit
         network, weights = fid.features(trunk, self.context), self.context.weights[trunk]
         real = (self.network.smaller(self.views.whole(images, np.arange(*span))) for span in spans(len(images), batch))
         latents = (self._latents("measure.fid", start, stop - start) for start, stop in spans(count, batch))
         value = fid.distance(network, real, map(self.network.generated, latents))
         name = request.fid_name(weights)
         self.history[name] = [value]
-        said = {"measure": name, "value": value, "real_images": len(images), "generated_images": count}
-        said |= {"features": network.num_features, "weights": weights.label}
-        self.context.artefact("fid.json", (json.dumps(said, indent=2) + "\n").encode())
+        facts = {"measure": name, "value": value, "real_images": len(images), "generated_images": count}
+        facts |= {"features": network.num_features, "weights": weights.label}
+        self.context.artefact("fid.json", (json.dumps(facts, indent=2) + "\n").encode())
 
     def _latents(self, stream: str, step: int, count: int) -> Tensor:
         generator = self.context.generator(stream, step)
-        return torch.randn(count, integer(self.params, "gan.latent"), generator=generator).to(self.context.device)
+        return torch.randn(count, self.params.gan.latent, generator=generator).to(self.context.device)
 
     def _rows(self, images: Images, index: Indices) -> list[Tensor]:
         """Images at the generator's side, and their reconstructions where there is an encoder."""
@@ -129,5 +135,5 @@ class CSIGAN(ContrastiveDetector[GANNetworks]):
 
 
 def spans(total: int, size: int) -> Iterator[tuple[int, int]]:
-    """Where the batches of `size` begin and end; the last may be smaller."""
+    """Begin and end of each batch of `size`; the last may be smaller."""
     return ((start, min(start + size, total)) for start in range(0, total, size))

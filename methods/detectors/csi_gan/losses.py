@@ -11,7 +11,7 @@ Term = Callable[[Tensor], Tensor]
 
 @dataclass(frozen=True)
 class Adversarial:
-    """What each side minimises on logits (n,) of one batch: `real` and `fake` the discriminator, `fooling` the other.
+    """Losses of both sides on logits (n,) of one batch: `real` and `fake` the discriminator's, `fooling` the other's.
 
     Eqs. 7 and 9 are log-likelihoods of the discriminators' right answers: they ascend them, so each minimises
     -log D(x) - log(1 - D(made)); Algorithm 1 prints minimum and maximum the other way round.
@@ -42,7 +42,7 @@ ADVERSARIAL = {
 """C12: the generator's side is -log D(made), log(1 - D(made)), or minus the logit with the discriminator's margins."""
 
 
-def squared_error(made: Tensor, target: Tensor, reduction: str) -> Tensor:
+def squared_error(outputs: Tensor, target: Tensor, reduction: str) -> Tensor:
     """Squared error, "mean" over all entries or "sum" over those of an image, then the batch mean (C13, C14)."""
-    squares = (made - target).square().flatten(1)
+    squares = (outputs - target).square().flatten(1)
     return squares.mean() if reduction == "mean" else squares.sum(1).mean()

@@ -7,8 +7,8 @@ from torch import Tensor, nn
 from methods.detector import FitContext
 from methods.detectors.csi.base import feature_network
 from methods.detectors.csi_gan import sngan, sngan_resnet
-from methods.detectors.csi_gan.sngan import LATENT, LatentDiscriminator, Plan, initialised, spectrally_normalised
-from methods.nn.params import Params, flag, integer, text
+from methods.detectors.csi_gan.params import CSIGANParams
+from methods.detectors.csi_gan.sngan import LATENT, GANPlan, LatentDiscriminator, initialised, spectrally_normalised
 
 GENERATORS = {"cnn": sngan.CNNGenerator, "resnet": sngan_resnet.ResNetGenerator}
 ENCODERS = {"cnn": sngan.CNNEncoder, "resnet": sngan_resnet.ResNetEncoder}
@@ -18,24 +18,25 @@ DISCRIMINATORS = {"cnn": sngan.CNNDiscriminator, "resnet": sngan_resnet.ResNetDi
 class GANNetworks(nn.Module):
     """Feature extractor f, generator g, discriminator d, and with `full` encoder e and latent discriminator ld."""
 
-    def __init__(self, params: Params, context: FitContext, channels: int, shifts: int) -> None:
+    def __init__(self, params: CSIGANParams, context: FitContext, channels: int, shifts: int) -> None:
         super().__init__()
-        self.plan = Plan(
-            size=integer(params, "gan.size"),
+        gan = params.gan
+        self.plan = GANPlan(
+            size=gan.size,
             channels=channels,
-            latent=integer(params, "gan.latent"),
-            width=integer(params, "gan.width"),
-            activation=text(params, "gan.activation"),
-            normed_start=flag(params, "gan.normed_start"),
-            encoder=text(params, "gan.encoder"),
+            latent=gan.latent,
+            width=gan.width,
+            activation=gan.activation,
+            normed_start=gan.normed_start,
+            encoder=gan.encoder,
         )
-        kind, start, latent = (text(params, name) for name in ("gan.kind", "gan.init", "gan.latent_discriminator"))
+        kind, start, latent = gan.kind, gan.init, gan.latent_discriminator
         self.f = feature_network(params, context, channels, shifts)
         with context.seeded("generator"):
             self.g = initialised(GENERATORS[kind](self.plan), start)
         with context.seeded("discriminator"):
             self.d = spectrally_normalised(initialised(DISCRIMINATORS[kind](self.plan), start))
-        self.full = text(params, "gan.networks") == "full"
+        self.full = gan.networks == "full"
         if self.full:
             with context.seeded("encoder"):
                 self.e = initialised(ENCODERS[kind](self.plan), start)
@@ -75,8 +76,8 @@ class GANNetworks(nn.Module):
     def reconstructed(self, images: Tensor) -> Tensor:
         """G(E(x)) of images (n, C, S, S) in [0, 1], in evaluation mode, with the generator's side, in [0, 1]."""
         self.eval()
-        made = self.g(self.codes(self.to_generator(images), None))
-        return sngan.to_unit_range(made, self.plan.activation)
+        reconstructions = self.g(self.codes(self.to_generator(images), None))
+        return sngan.to_unit_range(reconstructions, self.plan.activation)
 
     @torch.no_grad()
     def generated(self, latents: Tensor) -> Tensor:

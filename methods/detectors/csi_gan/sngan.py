@@ -11,7 +11,7 @@ WIDEST = 16
 """Channels grow by two a stage up to this many times the width."""
 ENCODER_SLOPE = 0.2
 DISCRIMINATOR_SLOPE = 0.1
-INITIAL_STD = 0.02
+WEIGHT_STD = 0.02
 LATENT: dict[str, tuple[tuple[int, int], float, bool]] = {
     "relu_1000": ((1000, 1000), 0.0, False),
     "leaky_512": ((512, 256), ENCODER_SLOPE, False),
@@ -21,8 +21,8 @@ LATENT: dict[str, tuple[tuple[int, int], float, bool]] = {
 
 
 @dataclass(frozen=True)
-class Plan:
-    """What the generative networks have in common: side and channels of the images, latent size, width of a layer at
+class GANPlan:
+    """Common plan of the generative networks: side and channels of the images, latent size, width of a layer at
     full size, and switches.
 
     `activation` "tanh" or "sigmoid" bounds the generator's images (C6), `normed_start` puts batch norm and ReLU after
@@ -44,7 +44,7 @@ class Plan:
 
     @property
     def stages(self) -> int:
-        """How often the side doubles between the smallest maps and the image."""
+        """Doublings of the side between the smallest maps and the image."""
         return (self.size // self.start).bit_length() - 1
 
     @property
@@ -61,7 +61,7 @@ class Plan:
 class CNNGenerator(nn.Module):
     """Latents (n, d) -> images (n, C, S, S)."""
 
-    def __init__(self, plan: Plan) -> None:
+    def __init__(self, plan: GANPlan) -> None:
         super().__init__()
         widths = plan.widths[::-1]
         self._shape = (widths[0], plan.start, plan.start)
@@ -79,7 +79,7 @@ class CNNGenerator(nn.Module):
 class CNNEncoder(nn.Module):
     """The generator's mirror: images (n, C, S, S) -> codes (n, d), or (n, 2 d) where it is Gaussian."""
 
-    def __init__(self, plan: Plan) -> None:
+    def __init__(self, plan: GANPlan) -> None:
         super().__init__()
         widths, spectral = plan.widths, plan.encoder == "spectral"
         convs = [nn.Conv2d(plan.channels, widths[0], 3, padding=1)]
@@ -98,7 +98,7 @@ class CNNEncoder(nn.Module):
 class CNNDiscriminator(nn.Module):
     """Images (n, C, S, S) -> logits (n,); no batch norm."""
 
-    def __init__(self, plan: Plan) -> None:
+    def __init__(self, plan: GANPlan) -> None:
         super().__init__()
         layers: list[nn.Module] = []
         before = plan.channels
@@ -131,7 +131,7 @@ class LatentDiscriminator(nn.Module):
         return logits.squeeze(1)
 
 
-def bounded(plan: Plan) -> nn.Module:
+def bounded(plan: GANPlan) -> nn.Module:
     return nn.Tanh() if plan.activation == "tanh" else nn.Sigmoid()
 
 
@@ -143,7 +143,7 @@ def initialised(network: nn.Module, kind: str) -> nn.Module:
     for layer in network.modules():
         if kind != "default" and isinstance(layer, nn.Conv2d | nn.ConvTranspose2d | nn.Linear):
             if kind == "normal":
-                nn.init.normal_(layer.weight, std=INITIAL_STD)
+                nn.init.normal_(layer.weight, std=WEIGHT_STD)
             else:
                 nn.init.xavier_uniform_(layer.weight)
             if layer.bias is not None:

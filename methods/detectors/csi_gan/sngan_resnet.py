@@ -3,7 +3,7 @@
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from methods.detectors.csi_gan.sngan import ENCODER_SLOPE, Plan, bounded
+from methods.detectors.csi_gan.sngan import ENCODER_SLOPE, GANPlan, bounded
 
 GENERATOR, DISCRIMINATOR = 4, 2
 """Channels of each network, as multiples of the plan's width: 256 and 128."""
@@ -57,7 +57,7 @@ class DownBlock(nn.Module):
 class ResNetGenerator(nn.Module):
     """Latents (n, d) -> images (n, C, S, S)."""
 
-    def __init__(self, plan: Plan) -> None:
+    def __init__(self, plan: GANPlan) -> None:
         super().__init__()
         width = GENERATOR * plan.width
         self._shape = (width, plan.start, plan.start)
@@ -74,7 +74,7 @@ class ResNetGenerator(nn.Module):
 class ResNetEncoder(nn.Module):
     """The generator's mirror with average pooling: images (n, C, S, S) -> codes (n, d), or (n, 2 d) where Gaussian."""
 
-    def __init__(self, plan: Plan) -> None:
+    def __init__(self, plan: GANPlan) -> None:
         super().__init__()
         width, normed = GENERATOR * plan.width, plan.encoder != "spectral"
         blocks = [DownBlock(width, width, normed=normed) for _ in range(plan.stages)]
@@ -96,7 +96,7 @@ class ResNetEncoder(nn.Module):
 class ResNetDiscriminator(nn.Module):
     """Images (n, C, S, S) -> logits (n,): blocks down to twice the smallest side, two plain ones, sum over space."""
 
-    def __init__(self, plan: Plan) -> None:
+    def __init__(self, plan: GANPlan) -> None:
         super().__init__()
         width = DISCRIMINATOR * plan.width
         blocks = [DownBlock(plan.channels, width, first=True)]

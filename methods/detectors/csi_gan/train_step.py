@@ -13,17 +13,17 @@ from methods.detectors.csi.losses import similarity
 from methods.detectors.csi.views import Dice, Views
 from methods.detectors.csi_gan.losses import ADVERSARIAL, squared_error
 from methods.detectors.csi_gan.networks import GANNetworks
-from methods.nn.params import Params, number, text
+from methods.detectors.csi_gan.params import CSIGANParams
 from methods.nn.training.loop import Optimisers
 from methods.nn.training.optimisers import new_adam
 
 SAMPLES: dict[str, Callable[[int], int]] = {"batch": lambda n: n, "twice": lambda n: 2 * n, "512": lambda _: 512}
-"""How many latents there are for a batch of n images (C16)."""
+"""Number of latents for a batch of n images (C16)."""
 
 
 @dataclass(frozen=True)
 class Material:
-    """What a block of the generative lines works on: real images (B, C, S, S) in [0, 1], their base views (2B, ...),
+    """Inputs of a block of the generative lines: real images (B, C, S, S) in [0, 1], their base views (2B, ...),
     latents (B_h, d), the noise of a Gaussian encoder (B, d), and the step.
     """
 
@@ -34,8 +34,8 @@ class Material:
     step: int
 
 
-class Forward:
-    """What the networks make of the material, each computed when first asked for."""
+class GANForward:
+    """Outputs of the networks for the material, each computed when first asked for."""
 
     def __init__(self, networks: GANNetworks, material: Material) -> None:
         self._networks = networks
@@ -70,77 +70,77 @@ class Line:
 
     name: str
     moves: tuple[str, ...]
-    loss: Callable[[Forward], Tensor]
+    loss: Callable[[GANForward], Tensor]
 
 
-class Losses:
+class GANLosses:
     """The losses of the generative lines, each to be minimised."""
 
-    def __init__(self, networks: GANNetworks, views: Views, params: Params) -> None:
+    def __init__(self, networks: GANNetworks, views: Views, params: CSIGANParams) -> None:
         self._networks = networks
         self._views = views
         self._csi = CSILoss.from_params(views, params)
-        self._adversarial = ADVERSARIAL[text(params, "gan.loss")]
-        self._weight = number(params, "loss.lambda_rec")
-        self._pixels, self._latents = text(params, "loss.pixel_reduction"), text(params, "loss.latent_reduction")
-        self._statistics = text(params, "gan.feature_statistics")
-        self._output = text(params, "score.output")
+        self._adversarial = ADVERSARIAL[params.gan.loss]
+        self._weight = params.loss_lambda_rec
+        self._pixels, self._latents = params.loss_pixel_reduction, params.loss_latent_reduction
+        self._statistics = params.gan.feature_statistics
+        self._output = params.score_output
 
     def lines(self) -> list[Line]:
         """The lines in their order; those with E or D' are absent without these networks (CSI spec 7.5)."""
         full = self._networks.full
-        made = ("g", "e") if full else ("g",)
+        makers = ("g", "e") if full else ("g",)
         both = [
             Line("discriminator", ("d",), self.discriminator),
-            Line("adversarial", made, self.adversarial),
+            Line("adversarial", makers, self.adversarial),
             Line("synthetic_csi", ("g",), self.synthetic_csi),
         ]
         encoding = [
             Line("latent_discriminator", ("ld",), self.latent_discriminator),
             Line("latent_adversarial", ("e",), self.latent_adversarial),
-            Line("reconstruction", made, self.reconstruction),
+            Line("reconstruction", makers, self.reconstruction),
             Line("latent_reconstruction", ("e",), self.latent_reconstruction),
         ]
         return [*both, *(encoding if full else []), Line("joint_csi", ("f",), self.joint_csi)]
 
-    def discriminator(self, forward: Forward) -> Tensor:
+    def discriminator(self, forward: GANForward) -> Tensor:
         """-V_D: D tells real from synthetic and reconstructed (paper eq. 7)."""
-        made = [forward.synthetic, forward.reconstruction] if self._networks.full else [forward.synthetic]
-        images = [forward.real, *(each.detach() for each in made)]
+        fake_images = [forward.synthetic, forward.reconstruction] if self._networks.full else [forward.synthetic]
+        images = [forward.real, *(each.detach() for each in fake_images)]
         real, *fakes = self._networks.d(torch.cat(images)).split([len(each) for each in images])
         return self._adversarial.real(real) + sum_of(self._adversarial.fake(fake) for fake in fakes)
 
-    def adversarial(self, forward: Forward) -> Tensor:
+    def adversarial(self, forward: GANForward) -> Tensor:
         """G and E let D take synthetic and reconstructed for real; E has part in the second alone."""
         images = [forward.synthetic, forward.reconstruction] if self._networks.full else [forward.synthetic]
         logits = self._networks.d(torch.cat(images)).split([len(each) for each in images])
         return sum_of(self._adversarial.fooling(each) for each in logits)
 
-    def synthetic_csi(self, forward: Forward) -> Tensor:
+    def synthetic_csi(self, forward: GANForward) -> Tensor:
         """L_CSI of synthetic images, by which G makes them differ and stand upright (paper eq. 6)."""
         dice = Dice(self._views.context, "gan.synthetic", (forward.material.step,))
         base = self._views.base_of(self._seen(forward.synthetic, forward), 2, dice)
         with statistics(self._networks.f, self._statistics):
             return sum_of(self._csi(self._networks.f, base, dice).values())
 
-    def latent_discriminator(self, forward: Forward) -> Tensor:
+    def latent_discriminator(self, forward: GANForward) -> Tensor:
         """-V_LD: D' tells drawn latents from codes (paper eq. 9)."""
         latents = forward.material.latents
         both = torch.cat([latents, forward.codes.detach()])
         drawn, codes = self._networks.ld(both).split([len(latents), len(both) - len(latents)])
         return self._adversarial.real(drawn) + self._adversarial.fake(codes)
 
-    def latent_adversarial(self, forward: Forward) -> Tensor:
+    def latent_adversarial(self, forward: GANForward) -> Tensor:
         """E lets D' take codes for drawn latents."""
         return self._adversarial.fooling(self._networks.ld(forward.codes))
 
-    def reconstruction(self, forward: Forward) -> Tensor:
+    def reconstruction(self, forward: GANForward) -> Tensor:
         """Pixels and features of x and G(E(x)), the latter of one augmentation each (paper eq. 8)."""
         step = forward.material.step
-        seen = (forward.material.real, self._seen(forward.reconstruction, forward))
+        pair = (forward.material.real, self._seen(forward.reconstruction, forward))
         augmented = []
-        for number_, images in enumerate(seen, start=1):
-            dice = Dice(self._views.context, f"gan.reconstruction.{number_}", (step,))
+        for number, images in enumerate(pair, start=1):
+            dice = Dice(self._views.context, f"gan.reconstruction.{number}", (step,))
             augmented.append(self._views.shifted(self._views.base_of(images, 1, dice), 1, dice, shifts=1))
         with statistics(self._networks.f, self._statistics):
             outputs = self._networks.f(torch.cat(augmented))
@@ -148,23 +148,23 @@ class Losses:
         pixels = squared_error(forward.reconstruction, forward.real, self._pixels)
         return self._weight * pixels - similarity(*vectors.chunk(2)).mean()
 
-    def latent_reconstruction(self, forward: Forward) -> Tensor:
+    def latent_reconstruction(self, forward: GANForward) -> Tensor:
         """E(G(h)) against h; E moves alone (paper eq. 10)."""
         latents = forward.material.latents
         return squared_error(self._networks.codes(forward.synthetic.detach(), None), latents, self._latents)
 
-    def joint_csi(self, forward: Forward) -> Tensor:
+    def joint_csi(self, forward: GANForward) -> Tensor:
         """L_CSI of real and synthetic images as one set (paper eq. 5)."""
         dice = Dice(self._views.context, "gan.joint", (forward.material.step,))
         synthetic = self._views.base_of(self._seen(forward.synthetic, forward).detach(), 2, dice)
         both = [each.reshape(2, -1, *each.shape[1:]) for each in (forward.material.base, synthetic)]
         return sum_of(self._csi(self._networks.f, torch.cat(both, 1).flatten(0, 1), dice).values())
 
-    def _seen(self, made: Tensor, forward: Forward) -> Tensor:
-        return self._networks.from_generator(made, forward.material.real.shape[-1])
+    def _seen(self, images: Tensor, forward: GANForward) -> Tensor:
+        return self._networks.from_generator(images, forward.material.real.shape[-1])
 
 
-class Block:
+class GenerativeBlock:
     """The generative lines of one batch, each followed by a step of the optimisers of the networks that it moves.
 
     With `fresh` the networks' images are computed anew for each line; else they, and all gradients, are computed
@@ -181,26 +181,26 @@ class Block:
         """Update the networks and return the losses of the lines, detached."""
         if self._fresh:
             return {line.name: self._one(line, material, feature_rate) for line in self._lines}
-        shared = Forward(self._networks, material)
+        shared = GANForward(self._networks, material)
         losses, gradients = {}, []
         for line in self._lines:
             losses[line.name] = self._backward(line, shared, keep=True)
             gradients.append([parameter.grad for parameter in self._moved(line)])
-        for line, own in zip(self._lines, gradients, strict=True):
-            for parameter, gradient in zip(self._moved(line), own, strict=True):
+        for line, line_gradients in zip(self._lines, gradients, strict=True):
+            for parameter, gradient in zip(self._moved(line), line_gradients, strict=True):
                 parameter.grad = gradient
             self._step(line, feature_rate)
         return losses
 
     def _one(self, line: Line, material: Material, feature_rate: float) -> Tensor:
-        loss = self._backward(line, Forward(self._networks, material), keep=False)
+        loss = self._backward(line, GANForward(self._networks, material), keep=False)
         self._step(line, feature_rate)
         return loss
 
     def _moved(self, line: Line) -> list[nn.Parameter]:
         return [parameter for letter in line.moves for parameter in self._networks.get_submodule(letter).parameters()]
 
-    def _backward(self, line: Line, forward: Forward, *, keep: bool) -> Tensor:
+    def _backward(self, line: Line, forward: GANForward, *, keep: bool) -> Tensor:
         """Gradients of the moved networks alone: all others are frozen."""
         moved = self._moved(line)
         for parameter in moved:
@@ -217,20 +217,20 @@ class Block:
             optimiser.step()
 
 
-def optimisers_of(networks: GANNetworks, lines: list[Line], params: Params) -> dict[str, torch.optim.Optimizer]:
+def optimisers_of(networks: GANNetworks, lines: list[Line], params: CSIGANParams) -> dict[str, torch.optim.Optimizer]:
     """The optimiser of each line and network as `line.letter`, and that of CSI's own line as `csi.f`.
 
     `gan.optimisers` "network" gives all lines of a network one and the same, "line" each its own (C20).
     """
-    own: dict[str, torch.optim.Optimizer] = {}
-    found: dict[str, torch.optim.Optimizer] = {}
+    optimisers: dict[str, torch.optim.Optimizer] = {}
+    by_line: dict[str, torch.optim.Optimizer] = {}
     for name, letter in [("csi", "f"), *((line.name, letter) for line in lines for letter in line.moves)]:
-        key = letter if text(params, "gan.optimisers") == "network" else f"{name}.{letter}"
-        if key not in own:
+        key = letter if params.gan.optimisers == "network" else f"{name}.{letter}"
+        if key not in optimisers:
             network = networks.get_submodule(letter)
-            own[key] = feature_optimiser(network, params) if letter == "f" else gan_adam(network, params)
-        found[f"{name}.{letter}"] = own[key]
-    return found
+            optimisers[key] = feature_optimiser(network, params) if letter == "f" else gan_adam(network, params)
+        by_line[f"{name}.{letter}"] = optimisers[key]
+    return by_line
 
 
 def distinct(optimisers: Optimisers) -> dict[str, torch.optim.Optimizer]:
@@ -241,14 +241,14 @@ def distinct(optimisers: Optimisers) -> dict[str, torch.optim.Optimizer]:
     return dict(first.values())
 
 
-def gan_adam(network: nn.Module, params: Params) -> torch.optim.Adam:
+def gan_adam(network: nn.Module, params: CSIGANParams) -> torch.optim.Adam:
     """Adam at a constant rate, as the paper has it for every network."""
-    betas = number(params, "gan.beta1"), number(params, "gan.beta2")
-    return new_adam(network, lr=number(params, "gan.lr"), betas=betas)
+    betas = params.gan.beta1, params.gan.beta2
+    return new_adam(network, lr=params.gan.lr, betas=betas)
 
 
 def is_due(step: int, every: int, phase: str) -> bool:
-    """Whether the batch of `step`, from 0, has a block: with "last" batches N, 2N, ..., else 1, N + 1, ... (C15)."""
+    """True where the batch of `step`, from 0, has a block: with "last" batches N, 2N, ..., else 1, N + 1, ... (C15)."""
     return (step + 1) % every == 0 if phase == "last" else step % every == 0
 
 
@@ -258,7 +258,7 @@ def sum_of(values: Iterable[Tensor]) -> Tensor:
 
 @contextlib.contextmanager
 def statistics(network: nn.Module, kind: str) -> Iterator[None]:
-    """How batch norm of a frozen network in training mode works in the block (C18).
+    """Set the statistics that batch norm of a frozen network in training mode takes in the block (C18).
 
     "batch" takes the batch's statistics and leaves the running ones alone, "running" is evaluation mode, "update" is
     plain training mode.

@@ -1,7 +1,7 @@
 """DRA: disentangled representations of abnormality, four heads on one trunk (spec 2)."""
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -9,18 +9,18 @@ from torch import Tensor, nn
 
 from methods.backbones.table import BACKBONES
 from methods.detector import FitContext, TrainData
-from methods.detectors.dra.references import References
+from methods.detectors.dra.references import ReferenceParams, References
 from methods.devices import accumulated
 from methods.errors import MethodError
 from methods.nn.data.loader import Feed
-from methods.nn.data.samplers import NORMAL, PSEUDO, SEEN, Indices, Quotas
+from methods.nn.data.samplers import NORMAL, PSEUDO, SEEN, Indices
 from methods.nn.data.transforms import join, normalise
 from methods.nn.networks.heads import CompositeHead, HolisticHead, TopK, TopKHead
-from methods.nn.networks.pyramid import Pyramid, PyramidTrunk
+from methods.nn.networks.pyramid import PyramidTrunk
 from methods.nn.neural_detector import NeuralDetector, Scorer
-from methods.nn.params import Params, flag, number, text
-from methods.nn.pseudo_anomalies.source import pseudo_source
-from methods.nn.training.losses import Criterion
+from methods.nn.params import Params, read_params
+from methods.nn.supervised_params import PseudoParams
+from methods.nn.training.losses import Criterion, FocalParams, ScoreLossParams
 from methods.nn.training.supervised import LossTerms
 
 # In the order of the loss calls (spec 2.13): labels that a head learns from, those of them that are its target 1,
@@ -32,26 +32,43 @@ HEADS = {
     "r": ((NORMAL, SEEN, PSEUDO), (SEEN, PSEUDO), 1),
 }
 REFERENCE_IMAGES = "reference.images"
-Scores = dict[str, Tensor]
-Maps = list[Tensor]
+HeadScores = dict[str, Tensor]
+LevelMaps = list[Tensor]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DRAParams(PseudoParams):
+    """The parameters `finetune.*` are there only in a fit that starts from another's state."""
+
+    heads: tuple[str, ...]
+    head_abs: bool
+    g_n_abs: bool
+    g_r_conv_block: bool
+    topk_rate: float
+    topk_rounding: str
+    loss: ScoreLossParams
+    focal: FocalParams
+    finetune_reset_heads: bool = False
+    finetune_freeze_g_s: bool = False
+    reference: ReferenceParams
 
 
 class DRANetwork(nn.Module):
     """Trunk and the heads g_n, g_s, g_p, g_r over the image pyramid; only those that `heads` names."""
 
-    def __init__(self, params: Params, context: FitContext) -> None:
+    def __init__(self, params: DRAParams, context: FitContext) -> None:
         super().__init__()
-        arch = text(params, "backbone")
-        self.letters = [letter for letter in HEADS if letter in text(params, "heads").split(",")]
-        self._run_trunk = PyramidTrunk(Pyramid.from_params(params), arch, context.precision)
-        self._joint = flag(params, "reference.joint_forward")
-        self._detach = flag(params, "reference.detach")
+        arch = params.backbone
+        self.letters = [letter for letter in HEADS if letter in params.heads]
+        self._run_trunk = PyramidTrunk(params.pyramid, arch, context.precision)
+        self._joint = params.reference.joint_forward
+        self._detach = params.reference.detach
         self.trunk = context.backbone(arch)
         for letter in self.letters:
             with context.seeded(f"head.{letter}"):
                 self.add_module(f"g_{letter}", _head(letter, BACKBONES[arch].channels, params, context.precision))
 
-    def forward(self, images: Tensor, n_references: int) -> Scores:
+    def forward(self, images: Tensor, n_references: int) -> HeadScores:
         """Normalised references, then the batch (N + B, 3, S, S) -> per head the level scores (levels, B)."""
         if n_references and not self._joint:
             references = self.maps(images[:n_references])
@@ -60,10 +77,10 @@ class DRANetwork(nn.Module):
         means = mean_maps([level[:n_references] for level in maps]) if n_references else None
         return self.head_scores([level[n_references:] for level in maps], means)
 
-    def maps(self, images: Tensor) -> Maps:
+    def maps(self, images: Tensor) -> LevelMaps:
         return self._run_trunk(self.trunk, images)
 
-    def head_scores(self, maps: Maps, references: Maps | None) -> Scores:
+    def head_scores(self, maps: LevelMaps, references: LevelMaps | None) -> HeadScores:
         """Level scores of all heads; residual = the references' mean map - the image's (spec 2.5)."""
         scores = {
             letter: torch.stack([self.head(letter)(level) for level in maps])
@@ -74,7 +91,7 @@ class DRANetwork(nn.Module):
             scores["r"] = self.residual_scores(maps, references)
         return scores
 
-    def residual_scores(self, maps: Maps, references: Maps) -> Tensor:
+    def residual_scores(self, maps: LevelMaps, references: LevelMaps) -> Tensor:
         means = [mean.detach() if self._detach else mean for mean in references]
         return torch.stack([self.head("r")(mean - level) for mean, level in zip(means, maps, strict=True)])
 
@@ -85,27 +102,27 @@ class DRANetwork(nn.Module):
         return self.get_submodule(f"g_{letter}")
 
 
-def _head(letter: str, channels: int, params: Params, precision: str) -> nn.Module:
+def _head(letter: str, channels: int, params: DRAParams, precision: str) -> nn.Module:
     if letter == "n":
-        return HolisticHead(channels, absolute=flag(params, "g_n.abs"))
-    pool = TopK.from_params(params)
-    if letter == "r" and flag(params, "g_r.conv_block"):
+        return HolisticHead(channels, absolute=params.g_n_abs)
+    pool = TopK(params.topk_rate, params.topk_rounding, params.head_abs)
+    if letter == "r" and params.g_r_conv_block:
         return CompositeHead(channels, pool, precision)
     return TopKHead(channels, pool)
 
 
-def mean_maps(maps: Maps) -> Maps:
+def mean_maps(maps: LevelMaps) -> LevelMaps:
     """M_r of each level: (N, C, h, w) -> (1, C, h, w)."""
     return [level.mean(0, keepdim=True) for level in maps]
 
 
-def total_score(scores: Scores) -> Tensor:
+def total_score(scores: HeadScores) -> Tensor:
     """Level scores per head -> (B,) float64: phi_s + phi_p + phi_r - phi_n of the heads at hand (2.7)."""
     terms = [HEADS[letter][2] * accumulated(levels).mean(0) for letter, levels in scores.items()]
     return torch.stack(terms).sum(0)
 
 
-def head_losses(scores: Scores, labels: Indices, criterion: Criterion, step: int) -> dict[str, Tensor]:
+def head_losses(scores: HeadScores, labels: Indices, criterion: Criterion, step: int) -> dict[str, Tensor]:
     """The loss of each head on the mean of its level scores, over the images it learns from (spec 2.4)."""
     terms = {}
     for letter, (learns, positive, _) in HEADS.items():
@@ -117,7 +134,7 @@ def head_losses(scores: Scores, labels: Indices, criterion: Criterion, step: int
     return terms
 
 
-class DRA(NeuralDetector[DRANetwork]):
+class DRA(NeuralDetector[DRAParams, DRANetwork]):
     """Heads for normality, seen, pseudo and latent residual anomalies, trained together (spec 2).
 
     With `reference.test_mode` redraw_per_batch each test batch is compared with reference images drawn from the
@@ -126,7 +143,7 @@ class DRA(NeuralDetector[DRANetwork]):
     """
 
     def __init__(self, params: Params, context: FitContext) -> None:
-        super().__init__(params, context)
+        super().__init__(read_params(DRAParams, params), context)
         self._references: References | None = None
         self._kept: Tensor | None = None
 
@@ -135,7 +152,7 @@ class DRA(NeuralDetector[DRANetwork]):
 
     def fit(self, data: TrainData) -> None:
         """Train; from the state of a source fit as `finetune.reset_heads` and `finetune.freeze_g_s` say (D44)."""
-        if data.init is not None and flag(self.params, "finetune.reset_heads"):
+        if data.init is not None and self.params.finetune_reset_heads:
             data = replace(data, init=self._with_new_heads(data.init))
         super().fit(data)
 
@@ -146,11 +163,13 @@ class DRA(NeuralDetector[DRANetwork]):
     def loss_terms(self, data: TrainData) -> LossTerms:
         params, context = self.params, self.context
         if data.init is not None and self.network.has("s"):
-            self.network.head("s").requires_grad_(not flag(params, "finetune.freeze_g_s"))
-        criterion = Criterion(params, context)
-        pseudo, quotas = pseudo_source(data, params), Quotas.from_params(params)
-        feed = Feed(data, pseudo, quotas, number(params, "augment.rotation"), context, "batch")
-        references = References(data, pseudo, quotas, params, context) if self.network.has("r") else None
+            self.network.head("s").requires_grad_(not params.finetune_freeze_g_s)
+        criterion = Criterion(params.loss, params.focal, context)
+        pseudo, quotas, rotation = params.pseudo(data), params.quotas, params.augment_rotation
+        feed = Feed(data, pseudo, quotas, rotation, context, "batch")
+        references = (
+            References(data, pseudo, quotas, rotation, params.reference, context) if self.network.has("r") else None
+        )
         self._references = references
         self._kept = None if references is None else references.kept_for_test()
 
@@ -166,11 +185,11 @@ class DRA(NeuralDetector[DRANetwork]):
         network = self.network
         if self._kept is None:
             return lambda images, batch: total_score(self._scores(images, self._drawn(batch)))
-        kept = [mean_maps(network.maps(normalise(each))) for each in self._kept.to(self.context.device)]
+        means_of_sets = [mean_maps(network.maps(normalise(each))) for each in self._kept.to(self.context.device)]
 
         def score(images: Tensor, _: int) -> Tensor:
             maps = network.maps(normalise(images))
-            residual = torch.stack([network.residual_scores(maps, means) for means in kept]).mean(0)
+            residual = torch.stack([network.residual_scores(maps, means) for means in means_of_sets]).mean(0)
             return total_score({**network.head_scores(maps, None), "r": residual})
 
         return score
@@ -186,12 +205,12 @@ class DRA(NeuralDetector[DRANetwork]):
         self._kept = state.get(REFERENCE_IMAGES)
 
     def build(self, state: Mapping[str, Tensor] | None = None) -> None:
-        own = None if state is None else {name: state[name] for name in state if name != REFERENCE_IMAGES}
-        super().build(own)
+        tensors = None if state is None else {name: state[name] for name in state if name != REFERENCE_IMAGES}
+        super().build(tensors)
 
-    def _scores(self, images: Tensor, references: Tensor | None) -> Scores:
+    def _scores(self, images: Tensor, references: Tensor | None) -> HeadScores:
         together = images if references is None else join(references, images)
-        scores: Scores = self.network(normalise(together), len(together) - len(images))
+        scores: HeadScores = self.network(normalise(together), len(together) - len(images))
         return scores
 
     def _drawn(self, batch: int) -> Tensor | None:

@@ -1,6 +1,7 @@
 """The reference images of DRA's residual head: drawn when, and from what (spec 2.6; D9, D9b, D10, D61)."""
 
 import dataclasses
+from typing import Literal
 
 import torch
 from torch import Tensor
@@ -8,8 +9,19 @@ from torch import Tensor
 from methods.detector import FitContext, TrainData
 from methods.nn.data.loader import Feed
 from methods.nn.data.samplers import Quotas
-from methods.nn.params import Params, integer, number, text
 from methods.nn.pseudo_anomalies.source import Pseudo
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class ReferenceParams:
+    size: int
+    mode: Literal["redraw", "fixed"]
+    pseudo: Literal["mixed", "normal"]
+    augment: Literal["train", "test"]
+    detach: bool
+    joint_forward: bool
+    test_mode: Literal["redraw_per_batch", "fixed_after_training", "mean_of_R_draws"]
+    draws: int
 
 
 class References:
@@ -19,20 +31,26 @@ class References:
     `reference.pseudo` alone.
     """
 
-    def __init__(self, data: TrainData, pseudo: Pseudo, quotas: Quotas, params: Params, context: FitContext) -> None:
-        self.size = integer(params, "reference.size")
-        rotation = number(params, "augment.rotation") if text(params, "reference.augment") == "train" else 0.0
-        chance = quotas.pseudo_prob if text(params, "reference.pseudo") == "mixed" else 0.0
-        own = dataclasses.replace(quotas, size=self.size, seen=0, pseudo_prob=chance)
+    def __init__(
+        self,
+        data: TrainData,
+        pseudo: Pseudo,
+        quotas: Quotas,
+        rotation: float,
+        params: ReferenceParams,
+        context: FitContext,
+    ) -> None:
+        self.size = params.size
+        rotation = rotation if params.augment == "train" else 0.0
+        chance = quotas.pseudo_prob if params.pseudo == "mixed" else 0.0
+        shares = dataclasses.replace(quotas, size=self.size, n_seen=0, pseudo_prob=chance)
         streams = ("reference.train", "reference.kept", "reference.test")
-        self._train, self._kept, self._test = (Feed(data, pseudo, own, rotation, context, stream) for stream in streams)
-        draws = {
-            "redraw_per_batch": None,
-            "fixed_after_training": 1,
-            "mean_of_R_draws": integer(params, "reference.draws"),
-        }
-        self._n_kept = draws[text(params, "reference.test_mode")]
-        self._set = self.kept(0) if text(params, "reference.mode") == "fixed" else None
+        self._train, self._kept, self._test = (
+            Feed(data, pseudo, shares, rotation, context, stream) for stream in streams
+        )
+        draws = {"redraw_per_batch": None, "fixed_after_training": 1, "mean_of_R_draws": params.draws}
+        self._n_kept = draws[params.test_mode]
+        self._set = self.kept(0) if params.mode == "fixed" else None
 
     def for_step(self, step: int) -> Tensor:
         """The set of a training step: a new one, or with `reference.mode` fixed always the same."""

@@ -25,12 +25,12 @@ class Passes:
 
     def take(self, step: int) -> Indices:
         """The indices of `step`, counted from 0 over all passes."""
-        number, place = divmod(step, self.steps)
-        start = place * self._batch
+        number, position = divmod(step, self.steps)
+        start = position * self._batch
         return self._stream.take(number * self._size + start, min(self._batch, self._size - start))
 
     def images(self, step: int) -> int:
-        """How many images the first `step` batches hold together."""
+        """Number of images that the first `step` batches hold together."""
         whole, rest = divmod(step, self.steps)
         in_pass = min(self.steps * self._batch, self._size)
         return whole * in_pass + rest * self._batch
@@ -46,5 +46,5 @@ class ShuffledSampler:
     def draw(self, step: int) -> Draw:
         """The batch of `step`, counted from 0 over all passes."""
         indices = self._passes.take(step)
-        seen = indices >= self._n_normal
-        return Draw(np.where(seen, SEEN, NORMAL), indices - seen * self._n_normal)
+        is_anomaly = indices >= self._n_normal
+        return Draw(np.where(is_anomaly, SEEN, NORMAL), indices - is_anomaly * self._n_normal)

@@ -13,8 +13,6 @@ from methods.nn.data.transforms import rotate, rotation_angles
 from methods.nn.pseudo_anomalies.source import Pseudo
 from protocols.images.store import Images
 
-Pixels = torch.Tensor
-
 
 class Feed:
     """Batches of 8-bit images and labels; each follows from seed, stream and step alone.
@@ -50,7 +48,7 @@ class Feed:
         self._context = context
         self._stream = stream
 
-    def batch(self, step: int) -> tuple[Pixels, Indices]:
+    def batch(self, step: int) -> tuple[torch.Tensor, Indices]:
         """Images (B, S, S, C) uint8 on the run's device and labels (B,)."""
         draw = self._sampler.draw(step)
         images = torch.from_numpy(self._gather(draw, step)).to(self._context.device)
@@ -70,18 +68,18 @@ class Feed:
                 batch[places] = group.take(draw.indices[places])
         if self._maker is not None:
             generator = self._context.generator(f"{self._stream}.cutmix", step)
-            for place in np.flatnonzero(draw.labels == PSEUDO):
-                batch[place] = self._maker.draw(size, generator)(batch[place])
+            for slot in np.flatnonzero(draw.labels == PSEUDO):
+                batch[slot] = self._maker.draw(size, generator)(batch[slot])
         return batch
 
 
-def taken(images: Images, index: Indices) -> Pixels:
+def taken(images: Images, index: Indices) -> torch.Tensor:
     """The pixels (k, S, S, C) uint8 of the images `index`, on the CPU."""
     return torch.from_numpy(np.require(images.take(index), requirements=["C", "W"]))
 
 
-def in_batches(images: Images, size: int) -> Iterator[tuple[slice, Pixels]]:
+def in_batches(images: Images, size: int) -> Iterator[tuple[slice, torch.Tensor]]:
     """All images in their order, `size` at a time: where they stand, and their pixels (k, S, S, C) uint8."""
     for start in range(0, len(images), size):
-        place = slice(start, min(start + size, len(images)))
-        yield place, taken(images, np.arange(place.start, place.stop))
+        span = slice(start, min(start + size, len(images)))
+        yield span, taken(images, np.arange(span.start, span.stop))

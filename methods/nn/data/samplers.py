@@ -1,7 +1,6 @@
 """Balanced sampling: which images make up the batch of a step (spec 1.8, D7)."""
 
 from dataclasses import dataclass
-from typing import Self
 
 import numpy as np
 import numpy.typing as npt
@@ -9,7 +8,6 @@ import torch
 
 from methods.detector import FitContext
 from methods.errors import MethodError
-from methods.nn.params import Params, flag, integer, number
 
 Indices = npt.NDArray[np.int64]
 
@@ -51,7 +49,7 @@ class Draw:
 
 @dataclass(frozen=True)
 class Quotas:
-    """Places of a batch: `size` in all, `seen` for labelled anomalies; a normal slot's chance to be pseudo.
+    """Places of a batch: `size` in all, `n_seen` for labelled anomalies; a normal slot's chance to be pseudo.
 
     With `distinct` no normal image comes twice in a batch, as long as there are enough of them: each batch then has
     permutations of its own. With `shuffled` batches come from full passes over normals and anomalies together,
@@ -59,21 +57,11 @@ class Quotas:
     """
 
     size: int
-    seen: int = 0
+    n_seen: int = 0
     pseudo_prob: float = 0.0
     resample_source: bool = True
     distinct: bool = False
     shuffled: bool = False
-
-    @classmethod
-    def from_params(cls, params: Params) -> Self:
-        """DRA's batch of normals, labelled and pseudo anomalies."""
-        return cls(
-            integer(params, "batch.size"),
-            integer(params, "batch.seen"),
-            number(params, "batch.pseudo_prob"),
-            flag(params, "pseudo.resample_source"),
-        )
 
 
 class BalancedSampler:
@@ -100,7 +88,7 @@ class BalancedSampler:
         self._context = context
         self._stream = stream
         self._quotas = quotas
-        self._n_seen = quotas.seen if n_anomaly else 0
+        self._n_seen = quotas.n_seen if n_anomaly else 0
         self._n_pseudo = n_pseudo
         self._n_normal = n_normal
         self._normal = Stream(context, f"{stream}.normal", n_normal)

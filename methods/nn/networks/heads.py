@@ -3,13 +3,11 @@
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Self
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from methods.nn.params import Params, flag, number, text
 from methods.nn.precision import autocast, full_precision
 
 ROUNDING: dict[str, Callable[[float], int]] = {"floor": math.floor, "round": round, "ceil": math.ceil}
@@ -22,10 +20,6 @@ class TopK:
     rate: float = 0.1
     rounding: str = "floor"
     absolute: bool = True
-
-    @classmethod
-    def from_params(cls, params: Params) -> Self:
-        return cls(number(params, "topk.rate"), text(params, "topk.rounding"), flag(params, "head.abs"))
 
     def count(self, positions: int) -> int:
         """K of a map: the float64 product of positions and rate, rounded, at least 1; `round` is half to even."""

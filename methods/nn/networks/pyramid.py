@@ -1,14 +1,12 @@
 """The image pyramid: one trunk sees each image at several sizes."""
 
 from dataclasses import dataclass
-from typing import Self
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from methods.backbones.table import BACKBONES
-from methods.nn.params import Params, integer, text
 from methods.nn.precision import autocast, full_precision
 
 
@@ -24,10 +22,6 @@ class Pyramid:
 
     n_scales: int
     resample: str
-
-    @classmethod
-    def from_params(cls, params: Params) -> Self:
-        return cls(integer(params, "pyramid.n_scales"), text(params, "pyramid.resample"))
 
     def levels(self, images: Tensor) -> list[Tensor]:
         """The tensors (B, C, S / 2^s, S / 2^s) of all levels, full size first."""

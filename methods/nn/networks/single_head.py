@@ -8,16 +8,14 @@ from torch import Tensor, nn
 from methods.backbones.table import BACKBONES
 from methods.detector import FitContext
 from methods.nn.networks.pyramid import Pyramid, PyramidTrunk
-from methods.nn.params import Params, text
 
 
 class OneHeadNetwork(nn.Module):
-    """The trunk `backbone`, and the head that `new_head` makes for its number of channels."""
+    """The trunk of `arch`, and the head that `new_head` makes for its number of channels."""
 
-    def __init__(self, params: Params, context: FitContext, new_head: Callable[[int], nn.Module]) -> None:
+    def __init__(self, arch: str, pyramid: Pyramid, context: FitContext, new_head: Callable[[int], nn.Module]) -> None:
         super().__init__()
-        arch = text(params, "backbone")
-        self._run_trunk = PyramidTrunk(Pyramid.from_params(params), arch, context.precision)
+        self._run_trunk = PyramidTrunk(pyramid, arch, context.precision)
         self.trunk = context.backbone(arch)
         with context.seeded("head"):
             self.head = new_head(BACKBONES[arch].channels)

@@ -1,14 +1,14 @@
 """CP-Scar: a thin, jittered and rotated strip of a normal image, pasted elsewhere into it (spec 2.9, D57)."""
 
 from dataclasses import dataclass
-from typing import Self
+from typing import Literal
 
 import numpy as np
 import torch
 from PIL import Image
 
-from methods.nn.params import Params, number, text
-from methods.nn.pseudo_anomalies.cutmix import Jitter, Pixels, draw_jitter, uniform
+from methods.nn.pseudo_anomalies.cutmix import Jitter, draw_jitter, uniform
+from protocols.images.decode import Pixels
 
 REFERENCE_SIDE = 256
 """Side of the images that the strip's sides in pixels were stated for."""
@@ -34,9 +34,9 @@ class Scar:
         strip = image[source_y : source_y + self.length, source_x : source_x + self.width]
         canvas, inside = turned(self.jitter(strip), self.angle), footprint(self.width, self.length, self.angle)
         pasted = image.copy()
-        place = pasted[target_y : target_y + len(canvas), target_x : target_x + canvas.shape[1]]
-        height, width = place.shape[:2]
-        np.copyto(place, canvas[:height, :width], where=inside[:height, :width, None])
+        region = pasted[target_y : target_y + len(canvas), target_x : target_x + canvas.shape[1]]
+        height, width = region.shape[:2]
+        np.copyto(region, canvas[:height, :width], where=inside[:height, :width, None])
         return pasted
 
 
@@ -48,13 +48,13 @@ def turned(patch: Pixels, angle: float) -> Pixels:
 
 
 def footprint(width: int, length: int, angle: float) -> np.ndarray:
-    """Which pixels of the canvas the turned strip covers, (h, w) bool."""
+    """Mask of the pixels of the canvas that the turned strip covers, (h, w) bool."""
     return turned(np.full((length, width, 1), 255, np.uint8), angle)[:, :, 0] > 0
 
 
 @dataclass(frozen=True)
 class CPScar:
-    """The distribution of `Scar`: sides in pixels, times S / 256 where `relative`, and degrees (spec 2.9, D57)."""
+    """The distribution of `Scar`: sides in pixels, by `scale` times S / 256, and degrees (spec 2.9, D57)."""
 
     width_min: float = 2.0
     width_max: float = 16.0
@@ -62,13 +62,7 @@ class CPScar:
     length_max: float = 25.0
     angle: float = 45.0
     jitter: float = 0.1
-    relative: bool = False
-
-    @classmethod
-    def from_params(cls, params: Params) -> Self:
-        names = ("width_min", "width_max", "length_min", "length_max", "angle", "jitter")
-        relative = text(params, "cp_scar.scale") == "relative_256"
-        return cls(**{name: number(params, f"cp_scar.{name}") for name in names}, relative=relative)
+    scale: Literal["pixels", "relative_256"] = "pixels"
 
     def draw(self, size: int, generator: torch.Generator) -> Scar:
         """Draw in the order width, length, source y, source x, jitter, angle, target y, target x.
@@ -86,5 +80,5 @@ class CPScar:
         return Scar(width, length, source, jitter, angle, (int(turn[1] * free_y), int(turn[2] * free_x)))
 
     def _side(self, low: float, high: float, unit: float, size: int) -> int:
-        scale = size / REFERENCE_SIDE if self.relative else 1.0
+        scale = size / REFERENCE_SIDE if self.scale == "relative_256" else 1.0
         return min(max(round((low + (high - low) * unit) * scale), 1), size)

@@ -3,16 +3,13 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Self
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from PIL import Image, ImageEnhance
 
-from methods.nn.params import Params, number
+from protocols.images.decode import Pixels
 
-Pixels = npt.NDArray[np.uint8]
 JITTER = ("brightness", "contrast", "saturation", "hue")
 
 
@@ -30,9 +27,9 @@ class Jitter:
         """
         grey = patch.shape[2] == 1
         image = Image.fromarray(patch[:, :, 0] if grey else patch)
-        for place in self.order:
-            if not (grey and JITTER[place] in {"saturation", "hue"}):
-                image = _adjust(image, JITTER[place], self.factors[place])
+        for operation in self.order:
+            if not (grey and JITTER[operation] in {"saturation", "hue"}):
+                image = _adjust(image, JITTER[operation], self.factors[operation])
         return np.asarray(image).reshape(patch.shape)
 
 
@@ -85,11 +82,6 @@ class CutMix:
     aspect_min: float = 0.3
     jitter: float = 0.1
 
-    @classmethod
-    def from_params(cls, params: Params) -> Self:
-        names = ("area_min", "area_max", "aspect_min", "jitter")
-        return cls(**{name: number(params, f"cutmix.{name}") for name in names})
-
     def draw(self, size: int, generator: torch.Generator) -> Paste:
         """Draw in the order area, aspect, source y, source x, jitter, target y, target x."""
         shape = uniform(4, generator)
@@ -97,10 +89,10 @@ class CutMix:
         share = self.area_min + (self.area_max - self.area_min) * shape[0]
         width, height = rectangle(size, share, (2 * shape[1] - 1) * limit)
         jitter = draw_jitter(self.jitter, generator)
-        place = uniform(2, generator)
+        corner = uniform(2, generator)
         free_y, free_x = size - height, size - width
         source = int(shape[2] * free_y), int(shape[3] * free_x)
-        target = int(place[0] * free_y), int(place[1] * free_x)
+        target = int(corner[0] * free_y), int(corner[1] * free_x)
         return Paste(width, height, source, target, jitter)
 
 

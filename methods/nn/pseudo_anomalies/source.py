@@ -1,23 +1,23 @@
 """Pseudo anomalies: made from normal images, or images of an external pool (spec 2.9)."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Literal, Protocol, Self
+from typing import Literal, Protocol
 
 import torch
 
 from methods.detector import TrainData
 from methods.errors import MethodError
-from methods.nn.params import Params, text
 from methods.nn.pseudo_anomalies.cp_scar import CPScar
-from methods.nn.pseudo_anomalies.cutmix import CutMix, Pixels, uniform
+from methods.nn.pseudo_anomalies.cutmix import CutMix, uniform
+from protocols.images.decode import Pixels
 from protocols.images.store import Images
 
 Change = Callable[[Pixels], Pixels]
 
 
 class Maker(Protocol):
-    """What makes a pseudo anomaly of a normal image; `size` is the side of that image."""
+    """Maker of pseudo anomalies: it draws the change of a normal image whose side is `size` pixels."""
 
     def draw(self, size: int, generator: torch.Generator) -> Change: ...
 
@@ -30,11 +30,6 @@ class CPMix:
     cutmix: CutMix
     cp_scar: CPScar
 
-    @classmethod
-    def from_params(cls, params: Params) -> Self:
-        mode: Literal["coin", "sequential"] = "coin" if text(params, "cp_mix.mode") == "coin" else "sequential"
-        return cls(mode, CutMix.from_params(params), CPScar.from_params(params))
-
     def draw(self, size: int, generator: torch.Generator) -> Change:
         """Draw the coin first, or first all of CutMix."""
         if self.mode == "sequential":
@@ -44,29 +39,21 @@ class CPMix:
         return self.cutmix.draw(size, generator) if unit < 0.5 else self.cp_scar.draw(size, generator)
 
 
-MAKERS: dict[str, Callable[[Params], Maker]] = {
-    "cutmix": CutMix.from_params,
-    "cp_scar": CPScar.from_params,
-    "cp_mix": CPMix.from_params,
-}
-
-
 @dataclass(frozen=True)
 class Pseudo:
-    """What pseudo anomalies are: with a `maker` changed normal images, else those of a pool as they are."""
+    """Source of pseudo anomalies: normal images that `maker` changes, or without one a pool's as they are."""
 
     images: Images
     maker: Maker | None
 
 
-def pseudo_source(data: TrainData, params: Params) -> Pseudo:
-    """What `pseudo.source` names: one of `MAKERS`, or a pool.
+def pseudo_source(data: TrainData, source: str, makers: Mapping[str, Maker]) -> Pseudo:
+    """The pseudo anomalies that `source` names: by one of the makers, or of a pool.
 
     Raises MethodError where the run was given no such pool.
     """
-    source = text(params, "pseudo.source")
-    if source in MAKERS:
-        return Pseudo(data.normal, MAKERS[source](params))
+    if source in makers:
+        return Pseudo(data.normal, makers[source])
     if source not in data.pools or not len(data.pools[source]):
         raise MethodError(f"no images of the pool {source!r}: prepare that dataset, or set pseudo.source to 'cutmix'")
     return Pseudo(data.pools[source], None)

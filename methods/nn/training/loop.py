@@ -126,7 +126,7 @@ class Turns:
 
 
 def _moments(optimiser: torch.optim.Optimizer) -> dict[str, Any]:
-    return {str(place): dict(values) for place, values in optimiser.state_dict()["state"].items()}
+    return {str(number): dict(values) for number, values in optimiser.state_dict()["state"].items()}
 
 
 def _set_moments(optimiser: torch.optim.Optimizer, saved: Mapping[str, Any]) -> None:

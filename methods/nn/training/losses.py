@@ -1,13 +1,14 @@
 """Losses on one score an image: targets are 1 for anomalous (for g_n: normal), else 0."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from methods.detector import FitContext
-from methods.nn.params import Params, number, text
 
 DRAWS = 5000
 Moments = tuple[Tensor, Tensor]
@@ -42,12 +43,29 @@ def reference_moments(generator: torch.Generator) -> Moments:
     return draws.mean(), draws.std()
 
 
+@dataclass(frozen=True, slots=True)
+class ScoreLossParams:
+    """The loss on scores, and its normal reference: drawn anew for each call, drawn once, or N(0, 1) exactly."""
+
+    kind: str
+    reference: Literal["redraw", "fixed_once", "exact"]
+    margin: float
+
+
+@dataclass(frozen=True, slots=True)
+class FocalParams:
+    """Weight and exponent of the focal loss."""
+
+    alpha: float
+    gamma: float
+
+
 class Criterion:
     """The loss that the parameters name, called once for each head and step."""
 
-    def __init__(self, params: Params, context: FitContext) -> None:
-        self._loss = _losses(params)[text(params, "loss.kind")]
-        self._policy = text(params, "loss.reference")
+    def __init__(self, loss: ScoreLossParams, focal_loss: FocalParams, context: FitContext) -> None:
+        self._loss = _losses(loss.margin, focal_loss)[loss.kind]
+        self._policy = loss.reference
         self._context = context
 
     def __call__(self, scores: Tensor, targets: Tensor, step: int, head: str) -> Tensor:
@@ -64,9 +82,9 @@ class Criterion:
         return reference_moments(self._context.generator(*stream))
 
 
-def _losses(params: Params) -> dict[str, Callable[[Tensor, Tensor, Moments], Tensor]]:
+def _losses(margin: float, params: FocalParams) -> dict[str, Callable[[Tensor, Tensor, Moments], Tensor]]:
     return {
-        "deviation": lambda s, y, m: deviation(s, y, m, number(params, "loss.margin")),
+        "deviation": lambda s, y, m: deviation(s, y, m, margin),
         "bce": lambda s, y, _: bce(s, y),
-        "focal": lambda s, y, _: focal(s, y, number(params, "focal.alpha"), number(params, "focal.gamma")),
+        "focal": lambda s, y, _: focal(s, y, params.alpha, params.gamma),
     }

@@ -8,11 +8,28 @@ import torch
 from torch import Tensor, nn
 
 from methods.detector import FitContext
-from methods.nn.params import Params, integer, number, optional_number, text
+from methods.errors import MethodError
 from methods.nn.training.loop import Advance, Optimisers, Turns
 from methods.nn.training.optimisers import new_adam
 
 LossTerms = Callable[[int], Mapping[str, Tensor]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainParams:
+    """Budget and optimiser of a detector with one network, and the images that it scores at a time.
+
+    `budget.steps` are those of an epoch: a detector may go without, and take them from its data. A fit is not given
+    `evaluation.batch`: the run then says how many images there are at a time.
+    """
+
+    budget_epochs: int
+    budget_steps: int | None = None
+    optim_lr: float
+    optim_weight_decay: float
+    optim_schedule: str
+    optim_clip_norm: float | None
+    evaluation_batch: int = 64
 
 
 @dataclass(frozen=True)
@@ -33,15 +50,18 @@ class TrainSettings:
     watched: tuple[str, ...] = ()
 
     @classmethod
-    def from_params(cls, params: Params, steps: int | None = None) -> Self:
-        """`steps` are those of an epoch where they follow from the data, and not from `budget.steps`."""
+    def from_params(cls, params: TrainParams, steps: int | None = None) -> Self:
+        """The settings with `steps` in an epoch where these follow from the data, else with `budget.steps`."""
+        steps = params.budget_steps if steps is None else steps
+        if steps is None:
+            raise MethodError("budget.steps is none, and no data say how many steps an epoch has: give a number")
         return cls(
-            epochs=integer(params, "budget.epochs"),
-            steps=integer(params, "budget.steps") if steps is None else steps,
-            lr=number(params, "optim.lr"),
-            weight_decay=number(params, "optim.weight_decay"),
-            schedule=text(params, "optim.schedule"),
-            clip_norm=optional_number(params, "optim.clip_norm"),
+            epochs=params.budget_epochs,
+            steps=steps,
+            lr=params.optim_lr,
+            weight_decay=params.optim_weight_decay,
+            schedule=params.optim_schedule,
+            clip_norm=params.optim_clip_norm,
         )
 
     @property

@@ -83,7 +83,7 @@ def no_torch(monkeypatch):
     """From here on nothing may look into a file."""
 
     def start():
-        monkeypatch.setattr(content, "load", lambda path: pytest.fail(f"{path} was loaded"))
+        monkeypatch.setattr(content, "load_state", lambda path: pytest.fail(f"{path} was loaded"))
 
     return start
 

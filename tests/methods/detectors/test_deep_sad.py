@@ -13,7 +13,8 @@ from methods.detector import TrainData
 from methods.detectors.deep_sad import DeepSAD, centre_of, distances, sad_losses
 from methods.errors import MethodError
 from methods.nn.networks import lenet
-from methods.nn.training.supervised import TrainSettings
+from methods.nn.params import read_params
+from methods.nn.training.supervised import TrainParams, TrainSettings
 from methods.registry.installed import get
 
 LENET = {"network": "lenet_32px", "backbone": None, "pretrain.epochs": 2, "pretrain.batch": 4}
@@ -64,7 +65,7 @@ def test_loss_gradient_and_scores_equal_the_released_code(case, vectors, close):
 def test_learning_rates_equal_the_released_code(vectors, make_params):
     stated = vectors("deep_sad")["learning_rate"]["milestones [50]"]
     params = make_params("deep_sad", **{"optim.schedule": "once50_start", "optim.lr": stated["rates"][0]})
-    rates = [TrainSettings.from_params(params).learning_rate(epoch) for epoch in range(150)]
+    rates = [TrainSettings.from_params(read_params(TrainParams, params)).learning_rate(epoch) for epoch in range(150)]
     first = stated["first_epoch_with_reduced_rate"]
     assert rates == pytest.approx([stated["rates"][epoch >= first] for epoch in range(150)], rel=1e-14)
 

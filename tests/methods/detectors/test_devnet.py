@@ -8,8 +8,9 @@ import torch
 
 from methods.detectors.devnet import DevNet
 from methods.errors import MethodError
+from methods.nn.params import read_params
 from methods.nn.training.losses import deviation
-from methods.nn.training.supervised import TrainSettings, minimiser
+from methods.nn.training.supervised import TrainParams, TrainSettings, minimiser
 
 
 def own_name(name):
@@ -63,7 +64,9 @@ def test_three_training_steps_equal_the_released_code(
         losses.append(deviation(levels.mean(0), labels, vector_moments(0), 5.0))
         return {"score": losses[-1]}
 
-    _, advance = minimiser(network.train(), terms, TrainSettings.from_params(make_params("devnet")))
+    _, advance = minimiser(
+        network.train(), terms, TrainSettings.from_params(read_params(TrainParams, make_params("devnet")))
+    )
     advance(0)
     gradient, log = stated["train_mode"]["gradient"], clip_log[0]
     close("devnet train_mode float64, loss", losses[0], stated["train_mode"]["loss"])

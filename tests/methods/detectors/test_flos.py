@@ -7,7 +7,8 @@ import torch
 
 from methods.checks import check_detector
 from methods.detectors.flos import FLOS
-from methods.nn.training.supervised import TrainSettings
+from methods.nn.params import read_params
+from methods.nn.training.supervised import TrainParams, TrainSettings
 from methods.registry import installed
 
 
@@ -42,7 +43,9 @@ def test_the_network_is_devnets(make_params, make_context, vectors, fill_network
 def test_budget_and_batch_are_devnets(make_params):
     for recipe in ("official", "paper"):
         params = make_params("flos", recipe)
-        assert TrainSettings.from_params(params) == TrainSettings(50, 20, 2e-4, 1e-5, "step10_end", 1.0)
+        assert TrainSettings.from_params(read_params(TrainParams, params)) == TrainSettings(
+            50, 20, 2e-4, 1e-5, "step10_end", 1.0
+        )
         assert (params["batch.size"], params["batch.seen"]) == (48, 24)
 
 

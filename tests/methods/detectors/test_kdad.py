@@ -12,8 +12,18 @@ from methods.backbones.find import RANDOM, WeightsFile
 from methods.checks import check_detector
 from methods.detector import TrainData
 from methods.detectors import kdad
-from methods.detectors.kdad import KDAD, STUDENT_CHANNELS, TAPPED_POOLS, KDADNetwork, Student, direction, value
+from methods.detectors.kdad import (
+    KDAD,
+    STUDENT_CHANNELS,
+    TAPPED_POOLS,
+    KDADNetwork,
+    KDADParams,
+    Student,
+    direction,
+    value,
+)
 from methods.errors import MethodError
+from methods.nn.params import read_params
 from methods.nn.training.supervised import TrainSettings, minimiser
 from methods.registry.installed import get
 
@@ -85,7 +95,7 @@ def in_order(network):
 
 @pytest.fixture
 def network(make_params, context, vectors, fill_network):
-    own, fill = KDADNetwork(make_params("kdad"), context()).double(), vectors("kdad")["fill"]
+    own, fill = KDADNetwork(read_params(KDADParams, make_params("kdad")), context()).double(), vectors("kdad")["fill"]
     for part in ("teacher", "student"):
         fill_network(getattr(own, part), fill[part], in_order(getattr(own, part)))
     return own
@@ -135,7 +145,7 @@ def test_a_training_step_equals_the_released_code(network, images, vectors, make
         losses.extend(parts[0] + weight * parts[1] for weight in LAMBDAS.values())
         return {"direction": parts[0], "value": 0.5 * parts[1]}
 
-    settings = TrainSettings.from_params(make_params("kdad"), 1)
+    settings = TrainSettings.from_params(read_params(KDADParams, make_params("kdad")), 1)
     _, advance = minimiser(student.train(), terms, settings)
     advance(0)
     close("kdad train_mode float64, losses", losses, [expected["loss"][name] for name in LAMBDAS])
@@ -191,15 +201,15 @@ def test_one_tap_by_hand():
 def test_taps_add_up_and_those_of_the_score_are_not_those_of_training(make_params):
     one = {pool: torch.tensor([[1.0, 0.0]]).reshape(1, 1, 1, 2) for pool in TAPPED_POOLS}
     other = {pool: torch.tensor([[0.0, 1.0]]).reshape(1, 1, 1, 2) for pool in TAPPED_POOLS}
-    assert kdad.chosen_pools(make_params("kdad"), "taps.train") == (2, 3, 4, 5)
-    assert kdad.chosen_pools(make_params("kdad"), "taps.score") == (3, 4, 5)
+    params = read_params(KDADParams, make_params("kdad"))
+    assert (params.taps_train, params.taps_score) == ((2, 3, 4, 5), (3, 4, 5))
     assert [direction(one, other, pools).item() for pools in ((2, 3, 4, 5), (3, 4, 5))] == [4.0, 3.0]
 
 
 def test_parameter_counts(make_params, context, vectors):
     # Spec 7.2: small convolutions of 9 (3*16 + 16*16 + 16*16 + 16*128 + 128*16 + 16*16 + 16*256 + 256*16 + 16*16
     # + 16*512 + 512*16 + 16*16 + 16*512) = 343,728 weights; 8 batch norms of 2 * 16.
-    network = KDADNetwork(make_params("kdad"), context())
+    network = KDADNetwork(read_params(KDADParams, make_params("kdad")), context())
     count = {name: sum(p.numel() for p in part.parameters()) for name, part in network.named_children()}
     assert count == {"teacher": vectors("kdad")["parameter_counts"]["teacher"], "student": 343_984}
     layers = list(network.student.features)
@@ -211,7 +221,7 @@ def test_parameter_counts(make_params, context, vectors):
 
 @pytest.mark.parametrize(("width", "size"), [("small", 100), ("equal", 40)])
 def test_the_students_maps_have_the_shapes_of_the_teachers(width, size, make_params, context):
-    network = KDADNetwork(make_params("kdad", **{"student.width": width}), context()).eval()
+    network = KDADNetwork(read_params(KDADParams, make_params("kdad", **{"student.width": width})), context()).eval()
     images = torch.rand(1, 3, size, size)
     shapes = {pool: maps.shape for pool, maps in network.teacher_maps(images).items()}
     assert {pool: maps.shape for pool, maps in network.student_maps(images).items()} == shapes
@@ -262,7 +272,7 @@ def test_teacher_maps_are_kept_where_they_fit_and_are_used(limit, wanted, calls,
         seen.append(len(pixels))
         return {pool: torch.zeros(len(pixels), 1) for pool in TAPPED_POOLS}
 
-    teacher = kdad.TeacherMaps(images, maps, batch=4, limit=limit, wanted=wanted)
+    teacher = kdad.TeacherMaps(images, maps, batch=4, limit=limit, uses=wanted)
     teacher(np.array([3]), torch.from_numpy(images.take(np.array([3]))))
     assert seen == ([4, 4, 1] if calls == 3 else [1])
 
@@ -350,7 +360,9 @@ def test_every_switch_changes_the_scores(name, fitted, data):
 
 
 def test_bf16_stays_near_fp32(make_params, context):
-    exact, rounded = (KDADNetwork(make_params("kdad"), context(precision=p)).eval() for p in ("fp32", "bf16"))
+    exact, rounded = (
+        KDADNetwork(read_params(KDADParams, make_params("kdad")), context(precision=p)).eval() for p in ("fp32", "bf16")
+    )
     images = torch.rand(2, 3, 64, 64, generator=torch.Generator().manual_seed(3))
     scores = [score(network, images, 0.5) for network in (exact, rounded)]
     assert scores[1].dtype == torch.float32

@@ -9,8 +9,9 @@ import squares
 import torch
 
 from methods.checks import check_detector
-from methods.detectors.minns import MINNS, POOLS, InstanceHead
-from methods.nn.training.supervised import TrainSettings
+from methods.detectors.minns import MINNS, POOLS, InstanceHead, MINNSParams
+from methods.nn.params import read_params
+from methods.nn.training.supervised import TrainParams, TrainSettings
 from methods.registry import installed
 
 
@@ -26,7 +27,9 @@ def minns(make_params, make_context, tiny):
 
 @pytest.fixture
 def head(make_params):
-    return lambda channels=512, **changes: InstanceHead(channels, make_params("minns", **changes))
+    return lambda channels=512, **changes: InstanceHead(
+        channels, read_params(MINNSParams, make_params("minns", **changes))
+    )
 
 
 @pytest.mark.usefixtures("small_trunk")
@@ -161,7 +164,9 @@ def test_dropout_takes_half_of_the_features_and_doubles_the_rest(head):
 def test_budget_and_batch_are_devnets(make_params):
     for recipe in ("official", "paper"):
         params = make_params("minns", recipe)
-        assert TrainSettings.from_params(params) == TrainSettings(50, 20, 2e-4, 1e-5, "step10_end", 1.0)
+        assert TrainSettings.from_params(read_params(TrainParams, params)) == TrainSettings(
+            50, 20, 2e-4, 1e-5, "step10_end", 1.0
+        )
         assert [params[name] for name in ("batch.size", "batch.seen", "form", "pool")] == [48, 24, "mi", "max"]
     assert installed.get("minns").assumed
 

@@ -12,7 +12,8 @@ from methods.detectors.mlep import MLEP, Decoder, margin_loss, mean_error, negat
 from methods.errors import MethodError
 from methods.nn.data.samplers import NORMAL, SEEN, BalancedSampler, Quotas
 from methods.nn.data.transforms import normalise
-from methods.nn.training.supervised import TrainSettings
+from methods.nn.params import read_params
+from methods.nn.training.supervised import TrainParams, TrainSettings
 from methods.registry import installed
 
 MODES = ("embed", "distance", "recon")
@@ -235,8 +236,12 @@ def test_recon_restores_images_whose_size_32_does_not_divide(mlep, toy_data, arr
 
 def test_optimiser_and_budget_are_dras(make_params):
     official, paper = (make_params("mlep", recipe) for recipe in ("official", "paper"))
-    assert TrainSettings.from_params(official) == TrainSettings(30, 20, 2e-4, 1e-5, "step10_start", 1.0)
-    assert TrainSettings.from_params(paper) == TrainSettings(30, 20, 1e-3, 1e-2, "step10_end", 1.0)
+    assert TrainSettings.from_params(read_params(TrainParams, official)) == TrainSettings(
+        30, 20, 2e-4, 1e-5, "step10_start", 1.0
+    )
+    assert TrainSettings.from_params(read_params(TrainParams, paper)) == TrainSettings(
+        30, 20, 1e-3, 1e-2, "step10_end", 1.0
+    )
     names = ("mode", "loss.margin", "loss.margin_weight", "loss.head_weight")
     assert [official[name] for name in names] == ["embed", 1.0, 1.0, 1.0]
     assert installed.get("mlep").assumed

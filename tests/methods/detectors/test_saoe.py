@@ -15,8 +15,9 @@ from methods.errors import MethodError
 from methods.nn.class_detector import PooledClassHead, TopKClassHead, abnormal_probability, logit_margin
 from methods.nn.data.samplers import NORMAL, PSEUDO, SEEN
 from methods.nn.networks.heads import TopK
+from methods.nn.params import read_params
 from methods.nn.training.losses import uniform_cross_entropy
-from methods.nn.training.supervised import TrainSettings
+from methods.nn.training.supervised import TrainParams, TrainSettings
 from methods.registry import installed
 
 POOL = "mvtec_ad"
@@ -191,8 +192,12 @@ def test_medical_targets_take_the_medical_pool_and_still_cutmix():
 
 def test_optimiser_and_batch_are_dras(make_params):
     official, paper = (make_params("saoe", recipe) for recipe in ("official", "paper"))
-    assert TrainSettings.from_params(official) == TrainSettings(30, 20, 2e-4, 1e-5, "step10_start", 1.0)
-    assert TrainSettings.from_params(paper) == TrainSettings(30, 20, 1e-3, 1e-2, "step10_end", 1.0)
+    assert TrainSettings.from_params(read_params(TrainParams, official)) == TrainSettings(
+        30, 20, 2e-4, 1e-5, "step10_start", 1.0
+    )
+    assert TrainSettings.from_params(read_params(TrainParams, paper)) == TrainSettings(
+        30, 20, 1e-3, 1e-2, "step10_end", 1.0
+    )
     names = ("batch.size", "batch.seen", "batch.pseudo_prob", "oe_batch", "oe_weight")
     assert [official[name] for name in names] == [48, 16, 0.5, 16, 0.5]
 

@@ -34,7 +34,7 @@ TINY = {
 }
 
 
-class FirstPixel(fid.Features):
+class FirstPixel(fid.MeasureNetwork):
     """The first pixel of as many channels as asked for."""
 
     def __init__(self, count):

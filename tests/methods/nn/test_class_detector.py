@@ -13,7 +13,8 @@ from methods.detectors.dra.non_disentangled import NonDisentangled, class_loss
 from methods.errors import MethodError
 from methods.nn.class_detector import PooledClassHead, TopKClassHead, log_odds
 from methods.nn.data.samplers import NORMAL, PSEUDO, SEEN
-from methods.nn.training.supervised import TrainSettings
+from methods.nn.params import read_params
+from methods.nn.training.supervised import TrainParams, TrainSettings
 from methods.registry import installed
 
 METHOD = "dra_non_disentangled"
@@ -108,7 +109,8 @@ def test_batches_are_dras_and_no_reference_passes_the_trunk(classifier, toy_data
 def test_optimiser_batch_and_pools_are_dras(make_params):
     for recipe in ("official", "paper", "quick"):
         own, dra = make_params(METHOD, recipe), make_params("dra", recipe)
-        assert TrainSettings.from_params(own) == TrainSettings.from_params(dra)
+        first, second = (TrainSettings.from_params(read_params(TrainParams, each)) for each in (own, dra))
+        assert first == second
         shared = own.keys() & dra.keys() - {"head.abs"}
         assert {name: own[name] for name in shared} == {name: dra[name] for name in shared}
     info, dra = installed.get(METHOD), installed.get("dra")

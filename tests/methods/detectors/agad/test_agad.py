@@ -16,8 +16,10 @@ from methods.checks import MemoryCheckpoint as PlainCheckpoint
 from methods.checks import check_detector, tiny_images
 from methods.detector import DeadlineReached, TrainData
 from methods.detectors.agad.batch_norm import StreamNorm
-from methods.detectors.agad.detector import AGAD, Feed, anomaly_places, distances
+from methods.detectors.agad.detector import AGAD, AGADFeed, anomaly_places, reconstruction_distances
+from methods.detectors.agad.params import AGADParams
 from methods.errors import MethodError
+from methods.nn.params import read_params
 from methods.nn.training.loop import Turns
 from methods.registry.installed import FOLDER, get, methods
 from methods.registry.recipe import RECIPES, parse, resolve
@@ -216,11 +218,14 @@ def test_nothing_is_scored_before_a_fit(build, test_images):
     [(6000, 0, 0), (6000, 61, 32), (6000, 316, 32), (6000, 667, 32), (5000, 1250, 51), (10, 990, 253)],
 )
 def test_anomalies_have_their_share_of_a_batch_but_at_least_32_places(n_normal, n_anomaly, expected, make_params):
-    assert anomaly_places(make_params("agad"), n_normal, n_anomaly) == expected
+    assert anomaly_places(read_params(AGADParams, make_params("agad")), n_normal, n_anomaly) == expected
 
 
 def test_on_top_of_a_full_batch_of_normals_there_are_32(make_params):
-    assert anomaly_places(make_params("agad", **{"batch.composition": "on_top"}), 5000, 1250) == 32
+    assert (
+        anomaly_places(read_params(AGADParams, make_params("agad", **{"batch.composition": "on_top"})), 5000, 1250)
+        == 32
+    )
 
 
 class Whole:
@@ -234,7 +239,7 @@ class Whole:
 def feed(make_params, make_context):
     def build(n_normal, n_anomaly, **changes):
         given = TrainData(tiny_images(n_normal), tiny_images(n_anomaly, anomalous=True), {})
-        return Feed(given, make_params("agad", **(TINY | changes)), make_context())
+        return AGADFeed(given, read_params(AGADParams, make_params("agad", **(TINY | changes))), make_context())
 
     return build
 
@@ -286,7 +291,7 @@ def test_the_score_is_the_length_of_the_difference(fitted, test_images):
 
 def test_the_example_of_the_specification_scores_one_half():
     a, b = torch.tensor([[0.5, -0.5, 0, 1]]), torch.tensor([[0.4, -0.3, 0.2, 0.6]])
-    assert float(distances(a, b)) == pytest.approx(0.5)
+    assert float(reconstruction_distances(a, b)) == pytest.approx(0.5)
 
 
 def test_by_batch_statistics_scores_depend_on_the_batch_and_are_not_claimed_to_be_independent(fitted, test_images):

@@ -6,7 +6,9 @@ import pytest
 import torch
 
 from methods.detectors.agad.discriminator import Judged
-from methods.detectors.agad.losses import FAKE, REAL, Losses, Outputs, absolute, adversarial, squared, total
+from methods.detectors.agad.losses import FAKE, REAL, AGADLosses, GroupOutputs, absolute, adversarial, squared, total
+from methods.detectors.agad.params import AGADParams
+from methods.nn.params import read_params
 
 
 def logit(probability):
@@ -19,13 +21,13 @@ def batch(*rows):
 
 @pytest.fixture
 def losses(make_params):
-    return lambda **changes: Losses.from_params(make_params("agad", **changes))
+    return lambda **changes: AGADLosses.from_params(read_params(AGADParams, make_params("agad", **changes)))
 
 
 @pytest.fixture
 def example():
     """The one image of four "pixels" of AGAD spec 4.4."""
-    return Outputs(
+    return GroupOutputs(
         x=batch([0.5, -0.5, 0, 1]),
         xh=batch([0.4, -0.3, 0.2, 0.6]),
         xhh=batch([0, 0.1, -0.2, 0.2]),
@@ -37,7 +39,7 @@ def example():
 @pytest.fixture
 def pair():
     """Two images of one "pixel": distances |x - xh| of 1 and 3, |xh - xhh| of 2 and 4, features 2 and 4 apart."""
-    return Outputs(
+    return GroupOutputs(
         x=batch([0], [0]),
         xh=batch([1], [3]),
         xhh=batch([3], [7]),
@@ -91,7 +93,7 @@ def gradient(of, what):
 def test_on_normals_g_lowers_the_reconstruction_error_and_raises_the_distance_of_the_second_pass(losses):
     x, xh, xhh = batch([0.0]), batch([0.5]).requires_grad_(), batch([0.8]).requires_grad_()
     logits, z = batch(0.0).requires_grad_(), batch([1.0]).requires_grad_()
-    terms = losses().generator("normal", Outputs(x, xh, xhh, Judged(batch(0.0), batch([0.0])), Judged(logits, z)))
+    terms = losses().generator("normal", GroupOutputs(x, xh, xhh, Judged(batch(0.0), batch([0.0])), Judged(logits, z)))
     assert gradient(terms["contextual"], xh) == 50
     assert gradient(terms["contextual_adversarial"], xhh) == -15
     assert gradient(terms["adversarial"], logits) == -0.5
@@ -101,7 +103,7 @@ def test_on_normals_g_lowers_the_reconstruction_error_and_raises_the_distance_of
 def test_on_anomalies_g_raises_error_and_feature_distance_and_still_wants_to_fool_d(losses):
     x, xh = batch([0.0]), batch([0.5]).requires_grad_()
     logits, z = batch(0.0).requires_grad_(), batch([1.0]).requires_grad_()
-    outputs = Outputs(x, xh, None, Judged(batch(0.0), batch([0.0])), Judged(logits, z))
+    outputs = GroupOutputs(x, xh, None, Judged(batch(0.0), batch([0.0])), Judged(logits, z))
     terms = losses().generator("anomaly", outputs)
     assert gradient(terms["anomaly_contextual_adversarial"], xh) == pytest.approx(-15 / 0.5**2, rel=1e-4)
     assert gradient(terms["anomaly_latent"], z) == pytest.approx(-5 * 2, rel=1e-4)
@@ -110,7 +112,7 @@ def test_on_anomalies_g_raises_error_and_feature_distance_and_still_wants_to_foo
 
 def test_d_calls_normals_real_and_copies_and_anomalies_not(losses):
     real, fake = batch(0.0).requires_grad_(), batch(0.0).requires_grad_()
-    outputs = Outputs(batch([0]), batch([0]), None, Judged(real, batch([0])), Judged(fake, batch([0])))
+    outputs = GroupOutputs(batch([0]), batch([0]), None, Judged(real, batch([0])), Judged(fake, batch([0])))
     loss = losses().discriminator("normal", outputs)
     assert [float(one) for one in torch.autograd.grad(loss, [real, fake])] == [-0.5, 0.5]
     loss = losses().discriminator("anomaly", outputs)
@@ -138,7 +140,7 @@ def test_the_reciprocal_is_of_the_mean_or_of_each_image(pair, losses, close):
 
 @pytest.mark.parametrize(("guard", "expected"), [("plus_1e-6", 15e6), ("plus_1e-8", 15e8), ("max_1e-4", 15e4)])
 def test_the_guard_bounds_the_reciprocal_of_zero(guard, expected, pair, losses, close):
-    same = Outputs(pair.x, pair.x, None, pair.real, pair.fake)
+    same = GroupOutputs(pair.x, pair.x, None, pair.real, pair.fake)
     terms = losses(**{"loss.guard": guard}).generator("anomaly", same)
     close("agad guards", terms["anomaly_contextual_adversarial"], expected, rtol=1e-12)
 
@@ -147,7 +149,9 @@ def test_sums_add_over_the_entries_of_an_image_and_not_over_images(example, loss
     terms = losses(**{"loss.reduction": "sum"}).generator("normal", example)
     # four pixels, two features; the decision is one number
     close("agad sums", list(terms.values()), [1.203973, 4 * 11.25, 4 * -6.0, 2 * 3.125], 1e-6)
-    doubled = Outputs(*(torch.cat([each, each]) for each in (example.x, example.xh, example.xhh)), *_twice(example))
+    doubled = GroupOutputs(
+        *(torch.cat([each, each]) for each in (example.x, example.xh, example.xhh)), *_twice(example)
+    )
     again = losses(**{"loss.reduction": "sum"}).generator("normal", doubled)
     close("agad sums", list(again.values()), [float(value) for value in terms.values()], 1e-9)
 
@@ -172,7 +176,7 @@ def test_the_contextual_adversarial_loss_can_be_left_out(contextual, on_normals,
 @pytest.mark.parametrize(("kind", "flows"), [("none", True), ("input", True), ("target", False)])
 def test_a_detached_target_stops_the_gradient_at_the_first_copy(kind, flows, losses):
     xh, xhh = batch([0.5]).requires_grad_(), batch([0.8]).requires_grad_()
-    outputs = Outputs(batch([0]), xh, xhh, Judged(batch(0), batch([0])), Judged(batch(0), batch([0])))
+    outputs = GroupOutputs(batch([0]), xh, xhh, Judged(batch(0), batch([0])), Judged(batch(0), batch([0])))
     term = losses(**{"loss.stop_gradient": kind}).generator("normal", outputs)["contextual_adversarial"]
     on_xh, on_xhh = torch.autograd.grad(term, [xh, xhh], allow_unused=True)
     assert on_xhh == -15

@@ -8,8 +8,10 @@ from torch import nn
 from methods.detectors.agad.batch_norm import NORMALISERS, StreamNorm, initialise, passing, without_auxiliary
 from methods.detectors.agad.discriminator import Discriminator, DiscriminatorPlan
 from methods.detectors.agad.generators import Generator, GeneratorPlan
+from methods.detectors.agad.params import AGADParams
 from methods.detectors.agad.preprocessing import View
 from methods.errors import MethodError
+from methods.nn.params import read_params
 
 
 def plan(kind="unet", **changes):
@@ -284,7 +286,7 @@ def test_inference_is_the_same_with_or_without_auxiliary_sets():
 @pytest.fixture
 def view(make_params, array_images):
     def build(pixels, **changes):
-        return View.of_training(make_params("agad", **changes), array_images(pixels))
+        return View.of_training(read_params(AGADParams, make_params("agad", **changes)), array_images(pixels))
 
     return build
 

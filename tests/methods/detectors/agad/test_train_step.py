@@ -10,8 +10,10 @@ from methods.detectors.agad.detector import agad_adam, discriminator_plan, gener
 from methods.detectors.agad.discriminator import Discriminator
 from methods.detectors.agad.generators import Generator
 from methods.detectors.agad.losses import FAKE, REAL, adversarial
+from methods.detectors.agad.params import AGADParams
 from methods.detectors.agad.preprocessing import View
-from methods.detectors.agad.train_step import ANOMALY, NORMAL, Forward, Losses, Networks, Rounds, Streams
+from methods.detectors.agad.train_step import ANOMALY, NORMAL, AGADForward, AGADLosses, Networks, Rounds, Streams
+from methods.nn.params import read_params
 
 TINY = {"generator": "unet", "unet.width": 2, "discriminator.width": 2}
 SIDE = 16
@@ -19,14 +21,14 @@ SIDE = 16
 
 @pytest.fixture
 def params(make_params):
-    return lambda **changes: make_params("agad", **(TINY | changes))
+    return lambda **changes: read_params(AGADParams, make_params("agad", **(TINY | changes)))
 
 
 @pytest.fixture
 def networks(params, make_context):
     def build(**changes):
         given, view = params(**changes), View("bilinear_antialias", 1, SIDE)
-        auxiliary = given["adv_prop"]
+        auxiliary = given.adv_prop
         with make_context().seeded("both"):
             generator = Generator(generator_plan(given, view, auxiliary=auxiliary))
             return Networks(generator, Discriminator(discriminator_plan(given, view)))
@@ -176,7 +178,7 @@ def passes(params):
             network.register_forward_pre_hook(
                 lambda _, given, at=name[0], norm=norm: log.append((at, len(given[0]), norm.kind, norm.on_auxiliary))
             )
-        outputs = Forward(both, Losses.from_params(given), Streams.from_params(given), "fp32")(groups)
+        outputs = AGADForward(both, AGADLosses.from_params(given), Streams.from_params(given), "fp32")(groups)
         return outputs, log
 
     return run

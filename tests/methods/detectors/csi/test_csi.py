@@ -11,9 +11,11 @@ from methods.checks import check_detector
 from methods.detector import TrainData
 from methods.detectors.csi.base import CSILoss, feature_network
 from methods.detectors.csi.detector import CSI
-from methods.detectors.csi.memory_bank import Bank, Features
+from methods.detectors.csi.memory_bank import Bank, ShiftFeatures
+from methods.detectors.csi.params import ContrastiveParams
 from methods.detectors.csi.views import Dice, Views
 from methods.errors import MethodError
+from methods.nn.params import read_params
 from methods.registry.installed import get
 
 TINY = {
@@ -54,7 +56,9 @@ def count(module):
 
 @pytest.mark.parametrize(("stem", "trunk"), [("small", 11_168_832), ("imagenet", 11_176_512)])
 def test_parameter_counts(stem, trunk, make_params, make_context):
-    network = feature_network(make_params("csi", **{"network.stem": stem}), make_context(), 3, 4)
+    network = feature_network(
+        read_params(ContrastiveParams, make_params("csi", **{"network.stem": stem})), make_context(), 3, 4
+    )
     assert count(network.trunk) == trunk
     assert count(network.project) == 328_320
     assert count(network.shift) == 2052
@@ -62,7 +66,7 @@ def test_parameter_counts(stem, trunk, make_params, make_context):
 
 @pytest.mark.parametrize(("stem", "maps"), [("small", (32, 16, 8, 4)), ("imagenet", (8, 4, 2, 1))])
 def test_stages_halve_the_maps_and_the_input_is_centred(stem, maps, make_params, make_context):
-    params = make_params("csi", **{"network.stem": stem, "network.width": 2})
+    params = read_params(ContrastiveParams, make_params("csi", **{"network.stem": stem, "network.width": 2}))
     network = feature_network(params, make_context(), 3, 4)
     seen = []
     network.trunk.conv1.register_forward_pre_hook(lambda _, given: seen.append(given[0]))
@@ -75,7 +79,7 @@ def test_stages_halve_the_maps_and_the_input_is_centred(stem, maps, make_params,
 
 
 def test_projections_are_not_normalised(make_params, make_context):
-    network = feature_network(make_params("csi", **TINY), make_context(), 3, 4).eval()
+    network = feature_network(read_params(ContrastiveParams, make_params("csi", **TINY)), make_context(), 3, 4).eval()
     lengths = network(torch.rand(6, 3, 32, 32)).z.detach().norm(dim=1)
     assert float(lengths.std()) > 0
 
@@ -85,7 +89,8 @@ def test_projections_are_not_normalised(make_params, make_context):
 
 def test_an_untrained_network_starts_near_the_logarithms(make_params, make_context):
     """Spec 8: the contrast near log(8 B - 1), the classifier near log 4."""
-    params, context = make_params("csi", **(TINY | {"network.width": 8})), make_context()
+    params = read_params(ContrastiveParams, make_params("csi", **(TINY | {"network.width": 8})))
+    context = make_context()
     views = Views.from_params(params, context)
     network = feature_network(params, context, 3, 4)
     dice = Dice(context, "test", (0,))
@@ -96,7 +101,7 @@ def test_an_untrained_network_starts_near_the_logarithms(make_params, make_conte
 
 
 def test_both_terms_reach_their_heads_and_sums_are_means_times_anchors(make_params, make_context):
-    params, context = make_params("csi", **TINY), make_context()
+    params, context = read_params(ContrastiveParams, make_params("csi", **TINY)), make_context()
     views = Views.from_params(params, context)
     network = feature_network(params, context, 3, 4)
     dice = Dice(context, "test", (0,))
@@ -137,7 +142,7 @@ def features(stated, close):
         close("csi features z", sums[0], stated["checksums"][name]["z"], 1e-11)
         close("csi features logits", sums[1], stated["checksums"][name]["logits"], 1e-11)
         right = logits.mean(2).diagonal(dim1=1, dim2=2)
-        return Features(z.mean(2)[:, :shifts], right[:, :shifts])
+        return ShiftFeatures(z.mean(2)[:, :shifts], right[:, :shifts])
 
     return build
 
@@ -161,8 +166,8 @@ def example():
         return torch.tensor([rows], dtype=torch.float64)
 
     train = torch.cat([image((1, 0), (1, 1)), image((0, 5), (2, 0))])
-    bank = Bank(Features(train, torch.tensor([[4.0, 3.0], [2.0, 1.0]], dtype=torch.float64)))
-    return bank, Features(image((3, 4), (0, 2)), torch.tensor([[2.0, 1.5]], dtype=torch.float64))
+    bank = Bank(ShiftFeatures(train, torch.tensor([[4.0, 3.0], [2.0, 1.0]], dtype=torch.float64)))
+    return bank, ShiftFeatures(image((3, 4), (0, 2)), torch.tensor([[2.0, 1.5]], dtype=torch.float64))
 
 
 def test_the_score_by_hand(example):
@@ -182,8 +187,8 @@ def test_a_weak_classifier_is_floored_or_dropped(example):
 
 def test_the_score_equals_a_loop_over_shifts_and_training_images():
     generator = torch.Generator().manual_seed(0)
-    bank = Bank(Features(*(torch.randn(s, generator=generator, dtype=torch.float64) for s in ((7, 4, 5), (7, 4)))))
-    test = Features(*(torch.randn(s, generator=generator, dtype=torch.float64) for s in ((3, 4, 5), (3, 4))))
+    bank = Bank(ShiftFeatures(*(torch.randn(s, generator=generator, dtype=torch.float64) for s in ((7, 4, 5), (7, 4)))))
+    test = ShiftFeatures(*(torch.randn(s, generator=generator, dtype=torch.float64) for s in ((3, 4, 5), (3, 4))))
     expected = []
     for z, logits in zip(test.vectors, test.logits, strict=True):
         total = 0.0

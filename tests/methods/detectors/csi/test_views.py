@@ -10,7 +10,9 @@ from PIL import Image
 
 from methods.detectors.csi import colour, crops
 from methods.detectors.csi.crops import Scale
-from methods.detectors.csi.views import COLUMNS, Dice, Views, blurred, permuted, rotated
+from methods.detectors.csi.params import ContrastiveParams
+from methods.detectors.csi.views import VIEW_DRAWS, Dice, Views, blurred, permuted, rotated
+from methods.nn.params import read_params
 
 FULL = Scale(0.08, 1.0)
 
@@ -126,7 +128,7 @@ def test_boxes_are_distributed_as_in_the_released_code(name, scale, stated):
     """Means within four standard errors of both samples, spreads within five percent, percentiles within a pixel."""
     expected = stated["crop_distribution_32"][name]
     n = expected["draws"]
-    uniform = torch.rand(n, crops.COLUMNS, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
+    uniform = torch.rand(n, crops.BOX_DRAWS, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
     w, h, x, y = crops.boxes(uniform, 32, scale).unbind(1)
     found = {
         "width_px": w * 32,
@@ -153,7 +155,7 @@ def test_boxes_are_distributed_as_in_the_released_code(name, scale, stated):
 
 def test_an_attempt_that_does_not_fit_is_followed_by_the_next():
     # Area .9 of 10 x 10 with aspect 4/3 is 11 wide: too wide; the second attempt, aspect 1, is 9 (9.49) by 9.
-    uniform = torch.full((1, crops.COLUMNS), 0.5, dtype=torch.float64)
+    uniform = torch.full((1, crops.BOX_DRAWS), 0.5, dtype=torch.float64)
     uniform[0, crops.ATTEMPTS] = 0.999999
     assert crops.box_sizes(uniform, 10, 10, Scale(0.9, 0.9)).tolist() == [[9.0, 9.0]]
     uniform[0, crops.ATTEMPTS :] = 0.999999
@@ -175,7 +177,7 @@ def test_crops_of_files_stay_within_the_image_and_have_one_size():
     assert opened.size == (60, 40)
     generator = torch.Generator().manual_seed(0)
     parts = [
-        crops.random_cut(opened, torch.rand(crops.COLUMNS, generator=generator, dtype=torch.float64), 32, FULL)
+        crops.random_cut(opened, torch.rand(crops.BOX_DRAWS, generator=generator, dtype=torch.float64), 32, FULL)
         for _ in range(40)
     ]
     assert {part.shape for part in parts} == {(32, 32, 3)}
@@ -207,7 +209,7 @@ def test_blur_keeps_the_mean_and_takes_half_of_the_images():
 @pytest.fixture
 def views(make_params, make_context):
     def build(method="csi", recipe="official", **changes):
-        return Views.from_params(make_params(method, recipe, **changes), make_context())
+        return Views.from_params(read_params(ContrastiveParams, make_params(method, recipe, **changes)), make_context())
 
     return build
 
@@ -266,7 +268,7 @@ def test_the_order_of_both_jitters_is_one_coin_a_batch(views):
     """With contrast and value at their bounds the order shows: (x - m) f clamps before or after the value is scaled."""
     own = views(**(STILL | {"augment.jitter_prob": 1.0, "shift.kind": "none"}))
     images = torch.rand(3, 3, 4, 4, generator=torch.Generator().manual_seed(0))
-    table = torch.full((3, COLUMNS), 0.9, dtype=torch.float64)
+    table = torch.full((3, VIEW_DRAWS), 0.9, dtype=torch.float64)
     first, second = (own._jittered(images, table, contrast_first) for contrast_first in (True, False))
     assert not torch.allclose(first, second)
     coins = [bool(dice(own, step).table("order", 1, 1) < 0.5) for step in range(200)]

@@ -11,9 +11,9 @@ from PIL import Image
 
 from methods.checks import check_detector
 from methods.detector import TrainData
-from methods.detectors.csi.memory_bank import Bank, Features
+from methods.detectors.csi.memory_bank import Bank, ShiftFeatures
 from methods.detectors.csi_gan.detector import CSIGAN
-from methods.detectors.csi_gan.train_step import Block
+from methods.detectors.csi_gan.train_step import GenerativeBlock
 from methods.registry.installed import get
 
 LINES = {
@@ -70,7 +70,7 @@ def example():
     train = torch.tensor([[[1.0, 0.0], [1.0, 1.0]], [[0.0, 5.0], [2.0, 0.0]]], dtype=torch.float64)
     test = torch.tensor([[[3.0, 4.0], [0.0, 2.0]]], dtype=torch.float64)
     nothing = torch.zeros(2, 2, dtype=torch.float64)
-    return Bank(Features(train, nothing)), Features(test, nothing[:1])
+    return Bank(ShiftFeatures(train, nothing)), ShiftFeatures(test, nothing[:1])
 
 
 @pytest.mark.parametrize(("neighbour", "score"), [("joint", 4.4142136), ("identity", 4.0), ("per_shift", 5.4142136)])
@@ -100,8 +100,8 @@ def test_eq_11_equals_a_loop(neighbour):
         else:
             key = sum if neighbour == "joint" else (lambda row: row[0])
             expected.append(-sum(max(values_, key=key)))
-    bank = Bank(Features(train, torch.zeros(8, 4)))
-    scores = bank.eq11_scores(Features(test, torch.zeros(5, 4)), neighbour)
+    bank = Bank(ShiftFeatures(train, torch.zeros(8, 4)))
+    scores = bank.eq11_scores(ShiftFeatures(test, torch.zeros(5, 4)), neighbour)
     assert scores.tolist() == pytest.approx(expected, rel=1e-7)
 
 
@@ -128,9 +128,9 @@ def test_before_the_first_block_it_is_csi(fitted):
 
 def test_the_number_of_latents(fitted, monkeypatch):
     seen = []
-    run = Block.run
+    run = GenerativeBlock.run
     monkeypatch.setattr(
-        Block,
+        GenerativeBlock,
         "run",
         lambda self, material, rate: (
             seen.append((len(material.real), len(material.latents))) or run(self, material, rate)

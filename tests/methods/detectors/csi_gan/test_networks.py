@@ -7,6 +7,8 @@ import torch
 from torch import nn
 
 from methods.detectors.csi_gan.networks import GANNetworks
+from methods.detectors.csi_gan.params import CSIGANParams
+from methods.nn.params import read_params
 
 TINY = {"network.width": 2, "gan.width": 1}
 
@@ -16,7 +18,7 @@ def count(module):
 
 
 def built(make_params, make_context, **changes):
-    return GANNetworks(make_params("csi_gan", **changes), make_context(), 3, 4)
+    return GANNetworks(read_params(CSIGANParams, make_params("csi_gan", **changes)), make_context(), 3, 4)
 
 
 def test_parameter_counts(make_params, make_context):

@@ -1,6 +1,7 @@
 """CSI-GAN's Algorithm 1: every loss by hand, its sign, and whose parameters each line moves."""
 
 import math
+from dataclasses import replace
 
 import pytest
 import torch
@@ -11,16 +12,18 @@ from methods.detectors.csi.losses import similarity
 from methods.detectors.csi.views import Views
 from methods.detectors.csi_gan.losses import ADVERSARIAL, squared_error
 from methods.detectors.csi_gan.networks import GANNetworks
+from methods.detectors.csi_gan.params import CSIGANParams
 from methods.detectors.csi_gan.train_step import (
-    Block,
-    Forward,
-    Losses,
+    GANForward,
+    GANLosses,
+    GenerativeBlock,
     Material,
     distinct,
     is_due,
     optimisers_of,
     statistics,
 )
+from methods.nn.params import read_params
 
 TINY = {"network.width": 2, "gan.width": 1}
 LINES = {
@@ -41,7 +44,7 @@ def setting(make_params, make_context):
     """Networks in training mode, the lines of the algorithm, and material for a block on three real images."""
 
     def build(**changes):
-        own, context = make_params("csi_gan", **(TINY | changes)), make_context()
+        own, context = read_params(CSIGANParams, make_params("csi_gan", **(TINY | changes))), make_context()
         views = Views.from_params(own, context)
         networks = GANNetworks(own, context, 3, views.shifts).train()
         generator = context.generator("images")
@@ -49,7 +52,7 @@ def setting(make_params, make_context):
         latent = networks.plan.latent
         latents, noise = (torch.randn(3, latent, generator=generator) for _ in range(2))
         material = Material(real, real.repeat(2, 1, 1, 1), latents, noise, 0)
-        return networks, Losses(networks, views, own).lines(), material, own
+        return networks, GANLosses(networks, views, own).lines(), material, own
 
     return build
 
@@ -111,15 +114,15 @@ def test_the_lines_put_each_logit_where_it_belongs(setting):
     networks, lines, material, _ = setting()
     one = Material(material.real[:1], material.base[:2], material.latents[:1], material.noise[:1], 0)
     networks.d = Told(*logits(0.9, 0.2, 0.4))
-    assert float(line_of(lines, "discriminator").loss(Forward(networks, one))) == pytest.approx(0.8393297, abs=1e-6)
+    assert float(line_of(lines, "discriminator").loss(GANForward(networks, one))) == pytest.approx(0.8393297, abs=1e-6)
     networks.d = Told(*logits(0.2, 0.4))
-    assert float(line_of(lines, "adversarial").loss(Forward(networks, one))) == pytest.approx(2.5257286, abs=1e-6)
+    assert float(line_of(lines, "adversarial").loss(GANForward(networks, one))) == pytest.approx(2.5257286, abs=1e-6)
     # V_LD = log .7 + log(1 - .1): D' takes drawn latents first; E's side is -log .1.
     networks.ld = Told(*logits(0.7, 0.1))
-    loss = float(line_of(lines, "latent_discriminator").loss(Forward(networks, one)))
+    loss = float(line_of(lines, "latent_discriminator").loss(GANForward(networks, one)))
     assert loss == pytest.approx(-math.log(0.7) - math.log(0.9), abs=1e-6)
     networks.ld = Told(*logits(0.1))
-    assert float(line_of(lines, "latent_adversarial").loss(Forward(networks, one))) == pytest.approx(
+    assert float(line_of(lines, "latent_adversarial").loss(GANForward(networks, one))) == pytest.approx(
         -math.log(0.1), abs=1e-6
     )
 
@@ -130,7 +133,7 @@ def test_the_reconstruction_line_is_eq_8(setting):
         **{"augment.jitter_prob": 0.0, "augment.grey_prob": 0.0, "augment.crop_min": 1.0}
     )
     with torch.no_grad():
-        forward = Forward(networks, material)
+        forward = GANForward(networks, material)
         loss = line_of(lines, "reconstruction").loss(forward)
         made, real = forward.reconstruction, material.real * 2 - 1
         error = 0.0
@@ -180,7 +183,7 @@ def test_each_line_moves_its_networks_and_no_other(forward, setting):
     optimisers = optimisers_of(networks, lines, params)
     for line in lines:
         before = snapshots(networks)
-        Block(networks, [line], optimisers, fresh=forward == "fresh").run(material, 0.1)
+        GenerativeBlock(networks, [line], optimisers, fresh=forward == "fresh").run(material, 0.1)
         assert moved(before, networks) == LINES[line.name], line.name
 
 
@@ -189,13 +192,13 @@ def test_the_generator_alone_leaves_out_encoder_and_latent_discriminator(setting
     assert set(dict(networks.named_children())) == {"f", "g", "d"}
     moves = {line.name: set(line.moves) for line in lines}
     assert moves == {"discriminator": {"d"}, "adversarial": {"g"}, "synthetic_csi": {"g"}, "joint_csi": {"f"}}
-    losses = Block(networks, lines, optimisers_of(networks, lines, params), fresh=True).run(material, 0.1)
+    losses = GenerativeBlock(networks, lines, optimisers_of(networks, lines, params), fresh=True).run(material, 0.1)
     assert set(losses) == set(moves)
 
 
 def values(networks, material):
     """V_D and V_LD of the paper's eqs. 7 and 9, and the other losses, with the present weights."""
-    forward = Forward(networks, material)
+    forward = GANForward(networks, material)
     d, ld = networks.d, networks.ld
     log, log_not = F.logsigmoid, lambda logits_: F.logsigmoid(-logits_)
     made = [log_not(d(images)).mean() for images in (forward.synthetic, forward.reconstruction)]
@@ -226,7 +229,7 @@ def test_discriminators_ascend_and_the_others_descend(line, value, direction, se
         for letter in own.moves
     }
     for _ in range(5):
-        Block(networks, [own], optimisers, fresh=True).run(material, 1e-3)
+        GenerativeBlock(networks, [own], optimisers, fresh=True).run(material, 1e-3)
     with torch.no_grad():
         after = values(networks, material)[value]
     assert direction * float(after - before) > 1e-6
@@ -240,7 +243,7 @@ def test_the_other_lines_descend(line, setting):
         f"{line}.{letter}": torch.optim.SGD(networks.get_submodule(letter).parameters(), lr=1e-3)
         for letter in own.moves
     }
-    block = Block(networks, [own], optimisers, fresh=True)
+    block = GenerativeBlock(networks, [own], optimisers, fresh=True)
     losses = [float(block.run(material, 1e-3)[line]) for _ in range(6)]
     assert losses[-1] < losses[0] - 1e-6
 
@@ -252,8 +255,8 @@ def test_the_encoder_has_part_in_the_reconstruction_term_alone(setting):
     def gradient(loss):
         return torch.autograd.grad(loss, weight)[0]
 
-    whole = gradient(line_of(lines, "adversarial").loss(Forward(networks, material)))
-    forward = Forward(networks, material)
+    whole = gradient(line_of(lines, "adversarial").loss(GANForward(networks, material)))
+    forward = GANForward(networks, material)
     both = networks.d(torch.cat([forward.synthetic.detach(), forward.reconstruction]))
     torch.testing.assert_close(whole, gradient(F.softplus(-both[3:]).mean()), rtol=1e-2, atol=1e-8)
 
@@ -266,7 +269,7 @@ def test_frozen_features_keep_their_running_statistics(setting):
         norm = networks.f.trunk.bn1
         running = norm.running_mean.clone()
         losses[kind] = [
-            float(line_of(lines, name).loss(Forward(networks, material)).detach())
+            float(line_of(lines, name).loss(GANForward(networks, material)).detach())
             for name in ("synthetic_csi", "reconstruction")
         ]
         assert int(norm.num_batches_tracked) == updates
@@ -279,7 +282,7 @@ def test_frozen_features_keep_their_running_statistics(setting):
 
 def test_steps_of_the_features_update_their_running_statistics(setting):
     networks, lines, material, params = setting()
-    Block(networks, lines, optimisers_of(networks, lines, params), fresh=True).run(material, 0.1)
+    GenerativeBlock(networks, lines, optimisers_of(networks, lines, params), fresh=True).run(material, 0.1)
     assert int(networks.f.trunk.bn1.num_batches_tracked) == 1
 
 
@@ -287,9 +290,9 @@ def test_fresh_lines_see_the_steps_before_them_and_once_does_not(setting):
     results = {}
     for forward in ("fresh", "once"):
         networks, lines, material, params = setting(**{"gan.init": "default"})
-        alone = {line.name: float(line.loss(Forward(networks, material)).detach()) for line in lines}
+        alone = {line.name: float(line.loss(GANForward(networks, material)).detach()) for line in lines}
         networks, lines, material, params = setting(**{"gan.init": "default"})
-        block = Block(networks, lines, optimisers_of(networks, lines, params), fresh=forward == "fresh")
+        block = GenerativeBlock(networks, lines, optimisers_of(networks, lines, params), fresh=forward == "fresh")
         results[forward] = {name: float(loss) for name, loss in block.run(material, 0.1).items()}
     name = "latent_adversarial"
     assert results["once"][name] == pytest.approx(alone[name], abs=1e-4)
@@ -302,14 +305,15 @@ def test_optimisers_are_shared_by_network_or_belong_to_a_line(setting):
     assert len(distinct(shared)) == 5
     assert shared["csi.f"] is shared["joint_csi.f"]
     assert shared["reconstruction.e"] is shared["latent_adversarial.e"]
-    own = optimisers_of(networks, lines, params | {"gan.optimisers": "line"})
+    apart = replace(params, gan=replace(params.gan, optimisers="line"))
+    own = optimisers_of(networks, lines, apart)
     assert len(distinct(own)) == len(own) == 11
 
 
 def test_the_generative_networks_have_adam_and_the_features_what_the_recipe_says(setting, make_params):
     networks, lines, _, params = setting()
     official = optimisers_of(networks, lines, params)
-    paper = optimisers_of(networks, lines, make_params("csi_gan", "paper"))
+    paper = optimisers_of(networks, lines, read_params(CSIGANParams, make_params("csi_gan", "paper")))
     assert type(official["csi.f"]).__name__ == "LARS"
     assert {type(each).__name__ for each in distinct(paper).values()} == {"Adam"}
     assert {(each.param_groups[0]["lr"], *each.param_groups[0]["betas"]) for each in distinct(paper).values()} == {

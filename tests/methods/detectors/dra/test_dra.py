@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 import torch
 
-from methods.detectors.dra.detector import DRA, DRANetwork, head_losses, total_score
+from methods.detectors.dra.detector import DRA, DRANetwork, DRAParams, head_losses, total_score
 from methods.errors import MethodError
+from methods.nn.params import read_params
 from methods.nn.training.losses import Criterion
 from methods.nn.training.supervised import TrainSettings, minimiser
 
@@ -14,7 +15,9 @@ N_REFERENCES = 5
 
 @pytest.fixture
 def network(make_params, make_context, vectors, fill_network):
-    return fill_network(DRANetwork(make_params("dra"), make_context()), vectors("dra")["fill"]["tensors"])
+    return fill_network(
+        DRANetwork(read_params(DRAParams, make_params("dra")), make_context()), vectors("dra")["fill"]["tensors"]
+    )
 
 
 @pytest.fixture
@@ -43,7 +46,8 @@ class StatedReference(Criterion):
 
 @pytest.fixture
 def criterion(make_params, make_context, vector_moments):
-    stated = StatedReference(make_params("dra"), make_context())
+    params = read_params(DRAParams, make_params("dra"))
+    stated = StatedReference(params.loss, params.focal, make_context())
     stated.vector_moments = vector_moments
     return stated
 
@@ -101,7 +105,9 @@ def test_three_training_steps_equal_the_released_code(
         losses.append(head_losses(scores, labels, criterion, step))
         return losses[-1]
 
-    _, advance = minimiser(network.train(), terms, TrainSettings.from_params(make_params("dra")))
+    _, advance = minimiser(
+        network.train(), terms, TrainSettings.from_params(read_params(DRAParams, make_params("dra")))
+    )
     advance(0)
     expected, log = stated["train_mode"], clip_log[0]
     close(
@@ -159,10 +165,10 @@ def test_score_adds_s_p_r_and_subtracts_n():
 
 def test_parameter_counts(make_params, make_context):
     # Spec 2.1: heads 131,585 + 513 + 513 + 2,361,345 on a trunk of 11,176,512.
-    network = DRANetwork(make_params("dra"), make_context())
+    network = DRANetwork(read_params(DRAParams, make_params("dra")), make_context())
     counts = {name: sum(p.numel() for p in child.parameters()) for name, child in network.named_children()}
     assert counts == {"trunk": 11_176_512, "g_n": 131_585, "g_s": 513, "g_p": 513, "g_r": 2_361_345}
-    plain = DRANetwork(make_params("dra", **{"g_r.conv_block": False}), make_context())
+    plain = DRANetwork(read_params(DRAParams, make_params("dra", **{"g_r.conv_block": False})), make_context())
     assert sum(p.numel() for p in plain.head("r").parameters()) == 513
 
 
@@ -186,7 +192,8 @@ def test_each_head_learns_from_its_own_labels(criterion):
 
 
 def test_a_head_without_samples_adds_nothing(make_params, make_context):
-    criterion = Criterion(make_params("dra"), make_context())
+    params = read_params(DRAParams, make_params("dra"))
+    criterion = Criterion(params.loss, params.focal, make_context())
     scores = {"s": torch.rand(2, 3, requires_grad=True), "n": torch.rand(2, 3, requires_grad=True)}
     losses = head_losses(scores, np.array([2, 2, 2]), criterion, 0)
     assert losses["g_s"].item() == 0.0
@@ -371,7 +378,7 @@ def test_fine_tuning_starts_from_the_source_without_anomalies(make_params, make_
 def test_bf16_stays_near_fp32(make_params, make_context, toy_data):
     """Only the trunk and g_r's convolution are rounded; heads and scores are float32."""
     data = toy_data()
-    params = make_params("dra", **{"reference.test_mode": "fixed_after_training"})
+    params = read_params(DRAParams, make_params("dra", **{"reference.test_mode": "fixed_after_training"}))
     networks = [DRANetwork(params, make_context(precision=precision)).eval() for precision in ("fp32", "bf16")]
     images = torch.rand(8, 3, 64, 64, generator=torch.Generator().manual_seed(3))
     with torch.inference_mode():

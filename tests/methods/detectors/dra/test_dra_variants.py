@@ -8,8 +8,9 @@ import squares
 import torch
 
 from methods.checks import check_detector
-from methods.detectors.dra.detector import DRA, DRANetwork, head_losses, total_score
+from methods.detectors.dra.detector import DRA, DRANetwork, DRAParams, head_losses, total_score
 from methods.nn.data.samplers import NORMAL, PSEUDO, SEEN
+from methods.nn.params import read_params
 from methods.nn.training.losses import Criterion
 from methods.registry import installed
 from methods.registry.recipe import resolve
@@ -82,7 +83,7 @@ def test_pools_follow_the_variant_on_medical_sets_too(method, pools, dataset):
 @pytest.mark.usefixtures("small_trunk")
 def test_the_score_of_each_variant(method, score, make_params, make_context):
     levels = {"n": [4, 2], "s": [1, 3], "p": [2, 0], "r": [3, 1]}
-    letters = DRANetwork(make_params(method), make_context()).letters
+    letters = DRANetwork(read_params(DRAParams, make_params(method)), make_context()).letters
     assert total_score({h: torch.tensor(levels[h]).float()[:, None] for h in letters}).tolist() == [score]
 
 
@@ -96,7 +97,7 @@ def test_the_score_of_each_variant(method, score, make_params, make_context):
     ],
 )
 def test_only_the_heads_of_the_variant_are_built(method, counts, make_params, make_context):
-    network = DRANetwork(make_params(method), make_context())
+    network = DRANetwork(read_params(DRAParams, make_params(method)), make_context())
     found = {name: sum(p.numel() for p in part.parameters()) for name, part in network.named_children()}
     assert found == {"trunk": 11_176_512} | counts
 
@@ -140,11 +141,12 @@ def test_one_head_alone_is_given_no_pseudo_anomalies(fitted, toy_data, monkeypat
 @pytest.mark.parametrize("loss", ["deviation", "bce", "focal"])
 def test_a_heads_loss_reaches_only_the_images_it_learns_from(head, reached, loss, make_params, make_context):
     """Gradients on the batch's pixels; batch norm by running statistics, since batch statistics tie images together."""
-    params = make_params("dra", **{"loss.kind": loss, "g_n.abs": False, "head.abs": False})
+    changes = {"loss.kind": loss, "g_n.abs": False, "head.abs": False}
+    params = read_params(DRAParams, make_params("dra", **changes))
     network = DRANetwork(params, make_context()).eval()
     images = torch.rand(11, 3, 64, 64, generator=torch.Generator().manual_seed(1)).requires_grad_()
     labels = np.array([NORMAL, NORMAL, SEEN, SEEN, PSEUDO, PSEUDO])
-    losses = head_losses(network(images, 5), labels, Criterion(params, make_context()), 0)
+    losses = head_losses(network(images, 5), labels, Criterion(params.loss, params.focal, make_context()), 0)
     losses[f"g_{head}"].backward()
     strengths = images.grad.abs().sum((1, 2, 3))
     assert {label for label in (NORMAL, SEEN, PSEUDO) if strengths[5:][labels == label].any()} == reached
@@ -160,7 +162,8 @@ def test_a_heads_loss_reaches_only_the_images_it_learns_from(head, reached, loss
 )
 def test_losses_of_all_four_heads_by_hand(kind, normal, anomalous, at_zero, make_params, make_context):
     labels = np.array([NORMAL, SEEN, PSEUDO])
-    criterion = Criterion(make_params(f"dra_{kind}"), make_context())
+    params = read_params(DRAParams, make_params(f"dra_{kind}"))
+    criterion = Criterion(params.loss, params.focal, make_context())
     # Level scores 1 and 3: the loss is of their mean, 2.
     levels = {head: torch.tensor([[1.0], [3.0]], dtype=torch.float64).expand(2, 3) for head in "nspr"}
     found = {name: loss.item() for name, loss in head_losses(levels, labels, criterion, 0).items()}
@@ -184,7 +187,7 @@ def test_losses_of_all_four_heads_by_hand(kind, normal, anomalous, at_zero, make
 )
 def test_scores_have_a_sign_only_in_the_signed_variants(method, signed, make_params, make_context):
     """D42: with absolute scores the logit of a normal is at least 0, so its BCE is at least ln 2."""
-    network = DRANetwork(make_params(method), make_context()).eval()
+    network = DRANetwork(read_params(DRAParams, make_params(method)), make_context()).eval()
     with torch.no_grad():
         for letter in network.letters:
             head = network.head(letter)
@@ -275,7 +278,7 @@ def test_reset_heads_are_those_of_a_new_fit_and_the_trunk_is_the_sources(tuned, 
     parts = moved(start, end)
     assert 0 < parts.pop("trunk") < 1e-3
     assert min(parts.values()) > 1e-2
-    fresh = DRANetwork(make_params("dra"), make_context(seed=5)).state_dict()
+    fresh = DRANetwork(read_params(DRAParams, make_params("dra")), make_context(seed=5)).state_dict()
     of_heads = {name: value for name, value in end.items() if name.startswith("g_")}
     assert all(0 < change < 1e-3 for change in moved(fresh, of_heads).values())
 

@@ -43,7 +43,7 @@ def test_composition_equals_the_released_sampler(case, vectors, make_context):
 @pytest.mark.parametrize("case", CASES)
 def test_every_normal_index_is_emitted_equally_often(case, vectors, make_context):
     stated, quotas = vectors("dra_sampler")[case], CASES[case]
-    plain = Quotas(quotas.size, quotas.seen)
+    plain = Quotas(quotas.size, quotas.n_seen)
     batches = drawn(make_context(), plain, stated["train_normals"], stated["train_anomalies"])
     slots = stated["normal_slots_per_batch"][0]
     counts = np.bincount(np.concatenate([batch.indices[:slots] for batch in batches]), minlength=37)
@@ -95,7 +95,7 @@ def test_no_normal_image_is_an_error(make_context):
 
 
 def feed(data, context, source="cutmix", rotation=0.0, quotas=None):
-    pseudo = Pseudo(data.normal, CutMix()) if source == "cutmix" else pseudo_source(data, {"pseudo.source": source})
+    pseudo = Pseudo(data.normal, CutMix()) if source == "cutmix" else pseudo_source(data, source, {})
     return Feed(data, pseudo, quotas or Quotas(12, 4, 0.5), rotation, context, "batch")
 
 
@@ -135,7 +135,7 @@ def test_a_small_pool_needs_no_sampled_index(make_context, toy_data, array_image
 
 def test_a_missing_pool_is_named(toy_data):
     with pytest.raises(MethodError, match=r"no images of the pool 'lag': prepare that dataset"):
-        pseudo_source(toy_data(), {"pseudo.source": "lag"})
+        pseudo_source(toy_data(), "lag", {})
 
 
 def test_rotation_applies_to_every_image(make_context, toy_data):

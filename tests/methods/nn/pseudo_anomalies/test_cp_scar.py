@@ -6,11 +6,13 @@ import numpy as np
 import pytest
 import torch
 
+from methods.detectors.dra.detector import DRAParams
 from methods.nn.data.loader import Feed
 from methods.nn.data.samplers import PSEUDO, Quotas
+from methods.nn.params import read_params
 from methods.nn.pseudo_anomalies.cp_scar import CPScar, Scar, footprint, turned
 from methods.nn.pseudo_anomalies.cutmix import CutMix, Jitter, Paste
-from methods.nn.pseudo_anomalies.source import CPMix, pseudo_source
+from methods.nn.pseudo_anomalies.source import CPMix, Pseudo
 
 AS_IT_IS = Jitter((0, 1, 2, 3), (1.0, 1.0, 1.0, 0.0))
 
@@ -96,15 +98,17 @@ def drawn(maker, size, count=2000):
     return [maker.draw(size, generator) for _ in range(count)]
 
 
-@pytest.mark.parametrize(("relative", "size", "scale"), [(False, 448, 1), (True, 512, 2), (False, 224, 1)])
-def test_distribution_of_the_draws(relative, size, scale):
+@pytest.mark.parametrize(
+    ("scale", "size", "factor"), [("pixels", 448, 1), ("relative_256", 512, 2), ("pixels", 224, 1)]
+)
+def test_distribution_of_the_draws(scale, size, factor):
     """Uniform sides, angles and places: means within four standard errors, standard deviations within 5 %."""
-    draws = drawn(CPScar(relative=relative), size)
+    draws = drawn(CPScar(scale=scale), size)
     canvases = [footprint(d.width, d.length, d.angle).shape for d in draws[:500]]
     # Mean and standard deviation of U(a, b): (a + b) / 2 and (b - a) / sqrt(12); rounding adds 1/12 to the variance.
     columns = {
-        "width": ([d.width for d in draws], 2 * scale, 16 * scale),
-        "length": ([d.length for d in draws], 10 * scale, 25 * scale),
+        "width": ([d.width for d in draws], 2 * factor, 16 * factor),
+        "length": ([d.length for d in draws], 10 * factor, 25 * factor),
         "angle": ([d.angle for d in draws], -45, 45),
         "source y": ([(d.source[0] + 0.5) / (size - d.length) for d in draws], 0, 1),
         "source x": ([(d.source[1] + 0.5) / (size - d.width) for d in draws], 0, 1),
@@ -116,7 +120,7 @@ def test_distribution_of_the_draws(relative, size, scale):
         assert abs(np.mean(values) - (low + high) / 2) < 4 * std / math.sqrt(len(values)), name
         assert np.std(values) == pytest.approx(std, rel=0.06), name
         assert low <= min(values) <= max(values) <= high, name
-    assert {min(d.width for d in draws), max(d.width for d in draws)} == {2 * scale, 16 * scale}
+    assert {min(d.width for d in draws), max(d.width for d in draws)} == {2 * factor, 16 * factor}
     names = [name for name in columns if not name.startswith("target")]
     correlations = np.corrcoef([columns[name][0] for name in names]) - np.eye(len(names))
     assert abs(correlations).max() < 0.1
@@ -124,7 +128,7 @@ def test_distribution_of_the_draws(relative, size, scale):
 
 def test_relative_sides_at_448():
     # Spec 2.9: at 448 width 3.5-28 and length 17.5-43.75, rounded half to even.
-    draws = drawn(CPScar(relative=True), 448)
+    draws = drawn(CPScar(scale="relative_256"), 448)
     assert (min(d.width for d in draws), max(d.width for d in draws)) == (4, 28)
     assert (min(d.length for d in draws), max(d.length for d in draws)) == (18, 44)
 
@@ -172,11 +176,13 @@ def test_the_parameters_reach_the_maker(make_params, toy_data):
     own = {f"cp_scar.{name}": value for name, value in sizes.items()} | {"cutmix.area_max": 0.4}
 
     def maker(**changes):
-        return pseudo_source(toy_data(), make_params("dra", **(own | changes))).maker
+        return read_params(DRAParams, make_params("dra", **(own | changes))).pseudo(toy_data()).maker
 
     scar = CPScar(**sizes)
     assert maker(**{"pseudo.source": "cp_scar"}) == scar
-    assert maker(**{"pseudo.source": "cp_scar", "cp_scar.scale": "relative_256"}) == CPScar(**sizes, relative=True)
+    assert maker(**{"pseudo.source": "cp_scar", "cp_scar.scale": "relative_256"}) == CPScar(
+        **sizes, scale="relative_256"
+    )
     for mode in ("coin", "sequential"):
         changes = {"pseudo.source": "cp_mix", "cp_mix.mode": mode}
         assert maker(**changes) == CPMix(mode, CutMix(area_max=0.4), scar)
@@ -185,7 +191,7 @@ def test_the_parameters_reach_the_maker(make_params, toy_data):
 @pytest.mark.parametrize("channels", [1, 3])
 def test_scars_are_small_and_in_normal_images(channels, make_params, make_context, toy_data):
     data = toy_data(channels=channels)
-    pseudo = pseudo_source(data, make_params("dra", **{"pseudo.source": "cp_scar", "cp_scar.jitter": 0.4}))
+    pseudo = Pseudo(data.normal, CPScar(jitter=0.4))
     images, labels = Feed(data, pseudo, Quotas(24, 0, 1.0), 0.0, make_context(), "batch").batch(0)
     assert set(labels) == {PSEUDO}
     for image in images.numpy():

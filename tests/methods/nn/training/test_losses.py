@@ -3,6 +3,8 @@
 import pytest
 import torch
 
+from methods.detectors.dra.detector import DRAParams
+from methods.nn.params import read_params
 from methods.nn.training.losses import Criterion, bce, deviation, focal, reference_moments
 
 
@@ -58,8 +60,13 @@ def test_reference_is_5000_draws_with_divisor_4999():
     assert std.item() == pytest.approx((((draws - draws.mean()) ** 2).sum() / 4999).sqrt().item(), abs=1e-14)
 
 
+def criterion_of(params, context):
+    params = read_params(DRAParams, params)
+    return Criterion(params.loss, params.focal, context)
+
+
 def moments_of(make_params, make_context, policy, *calls):
-    criterion = Criterion(make_params("dra", **{"loss.reference": policy}), make_context())
+    criterion = criterion_of(make_params("dra", **{"loss.reference": policy}), make_context())
     return [tuple(map(float, criterion.moments(*call))) for call in calls]
 
 
@@ -77,7 +84,7 @@ def test_a_reference_drawn_once_is_the_same_for_all(make_params, make_context):
 
 def test_the_exact_reference_is_the_standard_normal(make_params, make_context):
     assert moments_of(make_params, make_context, "exact", (0, "n")) == [(0.0, 1.0)]
-    criterion = Criterion(make_params("dra", **{"loss.reference": "exact"}), make_context())
+    criterion = criterion_of(make_params("dra", **{"loss.reference": "exact"}), make_context())
     # Spec 2.3: (0.2 + 0 + 4) / 3 = 1.4.
     loss = criterion(torch.tensor([0.2, 6.0, 1.0]), torch.tensor([False, True, True]), 0, "s")
     assert loss.item() == pytest.approx(1.4)
@@ -85,7 +92,7 @@ def test_the_exact_reference_is_the_standard_normal(make_params, make_context):
 
 def test_the_loss_of_no_scores_is_a_zero_with_a_gradient(make_params, make_context):
     scores = torch.rand(4, requires_grad=True)
-    loss = Criterion(make_params("dra"), make_context())(scores[:0], torch.zeros(0), 0, "s")
+    loss = criterion_of(make_params("dra"), make_context())(scores[:0], torch.zeros(0), 0, "s")
     loss.backward()
     assert loss.item() == 0.0
     assert scores.grad.tolist() == [0.0] * 4

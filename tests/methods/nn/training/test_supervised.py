@@ -11,13 +11,14 @@ from torch import nn
 from methods.detector import DeadlineReached
 from methods.detectors.dra.detector import DRA
 from methods.errors import MethodError
-from methods.nn.training.supervised import TrainSettings, train
+from methods.nn.params import read_params
+from methods.nn.training.supervised import TrainParams, TrainSettings, train
 
 SETTINGS = TrainSettings(epochs=3, steps=4, lr=0.01, weight_decay=0.0, schedule="constant", clip_norm=None)
 
 
 def settings(make_params, method):
-    return TrainSettings.from_params(make_params(method))
+    return TrainSettings.from_params(read_params(TrainParams, make_params(method)))
 
 
 def test_learning_rates_equal_the_released_code(vectors, make_params, close):
@@ -29,7 +30,7 @@ def test_learning_rates_equal_the_released_code(vectors, make_params, close):
 
 def test_recipes_of_the_paper(make_params):
     assert settings(make_params, "dra") == TrainSettings(30, 20, 2e-4, 1e-5, "step10_start", 1.0)
-    paper = TrainSettings.from_params(make_params("dra", "paper"))
+    paper = TrainSettings.from_params(read_params(TrainParams, make_params("dra", "paper")))
     assert (paper.lr, paper.weight_decay, paper.schedule) == (1e-3, 1e-2, "step10_end")
     assert {SETTINGS.learning_rate(epoch) for epoch in range(40)} == {0.01}
 
