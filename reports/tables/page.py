@@ -6,8 +6,9 @@ from dataclasses import dataclass, field
 from reports.layouts.published import Erratum, PublishedValue
 from reports.stats.verdict import Verdict
 from reports.stats.words import MARKS, MEANINGS, verdict_mark, verdict_words
+from reports.tables.groups import table_groups
 from reports.tables.measured import Measured
-from reports.tables.sentences import verdict_sentences
+from reports.tables.sentences import group_sentence, verdict_legend
 from reports.tables.table import Cell, Table
 
 MIXED = "‡"
@@ -88,15 +89,16 @@ def table_page(table: Table) -> Page:
     notes = PageNotes()
     blocks = tuple(_blocks(table, notes))
     show_published, show_measured = table.show != "measured", table.show != "published"
+    groups = table_groups(table) if show_measured and table.value.is_auroc else []
     paper = table.layout.paper
     doubts = [erratum_text(erratum) for erratum in table.layout.errata if _concerns(erratum, table)]
     return Page(
         title=table.title,
         caption=_caption(table),
         citation=paper.citation,
-        verdicts=tuple(verdict_sentences(table)) if show_measured and table.value.is_auroc else (),
+        verdicts=tuple(group_sentence(table, group) for group in groups),
         blocks=blocks,
-        legend=tuple(_legend(table)) if show_measured else (),
+        legend=(*verdict_legend(groups), *_legend(table)) if show_measured else (),
         notes=tuple(notes.texts),
         details=tuple(_detail(table, cell) for cell in table.cells if cell.measured) if show_measured else (),
         remarks=(*table.layout.notes, *table.remarks),

@@ -1,17 +1,31 @@
 """One sentence on each method of a table: its verdict, ranks, and the counts of its cells' verdicts."""
 
+from collections.abc import Iterable, Iterator
+
 from protocols.text import plural
-from reports.stats.words import MARKS, group_words
+from reports.stats.thresholds import FEWEST_CELLS
+from reports.stats.words import GROUP_MEANINGS, GROUP_TERMS, MARKS, group_words
 from reports.tables.groups import Ranking, TableGroup, table_groups
 from reports.tables.table import Table
 
 
+def verdict_legend(groups: Iterable[TableGroup]) -> Iterator[str]:
+    """Rules behind the words of these groups, a line each."""
+    judged = [group.judged for group in groups if group.judged and group.judged.verdict]
+    if judged:
+        yield GROUP_TERMS
+    if any(verdict.is_small for verdict in judged):
+        yield f"[tau]: of fewer than {FEWEST_CELLS} cells, a hint"
+    words = {verdict.verdict for verdict in judged}
+    yield from (f"Of a method: {meaning}" for word, meaning in GROUP_MEANINGS.items() if word in words)
+
+
 def verdict_sentences(table: Table) -> list[str]:
     """Sentences on each method's cells together; empty where another metric than the paper's is shown."""
-    return [_sentence(table, group) for group in table_groups(table)] if table.value.is_auroc else []
+    return [group_sentence(table, group) for group in table_groups(table)] if table.value.is_auroc else []
 
 
-def _sentence(table: Table, group: TableGroup) -> str:
+def group_sentence(table: Table, group: TableGroup) -> str:
     """`DRA, ten-shot: reproduced: D ..., tau ...; 30 of 30 cells measured; ...`."""
     decimals = table.layout.paper.decimals
     name = ", ".join(table.label(*pair) for pair in group.coordinates.items() if pair[1]) or table.layout.title
