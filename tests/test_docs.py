@@ -12,6 +12,8 @@ import fault_table
 import numpy as np
 import pytest
 import strangers
+import verdict_pictures
+import verdict_rates
 from PIL import Image
 from repository import ROOT
 from typing_in import parses
@@ -51,12 +53,59 @@ def test_anybody_can_draw_a_split_from_the_page_alone():
 
 def test_three_runs_against_three_prove_equivalence_once_in_fifty():
     assert "in one of fifty attempts" in PAGES["verdicts"]
-    draw, found = np.random.default_rng(0), 0
+    draw, proven = np.random.default_rng(0), 0
     for _ in range(3000):
         ours, theirs = draw.normal(0.8, 0.02, (2, 3))
-        samples = [Sample(float(one.mean()), float(one.std(ddof=1)), 3) for one in (theirs, ours)]
-        found += judge(*samples, 0.02).verdict == "reproduced"
-    assert 0.01 < found / 3000 < 0.03
+        samples = [Sample(float(side.mean()), float(side.std(ddof=1)), 3) for side in (theirs, ours)]
+        proven += judge(*samples, 0.02).verdict == "reproduced"
+    assert 0.01 < proven / 3000 < 0.03
+
+
+def rows_of(page, heading):
+    """Rows of the first table below a heading as lists of texts."""
+    below = PAGES[page].partition(f"## {heading}")[2]
+    table = re.search(r"(\|.*\n)+", below).group().splitlines()
+    return [[cell.strip() for cell in row.strip("|").split("|")] for row in table[2:]]
+
+
+@pytest.mark.parametrize(("table", "heading"), [("1", "Cells of Table 1"), ("2", "Cells of Table 2")])
+def test_the_rates_of_the_page_are_those_of_the_rules(table, heading):
+    """Forty papers beside the page's hundred: shares of some 10,000 cells agree within three points."""
+    rates = verdict_rates.cell_rates(table, 40)
+    rows = rows_of("verdict_rates", heading)
+    assert [(int(row[0]), float(row[1])) for row in rows] == list(rates)
+    for row, shares in zip(rows, rates.values(), strict=True):
+        assert [float(cell) for cell in row[2:]] == pytest.approx([100 * share for share in shares.values()], abs=3)
+
+
+def test_the_rates_of_methods_are_those_of_the_rules():
+    """150 tables beside the page's 1,500 at three runs: three standard errors are 13 points."""
+    rates = verdict_rates.table_rates(150, (3,))
+    rows = {
+        (int(row[0]), float(row[1]), float(row[2])): row[3:] for row in rows_of("verdict_rates", "A method in a table")
+    }
+    for place, counts in rates.items():
+        shares = [100 * counts[word] / 150 for word in (*verdict_rates.TABLE_WORDS, "told")]
+        assert [float(cell) for cell in rows[place]] == pytest.approx(shares, abs=13)
+
+
+def test_the_rates_of_the_gate_are_those_of_the_rules():
+    """100 tables beside the page's 1,000 at three runs: three standard errors are 16 points."""
+    rates = verdict_rates.gate_rates(100, (3,))
+    rows = {(int(row[0]), row[1]): row[2:] for row in rows_of("verdict_rates", "The gate on Table 2")}
+    for place, counts in rates.items():
+        assert [float(cell) for cell in rows[place]] == pytest.approx(
+            [counts[status] for status in ("alarm", 0, 3, 4)], abs=16
+        )
+
+
+def test_the_pictures_of_the_pages_can_be_made_again():
+    named = set(re.findall(r"figures/(\w+)\.svg", PAGES["verdicts"] + PAGES["verdict_rates"]))
+    rates = {"cells": verdict_rates.cell_rates("2", 1), "gate": verdict_rates.gate_rates(2, (3, 5, 10))}
+    made = verdict_pictures.pictures(rates["cells"], rates["gate"])
+    assert set(made) == named == {path.stem for path in (ROOT / "docs" / "figures").glob("*.svg")}
+    for name in ("words", "three_runs", "prediction", "readings"):
+        assert made[name].startswith(b"<?xml")
 
 
 @pytest.fixture
