@@ -13,7 +13,7 @@ from methods.detector import FitContext, TrainData
 from methods.devices import accumulated, placed
 from methods.errors import MethodError
 from methods.nn.data.loader import Feed, in_batches
-from methods.nn.data.samplers import NORMAL, SEEN, Indices, Quotas, Stream
+from methods.nn.data.samplers import NORMAL, SEEN, BatchComposition, Indices, Stream
 from methods.nn.data.transforms import normalise, rotate, rotation_angles, to_unit
 from methods.nn.networks import lenet
 from methods.nn.neural_detector import NeuralDetector, Scorer
@@ -208,7 +208,7 @@ class DeepSAD(NeuralDetector[DeepSADParams, DeepSADNetwork]):
     def _feed(self, data: TrainData, size: int, stream: str, *, shuffled: bool | None = None) -> Feed:
         if shuffled is None:
             shuffled = self.params.batch_sampling == "shuffled"
-        quotas = Quotas(size, self.params.batch_seen, shuffled=shuffled)
+        quotas = BatchComposition(size, self.params.batch_seen, shuffled=shuffled)
         return Feed(data, None, quotas, self.params.augment_rotation, self.context, stream)
 
     def _prepare(self, data: TrainData) -> dict[str, list[float]]:

@@ -12,7 +12,7 @@ from methods.nn.data.loader import Feed
 from methods.nn.data.samplers import SEEN
 from methods.nn.data.transforms import normalise
 from methods.nn.networks.heads import TopK, TopKHead
-from methods.nn.networks.single_head import OneHeadNetwork
+from methods.nn.networks.single_head import SingleHeadNetwork
 from methods.nn.neural_detector import NeuralDetector, Scorer
 from methods.nn.params import Params, read_params
 from methods.nn.supervised_params import BatchParams
@@ -29,16 +29,16 @@ class FLOSParams(BatchParams):
     gamma: float
 
 
-class FLOS(NeuralDetector[FLOSParams, OneHeadNetwork]):
+class FLOS(NeuralDetector[FLOSParams, SingleHeadNetwork]):
     """Binary classifier by focal loss: an image's logit is the mean of its highest position scores."""
 
     def __init__(self, params: Params, context: FitContext) -> None:
         super().__init__(read_params(FLOSParams, params), context)
 
-    def new_network(self) -> OneHeadNetwork:
+    def new_network(self) -> SingleHeadNetwork:
         params = self.params
         pool = TopK(params.topk_rate, params.topk_rounding, params.abs)
-        return OneHeadNetwork(params.backbone, params.pyramid, self.context, partial(TopKHead, pool=pool))
+        return SingleHeadNetwork(params.backbone, params.pyramid, self.context, partial(TopKHead, pool=pool))
 
     def loss_terms(self, data: TrainData) -> LossTerms:
         alpha, gamma = self.params.alpha, self.params.gamma

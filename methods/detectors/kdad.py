@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from methods.backbones.table import BACKBONES
 from methods.detector import FitContext, TrainData
 from methods.devices import accumulated
-from methods.nn.data.epochs import Passes
+from methods.nn.data.epochs import ShuffledEpochs
 from methods.nn.data.loader import in_batches, taken
 from methods.nn.data.samplers import Indices
 from methods.nn.data.transforms import normalise, to_unit
@@ -205,10 +205,10 @@ class KDAD(NeuralDetector[KDADParams, KDADNetwork]):
 
         return score
 
-    def _passes(self, data: TrainData) -> Passes:
-        return Passes(self.context, "batch", len(data.normal), self.params.batch_size, keep_rest=True)
+    def _passes(self, data: TrainData) -> ShuffledEpochs:
+        return ShuffledEpochs(self.context, "batch", len(data.normal), self.params.batch_size, keep_rest=True)
 
-    def _settings(self, passes: Passes) -> TrainSettings:
+    def _settings(self, passes: ShuffledEpochs) -> TrainSettings:
         settings = TrainSettings.from_params(self.params, passes.steps)
         return dataclasses.replace(
             settings,

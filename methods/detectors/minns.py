@@ -15,7 +15,7 @@ from methods.devices import accumulated
 from methods.nn.data.loader import Feed
 from methods.nn.data.samplers import SEEN
 from methods.nn.data.transforms import normalise
-from methods.nn.networks.single_head import OneHeadNetwork
+from methods.nn.networks.single_head import SingleHeadNetwork
 from methods.nn.neural_detector import NeuralDetector, Scorer
 from methods.nn.params import Params, read_params
 from methods.nn.supervised_params import BatchParams
@@ -79,15 +79,15 @@ class InstanceHead(nn.Module):
         return logits.flatten(1)
 
 
-class MINNS(NeuralDetector[MINNSParams, OneHeadNetwork]):
+class MINNS(NeuralDetector[MINNSParams, SingleHeadNetwork]):
     """Bag classifier by binary cross-entropy, with DevNet's batches and budget."""
 
     def __init__(self, params: Params, context: FitContext) -> None:
         super().__init__(read_params(MINNSParams, params), context)
 
-    def new_network(self) -> OneHeadNetwork:
+    def new_network(self) -> SingleHeadNetwork:
         params = self.params
-        return OneHeadNetwork(params.backbone, params.pyramid, self.context, partial(InstanceHead, params=params))
+        return SingleHeadNetwork(params.backbone, params.pyramid, self.context, partial(InstanceHead, params=params))
 
     def loss_terms(self, data: TrainData) -> LossTerms:
         feed = Feed(data, None, self.params.quotas, self.params.augment_rotation, self.context, "batch")

@@ -12,10 +12,10 @@ from methods.detector import FitContext, TrainData
 from methods.devices import accumulated
 from methods.errors import MethodError
 from methods.nn.data.loader import Feed, in_batches
-from methods.nn.data.samplers import NORMAL, SEEN, Indices, Quotas
+from methods.nn.data.samplers import NORMAL, SEEN, BatchComposition, Indices
 from methods.nn.data.transforms import IMAGENET_MEAN, IMAGENET_STD, normalise
 from methods.nn.networks.heads import TopK, TopKHead
-from methods.nn.networks.single_head import OneHeadNetwork
+from methods.nn.networks.single_head import SingleHeadNetwork
 from methods.nn.neural_detector import NeuralDetector, Scorer
 from methods.nn.params import Params, read_params
 from methods.nn.supervised_params import PyramidParams
@@ -98,21 +98,21 @@ class MLEPParams(PyramidParams):
     batch_triplets: int
 
 
-class MLEP(NeuralDetector[MLEPParams, OneHeadNetwork]):
+class MLEP(NeuralDetector[MLEPParams, SingleHeadNetwork]):
     """Margin learning with a scoring head (mode embed), without one (distance), or with a decoder (recon)."""
 
     def __init__(self, params: Params, context: FitContext) -> None:
         super().__init__(read_params(MLEPParams, params), context)
         self._means: list[Tensor] = []
 
-    def new_network(self) -> OneHeadNetwork:
+    def new_network(self) -> SingleHeadNetwork:
         params = self.params
         heads: dict[str, Callable[[int], nn.Module]] = {
             "embed": lambda channels: TopKHead(channels, TopK(params.topk_rate, params.topk_rounding, params.head_abs)),
             "distance": lambda _: nn.Identity(),
             "recon": Decoder,
         }
-        return OneHeadNetwork(params.backbone, params.pyramid, self.context, heads[params.mode])
+        return SingleHeadNetwork(params.backbone, params.pyramid, self.context, heads[params.mode])
 
     def fit(self, data: TrainData) -> None:
         """As every neural detector; MethodError where there is no labelled anomaly to make triplets of."""
@@ -124,7 +124,7 @@ class MLEP(NeuralDetector[MLEPParams, OneHeadNetwork]):
 
     def loss_terms(self, data: TrainData) -> LossTerms:
         params, count = self.params, self.params.batch_triplets
-        quotas = Quotas(3 * count, count, distinct=True)
+        quotas = BatchComposition(3 * count, count, distinct=True)
         feed = Feed(data, None, quotas, params.augment_rotation, self.context, "batch")
 
         def terms(step: int) -> dict[str, Tensor]:

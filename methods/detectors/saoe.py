@@ -11,7 +11,7 @@ from methods.detector import FitContext, TrainData
 from methods.errors import MethodError
 from methods.nn.class_detector import ClassDetector, ClassParams
 from methods.nn.data.loader import Feed
-from methods.nn.data.samplers import Quotas
+from methods.nn.data.samplers import BatchComposition
 from methods.nn.data.transforms import join
 from methods.nn.params import Params, read_params
 from methods.nn.training.losses import uniform_cross_entropy
@@ -62,5 +62,5 @@ class SAOE(ClassDetector[SAOEParams]):
         if pool is None or not len(pool):
             raise MethodError(f"SAOE needs images of the pool '{name}': prepare that dataset, or set saoe.oe_pool")
         alone = replace(data, normal=pool, anomaly=pool.select(np.empty(0, np.int64)))
-        quotas = Quotas(self.params.oe_batch)
+        quotas = BatchComposition(self.params.oe_batch)
         return Feed(alone, None, quotas, self.params.augment_rotation, self.context, "outlier")

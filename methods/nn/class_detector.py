@@ -12,7 +12,7 @@ from methods.devices import accumulated
 from methods.nn.data.samplers import NORMAL, PSEUDO, SEEN
 from methods.nn.data.transforms import normalise
 from methods.nn.networks.heads import TopK
-from methods.nn.networks.single_head import OneHeadNetwork
+from methods.nn.networks.single_head import SingleHeadNetwork
 from methods.nn.neural_detector import NeuralDetector, Scorer
 from methods.nn.supervised_params import PseudoParams
 
@@ -90,12 +90,12 @@ CLASS_SCORES: dict[str, Callable[[Tensor], Tensor]] = {
 ClassFields = TypeVar("ClassFields", bound=ClassParams)
 
 
-class ClassDetector(NeuralDetector[ClassFields, OneHeadNetwork]):
+class ClassDetector(NeuralDetector[ClassFields, SingleHeadNetwork]):
     """A trunk and a head of classes; a detector adds the losses."""
 
-    def new_network(self) -> OneHeadNetwork:
+    def new_network(self) -> SingleHeadNetwork:
         params = self.params
-        return OneHeadNetwork(params.backbone, params.pyramid, self.context, partial(class_head, params=params))
+        return SingleHeadNetwork(params.backbone, params.pyramid, self.context, partial(class_head, params=params))
 
     def logits(self, images: Tensor) -> Tensor:
         """Images (B, S, S, C) uint8 -> logits (B, classes), the mean over the levels."""

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from methods.detector import TrainData
-from methods.nn.data.samplers import Quotas
+from methods.nn.data.samplers import BatchComposition
 from methods.nn.networks.pyramid import Pyramid
 from methods.nn.pseudo_anomalies.cp_scar import CPScar
 from methods.nn.pseudo_anomalies.cutmix import CutMix
@@ -29,8 +29,8 @@ class BatchParams(PyramidParams):
     batch_seen: int
 
     @property
-    def quotas(self) -> Quotas:
-        return Quotas(self.batch_size, self.batch_seen)
+    def quotas(self) -> BatchComposition:
+        return BatchComposition(self.batch_size, self.batch_seen)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,8 +48,8 @@ class PseudoParams(BatchParams):
     cp_mix_mode: Literal["coin", "sequential"] = "coin"
 
     @property
-    def quotas(self) -> Quotas:
-        return Quotas(self.batch_size, self.batch_seen, self.batch_pseudo_prob, self.pseudo_resample_source)
+    def quotas(self) -> BatchComposition:
+        return BatchComposition(self.batch_size, self.batch_seen, self.batch_pseudo_prob, self.pseudo_resample_source)
 
     def pseudo(self, data: TrainData) -> Pseudo:
         """The pseudo anomalies of a fit; raises MethodError where the run was given no pool of that name."""

@@ -14,15 +14,15 @@ from methods.detectors.agad.discriminator import Discriminator, DiscriminatorPla
 from methods.detectors.agad.generators import Generator, GeneratorPlan
 from methods.detectors.agad.params import AGADParams
 from methods.detectors.agad.preprocessing import View
-from methods.detectors.agad.train_step import ANOMALY, NORMAL, Networks, Rounds
+from methods.detectors.agad.train_step import ANOMALY, NORMAL, AGADTraining, Networks
 from methods.devices import accumulated, placed
 from methods.errors import MethodError
-from methods.nn.data.epochs import Passes
+from methods.nn.data.epochs import ShuffledEpochs
 from methods.nn.data.loader import in_batches
 from methods.nn.data.samplers import Indices, Stream
 from methods.nn.params import Params, read_params
 from methods.nn.picture_grid import ROW_IMAGES, png
-from methods.nn.training.loop import Turns
+from methods.nn.training.loop import TrainingLoop
 from methods.nn.training.optimisers import new_adam
 from protocols.images.store import Images
 
@@ -45,8 +45,9 @@ class AGAD:
         self._view: View | None = None
 
     def fit(self, data: TrainData) -> None:
-        """Train on normals and labelled anomalies; raises what `Turns.run` raises, and MethodError where the parameters
-        do not go together or with the images.
+        """Train on normals and labelled anomalies.
+
+        Raises what `TrainingLoop.run` does, and MethodError where the parameters do not go together or with the images.
         """
         if self.params.freeze_bn and not len(data.anomaly):
             raise MethodError("agad.freeze_bn has no effect without labelled anomalies: give a gamma above 0.00")
@@ -58,8 +59,8 @@ class AGAD:
             "generator": agad_adam(networks.generator, self.params),
             "discriminator": agad_adam(networks.discriminator, self.params),
         }
-        rounds = Rounds(networks, self.params, self.context, optimisers)
-        training = Turns(
+        rounds = AGADTraining(networks, self.params, self.context, optimisers)
+        training = TrainingLoop(
             networks,
             optimisers,
             lambda step: rounds.run(feed.batch(step, view), step),
@@ -169,7 +170,7 @@ class AGADFeed:
         n_normal = size if params.batch_composition == "on_top" else size - self.n_anomaly
         if n_normal < 1:
             raise MethodError(f"agad.batch.seen leaves no place for normals in a batch of {size}: lower it")
-        self._normal = Passes(context, "batch.normal", len(data.normal), n_normal, keep_rest=False)
+        self._normal = ShuffledEpochs(context, "batch.normal", len(data.normal), n_normal, keep_rest=False)
         self._anomaly = Stream(context, "batch.anomaly", len(data.anomaly))
         self.steps = self._normal.steps if params.budget_steps is None else params.budget_steps
         """Steps in an epoch."""

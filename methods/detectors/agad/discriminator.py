@@ -10,7 +10,7 @@ from methods.detectors.agad.batch_norm import StreamNorm, initialise
 from methods.nn.precision import autocast, full_precision
 
 
-class Judged(NamedTuple):
+class DiscriminatorOutput(NamedTuple):
     """Logits of being real (n,), whose sigmoid is the paper's y, and features z (n, ...)."""
 
     logits: Tensor
@@ -35,7 +35,7 @@ class DiscriminatorPlan:
 
 
 class Discriminator(nn.Module):
-    """Images (n, C, S, S) -> `Judged`, by 4x4 convolutions without bias; the classifier runs in float32 in any case."""
+    """Images (n, C, S, S) -> `DiscriminatorOutput`, 4x4 convolutions without bias; the classifier runs in float32."""
 
     def __init__(self, plan: DiscriminatorPlan) -> None:
         super().__init__()
@@ -55,10 +55,10 @@ class Discriminator(nn.Module):
         self.classifier = last
         initialise(self, plan.init)
 
-    def forward(self, images: Tensor) -> Judged:
+    def forward(self, images: Tensor) -> DiscriminatorOutput:
         z = full_precision(self.features(images))
         with autocast(images.device, "fp32"):
-            return Judged(self.classifier(z).flatten(), z)
+            return DiscriminatorOutput(self.classifier(z).flatten(), z)
 
 
 def _block(plan: DiscriminatorPlan, before: int, after: int) -> list[nn.Module]:

@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from methods.detectors.agad.discriminator import Judged
+from methods.detectors.agad.discriminator import DiscriminatorOutput
 from methods.detectors.agad.params import AGADParams
 
 REAL, FAKE = 1, 0
@@ -29,8 +29,8 @@ class GroupOutputs:
     x: Tensor
     xh: Tensor
     xhh: Tensor | None
-    real: Judged
-    fake: Judged
+    real: DiscriminatorOutput
+    fake: DiscriminatorOutput
 
 
 def adversarial(logits: Tensor, target: int) -> Tensor:

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from methods.detector import FitContext
 from methods.detectors.agad.batch_norm import initialise, passing
-from methods.detectors.agad.discriminator import Discriminator, Judged
+from methods.detectors.agad.discriminator import Discriminator, DiscriminatorOutput
 from methods.detectors.agad.generators import Generator
 from methods.detectors.agad.losses import AGADLosses, GroupOutputs, total
 from methods.detectors.agad.params import AGADParams
@@ -84,7 +84,9 @@ class AGADForward:
         with passing(discriminator, auxiliary=True):
             fake = self._each(discriminator, copies)
         return {
-            name: GroupOutputs(x, copies[name], remade.get(name), Judged(*real[name]), Judged(*fake[name]))
+            name: GroupOutputs(
+                x, copies[name], remade.get(name), DiscriminatorOutput(*real[name]), DiscriminatorOutput(*fake[name])
+            )
             for name, x in groups.items()
         }
 
@@ -100,7 +102,7 @@ class AGADForward:
         return dict(zip(groups, zip(*parts, strict=True), strict=True))
 
 
-class Rounds:
+class AGADTraining:
     """Iterations of the algorithm on `networks`, with the optimisers "generator" and "discriminator"."""
 
     def __init__(self, networks: Networks, params: AGADParams, context: FitContext, optimisers: Optimisers) -> None:

@@ -14,13 +14,13 @@ from methods.detector import FitContext, TrainData
 from methods.detectors.csi.encoder import FeatureNetwork
 from methods.detectors.csi.lars import LARS, Schedule
 from methods.detectors.csi.losses import nt_xent, shift_losses, shift_targets
-from methods.detectors.csi.memory_bank import Bank, FeatureExtractor, ShiftFeatures
+from methods.detectors.csi.memory_bank import FeatureExtractor, MemoryBank, ShiftFeatures
 from methods.detectors.csi.params import ContrastiveParams
-from methods.detectors.csi.views import Dice, Views
+from methods.detectors.csi.views import AugmentationDraw, Views
 from methods.devices import placed
 from methods.errors import MethodError
-from methods.nn.data.epochs import Passes
-from methods.nn.training.loop import Advance, Optimisers, Turns
+from methods.nn.data.epochs import ShuffledEpochs
+from methods.nn.training.loop import Optimisers, TrainingLoop, TrainStep
 from methods.nn.training.optimisers import new_adam
 from protocols.images.store import Images
 
@@ -42,10 +42,10 @@ class CSILoss:
     def from_params(cls, views: Views, params: ContrastiveParams) -> Self:
         return cls(views, params.loss_temperature, params.loss_reduction)
 
-    def __call__(self, network: FeatureNetwork, base: Tensor, dice: Dice) -> dict[str, Tensor]:
+    def __call__(self, network: FeatureNetwork, base: Tensor, draw: AugmentationDraw) -> dict[str, Tensor]:
         """The terms by name; without shifts the contrast alone."""
         reduce, shifts = REDUCTIONS[self.reduction], self.views.shifts
-        outputs = network(self.views.shifted(base, 2, dice))
+        outputs = network(self.views.shifted(base, 2, draw))
         terms = {"contrast": reduce(nt_xent(outputs.z, self.temperature))}
         if shifts > 1:
             targets = shift_targets(len(base) // 2, shifts, 2, base.device)
@@ -107,7 +107,7 @@ class ContrastiveDetector(ABC, Generic[ContrastiveFields, ContrastiveNetwork]):
         self.history: dict[str, list[float]] = {}
         self.views = Views.from_params(params, context)
         self._network: ContrastiveNetwork | None = None
-        self._bank: Bank | None = None
+        self._bank: MemoryBank | None = None
 
     @abstractmethod
     def new_network(self, channels: int) -> ContrastiveNetwork:
@@ -118,11 +118,11 @@ class ContrastiveDetector(ABC, Generic[ContrastiveFields, ContrastiveNetwork]):
         """The feature extractor among the networks."""
 
     @abstractmethod
-    def turns(self, data: TrainData, passes: Passes) -> tuple[Optimisers, Advance]:
+    def training_steps(self, data: TrainData, passes: ShuffledEpochs) -> tuple[Optimisers, TrainStep]:
         """The optimisers of a fit, and what a step does with them."""
 
     @abstractmethod
-    def score_of(self, bank: Bank, features: ShiftFeatures) -> Tensor:
+    def score_of(self, bank: MemoryBank, features: ShiftFeatures) -> Tensor:
         """Anomaly scores (n,) float64."""
 
     @property
@@ -131,14 +131,16 @@ class ContrastiveDetector(ABC, Generic[ContrastiveFields, ContrastiveNetwork]):
         return "z"
 
     def fit(self, data: TrainData) -> None:
-        """Train on the normals; raises what `Turns.run` raises, and MethodError where there is no normal image."""
-        passes = Passes(self.context, "batch", len(data.normal), self.params.batch_size, keep_rest=True)
+        """Train on the normals; raises what `TrainingLoop.run` does, and MethodError where there is no normal image."""
+        passes = ShuffledEpochs(self.context, "batch", len(data.normal), self.params.batch_size, keep_rest=True)
         self._build(self.new_network(self.views.channels(data.normal)))
-        optimisers, advance = self.turns(data, passes)
+        optimisers, train_step = self.training_steps(data, passes)
         total = self.params.budget_epochs * passes.steps
-        training = Turns(self.network, optimisers, advance, steps=passes.steps, total=total, context=self.context)
+        training = TrainingLoop(
+            self.network, optimisers, train_step, steps=passes.steps, total=total, context=self.context
+        )
         self.history = training.run()
-        self._bank = Bank(self._extractor().features(data.normal, self.params.features_batch))
+        self._bank = MemoryBank(self._extractor().features(data.normal, self.params.features_batch))
 
     def score(self, images: Images, batch: int | None = None) -> npt.NDArray[np.float64]:
         """Scores (n,), `batch` images at a time in the given order; MethodError before `fit` or `load`."""
@@ -153,7 +155,7 @@ class ContrastiveDetector(ABC, Generic[ContrastiveFields, ContrastiveNetwork]):
     def load(self, state: Mapping[str, Tensor]) -> None:
         """Take over the `state` of another detector with the same parameters."""
         tensors = dict(state)
-        self._bank = Bank.taken_from(tensors)
+        self._bank = MemoryBank.taken_from(tensors)
         network = self.new_network(next(tensors[name].shape[1] for name in tensors if name.endswith(FIRST_LAYER)))
         network.load_state_dict(tensors)
         self._build(network)
@@ -166,7 +168,7 @@ class ContrastiveDetector(ABC, Generic[ContrastiveFields, ContrastiveNetwork]):
         return self._network
 
     @property
-    def bank(self) -> Bank:
+    def bank(self) -> MemoryBank:
         """The features of the training set; raises MethodError before there are any."""
         if self._bank is None:
             raise self._not_ready()

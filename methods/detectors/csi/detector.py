@@ -15,12 +15,12 @@ from methods.detectors.csi.base import (
     minimise,
 )
 from methods.detectors.csi.encoder import FeatureNetwork
-from methods.detectors.csi.memory_bank import Bank, ShiftFeatures
+from methods.detectors.csi.memory_bank import MemoryBank, ShiftFeatures
 from methods.detectors.csi.params import ContrastiveParams
-from methods.detectors.csi.views import Dice
-from methods.nn.data.epochs import Passes
+from methods.detectors.csi.views import AugmentationDraw
+from methods.nn.data.epochs import ShuffledEpochs
 from methods.nn.params import Params, read_params
-from methods.nn.training.loop import Advance, Optimisers
+from methods.nn.training.loop import Optimisers, TrainStep
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,16 +46,16 @@ class CSI(ContrastiveDetector[CSIParams, FeatureNetwork]):
         means = self.bank.features.logits.mean(0).tolist()
         self.history |= {f"right_logit_{shift}": [mean] for shift, mean in enumerate(means)}
 
-    def turns(self, data: TrainData, passes: Passes) -> tuple[Optimisers, Advance]:
+    def training_steps(self, data: TrainData, passes: ShuffledEpochs) -> tuple[Optimisers, TrainStep]:
         network, loss = self.network, CSILoss.from_params(self.views, self.params)
         optimiser, schedule = feature_optimiser(network, self.params), feature_schedule(self.params, passes.steps)
 
-        def advance(step: int) -> Mapping[str, Tensor]:
-            dice = Dice(self.context, "csi", (step,))
-            terms = loss(network, self.views.base(data.normal, passes.take(step), 2, dice), dice)
+        def train_step(step: int) -> Mapping[str, Tensor]:
+            draw = AugmentationDraw(self.context, "csi", (step,))
+            terms = loss(network, self.views.base(data.normal, passes.take(step), 2, draw), draw)
             return minimise(terms, optimiser, schedule.rate(step))
 
-        return {"features": optimiser}, advance
+        return {"features": optimiser}, train_step
 
-    def score_of(self, bank: Bank, features: ShiftFeatures) -> Tensor:
+    def score_of(self, bank: MemoryBank, features: ShiftFeatures) -> Tensor:
         return bank.csi_scores(features, self.params.score_classifier)

@@ -11,7 +11,7 @@ from methods.detectors.csi.crops import Scale
 from methods.detectors.csi.encoder import FeatureNetwork, FeatureOutputs
 from methods.detectors.csi.losses import unit
 from methods.detectors.csi.params import ContrastiveParams
-from methods.detectors.csi.views import Dice, Views
+from methods.detectors.csi.views import AugmentationDraw, Views
 from methods.devices import accumulated
 from methods.nn.data.samplers import Indices
 from protocols.images.store import Images
@@ -62,14 +62,14 @@ class FeatureExtractor:
     def _of(self, images: Images, index: Indices) -> ShiftFeatures:
         if not self.draws:
             return self._right(self.network(self.views.plain(self.views.whole(images, index))))
-        each = [self._drawn(images, index, draw) for draw in range(self.draws)]
+        each = [self._drawn(images, index, number) for number in range(self.draws)]
         vectors, logits = (torch.stack(values).mean(0) for values in zip(*each, strict=True))
         return ShiftFeatures(vectors, logits)
 
-    def _drawn(self, images: Images, index: Indices, draw: int) -> ShiftFeatures:
-        dice = Dice(self.views.context, "score", (draw,), alike=self.views.source == "files")
-        base = self.views.base(images, index, 1, dice, self.scale)
-        return self._right(self.network(self.views.shifted(base, 1, dice, scale=self.scale)))
+    def _drawn(self, images: Images, index: Indices, number: int) -> ShiftFeatures:
+        draw = AugmentationDraw(self.views.context, "score", (number,), alike=self.views.source == "files")
+        base = self.views.base(images, index, 1, draw, self.scale)
+        return self._right(self.network(self.views.shifted(base, 1, draw, scale=self.scale)))
 
     def _right(self, outputs: FeatureOutputs) -> ShiftFeatures:
         """Features of (K * n) images in the order shift, image."""
@@ -82,7 +82,7 @@ class FeatureExtractor:
 
 
 @dataclass(frozen=True)
-class Bank:
+class MemoryBank:
     """Features of the training set, which scores compare with: vectors (M, K, d), right-class logits (M, K)."""
 
     features: ShiftFeatures

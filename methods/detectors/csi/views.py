@@ -52,7 +52,7 @@ SHIFTS: dict[str, tuple[Callable[[Tensor, int], Tensor], int]] = {
 
 
 @dataclass(frozen=True)
-class Dice:
+class AugmentationDraw:
     """The uniform draws of one forward pass: stream and step name them, so no generator is carried along.
 
     With `alike` all rows of the draws for crops and flips are the first: every image is cut alike.
@@ -133,11 +133,13 @@ class Views:
             return self._unit(taken(images, index))
         return self._stacked([crops.centre(crops.opened(images.one(i), self._resized), self.size) for i in index])
 
-    def base(self, images: Images, index: Indices, views: int, dice: Dice, scale: Scale | None = None) -> Tensor:
+    def base(
+        self, images: Images, index: Indices, views: int, draw: AugmentationDraw, scale: Scale | None = None
+    ) -> Tensor:
         """Views of real images before the shift: (views * B, C, S, S), one view after another."""
         if self.source == "array":
-            return self.base_of(self.whole(images, index), views, dice, scale)
-        draws = dice.starts(views * len(index))
+            return self.base_of(self.whole(images, index), views, draw, scale)
+        draws = draw.starts(views * len(index))
         pictures = [crops.opened(images.one(i), self._resized) for i in index]
         cuts = [
             crops.random_cut(picture, row[1:], self.size, scale or self.scale)
@@ -145,16 +147,16 @@ class Views:
         ]
         return self._flipped(self._stacked(cuts), draws[:, 0])
 
-    def base_of(self, whole: Tensor, views: int, dice: Dice, scale: Scale | None = None) -> Tensor:
+    def base_of(self, whole: Tensor, views: int, draw: AugmentationDraw, scale: Scale | None = None) -> Tensor:
         """The same of tensors (B, C, S, S), differentiable: flipped, and where crops come first cropped."""
-        draws = dice.starts(views * len(whole))
+        draws = draw.starts(views * len(whole))
         repeated = whole.repeat(views, 1, 1, 1)
         if self.source == "files":
             repeated = crops.cut(repeated, crops.boxes(draws[:, 1:], whole.shape[-1], scale or self.scale))
         return self._flipped(repeated, draws[:, 0])
 
     def shifted(
-        self, base: Tensor, views: int, dice: Dice, *, shifts: int | None = None, scale: Scale | None = None
+        self, base: Tensor, views: int, draw: AugmentationDraw, *, shifts: int | None = None, scale: Scale | None = None
     ) -> Tensor:
         """All shifts of base views, augmented: (views * K * B, C, S, S) in the order view, shift, image."""
         count = self.shifts if shifts is None else shifts
@@ -162,9 +164,9 @@ class Views:
         images = len(base) // views
         stacked = torch.stack([apply(base, k) for k in range(count)])
         turned = stacked.reshape(count, views, images, *base.shape[1:]).transpose(0, 1)
-        table = dice.table("view", len(base), count * VIEW_DRAWS).reshape(views, images, count, VIEW_DRAWS)
+        table = draw.table("view", len(base), count * VIEW_DRAWS).reshape(views, images, count, VIEW_DRAWS)
         draws = table.transpose(1, 2).reshape(-1, VIEW_DRAWS)
-        contrast_first = bool(dice.table("order", 1, 1) < 0.5)
+        contrast_first = bool(draw.table("order", 1, 1) < 0.5)
         return self._augmented(turned.flatten(0, 2), draws, contrast_first, scale or self.scale)
 
     def plain(self, whole: Tensor) -> Tensor:

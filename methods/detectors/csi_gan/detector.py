@@ -11,25 +11,25 @@ from torch import Tensor
 from methods.detector import FitContext, TrainData
 from methods.detectors.csi.base import ContrastiveDetector, CSILoss, feature_schedule, minimise
 from methods.detectors.csi.encoder import FeatureNetwork
-from methods.detectors.csi.memory_bank import Bank, ShiftFeatures
-from methods.detectors.csi.views import Dice
+from methods.detectors.csi.memory_bank import MemoryBank, ShiftFeatures
+from methods.detectors.csi.views import AugmentationDraw
 from methods.detectors.csi_gan.networks import GANNetworks
 from methods.detectors.csi_gan.params import CSIGANParams
 from methods.detectors.csi_gan.train_step import (
     SAMPLES,
     GANLosses,
     GenerativeBlock,
-    Material,
+    TrainStepInputs,
     distinct,
     is_due,
     optimisers_of,
 )
 from methods.measures import request
-from methods.nn.data.epochs import Passes
+from methods.nn.data.epochs import ShuffledEpochs
 from methods.nn.data.samplers import Indices
 from methods.nn.params import Params, read_params
 from methods.nn.picture_grid import ROW_IMAGES, png
-from methods.nn.training.loop import Advance, Optimisers
+from methods.nn.training.loop import Optimisers, TrainStep
 from protocols.images.store import Images
 
 
@@ -66,7 +66,7 @@ class CSIGAN(ContrastiveDetector[CSIGANParams, GANNetworks]):
         if self.params.measure_fid:
             self._measure(data.normal)
 
-    def turns(self, data: TrainData, passes: Passes) -> tuple[Optimisers, Advance]:
+    def training_steps(self, data: TrainData, passes: ShuffledEpochs) -> tuple[Optimisers, TrainStep]:
         networks, params = self.network, self.params
         csi, schedule = CSILoss.from_params(self.views, params), feature_schedule(params, passes.steps)
         lines = GANLosses(networks, self.views, params).lines()
@@ -74,18 +74,18 @@ class CSIGAN(ContrastiveDetector[CSIGANParams, GANNetworks]):
         block = GenerativeBlock(networks, lines, optimisers, fresh=params.gan.forward == "fresh")
         every, phase = params.gan.every, params.gan.phase
 
-        def advance(step: int) -> Mapping[str, Tensor]:
+        def train_step(step: int) -> Mapping[str, Tensor]:
             index, rate = passes.take(step), schedule.rate(step)
-            dice = Dice(self.context, "csi", (step,))
-            terms = csi(networks.f, self.views.base(data.normal, index, 2, dice), dice)
+            draw = AugmentationDraw(self.context, "csi", (step,))
+            terms = csi(networks.f, self.views.base(data.normal, index, 2, draw), draw)
             losses = minimise(terms, optimisers["csi.f"], rate)
             if is_due(step, every, phase):
                 losses |= block.run(self._material(data.normal, index, step), rate)
             return losses
 
-        return distinct(optimisers), advance
+        return distinct(optimisers), train_step
 
-    def score_of(self, bank: Bank, features: ShiftFeatures) -> Tensor:
+    def score_of(self, bank: MemoryBank, features: ShiftFeatures) -> Tensor:
         return bank.eq11_scores(features, self.params.score_neighbour)
 
     def score(self, images: Images, batch: int | None = None) -> npt.NDArray[np.float64]:
@@ -96,11 +96,11 @@ class CSIGAN(ContrastiveDetector[CSIGANParams, GANNetworks]):
             self.context.artefact("scored.png", png([row for pair in rows for row in pair]))
         return scores
 
-    def _material(self, images: Images, index: Indices, step: int) -> Material:
+    def _material(self, images: Images, index: Indices, step: int) -> TrainStepInputs:
         latents = SAMPLES[self.params.gan.samples](len(index))
-        return Material(
+        return TrainStepInputs(
             real=self.views.whole(images, index),
-            base=self.views.base(images, index, 2, Dice(self.context, "gan.real", (step,))),
+            base=self.views.base(images, index, 2, AugmentationDraw(self.context, "gan.real", (step,))),
             latents=self._latents("gan.latents", step, latents),
             noise=self._latents("gan.noise", step, len(index)),
             step=step,

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from methods.detectors.csi.base import CSILoss, feature_optimiser, set_rate
 from methods.detectors.csi.losses import similarity
-from methods.detectors.csi.views import Dice, Views
+from methods.detectors.csi.views import AugmentationDraw, Views
 from methods.detectors.csi_gan.losses import ADVERSARIAL, squared_error
 from methods.detectors.csi_gan.networks import GANNetworks
 from methods.detectors.csi_gan.params import CSIGANParams
@@ -22,7 +22,7 @@ SAMPLES: dict[str, Callable[[int], int]] = {"batch": lambda n: n, "twice": lambd
 
 
 @dataclass(frozen=True)
-class Material:
+class TrainStepInputs:
     """Inputs of a block of the generative lines: real images (B, C, S, S) in [0, 1], their base views (2B, ...),
     latents (B_h, d), the noise of a Gaussian encoder (B, d), and the step.
     """
@@ -37,7 +37,7 @@ class Material:
 class GANForward:
     """Outputs of the networks for the material, each computed when first asked for."""
 
-    def __init__(self, networks: GANNetworks, material: Material) -> None:
+    def __init__(self, networks: GANNetworks, material: TrainStepInputs) -> None:
         self._networks = networks
         self.material = material
 
@@ -118,10 +118,10 @@ class GANLosses:
 
     def synthetic_csi(self, forward: GANForward) -> Tensor:
         """L_CSI of synthetic images, by which G makes them differ and stand upright (paper eq. 6)."""
-        dice = Dice(self._views.context, "gan.synthetic", (forward.material.step,))
-        base = self._views.base_of(self._seen(forward.synthetic, forward), 2, dice)
+        draw = AugmentationDraw(self._views.context, "gan.synthetic", (forward.material.step,))
+        base = self._views.base_of(self._seen(forward.synthetic, forward), 2, draw)
         with statistics(self._networks.f, self._statistics):
-            return sum_of(self._csi(self._networks.f, base, dice).values())
+            return sum_of(self._csi(self._networks.f, base, draw).values())
 
     def latent_discriminator(self, forward: GANForward) -> Tensor:
         """-V_LD: D' tells drawn latents from codes (paper eq. 9)."""
@@ -140,8 +140,8 @@ class GANLosses:
         pair = (forward.material.real, self._seen(forward.reconstruction, forward))
         augmented = []
         for number, images in enumerate(pair, start=1):
-            dice = Dice(self._views.context, f"gan.reconstruction.{number}", (step,))
-            augmented.append(self._views.shifted(self._views.base_of(images, 1, dice), 1, dice, shifts=1))
+            draw = AugmentationDraw(self._views.context, f"gan.reconstruction.{number}", (step,))
+            augmented.append(self._views.shifted(self._views.base_of(images, 1, draw), 1, draw, shifts=1))
         with statistics(self._networks.f, self._statistics):
             outputs = self._networks.f(torch.cat(augmented))
         vectors = outputs.features if self._output == "features" else outputs.z
@@ -155,10 +155,10 @@ class GANLosses:
 
     def joint_csi(self, forward: GANForward) -> Tensor:
         """L_CSI of real and synthetic images as one set (paper eq. 5)."""
-        dice = Dice(self._views.context, "gan.joint", (forward.material.step,))
-        synthetic = self._views.base_of(self._seen(forward.synthetic, forward).detach(), 2, dice)
+        draw = AugmentationDraw(self._views.context, "gan.joint", (forward.material.step,))
+        synthetic = self._views.base_of(self._seen(forward.synthetic, forward).detach(), 2, draw)
         both = [each.reshape(2, -1, *each.shape[1:]) for each in (forward.material.base, synthetic)]
-        return sum_of(self._csi(self._networks.f, torch.cat(both, 1).flatten(0, 1), dice).values())
+        return sum_of(self._csi(self._networks.f, torch.cat(both, 1).flatten(0, 1), draw).values())
 
     def _seen(self, images: Tensor, forward: GANForward) -> Tensor:
         return self._networks.from_generator(images, forward.material.real.shape[-1])
@@ -177,7 +177,7 @@ class GenerativeBlock:
         self._optimisers = optimisers
         self._fresh = fresh
 
-    def run(self, material: Material, feature_rate: float) -> dict[str, Tensor]:
+    def run(self, material: TrainStepInputs, feature_rate: float) -> dict[str, Tensor]:
         """Update the networks and return the losses of the lines, detached."""
         if self._fresh:
             return {line.name: self._one(line, material, feature_rate) for line in self._lines}
@@ -192,7 +192,7 @@ class GenerativeBlock:
             self._step(line, feature_rate)
         return losses
 
-    def _one(self, line: Line, material: Material, feature_rate: float) -> Tensor:
+    def _one(self, line: Line, material: TrainStepInputs, feature_rate: float) -> Tensor:
         loss = self._backward(line, GANForward(self._networks, material), keep=False)
         self._step(line, feature_rate)
         return loss

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from methods.detector import FitContext, TrainData
 from methods.nn.data.loader import Feed
-from methods.nn.data.samplers import Quotas
+from methods.nn.data.samplers import BatchComposition
 from methods.nn.pseudo_anomalies.source import Pseudo
 
 
@@ -35,7 +35,7 @@ class References:
         self,
         data: TrainData,
         pseudo: Pseudo,
-        quotas: Quotas,
+        quotas: BatchComposition,
         rotation: float,
         params: ReferenceParams,
         context: FitContext,

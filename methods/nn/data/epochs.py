@@ -7,7 +7,7 @@ from methods.errors import MethodError
 from methods.nn.data.samplers import NORMAL, SEEN, Draw, Indices, Stream
 
 
-class Passes:
+class ShuffledEpochs:
     """Batches of indices below `size`: every pass takes a permutation of its own, `batch` at a time.
 
     What is left at the end of a pass is a smaller batch, or with `keep_rest` false dropped. A batch is never larger
@@ -41,7 +41,7 @@ class ShuffledSampler:
 
     def __init__(self, context: FitContext, stream: str, size: int, *, n_normal: int, n_anomaly: int) -> None:
         self._n_normal = n_normal
-        self._passes = Passes(context, f"{stream}.shuffled", n_normal + n_anomaly, size, keep_rest=False)
+        self._passes = ShuffledEpochs(context, f"{stream}.shuffled", n_normal + n_anomaly, size, keep_rest=False)
 
     def draw(self, step: int) -> Draw:
         """The batch of `step`, counted from 0 over all passes."""

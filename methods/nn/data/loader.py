@@ -8,7 +8,7 @@ import torch
 
 from methods.detector import FitContext, TrainData
 from methods.nn.data.epochs import ShuffledSampler
-from methods.nn.data.samplers import NORMAL, PSEUDO, SEEN, BalancedSampler, Draw, Indices, Quotas
+from methods.nn.data.samplers import NORMAL, PSEUDO, SEEN, BalancedSampler, BatchComposition, Draw, Indices
 from methods.nn.data.transforms import rotate, rotation_angles
 from methods.nn.pseudo_anomalies.source import Pseudo
 from protocols.images.store import Images
@@ -25,7 +25,7 @@ class Feed:
         self,
         data: TrainData,
         pseudo: Pseudo | None,
-        quotas: Quotas,
+        quotas: BatchComposition,
         rotation: float,
         context: FitContext,
         stream: str,

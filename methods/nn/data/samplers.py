@@ -48,7 +48,7 @@ class Draw:
 
 
 @dataclass(frozen=True)
-class Quotas:
+class BatchComposition:
     """Places of a batch: `size` in all, `n_seen` for labelled anomalies; a normal slot's chance to be pseudo.
 
     With `distinct` no normal image comes twice in a batch, as long as there are enough of them: each batch then has
@@ -77,7 +77,7 @@ class BalancedSampler:
         self,
         context: FitContext,
         stream: str,
-        quotas: Quotas,
+        quotas: BatchComposition,
         *,
         n_normal: int,
         n_anomaly: int,

@@ -10,7 +10,7 @@ from methods.detector import FitContext
 from methods.nn.networks.pyramid import Pyramid, PyramidTrunk
 
 
-class OneHeadNetwork(nn.Module):
+class SingleHeadNetwork(nn.Module):
     """The trunk of `arch`, and the head that `new_head` makes for its number of channels."""
 
     def __init__(self, arch: str, pyramid: Pyramid, context: FitContext, new_head: Callable[[int], nn.Module]) -> None:

@@ -13,15 +13,15 @@ from methods.errors import MethodError
 
 REPORT_SECONDS = 1.0
 Optimisers = Mapping[str, torch.optim.Optimizer]
-Advance = Callable[[int], Mapping[str, Tensor]]
+TrainStep = Callable[[int], Mapping[str, Tensor]]
 
 
-class Turns:
+class TrainingLoop:
     """A fit of `total` steps in epochs of `steps`, each of which updates the networks by itself.
 
-    `advance(step)`, step from 0 over all epochs, runs one and returns its losses, detached, by name, `loss` among
+    `train_step(step)`, step from 0 over all epochs, runs one and returns its losses, detached, by name, `loss` among
     them; what it does must follow from the step, `network` and `optimisers` alone, which are what a checkpoint holds.
-    Learning rates are not part of it: `advance` sets them. The fit goes on from the context's checkpoint where there
+    Learning rates are not part of it: `train_step` sets them. The fit goes on from the context's checkpoint where there
     is one and ends in the same bits as an uninterrupted one.
     """
 
@@ -29,7 +29,7 @@ class Turns:
         self,
         network: nn.Module,
         optimisers: Optimisers,
-        advance: Advance,
+        train_step: TrainStep,
         *,
         steps: int,
         total: int,
@@ -37,7 +37,7 @@ class Turns:
     ) -> None:
         self._network = network
         self._optimisers = optimisers
-        self._advance = advance
+        self._train_step = train_step
         self._steps = steps
         self._total = total
         self._context = context
@@ -57,7 +57,7 @@ class Turns:
             self._restore(state)
         self._network.train()
         while self._step < self._total:
-            self._pending.append(self._advance(self._step))
+            self._pending.append(self._train_step(self._step))
             self._step += 1
             if self._step % self._steps == 0 or self._step == self._total:
                 self._close_epoch()

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from methods.detector import FitContext
 from methods.errors import MethodError
-from methods.nn.training.loop import Advance, Optimisers, Turns
+from methods.nn.training.loop import Optimisers, TrainingLoop, TrainStep
 from methods.nn.training.optimisers import new_adam
 
 LossTerms = Callable[[int], Mapping[str, Tensor]]
@@ -84,14 +84,14 @@ class TrainSettings:
         return self.lr * 0.1**drops
 
 
-def minimiser(module: nn.Module, loss_terms: LossTerms, settings: TrainSettings) -> tuple[Optimisers, Advance]:
+def minimiser(module: nn.Module, loss_terms: LossTerms, settings: TrainSettings) -> tuple[Optimisers, TrainStep]:
     """Adam with betas 0.9 and 0.999 (spec 1.7), and the step under it: forward, backward, clip, update.
 
     The step returns the `loss` and, where there are several terms, each of them.
     """
     optimiser = new_adam(module, lr=settings.lr, weight_decay=settings.weight_decay)
 
-    def advance(step: int) -> Mapping[str, Tensor]:
+    def train_step(step: int) -> Mapping[str, Tensor]:
         for group in optimiser.param_groups:
             group["lr"] = settings.learning_rate(step // settings.steps)
         terms = loss_terms(step)
@@ -103,7 +103,7 @@ def minimiser(module: nn.Module, loss_terms: LossTerms, settings: TrainSettings)
         optimiser.step()
         return {name: value.detach() for name, value in {"loss": loss, **(terms if len(terms) > 1 else {})}.items()}
 
-    return {"adam": optimiser}, advance
+    return {"adam": optimiser}, train_step
 
 
 def train(
@@ -112,8 +112,8 @@ def train(
     """Train `module` in place and return its history: per epoch the mean `loss`, and of each term where it has many.
 
     `loss_terms(step)` runs the forward pass of one step, counted from 0 over all epochs, and returns the named terms
-    whose sum is minimised; it must depend on the step and the module alone. Raises what `Turns.run` raises.
+    whose sum is minimised; it must depend on the step and the module alone. Raises what `TrainingLoop.run` raises.
     """
-    optimisers, advance = minimiser(module, loss_terms, settings)
-    training = Turns(module, optimisers, advance, steps=settings.steps, total=settings.total, context=context)
+    optimisers, train_step = minimiser(module, loss_terms, settings)
+    training = TrainingLoop(module, optimisers, train_step, steps=settings.steps, total=settings.total, context=context)
     return training.run()

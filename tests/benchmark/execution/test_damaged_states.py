@@ -142,7 +142,7 @@ def test_a_fit_that_fails_by_itself_fails_once(textures, task, paused, monkeypat
         tries.append(self._context.checkpoint.load() is not None)
         raise RuntimeError("broken by itself")
 
-    monkeypatch.setattr(methods.nn.training.loop.Turns, "run", breaks)
+    monkeypatch.setattr(methods.nn.training.loop.TrainingLoop, "run", breaks)
     outcome = execute(task, textures.machine)
     assert (outcome.state, tries) == ("failed", [True, False])
     outcome = execute(task, textures.machine, again="failed")

@@ -64,10 +64,10 @@ def test_three_training_steps_equal_the_released_code(
         losses.append(deviation(levels.mean(0), labels, vector_moments(0), 5.0))
         return {"score": losses[-1]}
 
-    _, advance = minimiser(
+    _, train_step = minimiser(
         network.train(), terms, TrainSettings.from_params(read_params(TrainParams, make_params("devnet")))
     )
-    advance(0)
+    train_step(0)
     gradient, log = stated["train_mode"]["gradient"], clip_log[0]
     close("devnet train_mode float64, loss", losses[0], stated["train_mode"]["loss"])
     close("devnet train_mode float64, total norm", log["total"], gradient["total_norm_before_clip"], 0, 1e-9)
@@ -76,8 +76,8 @@ def test_three_training_steps_equal_the_released_code(
         close("devnet train_mode float64, gradient norms", norm, gradient["norm_per_tensor"][names[name]], 0, 1e-9)
         close("devnet train_mode float64, gradient sums", total, gradient["sum_per_tensor"][names[name]], 1e-8)
     check_state("devnet after_step_1 float64", network, stated["after_step_1"]["state"], own_name)
-    advance(1)
-    advance(2)
+    train_step(1)
+    train_step(2)
     later = stated["steps_2_3"]
     close("devnet steps_2_3 float64, losses", torch.stack(losses[1:]), later["loss"])
     close(

@@ -146,8 +146,8 @@ def test_a_training_step_equals_the_released_code(network, images, vectors, make
         return {"direction": parts[0], "value": 0.5 * parts[1]}
 
     settings = TrainSettings.from_params(read_params(KDADParams, make_params("kdad")), 1)
-    _, advance = minimiser(student.train(), terms, settings)
-    advance(0)
+    _, train_step = minimiser(student.train(), terms, settings)
+    train_step(0)
     close("kdad train_mode float64, losses", losses, [expected["loss"][name] for name in LAMBDAS])
     gradient, own_name = expected["gradient_lambda_0_5"], in_order(student)
     total = torch.stack([parameter.grad.norm() for parameter in student.parameters()]).norm()

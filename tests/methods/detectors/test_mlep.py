@@ -10,7 +10,7 @@ import torch
 from methods.checks import check_detector
 from methods.detectors.mlep import MLEP, Decoder, margin_loss, mean_error, negative_psnr, signed_images, triplets
 from methods.errors import MethodError
-from methods.nn.data.samplers import NORMAL, SEEN, BalancedSampler, Quotas
+from methods.nn.data.samplers import NORMAL, SEEN, BalancedSampler, BatchComposition
 from methods.nn.data.transforms import normalise
 from methods.nn.params import read_params
 from methods.nn.training.supervised import TrainParams, TrainSettings
@@ -84,7 +84,7 @@ def test_margin_pulls_positives_and_pushes_negatives_until_it_is_kept():
 
 
 def draws(context, n_normal, count=16, n_anomaly=10, steps=20):
-    quotas = Quotas(3 * count, count, distinct=True)
+    quotas = BatchComposition(3 * count, count, distinct=True)
     sampler = BalancedSampler(context, "batch", quotas, n_normal=n_normal, n_anomaly=n_anomaly, n_pseudo=0)
     return [sampler.draw(step) for step in range(steps)]
 

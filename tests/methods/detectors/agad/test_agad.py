@@ -20,7 +20,7 @@ from methods.detectors.agad.detector import AGAD, AGADFeed, anomaly_places, reco
 from methods.detectors.agad.params import AGADParams
 from methods.errors import MethodError
 from methods.nn.params import read_params
-from methods.nn.training.loop import Turns
+from methods.nn.training.loop import TrainingLoop
 from methods.registry.installed import FOLDER, get, methods
 from methods.registry.recipe import RECIPES, parse, resolve
 
@@ -336,14 +336,14 @@ def test_it_learns_to_find_bright_squares(make_params, make_context):
 
 def test_frozen_anomalies_leave_the_statistics_of_a_fit_without_any(fitted, data, monkeypatch):
     """At learning rate zero, with as many normals in a batch."""
-    kept, run = [], Turns.run
+    kept, run = [], TrainingLoop.run
 
     def keeping(training):
         history = run(training)
         kept.append(training._network.state_dict())
         return history
 
-    monkeypatch.setattr(Turns, "run", keeping)
+    monkeypatch.setattr(TrainingLoop, "run", keeping)
     still = {"optim.lr": 0.0, "batch.composition": "on_top"}
     fitted(still | {"freeze_bn": True})
     fitted(still, given=TrainData(data.normal, tiny_images(0), {}))

@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from methods.detectors.agad.discriminator import Judged
+from methods.detectors.agad.discriminator import DiscriminatorOutput
 from methods.detectors.agad.losses import FAKE, REAL, AGADLosses, GroupOutputs, absolute, adversarial, squared, total
 from methods.detectors.agad.params import AGADParams
 from methods.nn.params import read_params
@@ -31,8 +31,8 @@ def example():
         x=batch([0.5, -0.5, 0, 1]),
         xh=batch([0.4, -0.3, 0.2, 0.6]),
         xhh=batch([0, 0.1, -0.2, 0.2]),
-        real=Judged(batch(logit(0.8)), batch([1, 2])),
-        fake=Judged(batch(logit(0.3)), batch([1.5, 1])),
+        real=DiscriminatorOutput(batch(logit(0.8)), batch([1, 2])),
+        fake=DiscriminatorOutput(batch(logit(0.3)), batch([1.5, 1])),
     )
 
 
@@ -43,8 +43,8 @@ def pair():
         x=batch([0], [0]),
         xh=batch([1], [3]),
         xhh=batch([3], [7]),
-        real=Judged(batch(0, 0), batch([0], [0])),
-        fake=Judged(batch(0, math.log(3)), batch([2], [4])),
+        real=DiscriminatorOutput(batch(0, 0), batch([0], [0])),
+        fake=DiscriminatorOutput(batch(0, math.log(3)), batch([2], [4])),
     )
 
 
@@ -93,7 +93,10 @@ def gradient(of, what):
 def test_on_normals_g_lowers_the_reconstruction_error_and_raises_the_distance_of_the_second_pass(losses):
     x, xh, xhh = batch([0.0]), batch([0.5]).requires_grad_(), batch([0.8]).requires_grad_()
     logits, z = batch(0.0).requires_grad_(), batch([1.0]).requires_grad_()
-    terms = losses().generator("normal", GroupOutputs(x, xh, xhh, Judged(batch(0.0), batch([0.0])), Judged(logits, z)))
+    terms = losses().generator(
+        "normal",
+        GroupOutputs(x, xh, xhh, DiscriminatorOutput(batch(0.0), batch([0.0])), DiscriminatorOutput(logits, z)),
+    )
     assert gradient(terms["contextual"], xh) == 50
     assert gradient(terms["contextual_adversarial"], xhh) == -15
     assert gradient(terms["adversarial"], logits) == -0.5
@@ -103,7 +106,7 @@ def test_on_normals_g_lowers_the_reconstruction_error_and_raises_the_distance_of
 def test_on_anomalies_g_raises_error_and_feature_distance_and_still_wants_to_fool_d(losses):
     x, xh = batch([0.0]), batch([0.5]).requires_grad_()
     logits, z = batch(0.0).requires_grad_(), batch([1.0]).requires_grad_()
-    outputs = GroupOutputs(x, xh, None, Judged(batch(0.0), batch([0.0])), Judged(logits, z))
+    outputs = GroupOutputs(x, xh, None, DiscriminatorOutput(batch(0.0), batch([0.0])), DiscriminatorOutput(logits, z))
     terms = losses().generator("anomaly", outputs)
     assert gradient(terms["anomaly_contextual_adversarial"], xh) == pytest.approx(-15 / 0.5**2, rel=1e-4)
     assert gradient(terms["anomaly_latent"], z) == pytest.approx(-5 * 2, rel=1e-4)
@@ -112,7 +115,9 @@ def test_on_anomalies_g_raises_error_and_feature_distance_and_still_wants_to_foo
 
 def test_d_calls_normals_real_and_copies_and_anomalies_not(losses):
     real, fake = batch(0.0).requires_grad_(), batch(0.0).requires_grad_()
-    outputs = GroupOutputs(batch([0]), batch([0]), None, Judged(real, batch([0])), Judged(fake, batch([0])))
+    outputs = GroupOutputs(
+        batch([0]), batch([0]), None, DiscriminatorOutput(real, batch([0])), DiscriminatorOutput(fake, batch([0]))
+    )
     loss = losses().discriminator("normal", outputs)
     assert [float(one) for one in torch.autograd.grad(loss, [real, fake])] == [-0.5, 0.5]
     loss = losses().discriminator("anomaly", outputs)
@@ -157,7 +162,9 @@ def test_sums_add_over_the_entries_of_an_image_and_not_over_images(example, loss
 
 
 def _twice(outputs):
-    return [Judged(*(torch.cat([each, each]) for each in judged)) for judged in (outputs.real, outputs.fake)]
+    return [
+        DiscriminatorOutput(*(torch.cat([each, each]) for each in judged)) for judged in (outputs.real, outputs.fake)
+    ]
 
 
 @pytest.mark.parametrize(
@@ -176,7 +183,9 @@ def test_the_contextual_adversarial_loss_can_be_left_out(contextual, on_normals,
 @pytest.mark.parametrize(("kind", "flows"), [("none", True), ("input", True), ("target", False)])
 def test_a_detached_target_stops_the_gradient_at_the_first_copy(kind, flows, losses):
     xh, xhh = batch([0.5]).requires_grad_(), batch([0.8]).requires_grad_()
-    outputs = GroupOutputs(batch([0]), xh, xhh, Judged(batch(0), batch([0])), Judged(batch(0), batch([0])))
+    outputs = GroupOutputs(
+        batch([0]), xh, xhh, DiscriminatorOutput(batch(0), batch([0])), DiscriminatorOutput(batch(0), batch([0]))
+    )
     term = losses(**{"loss.stop_gradient": kind}).generator("normal", outputs)["contextual_adversarial"]
     on_xh, on_xhh = torch.autograd.grad(term, [xh, xhh], allow_unused=True)
     assert on_xhh == -15

@@ -12,7 +12,7 @@ from methods.detectors.agad.generators import Generator
 from methods.detectors.agad.losses import FAKE, REAL, adversarial
 from methods.detectors.agad.params import AGADParams
 from methods.detectors.agad.preprocessing import View
-from methods.detectors.agad.train_step import ANOMALY, NORMAL, AGADForward, AGADLosses, Networks, Rounds, Streams
+from methods.detectors.agad.train_step import ANOMALY, NORMAL, AGADForward, AGADLosses, AGADTraining, Networks, Streams
 from methods.nn.params import read_params
 
 TINY = {"generator": "unet", "unet.width": 2, "discriminator.width": 2}
@@ -41,7 +41,7 @@ def rounds(params, make_context):
     def build(both, **changes):
         given = params(**changes)
         optimisers = {name: agad_adam(both.get_submodule(name), given) for name in ("generator", "discriminator")}
-        return Rounds(both, given, make_context(), optimisers), optimisers
+        return AGADTraining(both, given, make_context(), optimisers), optimisers
 
     return build
 

@@ -11,9 +11,9 @@ from methods.checks import check_detector
 from methods.detector import TrainData
 from methods.detectors.csi.base import CSILoss, feature_network
 from methods.detectors.csi.detector import CSI
-from methods.detectors.csi.memory_bank import Bank, ShiftFeatures
+from methods.detectors.csi.memory_bank import MemoryBank, ShiftFeatures
 from methods.detectors.csi.params import ContrastiveParams
-from methods.detectors.csi.views import Dice, Views
+from methods.detectors.csi.views import AugmentationDraw, Views
 from methods.errors import MethodError
 from methods.nn.params import read_params
 from methods.registry.installed import get
@@ -93,7 +93,7 @@ def test_an_untrained_network_starts_near_the_logarithms(make_params, make_conte
     context = make_context()
     views = Views.from_params(params, context)
     network = feature_network(params, context, 3, 4)
-    dice = Dice(context, "test", (0,))
+    dice = AugmentationDraw(context, "test", (0,))
     images = torch.rand(8, 3, 32, 32, generator=context.generator("images"))
     terms = CSILoss.from_params(views, params)(network, views.base_of(images, 2, dice), dice)
     assert float(terms["contrast"].detach()) == pytest.approx(math.log(8 * 8 - 1), abs=0.15)
@@ -104,7 +104,7 @@ def test_both_terms_reach_their_heads_and_sums_are_means_times_anchors(make_para
     params, context = read_params(ContrastiveParams, make_params("csi", **TINY)), make_context()
     views = Views.from_params(params, context)
     network = feature_network(params, context, 3, 4)
-    dice = Dice(context, "test", (0,))
+    dice = AugmentationDraw(context, "test", (0,))
     base = views.base_of(torch.rand(3, 3, 32, 32, generator=context.generator("images")), 2, dice)
     loss = CSILoss.from_params(views, params)
     loss(network, base, dice)["contrast"].backward()
@@ -149,7 +149,7 @@ def features(stated, close):
 
 @pytest.mark.parametrize(("kind", "shifts"), [("csi", 4), ("simclr", 1)])
 def test_scores_equal_the_released_code(kind, shifts, features, stated, close):
-    bank, expected = Bank(features("tr", shifts)), stated[kind]
+    bank, expected = MemoryBank(features("tr", shifts)), stated[kind]
     contrast, classifier = bank.balance("raw")
     close("csi float64, weights of the contrast", contrast, expected["weight_con"], 1e-12)
     close("csi float64, weights of the classifier", classifier, expected["weight_cls"], 1e-12)
@@ -166,7 +166,7 @@ def example():
         return torch.tensor([rows], dtype=torch.float64)
 
     train = torch.cat([image((1, 0), (1, 1)), image((0, 5), (2, 0))])
-    bank = Bank(ShiftFeatures(train, torch.tensor([[4.0, 3.0], [2.0, 1.0]], dtype=torch.float64)))
+    bank = MemoryBank(ShiftFeatures(train, torch.tensor([[4.0, 3.0], [2.0, 1.0]], dtype=torch.float64)))
     return bank, ShiftFeatures(image((3, 4), (0, 2)), torch.tensor([[2.0, 1.5]], dtype=torch.float64))
 
 
@@ -178,7 +178,7 @@ def test_the_score_by_hand(example):
 
 def test_a_weak_classifier_is_floored_or_dropped(example):
     bank, test = example
-    weak = Bank(bank.features._replace(logits=torch.tensor([[-4.0, 0.02], [2.0, 0.04]], dtype=torch.float64)))
+    weak = MemoryBank(bank.features._replace(logits=torch.tensor([[-4.0, 0.02], [2.0, 0.04]], dtype=torch.float64)))
     assert weak.balance("raw")[1].tolist() == pytest.approx([-1.0, 1 / 0.03])
     assert weak.balance("floor")[1].tolist() == pytest.approx([10.0, 10.0])
     # Without the classifier's term the contrast alone: 2.1617605 / 2.
@@ -187,7 +187,9 @@ def test_a_weak_classifier_is_floored_or_dropped(example):
 
 def test_the_score_equals_a_loop_over_shifts_and_training_images():
     generator = torch.Generator().manual_seed(0)
-    bank = Bank(ShiftFeatures(*(torch.randn(s, generator=generator, dtype=torch.float64) for s in ((7, 4, 5), (7, 4)))))
+    bank = MemoryBank(
+        ShiftFeatures(*(torch.randn(s, generator=generator, dtype=torch.float64) for s in ((7, 4, 5), (7, 4))))
+    )
     test = ShiftFeatures(*(torch.randn(s, generator=generator, dtype=torch.float64) for s in ((3, 4, 5), (3, 4))))
     expected = []
     for z, logits in zip(test.vectors, test.logits, strict=True):

@@ -11,7 +11,7 @@ from PIL import Image
 from methods.detectors.csi import colour, crops
 from methods.detectors.csi.crops import Scale
 from methods.detectors.csi.params import ContrastiveParams
-from methods.detectors.csi.views import VIEW_DRAWS, Dice, Views, blurred, permuted, rotated
+from methods.detectors.csi.views import VIEW_DRAWS, AugmentationDraw, Views, blurred, permuted, rotated
 from methods.nn.params import read_params
 
 FULL = Scale(0.08, 1.0)
@@ -222,7 +222,7 @@ STILL = {
 
 
 def dice(views, step=0):
-    return Dice(views.context, "test", (step,))
+    return AugmentationDraw(views.context, "test", (step,))
 
 
 def test_without_augmentation_views_are_the_shifts_in_the_order_view_shift_image(views):
@@ -278,7 +278,7 @@ def test_the_order_of_both_jitters_is_one_coin_a_batch(views):
 def test_draws_of_a_place_do_not_depend_on_how_many_images_follow(views):
     own = views(**{"augment.blur": True})
     images = torch.rand(5, 3, 32, 32)
-    same = Dice(own.context, "score", (1,))
+    same = AugmentationDraw(own.context, "score", (1,))
     of_five = own.shifted(own.base_of(images, 1, same), 1, same).reshape(4, 5, 3, 32, 32)
     of_two = own.shifted(own.base_of(images[:2], 1, same), 1, same).reshape(4, 2, 3, 32, 32)
     assert torch.equal(of_five[:, :2], of_two)
@@ -311,7 +311,7 @@ def test_files_are_cropped_first_and_alike_in_the_score(views, array_images):
     assert own.whole(images, np.arange(3)).shape == (3, 3, 32, 32)
     free = own.base(images, np.arange(3), 2, dice(own))
     assert len(torch.unique(free, dim=0)) == 6
-    alike = own.base(images, np.arange(3), 1, Dice(own.context, "test", (0,), alike=True))
+    alike = own.base(images, np.arange(3), 1, AugmentationDraw(own.context, "test", (0,), alike=True))
     assert len(torch.unique(alike, dim=0)) == 1
     assert torch.equal(own.shifted(alike, 1, dice(own), shifts=1), alike)
     made = own.base_of(own.whole(images, np.arange(3)), 1, dice(own))

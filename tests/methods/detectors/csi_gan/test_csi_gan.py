@@ -11,7 +11,7 @@ from PIL import Image
 
 from methods.checks import check_detector
 from methods.detector import TrainData
-from methods.detectors.csi.memory_bank import Bank, ShiftFeatures
+from methods.detectors.csi.memory_bank import MemoryBank, ShiftFeatures
 from methods.detectors.csi_gan.detector import CSIGAN
 from methods.detectors.csi_gan.train_step import GenerativeBlock
 from methods.registry.installed import get
@@ -70,7 +70,7 @@ def example():
     train = torch.tensor([[[1.0, 0.0], [1.0, 1.0]], [[0.0, 5.0], [2.0, 0.0]]], dtype=torch.float64)
     test = torch.tensor([[[3.0, 4.0], [0.0, 2.0]]], dtype=torch.float64)
     nothing = torch.zeros(2, 2, dtype=torch.float64)
-    return Bank(ShiftFeatures(train, nothing)), ShiftFeatures(test, nothing[:1])
+    return MemoryBank(ShiftFeatures(train, nothing)), ShiftFeatures(test, nothing[:1])
 
 
 @pytest.mark.parametrize(("neighbour", "score"), [("joint", 4.4142136), ("identity", 4.0), ("per_shift", 5.4142136)])
@@ -78,7 +78,7 @@ def test_eq_11_by_hand(neighbour, score, example):
     # m(A) = 3 and 1.4142136, m(B) = 4 and 0.
     bank, test = example
     assert bank.eq11_scores(test, neighbour).tolist() == pytest.approx([-score], abs=1e-6)
-    longer = Bank(bank.features._replace(vectors=bank.features.vectors * torch.tensor([[[7.0]], [[0.1]]])))
+    longer = MemoryBank(bank.features._replace(vectors=bank.features.vectors * torch.tensor([[[7.0]], [[0.1]]])))
     assert longer.eq11_scores(test, neighbour).tolist() == pytest.approx([-score], abs=1e-6)
     twice = test._replace(vectors=2 * test.vectors)
     assert bank.eq11_scores(twice, neighbour).tolist() == pytest.approx([-2 * score], abs=1e-6)
@@ -100,7 +100,7 @@ def test_eq_11_equals_a_loop(neighbour):
         else:
             key = sum if neighbour == "joint" else (lambda row: row[0])
             expected.append(-sum(max(values_, key=key)))
-    bank = Bank(ShiftFeatures(train, torch.zeros(8, 4)))
+    bank = MemoryBank(ShiftFeatures(train, torch.zeros(8, 4)))
     scores = bank.eq11_scores(ShiftFeatures(test, torch.zeros(5, 4)), neighbour)
     assert scores.tolist() == pytest.approx(expected, rel=1e-7)
 

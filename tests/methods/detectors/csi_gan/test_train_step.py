@@ -17,7 +17,7 @@ from methods.detectors.csi_gan.train_step import (
     GANForward,
     GANLosses,
     GenerativeBlock,
-    Material,
+    TrainStepInputs,
     distinct,
     is_due,
     optimisers_of,
@@ -51,7 +51,7 @@ def setting(make_params, make_context):
         real = torch.rand(3, 3, 32, 32, generator=generator)
         latent = networks.plan.latent
         latents, noise = (torch.randn(3, latent, generator=generator) for _ in range(2))
-        material = Material(real, real.repeat(2, 1, 1, 1), latents, noise, 0)
+        material = TrainStepInputs(real, real.repeat(2, 1, 1, 1), latents, noise, 0)
         return networks, GANLosses(networks, views, own).lines(), material, own
 
     return build
@@ -112,7 +112,7 @@ class Told(nn.Module):
 
 def test_the_lines_put_each_logit_where_it_belongs(setting):
     networks, lines, material, _ = setting()
-    one = Material(material.real[:1], material.base[:2], material.latents[:1], material.noise[:1], 0)
+    one = TrainStepInputs(material.real[:1], material.base[:2], material.latents[:1], material.noise[:1], 0)
     networks.d = Told(*logits(0.9, 0.2, 0.4))
     assert float(line_of(lines, "discriminator").loss(GANForward(networks, one))) == pytest.approx(0.8393297, abs=1e-6)
     networks.d = Told(*logits(0.2, 0.4))

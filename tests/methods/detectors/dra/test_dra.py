@@ -105,10 +105,10 @@ def test_three_training_steps_equal_the_released_code(
         losses.append(head_losses(scores, labels, criterion, step))
         return losses[-1]
 
-    _, advance = minimiser(
+    _, train_step = minimiser(
         network.train(), terms, TrainSettings.from_params(read_params(DRAParams, make_params("dra")))
     )
-    advance(0)
+    train_step(0)
     expected, log = stated["train_mode"], clip_log[0]
     close(
         "dra train_mode float64, losses", [losses[0][f"g_{h}"] for h in "nspr"], list(expected["head_losses"].values())
@@ -121,8 +121,8 @@ def test_three_training_steps_equal_the_released_code(
         close("dra train_mode float64, gradient norms", norm, gradient["norm_per_tensor"][name], 1e-14, 1e-9)
         close("dra train_mode float64, gradient sums", total, gradient["sum_per_tensor"][name], 1e-8)
     check_state("dra after_step_1 float64", network, stated["after_step_1"]["state"])
-    advance(1)
-    advance(2)
+    train_step(1)
+    train_step(2)
     later = stated["steps_2_3"]
     for own, other in zip(losses[1:], later["head_losses"], strict=True):
         close("dra steps_2_3 float64, losses", [own[name] for name in other], list(other.values()))

@@ -6,16 +6,16 @@ import torch
 
 from methods.errors import MethodError
 from methods.nn.data.loader import Feed, in_batches
-from methods.nn.data.samplers import NORMAL, PSEUDO, SEEN, BalancedSampler, Quotas
+from methods.nn.data.samplers import NORMAL, PSEUDO, SEEN, BalancedSampler, BatchComposition
 from methods.nn.pseudo_anomalies.cutmix import CutMix
 from methods.nn.pseudo_anomalies.source import Pseudo, pseudo_source
 
 CASES = {
-    "ten_shot": Quotas(48, 16, 0.5),
-    "one_shot": Quotas(48, 16, 0.5),
-    "reference_loader": Quotas(5, 0, 0.5),
-    "zero_anomalies_batch_48": Quotas(48, 16, 0.5),
-    "batch_24": Quotas(24, 8, 0.5),
+    "ten_shot": BatchComposition(48, 16, 0.5),
+    "one_shot": BatchComposition(48, 16, 0.5),
+    "reference_loader": BatchComposition(5, 0, 0.5),
+    "zero_anomalies_batch_48": BatchComposition(48, 16, 0.5),
+    "batch_24": BatchComposition(24, 8, 0.5),
 }
 
 
@@ -43,7 +43,7 @@ def test_composition_equals_the_released_sampler(case, vectors, make_context):
 @pytest.mark.parametrize("case", CASES)
 def test_every_normal_index_is_emitted_equally_often(case, vectors, make_context):
     stated, quotas = vectors("dra_sampler")[case], CASES[case]
-    plain = Quotas(quotas.size, quotas.n_seen)
+    plain = BatchComposition(quotas.size, quotas.n_seen)
     batches = drawn(make_context(), plain, stated["train_normals"], stated["train_anomalies"])
     slots = stated["normal_slots_per_batch"][0]
     counts = np.bincount(np.concatenate([batch.indices[:slots] for batch in batches]), minlength=37)
@@ -51,14 +51,16 @@ def test_every_normal_index_is_emitted_equally_often(case, vectors, make_context
 
 
 def test_pseudo_anomalies_per_batch_are_binomial(make_context):
-    counts = [(batch.labels == PSEUDO).sum() for batch in drawn(make_context(), Quotas(48, 16, 0.5), 37, 10, 2000)]
+    counts = [
+        (batch.labels == PSEUDO).sum() for batch in drawn(make_context(), BatchComposition(48, 16, 0.5), 37, 10, 2000)
+    ]
     # Binomial(32, 1/2): mean 16, variance 8; standard errors 0.063 and about 8 sqrt(2 / 2000) = 0.25.
     assert abs(np.mean(counts) - 16) < 0.26
     assert abs(np.var(counts) - 8) < 1.1
 
 
 def test_a_fresh_normal_is_drawn_uniformly_for_a_pseudo_anomaly(make_context):
-    batches = drawn(make_context(), Quotas(48, 16, 1.0), 8, 4, 200)
+    batches = drawn(make_context(), BatchComposition(48, 16, 1.0), 8, 4, 200)
     counts = np.bincount(np.concatenate([batch.indices[:32] for batch in batches]), minlength=8)
     # 6400 draws over 8 images: 800 each, standard deviation sqrt(6400 * 7 / 64) = 26.5; a stream would give 800 exactly.
     assert np.abs(counts - 800).max() < 4 * 26.5
@@ -66,23 +68,25 @@ def test_a_fresh_normal_is_drawn_uniformly_for_a_pseudo_anomaly(make_context):
 
 
 def test_without_resampling_the_sampled_index_is_kept(make_context):
-    kept = drawn(make_context(), Quotas(48, 16, 0.5, resample_source=False), 37, 10)
-    plain = drawn(make_context(), Quotas(48, 16), 37, 10)
+    kept = drawn(make_context(), BatchComposition(48, 16, 0.5, resample_source=False), 37, 10)
+    plain = drawn(make_context(), BatchComposition(48, 16), 37, 10)
     assert all(np.array_equal(one.indices, other.indices) for one, other in zip(kept, plain, strict=True))
 
 
 def test_a_batch_follows_from_its_step_alone(make_context):
-    sampler = BalancedSampler(make_context(), "batch", Quotas(48, 16, 0.5), n_normal=37, n_anomaly=10, n_pseudo=37)
+    sampler = BalancedSampler(
+        make_context(), "batch", BatchComposition(48, 16, 0.5), n_normal=37, n_anomaly=10, n_pseudo=37
+    )
     later = sampler.draw(57)
-    again = drawn(make_context(), Quotas(48, 16, 0.5), 37, 10)[57]
+    again = drawn(make_context(), BatchComposition(48, 16, 0.5), 37, 10)[57]
     assert np.array_equal(later.indices, again.indices)
     assert np.array_equal(later.labels, again.labels)
-    other = drawn(make_context(seed=1), Quotas(48, 16, 0.5), 37, 10)[57]
+    other = drawn(make_context(seed=1), BatchComposition(48, 16, 0.5), 37, 10)[57]
     assert not np.array_equal(later.indices, other.indices)
 
 
 def test_each_stretch_of_the_stream_is_a_permutation(make_context):
-    batches = drawn(make_context(), Quotas(48, 16), 37, 10)
+    batches = drawn(make_context(), BatchComposition(48, 16), 37, 10)
     stream = np.concatenate([batch.indices[:32] for batch in batches])
     stretches = [tuple(stream[start : start + 37]) for start in range(0, 37 * 80, 37)]
     assert all(sorted(stretch) == list(range(37)) for stretch in stretches)
@@ -91,12 +95,12 @@ def test_each_stretch_of_the_stream_is_a_permutation(make_context):
 
 def test_no_normal_image_is_an_error(make_context):
     with pytest.raises(MethodError, match="no normal training images"):
-        BalancedSampler(make_context(), "batch", Quotas(48), n_normal=0, n_anomaly=3, n_pseudo=0)
+        BalancedSampler(make_context(), "batch", BatchComposition(48), n_normal=0, n_anomaly=3, n_pseudo=0)
 
 
 def feed(data, context, source="cutmix", rotation=0.0, quotas=None):
     pseudo = Pseudo(data.normal, CutMix()) if source == "cutmix" else pseudo_source(data, source, {})
-    return Feed(data, pseudo, quotas or Quotas(12, 4, 0.5), rotation, context, "batch")
+    return Feed(data, pseudo, quotas or BatchComposition(12, 4, 0.5), rotation, context, "batch")
 
 
 def test_pixels_belong_to_their_labels(make_context, toy_data):
@@ -128,7 +132,7 @@ def test_pool_images_are_taken_whole_and_grey_follows_colour(make_context, toy_d
 def test_a_small_pool_needs_no_sampled_index(make_context, toy_data, array_images):
     data = toy_data(pools=["lag"])
     data.pools["lag"] = array_images(data.pools["lag"].pixels[:1])
-    quotas = Quotas(12, 4, 0.5, resample_source=False)
+    quotas = BatchComposition(12, 4, 0.5, resample_source=False)
     _, labels = feed(data, make_context(), source="lag", quotas=quotas).batch(0)
     assert PSEUDO in labels
 

@@ -8,7 +8,7 @@ import torch
 
 from methods.detectors.dra.detector import DRAParams
 from methods.nn.data.loader import Feed
-from methods.nn.data.samplers import PSEUDO, Quotas
+from methods.nn.data.samplers import PSEUDO, BatchComposition
 from methods.nn.params import read_params
 from methods.nn.pseudo_anomalies.cp_scar import CPScar, Scar, footprint, turned
 from methods.nn.pseudo_anomalies.cutmix import CutMix, Jitter, Paste
@@ -192,7 +192,7 @@ def test_the_parameters_reach_the_maker(make_params, toy_data):
 def test_scars_are_small_and_in_normal_images(channels, make_params, make_context, toy_data):
     data = toy_data(channels=channels)
     pseudo = Pseudo(data.normal, CPScar(jitter=0.4))
-    images, labels = Feed(data, pseudo, Quotas(24, 0, 1.0), 0.0, make_context(), "batch").batch(0)
+    images, labels = Feed(data, pseudo, BatchComposition(24, 0, 1.0), 0.0, make_context(), "batch").batch(0)
     assert set(labels) == {PSEUDO}
     for image in images.numpy():
         changed = (data.normal.pixels != image).any(3).sum((1, 2)).min()

@@ -9,7 +9,7 @@ from torch import nn
 from methods.detector import DeadlineReached
 from methods.detectors.csi.lars import LARS
 from methods.errors import MethodError
-from methods.nn.training.loop import Turns
+from methods.nn.training.loop import TrainingLoop
 
 
 class Pair(nn.Module):
@@ -39,27 +39,27 @@ def toy(context, epochs=3, steps=4, wrong_at=None, calls=None):
         optimisers[name].step()
         return value.detach()
 
-    def advance(step):
+    def train_step(step):
         if calls is not None:
             calls.append(step)
         losses = {"loss": loss("first", step) * (float("nan") if step == wrong_at else 1.0)}
         return losses | ({"other": loss("second", step)} if step % 3 == 2 else {})
 
-    turns = Turns(pair, optimisers, advance, steps=steps, total=epochs * steps, context=context)
-    return pair, turns
+    training = TrainingLoop(pair, optimisers, train_step, steps=steps, total=epochs * steps, context=context)
+    return pair, training
 
 
 def test_history_has_the_mean_of_each_loss_over_the_steps_in_which_it_fell(make_context):
-    _, turns = toy(make_context(), epochs=3, steps=2)
-    history = turns.run()
+    _, training = toy(make_context(), epochs=3, steps=2)
+    history = training.run()
     assert len(history["loss"]) == 3
     assert len(history["other"]) == 2  # steps 2 and 5: the epochs 1 and 2
 
 
 def test_progress_tells_steps_and_the_loss_of_an_epoch(make_context):
     told = []
-    _, turns = toy(make_context(progress=lambda done, total, **numbers: told.append((done, total, numbers))))
-    history = turns.run()
+    _, training = toy(make_context(progress=lambda done, total, **numbers: told.append((done, total, numbers))))
+    history = training.run()
     assert [(done, total) for done, total, numbers in told if numbers] == [(4, 12), (8, 12), (12, 12)]
     assert [numbers["loss"] for *_, numbers in told if numbers] == history["loss"]
 
@@ -71,8 +71,8 @@ def test_a_fit_that_goes_on_from_any_step_ends_in_the_same_bits(step, make_conte
     saved = memory_checkpoint(due_at=frozenset({step}))
     toy(make_context(checkpoint=saved))[1].run()
     calls = []
-    resumed, turns = toy(make_context(checkpoint=memory_checkpoint(saved=saved.saved)), calls=calls)
-    assert turns.run() == history
+    resumed, training = toy(make_context(checkpoint=memory_checkpoint(saved=saved.saved)), calls=calls)
+    assert training.run() == history
     assert calls == list(range(step, 12))
     assert all(torch.equal(value, whole.state_dict()[name]) for name, value in resumed.state_dict().items())
 
@@ -86,9 +86,9 @@ def test_a_checkpoint_holds_what_torch_reads_without_running_code(make_context, 
 
 def test_the_deadline_stops_after_a_step_and_keeps_it(make_context, memory_checkpoint):
     saved = memory_checkpoint()
-    _, turns = toy(make_context(checkpoint=saved, deadline=time.monotonic()))
+    _, training = toy(make_context(checkpoint=saved, deadline=time.monotonic()))
     with pytest.raises(DeadlineReached, match="after 1 training steps"):
-        turns.run()
+        training.run()
     assert saved.steps == [1]
 
 
