@@ -1,21 +1,21 @@
 """Arrays in place of an image store, contexts, and the inputs of the test vectors (their formulas: vectors/README)."""
 
-import copy
 import functools
 import json
 import math
-from dataclasses import dataclass, field
 
 import msgspec
 import numpy as np
 import pytest
 import torch
+from checkpoints import MemoryCheckpoint
 from repository import ROOT
 from torch import nn
 
 from methods.backbones.find import RANDOM, WeightsFile
 from methods.backbones.networks import OWN_CONSTRUCTORS
 from methods.backbones.table import BACKBONES
+from methods.checks import ArrayImages
 from methods.detector import FitContext, TrainData
 from methods.registry.installed import get, methods
 from methods.registry.recipe import resolve
@@ -109,58 +109,6 @@ def close(request):
 @pytest.fixture
 def vectors():
     return lambda name: json.loads((DATA / f"{name}.json").read_text(encoding="utf-8"))
-
-
-@dataclass(frozen=True)
-class ArrayImages:
-    """protocols.images.store.Images over one uint8 array (n, S, S, C)."""
-
-    pixels: np.ndarray
-
-    @property
-    def ids(self):
-        return tuple(map(str, range(len(self.pixels))))
-
-    @property
-    def channels(self):
-        return self.pixels.shape[3]
-
-    @property
-    def size(self):
-        return self.pixels.shape[1]
-
-    def __len__(self):
-        return len(self.pixels)
-
-    def take(self, index):
-        return self.pixels[index]
-
-    def one(self, i):
-        return self.pixels[i]
-
-    def select(self, index):
-        return ArrayImages(self.pixels[index])
-
-
-@dataclass
-class MemoryCheckpoint:
-    """Keeps deep copies; `due_at` are the calls of `due`, from 1, that answer yes."""
-
-    saved: dict | None = None
-    due_at: frozenset[int] = frozenset()
-    calls: int = 0
-    steps: list = field(default_factory=list)
-
-    def load(self):
-        return copy.deepcopy(self.saved)
-
-    def save(self, state):
-        self.saved = copy.deepcopy(dict(state))
-        self.steps.append(self.saved["step"])
-
-    def due(self):
-        self.calls += 1
-        return self.calls in self.due_at
 
 
 @pytest.fixture

@@ -12,7 +12,6 @@ from PIL import Image
 from repository import SHARED
 
 from benchmark.planning.comparability import of_method
-from methods.checks import MemoryCheckpoint as PlainCheckpoint
 from methods.checks import check_detector, tiny_images
 from methods.detector import DeadlineReached, TrainData
 from methods.detectors.agad.batch_norm import StreamNorm
@@ -364,19 +363,16 @@ def test_every_step_can_be_the_last_before_a_stop(fitted, test_images, memory_ch
         "discriminator.reset": "reset_adam",
     }
     undisturbed = memory_checkpoint(due_at=frozenset({1, 2, 3}))
-    states = []
-    keep = undisturbed.save
-    undisturbed.save = lambda state: (keep(state), states.append(undisturbed.load()))
     detector = fitted(changes, checkpoint=undisturbed)
-    assert [state["step"] for state in states] == [1, 2, 3]
-    for state in states:
+    assert undisturbed.steps == [1, 2, 3]
+    for state in undisturbed.states:
         resumed = fitted(changes, checkpoint=memory_checkpoint(saved=state))
         assert np.array_equal(resumed.score(test_images), detector.score(test_images))
         assert resumed.history == detector.history
 
 
-def test_a_deadline_stops_the_fit_and_the_next_sitting_ends_in_the_same_bits(fitted, test_images):
-    checkpoint, sittings = PlainCheckpoint(), 0
+def test_a_deadline_stops_the_fit_and_the_next_sitting_ends_in_the_same_bits(fitted, test_images, memory_checkpoint):
+    checkpoint, sittings = memory_checkpoint(), 0
     while True:
         try:
             detector = fitted(checkpoint=checkpoint, deadline=0.0)
