@@ -68,7 +68,7 @@ def images(name, *blocks):
     return ArrayImages(pixels, tuple(f"{name}/{n:02}" for n in range(len(pixels))))
 
 
-def scores(method, seed=0, precision="fp32", checkpoint=None):
+def scores(method, seed=0, precision="fp32", device="cpu", checkpoint=None):
     """Scores of the twelve test images after the fit, which goes on from `checkpoint`, if one is given."""
     info = installed.get(method)
     small = {name: value for name, value in SMALL.items() if name in info.params}
@@ -77,7 +77,7 @@ def scores(method, seed=0, precision="fp32", checkpoint=None):
         seed=seed,
         threads=THREADS,
         precision=precision,
-        device="cpu",
+        device=device,
         weights={arch: WeightsFile(arch, None, RANDOM, RANDOM) for arch in info.backbones(params)},
         checkpoint=checkpoint or MemoryCheckpoint(),
         progress=lambda *_, **__: None,
