@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import running
 from PIL import Image
+from plugins import forget_installed
 from selecting import KEYWORDS, select
 
 from benchmark.cli import status
@@ -17,7 +18,6 @@ from benchmark.paths import Folders
 from benchmark.planning import plan as planning
 from benchmark.planning.suite import load_suite
 from benchmark.planning.types import RunRequest
-from methods.registry import installed
 from protocols.catalogue.data_folder import adopt_dataset
 from protocols.datasets.manifest import Row, assemble_dataset, write_manifest
 from results.store import Store
@@ -363,9 +363,9 @@ def drifting(tmp_path, monkeypatch):
         "PYTHONPATH", os.pathsep.join(filter(None, [str(tmp_path / "site"), os.environ.get("PYTHONPATH")]))
     )
     monkeypatch.syspath_prepend(tmp_path / "site")
-    installed._installed.cache_clear()
+    forget_installed()
     yield Drifting(House(tmp_path, tmp_path / "made.toml"))
-    installed._installed.cache_clear()
+    forget_installed()
     for name in [name for name in sys.modules if name.partition(".")[0] == "plugged"]:
         del sys.modules[name]
 

@@ -6,6 +6,7 @@ import subprocess
 import sys
 
 import pytest
+from plugins import forget_installed
 from repository import ROOT
 
 from methods.checks import check_detector
@@ -58,9 +59,9 @@ def bench(tmp_path, site):
 @pytest.fixture
 def info(site, monkeypatch):
     monkeypatch.syspath_prepend(site)
-    installed._installed.cache_clear()
+    forget_installed()
     yield installed.get("colour_gauss")
-    installed._installed.cache_clear()
+    forget_installed()
     sys.modules.pop("colour_gauss", None)
 
 

@@ -10,10 +10,10 @@ from xml.etree import ElementTree as ET
 
 import msgspec
 import pytest
+from plugins import forget_installed
 from records import make_fit, make_provenance, make_record, make_spec, make_split
 
 from benchmark.cli import status
-from methods.registry import installed
 from results.record import Counts, Metrics, Record
 from results.store import Store
 
@@ -221,7 +221,7 @@ def test_the_recipe_of_a_plug_in_is_shown_safely(tmp_path, monkeypatch, capfd):
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: loud\nVersion: 1.0\n")
     (info / "entry_points.txt").write_text("[swanbench.methods]\nloud = loud:loud.toml\n")
     monkeypatch.syspath_prepend(tmp_path)
-    installed._installed.cache_clear()
+    forget_installed()
     try:
         for words in (["list"], ["list", "--json"], ["show", "loud"], ["show", "loud", "--json"]):
             assert status(["methods", *words]) == 0
@@ -229,4 +229,4 @@ def test_the_recipe_of_a_plug_in_is_shown_safely(tmp_path, monkeypatch, capfd):
             assert not control(out + err)
             assert "loud" in out.lower()
     finally:
-        installed._installed.cache_clear()
+        forget_installed()

@@ -1,5 +1,6 @@
 """`bench clean`: what serves nobody goes after a yes; records, datasets and whatever is in use stay."""
 
+import functools
 import json
 import mmap
 import os
@@ -147,8 +148,8 @@ def test_a_checkpoint_goes_when_its_fit_is_done_since_and_nobody_holds_it(where)
 
 
 def test_a_kept_state_goes_only_when_no_run_can_start_from_it(where, monkeypatch):
-    known = cleanup._codes()
-    monkeypatch.setattr(cleanup, "_codes", lambda: known)  # seconds each time
+    once = functools.cache(code_digest)
+    monkeypatch.setattr("benchmark.planning.code_digest.code_digest", once)  # seconds each time
     store, folder = Store(where.results), where.results / "fits"
     store.put(made(0, version=0))
     codes = {
