@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import running
+import strangers
 from PIL import Image
 from plugins import forget_installed
 from selecting import KEYWORDS, select
@@ -359,9 +360,7 @@ def drifting(tmp_path, monkeypatch):
     lines = "".join(f"{name} = plugged:{name}.toml\n" for name in points)
     (info / "entry_points.txt").write_text(f"[swanbench.methods]\n{lines}")
     monkeypatch.setenv("DRIFT_LOG", str(tmp_path / "drift.log"))
-    monkeypatch.setenv(
-        "PYTHONPATH", os.pathsep.join(filter(None, [str(tmp_path / "site"), os.environ.get("PYTHONPATH")]))
-    )
+    monkeypatch.setenv("PYTHONPATH", strangers.path(tmp_path / "site"))
     monkeypatch.syspath_prepend(tmp_path / "site")
     forget_installed()
     yield Drifting(House(tmp_path, tmp_path / "made.toml"))

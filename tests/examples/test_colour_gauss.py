@@ -6,6 +6,7 @@ import subprocess
 import sys
 
 import pytest
+import strangers
 from plugins import forget_installed
 from repository import ROOT
 
@@ -41,7 +42,7 @@ def bench(tmp_path, site):
 
     def call(*words, path=site):
         folders = {f"BENCH_{name.upper()}": str(tmp_path / name) for name in ("data", "cache", "results")}
-        env = {**os.environ, **folders, "PYTHONPATH": str(path), "BENCH_WEIGHTS": "", "COLUMNS": "200"}
+        env = {**os.environ, **folders, "PYTHONPATH": strangers.path(path), "BENCH_WEIGHTS": "", "COLUMNS": "200"}
         return subprocess.run(
             [sys.executable, "-m", "benchmark", *map(str, words)],
             env=env,

@@ -13,6 +13,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
+import strangers
 from guests import RECIPE
 from PIL import Image
 
@@ -204,7 +205,7 @@ class Place:
     def env(self):
         kept = {name: value for name, value in os.environ.items() if not name.startswith("BENCH")}
         folders = {f"BENCH_{name.upper()}": str(self.root / name) for name in ("data", "cache")}
-        own = {"BENCH_RESULTS": str(self.results), "PYTHONPATH": str(self.site), "FAULTS": str(self.root)}
+        own = {"BENCH_RESULTS": str(self.results), "PYTHONPATH": strangers.path(self.site), "FAULTS": str(self.root)}
         rest = {"PYTHONDONTWRITEBYTECODE": "1", "NO_COLOR": "1", "COLUMNS": "400", "RAY_AUTH_MODE": "disabled"}
         return kept | folders | own | rest
 

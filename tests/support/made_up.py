@@ -5,6 +5,7 @@ import signal
 from pathlib import Path
 
 import numpy as np
+import strangers
 from PIL import Image
 
 from protocols.datasets.info import DatasetInfo, KnownRelease, Published
@@ -25,7 +26,8 @@ def install(folder: Path) -> Path:
 
 def environment(folder: Path) -> dict[str, str]:
     """The environment of a process that knows these datasets."""
-    return {**os.environ, "PYTHONPATH": os.pathsep.join([str(folder), str(Path(__file__).parent)])}
+    support = strangers.path(Path(__file__).parent)
+    return {**os.environ, "PYTHONPATH": os.pathsep.join([str(folder), support])}
 
 
 def plain_release(folder: Path, normals: int = 8, anomalies: int = 4) -> Path:
