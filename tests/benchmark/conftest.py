@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import running
 import strangers
-from PIL import Image
+from pictures import save_picture
 from plugins import forget_installed
 from selecting import KEYWORDS, select
 
@@ -320,9 +320,7 @@ class Drifting:
         made = []
         for id_, label, split, value in rows:
             pixels = np.full((8, 8) if isinstance(value, int) else (8, 8, 3), value, np.uint8)
-            path = folder / f"{id_}.png"
-            path.parent.mkdir(parents=True, exist_ok=True)
-            Image.fromarray(pixels).save(path)
+            path = save_picture(folder / f"{id_}.png", pixels)
             digest = hashlib.sha256(path.read_bytes()).hexdigest()
             channels = 1 if isinstance(value, int) else 3
             made.append(Row(id_, f"{id_}.png", label, split, digest, 8, 8, channels))

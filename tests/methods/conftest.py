@@ -5,10 +5,10 @@ import json
 import math
 
 import msgspec
-import numpy as np
 import pytest
 import torch
 from checkpoints import MemoryCheckpoint
+from pictures import noise
 from repository import ROOT
 from torch import nn
 
@@ -165,9 +165,9 @@ def toy_data():
     """Nine normal and three anomalous noise images, 64 x 64, `channels` channels; anomalies have a bright square."""
 
     def build(channels=1, pools=(), init=None):
-        pixels = np.random.default_rng(7).integers(50, 130, (12, 64, 64, channels), dtype=np.uint8)
+        pixels = noise(7, 12, 64, 64, channels, low=50, high=130)
         pixels[9:, 20:44, 20:44] = 250
-        pool = np.random.default_rng(8).integers(0, 256, (20, 64, 64, 3), dtype=np.uint8)
+        pool = noise(8, 20, 64, 64, 3)
         return TrainData(
             ArrayImages(pixels[:9]), ArrayImages(pixels[9:]), {name: ArrayImages(pool) for name in pools}, init
         )
