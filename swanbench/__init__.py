@@ -68,7 +68,7 @@ _HOMES = {
     "resolve_recipe": "methods.registry.recipe:resolve",
     "results": "swanbench.notebooks",
 }
-__all__ = sorted(_HOMES)  # noqa: PLE0605 - one list of names is enough
+__all__ = sorted(_HOMES)  # noqa: PLE0605  # pyright: ignore[reportUnsupportedDunderAll] - one list of names is enough
 
 
 def __getattr__(name: str) -> Any:

@@ -4,7 +4,7 @@ from pathlib import Path
 import made_up
 import numpy as np
 import pytest
-from PIL import Image
+from pictures import save_picture
 
 
 @pytest.fixture(scope="session")
@@ -14,7 +14,6 @@ def tiny_folder(tmp_path_factory):
     draw = np.random.default_rng(0)
 
     def save(folder, count, mark):
-        (root / folder).mkdir(parents=True)
         for number in range(count):
             pixels = np.tile(np.where(np.arange(16) % 4 < 2, 90, 160), (16, 1)) + draw.integers(-20, 20, (16, 16))
             if mark == "dot":
@@ -22,7 +21,7 @@ def tiny_folder(tmp_path_factory):
             if mark == "bar":
                 pixels[:, 10] = 0
             image = np.stack([pixels, pixels, np.roll(pixels, 1)], axis=-1).astype(np.uint8)
-            Image.fromarray(image).save(root / folder / f"{number:03}.png")
+            save_picture(root / folder / f"{number:03}.png", image)
 
     save("train/good", 14, None)
     save("test/good", 6, None)

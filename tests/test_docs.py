@@ -14,7 +14,7 @@ import pytest
 import strangers
 import verdict_pictures
 import verdict_rates
-from PIL import Image
+from pictures import save_picture
 from repository import ROOT
 from typing_in import parses
 
@@ -131,10 +131,9 @@ def test_the_dataset_of_the_page_can_be_prepared(tmp_path, site, monkeypatch, va
     point = EntryPoint("bolts", value, DATASET_GROUP)
     monkeypatch.setattr("importlib.metadata.entry_points", lambda *, group: [point])
     for name in ("ok", "bent", "rusty"):
-        (tmp_path / "raw" / name).mkdir(parents=True)
         for number in range(4):
             pixels = np.full((8, 8), 10 * number + len(name), dtype=np.uint8)
-            Image.fromarray(pixels).save(tmp_path / "raw" / name / f"{number:03d}.png")
+            save_picture(tmp_path / "raw" / name / f"{number:03d}.png", pixels)
     info = dataset_info("bolts")
     assert "my_package.bolts" not in sys.modules or value.endswith("DATASETS")
     bolts = data_folder.prepare(tmp_path / "data", "bolts", tmp_path / "raw")

@@ -309,7 +309,7 @@ def _csv(table: "pd.DataFrame") -> str:
     from protocols.text import csv_cell
 
     texts = table.select_dtypes(exclude="number")
-    safe = table.assign(**{name: column.map(csv_cell, na_action="ignore") for name, column in texts.items()})
+    safe = table.assign(**{str(name): column.map(csv_cell, na_action="ignore") for name, column in texts.items()})
     text: str = safe.to_csv(index=False, lineterminator="\n")
     return text
 

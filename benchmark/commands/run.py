@@ -24,7 +24,6 @@ from methods.devices import device_forms, parse_device
 if TYPE_CHECKING:
     from benchmark.execution.processes.handover import Again
     from benchmark.paths import Folders
-    from benchmark.planning.suite import Suite
     from benchmark.planning.types import Plan, PlannedRun, RunState, Task
     from methods.devices import Device
     from reports.layouts.layout import Layout
@@ -85,6 +84,7 @@ def command(**options: Any) -> int:
     from benchmark.planning.plan import plan
     from benchmark.planning.types import RunRequest
     from benchmark.views import plan_summary
+    from benchmark.views.layouts import suite_layouts
     from protocols.coordinates import COORDINATE_FIELDS
     from results.store import Store
 
@@ -99,7 +99,7 @@ def command(**options: Any) -> int:
         split_seeds=options["split_seeds"],
         coordinates={name: options[name] for name in COORDINATE_FIELDS if options[name]},
     )
-    chosen = _layouts([part for part, _ in suite.suite_parts(chosen_suite, selection)])
+    chosen = suite_layouts([part for part, _ in suite.suite_parts(chosen_suite, selection)])
     planned = plan(
         chosen_suite,
         selection,
@@ -208,17 +208,6 @@ def _default_threads(jobs: int) -> int:
     if threads > 1 and others + threads * jobs > cores:
         note(f"{others} others are at work on this machine's {cores} cores: --threads 1 may be faster than {threads}")
     return threads
-
-
-def _layouts(suites: "list[Suite]") -> "list[Layout]":
-    """Tables and figures of the papers that the suites fill, each once; `bench report` alone prints scores."""
-    from reports.layouts import layout
-
-    tables = dict.fromkeys(suite.table for suite in suites if suite.table)
-    figures = [layout.figure_layout(name) for name in dict.fromkeys(suite.figure for suite in suites if suite.figure)]
-    return [layout.auc_layout(name) for name in tables] + [
-        drawing for drawing in figures if isinstance(drawing, layout.Layout)
-    ]
 
 
 def _print_tables(planned: "Plan", store: "Store", layouts: "list[Layout]", *, accept: bool) -> None:

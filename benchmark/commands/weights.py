@@ -49,6 +49,9 @@ def _list_weights(as_json: bool) -> None:
 def _fetch_weights(arch: str) -> None:
     """Download the genuine file of ARCH into the torch hub cache and check its digest."""
     from benchmark.paths import resolve_folders
+    from benchmark.terminal.progress import show_counts
     from methods.backbones.fetch import fetch as download
 
-    say(str(download(arch, resolve_folders().hub)))
+    with show_counts() as progress:
+        path = download(arch, resolve_folders().hub, progress=lambda done, total: progress(arch, done, total))
+    say(str(path))

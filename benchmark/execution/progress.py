@@ -109,7 +109,7 @@ class RunProgress:
                 continue
             done, moved = self._moved.get(key, (None, now))
             self._moved[key] = (at_work[key][1]["done"], moved if done == at_work[key][1]["done"] else now)
-        shares = {key: state["done"] / max(state["total"], 1) for key, (_, state) in at_work.items()}
+        shares: dict[str, float] = {key: state["done"] / max(state["total"], 1) for key, (_, state) in at_work.items()}
         self._found |= {key: min(share, self._found.get(key, share)) for key, share in shares.items()}
         part = sum(shares.values())
         if self._bar:

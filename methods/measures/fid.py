@@ -61,7 +61,7 @@ class TorchvisionInception(MeasureNetwork):
         super().__init__()
         with context.seeded(f"measure.{file.arch}"):
             self.network = inception_v3(aux_logits=False, init_weights=file.digest == RANDOM)
-        self.network.fc = nn.Identity()
+        self.network.fc = nn.Identity()  # pyright: ignore[reportAttributeAccessIssue] - a module takes any module
         if file.digest != RANDOM:
             self.network.load_state_dict(read(file))
 

@@ -1,5 +1,6 @@
 """Pictures that only look alike, found by perceptual hashes (spec D31)."""
 
+import functools
 from collections import defaultdict
 from collections.abc import Callable
 from typing import TYPE_CHECKING
@@ -64,7 +65,8 @@ def _joined(codes: "npt.NDArray[np.uint64]", distance: int) -> list[list[int]]:
     words = [(codes >> np.uint64(shift)).astype(np.uint16) for shift in (0, 16, 32, 48)]
     names = np.arange(len(codes))
     for start in range(0, len(codes), _BLOCK):
-        differing = sum(bits[word[start : start + _BLOCK, np.newaxis] ^ word[np.newaxis, start:]] for word in words)
+        counts = (bits[word[start : start + _BLOCK, np.newaxis] ^ word[np.newaxis, start:]] for word in words)
+        differing = functools.reduce(np.add, counts)
         first, second = (names[start + indices] for indices in np.nonzero(differing <= distance))
         if (first != second).any():
             pairs = coo_array((np.ones(len(first)), (first, second)), shape=(len(codes), len(codes)))

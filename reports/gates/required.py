@@ -80,7 +80,7 @@ def _cell_fault(line: str, cells: Sequence[Cell]) -> Fault | None:
     if any(cell.measured and cell.verdict.name != "stale" for cell in cells):
         return None
     verdict = cells[0].verdict
-    kind = verdict.name if verdict.name in {"failed", "stale"} else "absent"
+    kind = verdict.name if verdict.name in ("failed", "stale") else "absent"
     return Fault(kind, line, "; ".join(["required", *(verdict.reasons or ["nothing measures it"])]))
 
 

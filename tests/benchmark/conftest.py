@@ -9,7 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import running
-from PIL import Image
+import strangers
+from pictures import save_picture
+from plugins import forget_installed
 from selecting import KEYWORDS, select
 
 from benchmark.cli import status
@@ -17,7 +19,6 @@ from benchmark.paths import Folders
 from benchmark.planning import plan as planning
 from benchmark.planning.suite import load_suite
 from benchmark.planning.types import RunRequest
-from methods.registry import installed
 from protocols.catalogue.data_folder import adopt_dataset
 from protocols.datasets.manifest import Row, assemble_dataset, write_manifest
 from results.store import Store
@@ -319,9 +320,7 @@ class Drifting:
         made = []
         for id_, label, split, value in rows:
             pixels = np.full((8, 8) if isinstance(value, int) else (8, 8, 3), value, np.uint8)
-            path = folder / f"{id_}.png"
-            path.parent.mkdir(parents=True, exist_ok=True)
-            Image.fromarray(pixels).save(path)
+            path = save_picture(folder / f"{id_}.png", pixels)
             digest = hashlib.sha256(path.read_bytes()).hexdigest()
             channels = 1 if isinstance(value, int) else 3
             made.append(Row(id_, f"{id_}.png", label, split, digest, 8, 8, channels))
@@ -359,13 +358,11 @@ def drifting(tmp_path, monkeypatch):
     lines = "".join(f"{name} = plugged:{name}.toml\n" for name in points)
     (info / "entry_points.txt").write_text(f"[swanbench.methods]\n{lines}")
     monkeypatch.setenv("DRIFT_LOG", str(tmp_path / "drift.log"))
-    monkeypatch.setenv(
-        "PYTHONPATH", os.pathsep.join(filter(None, [str(tmp_path / "site"), os.environ.get("PYTHONPATH")]))
-    )
+    monkeypatch.setenv("PYTHONPATH", strangers.path(tmp_path / "site"))
     monkeypatch.syspath_prepend(tmp_path / "site")
-    installed._installed.cache_clear()
+    forget_installed()
     yield Drifting(House(tmp_path, tmp_path / "made.toml"))
-    installed._installed.cache_clear()
+    forget_installed()
     for name in [name for name in sys.modules if name.partition(".")[0] == "plugged"]:
         del sys.modules[name]
 

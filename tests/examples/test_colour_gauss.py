@@ -6,6 +6,8 @@ import subprocess
 import sys
 
 import pytest
+import strangers
+from plugins import forget_installed
 from repository import ROOT
 
 from methods.checks import check_detector
@@ -40,7 +42,7 @@ def bench(tmp_path, site):
 
     def call(*words, path=site):
         folders = {f"BENCH_{name.upper()}": str(tmp_path / name) for name in ("data", "cache", "results")}
-        env = {**os.environ, **folders, "PYTHONPATH": str(path), "BENCH_WEIGHTS": "", "COLUMNS": "200"}
+        env = {**os.environ, **folders, "PYTHONPATH": strangers.path(path), "BENCH_WEIGHTS": "", "COLUMNS": "200"}
         return subprocess.run(
             [sys.executable, "-m", "benchmark", *map(str, words)],
             env=env,
@@ -58,9 +60,9 @@ def bench(tmp_path, site):
 @pytest.fixture
 def info(site, monkeypatch):
     monkeypatch.syspath_prepend(site)
-    installed._installed.cache_clear()
+    forget_installed()
     yield installed.get("colour_gauss")
-    installed._installed.cache_clear()
+    forget_installed()
     sys.modules.pop("colour_gauss", None)
 
 

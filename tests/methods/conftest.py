@@ -1,21 +1,21 @@
 """Arrays in place of an image store, contexts, and the inputs of the test vectors (their formulas: vectors/README)."""
 
-import copy
 import functools
 import json
 import math
-from dataclasses import dataclass, field
 
 import msgspec
-import numpy as np
 import pytest
 import torch
+from checkpoints import MemoryCheckpoint
+from pictures import noise
 from repository import ROOT
 from torch import nn
 
 from methods.backbones.find import RANDOM, WeightsFile
 from methods.backbones.networks import OWN_CONSTRUCTORS
 from methods.backbones.table import BACKBONES
+from methods.checks import ArrayImages
 from methods.detector import FitContext, TrainData
 from methods.registry.installed import get, methods
 from methods.registry.recipe import resolve
@@ -111,58 +111,6 @@ def vectors():
     return lambda name: json.loads((DATA / f"{name}.json").read_text(encoding="utf-8"))
 
 
-@dataclass(frozen=True)
-class ArrayImages:
-    """protocols.images.store.Images over one uint8 array (n, S, S, C)."""
-
-    pixels: np.ndarray
-
-    @property
-    def ids(self):
-        return tuple(map(str, range(len(self.pixels))))
-
-    @property
-    def channels(self):
-        return self.pixels.shape[3]
-
-    @property
-    def size(self):
-        return self.pixels.shape[1]
-
-    def __len__(self):
-        return len(self.pixels)
-
-    def take(self, index):
-        return self.pixels[index]
-
-    def one(self, i):
-        return self.pixels[i]
-
-    def select(self, index):
-        return ArrayImages(self.pixels[index])
-
-
-@dataclass
-class MemoryCheckpoint:
-    """Keeps deep copies; `due_at` are the calls of `due`, from 1, that answer yes."""
-
-    saved: dict | None = None
-    due_at: frozenset[int] = frozenset()
-    calls: int = 0
-    steps: list = field(default_factory=list)
-
-    def load(self):
-        return copy.deepcopy(self.saved)
-
-    def save(self, state):
-        self.saved = copy.deepcopy(dict(state))
-        self.steps.append(self.saved["step"])
-
-    def due(self):
-        self.calls += 1
-        return self.calls in self.due_at
-
-
 @pytest.fixture
 def array_images():
     return ArrayImages
@@ -217,9 +165,9 @@ def toy_data():
     """Nine normal and three anomalous noise images, 64 x 64, `channels` channels; anomalies have a bright square."""
 
     def build(channels=1, pools=(), init=None):
-        pixels = np.random.default_rng(7).integers(50, 130, (12, 64, 64, channels), dtype=np.uint8)
+        pixels = noise(7, 12, 64, 64, channels, low=50, high=130)
         pixels[9:, 20:44, 20:44] = 250
-        pool = np.random.default_rng(8).integers(0, 256, (20, 64, 64, 3), dtype=np.uint8)
+        pool = noise(8, 20, 64, 64, 3)
         return TrainData(
             ArrayImages(pixels[:9]), ArrayImages(pixels[9:]), {name: ArrayImages(pool) for name in pools}, init
         )

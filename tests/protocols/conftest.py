@@ -2,9 +2,8 @@ import hashlib
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-import numpy as np
 import pytest
-from PIL import Image
+from pictures import noise, save_picture
 
 from protocols.catalogue import data_folder
 from protocols.datasets.manifest import Dataset, Row, assemble_dataset
@@ -34,11 +33,7 @@ def save_image() -> Callable[..., Path]:
     """A small image that no other seed gives."""
 
     def save(path: Path, seed: int, size: tuple[int, int] = (12, 10), mode: str = "L") -> Path:
-        shape = (size[1], size[0]) if mode == "L" else (size[1], size[0], 3)
-        values = np.random.default_rng(seed).integers(0, 256, shape, dtype=np.uint8)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        Image.fromarray(values).save(path)
-        return path
+        return save_picture(path, noise(seed, *reversed(size), *(() if mode == "L" else (3,))))
 
     return save
 

@@ -1,7 +1,7 @@
 import pytest
+import records
 
-from results.record import Counts, Metrics, Provenance, Record
-from results.spec import FitSpec, RunSpec, SplitDefinition
+from results.record import Counts
 
 GENUINE = "genuine:resnet18-f37072fd.pth"
 
@@ -34,21 +34,18 @@ def make_record(
     """A record of a run as the harness leaves it; `failed` is the error of a failed one."""
     split_seed = seed if split_seed is None else split_seed
     lists = f"{split_seed}/{known_class}/{normal_class}/{shots}/{gamma}/{source_dataset}"
-    fit = FitSpec(
+    fit = records.make_fit(
         detector=method,
         version=version,
         params={"optim.lr": 2e-4, "recipe_like": recipe, **(params or {})},
         dataset_fingerprint=f"manifest of {dataset}",
         train_normal=f"normals of {dataset} {split_seed}",
         train_anomaly=f"anomalies {lists}",
-        size=224,
-        resize="squash",
-        pools={},
         weights={"resnet18": f"digest of {weights}"},
         precision="bf16",
         seed=seed,
     )
-    split = SplitDefinition(
+    split = records.make_split(
         dataset=dataset,
         dataset_fingerprint=f"manifest of {dataset}",
         rule=rule,
@@ -58,38 +55,28 @@ def make_record(
         gamma=gamma,
         source_dataset=source_dataset,
     )
-    spec = RunSpec(
-        fit=fit,
+    spec = records.make_spec(
+        fit,
+        split,
         test=f"test {lists}",
         evaluation=None,
         method=method,
         recipe=recipe,
-        split=split,
         split_seed=split_seed,
         deviations=list(deviations),
     )
-    return Record(
-        key=spec.key,
-        fit_key=fit.fit_key,
-        series=spec.series,
-        spec=spec,
-        status="failed" if failed else "done",
-        error=failed,
-        metrics=None if failed else Metrics(auroc=auroc, average_precision=auroc),
+    return records.make_record(
+        spec,
+        auroc,
+        average_precision=auroc,
+        failed=failed,
         counts=Counts(train_normal=1131, train_anomaly=10, test_normal=377, test_anomaly=402),
-        provenance=Provenance(
-            package_version="0.1.0",
-            git_commit=None,
-            git_dirty=None,
+        provenance=records.make_provenance(
             code_digest=code,
             numerics_class=numerics,
             weights={"resnet18": weights},
-            device="cpu",
             cpu="test",
-            libraries={},
-            threads=1,
             started=started,
-            test_evaluations=1,
         ),
         notes=list(notes),
         history=history or {},

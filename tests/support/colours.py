@@ -1,6 +1,7 @@
 """An easy task for methods that learn what is where: two coloured halves, which in anomalies have other colours."""
 
 import numpy as np
+from pictures import noise, right_order
 
 from methods.checks import ArrayImages
 from methods.detector import TrainData
@@ -11,7 +12,7 @@ RED, GREEN, BLUE = range(3)
 
 def pictures(n, seed, *, anomalous):
     """(n, SIZE, SIZE, 3) noise, red over blue, or green over red in anomalous ones."""
-    pixels = np.random.default_rng([seed, anomalous]).integers(0, 60, (n, SIZE, SIZE, 3), dtype=np.uint8)
+    pixels = noise([seed, anomalous], n, SIZE, SIZE, 3, high=60)
     top, bottom = (GREEN, RED) if anomalous else (RED, BLUE)
     pixels[:, : SIZE // 2, :, top] += 150
     pixels[:, SIZE // 2 :, :, bottom] += 150
@@ -26,6 +27,4 @@ def training_data():
 
 def auc(detector):
     """Share of the pairs of 40 new anomalous and 40 new normal images that are in the right order, ties half."""
-    anomalous, normal = (detector.score(pictures(40, 1, anomalous=wanted)) for wanted in (True, False))
-    wins = (anomalous[:, None] > normal) + 0.5 * (anomalous[:, None] == normal)
-    return float(np.mean(wins))
+    return right_order(*(detector.score(pictures(40, 1, anomalous=wanted)) for wanted in (True, False)))

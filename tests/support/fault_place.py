@@ -13,8 +13,9 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
+import strangers
 from guests import RECIPE
-from PIL import Image
+from pictures import save_picture
 
 STEPS, SEEDS = 8, 3
 SECONDS = 300
@@ -204,7 +205,7 @@ class Place:
     def env(self):
         kept = {name: value for name, value in os.environ.items() if not name.startswith("BENCH")}
         folders = {f"BENCH_{name.upper()}": str(self.root / name) for name in ("data", "cache")}
-        own = {"BENCH_RESULTS": str(self.results), "PYTHONPATH": str(self.site), "FAULTS": str(self.root)}
+        own = {"BENCH_RESULTS": str(self.results), "PYTHONPATH": strangers.path(self.site), "FAULTS": str(self.root)}
         rest = {"PYTHONDONTWRITEBYTECODE": "1", "NO_COLOR": "1", "COLUMNS": "400", "RAY_AUTH_MODE": "disabled"}
         return kept | folders | own | rest
 
@@ -212,13 +213,12 @@ class Place:
         """Stripes with noise as normals, some with a bright square as anomalies."""
         draw = np.random.default_rng(0)
         for name, count in {"train/good": 12, "test/good": 8, "test/dot": 14}.items():
-            (self.root / "raw" / name).mkdir(parents=True)
             for number in range(count):
                 pixels = np.tile(np.where(np.arange(16) % 4 < 2, 90, 160), (16, 1))[..., None]
                 pixels = pixels + draw.integers(-20, 20, (16, 16, 3))
                 if name == "test/dot":
                     pixels[5:9, 5:9] += 60
-                Image.fromarray(pixels.astype(np.uint8)).save(self.root / "raw" / name / f"{number:03}.png")
+                save_picture(self.root / "raw" / name / f"{number:03}.png", pixels.astype(np.uint8))
 
     def adopt(self):
         return self.bench("data", "adopt", self.root / "raw", "--name", "tiny")

@@ -68,7 +68,8 @@ def images(name, *blocks):
     return ArrayImages(pixels, tuple(f"{name}/{n:02}" for n in range(len(pixels))))
 
 
-def scores(method, seed=0, precision="fp32"):
+def scores(method, seed=0, precision="fp32", device="cpu", checkpoint=None):
+    """Scores of the twelve test images after the fit, which goes on from `checkpoint`, if one is given."""
     info = installed.get(method)
     small = {name: value for name, value in SMALL.items() if name in info.params}
     params = resolve(info, "official", "toy", small).params
@@ -76,9 +77,9 @@ def scores(method, seed=0, precision="fp32"):
         seed=seed,
         threads=THREADS,
         precision=precision,
-        device="cpu",
+        device=device,
         weights={arch: WeightsFile(arch, None, RANDOM, RANDOM) for arch in info.backbones(params)},
-        checkpoint=MemoryCheckpoint(),
+        checkpoint=checkpoint or MemoryCheckpoint(),
         progress=lambda *_, **__: None,
         artefact=lambda *_: None,
     )

@@ -2,6 +2,8 @@
 
 import textwrap
 
+import strangers
+
 RECIPE = """
 id = "{name}"
 title = "{name}"
@@ -65,7 +67,7 @@ class Guests:
     def __init__(self, house, monkeypatch):
         self.house = house
         self.site = house.root / "site"
-        monkeypatch.setenv("PYTHONPATH", str(self.site))
+        monkeypatch.setenv("PYTHONPATH", strangers.path(self.site))
         monkeypatch.setenv("GUESTS", str(house.root))
 
     def invite(self, name, fit="pass"):

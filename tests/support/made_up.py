@@ -5,7 +5,8 @@ import signal
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
+import strangers
+from pictures import noise, save_picture
 
 from protocols.datasets.info import DatasetInfo, KnownRelease, Published
 from protocols.datasets.manifest import Row
@@ -25,29 +26,27 @@ def install(folder: Path) -> Path:
 
 def environment(folder: Path) -> dict[str, str]:
     """The environment of a process that knows these datasets."""
-    return {**os.environ, "PYTHONPATH": os.pathsep.join([str(folder), str(Path(__file__).parent)])}
+    support = strangers.path(Path(__file__).parent)
+    return {**os.environ, "PYTHONPATH": os.pathsep.join([str(folder), support])}
 
 
 def plain_release(folder: Path, normals: int = 8, anomalies: int = 4) -> Path:
     """`good` and `bad` with grey images of 12 x 10 pixels."""
     draw = np.random.default_rng(0)
     for name, count in (("good", normals), ("bad", anomalies)):
-        (folder / name).mkdir(parents=True)
         for number in range(count):
-            pixels = draw.integers(0, 256, (10, 12), dtype=np.uint8)
-            Image.fromarray(pixels).save(folder / name / f"{number:03d}.png")
+            save_picture(folder / name / f"{number:03d}.png", noise(draw, 10, 12))
     return folder
 
 
 def tiles_release(folder: Path, strips: int = 6) -> Path:
     """`strips` with images of 24 x 8 pixels, to be cut into three; every other one has a black middle."""
     draw = np.random.default_rng(1)
-    (folder / "strips").mkdir(parents=True)
     for number in range(strips):
-        pixels = draw.integers(100, 256, (8, 24), dtype=np.uint8)
+        pixels = noise(draw, 8, 24, low=100)
         if number % 2:
             pixels[:, 8:16] = 0
-        Image.fromarray(pixels).save(folder / "strips" / f"{number:03d}.png")
+        save_picture(folder / "strips" / f"{number:03d}.png", pixels)
     return folder
 
 
@@ -56,7 +55,7 @@ def digits_release(folder: Path, per_split: int = 30) -> Path:
     draw = np.random.default_rng(2)
     folder.mkdir(parents=True)
     for split in ("train", "test"):
-        pixels = draw.integers(0, 256, (per_split, 6, 6, 1), dtype=np.uint8)
+        pixels = noise(draw, per_split, 6, 6, 1)
         pixels[:, 0, 0, 0] = np.arange(per_split) % 10
         np.save(folder / f"{split}.npy", pixels)
     return folder

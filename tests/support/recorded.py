@@ -2,12 +2,14 @@
 
 import hashlib
 
+from records import make_fit, make_provenance, make_record, make_spec, make_split
+
 from benchmark.planning.fit_params import fit_params
 from methods.registry import installed
 from methods.registry.recipe import resolve
 from protocols.datasets.registry import dataset_infos
-from results.record import Counts, Metrics, Provenance, Record
-from results.spec import Evaluation, FitSpec, RunSpec, SplitDefinition
+from results.record import Counts
+from results.spec import Evaluation
 
 GENUINE = "genuine:resnet18-f37072fd.pth"
 DIGESTS = {
@@ -20,7 +22,7 @@ DIGESTS = {
 def built(split, seed, auroc, *, recipe="official", params=None, provenance=None, evaluation=None, **run):
     """A finished record: `params` are those that differ from the recipe's, `run` its other facts."""
     info = installed.get(run["method"])
-    fit = FitSpec(
+    fit = make_fit(
         detector=run.get("detector", info.id),
         version=info.version,
         params=fit_params(resolve(info, recipe, split.dataset, {}).params) | (params or {}),
@@ -28,56 +30,28 @@ def built(split, seed, auroc, *, recipe="official", params=None, provenance=None
         train_normal=run.get("train_normal", "a" * 64),
         train_anomaly=f"{seed:064x}",
         size=run["size"],
-        resize="squash",
-        pools={},
         weights=run.get("weights", {}),
-        precision="fp32",
         seed=seed,
     )
-    spec = RunSpec(
-        fit=fit,
+    spec = make_spec(
+        fit,
+        split,
         test=hashlib.sha256(str(split).encode()).hexdigest(),
         evaluation=evaluation,
         method=info.id,
         recipe=recipe,
-        split=split,
         split_seed=seed,
     )
-    return Record(
-        key=spec.key,
-        fit_key=fit.fit_key,
-        series=spec.series,
-        spec=spec,
-        status="done",
-        metrics=Metrics(auroc=auroc, average_precision=0.5),
-        counts=Counts(train_normal=100, train_anomaly=10, test_normal=30, test_anomaly=30),
-        provenance=provenance,
-    )
+    counts = Counts(train_normal=100, train_anomaly=10, test_normal=30, test_anomaly=30)
+    return make_record(spec, auroc, counts=counts, provenance=provenance)
 
 
 def record(known_class, seed, auroc, *, recipe="official", weights=GENUINE):
     """A record of DRA on ELPV, hard setting, ten-shot."""
-    made = Provenance(
-        package_version="0.1.0",
-        git_commit=None,
-        git_dirty=None,
-        code_digest="f" * 64,
-        numerics_class="cpu",
-        weights={"resnet18": weights},
-        device="cpu",
-        cpu="one",
-        libraries={},
-        threads=1,
-        started="2026-01-01T00:00:00+00:00",
-        test_evaluations=1,
-    )
     return built(
-        SplitDefinition(
-            dataset="elpv",
+        make_split(
             dataset_fingerprint=dataset_infos()["elpv"].releases[""][0].fingerprint,
-            rule="hard",
             known_class=known_class,
-            shots=10,
         ),
         seed,
         auroc,
@@ -85,6 +59,6 @@ def record(known_class, seed, auroc, *, recipe="official", weights=GENUINE):
         recipe=recipe,
         size=224,
         weights={"resnet18": DIGESTS[weights]},
-        provenance=made,
+        provenance=make_provenance(weights={"resnet18": weights}),
         evaluation=Evaluation(order="listing", batch=48),
     )

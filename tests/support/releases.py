@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import numpy as np
+from pictures import noise, save_picture
 from PIL import Image
 
 from protocols.datasets.registry import our_datasets
@@ -12,16 +13,9 @@ from protocols.preparations.mvtec_ad import class_folders
 AITEX_WIDTH = 4096
 
 
-def noise(seed: int, height: int, width: int) -> np.ndarray:
+def grey(seed: int, height: int, width: int) -> np.ndarray:
     """Grey pixels between 40 and 199."""
-    return np.random.default_rng(seed).integers(40, 200, (height, width), dtype=np.uint8)
-
-
-def save(path: Path, pixels: np.ndarray) -> Path:
-    """Keep pixels in the format that the name says."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    Image.fromarray(pixels).save(path)
-    return path
+    return noise(seed, height, width, low=40, high=200)
 
 
 def mask(height: int, width: int, *columns: int) -> np.ndarray:
@@ -39,11 +33,11 @@ def sdd_release(root: Path, *, parts: int = 1) -> Path:
     for number in range(1, 51):
         for part in range(parts):
             stem = root / f"kos{number:02d}" / f"Part{part}"
-            save(stem.with_suffix(".jpg"), noise(number * 10 + part, 10, 12))
-            save(stem.with_name(f"Part{part}_label.bmp"), np.zeros((10, 12), dtype=np.uint8))
+            save_picture(stem.with_suffix(".jpg"), grey(number * 10 + part, 10, 12))
+            save_picture(stem.with_name(f"Part{part}_label.bmp"), np.zeros((10, 12), dtype=np.uint8))
     middle = np.zeros((10, 12), dtype=np.uint8)
     middle[3, 4] = 255
-    save(root / "kos02" / "Part0_label.bmp", middle)
+    save_picture(root / "kos02" / "Part0_label.bmp", middle)
     across = np.zeros((10, 12), dtype=np.uint8)
     across[5:7, 4] = 1
     palette = Image.fromarray(across, mode="P")
@@ -58,13 +52,13 @@ def aitex_release(root: Path, height: int = 4) -> Path:
     The masks mark tile 3, and for the code 006 the last column of tile 0 and the first of tile 1.
     """
     for seed, fabric in enumerate(aitex.FABRICS):
-        save(root / "NODefect_images" / fabric / f"0001_000_0{seed}.png", noise(seed, height, AITEX_WIDTH))
+        save_picture(root / "NODefect_images" / fabric / f"0001_000_0{seed}.png", grey(seed, height, AITEX_WIDTH))
     columns = {"006": (255, 256)}
     for seed, code in enumerate(aitex.DEFECT_CODES, start=20):
         _aitex_strip(root, f"00{seed}_{code}_00", seed, mask(height, AITEX_WIDTH, *columns.get(code, (800,))))
     stem = _aitex_strip(root, "0044_019_04", 44, None)
-    save(root / "Mask_images" / f"{stem}_mask1.png", mask(height, AITEX_WIDTH, 0))
-    save(root / "Mask_images" / f"{stem}_mask2.png", mask(height, AITEX_WIDTH, 1, 4095))
+    save_picture(root / "Mask_images" / f"{stem}_mask1.png", mask(height, AITEX_WIDTH, 0))
+    save_picture(root / "Mask_images" / f"{stem}_mask2.png", mask(height, AITEX_WIDTH, 1, 4095))
     _aitex_strip(root, "0094_027_05", 94, mask(height, 3796, 3795))
     _aitex_strip(root, "0100_025_08", 100, None)
     _aitex_strip(root, "0106_010_03", 106, mask(height, AITEX_WIDTH))
@@ -77,9 +71,9 @@ def aitex_release(root: Path, height: int = 4) -> Path:
 def _aitex_strip(root: Path, stem: str, seed: int, marks: np.ndarray | None) -> str:
     width = 3796 if stem == "0094_027_05" else AITEX_WIDTH
     height = 4 if marks is None else marks.shape[0]
-    save(root / "Defect_images" / f"{stem}.png", noise(seed, height, width))
+    save_picture(root / "Defect_images" / f"{stem}.png", grey(seed, height, width))
     if marks is not None:
-        save(root / "Mask_images" / f"{stem}_mask.png", marks)
+        save_picture(root / "Mask_images" / f"{stem}_mask.png", marks)
     return stem
 
 
@@ -90,11 +84,11 @@ def optical_release(root: Path) -> Path:
             folder = root / f"Class{texture}" / half
             lines = ["1"]
             for number in numbers:
-                save(folder / f"{number:04d}.PNG", noise(texture * 10 + number, 8, 8))
+                save_picture(folder / f"{number:04d}.PNG", grey(texture * 10 + number, 8, 8))
                 label_image = f"{number:04d}_label.PNG" if number % 3 == 0 else "0"
                 lines.append(f"{number}\t{number % 3 == 0:d}\t{number:04d}.PNG\t0\t{label_image}")
                 if number % 3 == 0:
-                    save(folder / "Label" / label_image, mask(8, 8, 2))
+                    save_picture(folder / "Label" / label_image, mask(8, 8, 2))
             (folder / "Label" / "Labels.txt").write_bytes("\r\n".join([*lines, ""]).encode())
     return root
 
@@ -132,8 +126,8 @@ def mvtec_category(root: Path, category: str) -> Path:
     )
     for seed, (folder, count) in enumerate(counts.items()):
         for number in range(count):
-            save(root / category / folder / f"{number:03d}.png", noise(seed * 10 + number, 8, 8))
+            save_picture(root / category / folder / f"{number:03d}.png", grey(seed * 10 + number, 8, 8))
             if not folder.endswith("good"):
                 name = folder.removeprefix("test/")
-                save(root / category / "ground_truth" / name / f"{number:03d}_mask.png", mask(8, 8, 3))
+                save_picture(root / category / "ground_truth" / name / f"{number:03d}_mask.png", mask(8, 8, 3))
     return root / category

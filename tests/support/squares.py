@@ -1,6 +1,7 @@
 """An easy task that no untrained detector solves: noise of any brightness, and in anomalies a bright square."""
 
 import numpy as np
+from pictures import noise, right_order
 
 from methods.checks import ArrayImages
 from methods.detector import TrainData
@@ -23,7 +24,7 @@ def pictures(n, seed, *, anomalous, channels=1):
 
 def training_data(pools=(), channels=1):
     """24 normal and 6 anomalous images, and for each pool ten coarse patterns in colour."""
-    patterns = np.random.default_rng(9).integers(0, 256, (10, 4, 4, 3), dtype=np.uint8)
+    patterns = noise(9, 10, 4, 4, 3)
     pool = ArrayImages(patterns.repeat(SIZE // 4, axis=1).repeat(SIZE // 4, axis=2))
     normal, anomaly = (pictures(n, 0, anomalous=n < 24, channels=channels) for n in (24, 6))
     return TrainData(normal=normal, anomaly=anomaly, pools=dict.fromkeys(pools, pool))
@@ -31,6 +32,4 @@ def training_data(pools=(), channels=1):
 
 def auc(detector):
     """Share of the pairs of 40 new anomalous and 40 new normal images that are in the right order, ties half."""
-    anomalous, normal = (detector.score(pictures(40, 1, anomalous=wanted)) for wanted in (True, False))
-    wins = (anomalous[:, None] > normal) + 0.5 * (anomalous[:, None] == normal)
-    return float(np.mean(wins))
+    return right_order(*(detector.score(pictures(40, 1, anomalous=wanted)) for wanted in (True, False)))

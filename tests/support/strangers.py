@@ -91,5 +91,5 @@ def paper(site: Path, package: str = "printed", **files: str) -> None:
 
 
 def path(site: Path) -> str:
-    """PYTHONPATH with `site` in front."""
+    """PYTHONPATH with `site` in front: what is behind it stays, which may be the code under test."""
     return os.pathsep.join(filter(None, [str(site), os.environ.get("PYTHONPATH")]))

@@ -1,5 +1,8 @@
 """The workers of a Dask scheduler."""
 
+# Without the extra, pyright takes this file for dask itself.
+# pyright: reportAttributeAccessIssue=false, reportMissingImports=false
+
 import contextlib
 import logging
 from collections.abc import Callable, Iterator

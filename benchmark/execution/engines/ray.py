@@ -1,5 +1,8 @@
 """The workers of a Ray cluster."""
 
+# Without the extra, pyright takes this file for ray itself.
+# pyright: reportAttributeAccessIssue=false
+
 import contextlib
 import logging
 from collections.abc import Callable, Iterator

@@ -78,8 +78,8 @@ class Criterion:
         """Mean and std of the normal reference for one call (spec D3), CPU scalars in float64."""
         if self._policy == "exact":
             return torch.tensor(0.0, dtype=torch.float64), torch.tensor(1.0, dtype=torch.float64)
-        stream = (f"loss.reference.{head}", step) if self._policy == "redraw" else ("loss.reference",)
-        return reference_moments(self._context.generator(*stream))
+        stream, steps = (f"loss.reference.{head}", (step,)) if self._policy == "redraw" else ("loss.reference", ())
+        return reference_moments(self._context.generator(stream, *steps))
 
 
 def _losses(margin: float, params: FocalParams) -> dict[str, Callable[[Tensor, Tensor, Moments], Tensor]]:

@@ -6,11 +6,11 @@ from xml.etree import ElementTree as ET
 import msgspec
 import pytest
 from recorded import built, record
+from records import make_split
 
 from benchmark.cli import status
 from protocols.datasets.registry import dataset_infos
 from results.export import json_lines
-from results.spec import SplitDefinition
 from results.store import Store
 
 PUBLISHED = {"mono": 0.731, "poly": 0.800}  # DRA, ten-shot, Table 2
@@ -126,10 +126,12 @@ def test_the_packaged_index_can_be_read():
 
 def agad(normal_class, seed, auroc, **params):
     """A record of AGAD's UNet on Fashion-MNIST at gamma 0.05, of recipe official."""
-    split = SplitDefinition(
+    split = make_split(
         dataset="fashion_mnist",
         dataset_fingerprint=dataset_infos()["fashion_mnist"].releases[""][0].fingerprint,
         rule="labelled_share",
+        known_class=None,
+        shots=None,
         normal_class=normal_class,
         gamma="0.05",
     )

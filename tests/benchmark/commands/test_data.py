@@ -12,6 +12,7 @@ import made_up
 import numpy as np
 import pytest
 import releases
+from pictures import noise, save_picture
 from PIL import Image
 
 from benchmark.cli import status
@@ -196,9 +197,7 @@ def test_a_family_is_prepared_and_verified_together(bench, tmp_path):
     for shape in ("circles", "squares"):
         for part in ("train/good", "test/good", "test/dot"):
             for number in range(3):
-                path = tmp_path / "shapes" / shape / part / f"{number}.png"
-                path.parent.mkdir(parents=True, exist_ok=True)
-                Image.fromarray(draw.integers(0, 256, (8, 8), dtype=np.uint8)).save(path)
+                save_picture(tmp_path / "shapes" / shape / part / f"{number}.png", noise(draw, 8, 8))
     code, _, err = bench("verify", "shapes")
     assert code == 2
     assert "nothing of shapes is in" in err

@@ -1,14 +1,13 @@
 """A paper of another package: its tables are printed, tested and filled by suites as ours are."""
 
 import csv
-import functools
 import json
 from io import StringIO
 
 import pytest
 import strangers
+from plugins import forget_installed
 
-from methods.registry import installed
 from results.store import Store
 
 SUITE = """
@@ -68,8 +67,9 @@ def site(house, monkeypatch):
     (house.root / "site").mkdir()
     monkeypatch.syspath_prepend(house.root / "site")
     monkeypatch.setenv("PYTHONPATH", strangers.path(house.root / "site"))
-    monkeypatch.setattr(installed, "_installed", functools.cache(installed._installed.__wrapped__))
-    return house.root / "site"
+    forget_installed()
+    yield house.root / "site"
+    forget_installed()
 
 
 def rows(text, key):

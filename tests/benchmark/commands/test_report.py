@@ -6,13 +6,13 @@ from io import StringIO
 
 import numpy as np
 import pytest
+from records import make_fit, make_record, make_spec, make_split
 
 from benchmark.cli import status
 from benchmark.views import fact_tables
 from protocols.catalogue.data_folder import adopt_dataset
-from results.record import Counts, Metrics, Record
+from results.record import Counts
 from results.scores import Scores
-from results.spec import FitSpec, RunSpec, SplitDefinition
 from results.store import Store
 
 TABLES = [f"dra:{number}" for number in (1, 2, 3, 4, 5, 7, 8, 9)]
@@ -137,25 +137,18 @@ def test_a_figure_is_drawn_into_a_file(tmp_path):
 
 def store_run(folder, normal_class):
     """A run of AGAD with five images; `folder` keeps the record, and the scores beside it."""
-    fit = FitSpec(
-        detector="agad", version=1, params={}, dataset_fingerprint="d", train_normal=normal_class, train_anomaly="b",
-        size=32, resize="squash", pools={}, weights={}, precision="fp32", seed=0,
-    )  # fmt: skip
-    split = SplitDefinition(
-        dataset="fashion_mnist", dataset_fingerprint="d", rule="labelled_share", normal_class=normal_class, gamma="0.05"
+    fit = make_fit(detector="agad", params={}, train_normal=normal_class, size=32, weights={})
+    split = make_split(
+        dataset="fashion_mnist",
+        rule="labelled_share",
+        known_class=None,
+        shots=None,
+        normal_class=normal_class,
+        gamma="0.05",
     )
-    spec = RunSpec(
-        fit=fit, test=normal_class, evaluation=None, method="agad_unet", recipe="quick", split=split, split_seed=0
-    )
-    record = Record(
-        key=spec.key,
-        fit_key=fit.fit_key,
-        series=spec.series,
-        spec=spec,
-        status="done",
-        metrics=Metrics(auroc=0.9, average_precision=0.9),
-        counts=Counts(train_normal=1, train_anomaly=1, test_normal=2, test_anomaly=3),
-    )
+    spec = make_spec(fit, split, test=normal_class, evaluation=None, method="agad_unet", recipe="quick")
+    counts = Counts(train_normal=1, train_anomaly=1, test_normal=2, test_anomaly=3)
+    record = make_record(spec, 0.9, average_precision=0.9, counts=counts)
     scores = Scores(tuple("abcde"), ("normal", "normal", "1", "1", "2"), np.array([0.0, 1.0, 2.0, 3.0, 4.0]))
     Store(folder).put(record, scores)
     return record

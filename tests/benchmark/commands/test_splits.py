@@ -7,14 +7,15 @@ import io
 import json
 import tomllib
 
-import numpy as np
 import pytest
+from array_sets import array_set
 from msgspec import to_builtins
 from msgspec.structs import replace
+from pictures import noise
 from repository import ROOT
 
 from benchmark.cli import status
-from protocols.datasets.manifest import Row, assemble_dataset, pixels_digest, write_manifest
+from protocols.datasets.manifest import write_manifest
 from protocols.datasets.registry import our_datasets
 
 if importlib.util.find_spec("elpv_dataset") is None:
@@ -55,18 +56,10 @@ def elpv(data, monkeypatch):
 @pytest.fixture
 def classes(tmp_path, monkeypatch):
     """A prepared set of two classes, of which one image is both in training and in test."""
-    pixels = np.random.default_rng(0).integers(0, 256, (40, 6, 6, 1), dtype=np.uint8)
+    pixels = noise(0, 40, 6, 6, 1)
     pixels[30] = pixels[3]
-    ids = sorted(f"{half}/{i:05d}" for half in ("train", "test") for i in range(20))
-    images = list(zip(ids, pixels, strict=True))
-    rows = [
-        Row(id_, "images.npy", str(place % 2), id_[:-6], pixels_digest(image), 6, 6, 1)
-        for place, (id_, image) in enumerate(images)
-    ]
-    folder = tmp_path / "data" / "toyset"
-    folder.mkdir(parents=True)
-    np.save(folder / "images.npy", pixels)
-    write_manifest(assemble_dataset("toyset", folder, rows), folder)
+    dataset = array_set(tmp_path / "data" / "toyset", pixels)
+    write_manifest(dataset, dataset.folder)
     monkeypatch.setenv("BENCH_DATA", str(tmp_path / "data"))
     return tmp_path
 

@@ -1,13 +1,13 @@
 """Real runs of AGAD and CSI-GAN: kill -9 and another start, the pictures they leave, habits and measures at planning."""
 
 import io
-import os
 import signal
 import time
 from dataclasses import replace
 
 import numpy as np
 import pytest
+import strangers
 from PIL import Image
 
 from benchmark.cli import status
@@ -91,7 +91,7 @@ def test_a_killed_fit_of_five_networks_ends_as_an_undisturbed_one(gans, monkeypa
     site.mkdir()
     (site / "sitecustomize.py").write_text(OFTEN)
     monkeypatch.setenv("CHECKPOINT_LOG", str(log))
-    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(site), os.environ["PYTHONPATH"]]))
+    monkeypatch.setenv("PYTHONPATH", strangers.path(site))
     killed = house.start(*run)
     until = time.monotonic() + 120
     while not list((house.results / "checkpoints").glob("*.pt")):

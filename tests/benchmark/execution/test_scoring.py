@@ -18,7 +18,12 @@ source = "made up"
 SCORE = "    def score(self, images):\n"
 BRIGHTNESS = "float(images.one(i).max()) + images.one(i).mean() / 1000"
 CONTRAST = "float(images.one(i).std() // 2)"
-SPYING = SCORE + '        (ROOT / "order").write_text("\\n".join(images.ids))\n'
+SPYING = (
+    SCORE
+    + """        with (ROOT / "calls").open("a") as file:
+            print(*images.ids, sep="\\t", file=file)
+"""
+)
 
 
 @pytest.fixture
@@ -50,7 +55,9 @@ def test_a_detector_is_given_the_test_images_in_the_order_of_its_recipe(house, s
     scores = Store(house.results).scores(record.key)
     expected = ordered(zip(scores.classes, scores.ids, strict=True))
     assert len({name for name, _ in expected}) == 3
-    assert (house.root / "order").read_text().splitlines() == [id_ for _, id_ in expected]
+    calls = (house.root / "calls").read_text().splitlines()
+    assert calls == ["\t".join(id_ for _, id_ in expected)]
+    assert record.provenance.test_evaluations == len(calls)
     assert scores.ids == tuple(id_ for _, id_ in expected)
     assert record.spec.evaluation.order == order
 

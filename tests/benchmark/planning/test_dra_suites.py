@@ -10,12 +10,12 @@ import pytest
 from selecting import select
 from torch import nn
 
-from benchmark.commands.run import _layouts
 from benchmark.errors import BenchError
 from benchmark.execution.worker import execute
 from benchmark.planning.equivalence import measures
 from benchmark.planning.fit_params import fit_params
 from benchmark.planning.suite import Selection, expand_suite, load_suite, suite_parts
+from benchmark.views.layouts import suite_layouts
 from methods.backbones import networks
 from methods.backbones.table import BACKBONES
 from methods.registry import installed
@@ -95,7 +95,7 @@ def test_every_printed_method_of_the_dra_paper_that_is_dras_is_measured_by_one()
 
 def test_what_a_suite_fills_is_printed_once():
     def filled(name):
-        chosen = _layouts([part for part, _ in suite_parts(load_suite(name), Selection())])
+        chosen = suite_layouts([part for part, _ in suite_parts(load_suite(name), Selection())])
         return [(one.kind, one.table) for one in chosen]
 
     assert filled("ablation") == [("Table", "3")]

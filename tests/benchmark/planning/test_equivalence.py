@@ -1,9 +1,9 @@
 """Which methods a record measures: its own, and any other with equal parameters, scored in the same way."""
 
 import pytest
+from records import make_record
 
 from benchmark.planning.equivalence import measures
-from results.record import Record
 
 SUITE = """
 id = "twins"
@@ -25,11 +25,7 @@ def measured(drifting, rows):
 
     def plan(overrides):
         (run,) = drifting.plan(drifting.suite(SUITE), sets={"dra": overrides}).runs
-        spec = run.spec
-        left = Record(
-            key=spec.key, fit_key=spec.fit.fit_key, series=spec.series, spec=spec, status="failed", error="made up"
-        )
-        return measures()(left)
+        return measures()(make_record(run.spec, failed="made up"))
 
     return plan
 

@@ -1,9 +1,9 @@
 """A method that needs a package which is not installed: its runs are blocked, with the way to it, and stored ones stay."""
 
 import pytest
+from plugins import forget_installed
 
 from benchmark.execution.worker import execute
-from methods.registry import installed
 
 SUITE = """
 id = "packaged"
@@ -33,7 +33,7 @@ def needs(tmp_path):
 
     def write(package):
         path.write_text(f'packages = {{ {package} = "drift[all]" }}\n{recipe}')
-        installed._installed.cache_clear()
+        forget_installed()
 
     return write
 

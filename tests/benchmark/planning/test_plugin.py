@@ -1,8 +1,7 @@
 """A researcher's own detector: a recipe, a class and an entry point put it beside the others, on the same splits."""
 
-import os
-
 import pytest
+import strangers
 
 from results.store import Store
 
@@ -73,8 +72,7 @@ def plugged(house, monkeypatch):
     (package / "detector.py").write_text(DETECTOR)
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: greyness\nVersion: 1.0\n")
     (info / "entry_points.txt").write_text("[swanbench.methods]\nmean_grey = greyness:mean_grey.toml\n")
-    path = os.pathsep.join(filter(None, [str(house.root / "site"), os.environ.get("PYTHONPATH")]))
-    monkeypatch.setenv("PYTHONPATH", path)
+    monkeypatch.setenv("PYTHONPATH", strangers.path(house.root / "site"))
     return house
 
 

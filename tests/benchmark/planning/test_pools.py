@@ -112,3 +112,9 @@ def test_lag_gives_the_classes_that_are_asked_for(categories):
 def test_without_a_pool_nothing_is_opened_or_noted(categories):
     run = plan(categories, pool="none")
     assert (run.fit.pools, run.fit.notes, run.spec.fit.pools) == ({}, (), {})
+
+
+def test_another_release_of_the_planned_dataset_deviates(categories):
+    deviations = plan(categories, pool="none").spec.deviations
+    (text,) = [each for each in deviations if each.startswith("carpet: release not recognised, since ")]
+    assert "sides are 8 pixels where the release's are 1024" in text

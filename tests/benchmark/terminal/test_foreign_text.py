@@ -10,11 +10,11 @@ from xml.etree import ElementTree as ET
 
 import msgspec
 import pytest
+from plugins import forget_installed
+from records import make_fit, make_provenance, make_record, make_spec, make_split
 
 from benchmark.cli import status
-from methods.registry import installed
-from results.record import Counts, Metrics, Provenance, Record
-from results.spec import FitSpec, RunSpec, SplitDefinition
+from results.record import Counts, Metrics, Record
 from results.store import Store
 
 BAD = "\x1b]0;title\x07\x1b[31mred\x9b2J\u202e ![x](http://127.0.0.1/x.png) <img src=x> =1\nall good: reproduced"
@@ -22,32 +22,21 @@ FORMULA = '=HYPERLINK("http://127.0.0.1","x")'
 
 
 def made(method, dataset="elpv", *, seed=0, auroc=0.75, status_="done", text=BAD, **spec):
-    fit = FitSpec(
-        detector=method,
-        version=1,
-        params={"loss.kind": text},
-        dataset_fingerprint="d" * 64,
-        train_normal="a" * 64,
-        train_anomaly="b" * 64,
-        size=224,
-        resize="squash",
-        pools={},
-        weights={"resnet18": "c" * 64},
-        precision="fp32",
-        seed=seed,
+    fit = make_fit(detector=method, params={"loss.kind": text}, seed=seed)
+    split = make_split(dataset=dataset, rule="general", known_class=None)
+    run = make_spec(
+        fit,
+        split,
+        **{
+            "test": f"{seed:064}",
+            "evaluation": None,
+            "method": method,
+            "split_seed": seed,
+            "deviations": [text],
+            **spec,
+        },
     )
-    split = SplitDefinition(dataset=dataset, dataset_fingerprint="d" * 64, rule="general", shots=10, options={})
-    run = RunSpec(
-        fit=fit,
-        test=f"{seed:064}",
-        evaluation=None,
-        method=method,
-        recipe="official",
-        split=split,
-        split_seed=seed,
-        **{"deviations": [text], **spec},
-    )
-    provenance = Provenance(
+    provenance = make_provenance(
         package_version=text,
         git_commit=text,
         git_dirty=True,
@@ -57,18 +46,12 @@ def made(method, dataset="elpv", *, seed=0, auroc=0.75, status_="done", text=BAD
         device=text,
         cpu=text,
         libraries={text: text},
-        threads=1,
         started=text,
-        test_evaluations=1,
     )
-    return Record(
-        key=run.key,
-        fit_key=fit.fit_key,
-        series=run.series,
-        spec=run,
-        status=status_,
-        error=text if status_ == "failed" else None,
-        metrics=Metrics(auroc=auroc, average_precision=0.5) if status_ == "done" else None,
+    return make_record(
+        run,
+        auroc,
+        failed=text if status_ == "failed" else None,
         counts=Counts(train_normal=9, train_anomaly=10, test_normal=9, test_anomaly=9),
         provenance=provenance,
         notes=[text],
@@ -238,7 +221,7 @@ def test_the_recipe_of_a_plug_in_is_shown_safely(tmp_path, monkeypatch, capfd):
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: loud\nVersion: 1.0\n")
     (info / "entry_points.txt").write_text("[swanbench.methods]\nloud = loud:loud.toml\n")
     monkeypatch.syspath_prepend(tmp_path)
-    installed._installed.cache_clear()
+    forget_installed()
     try:
         for words in (["list"], ["list", "--json"], ["show", "loud"], ["show", "loud", "--json"]):
             assert status(["methods", *words]) == 0
@@ -246,4 +229,4 @@ def test_the_recipe_of_a_plug_in_is_shown_safely(tmp_path, monkeypatch, capfd):
             assert not control(out + err)
             assert "loud" in out.lower()
     finally:
-        installed._installed.cache_clear()
+        forget_installed()

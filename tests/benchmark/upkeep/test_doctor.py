@@ -9,6 +9,7 @@ import subprocess
 import sys
 
 import pytest
+import strangers
 
 from benchmark import numerics
 from benchmark.cli import status
@@ -165,8 +166,7 @@ def test_plug_ins_are_listed_and_a_broken_one_is_told_with_its_reason(weighted):
         "[swanbench.methods]\nodd = odd:none.toml\n[swanbench.datasets]\nodder = odd:NONE\n"
         "[swanbench.suites]\noddest = odd:suite.toml\n[swanbench.papers]\noddity = odd:paper\n"
     )
-    path = os.pathsep.join(filter(None, [str(site), os.environ.get("PYTHONPATH")]))
-    out, code, _ = alone(weighted, "--json", BENCH_WEIGHTS="weights", PYTHONPATH=path)
+    out, code, _ = alone(weighted, "--json", BENCH_WEIGHTS="weights", PYTHONPATH=strangers.path(site))
     found = json.loads(out)
     assert code == 0
     mine = {one["name"]: one["problem"] for one in found["plug_ins"] if one["name"].startswith("odd")}

@@ -4,11 +4,12 @@ import json
 
 import msgspec
 import pytest
+from records import make_provenance, make_record
 
 from benchmark.execution.worker import execute
 from benchmark.views.derived import RecordDeriver, derive_words
 from methods.registry import installed
-from results.record import Counts, Metrics, Provenance, Record, decode_record, encode_record
+from results.record import Counts, decode_record, encode_record
 
 SUITE = """
 id = "words"
@@ -46,14 +47,9 @@ def two_classes(rows):
 
 def as_left(run):
     """The record that a planned run leaves."""
-    spec, split, fit = run.spec, run.split, run.fit
-    return Record(
-        key=spec.key,
-        fit_key=spec.fit.fit_key,
-        series=spec.series,
-        spec=spec,
-        status="done",
-        metrics=Metrics(auroc=0.5, average_precision=0.5),
+    split, fit = run.split, run.fit
+    return make_record(
+        run.spec,
         counts=Counts(
             train_normal=len(fit.train_normal),
             train_anomaly=len(fit.train_anomaly),
@@ -61,20 +57,7 @@ def as_left(run):
             test_anomaly=len(split.test_anomaly),
         ),
         notes=list(fit.notes),
-        provenance=Provenance(
-            package_version="0",
-            git_commit=None,
-            git_dirty=None,
-            code_digest="c",
-            numerics_class="cpu",
-            weights={arch: file.label for arch, file in fit.weights.items()},
-            device="cpu",
-            cpu="one",
-            libraries={},
-            threads=1,
-            started="2026-01-01T00:00:00+00:00",
-            test_evaluations=1,
-        ),
+        provenance=make_provenance(weights={arch: file.label for arch, file in fit.weights.items()}),
     )
 
 

@@ -1,11 +1,10 @@
 """Deep SAD against the vectors of the authors' code, its formulas by hand, and its switches."""
 
-import dataclasses
-
 import numpy as np
 import pytest
 import squares
 import torch
+from checkpoints import stopped
 from torch import nn
 
 from methods.checks import check_detector
@@ -149,7 +148,7 @@ def test_the_centre_is_the_mean_of_the_normals_before_training(fitted, make_para
     fresh = DeepSAD(make_params("deep_sad", **(tiny | changes)), make_context()).new_network().eval()
     with torch.no_grad():
         codes = {
-            name: fresh.encoder(torch.from_numpy(images.pixels))
+            name: fresh.encoder(torch.tensor(images.pixels))
             for name, images in {"normal": data.normal, "anomaly": data.anomaly}.items()
         }
     centre = fitted(**changes).network.centre
@@ -280,35 +279,9 @@ def test_the_auto_encoder_is_trained_first(fitted):
     assert int(with_it.network.encoder.net.norms[0].num_batches_tracked) == 6 + 2
 
 
-class Killed(Exception):  # noqa: N818 - a kill in the middle of a fit
-    pass
-
-
-@dataclasses.dataclass
-class KilledAt:
-    """A checkpoint that dies after its save before step `step`, counted over both trainings."""
-
-    inner: object
-    step: int
-    calls: int = 0
-
-    def load(self):
-        return self.inner.load()
-
-    def due(self):
-        self.calls += 1
-        return self.calls == self.step
-
-    def save(self, state):
-        self.inner.save(state)
-        raise Killed
-
-
 @pytest.mark.parametrize(("step", "phase"), [(4, "pretrain"), (6, "distances")])
-def test_a_fit_that_was_killed_goes_on_to_the_same_in_either_training(step, phase, fitted, memory_checkpoint, data):
-    whole, saved = fitted(**LENET), memory_checkpoint()
-    with pytest.raises(Killed):
-        fitted(checkpoint=KilledAt(saved, step), **LENET)
+def test_a_fit_that_was_killed_goes_on_to_the_same_in_either_training(step, phase, fitted):
+    whole, saved = fitted(**LENET), stopped(lambda checkpoint: fitted(checkpoint=checkpoint, **LENET), step)
     assert saved.saved["phase"] == phase
     resumed = fitted(checkpoint=saved, **LENET)
     assert resumed.history == whole.history

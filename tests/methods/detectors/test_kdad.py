@@ -273,12 +273,12 @@ def test_teacher_maps_are_kept_where_they_fit_and_are_used(limit, wanted, calls,
         return {pool: torch.zeros(len(pixels), 1) for pool in TAPPED_POOLS}
 
     teacher = kdad.TeacherMaps(images, maps, batch=4, limit=limit, uses=wanted)
-    teacher(np.array([3]), torch.from_numpy(images.take(np.array([3]))))
+    teacher(np.array([3]), torch.tensor(images.take(np.array([3]))))
     assert seen == ([4, 4, 1] if calls == 3 else [1])
 
 
 def test_tap_mean_gives_every_tap_a_mean_of_one_over_the_normals(fitted, data):
-    maps = fitted(data, **{"teacher.scale": "tap_mean"})._teacher_maps(torch.from_numpy(data.normal.pixels))
+    maps = fitted(data, **{"teacher.scale": "tap_mean"})._teacher_maps(torch.tensor(data.normal.pixels))
     assert [level.mean().item() for level in maps.values()] == pytest.approx([1.0] * 4, rel=1e-5)
 
 

@@ -165,7 +165,7 @@ def test_distance_is_to_the_mean_map_of_the_normals(mlep, toy_data):
     assert [tuple(mean.shape) for mean in means] == [(16, 2, 2), (16, 1, 1)]
     with torch.inference_mode():
         normal, anomalous = (
-            detector.network.maps(normalise(torch.from_numpy(images.pixels))) for images in (data.normal, data.anomaly)
+            detector.network.maps(normalise(torch.tensor(images.pixels))) for images in (data.normal, data.anomaly)
         )
     expected = 0
     for own, other, mean in zip(normal, anomalous, means, strict=True):

@@ -4,7 +4,9 @@ import ctypes
 import platform
 
 import golden
+import numpy as np
 import pytest
+from checkpoints import stopped
 
 from methods.backbones.table import BACKBONES
 from methods.registry import installed
@@ -36,6 +38,16 @@ def test_the_smallest_images_give_the_same_bits_five_times_on_a_dirty_heap(metho
         dirty_heap(byte)
         seen.add(golden.scores(method, precision=precision).tobytes())
     assert len(seen) == 1
+
+
+@pytest.mark.parametrize("method", golden.DETECTORS)
+def test_a_fit_in_bf16_that_was_killed_goes_on_to_the_same_bits(method):
+    if not installed.get(method).takes_precision:
+        pytest.skip("it computes in fp32 whatever the run asks for")
+    whole = golden.scores(method, precision="bf16")
+    assert not np.array_equal(whole, golden.scores(method))
+    checkpoint = stopped(lambda checkpoint: golden.scores(method, precision="bf16", checkpoint=checkpoint), 1)
+    assert np.array_equal(golden.scores(method, precision="bf16", checkpoint=checkpoint), whole)
 
 
 def test_a_strided_convolution_on_one_pixel_runs_in_float32():

@@ -3,6 +3,8 @@
 import hashlib
 import json
 import math
+import sys
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -79,10 +81,28 @@ def test_the_distance_in_two_dimensions_by_hand():
     assert fid.distance(FirstPixel(2), real, real) == pytest.approx(0, abs=1e-9)
 
 
-def test_grey_images_are_seen_in_three_equal_channels_and_values_are_kept_in_bounds():
-    pixels = fid._pixels(torch.tensor([-0.5, 0.25, 1.5]).reshape(3, 1, 1, 1))
-    assert pixels.shape == (3, 3, 1, 1)
-    assert pixels[:, :, 0, 0].tolist() == [[0] * 3, [64] * 3, [255] * 3]
+def test_grey_images_are_seen_in_three_equal_channels_and_values_are_kept_in_bounds(monkeypatch):
+    """By a metric in place of torchmetrics' own, which keeps what it is given."""
+    seen = []
+
+    class Metric(torch.nn.Module):
+        def __init__(self, feature):
+            super().__init__()
+
+        def update(self, images, *, real):
+            seen.append((images, real))
+
+        def compute(self):
+            return torch.tensor(0.0)
+
+    monkeypatch.setitem(sys.modules, "torchmetrics.image.fid", SimpleNamespace(FrechetInceptionDistance=Metric))
+    grey = torch.tensor([-0.5, 0.25, 1.5]).reshape(3, 1, 1, 1)
+    fid.distance(FirstPixel(1), [grey], [grey])
+    assert [real for _, real in seen] == [True, False]
+    for images, _ in seen:
+        assert images.shape == (3, 3, 1, 1)
+        assert images.dtype == torch.uint8
+        assert images[:, :, 0, 0].tolist() == [[0] * 3, [64] * 3, [255] * 3]
 
 
 # Networks and names

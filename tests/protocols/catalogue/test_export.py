@@ -9,11 +9,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from array_sets import array_set
+from pictures import noise
 from PIL import Image
 
 from protocols.catalogue import export
 from protocols.catalogue.data_folder import adopt_dataset
-from protocols.datasets.manifest import Dataset, Row, assemble_dataset
+from protocols.datasets.manifest import Dataset, assemble_dataset
 from protocols.errors import DataError
 from protocols.splits import split as splits
 
@@ -28,27 +30,9 @@ def carpet(tmp_path: Path, mvtec_folder: Path, save_image: Callable[..., Path]) 
 
 
 @pytest.fixture
-def array_set(tmp_path: Path) -> Dataset:
+def classes(tmp_path: Path) -> Dataset:
     """Forty grey images of 5 x 4 pixels in two classes, as one array."""
-    pixels = np.random.default_rng(0).integers(0, 256, (40, 5, 4, 1), dtype=np.uint8)
-    folder = tmp_path / "toyset"
-    folder.mkdir()
-    np.save(folder / "images.npy", pixels)
-    ids = sorted(f"{half}/{i:05d}" for half in ("train", "test") for i in range(20))
-    rows = [
-        Row(
-            id_,
-            "images.npy",
-            str(place % 2),
-            id_.split("/")[0],
-            hashlib.sha256(b"5x4x1\n" + image.tobytes()).hexdigest(),
-            4,
-            5,
-            1,
-        )
-        for place, (id_, image) in enumerate(zip(ids, pixels, strict=True))
-    ]
-    return assemble_dataset("toyset", folder, rows)
+    return array_set(tmp_path / "toyset", noise(0, 40, 5, 4, 1))
 
 
 def read(text: str) -> list[dict[str, str]]:
@@ -135,16 +119,16 @@ def test_unlabelled_anomalies_are_among_the_good_ones(carpet: Dataset, tmp_path:
     assert len(split.train_normal) == 5
 
 
-def test_an_array_set_becomes_png_files(array_set: Dataset, tmp_path: Path) -> None:
-    split = splits.draw(array_set, "labelled_share", split_seed=0, normal_class="1", gamma="0.20")
-    export.write_tree(split, array_set, tmp_path / "out")
+def test_an_classes_becomes_png_files(classes: Dataset, tmp_path: Path) -> None:
+    split = splits.draw(classes, "labelled_share", split_seed=0, normal_class="1", gamma="0.20")
+    export.write_tree(split, classes, tmp_path / "out")
     lines = read((tmp_path / "out" / "split.csv").read_text())
     assert len(lines) == 10 + 3 + 20
     for line in lines:
         with Image.open(tmp_path / "out" / line["path"]) as image:
             pixels = np.asarray(image)
         text = f"{image.height}x{image.width}x1\n".encode()
-        assert hashlib.sha256(text + pixels.tobytes()).hexdigest() == array_set.row(line["id"]).sha256
+        assert hashlib.sha256(text + pixels.tobytes()).hexdigest() == classes.row(line["id"]).sha256
     assert set(contents(tmp_path / "out" / "toyset" / "test")) == {"good", "0"}
     assert set(contents(tmp_path / "out" / "labelled-anomalies")) == {"0"}
 

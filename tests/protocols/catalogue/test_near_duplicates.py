@@ -5,6 +5,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from pictures import noise, save_picture
 from PIL import Image
 
 from protocols.catalogue.data_folder import adopt_dataset
@@ -23,17 +24,16 @@ def alike(tmp_path: Path) -> Dataset:
     """Five pictures as a folder: `b` is `a` a little brighter, `c` is `a` byte for byte, the others are different."""
     source = tmp_path / "raw" / "toy"
     ramp = np.add.outer(np.arange(64) * 2, np.arange(64)).astype(np.uint8)
-    noise = np.random.default_rng(0).integers(0, 256, (2, 64, 64), dtype=np.uint8)
+    others = noise(0, 2, 64, 64)
     pictures = {
         "train/good/a": ramp,
         "test/good/b": ramp + np.uint8(3),
         "test/cut/c": ramp,
-        "train/good/d": noise[0],
-        "test/cut/e": noise[1],
+        "train/good/d": others[0],
+        "test/cut/e": others[1],
     }
     for name, pixels in pictures.items():
-        (source / name).parent.mkdir(parents=True, exist_ok=True)
-        Image.fromarray(pixels).save(source / f"{name}.png")
+        save_picture(source / f"{name}.png", pixels)
     return adopt_dataset(source, "toy", tmp_path / "data")
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from pictures import save_picture
 from PIL import Image
 
 from protocols.catalogue import data_folder, verify
@@ -20,9 +21,7 @@ Values = Callable[[int], "np.ndarray[tuple[int, int], np.dtype[np.uint16]]"]
 def folder(root: Path, values: Values, form: str = "png") -> Path:
     """Three images in each of train/good, test/good and test/dent; `values` makes the one of a number."""
     for number, place in enumerate(("train/good", "test/good", "test/dent") * 3):
-        path = root / place / f"{number}.{form}"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        Image.fromarray(values(number)).save(path)
+        save_picture(root / place / f"{number}.{form}", values(number))
     return root
 
 

@@ -4,9 +4,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from pictures import save_picture
 from PIL import Image
 from preparing import prepared, raw
-from releases import aitex_release, mask, noise, save
+from releases import aitex_release, grey, mask
 
 from protocols.catalogue import verify
 from protocols.datasets.manifest import Dataset
@@ -74,7 +75,7 @@ def test_strips_that_give_nothing_are_named(release: Path, tmp_path: Path) -> No
 
 
 def test_a_misnamed_strip_without_a_defect_keeps_its_name(copy: Path, tmp_path: Path) -> None:
-    save(copy / "NODefect_images" / FABRIC / "0018_00_01.png", noise(5, 4, 4096))
+    save_picture(copy / "NODefect_images" / FABRIC / "0018_00_01.png", grey(5, 4, 4096))
     rows = prepared("aitex", copy, tmp_path / "out").rows
     assert next(row.id for row in rows if "0018" in row.id) == f"{FABRIC}/0018_00_01_0.png"
 
@@ -84,7 +85,7 @@ def test_of_a_mask_the_first_channel_counts(copy: Path, tmp_path: Path) -> None:
     red[0, 300, 0] = blue[0, 600, 2] = 9
     path = next((copy / "Mask_images").glob("0020_*"))
     for pixels, tiles in ((red, {"0020_002_00_1.png"}), (blue, set())):
-        save(path, pixels)
+        save_picture(path, pixels)
         dataset = prepared("aitex", copy, tmp_path / f"out{len(tiles)}")
         assert {id_ for id_ in anomalies(dataset) if id_.startswith("0020")} == tiles
 
@@ -106,12 +107,12 @@ def test_skip_split_masks_leaves_out_the_strips_with_two_masks(release: Path, tm
 
 
 def test_drop_blank_leaves_out_normal_tiles_of_white(copy: Path, tmp_path: Path) -> None:
-    strip = noise(3, 4, 4096)
+    strip = grey(3, 4, 4096)
     strip[:, :512] = 253
     strip[0, 511] = 249
-    save(copy / "NODefect_images" / FABRIC / "0001_000_00.png", strip)
+    save_picture(copy / "NODefect_images" / FABRIC / "0001_000_00.png", strip)
     defect = next((copy / "Defect_images").glob("0020_*"))
-    save(defect, np.full((4, 4096), 255, dtype=np.uint8))
+    save_picture(defect, np.full((4, 4096), 255, dtype=np.uint8))
     all_rows, kept = (prepared(name, copy, tmp_path / name).rows for name in ("aitex", "aitex@drop_blank"))
     assert {row.id for row in all_rows} - {row.id for row in kept} == {f"{FABRIC}/0001_000_00_0.png"}
 
@@ -131,7 +132,7 @@ def test_ids_and_fingerprint_are_the_same_under_every_layout(
 
 
 def _cut(path: Path, width: int) -> None:
-    save(path, noise(1, 4, width))
+    save_picture(path, grey(1, 4, width))
 
 
 @pytest.mark.parametrize(
@@ -154,7 +155,7 @@ def _cut(path: Path, width: int) -> None:
             r"Defect_images has no strip of the defect code 036 \(weft_crack\): get the whole release",
         ),
         (
-            lambda r: save(r / "Mask_images/0020_002_00_mask.png", mask(4, 4000, 3)),
+            lambda r: save_picture(r / "Mask_images/0020_002_00_mask.png", mask(4, 4000, 3)),
             r"0020_002_00_mask\.png is 4000 x 4, but .*0020_002_00\.png is 4096 x 4: get the release again",
         ),
         (lambda r: _cut(r / "Defect_images/0200_099_00.png", 4096), r"0200_099_00\.png is not named .* that is known"),

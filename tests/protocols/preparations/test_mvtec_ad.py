@@ -3,8 +3,9 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
+from pictures import save_picture
 from preparing import prepared, raw
-from releases import mask, mvtec_category, noise, save
+from releases import grey, mask, mvtec_category
 
 from protocols.catalogue import verify
 from protocols.datasets.registry import dataset_family
@@ -68,7 +69,7 @@ def test_ids_are_the_same_under_every_layout(release: Path, tmp_path: Path, layo
 def test_images_may_be_jpeg_under_png_names_and_end_in_upper_case(release: Path, tmp_path: Path) -> None:
     path = release / "carpet/test/hole/000.png"
     path.unlink()
-    save(path.with_suffix(".jpg"), noise(1, 8, 8)).rename(path.with_suffix(".PNG"))
+    save_picture(path.with_suffix(".jpg"), grey(1, 8, 8)).rename(path.with_suffix(".PNG"))
     dataset = prepared("carpet", release, tmp_path / "out")
     assert dataset.row("test/hole/000.PNG").label == "hole"
 
@@ -80,7 +81,10 @@ def test_images_may_be_jpeg_under_png_names_and_end_in_upper_case(release: Path,
         (lambda r: shutil.rmtree(r / "carpet/test/hole"), r"carpet has no test/hole: get the whole release"),
         (lambda r: shutil.rmtree(r / "carpet/test/good"), r"carpet has no folder test/good: "),
         (lambda r: shutil.rmtree(r / "carpet/train"), r"carpet holds no folder with train and test: "),
-        (lambda r: save(r / "carpet/test/mine/0.png", noise(1, 8, 8)), r"carpet/test/mine is no class of carpet: "),
+        (
+            lambda r: save_picture(r / "carpet/test/mine/0.png", grey(1, 8, 8)),
+            r"carpet/test/mine is no class of carpet: ",
+        ),
         (lambda r: shutil.rmtree(r / "carpet/ground_truth"), r"carpet has no ground_truth: "),
         (lambda r: shutil.rmtree(r / "carpet/ground_truth/cut"), r"ground_truth has no cut: "),
         (lambda r: (r / "carpet/ground_truth/mine").mkdir(), r"ground_truth/mine holds masks of no class of carpet: "),
@@ -93,7 +97,7 @@ def test_images_may_be_jpeg_under_png_names_and_end_in_upper_case(release: Path,
             r"ground_truth/cut/001_mask\.png is the mask of no image in .*carpet/test/cut: get the release again",
         ),
         (
-            lambda r: save(r / "carpet/ground_truth/cut/000.png", mask(8, 8, 1)),
+            lambda r: save_picture(r / "carpet/ground_truth/cut/000.png", mask(8, 8, 1)),
             r"ground_truth/cut/000\.png is the mask of no image in ",
         ),
         (lambda r: (r / "carpet/train/good/000.png").write_bytes(b""), r"train/good/000\.png is empty: "),

@@ -4,8 +4,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from pictures import save_picture
 from preparing import prepared
-from releases import mask, noise, optical_release, save
+from releases import grey, mask, optical_release
 
 from protocols.catalogue import verify
 from protocols.errors import DataError
@@ -90,9 +91,12 @@ def _label_line(release: Path, text: str) -> None:
         (lambda r: shutil.rmtree(r / "Class4/Test"), "Class4 holds no folder with Train and Test: "),
         (lambda r: (r / "Class4/Train/Label/Labels.txt").unlink(), r"Class4/Train/Label has no Labels\.txt: "),
         (lambda r: (r / "Class4/Train/0001.PNG").unlink(), r"Class4/Train/Label/Labels\.txt lists 0001\.PNG, which is"),
-        (lambda r: save(r / "Class4/Train/0009.PNG", noise(9, 8, 8)), r"Class4/Train/0009\.PNG is not listed in "),
         (
-            lambda r: save(r / "Class4/Train/Label/0001_label.PNG", mask(8, 8, 1)),
+            lambda r: save_picture(r / "Class4/Train/0009.PNG", grey(9, 8, 8)),
+            r"Class4/Train/0009\.PNG is not listed in ",
+        ),
+        (
+            lambda r: save_picture(r / "Class4/Train/Label/0001_label.PNG", mask(8, 8, 1)),
             r"Class4/Train/Label/0001_label\.PNG is the mask of no defect that .*Labels\.txt lists: ",
         ),
         (
@@ -105,7 +109,10 @@ def _label_line(release: Path, text: str) -> None:
         (lambda r: (r / "Class4/Train/Label/Labels.txt").write_text("1\n"), r"Labels\.txt lists no image: "),
         (lambda r: (r / "Class4/Train/Label/Labels.txt").write_bytes(b"1\n\xff"), r"cannot read .*Labels\.txt \("),
         (lambda r: (r / "Class4/Train/0001.PNG").write_bytes(b""), r"Class4/Train/0001\.PNG is empty: "),
-        (lambda r: save(r / "Class4/Train/0001.png", noise(1, 8, 8)), r"0001\.PNG and .*0001\.png differ in case only"),
+        (
+            lambda r: save_picture(r / "Class4/Train/0001.png", grey(1, 8, 8)),
+            r"0001\.PNG and .*0001\.png differ in case only",
+        ),
     ],
 )
 def test_a_spoilt_release_is_refused_naming_the_file(release: Path, tmp_path: Path, spoil, problem: str) -> None:

@@ -6,9 +6,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from pictures import save_picture
 from PIL import Image
 from preparing import prepared, raw
-from releases import noise, save, sdd_release
+from releases import grey, sdd_release
 
 from protocols.catalogue import verify
 from protocols.datasets.manifest import Dataset
@@ -83,7 +84,7 @@ def _unnamed(release: Path) -> None:
 
 
 def _tall_label(release: Path) -> None:
-    save(release / "kos05" / "Part0_label.bmp", np.zeros((11, 12), dtype=np.uint8))
+    save_picture(release / "kos05" / "Part0_label.bmp", np.zeros((11, 12), dtype=np.uint8))
 
 
 def _truncated(release: Path) -> None:
@@ -98,7 +99,10 @@ def _truncated(release: Path) -> None:
         (lambda r: shutil.rmtree(r / "kos01"), r"raw holds no folder with kos01: "),
         (lambda r: (r / "kos05/Part0_label.bmp").unlink(), r"kos05/Part0\.jpg has no label beside it: "),
         (lambda r: (r / "kos05/Part0.jpg").unlink(), r"kos05/Part0_label\.bmp has no image beside it: "),
-        (lambda r: save(r / "kos05/Part00.png", noise(1, 10, 12)), r"Part0\.jpg and .*Part00\.png are the same part"),
+        (
+            lambda r: save_picture(r / "kos05/Part00.png", grey(1, 10, 12)),
+            r"Part0\.jpg and .*Part00\.png are the same part",
+        ),
         (_unnamed, r"part zero\.jpg is named neither PartN nor PartN_label: move it away"),
         (_tall_label, r"Part0_label\.bmp is 12 x 11, but .*kos05/Part0\.jpg is 12 x 10: get the release again"),
         (_truncated, r"kos05/Part0\.jpg is not a readable image"),

@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 import msgspec
 import pytest
+from split_sets import COUNTS, by_rank
 
 from protocols.datasets.manifest import Dataset, assemble_dataset
 from protocols.errors import DataError
@@ -12,31 +13,6 @@ from protocols.splits import split as splits
 from protocols.splits.draw.ranking import rank
 
 Make = Callable[..., Dataset]
-
-COUNTS = {"normal": 20, "bent": 15, "cut": 12, "hole": 4}
-
-
-def by_rank(dataset: Dataset, *labels: str, seed: int = 0) -> list[str]:
-    ids = [row.id for row in dataset.rows if row.label in labels]
-    return sorted(ids, key=lambda id_: rank(dataset.name, "anomaly", str(seed), id_))
-
-
-def test_general_takes_ten_out_of_the_test_set_at_one_shot_too(make_dataset: Make) -> None:
-    dataset = make_dataset(COUNTS)
-    order = by_rank(dataset, "bent", "cut", "hole")
-    ten = splits.draw(dataset, "general", split_seed=0, shots=10)
-    one = splits.draw(dataset, "general", split_seed=0, shots=1)
-    assert list(ten.train_anomaly) == order[:10]
-    assert list(one.train_anomaly) == order[:1]
-    assert list(ten.test_anomaly) == sorted(order[10:])
-    assert one.test_fingerprint == ten.test_fingerprint
-    assert one.fingerprint != ten.fingerprint
-
-
-def test_own_takes_only_the_labelled_anomaly_out_of_the_test_set(make_dataset: Make) -> None:
-    dataset = make_dataset(COUNTS)
-    split = splits.draw(dataset, "general", split_seed=0, shots=1, options={"one_shot_test": "own"})
-    assert list(split.test_anomaly) == sorted(by_rank(dataset, "bent", "cut", "hole")[1:])
 
 
 def test_normals_are_three_to_one_by_a_rank_without_seed(make_dataset: Make) -> None:
@@ -60,20 +36,6 @@ def test_the_release_s_own_split_of_normals_is_kept(make_dataset: Make) -> None:
     split = splits.draw(fixed, "general", split_seed=0, shots=1)
     assert split.train_normal == ("normal/007.png", "normal/017.png")
     assert len(split.test_normal) == 18
-
-
-def test_hard_draws_from_the_known_class_and_removes_all_of_it(make_dataset: Make) -> None:
-    dataset = make_dataset(COUNTS)
-    split = splits.draw(dataset, "hard", split_seed=3, known_class="cut", shots=10)
-    assert list(split.train_anomaly) == by_rank(dataset, "cut", seed=3)[:10]
-    assert not [id_ for id_ in split.test_anomaly if id_.startswith("cut/")]
-    assert len(split.test_anomaly) == 15 + 4
-
-
-def test_hard_takes_all_of_a_class_smaller_than_the_shots(make_dataset: Make) -> None:
-    dataset = make_dataset(COUNTS)
-    split = splits.draw(dataset, "hard", split_seed=0, known_class="hole", shots=10)
-    assert list(split.train_anomaly) == by_rank(dataset, "hole")
 
 
 def test_mastcam_drops_test_images_with_the_content_of_a_drawn_anomaly_at_one_shot_too(make_dataset: Make) -> None:
@@ -110,26 +72,6 @@ def test_deduplicate_keeps_the_first_id_of_equal_content(make_dataset: Make) -> 
     ids = {*split.train_normal, *split.test_normal, *split.train_anomaly, *split.test_anomaly}
     assert {row.id for row in dataset.rows} - ids == {"bent/001.png", "normal/001.png"}
     assert len(split.train_normal) == 14  # floor(3 * 19 / 4)
-
-
-def test_contamination_adds_the_next_anomalies_by_rank_to_the_training_normals(make_dataset: Make) -> None:
-    # 15 training normals, share 0.25: trunc(15 / 0.75 * 0.25) = 5
-    dataset = make_dataset(COUNTS)
-    order = by_rank(dataset, "bent", "cut", "hole")
-    ten = splits.draw(dataset, "general", split_seed=0, shots=10, options={"contamination": 0.25})
-    one = splits.draw(dataset, "general", split_seed=0, shots=1, options={"contamination": 0.25})
-    assert set(ten.train_normal) - {row.id for row in dataset.rows if row.label == "normal"} == set(order[10:15])
-    assert ten.train_normal == tuple(sorted(ten.train_normal))
-    assert ten.test_anomaly == tuple(sorted(order[15:]))
-    assert (one.train_normal, one.test_anomaly) == (ten.train_normal, ten.test_anomaly)
-    assert list(ten.train_anomaly) == order[:10]
-
-
-def test_limit_train_comes_before_contamination(make_dataset: Make) -> None:
-    # 6 training normals, share 0.25: trunc(6 / 0.75 * 0.25) = 2
-    options = {"contamination": 0.25, "limit_train": 6}
-    split = splits.draw(make_dataset(COUNTS), "general", split_seed=0, shots=1, options=options)
-    assert len(split.train_normal) == 8
 
 
 def test_limits_keep_the_first_by_rank_sorted_by_id(make_dataset: Make) -> None:
@@ -258,20 +200,6 @@ def test_what_cannot_be_drawn_is_refused_with_a_next_step(
         splits.draw(make_dataset(COUNTS), rule, **({"split_seed": 0} | arguments))  # type: ignore[arg-type]
 
 
-def test_a_general_split_needs_test_anomalies(make_dataset: Make) -> None:
-    dataset = make_dataset({"normal": 8, "cut": 10})
-    with pytest.raises(DataError, match="none is left: ask for fewer shots"):
-        splits.draw(dataset, "general", split_seed=0, shots=10)
-    with pytest.raises(DataError, match="set the split option one_shot_test to own"):
-        splits.draw(dataset, "general", split_seed=0, shots=1)
-    assert splits.draw(dataset, "general", split_seed=0, shots=1, options={"one_shot_test": "own"}).test_anomaly
-
-
-def test_a_hard_split_needs_a_second_class(make_dataset: Make) -> None:
-    with pytest.raises(DataError, match=r"no anomaly class but 'cut'.*use the rule general"):
-        splits.draw(make_dataset({"normal": 8, "cut": 10}), "hard", split_seed=0, known_class="cut", shots=1)
-
-
 def test_missing_normals_are_refused(make_dataset: Make) -> None:
     with pytest.raises(DataError, match="toy has no normal images"):
         splits.draw(make_dataset({"bent": 20, "cut": 20}), "general", split_seed=0, shots=1)
@@ -305,19 +233,3 @@ def test_validate_accepts_what_was_drawn_and_refuses_what_was_not(make_dataset: 
         splits.validate(msgspec.structs.replace(split, test_anomaly=split.test_anomaly[1:]), dataset)
     with pytest.raises(DataError, match="prepare the same release, or draw the split again"):
         splits.validate(split, make_dataset(COUNTS | {"hole": 5}))
-
-
-def test_without_labels_too_few_anomalies_are_all_tested(make_dataset: Make) -> None:
-    few = make_dataset({"normal": 20, "bent": 1, "cut": 4})
-    with pytest.raises(DataError, match="toy has 5 anomalies and the general rule takes 10 out of the test set"):
-        splits.draw(few, "general", split_seed=0, shots=10)
-    split = splits.draw(few, "general", split_seed=0, shots=10, is_labelled=False)
-    assert (split.train_anomaly, len(split.test_anomaly)) == ((), 5)
-
-
-def test_without_labels_enough_anomalies_give_the_ten_shot_test_set(make_dataset: Make) -> None:
-    many = make_dataset(COUNTS)
-    with_labels, without = (
-        splits.draw(many, "general", split_seed=3, shots=10, is_labelled=is_labelled) for is_labelled in (True, False)
-    )
-    assert with_labels.fingerprint == without.fingerprint

@@ -4,42 +4,20 @@ import os
 
 import numpy as np
 import pytest
+from records import make_record, make_spec, make_split
 
 from results.maintenance.merging import Merger
-from results.record import Counts, Metrics, Record
 from results.scores import Scores
-from results.spec import FitSpec, RunSpec, SplitDefinition
 from results.store import Store
 
 SCORES = Scores(ids=("b", "a"), classes=("normal", "mono"), values=np.array([0.25, 0.75]))
 
 
 def made(seed=0):
-    fit = FitSpec(
-        detector="dra",
-        version=1,
-        params={},
-        dataset_fingerprint="d" * 64,
-        train_normal="a" * 64,
-        train_anomaly="b" * 64,
-        size=32,
-        resize="squash",
-        pools={},
-        weights={},
-        precision="fp32",
-        seed=seed,
+    spec = make_spec(
+        split=make_split(rule="general", known_class=None), evaluation=None, recipe="quick", fit__seed=seed
     )
-    split = SplitDefinition(dataset="elpv", dataset_fingerprint="d" * 64, rule="general", shots=1)
-    spec = RunSpec(fit=fit, test="e" * 64, evaluation=None, method="dra", recipe="quick", split=split, split_seed=0)
-    return Record(
-        key=spec.key,
-        fit_key=fit.fit_key,
-        series=spec.series,
-        spec=spec,
-        status="done",
-        metrics=Metrics(auroc=1.0, average_precision=1.0),
-        counts=Counts(train_normal=1, train_anomaly=1, test_normal=1, test_anomaly=1),
-    )
+    return make_record(spec, 1.0, average_precision=1.0)
 
 
 def no_differences(_record, _scores):

@@ -234,9 +234,9 @@ def test_history_has_both_terms_and_the_logits_that_the_score_divides_by(fitted)
 def test_training_images_are_scored_with_the_draws_of_the_bank(fitted, data):
     """Same place in the batch, same draws: an image of the training set is its own nearest neighbour."""
     detector = fitted(**{"evaluation.batch": 5, "score.classifier": "drop"})
-    extracted = detector._extractor().features(data.normal, 5)
-    torch.testing.assert_close(extracted.vectors, detector.bank.features.vectors, rtol=0, atol=0)
-    nearest = detector.bank.products(extracted).argmax(2)
+    features = detector.bank.features
+    np.testing.assert_array_equal(detector.score(data.normal), detector.score_of(detector.bank, features))
+    nearest = detector.bank.products(features).argmax(2)
     assert torch.equal(nearest, torch.arange(9).expand(4, 9))
 
 
@@ -312,8 +312,8 @@ def test_every_switch_changes_the_scores(name, fitted, data, array_images):
 def test_without_shifts_it_is_simclr(fitted, data):
     detector = fitted(**{"shift.kind": "none"})
     assert set(detector.history) == {"loss", "contrast", "right_logit_0"}
-    nearest = detector.bank.products(detector._extractor().features(data.anomaly, 4)).amax(2)[0]
-    np.testing.assert_array_equal(detector.score(data.anomaly), -nearest.numpy())
+    nearest = detector.bank.products(detector.bank.features).amax(2)[0]
+    np.testing.assert_array_equal(detector.score(data.normal, detector.params["features.batch"]), -nearest.numpy())
 
 
 def test_other_seeds_give_other_scores(fitted, data):

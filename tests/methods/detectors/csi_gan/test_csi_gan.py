@@ -1,6 +1,5 @@
 """CSI-GAN: eq. 11, fits, switches, pictures."""
 
-import copy
 import io
 
 import colours
@@ -194,27 +193,11 @@ def test_other_seeds_give_other_scores(fitted, data):
     assert not np.allclose(first, other)
 
 
-class EveryStep:
-    """A checkpoint that keeps the state after every step."""
-
-    def __init__(self):
-        self.states = []
-
-    def load(self):
-        return None
-
-    def due(self):
-        return True
-
-    def save(self, state):
-        self.states.append(copy.deepcopy(dict(state)))
-
-
 @pytest.mark.parametrize("recipe", ["official", "paper"])
 def test_a_fit_that_was_stopped_at_any_step_goes_on_to_the_same_bits(recipe, fitted, make_context, memory_checkpoint):
-    kept = EveryStep()
+    kept = memory_checkpoint(due_at=frozenset({1, 2, 3}))
     whole = fitted(recipe=recipe, context=make_context(checkpoint=kept), **{"budget.epochs": 2})
-    assert [state["step"] for state in kept.states] == [1, 2, 3]
+    assert kept.steps == [1, 2, 3]
     for state in kept.states:
         context = make_context(checkpoint=memory_checkpoint(saved=state))
         resumed = fitted(recipe=recipe, context=context, **{"budget.epochs": 2})

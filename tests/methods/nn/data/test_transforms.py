@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from pictures import noise
 from PIL import Image
 
 from methods.nn.data.transforms import join, normalise, rotate, rotation_angles
@@ -10,9 +11,8 @@ from methods.nn.data.transforms import join, normalise, rotate, rotation_angles
 ANGLES = [0.0, 90.0, -90.0, 180.0, -180.0, 45.0, 1e-13, 0.01, -179.99, 89.999999]
 
 
-def noise(count, size, channels):
-    rng = np.random.default_rng([count, size, channels])
-    return torch.from_numpy(rng.integers(1, 256, (count, size, size, channels), dtype=np.uint8))
+def noisy(count, size, channels):
+    return torch.from_numpy(noise([count, size, channels], count, size, size, channels, low=1))
 
 
 @pytest.mark.parametrize("channels", [1, 3])
@@ -20,7 +20,7 @@ def noise(count, size, channels):
 def test_rotation_equals_pillow_bit_for_bit(size, channels):
     random = rotation_angles(40, 180.0, torch.Generator().manual_seed(size)).tolist()
     angles = torch.tensor(ANGLES + random, dtype=torch.float64)
-    images = noise(len(angles), size, channels)
+    images = noisy(len(angles), size, channels)
     rotated = rotate(images, angles)
     for image, angle, own in zip(images.numpy(), angles.tolist(), rotated.numpy(), strict=True):
         pillow = Image.fromarray(image[:, :, 0] if channels == 1 else image).rotate(angle)
@@ -54,13 +54,13 @@ def test_normalised_values():
 
 
 def test_a_grey_image_is_normalised_as_its_rgb_conversion():
-    grey = noise(2, 16, 1)
+    grey = noisy(2, 16, 1)
     assert torch.equal(normalise(grey), normalise(grey.expand(2, 16, 16, 3).contiguous()))
     assert normalise(grey).is_contiguous(memory_format=torch.channels_last)
 
 
 def test_joining_grey_and_colour_replicates_grey():
-    grey, colour = noise(2, 4, 1), noise(1, 4, 3)
+    grey, colour = noisy(2, 4, 1), noisy(1, 4, 3)
     joined = join(grey, colour)
     assert joined.shape == (3, 4, 4, 3)
     assert torch.equal(joined[:2, :, :, 2], grey[:, :, :, 0])

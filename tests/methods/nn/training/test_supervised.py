@@ -6,6 +6,7 @@ import time
 import numpy as np
 import pytest
 import torch
+from checkpoints import stopped
 from torch import nn
 
 from methods.detector import DeadlineReached
@@ -147,22 +148,17 @@ def test_a_finished_fit_is_not_saved_again(make_context, memory_checkpoint):
 
 @pytest.mark.parametrize("stop", [1, 3, 4])
 @pytest.mark.parametrize("contiguous", [False, True])
-def test_a_resumed_fit_ends_in_the_same_bits(
-    stop, contiguous, make_params, make_context, memory_checkpoint, tiny, toy_data
-):
+def test_a_resumed_fit_ends_in_the_same_bits(stop, contiguous, make_params, make_context, tiny, toy_data):
     """Also where the checkpoint's store lost the channels-last layout of the tensors."""
     data, params = toy_data(), make_params("dra", **(tiny | {"budget.steps": 3}))
     whole = DRA(params, make_context())
     whole.fit(data)
-    checkpoint = memory_checkpoint()
+    checkpoint = stopped(lambda checkpoint: DRA(params, make_context(checkpoint=checkpoint)).fit(data), stop)
     seen = []
 
     def progress(done, total, **numbers):
         seen.append(done)
 
-    stopped = DRA(params, make_context(checkpoint=StopAt(checkpoint, stop)))
-    with pytest.raises(InterruptedFitError):
-        stopped.fit(data)
     assert checkpoint.saved["step"] == stop
     if contiguous:
         for values in checkpoint.saved["optimisers"]["adam"].values():
@@ -174,25 +170,3 @@ def test_a_resumed_fit_ends_in_the_same_bits(
     for name, values in whole.state().items():
         assert torch.equal(values, resumed.state()[name]), name
     assert np.array_equal(whole.score(data.normal), resumed.score(data.normal))
-
-
-class InterruptedFitError(Exception):
-    """A kill in the middle of a fit."""
-
-
-class StopAt:
-    """A checkpoint that saves before one step and then dies, as a killed process does."""
-
-    def __init__(self, inner, step):
-        self.inner, self.step, self.calls = inner, step, 0
-
-    def load(self):
-        return self.inner.load()
-
-    def due(self):
-        self.calls += 1
-        return self.calls == self.step
-
-    def save(self, state):
-        self.inner.save(state)
-        raise InterruptedFitError

@@ -1,0 +1,8 @@
+"""Methods that come and go in one process, of which the product reads what is installed once."""
+
+from methods.registry import installed
+
+
+def forget_installed():
+    """Let what is installed be read again."""
+    installed._installed.cache_clear()
