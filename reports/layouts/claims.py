@@ -1,12 +1,12 @@
-"""Claims in the running text of a paper as formulas over the cells of its tables: `claims.toml` in the paper's folder.
+"""Claims in the running text of a paper as formulas over the cells of its tables: `claims.toml` in its folder.
 
-`[rows.NAME]` names rows: `cells`, a list of coordinates, or those of all printed cells that have the coordinates `when`;
-with `leaves = true` only of cells that are no mean of other printed ones. An entry `[[claims]]` has an `id`, the `text`
-as the paper says it, the `table`, its `rows`, and a `kind`:
+`[rows.NAME]` names rows: `cells`, a list of coordinates, or those of all printed cells that have the coordinates
+`when`; with `leaves = true` only of cells that are no mean of other printed ones. An entry `[[claims]]` has an `id`,
+the `text` as the paper says it, the `table`, its `rows`, and a `kind`:
 
 - `mean_gain`: the mean over the rows of `left` minus `right`, in AUC points;
 - `largest_gain`: the largest of these differences;
-- `count_above`: the number of rows in which `left` is above `right`, or above all `others` at the coordinates of `left`;
+- `count_above`: the rows, counted, in which `left` is above `right`, or above all `others` at its coordinates;
 - `best_range`: the smallest and the largest lead of `left` over the best of `others`, in AUC points, where it leads.
 
 `left` and `right` are coordinates that complete a row, `others` are methods. `printed` is one number a result.

@@ -15,7 +15,17 @@ from reports.tables import table
 
 PAPER = layout.auc_layout("1").paper
 CLAIMS = read_claims(PAPER)
-PRINTED = {cell.coordinates: cell.value for cell in layout.auc_layout("1").published_cells}
+NO_ROWS = """
+[rows.a]
+[[claims]]
+id = "x"
+text = "y"
+table = "1"
+rows = "b"
+kind = "mean_gain"
+printed = [1.0]
+left = { method = "dra" }
+"""
 
 
 def tables(records=()):
@@ -121,10 +131,9 @@ def test_rows_may_be_named_by_a_condition():
     [
         (None, "has no claims.toml"),
         ("claims = 3", "cannot be used"),
-        ("[rows.a]\n[[claims]]\nid = 'x'\ntext = 'y'\ntable = '1'\nrows = 'b'\nkind = 'mean_gain'\nprinted = [1.0]\n"
-         "[claims.left]\nmethod = 'dra'", "claim x names rows or a table that is not there"),
+        (NO_ROWS, "claim x names rows or a table that is not there"),
     ],
-)  # fmt: skip
+)
 def test_a_wrong_file_is_one_sentence(tmp_path, text, sentence):
     if text is not None:
         (tmp_path / CLAIMS_FILE).write_text(text)
