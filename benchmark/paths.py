@@ -4,6 +4,9 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+AUDITS_FOLDER = "audits"
+"""Results folder, within another one, of runs whose test images were scored after every epoch."""
+
 
 @dataclass(frozen=True)
 class Folders:

@@ -53,7 +53,8 @@ class FitContext:
     """Everything around a fit that is not data: seed, machine settings, weights, and ways to report back.
 
     `deadline` is on the clock of `time.monotonic`; it may come nearer while a fit is at work, so look at each step.
-    `progress(done, total, **numbers)` takes the numbers of one epoch.
+    `progress(done, total, **numbers)` takes the numbers of one epoch. `epoch_done`, where it is given, is called after
+    each epoch and may score images with the detector as it is then; the training goes on as if it had not been called.
     """
 
     seed: int
@@ -65,6 +66,7 @@ class FitContext:
     progress: Callable[..., None]
     artefact: Callable[[str, bytes], None]
     deadline: float | None = None
+    epoch_done: Callable[[], None] | None = None
 
     def backbone(self, arch: str, nodes: Sequence[str] = ()) -> nn.Module:
         """The trunk of `arch` with the weights that this run resolved: images (B, 3, S, S) -> deepest map (B, C, h, w).

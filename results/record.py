@@ -65,7 +65,8 @@ class Provenance(msgspec.Struct, frozen=True, kw_only=True):
 class Record(msgspec.Struct, frozen=True, kw_only=True):
     """One run. Timings in seconds; memory in MiB, the peak of the process that made the run, which may have made others
     before; `history` holds one number an epoch, None where it was not finite. `anomaly_set` is the fingerprint of the
-    labelled anomalies sorted by id, whatever the order in which they were drawn; records before it lack it.
+    labelled anomalies sorted by id, whatever the order in which they were drawn; records before it lack it. `audit`
+    holds the AUROC after each epoch of a run whose test images were scored all along; no table counts such a record.
     """
 
     schema: int = SCHEMA
@@ -83,6 +84,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     provenance: Provenance | None = None
     notes: list[str] = []
     anomaly_set: str | UnsetType = UNSET
+    audit: list[_Fraction] | UnsetType = UNSET
 
     @property
     def has_one_score(self) -> bool:

@@ -66,6 +66,13 @@ class Duration(click.ParamType[float]):
 @click.option("--weights", multiple=True, metavar="[ARCH=]FILE", help="ImageNet weights; or random, auto. Repeatable.")
 @click.option("--precision", type=click.Choice(["fp32", "bf16"]), help="Of the trunk (default: bf16 where native).")
 @click.option("--device", default="cpu", show_default=True, help=f"{device_forms()}.")
+@click.option(
+    "--audit-selection",
+    "audit",
+    is_flag=True,
+    help="Score the test images after every epoch, into records of their own that no table and no gate counts: what "
+    "choosing the best epoch on them would be worth. bench report --selection prints it.",
+)
 @click.option("--plan", "plan_only", is_flag=True, help="Say what would run, and how long; run nothing.")
 @click.option("--jobs", type=click.IntRange(min=1), default=1, show_default=True, help="Fits at the same time.")
 @click.option("--threads", type=click.IntRange(min=1), help="Threads a fit (default: cores / jobs).")
@@ -79,7 +86,9 @@ class Duration(click.ParamType[float]):
 @results_option
 def command(**options: Any) -> int:
     """Run what is missing of a suite, store it, and print the suite's table."""
-    from benchmark.paths import resolve_folders
+    from dataclasses import replace
+
+    from benchmark.paths import AUDITS_FOLDER, resolve_folders
     from benchmark.planning import suite
     from benchmark.planning.plan import plan
     from benchmark.planning.types import RunRequest
@@ -90,6 +99,8 @@ def command(**options: Any) -> int:
 
     _check_engine(options)
     folders = resolve_folders(options["results"])
+    if options["audit"]:
+        folders = replace(folders, results=folders.results / AUDITS_FOLDER)
     store = Store(folders.results, warn=note)
     chosen_suite = suite.load_suite(options["suite"])
     selection = suite.Selection(
@@ -111,6 +122,7 @@ def command(**options: Any) -> int:
             precision=options["precision"],
             device=_device(options["device"], options["precision"], is_here=options["address"] is None),
             accept_stale_code=options["accept_stale_code"],
+            audit=options["audit"],
         ),
         folders=folders,
         store=store,
@@ -128,7 +140,10 @@ def command(**options: Any) -> int:
     if all_blocked:
         raise BenchError(plan_summary.all_blocked(planned))
     troubled = _run(planned, folders, store, options)
-    _print_tables(planned, store, chosen, accept=options["accept_stale_code"])
+    if options["audit"]:
+        _print_audits(planned, store)
+    else:
+        _print_tables(planned, store, chosen, accept=options["accept_stale_code"])
     return 1 if troubled else 0
 
 
@@ -208,6 +223,14 @@ def _default_threads(jobs: int) -> int:
     if threads > 1 and others + threads * jobs > cores:
         note(f"{others} others are at work on this machine's {cores} cores: --threads 1 may be faster than {threads}")
     return threads
+
+
+def _print_audits(planned: "Plan", store: "Store") -> None:
+    """The audits of these runs: last epoch, best epoch and the gap."""
+    from reports.comparison.selection import render_selection, selection_audits
+
+    stored = (record for run in planned.runs if run.spec and (record := store.get(run.spec.key)))
+    say_page(render_selection(selection_audits(stored), "md"))
 
 
 def _print_tables(planned: "Plan", store: "Store", layouts: "list[Layout]", *, accept: bool) -> None:

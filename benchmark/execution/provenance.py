@@ -2,6 +2,7 @@
 
 import functools
 import hashlib
+import platform
 import subprocess
 from collections.abc import Collection
 from datetime import datetime
@@ -10,7 +11,7 @@ from pathlib import Path
 from benchmark import numerics
 from benchmark.execution.processes.handover import Machine
 from benchmark.planning.code_digest import digest_at_import
-from benchmark.planning.types import PlannedFit
+from benchmark.planning.types import PlannedFit, Task
 from methods.registry import installed
 from results.record import Provenance
 
@@ -45,6 +46,19 @@ def fit_identity(fit: PlannedFit, machine: Machine) -> dict[str, str]:
         "numerics": _numerics_class(fit, machine),
         "code": digest_at_import(installed.get(fit.method).module),
     }
+
+
+def other_code(task: Task, machine: Machine) -> str | None:
+    """Reason not to make the runs of a task: the code of this worker is not that of the plan; None where it is."""
+    if machine.code not in {None, installed_digest()}:
+        return f"the worker on {platform.node()} has other code of swanbench: install the same there"
+    info = installed.get(task.fit.method)
+    if digest_at_import(info.module) != task.fit.code:
+        return (
+            f"the worker on {platform.node()} has other code of {info.id} than this call was planned with: run it "
+            "again, with new workers where they are yours"
+        )
+    return None
 
 
 def _numerics_class(fit: PlannedFit, machine: Machine) -> str:

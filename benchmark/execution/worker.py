@@ -2,7 +2,6 @@
 
 import math
 import os
-import platform
 import time
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -12,6 +11,8 @@ from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from msgspec import UNSET
 
 from benchmark.execution import faults, provenance
 from benchmark.execution.checkpoints import REUSED_MIB, CheckpointFile, KeptState, StateFile
@@ -80,7 +81,7 @@ def _outcome(task: Task, machine: Machine, again: Again, failure: str | None, no
 def _executed(
     task: Task, machine: Machine, again: Again, failure: str | None, notify: Callable[[str], None]
 ) -> Outcome:
-    if refused := _other_code(task, machine):
+    if refused := provenance.other_code(task, machine):
         return Outcome("stopped", refused)
     store = Store(machine.store)
     with store.claim(task.key) as mine:
@@ -105,19 +106,6 @@ def _can_write(store: Store) -> bool:
     except ResultsError:
         return False
     return True
-
-
-def _other_code(task: Task, machine: Machine) -> str | None:
-    """Reason not to make the runs of a task: the code of this worker is not that of the plan; None where it is."""
-    if machine.code not in {None, provenance.installed_digest()}:
-        return f"the worker on {platform.node()} has other code of swanbench: install the same there"
-    info = installed.get(task.fit.method)
-    if digest_at_import(info.module) != task.fit.code:
-        return (
-            f"the worker on {platform.node()} has other code of {info.id} than this call was planned with: run it "
-            "again, with new workers where they are yours"
-        )
-    return None
 
 
 def _is_due(record: Record | None, again: Again) -> bool:
@@ -145,6 +133,9 @@ class _Execution:
         self.clock = FitClock(store.progress_path(task.fit.key), machine.seconds)
         self.context: FitContext | None = None
         self.is_asked_to_stop = False
+        self.epoch_aurocs: dict[str, list[float]] = {}
+        self.detector: Detector | None = None
+        self.epoch_done: Callable[[], None] | None = None
 
     def run(self, runs: Sequence[Scoring], again: Again) -> Outcome:
         import torch
@@ -164,6 +155,8 @@ class _Execution:
         with self._timed("images"):
             images = self._open_store(dataset.name)
         runs_left = list(runs)
+        if self.task.audit:
+            self.epoch_done = partial(self._audit_epoch, runs, dataset, images)
         try:
             detector = self._fitted(images, kept_state if self._may_reuse(again) else None)
             while runs_left:
@@ -214,6 +207,8 @@ class _Execution:
         """The detector with its fit done: now, or before and kept."""
         path = self.store.checkpoint_path(self.fit.key)
         checkpoint = CheckpointFile(path, provenance.fit_identity(self.fit, self.machine), self.notify)
+        if self.task.audit:  # epochs before a checkpoint would be missing
+            path.unlink(missing_ok=True)
         resumption = Resumption(partial(self._detector, checkpoint), self._reraise_if_of_machine)
         if kept_state and (detector := resumption.from_kept(kept_state, self._state_file(self.fit))):
             self.history, self.timings["fit_s"] = dict(kept_state.history), round(kept_state.seconds, 3)
@@ -246,7 +241,8 @@ class _Execution:
 
     def _detector(self, checkpoint: CheckpointFile) -> "Detector":
         params = {**self.fit.spec.params, **self.fit.measures.params}
-        return installed.load(self.info)(params, self._context(checkpoint))
+        self.detector = installed.load(self.info)(params, self._context(checkpoint))
+        return self.detector
 
     def _train_data(self, images: ImageStore) -> Any:
         from methods.detector import TrainData
@@ -278,30 +274,45 @@ class _Execution:
         return StateFile(self.store.root, fit.key, provenance.fit_identity(fit, self.machine), self.notify)
 
     def _may_reuse(self, again: Again) -> bool:
-        return self.fit.reusable and again != "all"
+        return self.fit.reusable and again != "all" and not self.task.audit
 
-    def _scored(self, detector: "Detector", run: Scoring, dataset: Any, images: ImageStore) -> tuple[Record, Scores]:
+    def _audit_epoch(self, runs: Sequence[Scoring], dataset: Any, images: ImageStore) -> None:
+        """Score the test images of each run with the detector as it is after an epoch."""
+        from sklearn.metrics import roc_auc_score
+
+        if self.detector is None:
+            return
+        for run in runs:
+            scores = self._test_scores(self.detector, run, dataset, images)
+            self.epoch_aurocs.setdefault(run.spec.key, []).append(float(roc_auc_score(scores.labels, scores.values)))
+
+    def _test_scores(self, detector: "Detector", run: Scoring, dataset: Any, images: ImageStore) -> Scores:
+        """Scores of the test images of a run; raises ValueError where they are no finite number each."""
         import numpy as np
-        from sklearn.metrics import average_precision_score, roc_auc_score
 
-        spec, split, evaluation = run
-        ids = test_ids(split, dataset, evaluation.order)
-        self.timings.pop("score_s", None)
-        self.clock.begin_scores(self.timings.get("fit_s", 0.0))
-        with self._timed("score"):
-            values = np.asarray(self._scores(detector, images.images(ids), run), dtype=np.float64)
+        ids = test_ids(run.split, dataset, run.evaluation.order)
+        values = np.asarray(self._scores(detector, images.images(ids), run), dtype=np.float64)
         if values.shape != (len(ids),):
             raise ValueError(f"{self.fit.method} gave scores of shape {values.shape} for {len(ids)} images")
         if not np.isfinite(values).all():
             raise ValueError(f"{int((~np.isfinite(values)).sum())} of {len(ids)} scores are not finite")
-        normal = set(split.test_normal)
+        normal = set(run.split.test_normal)
         classes = tuple(NORMAL if name in normal else dataset.row(name).label for name in ids)
-        scores = Scores(ids=ids, classes=classes, values=values)
-        auroc = float(roc_auc_score(scores.labels, values))
+        return Scores(ids=ids, classes=classes, values=values)
+
+    def _scored(self, detector: "Detector", run: Scoring, dataset: Any, images: ImageStore) -> tuple[Record, Scores]:
+        from sklearn.metrics import average_precision_score, roc_auc_score
+
+        spec, split, _ = run
+        self.timings.pop("score_s", None)
+        self.clock.begin_scores(self.timings.get("fit_s", 0.0))
+        with self._timed("score"):
+            scores = self._test_scores(detector, run, dataset, images)
+        auroc, precision = (float(of(scores.labels, scores.values)) for of in (roc_auc_score, average_precision_score))
         record = self._record(
             spec,
             status="done",
-            metrics=Metrics(auroc=auroc, average_precision=float(average_precision_score(scores.labels, values))),
+            metrics=Metrics(auroc=auroc, average_precision=precision),
             counts=Counts(
                 train_normal=len(self.fit.train_normal),
                 train_anomaly=len(self.fit.train_anomaly),
@@ -311,6 +322,7 @@ class _Execution:
             history=self.history,
             notes=self._notes(),
             anomaly_set=list_fingerprint(sorted(self.fit.train_anomaly)),
+            audit=self.epoch_aurocs.get(spec.key, UNSET),
         )
         return record, scores
 
@@ -372,6 +384,7 @@ class _Execution:
             progress=self.clock.report,
             artefact=lambda name, data: write_atomic(self.store.root / "artefacts" / fit.key / name, data),
             deadline=time.monotonic() if self.is_asked_to_stop else deadline,
+            epoch_done=self.epoch_done,
         )
         return self.context
 

@@ -47,7 +47,7 @@ def plan(
         for part, part_selection in together
         for planned in _planned(Planner(part, recipe, request, resources, store), part_selection)
     ]
-    return Plan(suite=suite, recipe=recipe, runs=tuple(runs))
+    return Plan(suite=suite, recipe=recipe, runs=tuple(runs), audit=request.audit)
 
 
 def _check_sets(request: RunRequest, methods: Collection[str]) -> None:

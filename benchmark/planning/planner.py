@@ -122,6 +122,8 @@ class Planner:
         rule, named = rules.kept_as(self.suite.rule, wanted_run, info.rules)
         if rule not in info.rules:
             raise BlockedError(f"{info.title} does not run under the rule '{rule}'")
+        if self.request.audit and not info.capabilities.scored_between_epochs:
+            raise BlockedError(f"{info.title} cannot be scored between epochs: --audit-selection says nothing of it")
         split = self._split(rule, info, named)
         fit = self._fit_of_run(info, split, named)
         params = self._resolved(info.id, split.dataset).params

@@ -21,7 +21,10 @@ RunState = Literal["cached", "missing", "failed", "blocked", "stale"]
 
 @dataclass(frozen=True)
 class RunRequest:
-    """Settings for all runs of a plan; None leaves the suite's or the machine's own choice."""
+    """Settings for all runs of a plan; None leaves the suite's or the machine's own choice.
+
+    `audit`: the test images are scored after every epoch, into records that no table counts.
+    """
 
     recipe: str | None = None
     sets: Mapping[str, Mapping[str, ParamValue]] = field(default_factory=dict)
@@ -30,6 +33,7 @@ class RunRequest:
     precision: str | None = None
     device: Device = CPU
     accept_stale_code: bool = False
+    audit: bool = False
 
 
 @dataclass(frozen=True)
@@ -102,11 +106,15 @@ class Scoring(NamedTuple):
 
 @dataclass(frozen=True)
 class Task:
-    """One fit and the runs that score it. The state of a source is kept for the fits that start from it."""
+    """One fit and the runs that score it, with `audit` after every epoch too.
+
+    The state of a source is kept for the fits that start from it.
+    """
 
     fit: PlannedFit
     runs: tuple[Scoring, ...]
     is_source: bool = False
+    audit: bool = False
 
     @property
     def key(self) -> str:
@@ -127,6 +135,7 @@ class Plan:
     suite: Suite
     recipe: str
     runs: tuple[PlannedRun, ...]
+    audit: bool = False
 
     def count(self, state: RunState) -> int:
         return sum(run.state == state for run in self.runs)
@@ -148,7 +157,9 @@ class Plan:
                     fits.setdefault(run.fit.source.key, run.fit.source)
                 fits.setdefault(run.fit.key, run.fit)
                 groups[run.fit.key].append(run)
-        return [Task(fit, _scorings(groups[key]), is_source=key in sources) for key, fit in fits.items()]
+        return [
+            Task(fit, _scorings(groups[key]), is_source=key in sources, audit=self.audit) for key, fit in fits.items()
+        ]
 
 
 def _scorings(runs: list[PlannedRun]) -> tuple[Scoring, ...]:

@@ -3,12 +3,15 @@
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
+from msgspec import UNSET
+
 from benchmark.errors import BenchError
 from benchmark.paths import resolve_folders
 from benchmark.terminal.options import each_once
 from benchmark.views.derived import RecordDeriver, derive_words
 from methods.registry.params import assignment
 from protocols.splits.draw.ranking import list_fingerprint
+from protocols.text import plural
 from protocols.values import ParamValue
 from results import reference
 from results.maintenance import verification
@@ -37,6 +40,10 @@ def load_records(
         for folder in folders or (resolve_folders().results,)
         for record in _records(folder, warn)
     ]
+    audited = sum(record.audit is not UNSET for record, _ in held)
+    if audited:
+        warn(f"{plural(audited, 'audit')} of selection not counted: see bench report --selection")
+        held = [(record, origin) for record, origin in held if record.audit is UNSET]
     for sentence in disagreements(held):
         (tell or warn)(f"{sentence}; the one made last counts")
     return derive_words((record for record, _ in held), warn)

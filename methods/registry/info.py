@@ -32,6 +32,7 @@ class Capabilities(msgspec.Struct, frozen=True, kw_only=True):
     backbones: tuple[Id, ...] = ()
     dependent_where: dict[str, tuple[str, ...]] = {}
     precision: bool | None = None
+    scored_between_epochs: bool = False
 
 
 class RecipeBlock(msgspec.Struct, frozen=True, kw_only=True):

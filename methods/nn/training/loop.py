@@ -91,6 +91,9 @@ class TrainingLoop:
             self._history.setdefault(name, []).append(math.fsum(values) / len(values))
         self._rows.clear()
         self._report(loss=self._history["loss"][-1])
+        if self._context.epoch_done is not None:
+            self._context.epoch_done()
+            self._network.train()
 
     def _report(self, **numbers: float) -> None:
         self._context.progress(self._step, self._total, **numbers)
