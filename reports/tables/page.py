@@ -276,7 +276,7 @@ def _in_words(cell: Cell, decimals: int) -> str:
 def _caption(table: Table) -> str:
     paper = table.layout.paper
     over = {
-        "runs": f"mean±std over {paper.runs} runs",
+        "runs": f"mean±std over {paper.runs_text}",
         "classes": "mean±std over classes",
         "none": "mean",
     }[table.layout.std]

@@ -17,7 +17,7 @@ from results.store import Store
 
 TABLES = [f"dra:{number}" for number in (1, 2, 3, 4, 5, 7, 8, 9)]
 TABLES += [f"agad:{number}" for number in (1, 2, 3, 4, 5, 8, 9)]
-TABLES += ["csi_gan:1", "csi_gan:ablation"]
+TABLES += ["ahl:4", "ahl:7", "ahl:8", "csi_gan:1", "csi_gan:ablation", "qsco:4", "qsco:5"]
 
 
 @pytest.fixture(autouse=True)

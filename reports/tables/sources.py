@@ -1,0 +1,127 @@
+"""Published sources of a cell across the papers: every printed value, what it is, and who measured it.
+
+A cell is the same in two papers where its id is. What a paper prints twice with the same digits is one source.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from reports.layouts import cell_ids, layout
+from reports.layouts.layout import Layout
+from reports.layouts.paper import SourceKind
+from reports.layouts.published import PublishedValue
+from reports.stats.sample import Sample
+from reports.stats.sources import RandomEffects, random_effects
+from reports.stats.thresholds import FEWEST_SOURCES
+from reports.tables.judging import published_sample
+
+
+@dataclass(frozen=True, slots=True)
+class PublishedSource:
+    """One published value of a cell, in the unit of its paper.
+
+    by: who measured it. also: further tables of the paper that print the same digits. original: the digits of the paper
+    that a quoted value is taken over from, where they are others.
+    """
+
+    layout: Layout
+    coordinates: Mapping[str, str]
+    value: PublishedValue
+    kind: SourceKind
+    by: str
+    also: tuple[str, ...] = ()
+    original: str = ""
+
+    @property
+    def paper(self) -> str:
+        return self.layout.paper.paper
+
+    @property
+    def name(self) -> str:
+        return f"{self.layout.paper.name} Table {self.layout.table}"
+
+    @property
+    def n(self) -> int | None:
+        """The number of runs that the mean counts as; None where the paper prints no number and no std over runs."""
+        return self.layout.paper.counted_runs or None
+
+    @property
+    def n_known(self) -> bool:
+        return self.layout.paper.runs not in {0, "unknown"}
+
+    def sample(self, scale: float) -> Sample:
+        """The value as a sample in a unit with fractions at `scale`."""
+        own, factor = published_sample(self.layout, self.value), scale / self.layout.scale
+        return replace(own, mean=own.mean * factor, std=None if own.std is None else own.std * factor)
+
+
+class SourceIndex:
+    """All published sources by the id of their cell."""
+
+    def __init__(self, layouts: Iterable[Layout]) -> None:
+        self._layouts = {made.id: made for made in layouts}
+        self._sources: dict[str, list[PublishedSource]] = {}
+        names = {made.paper.paper: made.paper.measured_by for made in self._layouts.values()}
+        for made in self._layouts.values():
+            for cell in made.published_cells:
+                if cell.value:
+                    self._add(made, dict(cell.coordinates), cell.value, names)
+
+    @property
+    def ids(self) -> list[str]:
+        return list(self._sources)
+
+    def of(self, cell: str) -> tuple[PublishedSource, ...]:
+        """The sources of a cell by its id: the paper that printed it first, reruns, quotes."""
+        sources = self._sources.get(cell, [])
+        ordered = sorted(sources, key=lambda source: ("paper", "rerun", "quoted").index(source.kind))
+        return tuple(_with_original(source, sources) for source in ordered)
+
+    def of_cell(self, made: Layout, coordinates: Mapping[str, str]) -> tuple[PublishedSource, ...]:
+        """The sources of a printed cell."""
+        return self.of(cell_ids.cell_id(made, coordinates))
+
+    def _add(
+        self, made: Layout, coordinates: Mapping[str, str], value: PublishedValue, names: Mapping[str, str]
+    ) -> None:
+        kind, quoted_from = made.source_kind(coordinates)
+        by = names.get(quoted_from, "unknown") if kind == "quoted" else made.paper.measured_by
+        sources = self._sources.setdefault(cell_ids.cell_id(made, coordinates), [])
+        for index, twin in enumerate(sources):
+            if twin.paper == made.paper.paper and _digits(twin.value) == _digits(value):
+                sources[index] = replace(twin, also=(*twin.also, made.table))
+                return
+        sources.append(PublishedSource(made, coordinates, value, kind, by))
+
+
+def published_sources() -> SourceIndex:
+    """The sources in all tables of AUCs, of this package's papers and of others'."""
+    return SourceIndex(map(layout.auc_layout, layout.auc_table_ids()))
+
+
+def independent_sources(sources: Sequence[PublishedSource]) -> list[PublishedSource]:
+    """Those with evidence of their own: no quotes, and one a paper."""
+    by_paper = {source.paper: source for source in reversed(sources) if source.kind != "quoted"}
+    return [source for source in sources if by_paper.get(source.paper) is source]
+
+
+def pooled_sources(sources: Sequence[PublishedSource], scale: float) -> RandomEffects | None:
+    """The mean over at least three independent sources with a spread, in a unit with fractions at `scale`."""
+    samples = [source.sample(scale) for source in independent_sources(sources)]
+    known = [sample for sample in samples if sample.has_spread]
+    if len(known) < FEWEST_SOURCES:
+        return None
+    return random_effects([sample.mean for sample in known], [sample.mean_variance for sample in known])
+
+
+def _digits(value: PublishedValue) -> tuple[str, str]:
+    return value.mean_text, value.std_text
+
+
+def _with_original(source: PublishedSource, sources: Sequence[PublishedSource]) -> PublishedSource:
+    """A quoted value with the digits of the paper that it is taken over from, where that paper has others."""
+    _, quoted_from = source.layout.source_kind(source.coordinates)
+    originals = [twin for twin in sources if quoted_from and twin.paper == quoted_from and twin.kind != "quoted"]
+    if not originals or any(_digits(twin.value) == _digits(source.value) for twin in originals):
+        return source
+    return replace(source, original="±".join(filter(None, _digits(originals[0].value))))
