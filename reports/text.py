@@ -1,11 +1,15 @@
-"""Text of reports: what Markdown and LaTeX read as markup escaped, tables of pipes, CSV."""
+"""Text of reports: what Markdown and LaTeX read as markup escaped, tables of pipes, CSV, templates."""
 
 import csv
 import re
 from collections.abc import Iterable, Sequence
 from io import StringIO
+from typing import TYPE_CHECKING
 
 from protocols.text import csv_cell, printable
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
 
 _LATEX = {
     "\\": r"\textbackslash{}",
@@ -56,6 +60,28 @@ def pipe_table(heading: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     lines = [heading, ["-" * max(3, width) for width in widths], *rows]
     padded = [" | ".join(text.ljust(max(3, width)) for text, width in zip(line, widths, strict=True)) for line in lines]
     return "\n".join(f"| {line} |" for line in padded)
+
+
+def template_environment(form: str) -> "Environment":
+    """Templates of pages in a format, with what escapes and lays out its text."""
+    from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
+
+    environment = Environment(
+        loader=PackageLoader("reports", "templates"),
+        autoescape=select_autoescape(["html.j2"]),
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+        undefined=StrictUndefined,
+    )
+    if form == "latex":  # braces and per cent signs are LaTeX's own
+        environment = environment.overlay(
+            variable_start_string="<<", variable_end_string=">>", block_start_string="<%", block_end_string="%>"
+        )
+    environment.globals["pipe_table"] = pipe_table
+    environment.filters["md"] = escape_markdown
+    environment.filters["tex"] = escape_latex
+    return environment
 
 
 def csv_text(lines: Iterable[Sequence[str]]) -> str:

@@ -13,7 +13,9 @@ from reports.layouts.published import PublishedValue
 from reports.stats.sample import Sample
 from reports.stats.sources import RandomEffects, random_effects
 from reports.stats.thresholds import FEWEST_SOURCES
-from reports.tables.judging import published_sample
+from reports.stats.verdict import Verdict
+from reports.tables.judging import cell_verdict, published_sample
+from reports.tables.table import Cell, Table
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +70,10 @@ class SourceIndex:
                     self._add(made, dict(cell.coordinates), cell.value, names)
 
     @property
+    def layouts(self) -> list[Layout]:
+        return list(self._layouts.values())
+
+    @property
     def ids(self) -> list[str]:
         return list(self._sources)
 
@@ -97,6 +103,49 @@ class SourceIndex:
 def published_sources() -> SourceIndex:
     """The sources in all tables of AUCs, of this package's papers and of others'."""
     return SourceIndex(map(layout.auc_layout, layout.auc_table_ids()))
+
+
+def table_sources(table: Table) -> dict[int, tuple[PublishedSource, ...]]:
+    """The sources of the published cells that a table shows, by the cell's place in it."""
+    if table.show == "measured":
+        return {}
+    index = published_sources()
+    return {
+        place: index.of_cell(table.layout, cell.coordinates) for place, cell in enumerate(table.cells) if cell.published
+    }
+
+
+def other_sources(table: Table) -> dict[int, dict[str, PublishedSource]]:
+    """What other papers say of the cells of a table that asks for all sources: by the cell's place and the paper."""
+    if not table.all_sources:
+        return {}
+    own = table.layout.paper.paper
+    return {
+        place: {source.paper: source for source in reversed(sources) if source.paper != own}
+        for place, sources in table_sources(table).items()
+    }
+
+
+def source_verdict(source: PublishedSource, table: Table, cell: Cell) -> Verdict | None:
+    """The verdict of a current measured cell of a table against another source of it; None where there is none."""
+    is_judged = cell.measured and cell.verdict.comparison and source.layout.scale == table.layout.scale
+    return (
+        cell_verdict(source.layout, source.value, cell.measured, table.margin) if is_judged and cell.measured else None
+    )
+
+
+def source_fields(source: PublishedSource) -> dict[str, str | float | int | bool | None]:
+    """A source as JSON has it, in the unit of its paper."""
+    return {
+        "paper": source.paper,
+        "table": source.layout.table,
+        "kind": source.kind,
+        "by": source.by,
+        "mean": source.value.mean,
+        "std": source.value.std,
+        "n": source.n,
+        "n_known": source.n_known,
+    }
 
 
 def independent_sources(sources: Sequence[PublishedSource]) -> list[PublishedSource]:
