@@ -209,6 +209,7 @@ def _history(name: str, asked: _Asked, form: str) -> str | bytes:
         recipe=asked.recipe,
         params=parse_conditions(asked.wheres),
         scores_digest=partial(scores_digest, scores_finder(scored_folders(asked.results), note)),
+        published_only=asked.show == "published",
     )
     return history_output.render_history(built, form)
 

@@ -1,4 +1,4 @@
-"""Published reruns judged by the rules for ours: what another paper measured anew beside the paper that printed it first.
+"""Published reruns judged by the rules for ours: what a later paper measured anew beside what the first one printed.
 
 A cell is the difference of two printed means; the groups are the table's, method and number of shots.
 """
@@ -58,7 +58,7 @@ def reruns_table(groups: list[RerunGroup]) -> str:
 
 
 def _groups(layout: Layout, index: SourceIndex, margin: float) -> list[RerunGroup]:
-    groups: dict[tuple[str, ...], list[tuple[PublishedSource, PublishedSource]]] = {}
+    groups: dict[tuple[str, tuple[str, ...]], list[tuple[PublishedSource, PublishedSource]]] = {}
     for cell in layout.published_cells:
         at = dict(cell.coordinates)
         if cell.value is None or cell.coordinates not in layout.leaves or layout.source_kind(at)[0] != "rerun":
@@ -68,13 +68,13 @@ def _groups(layout: Layout, index: SourceIndex, margin: float) -> list[RerunGrou
         original = next((source for source in sources if source.kind == "paper"), None)
         if rerun and original and rerun.layout.table == layout.table:
             names = tuple(layout.label(name, at[name]) for name in layout.groups)
-            groups.setdefault((original.layout.paper.name, *names), []).append((original, rerun))
+            groups.setdefault((original.layout.paper.name, names), []).append((original, rerun))
     made = []
-    for (original, *names), pairs in groups.items():
+    for (paper, names), pairs in groups.items():
         differences = [difference for pair in pairs if (difference := _difference(*pair, layout.scale))]
         if differences:
             judged = table_verdict(differences, margin * layout.scale)
-            made.append(RerunGroup(layout, original, ", ".join(filter(None, names)), judged, len(pairs)))
+            made.append(RerunGroup(layout, paper, ", ".join(filter(None, names)), judged, len(pairs)))
     return made
 
 

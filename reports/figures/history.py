@@ -25,7 +25,7 @@ FORM_OF_IDS = "an id is PROTOCOL/DATASET/[CLASS/]METHOD[/SHOTS|GAMMA], as in har
 
 @dataclass(frozen=True, slots=True)
 class JudgedSource:
-    """A published value and the verdict of ours against it; None for a quote, which is no evidence of its own."""
+    """A published value and the verdict of ours against it; None for a quote, or where ours are not asked for."""
 
     source: PublishedSource
     verdict: Verdict | None
@@ -64,6 +64,7 @@ class CellHistory:
     against_all: Verdict | None
     margin: float
     remarks: tuple[str, ...] = ()
+    published_only: bool = False
 
     @property
     def first(self) -> PublishedSource:
@@ -90,6 +91,7 @@ def cell_history(
     recipe: str | None = None,
     params: Mapping[str, ParamValue] | None = None,
     scores_digest: ScoresDigest = no_scores,
+    published_only: bool = False,
 ) -> CellHistory:
     """Collect what is known of the cell of this id, with or without `PAPER:TABLE/` in front.
 
@@ -123,7 +125,7 @@ def cell_history(
     return CellHistory(
         id=id_,
         sources=tuple(
-            JudgedSource(source, None if source.kind == "quoted" else cell.verdict)
+            JudgedSource(source, None if published_only or source.kind == "quoted" else cell.verdict)
             for source, (cell, _) in zip(sources, cells, strict=True)
         ),
         measured=first.measured,
@@ -132,6 +134,7 @@ def cell_history(
         against_all=_against_all(sources[0], first, pooled, margin * scale),
         margin=margin * scale,
         remarks=(text,) if (text := remark(own)) else (),
+        published_only=published_only,
     )
 
 
@@ -164,7 +167,7 @@ def _runs(layout: Layout, cell: Cell, lookup: Lookup) -> Iterable[HistoryRun]:
     shown = cell.measured.series if cell.measured else ()
     subsets = layout.subsets(cell.coordinates)
     for subset in subsets:
-        differing = [name for name, value in subset.coordinates.items() if cell.coordinates[name] != value]
+        differing = [name for name, value in subset.coordinates.items() if cell.coordinates.get(name) != value]
         label = ", ".join(layout.label(name, subset.coordinates[name]) for name in differing)
         for series in lookup.series(cell.source, subset.coordinates, partial(layout.other_data, cell.coordinates)):
             yield from _series_runs(series, label, shown=series.id in shown, scale=layout.scale)

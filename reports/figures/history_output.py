@@ -46,6 +46,7 @@ def render_history(history: CellHistory, form: str) -> str | bytes:
             .render(
                 history=history,
                 caption=_caption(history),
+                published_title=published_title(history),
                 citation=history.layout.paper.citation,
                 picture=f"<svg{picture}" if picture else "",
                 forest=forest_text(rows, history.layout.scale),
@@ -59,6 +60,11 @@ def render_history(history: CellHistory, form: str) -> str | bytes:
     if form == "md":
         return _markdown(history, rows)
     raise ReportError(f"no format {form!r}: {near_miss(form, HISTORY_FORMATS)}")
+
+
+def published_title(history: CellHistory) -> str:
+    """The heading of the published values."""
+    return "Published values" if history.published_only else "Published values, and ours against them"
 
 
 def history_doubts(history: CellHistory) -> list[str]:
@@ -80,7 +86,7 @@ def _picture(history: CellHistory, rows: list[ForestRow]) -> bytes:
 
 def _markdown(history: CellHistory, rows: list[ForestRow]) -> str:
     sections = {
-        "Published values, and ours against them": [
+        published_title(history): [
             *(_source_sentence(history, judged) for judged in history.sources),
             _all_sentence(history),
         ],
@@ -101,10 +107,8 @@ def _wrapped(text: str, indent: str = "") -> str:
 
 def _caption(history: CellHistory) -> str:
     decimals = history.layout.paper.decimals
-    return (
-        f"{history.title} ({history.layout.rule(history.first.coordinates)}). {history.layout.metric}; verdicts at a "
-        f"margin of {history.margin:.{decimals}f}."
-    )
+    text = f"{history.title} ({history.layout.rule(history.first.coordinates)}). {history.layout.metric}"
+    return f"{text}." if history.published_only else f"{text}; verdicts at a margin of {history.margin:.{decimals}f}."
 
 
 def _source_sentence(history: CellHistory, judged: JudgedSource) -> str:
@@ -153,6 +157,8 @@ def _verdict_words(history: CellHistory, verdict: Verdict) -> str:
 
 
 def _run_sentences(history: CellHistory) -> list[str]:
+    if history.published_only:
+        return []
     sentences = [_run_sentence(history, run) for run in history.runs]
     return [*(sentences or [_nothing(history)]), *(f"{remark}." for remark in history.remarks)]
 
