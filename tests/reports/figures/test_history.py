@@ -81,7 +81,7 @@ def test_a_mean_lists_the_runs_of_its_subsets(record):
     ],
 )
 def test_an_unknown_cell_is_told(name, said):
-    with pytest.raises(ReportError, match="cell|AUC") as caught:
+    with pytest.raises(ReportError, match=r"cell|AUC") as caught:
         history(name=name)
     assert said in str(caught.value)
 

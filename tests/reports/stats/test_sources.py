@@ -2,6 +2,7 @@
 
 from math import isclose, sqrt
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -70,7 +71,8 @@ def test_too_little_to_pool_is_refused(means, variances):
 def test_statsmodels_agrees():
     meta_analysis = pytest.importorskip("statsmodels.stats.meta_analysis")
     means, variances = [0.766, 0.771, 0.705], [0.029**2 / 3, 0.005**2 / 3, 0.050**2 / 3]
-    theirs = meta_analysis.combine_effects(means, variances, method_re="iterated", use_t=True)
+    theirs = meta_analysis.combine_effects(np.array(means), np.array(variances), method_re="iterated", use_t=True)
     ours = random_effects(means, variances)
     assert ours.tau**2 == pytest.approx(theirs.tau2, abs=1e-6)
     assert ours.mean == pytest.approx(theirs.mean_effect_re, abs=1e-5)
+    assert ours.standard_error == pytest.approx(theirs.sd_eff_w_re_hksj, abs=1e-5)
