@@ -44,13 +44,13 @@ def _lines(table: Table) -> Iterator[list[str]]:
     papers = list(dict.fromkeys(paper for sources in others.values() for paper in sources))
     further = [f"{paper}_{column}" for paper in papers for column in SOURCE_COLUMNS]
     yield [*table.layout.entry.coordinates, *_value_columns(table), *further]
-    for place, cell in enumerate(table.cells):
+    for number, cell in enumerate(table.cells):
         published = ("", "")
         if cell.published and table.show != "measured":
             published = (cell.published.mean_text, cell.published.std_text)
-        sources = [others.get(place, {}).get(paper) for paper in papers]
-        said = [text for source in sources for text in _csv_source(table, cell, source)]
-        yield [*cell.coordinates.values(), *published, *_csv_measured(table, cell), *said]
+        sources = [others.get(number, {}).get(paper) for paper in papers]
+        source_texts = [text for source in sources for text in _csv_source(table, cell, source)]
+        yield [*cell.coordinates.values(), *published, *_csv_measured(table, cell), *source_texts]
 
 
 def _csv_source(table: Table, cell: Cell, source: PublishedSource | None) -> tuple[str, str, str, str]:
@@ -98,7 +98,7 @@ def _json(table: Table) -> dict[str, Any]:
         "verdict_version": VERDICT_VERSION,
         "show": table.show,
         "groups": [_json_group(table, group) for group in _groups(table)],
-        "cells": [_json_cell(table, cell, sources.get(place, ())) for place, cell in enumerate(table.cells)],
+        "cells": [_json_cell(table, cell, sources.get(number, ())) for number, cell in enumerate(table.cells)],
         "notes": [*layout.notes, *table.remarks],
         "errata": [asdict(erratum) for erratum in layout.errata] if table.show != "measured" else [],
     }

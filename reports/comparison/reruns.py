@@ -69,13 +69,13 @@ def _groups(layout: Layout, index: SourceIndex, margin: float) -> list[RerunGrou
         if rerun and original and rerun.layout.table == layout.table:
             names = tuple(layout.label(name, at[name]) for name in layout.groups)
             groups.setdefault((original.layout.paper.name, names), []).append((original, rerun))
-    made = []
+    judged_groups = []
     for (paper, names), pairs in groups.items():
         differences = [difference for pair in pairs if (difference := _difference(*pair, layout.scale))]
         if differences:
             judged = table_verdict(differences, margin * layout.scale)
-            made.append(RerunGroup(layout, paper, ", ".join(filter(None, names)), judged, len(pairs)))
-    return made
+            judged_groups.append(RerunGroup(layout, paper, ", ".join(filter(None, names)), judged, len(pairs)))
+    return judged_groups
 
 
 def _difference(original: PublishedSource, rerun: PublishedSource, scale: float) -> CellDifference | None:

@@ -73,10 +73,10 @@ def forest_text(rows: Sequence[ForestRow], limit: float) -> str:
     for row in rows:
         plot = [" "] * _PLOT
         if row.low is not None and row.high is not None:
-            left, right = column(row.low), column(row.high)
-            plot[left : right + 1] = "-" * (right - left + 1)
-            plot[left] = "|" if row.low >= low else "<"
-            plot[right] = "|" if row.high <= high else ">"
+            start, end = column(row.low), column(row.high)
+            plot[start : end + 1] = "-" * (end - start + 1)
+            plot[start] = "|" if row.low >= low else "<"
+            plot[end] = "|" if row.high <= high else ">"
         plot[column(row.mean)] = MARKS_OF_ROWS[row.kind]
         label = printable_line(row.label)
         label = label if len(label) <= _LABEL else label[: _LABEL - 3] + "..."
@@ -101,7 +101,7 @@ def forest_legend(rows: Sequence[ForestRow]) -> str:
 
 def _run_label(run: HistoryRun) -> str:
     """`seed 0`, with recipe and precision where it is of another series than ours in the line above."""
-    return f"  seed {run.seeds}" if run.shown else f"  seed {run.seeds}, {run.recipe} {run.precision}"
+    return f"  seed {run.seeds}" if run.in_tables else f"  seed {run.seeds}, {run.recipe} {run.precision}"
 
 
 def _source_row(judged: JudgedSource, scale: float, decimals: int) -> ForestRow:

@@ -35,8 +35,8 @@ class JudgedSource:
 class HistoryRun:
     """One run of ours.
 
-    subset: which part of a mean it is, empty for other cells. value: None where the run failed. shown: it belongs to
-    the series that stands in the tables. reasons: why it does not count beside the papers, empty where it does.
+    subset: which part of a mean it is, empty for other cells. value: None where the run failed. in_tables: it belongs
+    to the series that stands in the tables. reasons: why it does not count beside the papers, empty where it does.
     """
 
     subset: str
@@ -44,7 +44,7 @@ class HistoryRun:
     recipe: str
     precision: str
     value: float | None
-    shown: bool
+    in_tables: bool
     reasons: tuple[str, ...]
 
 
@@ -109,18 +109,20 @@ def cell_history(
         empty = build_table(source.layout, [], measures=measures, versions=versions, show="published").cells
         cell = next(cell for cell in empty if cell.coordinates == source.coordinates)
         keys = {*lookup_keys(source.layout, cell)}
-        own = [record for record in chosen if any(record_key(record, method) in keys for method in measures(record))]
+        cell_records = [
+            record for record in chosen if any(record_key(record, method) in keys for method in measures(record))
+        ]
         table = build_table(
             source.layout,
-            own,
+            cell_records,
             measures=measures,
             versions=versions,
             stale=stale,
             margin=margin,
             scores_digest=scores_digest,
         )
-        cells.append((next(cell for cell in table.cells if cell.coordinates == source.coordinates), own))
-    (first, own), scale = cells[0], sources[0].layout.scale
+        cells.append((next(cell for cell in table.cells if cell.coordinates == source.coordinates), cell_records))
+    (first, cell_records), scale = cells[0], sources[0].layout.scale
     pooled = pooled_sources(sources, scale)
     return CellHistory(
         id=id_,
@@ -129,11 +131,11 @@ def cell_history(
             for source, (cell, _) in zip(sources, cells, strict=True)
         ),
         measured=first.measured,
-        runs=tuple(_runs(sources[0].layout, first, Lookup(own, measures, versions, stale))),
+        runs=tuple(_runs(sources[0].layout, first, Lookup(cell_records, measures, versions, stale))),
         pooled=pooled,
         against_all=_against_all(sources[0], first, pooled, margin * scale),
         margin=margin * scale,
-        remarks=(text,) if (text := remark(own)) else (),
+        remarks=(text,) if (text := remark(cell_records)) else (),
         published_only=published_only,
     )
 
@@ -164,19 +166,19 @@ def _against_all(source: PublishedSource, cell: Cell, pooled: RandomEffects | No
 def _runs(layout: Layout, cell: Cell, lookup: Lookup) -> Iterable[HistoryRun]:
     if cell.source is None:
         return
-    shown = cell.measured.series if cell.measured else ()
+    in_tables = cell.measured.series if cell.measured else ()
     subsets = layout.subsets(cell.coordinates)
     for subset in subsets:
         differing = [name for name, value in subset.coordinates.items() if cell.coordinates.get(name) != value]
         label = ", ".join(layout.label(name, subset.coordinates[name]) for name in differing)
         for series in lookup.series(cell.source, subset.coordinates, partial(layout.other_data, cell.coordinates)):
-            yield from _series_runs(series, label, shown=series.id in shown, scale=layout.scale)
+            yield from _series_runs(series, label, in_tables=series.id in in_tables, scale=layout.scale)
 
 
-def _series_runs(series: Series, subset: str, *, shown: bool, scale: float) -> Iterable[HistoryRun]:
+def _series_runs(series: Series, subset: str, *, in_tables: bool, scale: float) -> Iterable[HistoryRun]:
     reasons = (*series.ages, *series.reasons)
     for seeds, record in series.runs.items():
         value = record.metrics.auroc * scale if record.metrics else None
-        yield HistoryRun(subset, seeds, series.recipe, record.spec.fit.precision, value, shown, reasons)
+        yield HistoryRun(subset, seeds, series.recipe, record.spec.fit.precision, value, in_tables, reasons)
     for seeds, error in series.failed.items():
-        yield HistoryRun(subset, seeds, series.recipe, "", None, shown, (f"failed: {first_line(error)}",))
+        yield HistoryRun(subset, seeds, series.recipe, "", None, in_tables, (f"failed: {first_line(error)}",))

@@ -166,7 +166,7 @@ def _run_sentences(history: CellHistory) -> list[str]:
 def _run_sentence(history: CellHistory, run: HistoryRun) -> str:
     value = "no value" if run.value is None else f"{run.value:.{history.layout.paper.decimals + 1}f}"
     parts = [f"recipe {run.recipe}", f"precision {run.precision}" if run.precision else ""]
-    parts += ["of a series that tables do not show"] if history.measured and not run.shown else []
+    parts += ["of a series that tables do not show"] if history.measured and not run.in_tables else []
     comparable = f"not comparable: {'; '.join(run.reasons)}" if run.reasons else "comparable"
     label = f"{run.subset}, seed {run.seeds}" if run.subset else f"seed {run.seeds}"
     return f"{label}: {value} ({', '.join(filter(None, parts))}); {comparable}."
@@ -273,7 +273,7 @@ def _json(history: CellHistory) -> dict[str, Any]:
                 "recipe": run.recipe,
                 "precision": run.precision or None,
                 "value": run.value,
-                "shown": run.shown,
+                "in_tables": run.in_tables,
                 "comparable": not run.reasons,
                 "reasons": list(run.reasons),
             }

@@ -100,14 +100,14 @@ def draw_forest(rows: Sequence[ForestRow], title: str, metric: str, limit: float
     with mpl.rc_context(_STYLE):
         figure = _figure(8.0, 1.4 + 0.32 * len(rows))
         axes = figure.add_subplot()
-        for place, row in enumerate(rows):
+        for line, row in enumerate(rows):
             colour, shape, filled = _ROWS[row.kind]
             if row.low is not None and row.high is not None:
-                axes.hlines(place, max(0.0, row.low), min(limit, row.high), color=colour, linewidth=1.5)
-            axes.plot(row.mean, place, shape, color=colour, markersize=7, markerfacecolor=colour if filled else "white")
+                axes.hlines(line, max(0.0, row.low), min(limit, row.high), color=colour, linewidth=1.5)
+            axes.plot(row.mean, line, shape, color=colour, markersize=7, markerfacecolor=colour if filled else "white")
             axes.annotate(
                 printable(row.numbers),
-                (1.02, place),
+                (1.02, line),
                 xycoords=("axes fraction", "data"),
                 va="center",
                 fontsize=9,

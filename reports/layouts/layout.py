@@ -102,7 +102,7 @@ class Layout:
         return Source(method, by.rule or self.rule(coordinates), by.split, by.history) if method else None
 
     def source_kind(self, coordinates: Mapping[str, str]) -> tuple[SourceKind, str]:
-        """What a printed value is, and the id of the paper that a quoted one is taken over from, if that is known."""
+        """The kind of a printed value, and the id of the paper that a quoted one is from, if that is known."""
         for rule in self.entry.quoted:
             if rule.when.items() <= coordinates.items():
                 return "quoted", rule.of

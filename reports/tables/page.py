@@ -142,10 +142,10 @@ class PageNotes:
 def _blocks(table: Table, notes: PageNotes) -> Iterable[TableBlock]:
     entry = table.layout.entry
     others = {
-        tuple(table.cells[place].coordinates.items()): [
+        tuple(table.cells[number].coordinates.items()): [
             source for source in by_paper.values() if source.kind != "quoted"
         ]
-        for place, by_paper in other_sources(table).items()
+        for number, by_paper in other_sources(table).items()
     }
     by_block: dict[tuple[str, ...], list[Cell]] = {}
     for cell in table.cells:
@@ -177,7 +177,7 @@ def _block(
         column: ", ".join(table.label(*pair) for pair in zip(entry.columns, column, strict=True) if pair[1])
         for column in columns
     }
-    shown = [(column, paper) for column in columns for paper in ("", *papers[column])]
+    printed_columns = [(column, paper) for column in columns for paper in ("", *papers[column])]
 
     def grid_cell(row: tuple[str, ...], column: tuple[str, ...], paper: str) -> GridCell:
         cell = by_row_and_column.get((row, column))
@@ -190,12 +190,13 @@ def _block(
         title=title,
         row_headings=tuple(layout.heading(name) for name in entry.rows),
         columns=tuple(
-            f"{headings[column]}, by {papers[column][paper]}" if paper else headings[column] for column, paper in shown
+            f"{headings[column]}, by {papers[column][paper]}" if paper else headings[column]
+            for column, paper in printed_columns
         ),
         rows=tuple(
             TableRow(
                 labels=tuple(table.label(*pair) for pair in zip(entry.rows, row, strict=True)),
-                cells=tuple(grid_cell(row, column, paper) for column, paper in shown),
+                cells=tuple(grid_cell(row, column, paper) for column, paper in printed_columns),
             )
             for row in rows
         ),
@@ -203,7 +204,7 @@ def _block(
 
 
 def _source_cell(table: Table, cell: Cell, sources: Sequence[PublishedSource], notes: PageNotes) -> GridCell:
-    """What another paper measured, with our verdict against it."""
+    """The value that another paper measured, with our verdict against it."""
     if not sources:
         return GridCell()
     source = sources[0]
@@ -273,8 +274,8 @@ def _with_std(mean: str, std: str) -> str:
 
 def _legend(table: Table) -> Iterable[str]:
     others = [
-        source_verdict(source, table, table.cells[place])
-        for place, by_paper in other_sources(table).items()
+        source_verdict(source, table, table.cells[number])
+        for number, by_paper in other_sources(table).items()
         for source in by_paper.values()
         if source.kind != "quoted"
     ]

@@ -53,21 +53,21 @@ class PublishedSource:
 
     def sample(self, scale: float) -> Sample:
         """The value as a sample in a unit with fractions at `scale`."""
-        own, factor = published_sample(self.layout, self.value), scale / self.layout.scale
-        return replace(own, mean=own.mean * factor, std=None if own.std is None else own.std * factor)
+        sample, factor = published_sample(self.layout, self.value), scale / self.layout.scale
+        return replace(sample, mean=sample.mean * factor, std=None if sample.std is None else sample.std * factor)
 
 
 class SourceIndex:
     """All published sources by the id of their cell."""
 
     def __init__(self, layouts: Iterable[Layout]) -> None:
-        self._layouts = {made.id: made for made in layouts}
+        self._layouts = {table_layout.id: table_layout for table_layout in layouts}
         self._sources: dict[str, list[PublishedSource]] = {}
-        names = {made.paper.paper: made.paper.measured_by for made in self._layouts.values()}
-        for made in self._layouts.values():
-            for cell in made.published_cells:
+        names = {table_layout.paper.paper: table_layout.paper.measured_by for table_layout in self._layouts.values()}
+        for table_layout in self._layouts.values():
+            for cell in table_layout.published_cells:
                 if cell.value:
-                    self._add(made, dict(cell.coordinates), cell.value, names)
+                    self._add(table_layout, dict(cell.coordinates), cell.value, names)
 
     @property
     def layouts(self) -> list[Layout]:
@@ -83,21 +83,21 @@ class SourceIndex:
         ordered = sorted(sources, key=lambda source: ("paper", "rerun", "quoted").index(source.kind))
         return tuple(_with_original(source, sources) for source in ordered)
 
-    def of_cell(self, made: Layout, coordinates: Mapping[str, str]) -> tuple[PublishedSource, ...]:
+    def of_cell(self, table_layout: Layout, coordinates: Mapping[str, str]) -> tuple[PublishedSource, ...]:
         """The sources of a printed cell."""
-        return self.of(cell_ids.cell_id(made, coordinates))
+        return self.of(cell_ids.cell_id(table_layout, coordinates))
 
     def _add(
-        self, made: Layout, coordinates: Mapping[str, str], value: PublishedValue, names: Mapping[str, str]
+        self, table_layout: Layout, coordinates: Mapping[str, str], value: PublishedValue, names: Mapping[str, str]
     ) -> None:
-        kind, quoted_from = made.source_kind(coordinates)
-        by = names.get(quoted_from, "unknown") if kind == "quoted" else made.paper.measured_by
-        sources = self._sources.setdefault(cell_ids.cell_id(made, coordinates), [])
+        kind, quoted_from = table_layout.source_kind(coordinates)
+        by = names.get(quoted_from, "unknown") if kind == "quoted" else table_layout.paper.measured_by
+        sources = self._sources.setdefault(cell_ids.cell_id(table_layout, coordinates), [])
         for index, twin in enumerate(sources):
-            if twin.paper == made.paper.paper and _digits(twin.value) == _digits(value):
-                sources[index] = replace(twin, also=(*twin.also, made.table))
+            if twin.paper == table_layout.paper.paper and _digits(twin.value) == _digits(value):
+                sources[index] = replace(twin, also=(*twin.also, table_layout.table))
                 return
-        sources.append(PublishedSource(made, coordinates, value, kind, by))
+        sources.append(PublishedSource(table_layout, coordinates, value, kind, by))
 
 
 def published_sources() -> SourceIndex:
@@ -106,23 +106,25 @@ def published_sources() -> SourceIndex:
 
 
 def table_sources(table: Table) -> dict[int, tuple[PublishedSource, ...]]:
-    """The sources of the published cells that a table shows, by the cell's place in it."""
+    """The sources of the published cells that a table shows, by the cell's number in it."""
     if table.show == "measured":
         return {}
     index = published_sources()
     return {
-        place: index.of_cell(table.layout, cell.coordinates) for place, cell in enumerate(table.cells) if cell.published
+        number: index.of_cell(table.layout, cell.coordinates)
+        for number, cell in enumerate(table.cells)
+        if cell.published
     }
 
 
 def other_sources(table: Table) -> dict[int, dict[str, PublishedSource]]:
-    """What other papers say of the cells of a table that asks for all sources: by the cell's place and the paper."""
+    """Sources from other papers, of the cells of a table that asks for all: by the cell's number and the paper."""
     if not table.all_sources:
         return {}
-    own = table.layout.paper.paper
+    paper = table.layout.paper.paper
     return {
-        place: {source.paper: source for source in reversed(sources) if source.paper != own}
-        for place, sources in table_sources(table).items()
+        number: {source.paper: source for source in reversed(sources) if source.paper != paper}
+        for number, sources in table_sources(table).items()
     }
 
 
@@ -157,10 +159,10 @@ def independent_sources(sources: Sequence[PublishedSource]) -> list[PublishedSou
 def pooled_sources(sources: Sequence[PublishedSource], scale: float) -> RandomEffects | None:
     """The mean over at least three independent sources with a spread, in a unit with fractions at `scale`."""
     samples = [source.sample(scale) for source in independent_sources(sources)]
-    known = [sample for sample in samples if sample.has_spread]
-    if len(known) < FEWEST_SOURCES:
+    with_spread = [sample for sample in samples if sample.has_spread]
+    if len(with_spread) < FEWEST_SOURCES:
         return None
-    return random_effects([sample.mean for sample in known], [sample.mean_variance for sample in known])
+    return random_effects([sample.mean for sample in with_spread], [sample.mean_variance for sample in with_spread])
 
 
 def _digits(value: PublishedValue) -> tuple[str, str]:

@@ -30,7 +30,7 @@ def test_verdicts_against_each_source_and_against_all(record):
     assert differences == pytest.approx([0.804 - 0.845, 0.804 - 0.843, 0.804 - 0.821])
     assert built.against_all.name == "lower"
     assert built.against_all.comparison.difference == pytest.approx(0.804 - built.pooled.mean)
-    assert [(run.seeds.seed, run.value, run.shown, run.reasons) for run in built.runs] == [
+    assert [(run.seeds.seed, run.value, run.in_tables, run.reasons) for run in built.runs] == [
         (seed, 0.80 + 0.002 * seed, True, ()) for seed in range(5)
     ]
 

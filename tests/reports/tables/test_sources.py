@@ -6,6 +6,7 @@ import pytest
 
 from reports.layouts import layout, papers
 from reports.layouts.papers import PAPERS_FOLDER
+from reports.tables import table
 from reports.tables.sources import independent_sources, pooled_sources, published_sources
 
 
@@ -116,3 +117,35 @@ def test_the_errata_of_later_papers():
         "ahl:8": [("paper_mean", "mastcam")],
         "qsco:4": [("copy", "head_ct"), ("copy", "hyper_kvasir")] * 2,
     }
+
+
+def test_patchcore_measures_the_reference_points_of_ahl(record):
+    runs = [
+        record(
+            0.78 + 0.001 * seed,
+            method="patchcore",
+            dataset="aitex",
+            known_class=None,
+            shots=None,
+            rule="general",
+            seed=seed,
+        )
+        for seed in range(3)
+    ]
+    built = table.build_table(
+        layout.auc_layout("ahl:4"), runs, measures=lambda run: [run.spec.method], versions={"patchcore": 1}
+    )
+    (cell,) = [cell for cell in built.cells if cell.measured]
+    assert (cell.coordinates["dataset"], cell.coordinates["method"]) == ("aitex", "patchcore")
+    assert cell.published.std is None
+    assert cell.verdict.comparison.difference == pytest.approx(0.781 - 0.783)
+
+
+def test_methods_of_later_papers_are_published_only():
+    printed = layout.auc_layout("ahl:8")
+    unmeasured = {
+        cell["method"]
+        for cell in (dict(line.coordinates) for line in printed.published_cells)
+        if not printed.source(cell)
+    }
+    assert unmeasured == {"ahl_devnet", "ahl_dra"}
