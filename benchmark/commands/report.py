@@ -221,6 +221,8 @@ def _facts(chosen: "FactLayout", asked: _Asked) -> "FactTable":
     from reports.tables import facts
 
     _refuse_metric(asked, "a table of facts")
+    if asked.all_sources:
+        raise BenchError("--sources says nothing of a table of facts: leave it out")
     measured = {} if asked.show == "published" else measured_facts(chosen, resolve_folders().data, note)
     return facts.build_fact_table(chosen, measured, show=asked.show)
 

@@ -78,7 +78,7 @@ def forest_text(rows: Sequence[ForestRow], limit: float) -> str:
             plot[start] = "|" if row.low >= low else "<"
             plot[end] = "|" if row.high <= high else ">"
         plot[column(row.mean)] = MARKS_OF_ROWS[row.kind]
-        label = printable_line(row.label)
+        label = printable_line(row.label).replace("`", "'")
         label = label if len(label) <= _LABEL else label[: _LABEL - 3] + "..."
         lines.append(f"{label:<{_LABEL}} {''.join(plot)} {row.numbers}".rstrip())
     axis, numbers = ["-"] * _PLOT, [" "] * WIDTH

@@ -65,6 +65,7 @@ def test_in_every_format(table, form, tmp_path):
         (["--cell", "hard/elpv/mono/dra/10", "--metric", "fpr_at_95_tpr"], "--metric says nothing of the history"),
         (["--cell", "hard/elpv/mono/dra/10", "--sources", "all"], "--sources is for tables"),
         (["--figure", "dra:5", "--sources", "all"], "--sources is for tables"),
+        (["--table", "dra:5", "--sources", "all"], "--sources says nothing of a table of facts"),
         (["--table", "2", "--method", "agad"], "--method and --gamma choose what --figure agad:4 shows"),
     ],
 )

@@ -2,6 +2,7 @@
 
 import csv
 import json
+from dataclasses import replace
 from io import StringIO
 
 import pytest
@@ -149,3 +150,10 @@ def test_html_without_matplotlib_has_the_plot_in_characters(monkeypatch):
 def test_no_other_format():
     with pytest.raises(ReportError, match="no format 'latex'"):
         history_output.render_history(history(), "latex")
+
+
+def test_no_label_ends_the_block_of_the_plot():
+    rows = [replace(row, label="``` and more, \x1b[2J") for row in forest_rows(history())]
+    text = forest_text(rows, 1.0)
+    assert "`" not in text
+    assert "\x1b" not in text
