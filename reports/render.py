@@ -1,7 +1,7 @@
 """Tables as text: Markdown, LaTeX and HTML by template, CSV and JSON for programs. LF line ends, ready for stdout."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -11,12 +11,14 @@ from reports.layouts.published import PublishedValue
 from reports.stats.verdict import VERDICT_VERSION
 from reports.tables.facts import FactTable, fact_page
 from reports.tables.groups import TableGroup, table_groups
-from reports.tables.measured import Measured
+from reports.tables.measured import measured_fields
 from reports.tables.page import measured_texts, table_page
+from reports.tables.sources import PublishedSource, other_sources, source_fields, source_verdict, table_sources
 from reports.tables.table import Cell, Table
 from reports.text import csv_text, page_template
 
 TABLE_FORMATS = ("md", "latex", "html", "csv", "json")
+SOURCE_COLUMNS = ("mean", "std", "kind", "verdict")
 VALUE_COLUMNS = ("published_mean", "published_std", "measured_mean", "measured_std", "n", "verdict")
 
 
@@ -38,12 +40,24 @@ def render_table(table: Table | FactTable, form: str) -> str:
 
 
 def _lines(table: Table) -> Iterator[list[str]]:
-    yield [*table.layout.entry.coordinates, *_value_columns(table)]
-    for cell in table.cells:
+    others = other_sources(table)
+    papers = list(dict.fromkeys(paper for sources in others.values() for paper in sources))
+    further = [f"{paper}_{column}" for paper in papers for column in SOURCE_COLUMNS]
+    yield [*table.layout.entry.coordinates, *_value_columns(table), *further]
+    for number, cell in enumerate(table.cells):
         published = ("", "")
         if cell.published and table.show != "measured":
             published = (cell.published.mean_text, cell.published.std_text)
-        yield [*cell.coordinates.values(), *published, *_csv_measured(table, cell)]
+        sources = [others.get(number, {}).get(paper) for paper in papers]
+        source_texts = [text for source in sources for text in _csv_source(table, cell, source)]
+        yield [*cell.coordinates.values(), *published, *_csv_measured(table, cell), *source_texts]
+
+
+def _csv_source(table: Table, cell: Cell, source: PublishedSource | None) -> tuple[str, str, str, str]:
+    if source is None:
+        return "", "", "", ""
+    verdict = source_verdict(source, table, cell)
+    return source.value.mean_text, source.value.std_text, source.kind, verdict.name if verdict else ""
 
 
 def _value_columns(table: Table) -> list[str]:
@@ -73,7 +87,7 @@ def _csv_measured(table: Table, cell: Cell) -> tuple[str, str, str, str]:
 
 
 def _json(table: Table) -> dict[str, Any]:
-    layout = table.layout
+    layout, sources = table.layout, table_sources(table)
     return {
         "table": layout.id,
         "title": table.title,
@@ -84,7 +98,7 @@ def _json(table: Table) -> dict[str, Any]:
         "verdict_version": VERDICT_VERSION,
         "show": table.show,
         "groups": [_json_group(table, group) for group in _groups(table)],
-        "cells": [_json_cell(table, cell) for cell in table.cells],
+        "cells": [_json_cell(table, cell, sources.get(number, ())) for number, cell in enumerate(table.cells)],
         "notes": [*layout.notes, *table.remarks],
         "errata": [asdict(erratum) for erratum in layout.errata] if table.show != "measured" else [],
     }
@@ -112,14 +126,18 @@ def _json_facts(table: FactTable) -> dict[str, Any]:
     }
 
 
-def _json_cell(table: Table, cell: Cell) -> dict[str, Any]:
+def _json_cell(table: Table, cell: Cell, sources: Sequence[PublishedSource]) -> dict[str, Any]:
     published = _json_published(cell.published) if cell.published and table.show != "measured" else None
-    content: dict[str, Any] = {"coordinates": dict(cell.coordinates), "published": published}
+    content: dict[str, Any] = {
+        "coordinates": dict(cell.coordinates),
+        "published": published,
+        "sources": [source_fields(source) for source in sources],
+    }
     if table.show == "published":
         return content | {"measured": None, "verdict": None}
     comparison = cell.verdict.comparison
     return content | {
-        "measured": _json_measured(cell.measured) if cell.measured else None,
+        "measured": measured_fields(cell.measured) if cell.measured else None,
         "verdict": cell.verdict.name if cell.published else None,
         "would_be": cell.verdict.would_be,
         "reasons": list(cell.verdict.reasons),
@@ -139,12 +157,6 @@ def _json_published(value: PublishedValue) -> dict[str, Any]:
         "transcription": value.transcription,
         "note": value.note or None,
     }
-
-
-def _json_measured(measured: Measured) -> dict[str, Any]:
-    seeds = [{**run._asdict(), "value": value} for run, value in measured.per_seed.items()]
-    fields = {name: value for name, value in asdict(measured).items() if name not in {"per_seed", "reasons", "fits"}}
-    return fields | {"seeds": seeds}
 
 
 def _groups(table: Table) -> list[TableGroup]:

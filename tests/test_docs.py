@@ -23,6 +23,7 @@ from benchmark.planning.suite import load_suite
 from protocols.catalogue import data_folder, recognition
 from protocols.datasets.registry import DATASET_GROUP, dataset_info
 from protocols.splits.draw.ranking import first_ids, rank
+from reports.comparison import reruns
 from reports.judgement.entries import CELL_FIELDS, GROUP_FIELDS
 from reports.layouts import layout, papers
 from reports.stats.verdict import Sample, judge
@@ -173,6 +174,16 @@ def test_the_page_of_measured_values_holds_every_packaged_series():
         mean = f"**{fmean(record.metrics.auroc for record in records):.3f}"
         listed = [f"{record.spec.name} " in on_page for record in records]
         assert mean in on_page or all(listed)
+
+
+@pytest.mark.parametrize("words", re.findall(r"`bench (report --cell [^`]+)`", PAGES["sources"]))
+def test_a_history_on_the_page_is_what_the_command_prints(words, capfd):
+    assert status(words.split()) == 0
+    assert f"````text\n{capfd.readouterr().out}````" in PAGES["sources"]
+
+
+def test_the_published_reruns_on_the_page_are_judged_by_the_rules():
+    assert f"\n{reruns.reruns_table(reruns.rerun_groups())}\n" in PAGES["sources"]
 
 
 def test_the_page_of_faults_has_a_row_for_each_that_its_script_makes():

@@ -66,7 +66,13 @@ class _Held:
     metavar="published|reference|FILE|FOLDER",
     help="The papers' values; the packaged reference runs; other runs: a results folder, or records in a .jsonl file.",
 )
-@click.option("--table", "names", multiple=True, metavar="TABLE", help="Only this table; repeatable (default: all).")
+@click.option(
+    "--table",
+    "names",
+    multiple=True,
+    metavar="TABLE",
+    help="Only this table; repeatable (default: all, without what a later paper ran anew).",
+)
 @record_options
 @click.option("--include-not-comparable", is_flag=True, help="Also test cells that are not comparable, and say so.")
 @click.option(
@@ -188,6 +194,7 @@ def _gate(
     return published_gate(
         [] if unpublished else _tables(held, layouts, margin),
         include_not_comparable=include_not_comparable,
+        include_reruns=bool(names),
         leaking=leaking_series(held.records),
         demanded=see,
         faults=[*held.unread, *_unmet(held)],

@@ -1,4 +1,4 @@
-"""`bench report`: a table or a figure of the papers, published and measured values side by side."""
+"""`bench report`: a table, a figure or a cell of the papers, published and measured values side by side."""
 
 import sys
 from collections.abc import Callable
@@ -61,22 +61,31 @@ class _Asked:
     gammas: tuple[str, ...]
     accept_stale_code: bool
     metric: "Metric"
+    all_sources: bool
 
 
 @click.command("report", short_help="Print a table or figure of the papers: published and measured values.")
 @click.option("--table", cls=_OfPapers, metavar="TABLE", help="{tables}; in short {short_forms}.")
 @click.option("--figure", cls=_OfPapers, metavar="FIGURE", help="{figures}; in place of a table.")
+@click.option("--cell", metavar="CELL", help="History of one cell, such as hard/elpv/mono/dra/10; in place of a table.")
 @click.option("--show", type=click.Choice(["published", "measured", "both"]), default="both", show_default=True)
 @click.option(
     "--format",
     "form",
     type=click.Choice([*TEXTS, *PICTURES]),
-    help="Default: md, of a figure csv; svg and png are for figures.",
+    help="Default: md, of a figure csv; svg and png are for figures, svg for a cell too.",
 )
 @click.option("--output", type=FilePath(dir_okay=False), metavar="FILE", help="Write to FILE.")
 @record_options
 @metric_option
 @accept_stale_option
+@click.option(
+    "--sources",
+    type=click.Choice(["own", "all"]),
+    default="own",
+    show_default=True,
+    help="What is published: by the paper of the table, or by all that measured its cells, each a further column.",
+)
 @click.option("--where", "wheres", multiple=True, metavar="PARAM=VALUE", help="Only records with this hyper-parameter.")
 @click.option("--method", metavar="METHOD", help="Whose scores a figure of scores shows, in place of its own.")
 @click.option(
@@ -85,6 +94,7 @@ class _Asked:
 def command(
     table: str | None,
     figure: str | None,
+    cell: str | None,
     show: "Show",
     form: str | None,
     output: "Path | None",
@@ -96,20 +106,26 @@ def command(
     gammas: tuple[str, ...],
     accept_stale_code: bool,
     metric: "Metric",
+    sources: str,
 ) -> None:
-    """Print one table or figure; a cell that was not measured stays empty."""
+    """Print one table, figure or cell; a cell that was not measured stays empty."""
     from reports.layouts import layout
 
-    request = _Asked(show, results, recipe, wheres, margin, method, gammas, accept_stale_code, metric)
-    if (table is None) == (figure is None):
+    request = _Asked(show, results, recipe, wheres, margin, method, gammas, accept_stale_code, metric, sources == "all")
+    if [table, figure, cell].count(None) != 2:
         raise BenchError(
-            "report prints one table or one figure: give --table or --figure, as bench report --help has them"
+            "report prints one table, figure or cell: "
+            "give --table or --figure, as bench report --help has them, or --cell"
         )
+    if sources != "own" and table is None:
+        raise BenchError("--sources is for tables: leave it out")
     chosen = layout.figure_layout(figure) if figure is not None else None
     if (method or gammas) and not isinstance(chosen, layout.BoxLayout):
-        figures = " or ".join(layout.score_figure_ids())
-        raise BenchError(f"--method and --gamma choose what --figure {figures} shows: leave them out")
-    if table is not None:
+        shown = " or ".join(layout.score_figure_ids())
+        raise BenchError(f"--method and --gamma choose what --figure {shown} shows: leave them out")
+    if cell is not None:
+        _put(_history(cell, request, form or "md"), output)
+    elif table is not None:
         if form in PICTURES:
             raise BenchError(f"--format {form} is for figures: choose {', '.join(TEXTS)} for a table")
         _put(_table(layout.find_layout(table), request, form or "md"), output)
@@ -162,9 +178,40 @@ def _built(chosen: "Layout", request: _Asked) -> "Table":
         show=request.show,
         value=CellValue(request.metric, values),
         scores_digest=partial(scores_digest, find_scores),
+        all_sources=request.all_sources,
     )
     tell_remarks([values], note)
     return built
+
+
+def _history(name: str, request: _Asked, form: str) -> str | bytes:
+    """All that is known of one cell, with the records that were asked for."""
+    from benchmark.planning.equivalence import detector_versions, measures
+    from benchmark.planning.installed import InstalledCode
+    from benchmark.views.metric_values import scored_folders, scores_digest, scores_finder
+    from benchmark.views.records import load_records, parse_conditions
+    from reports.figures import history, history_output
+
+    _refuse_metric(request, "the history of a cell")
+    if form not in history_output.HISTORY_FORMATS:
+        raise BenchError(f"--format {form} is not for a cell: choose {', '.join(history_output.HISTORY_FORMATS)}")
+    if request.show == "measured":
+        raise BenchError("--show measured leaves no history of a cell: leave it out, or give --show published")
+    code = InstalledCode(accept=request.accept_stale_code)
+    built = history.cell_history(
+        name,
+        load_records(request.results, note) if request.show != "published" else (),
+        measures=measures(),
+        versions=detector_versions(),
+        stale=code.stale,
+        remark=code.note,
+        margin=request.margin,
+        recipe=request.recipe,
+        params=parse_conditions(request.wheres),
+        scores_digest=partial(scores_digest, scores_finder(scored_folders(request.results), note)),
+        published_only=request.show == "published",
+    )
+    return history_output.render_history(built, form)
 
 
 def _facts(chosen: "FactLayout", request: _Asked) -> "FactTable":
@@ -174,6 +221,8 @@ def _facts(chosen: "FactLayout", request: _Asked) -> "FactTable":
     from reports.tables import facts
 
     _refuse_metric(request, "a table of facts")
+    if request.all_sources:
+        raise BenchError("--sources says nothing of a table of facts: leave it out")
     measured = {} if request.show == "published" else measured_facts(chosen, resolve_folders().data, note)
     return facts.build_fact_table(chosen, measured, show=request.show)
 

@@ -14,8 +14,8 @@ from results.record import Record
 SELECTION_FORMATS = ("md", "csv", "json")
 SELECTION_COLUMNS = ("run", "method", "dataset", "recipe", "seed", "epochs", "last", "best", "best_epoch", "gap")
 EXPLANATION = (
-    "The test images were scored after every epoch. A paper that reports the best epoch prints the column Best; the last "
-    "epoch is what a fixed budget gives. No table and no gate counts these runs."
+    "The test images were scored after every epoch. A paper that reports the best epoch prints the column Best; the "
+    "last epoch is what a fixed budget gives. No table and no gate counts these runs."
 )
 
 
@@ -101,9 +101,10 @@ def _summaries(audits: Sequence[SelectionAudit]) -> Iterable[str]:
     for (method, dataset, recipe), group in groups.items():
         last, best, gap = (fmean(getattr(audit, name) for audit in group) for name in ("last", "best", "gap"))
         spread = f" (std {stdev(audit.gap for audit in group):.3f})" if len(group) > 1 else ""
+        place = f"{escape_markdown(method)} on {escape_markdown(dataset)}, recipe {recipe}, {plural(len(group), 'run')}"
         yield (
-            f"{escape_markdown(method)} on {escape_markdown(dataset)}, recipe {recipe}, {plural(len(group), 'run')}: last "
-            f"epoch {last:.3f}; a paper that reports the best epoch would print {best:.3f} here, {gap:.3f} more{spread}."
+            f"{place}: last epoch {last:.3f}; a paper that reports the best epoch would print {best:.3f} here, "
+            f"{gap:.3f} more{spread}."
         )
 
 

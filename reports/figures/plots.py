@@ -1,11 +1,13 @@
-"""Pictures of the papers' figures, drawn by matplotlib (extra `plots`): published values hollow, measured filled."""
+"""Pictures of figures and of cells, drawn by matplotlib (extra `plots`): published values hollow, measured filled."""
 
+from collections.abc import Mapping, Sequence
 from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
 from protocols.text import printable
 from reports.errors import ReportError
 from reports.figures.boxes import BoxGroup, BoxPlot
+from reports.figures.forest import ForestRow, RowKind
 from reports.tables.table import Cell, Table
 
 if TYPE_CHECKING:
@@ -15,6 +17,14 @@ if TYPE_CHECKING:
 PICTURE_FORMATS = ("svg", "png")
 _COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")  # Okabe and Ito: told apart by all eyes
 _SHAPES = ("o", "s", "^", "D", "v", "P")
+_ROWS: Mapping[RowKind, tuple[str, str, bool]] = {
+    "published": (_COLOURS[0], "o", False),
+    "quoted": ("#777777", "o", False),
+    "pooled": (_COLOURS[2], "D", True),
+    "measured": (_COLOURS[1], "s", True),
+    "run": (_COLOURS[1], "x", True),
+}
+"""Colour, shape and filling of each kind of line in a forest plot."""
 _DPI = 150
 _ASIDE = 0.04  # published values stand to the left, measured ones to the right
 _STYLE: dict[Any, Any] = {
@@ -76,6 +86,47 @@ def draw_boxes(plot: BoxPlot, form: str) -> bytes:
         _box_key(figure, plot)
         figure.suptitle(_wrapped(printable(f"{plot.title}: {plot.method}")), fontsize=11)
         return _drawn(figure, form)
+
+
+def draw_forest(rows: Sequence[ForestRow], title: str, metric: str, limit: float, form: str) -> bytes:
+    """A forest plot as a picture: a line a row, from the top; bars are 90 % intervals of means within 0 and `limit`.
+
+    Raises:
+        ReportError: no such format, or matplotlib is not installed.
+    """
+    _check(form)
+    import matplotlib as mpl
+
+    with mpl.rc_context(_STYLE):
+        figure = _figure(8.0, 1.4 + 0.32 * len(rows))
+        axes = figure.add_subplot()
+        for line, row in enumerate(rows):
+            colour, shape, filled = _ROWS[row.kind]
+            if row.low is not None and row.high is not None:
+                axes.hlines(line, max(0.0, row.low), min(limit, row.high), color=colour, linewidth=1.5)
+            axes.plot(row.mean, line, shape, color=colour, markersize=7, markerfacecolor=colour if filled else "white")
+            axes.annotate(
+                printable(row.numbers),
+                (1.02, line),
+                xycoords=("axes fraction", "data"),
+                va="center",
+                fontsize=9,
+                annotation_clip=False,
+            )
+        axes.set_yticks(range(len(rows)), [printable(row.label) for row in rows])
+        axes.set_ylim(len(rows) - 0.5, -0.5)
+        axes.set_xlabel(f"{metric}; bars: 90 % interval of the mean")
+        axes.grid(axis="x", color="#dddddd", linewidth=0.8)
+        axes.set_axisbelow(True)
+        figure.suptitle(_wrapped(printable(title)), fontsize=11)
+        return _drawn(figure, form)
+
+
+def has_plots() -> bool:
+    """True where pictures can be drawn."""
+    from importlib.util import find_spec
+
+    return find_spec("matplotlib") is not None
 
 
 def _check(form: str) -> None:

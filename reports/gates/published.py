@@ -5,6 +5,9 @@ method in a data set of at least two cells, and a leaf cell. The families share 
 each. A mean of differences has the errors of its cells, and cells that share a fit count as one. One run of ours takes
 the published std for its own; without one the cell cannot be tested. A cell with a failed run, or measured by what is
 stale, is a fault, as is what was required and is not there.
+
+A cell that several papers print is tested against the paper that measured it first: reruns are tested where they are
+asked for, what a paper quotes never is.
 """
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
@@ -12,8 +15,8 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from reports.errors import ReportError
-from reports.gates import cell_ids
 from reports.gates.faults import Fault
+from reports.layouts import cell_ids
 from reports.stats.families import FamilyTest, family_tests
 from reports.stats.table_verdict import CellDifference, pool
 from reports.stats.thresholds import EPSILON, GATE_ALPHA
@@ -25,6 +28,8 @@ from reports.tables.table import Cell, Table, lookup_keys
 ONE_SEED = "one run against a value without spread"
 MEAN = "a mean of other cells"
 TWIN = "tested in another table"
+RERUN = "rerun by another paper, tested where --table names it"
+QUOTED = "quoted from another paper"
 LEAKING = "measured with a leak of test labels"
 
 TestKind = Literal["method", "method in a data set", "cell"]
@@ -122,6 +127,7 @@ def published_gate(
     tables: Iterable[Table],
     *,
     include_not_comparable: bool = False,
+    include_reruns: bool = False,
     leaking: Collection[str] = (),
     alpha: float = GATE_ALPHA,
     demanded: float | None = None,
@@ -135,6 +141,7 @@ def published_gate(
     Args:
         tables: built with the margin that the gate uses.
         include_not_comparable: also test cells whose recipe, weights, data or size are not the paper's.
+        include_reruns: also test against what another paper measured anew.
         leaking: ids of series whose scores test labels had part in; a cell with one of them is never tested.
         alpha: chance of any false alarm over all tests.
         demanded: the drop, as a fraction of AUC, that the test of each method must see with probability 0.8.
@@ -154,14 +161,19 @@ def published_gate(
     leaks = frozenset(leaking)
     sentences: list[str] = []
     for table in tables:
-        if any(cell.measured and cell.published for cell in table.cells):
+        if any(
+            cell.measured and cell.published and not _other_source(table, cell, include_reruns=include_reruns)
+            for cell in table.cells
+        ):
             sentences += (f"{table.layout.id}: {text}" for text in verdict_sentences(table))
         leaves = {tuple(cell.coordinates.items()) for cell in leaf_cells(table)}
         for cell in table.cells:
             if cell.published:
                 lost |= {identity: fault for identity, fault in _faults(table, cell) if identity not in lost}
                 is_leaf = tuple(cell.coordinates.items()) in leaves
-                result = _testable(table, cell, leaks, is_leaf=is_leaf, include_not_comparable=include_not_comparable)
+                result = _other_source(table, cell, include_reruns=include_reruns) or _testable(
+                    table, cell, leaks, is_leaf=is_leaf, include_not_comparable=include_not_comparable
+                )
                 if isinstance(result, str):
                     untested.setdefault(result, []).append(_name(table, cell))
                 elif by_identity.setdefault(result.identity, result) is not result:
@@ -178,7 +190,7 @@ def published_gate(
             for reason, names in untested.items()
             if reason not in {TWIN, "missing", "failed", "stale"}
             for name in names
-            if not {name, name.partition("/")[2]}.isdisjoint(required)
+            if not {name, *([] if reason in {RERUN, QUOTED} else [name.partition("/")[2]])}.isdisjoint(required)
         ),
         contradictions=tuple(contradictions),
         unpublished=unpublished,
@@ -291,6 +303,16 @@ def _faults(table: Table, cell: Cell) -> Iterator[tuple[tuple[object, ...], Faul
 
 def _name(table: Table, cell: Cell) -> str:
     return f"{table.layout.id}/{cell_ids.cell_id(table.layout, cell.coordinates)}"
+
+
+def _other_source(table: Table, cell: Cell, *, include_reruns: bool) -> str:
+    """The reason why the published value of a measured cell is not the one to test against; empty where it is."""
+    if cell.measured is None:
+        return ""
+    kind, _ = table.layout.source_kind(cell.coordinates)
+    if kind == "quoted":
+        return QUOTED
+    return RERUN if kind == "rerun" and not include_reruns else ""
 
 
 def _testable(

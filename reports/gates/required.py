@@ -4,8 +4,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from protocols.text import near_miss
-from reports.gates import cell_ids
 from reports.gates.faults import Counterparts, Fault
+from reports.layouts import cell_ids
 from reports.tables.lookup import MeasuredIds
 from reports.tables.measured import Stale, first_line, never_stale, record_age
 from reports.tables.table import Cell, Table

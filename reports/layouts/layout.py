@@ -9,7 +9,7 @@ from protocols.coordinates import COORDINATE_FIELDS
 from protocols.text import near_miss
 from reports.errors import ReportError
 from reports.layouts import papers
-from reports.layouts.paper import MeasuredBy, Paper
+from reports.layouts.paper import MeasuredBy, Paper, SourceKind
 from reports.layouts.published import CellCoordinates, Erratum, FactLine, PublishedCell, read_errata, read_facts
 from reports.layouts.subsets import CellSubset, cell_subsets, entry_cells
 
@@ -100,6 +100,14 @@ class Layout:
         by = next((rule for rule in self.entry.measured if rule.when.items() <= coordinates.items()), MeasuredBy())
         method = self.paper.methods.get(coordinates.get("method", ""), "") if by.method is None else by.method
         return Source(method, by.rule or self.rule(coordinates), by.split, by.history) if method else None
+
+    def source_kind(self, coordinates: Mapping[str, str]) -> tuple[SourceKind, str]:
+        """The kind of a printed value, and the id of the paper that a quoted one is from, if that is known."""
+        for rule in self.entry.quoted:
+            if rule.when.items() <= coordinates.items():
+                return "quoted", rule.of
+        kind = self.paper.sources.get(coordinates.get("method", ""), "paper")
+        return kind, self.paper.quoted_from if kind == "quoted" else ""
 
     def subsets(self, coordinates: Mapping[str, str]) -> list[CellSubset]:
         """The splits behind a cell: one, or for a mean one a subset."""

@@ -1,10 +1,14 @@
 """Form of a paper's folder: `paper.toml` says how its tables and figures are printed, and names CSV files beside it.
 
 The TOML file says for its paper: `paper` (its id), `unit`, `decimals` (`std_decimals` where the std has others),
-`metric`, the kind of `std` (`runs`, `classes`, `none`), the number of `runs` behind a published mean, `methods`
-(printed method = detector or variant that measures it; one that is missing there is measured by nothing), `labels` by
-coordinate, `classes` by dataset, `groups` of values, and in papers of this package `short_forms`, the tables that may
-be asked for without the paper's id.
+`metric`, the kind of `std` (`runs`, `classes`, `none`), the number of `runs` behind a published mean (or `unknown`,
+which counts as three), `methods` (printed method = detector or variant that measures it; one that is missing there is
+measured by nothing), `labels` by coordinate, `classes` by dataset, `groups` of values, and in papers of this package
+`short_forms`, the tables that may be asked for without the paper's id.
+
+What a printed value is stands in `sources`: printed method = `paper` (first measured by this paper; what one that is
+missing there is too), `rerun` (another paper's method, run anew) or `quoted` (taken over from the paper `quoted_from`,
+if that is known: no evidence of its own). `by` names who measured, where the paper's name says too little.
 
 An entry `[tables.ID]`, or `[figures.ID]` for a figure that holds AUCs, has `file` (and `lines`, the value of its
 column `table`, where a file holds several), its `coordinates` in the file's order, the `rule` whose runs measure it
@@ -19,6 +23,7 @@ and `columns`, the `order` of a coordinate's values where it is not the file's, 
   `of` another table. A value of a group may be a mean itself;
 - `groups`: the coordinates whose values name the cells that are judged together (not given: `protocol`, `method` and
   the number or share of labelled anomalies, where the table has them);
+- `quoted`: `when` these coordinates hold, the value is taken over from the paper `of`, whatever `sources` says;
 - `data`: `when` these coordinates hold, the paper used the prepared `variant` of the dataset; runs on another are not
   comparable, for this `reason`.
 
@@ -32,13 +37,16 @@ from typing import Annotated, Literal
 
 import msgspec
 
+from protocols.text import plural
 from reports.errors import ReportError
 from reports.layouts.published import Unit
+from reports.stats.thresholds import UNKNOWN_RUNS
 
 PAPER_FILE = "paper.toml"
 ENTRY_ID = r"\A[a-z0-9_]+\Z"
 EntryId = Annotated[str, msgspec.Meta(pattern=ENTRY_ID)]
 Decimals = Annotated[int, msgspec.Meta(ge=0)]
+SourceKind = Literal["paper", "rerun", "quoted"]
 
 
 class MeanRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -62,6 +70,11 @@ class DataRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     reason: str
 
 
+class QuotedCells(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    when: dict[str, str]
+    of: str
+
+
 class TableEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One table or figure as its TOML entry says."""
 
@@ -78,6 +91,7 @@ class TableEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     means: list[MeanRule] = []
     measured: list[MeasuredBy] = []
     data: list[DataRule] = []
+    quoted: list[QuotedCells] = []
     std: Literal["runs", "classes", "none"] | None = None
     metric: str = ""
     groups: list[str] | None = None
@@ -138,10 +152,13 @@ class Paper(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     decimals: Decimals
     metric: str
     std: Literal["runs", "classes", "none"]
-    runs: int
+    runs: int | Literal["unknown"]
+    by: str = ""
     std_decimals: Decimals | None = None
     short_forms: list[str] = []
     methods: dict[str, str] = {}
+    sources: dict[str, SourceKind] = {}
+    quoted_from: str = ""
     labels: dict[str, dict[str, str]] = {}
     classes: dict[str, int] = {}
     groups: dict[str, list[str]] = {}
@@ -151,6 +168,20 @@ class Paper(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     facts: dict[EntryId, FactEntry] = {}
     figures: dict[EntryId, TableEntry] = {}
     boxes: dict[EntryId, BoxEntry] = {}
+
+    @property
+    def counted_runs(self) -> int:
+        """The number of runs that a published mean counts as."""
+        return UNKNOWN_RUNS if self.runs == "unknown" else self.runs
+
+    @property
+    def runs_text(self) -> str:
+        return "an unknown number of runs" if self.runs == "unknown" else plural(self.runs, "run")
+
+    @property
+    def measured_by(self) -> str:
+        """The people who measured what the paper did not take over."""
+        return self.by or self.name
 
     def label(self, coordinate: str, value: str) -> str:
         """The printed form of a value of a coordinate."""

@@ -47,6 +47,8 @@ def _check_entry(paper: Paper, entry: TableEntry, title: str) -> None:
     ]
     if unruled and not entry.rule and "protocol" not in entry.coordinates:
         raise ReportError(f"{title} of {PAPER_FILE} has no rule, and its file no protocol: say whose runs measure it")
+    for quoted in entry.quoted:
+        _refuse_unknown(quoted.when, entry.coordinates, f"quoted of {title} of {PAPER_FILE}", "its coordinates")
     for mean in entry.means:
         _check_mean(paper, entry, mean, f"a mean of {title} of {PAPER_FILE}")
     _refuse_circle(paper, entry, title)

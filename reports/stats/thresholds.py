@@ -24,6 +24,9 @@ FEWEST_CELLS = 5
 UNKNOWN_RUNS = 3
 """Runs behind a published mean whose source does not say."""
 
+FEWEST_SOURCES = 3
+"""Independent sources from which on their mean and the spread between them are told."""
+
 GATE_ALPHA = 0.10
 """Chance of any false alarm of the gate, shared equally by its families."""
 

@@ -10,15 +10,19 @@ from reports.tables.measured import Measured
 
 
 def cell_samples(layout: Layout, published: PublishedValue, measured: Measured) -> tuple[Sample, Sample]:
-    """The published and the measured sample; spreads count as half a unit of the last printed digit at least.
+    """The published and the measured sample; spreads count as half a unit of the last printed digit at least."""
+    ours = Sample(measured.mean, measured.seed_std, measured.n, measured.exact)
+    return published_sample(layout, published), ours.with_least_spread(printed_half_unit(published))
+
+
+def published_sample(layout: Layout, published: PublishedValue) -> Sample:
+    """The published sample with a spread of half a unit of the last printed digit at least.
 
     A published std that is not over runs, or none, leaves a constant.
     """
-    least = printed_half_unit(published)
     std = published.std if layout.std == "runs" else None
-    theirs = Sample(published.mean, std, 1 if std is None else layout.paper.runs)
-    ours = Sample(measured.mean, measured.seed_std, measured.n, measured.exact)
-    return theirs.with_least_spread(least), ours.with_least_spread(least)
+    sample = Sample(published.mean, std, 1 if std is None else layout.paper.counted_runs)
+    return sample.with_least_spread(printed_half_unit(published))
 
 
 def printed_half_unit(published: PublishedValue) -> float:

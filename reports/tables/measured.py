@@ -1,11 +1,11 @@
 """The measured side of a cell: the runs that are averaged, their mean, and remarks on them."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import partial
 from itertools import groupby
 from statistics import fmean, pstdev
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from protocols.text import plural, with_article
 from reports.stats.nested import NestedRun, NestedSample, nested_sample
@@ -142,6 +142,13 @@ class Measured:
     notes: tuple[str, ...]
     mixes_code: bool
     fits: frozenset[str]
+
+
+def measured_fields(measured: Measured) -> dict[str, Any]:
+    """A measured value as JSON has it."""
+    seeds = [{**run._asdict(), "value": value} for run, value in measured.per_seed.items()]
+    fields = {name: value for name, value in asdict(measured).items() if name not in {"per_seed", "reasons", "fits"}}
+    return fields | {"seeds": seeds}
 
 
 def never_stale(_: Record) -> str:

@@ -1,19 +1,22 @@
 """A table as it is printed: blocks of rows and columns, marks, numbered notes, as all page templates read it."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from reports.layouts.published import Erratum, PublishedValue
+from reports.layouts.published import CellCoordinates, Erratum, PublishedValue
 from reports.stats.verdict import Verdict
 from reports.stats.words import MARKS, MEANINGS, verdict_mark, verdict_words
 from reports.tables.groups import table_groups
 from reports.tables.measured import Measured
 from reports.tables.sentences import group_sentence, verdict_legend
+from reports.tables.sources import PublishedSource, other_sources, source_verdict
 from reports.tables.table import Cell, Table
 
 MIXED = "‡"
 NO_PUBLISHED_VALUE = "no published value"
 OTHER_READING = "if the paper's runs shared one draw of anomalies"
+UNKNOWN_NUMBER = "The number of runs behind this published value is not known: it counts as three"
+OTHER_SOURCES = " Columns of other papers: the same cells as they measured them; what they quote is left out."
 BRACKETS = "not comparable with the paper; in brackets the verdict that it would have"
 
 
@@ -140,6 +143,12 @@ class PageNotes:
 
 def _blocks(table: Table, notes: PageNotes) -> Iterable[TableBlock]:
     entry = table.layout.entry
+    others = {
+        tuple(table.cells[number].coordinates.items()): [
+            source for source in by_paper.values() if source.kind != "quoted"
+        ]
+        for number, by_paper in other_sources(table).items()
+    }
     by_block: dict[tuple[str, ...], list[Cell]] = {}
     for cell in table.cells:
         by_block.setdefault(_values(cell, entry.blocks), []).append(cell)
@@ -147,29 +156,64 @@ def _blocks(table: Table, notes: PageNotes) -> Iterable[TableBlock]:
     common = by_block.pop(("",), []) if len(by_block) > 1 else []
     for values, cells in by_block.items():
         title = ", ".join(table.label(*pair) for pair in zip(entry.blocks, values, strict=True) if pair[1])
-        yield _block(table, title, [*common, *cells], notes)
+        yield _block(table, title, [*common, *cells], notes, others)
 
 
-def _block(table: Table, title: str, cells: Sequence[Cell], notes: PageNotes) -> TableBlock:
+def _block(
+    table: Table,
+    title: str,
+    cells: Sequence[Cell],
+    notes: PageNotes,
+    others: Mapping[CellCoordinates, Sequence[PublishedSource]],
+) -> TableBlock:
+    """One block; behind each column stand those of the other papers that measured a cell of it."""
     layout, entry = table.layout, table.layout.entry
     columns = _ordered(table, entry.columns, cells)
     rows = _ordered(table, entry.rows, cells)
     by_row_and_column = {(_values(cell, entry.rows), _values(cell, entry.columns)): cell for cell in cells}
+    papers: dict[tuple[str, ...], dict[str, str]] = {column: {} for column in columns}
+    for cell in cells:
+        for source in others.get(tuple(cell.coordinates.items()), ()):
+            papers[_values(cell, entry.columns)][source.paper] = source.layout.paper.name
+    headings = {
+        column: ", ".join(table.label(*pair) for pair in zip(entry.columns, column, strict=True) if pair[1])
+        for column in columns
+    }
+    printed_columns = [(column, paper) for column in columns for paper in ("", *papers[column])]
+
+    def grid_cell(row: tuple[str, ...], column: tuple[str, ...], paper: str) -> GridCell:
+        cell = by_row_and_column.get((row, column))
+        if cell is None or not paper:
+            return _grid_cell(table, cell, notes)
+        sources = others.get(tuple(cell.coordinates.items()), ())
+        return _source_cell(table, cell, [source for source in sources if source.paper == paper], notes)
+
     return TableBlock(
         title=title,
         row_headings=tuple(layout.heading(name) for name in entry.rows),
         columns=tuple(
-            ", ".join(table.label(*pair) for pair in zip(entry.columns, column, strict=True) if pair[1])
-            for column in columns
+            f"{headings[column]}, by {papers[column][paper]}" if paper else headings[column]
+            for column, paper in printed_columns
         ),
         rows=tuple(
             TableRow(
                 labels=tuple(table.label(*pair) for pair in zip(entry.rows, row, strict=True)),
-                cells=tuple(_grid_cell(table, by_row_and_column.get((row, column)), notes) for column in columns),
+                cells=tuple(grid_cell(row, column, paper) for column, paper in printed_columns),
             )
             for row in rows
         ),
     )
+
+
+def _source_cell(table: Table, cell: Cell, sources: Sequence[PublishedSource], notes: PageNotes) -> GridCell:
+    """The value that another paper measured, with our verdict against it."""
+    if not sources:
+        return GridCell()
+    source = sources[0]
+    verdict = None if table.show == "published" else source_verdict(source, table, cell)
+    numbers = () if source.n_known or not source.value.std_text else (notes.number(UNKNOWN_NUMBER),)
+    mark = _mark(verdict, table.layout.paper.decimals) if verdict else ""
+    return GridCell(_with_std(source.value.mean_text, source.value.std_text), "", mark, numbers)
 
 
 def _ordered(table: Table, names: Sequence[str], cells: Sequence[Cell]) -> list[tuple[str, ...]]:
@@ -231,7 +275,14 @@ def _with_std(mean: str, std: str) -> str:
 
 
 def _legend(table: Table) -> Iterable[str]:
-    used = {cell.verdict.comparison.verdict for cell in table.cells if cell.verdict.comparison}
+    others = [
+        source_verdict(source, table, table.cells[number])
+        for number, by_paper in other_sources(table).items()
+        for source in by_paper.values()
+        if source.kind != "quoted"
+    ]
+    verdicts = [*(cell.verdict for cell in table.cells), *(verdict for verdict in others if verdict)]
+    used = {verdict.comparison.verdict for verdict in verdicts if verdict.comparison}
     for verdict, mark in MARKS.items():
         if verdict in used:
             yield f"{mark} {MEANINGS[verdict]}"
@@ -278,20 +329,21 @@ def _in_words(cell: Cell, decimals: int) -> str:
 def _caption(table: Table) -> str:
     paper = table.layout.paper
     over = {
-        "runs": f"mean±std over {paper.runs} runs",
+        "runs": f"mean±std over {paper.runs_text}",
         "classes": "mean±std over classes",
         "none": "mean",
     }[table.layout.std]
     metric = table.metric
+    further = OTHER_SOURCES if table.all_sources and table.show != "measured" else ""
     if table.show == "published":
-        return f"{metric}. Published {over}."
+        return f"{metric}. Published {over}.{further}"
     ours = "mean±std over classes" if table.layout.std == "classes" else "mean±std over seeds"
     if not table.value.is_auroc:
         return f"{metric}. Measured {ours}; {NO_PUBLISHED_VALUE}."
     margin = f"{table.margin * table.layout.scale:.{paper.decimals}f}"
     if table.show == "measured":
         return f"{metric}. Measured {ours}; verdicts at a margin of {margin}."
-    return f"{metric}. Published {over} / measured {ours}; verdicts at a margin of {margin}."
+    return f"{metric}. Published {over} / measured {ours}; verdicts at a margin of {margin}.{further}"
 
 
 def erratum_text(erratum: Erratum) -> str:

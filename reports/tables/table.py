@@ -53,7 +53,7 @@ class Table:
     """All cells of one table in the order of its file, then those of added methods.
 
     `margin` is an AUC as a fraction, `remarks` are sentences on the records that it shows, `value` is what stands in
-    its cells.
+    its cells. `all_sources`: the renderers also print what other papers say of its cells.
     """
 
     layout: Layout
@@ -62,6 +62,7 @@ class Table:
     margin: float
     remarks: tuple[str, ...] = ()
     value: CellValue = STORED_AUROC
+    all_sources: bool = False
 
     @property
     def title(self) -> str:
@@ -123,6 +124,7 @@ def build_table(
     added_methods: Collection[str] = (),
     value: CellValue = STORED_AUROC,
     scores_digest: ScoresDigest = no_scores,
+    all_sources: bool = False,
 ) -> Table:
     """Lay records out as one table of a paper.
 
@@ -140,6 +142,7 @@ def build_table(
         added_methods: methods that the paper does not have, each a further column where it has records.
         value: what stands in the cells. With another metric than the paper prints, only the measured side is shown.
         scores_digest: tells copies of one run from runs that happen to have equal numbers.
+        all_sources: also print what other papers say of the cells.
 
     Raises:
         ReportError: unknown recipe or hyper-parameter, a margin that is none, or nothing published to show.
@@ -150,7 +153,7 @@ def build_table(
     if show == "published":
         if not value.is_auroc:
             raise ReportError(f"{layout.title} has no {value.metric.title}: leave out --metric, or --show published")
-        return Table(layout, tuple(cells), show, margin)
+        return Table(layout, tuple(cells), show, margin, all_sources=all_sources)
     chosen = chosen_records(list(records), recipe, params or {})
     lookup = Lookup(chosen, measures, versions, stale, value, scores_digest)
     cells = [_measured_cell(layout, cell, lookup, margin) for cell in cells]
@@ -158,7 +161,7 @@ def build_table(
     series = {id_ for cell in cells if cell.measured for id_ in cell.measured.series}
     text = remark([record for record in chosen if record.series in series])
     sides: Show = show if value.is_auroc else "measured"
-    return Table(layout, tuple(cells), sides, margin, (text,) if text else (), value)
+    return Table(layout, tuple(cells), sides, margin, (text,) if text else (), value, all_sources)
 
 
 def lookup_keys(layout: Layout, cell: Cell) -> Iterator[LookupKey]:

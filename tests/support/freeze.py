@@ -29,7 +29,8 @@ from results.spec import FitSpec
 from results.store import Store
 
 TABLES = ["dra:1", "dra:2", "dra:3", "dra:4", "dra:5", "dra:7", "dra:8", "dra:9"]
-TABLES += ["agad:1", "agad:2", "agad:3", "agad:4", "agad:5", "agad:8", "agad:9", "csi_gan:1", "csi_gan:ablation"]
+TABLES += ["agad:1", "agad:2", "agad:3", "agad:4", "agad:5", "agad:8", "agad:9"]
+TABLES += ["ahl:4", "ahl:7", "ahl:8", "csi_gan:1", "csi_gan:ablation", "qsco:4", "qsco:5"]
 FIGURES = ["dra:3", "dra:5", "agad:4"]
 FORMATS = ["md", "latex", "html", "csv", "json"]
 MOST = 24

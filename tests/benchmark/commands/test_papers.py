@@ -137,5 +137,8 @@ def test_help_names_the_tables_of_every_paper(site, bench):
     code, out, _ = bench("report", "--help")
     text = " ".join(out.split())
     assert code == 0
-    assert "agad:9, csi_gan:1, csi_gan:ablation, mine:1; in short 1, 2, 3, 4, 7, 8, 9 (DRA), 5 (AGAD)." in text
+    assert (
+        "agad:9, ahl:4, ahl:7, ahl:8, csi_gan:1, csi_gan:ablation, qsco:4, qsco:5, mine:1; in short 1, 2, 3, 4, 7, 8, 9 (DRA), 5 (AGAD)."
+        in text
+    )
     assert "dra:3left, dra:3right, dra:5, agad:4; in place of a table." in text

@@ -17,7 +17,7 @@ from results.store import Store
 
 TABLES = [f"dra:{number}" for number in (1, 2, 3, 4, 5, 7, 8, 9)]
 TABLES += [f"agad:{number}" for number in (1, 2, 3, 4, 5, 8, 9)]
-TABLES += ["csi_gan:1", "csi_gan:ablation"]
+TABLES += ["ahl:4", "ahl:7", "ahl:8", "csi_gan:1", "csi_gan:ablation", "qsco:4", "qsco:5"]
 
 
 @pytest.fixture(autouse=True)
@@ -58,6 +58,14 @@ def test_in_every_format(table, form, tmp_path):
         (["--table", "2", "--format", "png"], "--format png is for figures"),
         (["--figure", "agad:4", "--format", "md"], "--format md is not for a figure of scores"),
         (["--figure", "agad:4"], "run bench run --suite labelled_share --method agad_unet --gamma 0.05,0.20 first"),
+        (["--table", "2", "--cell", "hard/elpv/mono/dra/10"], "give --table or --figure"),
+        (["--cell", "hard/elpv/mono/dra/1O"], "no cell 'hard/elpv/mono/dra/1O': did you mean 'hard/elpv/mono/dra/1'?"),
+        (["--cell", "hard/elpv/mono/dra/10", "--format", "latex"], "not for a cell: choose md, html, csv, json, svg"),
+        (["--cell", "hard/elpv/mono/dra/10", "--show", "measured"], "leaves no history of a cell"),
+        (["--cell", "hard/elpv/mono/dra/10", "--metric", "fpr_at_95_tpr"], "--metric says nothing of the history"),
+        (["--cell", "hard/elpv/mono/dra/10", "--sources", "all"], "--sources is for tables"),
+        (["--figure", "dra:5", "--sources", "all"], "--sources is for tables"),
+        (["--table", "dra:5", "--sources", "all"], "--sources says nothing of a table of facts"),
         (["--table", "2", "--method", "agad"], "--method and --gamma choose what --figure agad:4 shows"),
     ],
 )
@@ -73,6 +81,27 @@ def test_what_cannot_be_printed_is_one_line_and_exit_2(words, said, capfd):
 def test_the_gate_refuses_tables_without_aucs(table, capfd):
     assert status(["check", "--against", "published", "--table", table]) == 2
     assert "holds no AUCs" in capfd.readouterr().err
+
+
+@pytest.mark.parametrize("form", ["md", "html", "csv", "json", "svg"])
+def test_a_cell_in_every_format(form, tmp_path):
+    file = tmp_path / "cell"
+    words = ["report", "--cell", "hard/elpv/mono/dra/10", "--results", "reference", "--format", form]
+    assert status([*words, "--output", str(file)]) == 0
+    text = file.read_text(encoding="utf-8")
+    assert "0.735" in text
+    assert form not in {"html", "svg"} or "<svg" in text
+    assert form != "json" or len(json.loads(text)["runs"]) == 4
+
+
+def test_other_papers_are_further_columns(capfd):
+    assert status(["report", "--table", "2", "--sources", "all", "--format", "csv", "--results", "reference"]) == 0
+    found = {(row["dataset"], row["known_class"], row["method"], row["shots"]): row for row in rows(capfd)}
+    cell = found["elpv", "mono", "dra", "10"]
+    assert (cell["ahl_mean"], cell["ahl_std"], cell["ahl_kind"]) == ("0.735", "0.008", "rerun")
+    assert cell["ahl_verdict"] == cell["verdict"] == "not_comparable"
+    assert found["elpv", "mean", "dra", "10"]["qsco_mean"] == "0.705"
+    assert found["elpv", "mono", "flos", "10"]["ahl_kind"] == "quoted"
 
 
 def rows(capfd):

@@ -3,7 +3,7 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from reports.errors import ReportError
-from reports.gates.published import MEAN, ONE_SEED, TEST_KINDS, TWIN, published_gate
+from reports.gates.published import MEAN, ONE_SEED, QUOTED, RERUN, TEST_KINDS, TWIN, published_gate
 from reports.gates.published_output import NOT_COMPARABLE, ONE_RUN_RULE, RULE, published_report
 from reports.layouts import layout
 from reports.stats.holm import holm_adjusted
@@ -82,6 +82,31 @@ def test_a_cell_that_two_tables_print_is_tested_once(record):
     found = published_gate([build(records), build(records, "8")])
     assert [test.id for test in found.tests] == ["dra:2/dra", "dra:2/hard/elpv/mono/dra/10"]
     assert found.skipped[TWIN] == 1
+
+
+def test_a_cell_is_tested_against_the_paper_that_measured_it_first(record):
+    records = seeds(record, 0.60, 0.61, 0.62)
+    found = published_gate([build(records), build(records, "ahl:8")])
+    assert [test.id for test in found.tests] == ["dra:2/dra", "dra:2/hard/elpv/mono/dra/10"]
+    assert found.untested[RERUN] == ("ahl:8/hard/elpv/mono/dra/10",)
+    assert all(text.startswith("dra:2: ") for text in found.sentences)
+    asked = published_gate([build(records, "ahl:8")], include_reruns=True)
+    assert [test.id for test in asked.tests] == ["ahl:8/dra", "ahl:8/hard/elpv/mono/dra/10"]
+    assert asked.status == 3
+
+
+def test_what_a_paper_quotes_is_never_tested(record):
+    records = seeds(record, 0.40, 0.41, 0.42, method="flos")
+    found = published_gate([build(records, "ahl:8")], include_reruns=True)
+    assert (found.tests, found.untested[QUOTED]) == ((), ("ahl:8/hard/elpv/mono/flos/10",))
+
+
+def test_a_required_cell_that_is_tested_in_its_own_paper_is_not_missed_in_a_rerun(record):
+    tables = [build(seeds(record, 0.72, 0.73, 0.74), name) for name in ("2", "ahl:8")]
+    assert published_gate(tables, required=["hard/elpv/mono/dra/10"]).required == ()
+    assert published_gate(tables, required=["ahl:8/hard/elpv/mono/dra/10"]).required == (
+        f"ahl:8/hard/elpv/mono/dra/10: {RERUN}",
+    )
 
 
 def test_stale_and_failed_cells_are_no_success(record):

@@ -8,7 +8,7 @@ from reports.layouts.papers import PAPERS_FOLDER
 
 ALL_TABLES = [f"dra:{number}" for number in (1, 2, 3, 4, 5, 7, 8, 9)]
 ALL_TABLES += [f"agad:{number}" for number in (1, 2, 3, 4, 5, 8, 9)]
-ALL_TABLES += ["csi_gan:1", "csi_gan:ablation"]
+ALL_TABLES += ["ahl:4", "ahl:7", "ahl:8", "csi_gan:1", "csi_gan:ablation", "qsco:4", "qsco:5"]
 FIGURES = ["dra:3left", "dra:3right", "dra:5"]
 
 
@@ -85,8 +85,13 @@ MEASURED = {  # published values that something of ours measures, of all of them
     "agad:4": {"agad_unet", "agad_unet_no_contextual"},
     "agad:5": {"agad_unet", "agad_unet_adv_prop", "agad_unet_freeze_bn", "agad_unet_adv_prop_freeze_bn"},
     "agad:9": {"agad_naive", "agad_unet", "agad_unetpp"},
+    "ahl:4": {"kdad", "patchcore"},
+    "ahl:7": {"saoe", "mlep", "flos", "devnet", "dra"},
+    "ahl:8": {"saoe", "mlep", "flos", "devnet", "dra"},
     "csi_gan:1": {"csi", "csi_gan"},
     "csi_gan:ablation": {"csi", "csi_gan", "csi_gan_generator_only"},
+    "qsco:4": {"devnet", "dra"},
+    "qsco:5": {"dra"},
 }
 
 

@@ -30,7 +30,7 @@ def values(old, new):
 
 
 def test_papers_of_this_package_stand_in_the_order_of_their_short_forms():
-    assert [paper.paper for paper in our_papers()] == ["dra", "agad", "csi_gan"]
+    assert [paper.paper for paper in our_papers()] == ["dra", "agad", "ahl", "csi_gan", "qsco"]
     assert papers.short_forms() == {"DRA": ["1", "2", "3", "4", "7", "8", "9"], "AGAD": ["5"]}
 
 

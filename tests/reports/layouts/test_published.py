@@ -69,7 +69,9 @@ def test_audit_notes_come_with_the_package():
 
 @pytest.mark.skipif(not PUBLISHED.is_dir(), reason="the audited transcription is not beside this checkout")
 def test_package_data_is_the_audited_transcription():
-    packaged = sorted(PAPERS_FOLDER.rglob("*.csv"), key=lambda path: path.name)
+    # Beside the transcription lie doubts about DRA alone; those about later papers are the package's own.
+    doubts = {PAPERS_FOLDER / paper / "errata.csv" for paper in ("ahl", "qsco")}
+    packaged = sorted({*PAPERS_FOLDER.rglob("*.csv")} - doubts, key=lambda path: path.name)
     assert [path.name for path in packaged] == sorted(path.name for path in PUBLISHED.glob("*.csv"))
     for path in packaged:
         with (PUBLISHED / path.name).open(newline="") as ours, path.open(newline="") as theirs:
