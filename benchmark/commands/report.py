@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -68,6 +68,10 @@ class _Asked:
 @click.option("--table", cls=_OfPapers, metavar="TABLE", help="{tables}; in short {short_forms}.")
 @click.option("--figure", cls=_OfPapers, metavar="FIGURE", help="{figures}; in place of a table.")
 @click.option("--cell", metavar="CELL", help="History of one cell, such as hard/elpv/mono/dra/10; in place of a table.")
+@click.option(
+    "--claims", metavar="PAPER", help="Claims in the text of a paper, such as dra, from its cells and from ours."
+)
+@click.option("--selection", is_flag=True, help="Last and best epoch of the runs of bench run --audit-selection.")
 @click.option("--show", type=click.Choice(["published", "measured", "both"]), default="both", show_default=True)
 @click.option(
     "--format",
@@ -95,6 +99,8 @@ def command(
     table: str | None,
     figure: str | None,
     cell: str | None,
+    claims: str | None,
+    selection: bool,
     show: "Show",
     form: str | None,
     output: "Path | None",
@@ -108,14 +114,14 @@ def command(
     metric: "Metric",
     sources: str,
 ) -> None:
-    """Print one table, figure or cell; a cell that was not measured stays empty."""
+    """Print one table, figure or cell, or the claims of a paper; a cell that was not measured stays empty."""
     from reports.layouts import layout
 
     request = _Asked(show, results, recipe, wheres, margin, method, gammas, accept_stale_code, metric, sources == "all")
-    if [table, figure, cell].count(None) != 2:
+    if [table, figure, cell, claims, selection or None].count(None) != 4:
         raise BenchError(
-            "report prints one table, figure or cell: "
-            "give --table or --figure, as bench report --help has them, or --cell"
+            "report prints one table, figure or cell, the claims of one paper, or what was selected: give --table or "
+            "--figure, as bench report --help has them, --cell, --claims or --selection"
         )
     if sources != "own" and table is None:
         raise BenchError("--sources is for tables: leave it out")
@@ -123,7 +129,11 @@ def command(
     if (method or gammas) and not isinstance(chosen, layout.BoxLayout):
         shown = " or ".join(layout.score_figure_ids())
         raise BenchError(f"--method and --gamma choose what --figure {shown} shows: leave them out")
-    if cell is not None:
+    if claims is not None:
+        _put(_claims(claims, request, form or "md"), output)
+    elif selection:
+        _put(_selection(request, form or "md"), output)
+    elif cell is not None:
         _put(_history(cell, request, form or "md"), output)
     elif table is not None:
         if form in PICTURES:
@@ -212,6 +222,41 @@ def _history(name: str, request: _Asked, form: str) -> str | bytes:
         published_only=request.show == "published",
     )
     return history_output.render_history(built, form)
+
+
+def _claims(name: str, request: _Asked, form: str) -> str:
+    """The claims in a paper's text, recomputed from its cells and from the records that were asked for."""
+    from protocols.text import near_miss
+    from reports.comparison.claims import CLAIM_FORMATS, judge_claims, render_claims
+    from reports.layouts import papers
+    from reports.layouts.claims import read_claims
+    from reports.layouts.layout import auc_layout
+
+    _refuse_metric(request, "the claims of a paper")
+    if form not in CLAIM_FORMATS:
+        raise BenchError(f"--format {form} is not for claims: choose {', '.join(CLAIM_FORMATS)}")
+    paper = papers.find_paper(name)
+    if paper is None:
+        raise BenchError(f"no paper {name!r}: {near_miss(name, [paper.paper for paper in papers.every_paper()])}")
+    claims = read_claims(paper)
+    tables = {
+        table: _built(auc_layout(f"{paper.paper}:{table}"), replace(request, show="both"))
+        for table in dict.fromkeys(claim.table for claim in claims.claims)
+    }
+    return render_claims(judge_claims(claims, tables), f"Claims in the text of {paper.name}", form)
+
+
+def _selection(request: _Asked, form: str) -> str:
+    """Audited runs of the results folders that were asked for."""
+    from benchmark.paths import AUDITS_FOLDER, resolve_folders
+    from reports.comparison.selection import SELECTION_FORMATS, render_selection, selection_audits
+    from results.store import Store
+
+    if form not in SELECTION_FORMATS:
+        raise BenchError(f"--format {form} is not for audits: choose {', '.join(SELECTION_FORMATS)}")
+    folders = request.results or (resolve_folders().results,)
+    records = [record for folder in folders for record in Store(folder / AUDITS_FOLDER, warn=note).records()]
+    return render_selection(selection_audits(records), form)
 
 
 def _facts(chosen: "FactLayout", request: _Asked) -> "FactTable":

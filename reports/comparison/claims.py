@@ -21,6 +21,7 @@ CLAIM_WORDS: Mapping[ClaimVerdict, str] = {
     "agrees": "agrees: what the text prints lies within the 90 % interval of ours",
     "not measured": "not measured: not every row has a comparable value of ours",
 }
+CLAIM_FORMATS = ("md", "csv", "json")
 CLAIM_COLUMNS = (
     "claim",
     "printed",
