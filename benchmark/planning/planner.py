@@ -120,7 +120,7 @@ class Planner:
         if info is None:
             raise BlockedError(_no_detector(wanted_run.method))
         rule, named = rules.kept_as(self.suite.rule, wanted_run, info.rules)
-        if rule not in info.rules:
+        if not rules.is_fitted_by(rule, info.rules):
             raise BlockedError(f"{info.title} does not run under the rule '{rule}'")
         split = self._split(rule, info, named)
         fit = self._fit_of_run(info, split, named)
