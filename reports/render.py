@@ -15,15 +15,15 @@ from reports.tables.measured import measured_fields
 from reports.tables.page import measured_texts, table_page
 from reports.tables.sources import PublishedSource, other_sources, source_fields, source_verdict, table_sources
 from reports.tables.table import Cell, Table
-from reports.text import csv_text, page_template
+from reports.text import csv_text, page_formats, page_template
 
-TABLE_FORMATS = ("md", "latex", "html", "csv", "json")
+TABLE_FORMATS = page_formats("table")
 SOURCE_COLUMNS = ("mean", "std", "kind", "verdict")
 VALUE_COLUMNS = ("published_mean", "published_std", "measured_mean", "measured_std", "n", "verdict")
 
 
 def render_table(table: Table | FactTable, form: str) -> str:
-    """A table as text in one of `FORMATS`, with a line end at the end.
+    """A table as text in one of `TABLE_FORMATS`, with a line end at the end.
 
     Raises:
         ReportError: there is no such format.

@@ -1,15 +1,19 @@
 """Text of reports: what Markdown and LaTeX read as markup escaped, tables of pipes, CSV, templates of pages."""
 
 import csv
+import os
 import re
 from collections.abc import Iterable, Sequence
 from io import StringIO
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from protocols.text import csv_cell, printable
 
 if TYPE_CHECKING:
     from jinja2 import Template
+
+TEMPLATES = Path(__file__).parent / "templates"
 
 _LATEX = {
     "\\": r"\textbackslash{}",
@@ -73,8 +77,16 @@ def csv_text(lines: Iterable[Sequence[str]]) -> str:
     return text.getvalue()
 
 
+def page_formats(name: str) -> tuple[str, ...]:
+    """Formats of a kind of page: Markdown, the others that have a template by name, then CSV and JSON for programs."""
+    files = os.listdir(TEMPLATES)  # noqa: PTH208 - at every start of the command line
+    start, end = f"{name}.", ".j2"
+    forms = {file[len(start) : -len(end)] for file in files if file.startswith(start) and file.endswith(end)}
+    return ("md", *sorted(forms - {"md"}), "csv", "json")
+
+
 def page_template(name: str, form: str) -> "Template":
-    """The template of a kind of page in a format: `md`, `latex` or `html`."""
+    """The template of a kind of page, `templates/NAME.FORM.j2`."""
     from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 
     environment = Environment(

@@ -19,6 +19,7 @@ from benchmark.terminal.options import (
     say_page,
     write_output,
 )
+from reports.text import page_formats
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
     from results.record import Record
     from results.scores import Scores
 
-TEXTS = ("md", "latex", "html", "csv", "json")
+TEXTS = page_formats("table")
 PICTURES = ("svg", "png")
 
 

@@ -34,6 +34,16 @@ def command() -> None:
     """Show which images a split trains and tests on; anybody can draw the same lists from the published rule."""
 
 
+class _OfRules(click.Option):
+    """An option whose help names the rules, which are listed when a person asks for help."""
+
+    def get_help_record(self, ctx: click.Context) -> tuple[str, str] | None:
+        from protocols.splits.rules import rule_names
+
+        record = super().get_help_record(ctx)
+        return record and (record[0], record[1].format(rules=", ".join(rule_names())))
+
+
 def split_options(*, required: bool) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """The options that name a split."""
     options = (
@@ -41,8 +51,9 @@ def split_options(*, required: bool) -> Callable[[Callable[..., Any]], Callable[
             "--protocol",
             "--rule",
             "rule",
+            cls=_OfRules,
             required=required,
-            help="The rule: general, hard, one_class, labelled_share or cross_domain.",
+            help="The rule: {rules}.",
         ),
         click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True),
         click.option("--split", "options", multiple=True, metavar="OPTION=VALUE", help="A split option; repeatable."),
@@ -259,9 +270,13 @@ def _groups(groups: Sequence[Any]) -> str:
 
 def _name(split: dict[str, Any]) -> str:
     """The coordinates of a split in words."""
-    parts = [split["protocol"], *(split[name] for name in ("known_class", "normal_class") if split.get(name))]
-    parts += [f"gamma {split['gamma']}"] if split.get("gamma") else []
-    parts += [f"{split['shots']} shots"] if split["shots"] else []
+    from protocols.coordinates import COORDINATE_FIELDS
+
+    parts = [split["protocol"]]
+    for name, field in COORDINATE_FIELDS.items():
+        if split.get(name):
+            label = f"{split[name]} {field.plural}" if field.kind is int else f"{name} {split[name]}"
+            parts.append(split[name] if field.role == "subset" else label)
     return ", ".join([*parts, f"seed {split['seed']}", *(f"{k} = {v}" for k, v in split["options"].items())])
 
 

@@ -8,11 +8,12 @@ from benchmark.errors import BenchError
 from benchmark.terminal.options import CommaList, FilePath, note, say, say_page, write_output
 from reports.stats.thresholds import MARGIN
 from reports.stats.verdict import BetterValue
+from reports.text import page_formats
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-JUDGEMENT_FORMATS = ("md", "latex", "html", "csv", "json")
+JUDGEMENT_FORMATS = page_formats("judgement")
 
 
 @click.command("verdict", short_help="Published means beside measured runs of any field, from two CSV files.")

@@ -120,7 +120,7 @@ class Planner:
         if info is None:
             raise BlockedError(_no_detector(wanted_run.method))
         rule, named = rules.kept_as(self.suite.rule, wanted_run, info.rules)
-        if rule not in info.rules:
+        if not rules.is_fitted_by(rule, info.rules):
             raise BlockedError(f"{info.title} does not run under the rule '{rule}'")
         if self.request.audit and not info.capabilities.scored_between_epochs:
             raise BlockedError(f"{info.title} cannot be scored between epochs: --audit-selection says nothing of it")

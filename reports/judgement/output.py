@@ -10,9 +10,9 @@ from reports.judgement.entries import CELL_FIELDS
 from reports.judgement.judge import JudgedCell, JudgedGroup, TableJudgement
 from reports.judgement.page import judgement_page
 from reports.stats.verdict import VERDICT_VERSION
-from reports.text import csv_text, page_template
+from reports.text import csv_text, page_formats, page_template
 
-JUDGEMENT_FORMATS = ("md", "latex", "html", "csv", "json")
+JUDGEMENT_FORMATS = page_formats("judgement")
 
 
 def render_judgement(judgement: TableJudgement, form: str) -> str:

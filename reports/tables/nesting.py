@@ -12,8 +12,8 @@ from results.spec import EMPTY_LIST
 ScoresDigest = Callable[[Record], str | None]
 """Digest of the scores behind a record; None where they are not at hand."""
 
-DRAWING_OPTIONS = ("contamination", "limit_train")
-"""Options of a split that draw training images whatever the rule does."""
+DRAWLESS_OPTIONS = {"normal_split", "normal_side", "deduplicate", "leak_guard", "one_shot_test", "limit_test"}
+"""Options of a split that draw no training images. Any other, such as a new one, may do so whatever the rule does."""
 
 
 def no_scores(_: Record) -> None:
@@ -33,7 +33,7 @@ def is_fixed_by_rule(records: Iterable[Record]) -> bool:
     """True where rule and coordinates leave nothing to draw, so that the paper's runs shared this split too."""
     runs = list(records)
     lists = {given_lists(record) for record in runs}
-    if len(lists) > 1 or any(option in runs[0].spec.split.options for option in DRAWING_OPTIONS):
+    if len(lists) > 1 or runs[0].spec.split.options.keys() - DRAWLESS_OPTIONS:
         return False
     return len({record.spec.split_seed for record in runs}) > 1 or all(map(_draws_no_anomaly, runs))
 

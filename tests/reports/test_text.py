@@ -1,10 +1,11 @@
 import pytest
 
-from reports.text import escape_markdown
+from reports import text
+from reports.text import escape_markdown, page_formats
 
 
 @pytest.mark.parametrize(
-    ("text", "escaped"),
+    ("plain", "escaped"),
     [
         ("fashion_mnist", "fashion_mnist"),  # inside a word it is no emphasis
         ("_x_ and __y__", r"\_x\_ and \_\_y\_\_"),
@@ -12,5 +13,19 @@ from reports.text import escape_markdown
         ("<i>", "&lt;i>"),
     ],
 )
-def test_markdown_shows_texts_as_they_are(text, escaped):
-    assert escape_markdown(text) == escaped
+def test_markdown_shows_texts_as_they_are(plain, escaped):
+    assert escape_markdown(plain) == escaped
+
+
+@pytest.mark.parametrize("name", ["table", "judgement"])
+def test_a_page_has_the_formats_of_its_templates(name):
+    forms = page_formats(name)
+    assert (forms[0], forms[-2:]) == ("md", ("csv", "json"))
+    assert {"html", "latex"} <= {*forms}
+
+
+def test_a_format_is_a_template_and_nothing_else(tmp_path, monkeypatch):
+    for name in ("table.md.j2", "table.org.j2", "judgement.html.j2", "judgement.md.j2"):
+        (tmp_path / name).touch()
+    monkeypatch.setattr(text, "TEMPLATES", tmp_path)
+    assert page_formats("table") == ("md", "org", "csv", "json")

@@ -30,6 +30,7 @@ PRESCRIBED = {
     "OPTIONS",
     "SUBSET",
     "kept_as",
+    "LIKE",
 }
 """Names that an index folder asks each of its files to have."""
 NOUNLESS = frozenset(

@@ -16,7 +16,8 @@ class Rule(Protocol):
 
     SUBSET is the coordinate that a suite lists for each dataset, None where a dataset is taken whole. A rule may also
     have `kept_as(coordinates, method_rules)`: rule and coordinates under which a run is kept, where another rule asks
-    for the very same fit and test list.
+    for the very same fit and test list; and `LIKE`, the id of a rule whose methods fit its splits too, so that no
+    recipe has to name it.
     """
 
     COORDINATES: tuple[str, ...]
@@ -40,6 +41,11 @@ def find_rule(name: str) -> Rule:
     if name not in rule_names():
         raise DataError(f"there is no rule '{name}': {near_miss(name, rule_names())}")
     return cast("Rule", importlib.import_module(f"{__name__}.{name}"))
+
+
+def is_fitted_by(name: str, method_rules: Collection[str]) -> bool:
+    """True where a method that knows `method_rules` fits splits of the rule `name`: it, or the one that it is LIKE."""
+    return name in method_rules or getattr(find_rule(name), "LIKE", None) in method_rules
 
 
 def kept_as(name: str, coordinates: AnyCoordinates, method_rules: Collection[str]) -> tuple[str, AnyCoordinates]:

@@ -17,6 +17,7 @@ from repository import ROOT
 from benchmark.cli import status
 from protocols.datasets.manifest import write_manifest
 from protocols.datasets.registry import our_datasets
+from protocols.splits import rules
 
 if importlib.util.find_spec("elpv_dataset") is None:
     pytest.skip("the package elpv-dataset is not installed", allow_module_level=True)
@@ -107,6 +108,30 @@ def test_what_cannot_be_drawn_is_one_line_and_exit_status_2(classes, capfd, word
     assert said in told.err
     assert told.err.count("\n") == 1
     assert told.out == ""
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["elpv", "--protocol", "hard", "--known-class", "mono"], "elpv: hard, mono, 10 shots, seed 0"),
+        (
+            ["toyset", "--protocol", "labelled_share", "--normal-class", "1", "--gamma", "0.20"],
+            "toyset: labelled_share, 1, gamma 0.20, seed 0",
+        ),
+    ],
+    ids=lambda value: value[0] if isinstance(value, list) else "",
+)
+def test_verify_names_the_split_by_all_its_coordinates(data, classes, monkeypatch, capfd, words, said):
+    if words[0] == "elpv":
+        monkeypatch.setenv("BENCH_DATA", str(data))
+    status(["splits", "verify", *words])
+    assert capfd.readouterr().out.startswith(f"{said}\n")
+
+
+def test_the_help_names_every_rule(capfd):
+    assert status(["splits", "show", "--help"]) == 0
+    told = " ".join(capfd.readouterr().out.split())
+    assert f"The rule: {', '.join(rules.rule_names())}." in told
 
 
 def test_verify_reports_what_is_in_both_halves_of_a_release(classes, capfd):

@@ -1,5 +1,7 @@
 """A plan says of each run whether it is comparable with the paper, and why not."""
 
+import sys
+import types
 from importlib.util import find_spec
 
 import pytest
@@ -9,6 +11,7 @@ from benchmark.paths import Folders
 from benchmark.planning import plan as planning
 from benchmark.planning.fit_params import fit_params
 from benchmark.planning.suite import Selection, expand_suite, load_suite
+from protocols.splits import rules
 from results.store import Store
 
 
@@ -130,3 +133,19 @@ def test_a_suite_may_cross_seeds_and_a_command_line_has_the_last_word(tmp_path):
     assert pairs() == [(2, 0), (2, 1), (3, 0), (3, 1)]
     assert pairs(split_seeds=(7,)) == [(7, 0), (7, 1)]
     assert pairs(seeds=(8,)) == [(2, 8), (3, 8)]
+
+
+@pytest.mark.parametrize(("like", "state"), [("hard", "missing"), ("one_class", "blocked"), (None, "blocked")])
+def test_a_method_fits_the_splits_of_a_rule_that_is_like_one_that_it_knows(plan, house, monkeypatch, like, state):
+    """So that a new rule is one file, and no recipe names it."""
+    harder = types.ModuleType(f"{rules.__name__}.harder")
+    vars(harder).update(vars(rules.find_rule("hard")) | ({"LIKE": like} if like else {}))
+    monkeypatch.setitem(sys.modules, f"{rules.__name__}.harder", harder)
+    monkeypatch.setattr(rules, "rule_names", lambda: ("general", "hard", "harder"))
+    house.suite.write_text(house.suite.read_text().replace('"hard"', '"harder"'))
+    planned = plan()
+    assert {run.state for run in planned.runs} == {state}
+    if state == "blocked":
+        assert {run.reason for run in planned.runs} == {
+            f"{name} does not run under the rule 'harder'" for name in ("DRA", "DevNet")
+        }

@@ -1,10 +1,13 @@
 """What n counts: splits where the rule draws, trainings where it leaves nothing to draw, copies of a run once."""
 
+from dataclasses import fields
+
 import pytest
 from msgspec import structs
 
+from protocols.splits.draw.options import Options
 from reports.layouts import layout
-from reports.tables import table
+from reports.tables import nesting, table
 from results.spec import EMPTY_LIST
 
 CLASS = {"rule": "one_class", "known_class": None, "shots": None, "dataset": "cifar10", "normal_class": "0"}
@@ -116,13 +119,28 @@ def test_a_method_without_chance_on_a_fixed_split_is_exact(record):
     assert result.verdict.advice == ""
 
 
-def test_drawing_options_leave_the_rule_something_to_draw(record):
+@pytest.mark.parametrize("options", [{"limit_train": 20}, {"option_to_come": 3}, {"deduplicate": True, "new": 1}])
+def test_drawing_options_leave_the_rule_something_to_draw(record, options):
     def limited(run):
-        spec = structs.replace(run.spec, split=structs.replace(run.spec.split, options={"limit_train": 20}))
+        spec = structs.replace(run.spec, split=structs.replace(run.spec.split, options=options))
         return structs.replace(run, spec=spec, series=spec.series)
 
     runs = [limited(alone(record(0.8, seed=seed, split_seed=0, method="kdad", shots=None))) for seed in range(2)]
     assert cell(build(runs), "elpv", "mono", "kdad", "").verdict.reasons == ("one split only, 2 runs of it",)
+
+
+def test_options_that_draw_nothing_leave_a_split_fixed_by_its_rule(record):
+    def with_option(run, name):
+        spec = structs.replace(run.spec, split=structs.replace(run.spec.split, options={name: "released"}))
+        return structs.replace(run, spec=spec, series=spec.series)
+
+    assert {field.name for field in fields(Options)} > nesting.DRAWLESS_OPTIONS
+    for name in nesting.DRAWLESS_OPTIONS:
+        runs = [
+            with_option(alone(record(0.8, seed=seed, split_seed=0, method="kdad", shots=None)), name)
+            for seed in range(2)
+        ]
+        assert nesting.is_fixed_by_rule(runs)
 
 
 def test_one_score_for_all_images_is_marked_as_an_auc_below_one_half_is(record):
