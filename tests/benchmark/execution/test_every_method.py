@@ -2,7 +2,9 @@
 
 import golden
 import pytest
+from msgspec import UNSET
 
+from benchmark.paths import AUDITS_FOLDER
 from methods.registry import installed
 from results.store import Store
 
@@ -52,18 +54,26 @@ def run(drifting, rows):
         for word in ("--set", f"{name}.{parameter}={value}")
     ]
 
-    def at(jobs):
+    def at(jobs, *more, within="."):
         folder = drifting.house.root / f"runs{jobs}"
         words = ("--weights", "random", "--jobs", jobs, "--threads", 1, "--results", folder)
-        done = drifting.house.bench("run", "--suite", paths[-1], *small, *words)
+        done = drifting.house.bench("run", "--suite", paths[-1], *small, *words, *more)
         assert done.returncode == 0, done.stderr
-        store = Store(folder)
+        store = Store(folder / within)
+        for record in store.records():
+            if record.audit is not UNSET:
+                assert len(record.audit) == len(record.history["loss"])
+                assert record.audit[-1] == record.metrics.auroc
         return {record.spec.method: store.scores(record.key).values.tobytes() for record in store.records()}
 
     return at
 
 
-def test_every_detector_gives_the_same_bits_at_any_jobs(run):
+def test_every_detector_gives_the_same_bits_at_any_jobs_and_where_it_is_scored_after_every_epoch(run):
     alone = run(1)
     assert sorted(alone) == sorted(name for names in BY_RULE.values() for name in names) == sorted(golden.DETECTORS)
     assert run(2) == alone
+    between = {name for name in alone if installed.get(name).capabilities.scored_between_epochs}
+    assert {"dra", "devnet", "kdad", "saoe"} <= between
+    audited = run(1, "--audit-selection", within=AUDITS_FOLDER)
+    assert audited == {name: scores for name, scores in alone.items() if name in between}
