@@ -63,6 +63,7 @@ def run(drifting, rows):
     return at
 
 
+@pytest.mark.slow
 def test_every_detector_gives_the_same_bits_at_any_jobs(run):
     alone = run(1)
     assert sorted(alone) == sorted(name for names in BY_RULE.values() for name in names) == sorted(golden.DETECTORS)
