@@ -4,6 +4,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from msgspec import UNSET
+
 from benchmark.errors import BenchError
 from benchmark.paths import resolve_folders
 from benchmark.views.records import REFERENCE
@@ -14,7 +16,7 @@ from results import reference
 from results.errors import ResultsError
 from results.maintenance.twins import disagreements
 from results.record import Record
-from results.store import ReadRecord, read_record_lines, read_records
+from results.store import ReadRecord, read_record, read_record_lines, read_records
 
 PUBLISHED = "published"
 
@@ -91,8 +93,13 @@ def unread_records(folders: Sequence[Path], records: Iterable[Record]) -> list[F
         Fault("unreadable", str(path), reason)
         for folder in folders or (resolve_folders().results,)
         for path in (*sorted(folder.glob("records/??/*.json")), *sorted(folder.glob("set_aside/*.json")))
-        if path.stem not in keys
+        if path.stem not in keys and not _is_audit(path)
     ]
+
+
+def _is_audit(path: Path) -> bool:
+    content = read_record(path)
+    return bool(content and content.record and content.record.audit is not UNSET)
 
 
 def _lines(path: Path, option: str) -> Iterable[ReadRecord]:

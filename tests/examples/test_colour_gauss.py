@@ -80,6 +80,7 @@ def test_it_passes_the_battery(info):
     check_detector(info)
 
 
+@pytest.mark.slow
 def test_it_runs_in_a_suite_of_ours_and_stands_in_its_table(bench, tmp_path, tiny_folder):
     adopt_dataset(tiny_folder, "tiny", tmp_path / "data")
     done = bench("run", *SMALL, "--dataset", "tiny", "--method", "colour_gauss")

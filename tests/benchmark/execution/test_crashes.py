@@ -9,6 +9,7 @@ def guests(house, monkeypatch):
     return Guests(house, monkeypatch)
 
 
+@pytest.mark.slow
 def test_a_crash_is_named_by_its_signal_tried_twice_and_costs_no_other_fit(guests):
     guests.invite("crasher", "import ctypes; ctypes.string_at(0)")
     guests.invite("calm", "time.sleep(2)")
@@ -30,6 +31,7 @@ def test_a_crash_is_named_by_its_signal_tried_twice_and_costs_no_other_fit(guest
     assert len(guests.fits("crasher")) == 2
 
 
+@pytest.mark.slow
 def test_a_killed_worker_leaves_no_record_and_is_tried_again_by_the_next_call(guests):
     guests.invite("victim", "os.kill(os.getpid(), signal.SIGKILL) if not (ROOT / 'spare').exists() else None")
     done = guests.run("victim")

@@ -115,6 +115,7 @@ def test_replaced_files_block_a_fit_although_their_store_is_there(texture, looke
     assert "test/cut/003.png" in reason
 
 
+@pytest.mark.slow
 def test_bench_run_says_what_it_made_again_and_refuses_what_was_replaced(drifting, tiny_folder, calls_in):
     raw = shutil.copytree(tiny_folder, drifting.house.root / "raw")
     bench = calls_in(drifting.house.root, **drifting.house.env)

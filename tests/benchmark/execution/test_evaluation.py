@@ -46,6 +46,7 @@ def test_the_batch_of_the_recipe_reaches_the_detector(house, spied):
     assert batches(house) == [5]
 
 
+@pytest.mark.slow
 def test_a_batch_that_changes_no_score_is_no_deviation_and_no_part_of_the_key(house, spied):
     guests = spied()
     assert guests.run("toy", "--set", "toy.evaluation.batch=3").returncode == 0
@@ -56,12 +57,14 @@ def test_a_batch_that_changes_no_score_is_no_deviation_and_no_part_of_the_key(ho
     assert "all cached" in guests.run("toy").stderr
 
 
+@pytest.mark.slow
 def test_where_memory_is_short_the_batch_is_halved(house, spied):
     guests = spied(more="if batch > 2: raise RuntimeError('DefaultCPUAllocator: can\\'t allocate memory')")
     assert guests.run("toy").returncode == 0
     assert batches(house) == [5, 2]
 
 
+@pytest.mark.slow
 def test_variants_that_share_a_fit_are_scored_each_by_its_own_settings(house):
     words = ["--shots", "10", "--known-class", "dot", "--threads", "1", "--precision", "fp32"]
     own = ["--set", "dra_cutmix.evaluation.batch=3"]

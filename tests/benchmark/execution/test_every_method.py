@@ -69,6 +69,7 @@ def run(drifting, rows):
     return at
 
 
+@pytest.mark.slow
 def test_every_detector_gives_the_same_bits_at_any_jobs_and_where_it_is_scored_after_every_epoch(run):
     alone = run(1)
     assert sorted(alone) == sorted(name for names in BY_RULE.values() for name in names) == sorted(golden.DETECTORS)

@@ -79,6 +79,7 @@ def artefact(store, record, name):
     return Image.open(io.BytesIO((store.root / "artefacts" / record.fit_key / name).read_bytes()))
 
 
+@pytest.mark.slow
 def test_a_killed_fit_of_five_networks_ends_as_an_undisturbed_one(gans, monkeypatch, tmp_path):
     """Its checkpoint holds the networks and four optimisers."""
     suite, settings = gans.write("csi_gan"), CSI_GAN | {"budget.epochs": 4}

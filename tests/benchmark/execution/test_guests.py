@@ -23,6 +23,7 @@ def is_alive(pid):
         return False
 
 
+@pytest.mark.slow
 def test_leaving_is_a_failed_run_and_prints_go_to_stderr(guests):
     guests.invite("leaver", "sys.exit(0)")
     guests.invite("stopper", "raise KeyboardInterrupt")
@@ -43,6 +44,7 @@ def test_leaving_is_a_failed_run_and_prints_go_to_stderr(guests):
     assert "general-tiny-loud" in done.stdout
 
 
+@pytest.mark.slow
 def test_a_history_that_no_record_can_hold_neither_hides_nor_repeats_the_run(guests):
     guests.invite("undefined", "self.history = {'loss': [1.0, float('nan')], 'gain': [float('-inf')], 'step': [1, 2]}")
     guests.invite("wordy", "self.history = {'loss': ['none']}")
@@ -68,6 +70,7 @@ second = subprocess.run([sys.executable, "-c", double], capture_output=True, tex
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("then", "status"),
     [("", 0), ("import ctypes; ctypes.string_at(0)", 1), ("time.sleep(600)", -signal.SIGKILL)],

@@ -63,6 +63,7 @@ def test_the_detector_is_to_blame(error):
     assert faults.machine_fault(error, OURS) is None
 
 
+@pytest.mark.slow
 def test_runs_that_meet_a_fault_of_the_machine_are_tried_again(guests):
     fault = "if not (ROOT / 'well').exists(): raise {}"
     guests.invite("disk", fault.format("OSError(5, 'Input/output error')"))
@@ -81,6 +82,7 @@ def test_runs_that_meet_a_fault_of_the_machine_are_tried_again(guests):
     assert len(guests.states) == 5
 
 
+@pytest.mark.slow
 def test_a_results_folder_that_is_moved_costs_no_run(guests):
     guests.invite("slow", "time.sleep(1.5)\nfor step in range(5): self.context.progress(step, 5); time.sleep(0.6)")
     call = guests.start("slow")
@@ -91,6 +93,7 @@ def test_a_results_folder_that_is_moved_costs_no_run(guests):
     assert guests.states == {"slow": ("done", None)}
 
 
+@pytest.mark.slow
 def test_a_full_disk_ends_the_call_before_another_fit(guests):
     guests.invite("large", "self.context.artefact('grid', b'x' * 200_000)")
     guests.invite("small")
@@ -109,6 +112,7 @@ def test_a_full_disk_ends_the_call_before_another_fit(guests):
     assert guests.run("large").returncode == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("options", ["ro,size=1m", "size=4k"])
 def test_fits_need_no_shared_memory(guests, options):
     guests.invite("calm")

@@ -94,6 +94,7 @@ def test_the_same_seed_gives_the_same_bits_in_other_processes_and_at_other_jobs(
     assert scores_of(house) == scores_of(finished)
 
 
+@pytest.mark.slow
 def test_a_forced_run_gives_the_same_bits_again(house):
     first = house.run("--threads", "1", "--method", "devnet", "--known-class", "dot")
     assert first.returncode == 0, first.stderr
@@ -104,6 +105,7 @@ def test_a_forced_run_gives_the_same_bits_again(house):
     assert len(before) == 1
 
 
+@pytest.mark.slow
 def test_a_fit_paused_by_max_time_goes_on_from_its_checkpoint_to_the_same_bits(finished, house):
     words = ("--threads", "1", "--method", "dra", "--known-class", "dot")
     paused = house.run(*words, "--max-time", "0.01s")
@@ -118,6 +120,7 @@ def test_a_fit_paused_by_max_time_goes_on_from_its_checkpoint_to_the_same_bits(f
     assert list((house.results / "checkpoints").iterdir()) == []
 
 
+@pytest.mark.slow
 def test_a_failed_run_stops_no_other_and_is_skipped_until_asked_for(house):
     bad = ("--set", "dra.optim.lr=1e15", "--known-class", "dot")
     first = house.run(*bad)
@@ -132,6 +135,7 @@ def test_a_failed_run_stops_no_other_and_is_skipped_until_asked_for(house):
     assert retried.returncode == 1
 
 
+@pytest.mark.slow
 def test_two_calls_on_one_folder_do_every_run_once(house):
     first = house.start("run", "--suite", house.suite, *house.small, "--threads", "1")
     second = house.start("run", "--suite", house.suite, *house.small, "--threads", "1")
@@ -143,6 +147,7 @@ def test_two_calls_on_one_folder_do_every_run_once(house):
     assert outputs[0][0] == outputs[1][0]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("sent", "status"), [(signal.SIGKILL, -signal.SIGKILL), (signal.SIGINT, 130)])
 def test_stopping_the_parent_leaves_no_worker_and_costs_only_the_run_at_work(house, sent, status):
     slow = ["dra.budget.steps=100000" if word == "dra.budget.steps=2" else word for word in house.small]

@@ -39,6 +39,7 @@ def hangup_ends():
     signal.signal(signal.SIGHUP, before)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("sent", [signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_leaves_a_checkpoint_from_which_the_next_call_goes_on(guests, sent):
     call = guests.start("slow")
@@ -59,6 +60,7 @@ def test_a_signal_leaves_a_checkpoint_from_which_the_next_call_goes_on(guests, s
     assert first == 0 < second
 
 
+@pytest.mark.slow
 def test_under_nohup_a_call_goes_on(guests):
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     (guests.house.root / "short").touch()
@@ -70,6 +72,7 @@ def test_under_nohup_a_call_goes_on(guests):
     assert guests.states == {"slow": ("done", None)}
 
 
+@pytest.mark.slow
 def test_a_terminal_gets_its_cursor_back(guests):
     ours, theirs = pty.openpty()
     call = subprocess.Popen(

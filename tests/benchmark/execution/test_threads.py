@@ -2,6 +2,8 @@
 
 import os
 
+import pytest
+
 from benchmark.execution.engines.local import Local
 from benchmark.upkeep import memory
 
@@ -22,6 +24,7 @@ def test_what_else_is_at_work_is_counted_without_this_process(tmp_path):
     assert memory.others_at_work(tmp_path) == 6
 
 
+@pytest.mark.slow
 def test_a_busy_machine_is_said_with_the_option_that_helps(bench, house, monkeypatch):
     monkeypatch.setattr(os, "cpu_count", lambda: 4)
     monkeypatch.setattr(memory, "machine_limits", lambda: memory.MachineLimits(0, 0, 4, 4.0))

@@ -27,6 +27,7 @@ def guests(house, monkeypatch):
     return Guests(house, monkeypatch)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("option", ["--max-time", "--fit-timeout"])
 def test_a_fit_that_hangs_is_ended_and_named(guests, option):
     """It holds the interpreter's lock, so that nothing in its process but a watchdog in C can run."""
@@ -46,6 +47,7 @@ def test_a_fit_that_hangs_is_ended_and_named(guests, option):
         assert any("hanger/__init__.py" in path.read_text() for path in guests.house.results.glob("tracebacks/*"))
 
 
+@pytest.mark.slow
 def test_a_fit_over_its_own_time_fails_with_its_checkpoint_kept(guests):
     guests.invite("slow", STEPS)
     first = guests.run("slow", "--fit-timeout", "0.5s")

@@ -18,6 +18,7 @@ def guest(house, monkeypatch):
     return house
 
 
+@pytest.mark.slow
 def test_whose_claim_a_fit_waits_for_is_said_once_and_the_fit_is_made_when_it_is_free(guest):
     guest.bench(*guest.words)
     (record,) = Store(guest.results).records()

@@ -37,6 +37,7 @@ while len(list(ROOT.glob("cuda:*"))) < 2:
 """
 
 
+@pytest.mark.slow
 def test_fits_at_the_same_time_compute_on_devices_of_their_own_and_records_say_so(house, monkeypatch):
     guests = Guests(house, monkeypatch)
     for name in ("one", "two"):

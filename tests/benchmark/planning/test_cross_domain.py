@@ -159,6 +159,7 @@ def test_a_target_whose_sources_state_is_not_there_leaves_no_record(textures):
     assert list(textures.store.records()) == []
 
 
+@pytest.mark.slow
 def test_a_run_is_whole_after_a_kill_between_source_and_target(textures):
     house = textures.house
     words = ("run", "--suite", textures.suite(CROSS), "--dataset", "grey", "--method", "drift", "--threads", "1")

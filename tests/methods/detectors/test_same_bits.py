@@ -28,6 +28,7 @@ def dirty_heap():
     libc.mallopt(M_MMAP_MAX, 65536)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("precision", ["fp32", "bf16"])
 @pytest.mark.parametrize("method", golden.DETECTORS)
 def test_the_smallest_images_give_the_same_bits_five_times_on_a_dirty_heap(method, precision, dirty_heap):

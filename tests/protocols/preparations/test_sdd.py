@@ -131,6 +131,7 @@ def test_the_directory_order_does_not_matter(tmp_path: Path, monkeypatch: pytest
     assert prepared("sdd", release, tmp_path / "again").rows == expected
 
 
+@pytest.mark.slow
 def test_the_real_release_has_its_declared_counts(tmp_path: Path) -> None:
     said: list[str] = []
     dataset = prepared("sdd", raw("KolektorSDD"), tmp_path / "out", said)

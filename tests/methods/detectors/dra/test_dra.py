@@ -88,6 +88,7 @@ def test_inner_activations_equal_the_released_code(network, images, vectors, clo
             close("dra eval_mode float64, activation sums", output.sum(), numbers["sum"], 1e-7)
 
 
+@pytest.mark.slow
 def test_three_training_steps_equal_the_released_code(
     network, images, vectors, criterion, make_params, clip_log, check_state, close
 ):
