@@ -129,9 +129,13 @@ def command(
     _refuse_elsewhere(ctx, PUBLISHED if against == PUBLISHED else REFERENCE)
     held = _held(results, recipe, require, accept=accept_stale_code)
     if against == PUBLISHED:
+        from benchmark.paths import resolve_folders
+        from benchmark.planning.declaration import undeclared_margins
         from reports.gates.published_output import published_report
 
         gate = _gate(held, names, margin, metric, see, include_not_comparable=include_not_comparable)
+        for remark in undeclared_margins(results or (resolve_folders().results,), margin):
+            note(remark)
         status, report = gate.status, published_report(gate)
     else:
         from benchmark.views.demands import read_references

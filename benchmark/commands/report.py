@@ -166,6 +166,8 @@ def _figure(chosen: "Layout | BoxLayout", request: _Asked, form: str) -> str | b
 
 def _built(chosen: "Layout", request: _Asked) -> "Table":
     """A table of AUCs, or of another metric in their place, with the records that were asked for."""
+    from benchmark.paths import resolve_folders
+    from benchmark.planning.declaration import undeclared_margins
     from benchmark.planning.equivalence import detector_versions, measures
     from benchmark.planning.installed import InstalledCode
     from benchmark.views.metric_values import MetricValues, scored_folders, scores_digest, scores_finder, tell_remarks
@@ -192,6 +194,8 @@ def _built(chosen: "Layout", request: _Asked) -> "Table":
         all_sources=request.all_sources,
     )
     tell_remarks([values], note)
+    for remark in undeclared_margins(request.results or (resolve_folders().results,), request.margin):
+        note(remark)
     return built
 
 

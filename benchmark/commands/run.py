@@ -139,7 +139,7 @@ def command(**options: Any) -> int:
         return 0
     if all_blocked:
         raise BenchError(plan_summary.all_blocked(planned))
-    troubled = _run(planned, folders, store, options)
+    troubled = _run(planned, folders, store, chosen, options)
     if options["audit"]:
         _print_audits(planned, store)
     else:
@@ -147,8 +147,10 @@ def command(**options: Any) -> int:
     return 1 if troubled else 0
 
 
-def _run(planned: "Plan", folders: "Folders", store: "Store", options: dict[str, Any]) -> bool:
+def _run(planned: "Plan", folders: "Folders", store: "Store", layouts: "list[Layout]", options: dict[str, Any]) -> bool:
     """Run the tasks that are due; True where a run came to nothing, now or before."""
+    from benchmark.planning.declaration import declare
+
     states: set[RunState] = {"missing"}
     if options["retry_failed"] or options["force"]:
         states.add("failed")
@@ -164,6 +166,8 @@ def _run(planned: "Plan", folders: "Folders", store: "Store", options: dict[str,
     unmeasured = sum(map(_lacks_measure, planned.runs)) if "cached" not in states else 0
     if unmeasured:
         note(f"{unmeasured} stored runs lack the measure that is asked for: --force runs them again")
+    if tasks:
+        declare(store.root, planned, {layout.id: layout.groups for layout in layouts})
     troubles = _engine(tasks, folders, store, options) if tasks else 0
     stale = planned.count("stale") if "stale" not in states else 0
     return bool(troubles or skipped or stale)
