@@ -66,7 +66,9 @@ def verify_records(folder: Path | None) -> Iterator[verification.VerifiedRecord]
 
 
 def _records(folder: Path, warn: Callable[[str], None]) -> Iterable[Record]:
-    return reference.reference_records() if str(folder) == REFERENCE else Store(folder, warn=warn).records()
+    if str(folder) == REFERENCE:
+        return reference.reference_records()
+    return Store(folder, warn=warn, indexes=resolve_folders().cache / "records").records()
 
 
 def parse_conditions(texts: Sequence[str]) -> dict[str, ParamValue]:
