@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from benchmark.errors import BenchError
+from benchmark.terminal.collector import no_collection
 from benchmark.terminal.options import (
     FilePath,
     accept_stale_option,
@@ -97,6 +98,7 @@ class _Held:
 @click.option("--junit", type=FilePath(dir_okay=False), metavar="FILE", help="Write JUnit XML.")
 @click.option("--summary", type=FilePath(dir_okay=False), metavar="FILE", help="Write Markdown.")
 @click.pass_context
+@no_collection()
 def command(
     ctx: click.Context,
     against: str,

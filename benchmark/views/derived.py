@@ -75,6 +75,7 @@ class RecordDeriver:
         self._methods = installed.methods()
         self._datasets = dataset_infos()
         self._known: dict[tuple[object, ...], _Words] = {}
+        self._recipes: dict[str, Resolved | None] = {}
 
     def __call__(self, record: Record) -> DerivedRecord:
         claim = _claim(record)
@@ -162,6 +163,14 @@ class RecordDeriver:
 
     def _resolved(self, spec: RunSpec, info: MethodInfo) -> Resolved | None:
         """The recipe with what the key holds in its place; None where the method cannot have these parameters."""
+        fit, source = spec.fit, spec.source and spec.source.params
+        form = fit.size, fit.resize, spec.evaluation
+        claim = repr((info.id, spec.recipe, spec.split.dataset, fit.params, source, form))
+        if claim not in self._recipes:
+            self._recipes[claim] = self._resolved_anew(spec, info)
+        return self._recipes[claim]
+
+    def _resolved_anew(self, spec: RunSpec, info: MethodInfo) -> Resolved | None:
         try:
             usual = resolve(info, spec.recipe, spec.split.dataset, {}).params
             held = _held(spec, info, usual) | self._image_form(spec, usual)

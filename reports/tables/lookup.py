@@ -56,6 +56,13 @@ def record_key(record: Record, method: str) -> LookupKey:
     return LookupKey(method, split.rule, (dataset, *split.coordinate_texts.values()))
 
 
+class _Valued(NamedTuple):
+    """The runs of a cell that failed or have its value, and whether a finished one has none."""
+
+    records: Sequence[Record]
+    lacks_some: bool
+
+
 class Lookup:
     """The series of a method on a split definition, found by the coordinates of a cell; of runs that have the value."""
 
@@ -73,22 +80,34 @@ class Lookup:
         self._versions = versions
         self._stale = stale
         self._records: defaultdict[LookupKey, list[Record]] = defaultdict(list)
+        self._valued: dict[tuple[LookupKey, str], _Valued] = {}
+        keys: dict[tuple[str, str], LookupKey] = {}
         for record in latest_records(records):
             for method in measures(record):
-                self._records[record_key(record, method)].append(record)
+                named = record.series, method
+                key = keys.get(named) or keys.setdefault(named, record_key(record, method))
+                self._records[key].append(record)
 
     def series(
         self, source: Source, coordinates: Mapping[str, str], other_data: Callable[[str], str] = lambda _: ""
     ) -> list[Series]:
-        value = replace(self.value, history=source.history)
-        records = self._records.get(source_key(source, coordinates), [])
-        valued = [record for record in records if record.status == "failed" or value.of(record) is not None]
-        return series_of(valued, self._versions, stale=self._stale, other_data=other_data)
+        valued = self._of_source(source, coordinates)
+        return series_of(valued.records, self._versions, stale=self._stale, other_data=other_data)
 
     def has_valueless(self, source: Source, coordinates: Mapping[str, str]) -> bool:
         """True where a finished run has no such metric."""
-        records = self._records.get(source_key(source, coordinates), [])
-        return any(record.metrics and self.value.of(record) is None for record in records)
+        return self._of_source(source, coordinates).lacks_some
+
+    def _of_source(self, source: Source, coordinates: Mapping[str, str]) -> "_Valued":
+        key = source_key(source, coordinates)
+        if (key, source.history) not in self._valued:
+            value = replace(self.value, history=source.history)
+            runs = [(record, value.of(record) is not None) for record in self._records.get(key, [])]
+            self._valued[key, source.history] = _Valued(
+                records=[record for record, has_value in runs if has_value or record.status == "failed"],
+                lacks_some=any(record.metrics and not has_value for record, has_value in runs),
+            )
+        return self._valued[key, source.history]
 
     def values(self, source: Source, coordinate: str) -> list[str]:
         """The values of a split coordinate that a method was run with, under the source's rule and split."""
