@@ -10,7 +10,6 @@ import os
 import sys
 import time
 from pathlib import Path
-from typing import NamedTuple
 
 import msgspec
 
@@ -26,14 +25,8 @@ SETTLED_NS = 2 * 10**9
 """Age from which a further change moves the times of a file on any file system."""
 
 
-class _FileState(NamedTuple):
-    """What any change of a file moves."""
-
-    size: int
-    modified: int
-    changed: int
-    inode: int
-
+_FileState = tuple[int, int, int, int]
+"""Times of its content and of its node, size and inode of a file: any change moves one of them."""
 
 _Held = dict[str, tuple[_FileState, Record]]
 
@@ -60,7 +53,7 @@ class RecordIndex:
     def add(self, entry: os.DirEntry[str], verified: Record) -> None:
         """Note a record that was read after `get` did not have it: the state of its file is that from before."""
         state = _state(entry)
-        if state and time.time_ns() - max(state.modified, state.changed) > SETTLED_NS:
+        if state and time.time_ns() - max(state[:2]) > SETTLED_NS:
             self._current[entry.path[self._prefix :]] = state, verified
             self._new += 1
 
@@ -83,7 +76,7 @@ def _state(entry: os.DirEntry[str]) -> _FileState | None:
         now = entry.stat()
     except OSError:
         return None
-    return _FileState(now.st_size, now.st_mtime_ns, now.st_ctime_ns, now.st_ino)
+    return now.st_mtime_ns, now.st_ctime_ns, now.st_size, now.st_ino
 
 
 def _read(file: Path) -> _Held:

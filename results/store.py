@@ -158,14 +158,15 @@ class Store:
             index.write()
 
     def _read(self, path: Path) -> Record | None:
+        """The record in a file that is there; a damaged one is set aside."""
         content = read_record(path)
-        if content is None or content.record is not None:
-            return content and content.record
-        if content.damaged:
+        if content is None:
+            return None
+        if content.record is None and content.damaged:
             self._set_aside(path, content.problem)
-        else:
+        elif content.record is None:
             self._warn(f"record {content.origin} {content.problem}; it is not counted")
-        return None
+        return content.record
 
     def put(self, record: Record, scores: "Scores | None" = None) -> None:
         """Keep a record and its scores; the record comes last, so that it never stands without them.

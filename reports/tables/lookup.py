@@ -57,9 +57,10 @@ def record_key(record: Record, method: str) -> LookupKey:
 
 
 class _Valued(NamedTuple):
-    """The runs of a cell that failed or have its value, and whether a finished one has none."""
+    """The runs of a cell that failed or have its value, their datasets, and whether a finished one has no value."""
 
     records: Sequence[Record]
+    datasets: Sequence[str]
     lacks_some: bool
 
 
@@ -81,6 +82,7 @@ class Lookup:
         self._stale = stale
         self._records: defaultdict[LookupKey, list[Record]] = defaultdict(list)
         self._valued: dict[tuple[LookupKey, str], _Valued] = {}
+        self._series: dict[tuple[object, ...], list[Series]] = {}
         keys: dict[tuple[str, str], LookupKey] = {}
         for record in latest_records(records):
             for method in measures(record):
@@ -92,7 +94,13 @@ class Lookup:
         self, source: Source, coordinates: Mapping[str, str], other_data: Callable[[str], str] = lambda _: ""
     ) -> list[Series]:
         valued = self._of_source(source, coordinates)
-        return series_of(valued.records, self._versions, stale=self._stale, other_data=other_data)
+        reasons = {dataset: other_data(dataset) for dataset in valued.datasets}
+        known = source_key(source, coordinates), source.history, tuple(reasons.items())
+        if known not in self._series:
+            self._series[known] = series_of(
+                valued.records, self._versions, stale=self._stale, other_data=reasons.__getitem__
+            )
+        return self._series[known]
 
     def has_valueless(self, source: Source, coordinates: Mapping[str, str]) -> bool:
         """True where a finished run has no such metric."""
@@ -103,8 +111,10 @@ class Lookup:
         if (key, source.history) not in self._valued:
             value = replace(self.value, history=source.history)
             runs = [(record, value.of(record) is not None) for record in self._records.get(key, [])]
+            kept = [record for record, has_value in runs if has_value or record.status == "failed"]
             self._valued[key, source.history] = _Valued(
-                records=[record for record, has_value in runs if has_value or record.status == "failed"],
+                records=kept,
+                datasets=sorted({record.spec.split.dataset for record in kept}),
                 lacks_some=any(record.metrics and not has_value for record, has_value in runs),
             )
         return self._valued[key, source.history]
