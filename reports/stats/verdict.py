@@ -106,7 +106,7 @@ def verdict_name(difference: float, half: float, told: float, margin: float) -> 
 
 def verdict_masks(difference: "Floats", half: "Floats", told: "Floats", margin: float) -> "dict[VerdictName, Bools]":
     """The table of verdicts for arrays, or plain numbers: a mask each, of which just one is true at any place."""
-    size: Floats = abs(difference)
+    size: Any = abs(difference)
     far, beyond_half, beyond_told = size > margin + EPSILON, size > half + EPSILON, size > told + EPSILON
     reproduced = size + half < margin - EPSILON
     # `^ True` negates arrays and plain truth values alike, `~` does not.
