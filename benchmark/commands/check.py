@@ -263,18 +263,8 @@ def _unmet(held: _Held) -> "list[Fault]":
 
 def _tables(held: _Held, layouts: "Sequence[Layout]", margin: float) -> "list[Table]":
     from benchmark.planning.equivalence import detector_versions, measures
-    from reports.tables.table import build_table
+    from reports.tables.lookup import Lookup
+    from reports.tables.table import build_tables
 
-    measured_as, current = measures(), detector_versions()
-    return [
-        build_table(
-            layout,
-            held.records,
-            measures=measured_as,
-            versions=current,
-            stale=held.code.stale,
-            margin=margin,
-            scores_digest=held.scores_digest,
-        )
-        for layout in layouts
-    ]
+    lookup = Lookup(held.records, measures(), detector_versions(), held.code.stale, scores_digest=held.scores_digest)
+    return build_tables(layouts, lookup, margin)

@@ -57,11 +57,15 @@ def record_key(record: Record, method: str) -> LookupKey:
 
 
 class _Valued(NamedTuple):
-    """The runs of a cell that failed or have its value, their datasets, and whether a finished one has no value."""
+    """The runs of a cell that failed or have its value, their datasets, and whether a finished one has no value.
+
+    `series` of these runs are made once for what is said of each of the datasets.
+    """
 
     records: Sequence[Record]
     datasets: Sequence[str]
     lacks_some: bool
+    series: dict[tuple[str, ...], list[Series]]
 
 
 class Lookup:
@@ -82,7 +86,6 @@ class Lookup:
         self._stale = stale
         self._records: defaultdict[LookupKey, list[Record]] = defaultdict(list)
         self._valued: dict[tuple[LookupKey, str], _Valued] = {}
-        self._series: dict[tuple[object, ...], list[Series]] = {}
         keys: dict[tuple[str, str], LookupKey] = {}
         for record in latest_records(records):
             for method in measures(record):
@@ -95,12 +98,12 @@ class Lookup:
     ) -> list[Series]:
         valued = self._of_source(source, coordinates)
         reasons = {dataset: other_data(dataset) for dataset in valued.datasets}
-        known = source_key(source, coordinates), source.history, tuple(reasons.items())
-        if known not in self._series:
-            self._series[known] = series_of(
+        said = tuple(reasons.values())
+        if said not in valued.series:
+            valued.series[said] = series_of(
                 valued.records, self._versions, stale=self._stale, other_data=reasons.__getitem__
             )
-        return self._series[known]
+        return valued.series[said]
 
     def has_valueless(self, source: Source, coordinates: Mapping[str, str]) -> bool:
         """True where a finished run has no such metric."""
@@ -116,6 +119,7 @@ class Lookup:
                 records=kept,
                 datasets=sorted({record.spec.split.dataset for record in kept}),
                 lacks_some=any(record.metrics and not has_value for record, has_value in runs),
+                series={},
             )
         return self._valued[key, source.history]
 
@@ -159,7 +163,9 @@ def chosen_records(records: list[Record], recipe: str | None, params: Mapping[st
     """
     if recipe is not None and recipe not in RECIPE_ORDER:
         raise ReportError(f"no recipe {recipe!r}: {near_miss(recipe, RECIPE_ORDER)}")
-    names = {name for record in records for name in record.spec.fit.params}
+    if recipe is None and not params:
+        return records
+    names = {name for record in records for name in record.spec.fit.params} if params else set()
     for name in params:
         if records and name not in names:
             raise ReportError(
