@@ -14,4 +14,11 @@ def no_collection() -> Iterator[None]:
         yield
     finally:
         if was_enabled:
+            gc.freeze()
+            gc.unfreeze()  # by now all is among the oldest, so that no search starts at once
             gc.enable()
+
+
+def leave_uncollected() -> None:
+    """Let the process end without a last search through what it holds."""
+    gc.freeze()
