@@ -11,6 +11,7 @@ folder over that in the smallest, beyond an empty folder.
 """
 
 import argparse
+import functools
 import hashlib
 import itertools
 import json
@@ -29,7 +30,8 @@ from benchmark.views.derived import RecordDeriver
 from methods.backbones.table import genuine_files
 from methods.registry import installed
 from methods.registry.recipe import EVALUATION, resolve
-from protocols.datasets.registry import dataset_infos
+from protocols.datasets.registry import our_datasets
+from protocols.values import ParamValue
 from reports.layouts.layout import auc_layout
 from results.record import Counts, Metrics, Provenance, Record, encode_record
 from results.spec import EMPTY_LIST, Evaluation, FitSpec, RunSpec, SplitDefinition
@@ -52,13 +54,18 @@ def made_records(count: int) -> Iterator[Record]:
         yield made_record(half[seed // 2 % len(half)], seed, drawn.uniform(0.6, 0.9), genuine=half is comparable)
 
 
+@functools.cache
+def official_params(method: str, dataset: str) -> dict[str, ParamValue]:
+    return resolve(installed.get(method), "official", dataset, {}).params
+
+
 def made_record(at: dict[str, str], seed: int, auroc: float, *, genuine: bool) -> Record:
     """A run at the coordinates of a printed cell, with the parameters of the official recipe."""
     info, name = installed.get(at["method"]), at["dataset"]
-    params = resolve(info, "official", name, {}).params
+    params = official_params(info.id, name)
     archs = info.backbones(params)
     weights = {row.id: file for row, file in reversed(list(genuine_files())) if row.id in archs}
-    release = dataset_infos()[name].releases[""][0]
+    release = our_datasets()[name].releases[""][0]
     shots = int(at["shots"]) if at["shots"] else None
     split = SplitDefinition(
         dataset=name,

@@ -19,6 +19,8 @@ from results.errors import ResultsError
 from results.files import write_atomic
 from results.record import Record
 
+INDEXES = "records"
+"""Folder of the indexes in the cache."""
 FEWEST_NEW = 100
 """New records that are worth writing an index."""
 SETTLED_NS = 2 * 10**9

@@ -11,6 +11,7 @@ from methods.registry.params import assignment
 from protocols.splits.draw.ranking import list_fingerprint
 from protocols.values import ParamValue
 from results import reference
+from results.index import INDEXES
 from results.maintenance import verification
 from results.maintenance.twins import disagreements
 from results.record import Record
@@ -68,7 +69,7 @@ def verify_records(folder: Path | None) -> Iterator[verification.VerifiedRecord]
 def _records(folder: Path, warn: Callable[[str], None]) -> Iterable[Record]:
     if str(folder) == REFERENCE:
         return reference.reference_records()
-    return Store(folder, warn=warn, indexes=resolve_folders().cache / "records").records()
+    return Store(folder, warn=warn, indexes=resolve_folders().cache / INDEXES).records()
 
 
 def parse_conditions(texts: Sequence[str]) -> dict[str, ParamValue]:

@@ -200,7 +200,7 @@ def average_series(
         return None
     factor = value.factor(scale)
     values = [{run: factor * value.number(series.runs[run]) for run in shared} for series in subsets]
-    per_seed = {run: fmean([subset[run] for subset in values], shares) for run in shared}
+    per_seed = {run: fmean([subset[run] for subset in values], shares) for run in shared} if values[1:] else values[0]
     nested = _nested(subsets, per_seed, scores_digest)
     sample = nested.sample
     class_std = pstdev(fmean(subset.values()) for subset in values) if len(values) > 1 else None

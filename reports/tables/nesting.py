@@ -46,9 +46,11 @@ def copy_marks(records: Sequence[Record], scores_digest: ScoresDigest) -> Mappin
     Copies have equal training and test images and equal scores; without scores at hand, equal metrics and losses,
     unless the metrics are perfect, which other scores may be too.
     """
+    if len({record.metrics for record in records}) == len(records):
+        return {}
     likenesses = [_likeness(record) for record in records]
     alike = Counter(likenesses)
-    marks = {}
+    marks: dict[str, Hashable] = {}
     for record, likeness in zip(records, likenesses, strict=True):
         if alike[likeness] > 1:
             digest = scores_digest(record)
