@@ -34,18 +34,17 @@ _Held = dict[str, tuple[_FileState, Record]]
 
 
 class RecordIndex:
-    """Index of the records below `root`, kept in `file`; a file that cannot be read or written is no error."""
+    """Index of the records of a results folder, kept in `file`; a file that cannot be read or written is no error."""
 
-    def __init__(self, root: Path, file: Path) -> None:
+    def __init__(self, file: Path) -> None:
         self._file = file
-        self._prefix = len(str(root)) + 1
         self._held = _read(file)
         self._current: _Held = {}
         self._new = 0
 
     def get(self, entry: os.DirEntry[str]) -> Record | None:
         """The record in a file, verified in the state that it has now; None where it is to be read."""
-        name, state = entry.path[self._prefix :], _state(entry)
+        name, state = _name(entry), _state(entry)
         held = self._held.get(name)
         if held is None or held[0] != state:
             return None
@@ -56,20 +55,26 @@ class RecordIndex:
         """Note a record that was read after `get` did not have it: the state of its file is that from before."""
         state = _state(entry)
         if state and time.time_ns() - max(state[:2]) > SETTLED_NS:
-            self._current[entry.path[self._prefix :]] = state, verified
+            self._current[_name(entry)] = state, verified
             self._new += 1
 
     def write(self) -> None:
         """Keep what was got and added, where enough of it is new."""
         if self._new >= FEWEST_NEW:
-            body = msgspec.msgpack.encode(self._current)
-            with contextlib.suppress(ResultsError, OSError):
+            # What JSON holds and this form does not, such as an int beyond 64 bits, is read anew each time.
+            with contextlib.suppress(ResultsError, OSError, ValueError, OverflowError):
+                body = msgspec.msgpack.encode(self._current)
                 write_atomic(self._file, _digest(body) + body)
 
 
 def index_file(folder: Path, root: Path) -> Path:
     """The file of the index of a results folder, in a folder of indexes."""
     return folder / f"{hashlib.sha256(os.fsencode(root.resolve())).hexdigest()[:32]}.index"
+
+
+def _name(entry: os.DirEntry[str]) -> str:
+    """The path of a file below the folder of records, `ab/abcd.json`."""
+    return entry.path[-len(entry.name) - 3 :]
 
 
 def _state(entry: os.DirEntry[str]) -> _FileState | None:

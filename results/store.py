@@ -145,7 +145,7 @@ class Store:
 
     def records(self) -> Iterator[Record]:
         """All readable records, sorted by key; of the others those that are damaged are set aside."""
-        index = RecordIndex(self.root, index_file(self._indexes, self.root)) if self._indexes else None
+        index = RecordIndex(index_file(self._indexes, self.root)) if self._indexes else None
         for entry in record_files(self.root):
             record = index.get(entry) if index else None
             if record is None:
