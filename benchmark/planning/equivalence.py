@@ -36,15 +36,7 @@ def measures() -> Callable[[Record], frozenset[str]]:
         except MethodError:
             return None
 
-    known: dict[tuple[str, str, str], frozenset[str]] = {}
-
     def ids(record: Record) -> frozenset[str]:
-        claim = record.series, record.spec.method, record.spec.recipe
-        if claim not in known:
-            known[claim] = twins_of(record)
-        return known[claim]
-
-    def twins_of(record: Record) -> frozenset[str]:
         spec = record.spec
         twins = {spec.method}
         for info in methods.values():

@@ -26,7 +26,7 @@ from results.maintenance.twins import disagreements
 from results.record import Record
 
 MeasuredIds = Callable[[Record], Collection[str]]
-"""Ids of the detectors and variants that a record measures."""
+"""Ids of the detectors and variants that a record measures: the same for all of a series, method and recipe."""
 
 SPLIT_COORDINATES = ("dataset", *COORDINATE_FIELDS)
 
@@ -86,11 +86,12 @@ class Lookup:
         self._stale = stale
         self._records: defaultdict[LookupKey, list[Record]] = defaultdict(list)
         self._valued: dict[tuple[LookupKey, str], _Valued] = {}
-        keys: dict[tuple[str, str], LookupKey] = {}
+        keys: dict[tuple[str, str, str], list[LookupKey]] = {}
         for record in latest_records(records):
-            for method in measures(record):
-                named = record.series, method
-                key = keys.get(named) or keys.setdefault(named, record_key(record, method))
+            claim = record.series, record.spec.method, record.spec.recipe
+            if claim not in keys:
+                keys[claim] = [record_key(record, method) for method in measures(record)]
+            for key in keys[claim]:
                 self._records[key].append(record)
 
     def series(
