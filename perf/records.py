@@ -3,7 +3,7 @@
 Makes records of the runs of Table 2 of DRA that nobody made, half of them on ELPV and comparable with the paper, half
 with random weights, in a temporary folder with a cache of its own. Each round starts, one after the other, a Python
 that imports scipy.special, `bench report --table 2` and `bench check --against published`, and takes the user time of
-each; the first round, in which every record is verified, is told apart. Prints one line of JSON a number of records:
+each; the first round, whose report verifies every record, is told apart. Prints one line of JSON a number of records:
 the median ratios of the first round and of the others. The last line is the growth: the time a record in the largest
 folder over that in the smallest, beyond an empty folder.
 
