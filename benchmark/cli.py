@@ -8,7 +8,7 @@ import click
 
 import benchmark.commands
 from benchmark.errors import BenchError
-from benchmark.terminal import interrupts, signals, streams
+from benchmark.terminal import collector, interrupts, signals, streams
 from benchmark.terminal.options import note
 from methods.errors import MethodError
 from protocols.errors import DataError
@@ -55,7 +55,9 @@ def main(args: list[str] | None = None) -> None:
     streams.secure()
     interrupts.patient()
     with signals.as_exceptions():
-        sys.exit(status(args))
+        code = status(args)
+        collector.leave_uncollected()
+        sys.exit(code)
 
 
 def status(args: list[str] | None = None) -> int:

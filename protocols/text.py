@@ -71,7 +71,7 @@ def csv_cell(text: str) -> str:
 
 
 def _escaped(text: str, escape: Callable[[str], str]) -> str:
-    if text.isascii() and text.isprintable():
+    if text.replace("\n", "").replace("\t", "").isprintable():
         return text
     return "".join(character if _is_plain(character) else escape(character) for character in text)
 

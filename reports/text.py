@@ -15,34 +15,36 @@ if TYPE_CHECKING:
 
 TEMPLATES = Path(__file__).parent / "templates"
 
-_LATEX = {
-    "\\": r"\textbackslash{}",
-    "&": r"\&",
-    "%": r"\%",
-    "$": r"\$",
-    "#": r"\#",
-    "_": r"\_",
-    "{": r"\{",
-    "}": r"\}",
-    "~": r"\textasciitilde{}",
-    "^": r"\textasciicircum{}",
-    "<": r"\textless{}",
-    ">": r"\textgreater{}",
-    "|": r"\textbar{}",
-    '"': r"\char34{}",
-    "[": "{[}",  # a row that starts with a bracket would be read as an option of the line before
-    "]": "{]}",
-    "±": r"$\pm$",
-    "‡": r"$\ddagger$",
-    "≈": r"$\approx$",
-    "∼": r"$\sim$",
-    "≠": r"$\neq$",
-    "↑": r"$\uparrow$",
-    "↓": r"$\downarrow$",
-    "–": "--",
-    "\n": " ",
-}
-_MARKDOWN = {"\\": "\\\\", "|": "\\|", "*": "\\*", "`": "\\`", "<": "&lt;", "\n": " "}
+_LATEX = str.maketrans(
+    {
+        "\\": r"\textbackslash{}",
+        "&": r"\&",
+        "%": r"\%",
+        "$": r"\$",
+        "#": r"\#",
+        "_": r"\_",
+        "{": r"\{",
+        "}": r"\}",
+        "~": r"\textasciitilde{}",
+        "^": r"\textasciicircum{}",
+        "<": r"\textless{}",
+        ">": r"\textgreater{}",
+        "|": r"\textbar{}",
+        '"': r"\char34{}",
+        "[": "{[}",  # a row that starts with a bracket would be read as an option of the line before
+        "]": "{]}",
+        "±": r"$\pm$",
+        "‡": r"$\ddagger$",
+        "≈": r"$\approx$",
+        "∼": r"$\sim$",
+        "≠": r"$\neq$",
+        "↑": r"$\uparrow$",
+        "↓": r"$\downarrow$",
+        "–": "--",
+        "\n": " ",
+    }
+)
+_MARKDOWN = str.maketrans({"\\": "\\\\", "|": "\\|", "*": "\\*", "`": "\\`", "<": "&lt;", "\n": " "})
 _LINK = re.compile(r"!\[|\]\(|\]\[|^\s*\[[^\]]*\]:")
 _BRACKET = re.compile(r"[!\[\]]")
 _EMPHASIS = re.compile(r"(?<![^\W_])_+|_+(?![^\W_])")
@@ -51,14 +53,13 @@ _ENTITY = re.compile(r"&(?=#?\w+;)")
 
 def escape_latex(text: str) -> str:
     """Text that LaTeX prints as it stands."""
-    return "".join(_LATEX.get(character, character) for character in printable(text))
+    return printable(text).translate(_LATEX)
 
 
 def escape_markdown(text: str) -> str:
     """Text that stands in a cell of a Markdown table as it is; what would be an image or a link is none there."""
     plain = _ENTITY.sub("&amp;", printable(text))
-    escaped = "".join(_MARKDOWN.get(character, character) for character in plain)
-    escaped = _EMPHASIS.sub(lambda run: r"\_" * len(run[0]), escaped)
+    escaped = _EMPHASIS.sub(lambda run: r"\_" * len(run[0]), plain.translate(_MARKDOWN))
     return _BRACKET.sub(r"\\\g<0>", escaped) if _LINK.search(text) else escaped
 
 

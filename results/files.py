@@ -65,10 +65,14 @@ def read_bounded(path: Path, most: int) -> bytes:
         ResultsError: it is no plain file, or larger; the text continues a sentence that starts with the path.
         OSError: it does not exist or cannot be read.
     """
-    if not stat.S_ISREG(path.stat().st_mode):
+    state = path.stat()
+    if not stat.S_ISREG(state.st_mode):
         raise ResultsError("is no file but a folder, a pipe or a device")
     with path.open("rb") as handle:
-        data = handle.read(most + 1)
+        # To read `most` bytes at once would reserve room for them.
+        data = handle.read(min(state.st_size, most) + 1)
+        if len(data) > state.st_size:
+            data += handle.read(most + 1 - len(data))
     if len(data) > most:
         raise ResultsError(f"is larger than {most / 2**20:.0f} MiB")
     return data

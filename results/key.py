@@ -6,6 +6,8 @@ from typing import Any
 
 import msgspec
 
+_ENCODER = json.JSONEncoder(sort_keys=True, separators=(",", ":"), allow_nan=False, ensure_ascii=False)
+
 
 def canonical(value: Any) -> bytes:
     """UTF-8 JSON with sorted keys, no spaces and the shortest float text.
@@ -13,8 +15,7 @@ def canonical(value: Any) -> bytes:
     Raises:
         ValueError: a float is NaN or infinite.
     """
-    plain = msgspec.to_builtins(value)
-    return json.dumps(plain, sort_keys=True, separators=(",", ":"), allow_nan=False, ensure_ascii=False).encode()
+    return _ENCODER.encode(msgspec.to_builtins(value)).encode()
 
 
 def digest(value: Any) -> str:

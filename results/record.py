@@ -130,7 +130,8 @@ def decode_record(data: bytes) -> Record:
 def _contradictions(record: Record) -> Iterator[str]:
     """Contradictions of a record with its spec or between its own numbers, each as the end of `has ...`."""
     spec, counts = record.spec, record.counts
-    if record.key != spec.key or record.fit_key != spec.fit.fit_key:
+    fit_key = spec.fit.fit_key
+    if record.key != spec.key_of(fit_key) or record.fit_key != fit_key:
         yield "a key that does not fit its spec"
     if record.series != spec.series:
         yield "a series that does not fit its spec"

@@ -95,7 +95,11 @@ class RunSpec(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def key(self) -> str:
-        return digest({"fit": self.fit.fit_key, "test": self.test, "evaluation": self.evaluation})
+        return self.key_of(self.fit.fit_key)
+
+    def key_of(self, fit_key: str) -> str:
+        """The key, from that of its fit, which is hashed once where both are needed."""
+        return digest({"fit": fit_key, "test": self.test, "evaluation": self.evaluation})
 
     @property
     def series(self) -> str:

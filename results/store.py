@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, BinaryIO
 from results import locks
 from results.errors import ResultsError
 from results.files import make_folder, read_bounded, write_atomic
+from results.index import RecordIndex, index_file
 from results.record import LARGEST_RECORD, DamagedRecordError, Record, decode_record, encode_record
 
 if TYPE_CHECKING:
@@ -38,10 +39,17 @@ class ReadRecord:
 
 def read_records(root: Path) -> Iterator[tuple[Path, ReadRecord]]:
     """The files of records in a folder, sorted by key, each with its content."""
-    for path in sorted((root / "records").glob("??/*.json")):
+    for path in map(Path, record_files(root)):
         content = read_record(path)
         if content is not None:
             yield path, content
+
+
+def record_files(root: Path) -> list[os.DirEntry[str]]:
+    """The files of records in a folder, sorted by key; what cannot be listed holds none."""
+    folders = [entry.path for entry in _entries(root / "records") if len(entry.name) == 2 and entry.is_dir()]
+    files = [entry for folder in folders for entry in _entries(folder) if entry.name.endswith(".json")]
+    return sorted(files, key=lambda entry: entry.path)
 
 
 def read_record(path: Path) -> ReadRecord | None:
@@ -80,15 +88,21 @@ def read_record_lines(path: Path) -> Iterator[ReadRecord]:
 class Store:
     """Records under one folder. `warn` gets one sentence for each record that was set aside or could not be read.
 
+    `indexes` is a folder in which an index of the records is kept, so that those which have not changed since they were
+    verified are read at once.
+
     Raises:
         ResultsError: the folder is a file.
     """
 
-    def __init__(self, root: Path, warn: Callable[[str], None] = lambda _: None) -> None:
+    def __init__(
+        self, root: Path, warn: Callable[[str], None] = lambda _: None, *, indexes: Path | None = None
+    ) -> None:
         if root.exists() and not root.is_dir():
             raise ResultsError(f"the results folder {root} is a file: choose another with --results or BENCH_RESULTS")
         self.root = root
         self._warn = warn
+        self._indexes = indexes
 
     def record_path(self, key: str) -> Path:
         return self.root / "records" / key[:2] / f"{key}.json"
@@ -131,13 +145,28 @@ class Store:
 
     def records(self) -> Iterator[Record]:
         """All readable records, sorted by key; of the others those that are damaged are set aside."""
-        for path, content in read_records(self.root):
-            if content.record is not None:
-                yield content.record
-            elif content.damaged:
-                self._set_aside(path, content.problem)
-            else:
-                self._warn(f"record {content.origin} {content.problem}; it is not counted")
+        index = RecordIndex(index_file(self._indexes, self.root)) if self._indexes else None
+        for entry in record_files(self.root):
+            record = index.get(entry) if index else None
+            if record is None:
+                record = self._read(Path(entry.path))
+                if index and record is not None:
+                    index.add(entry, record)
+            if record is not None:
+                yield record
+        if index:
+            index.write()
+
+    def _read(self, path: Path) -> Record | None:
+        """The record in a file that is there; a damaged one is set aside."""
+        content = read_record(path)
+        if content is None:
+            return None
+        if content.record is None and content.damaged:
+            self._set_aside(path, content.problem)
+        elif content.record is None:
+            self._warn(f"record {content.origin} {content.problem}; it is not counted")
+        return content.record
 
     def put(self, record: Record, scores: "Scores | None" = None) -> None:
         """Keep a record and its scores; the record comes last, so that it never stands without them.
@@ -211,6 +240,14 @@ class Store:
             self._warn(f"record {path} {reason}; it is not counted: remove it or run it again with --force")
         else:
             self._warn(f"record {path} {reason}; set aside as {target}, its run counts as missing")
+
+
+def _entries(folder: Path | str) -> list[os.DirEntry[str]]:
+    try:
+        with os.scandir(folder) as entries:
+            return list(entries)
+    except (FileNotFoundError, NotADirectoryError, PermissionError):
+        return []
 
 
 def _bounded(handle: BinaryIO) -> Iterator[bytes]:

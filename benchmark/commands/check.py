@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from benchmark.errors import BenchError
+from benchmark.terminal.collector import no_collection
 from benchmark.terminal.options import (
     FilePath,
     accept_stale_option,
@@ -103,6 +104,7 @@ class _Held:
 @click.option("--junit", type=FilePath(dir_okay=False), metavar="FILE", help="Write JUnit XML.")
 @click.option("--summary", type=FilePath(dir_okay=False), metavar="FILE", help="Write Markdown.")
 @click.pass_context
+@no_collection()
 def command(
     ctx: click.Context,
     against: str,
@@ -272,18 +274,8 @@ def _unmet(held: _Held) -> "list[Fault]":
 
 def _tables(held: _Held, layouts: "Sequence[Layout]", margin: float) -> "list[Table]":
     from benchmark.planning.equivalence import detector_versions, measures
-    from reports.tables.table import build_table
+    from reports.tables.lookup import Lookup
+    from reports.tables.table import build_tables
 
-    measured_as, current = measures(), detector_versions()
-    return [
-        build_table(
-            layout,
-            held.records,
-            measures=measured_as,
-            versions=current,
-            stale=held.code.stale,
-            margin=margin,
-            scores_digest=held.scores_digest,
-        )
-        for layout in layouts
-    ]
+    lookup = Lookup(held.records, measures(), detector_versions(), held.code.stale, scores_digest=held.scores_digest)
+    return build_tables(layouts, lookup, margin)

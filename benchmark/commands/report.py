@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from benchmark.errors import BenchError
+from benchmark.terminal.collector import no_collection
 from benchmark.terminal.options import (
     CommaList,
     FilePath,
@@ -96,6 +97,7 @@ class _Asked:
 @click.option(
     "--gamma", "gammas", type=CommaList(), default=(), help="Which gammas such a figure shows, in place of its own."
 )
+@no_collection()
 def command(
     table: str | None,
     figure: str | None,

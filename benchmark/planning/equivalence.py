@@ -19,10 +19,9 @@ def detector_versions() -> dict[str, int]:
 def leaking_series(records: Iterable[Record]) -> frozenset[str]:
     """Ids of the series among the records whose scores test labels had part in; no gate counts these."""
     infos = {info.id: info for info in installed.methods().values()}
+    fits = {record.series: record.spec.fit for record in records}
     return frozenset(
-        record.series
-        for record in records
-        if (info := infos.get(record.spec.fit.detector)) and info.leaks(record.spec.fit.params)
+        series for series, fit in fits.items() if (info := infos.get(fit.detector)) and info.leaks(fit.params)
     )
 
 

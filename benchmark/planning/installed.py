@@ -20,6 +20,7 @@ class InstalledCode:
         self._accept = accept
         self._digests = CodeDigests(resolve_folders().cache / "imports.json")
         self._detectors = {info.detector_id: info for info in installed.methods().values() if info.variant_of is None}
+        self._plug_ins = {id_ for id_, info in self._detectors.items() if info.is_plug_in}
 
     def is_other(self, record: Record) -> bool:
         """True where other code made a finished record; False for a detector that is not installed."""
@@ -30,10 +31,10 @@ class InstalledCode:
 
     def stale(self, record: Record) -> str:
         """Reason that a record counts no longer; empty where it does."""
-        info = self._detectors.get(record.spec.fit.detector)
-        if self._accept or info is None or not info.is_plug_in or not self.is_other(record):
+        detector = record.spec.fit.detector
+        if self._accept or detector not in self._plug_ins or not self.is_other(record):
             return ""
-        return f"made by other code of {info.id} than is installed (--accept-stale-code counts it)"
+        return f"made by other code of {detector} than is installed (--accept-stale-code counts it)"
 
     def note(self, records: Iterable[Record]) -> str:
         """One line on records that count although other code made them; empty where there are none."""

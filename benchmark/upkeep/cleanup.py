@@ -160,10 +160,12 @@ def _useless(files: list[Path], codes: set[str]) -> str:
 
 
 def _notes(cache: Path) -> Iterator[RemovableItem]:
-    """Notes by digest: contents of files of weights, and files of datasets that were found right."""
+    """Notes by digest: contents of files of weights, files of datasets that were found right, verified records."""
     from protocols.catalogue.replaced import NOTES
+    from results.index import INDEXES
 
-    for path in sorted([*cache.glob("weights/[!.]*.json"), *cache.glob(f"{NOTES}/[!.]*.json")]):
+    notes = ("weights/[!.]*.json", f"{NOTES}/[!.]*.json", f"{INDEXES}/[!.]*.index")
+    for path in sorted(path for pattern in notes for path in cache.glob(pattern)):
         yield removable_item(NOTE, f"{path} (looked up again when needed)", path)
 
 

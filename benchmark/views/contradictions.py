@@ -1,5 +1,6 @@
 """Contradictions between a record's words on method, data and split and what its key is made of."""
 
+import itertools
 from collections.abc import Iterator, Mapping
 
 from methods.registry.info import MethodInfo
@@ -18,8 +19,8 @@ def contradiction(record: Record, method: MethodInfo | None, datasets: Mapping[s
 
     `method` is that of the record, None where it is not installed; `datasets` are all with facts, by id.
     """
-    sentences = (*_of_method(record, method), *_of_data(record, datasets), *_of_labels(record), *_of_split(record))
-    return sentences[0] if sentences else ""
+    parts = (_of_method(record, method), _of_data(record, datasets), _of_labels(record), _of_split(record))
+    return next(itertools.chain.from_iterable(parts), "")
 
 
 def _of_method(record: Record, method: MethodInfo | None) -> Iterator[str]:

@@ -16,7 +16,7 @@ from results import reference
 from results.errors import ResultsError
 from results.maintenance.twins import disagreements
 from results.record import Record
-from results.store import ReadRecord, read_record, read_record_lines, read_records
+from results.store import ReadRecord, read_record, read_record_lines, read_records, record_files
 
 PUBLISHED = "published"
 
@@ -92,7 +92,7 @@ def unread_records(folders: Sequence[Path], records: Iterable[Record]) -> list[F
     return [
         Fault("unreadable", str(path), reason)
         for folder in folders or (resolve_folders().results,)
-        for path in (*sorted(folder.glob("records/??/*.json")), *sorted(folder.glob("set_aside/*.json")))
+        for path in (*map(Path, record_files(folder)), *sorted(folder.glob("set_aside/*.json")))
         if path.stem not in keys and not _is_audit(path)
     ]
 

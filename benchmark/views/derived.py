@@ -5,7 +5,7 @@ them: here they are derived again, so that no verb prints a word that the key co
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import msgspec
@@ -25,7 +25,7 @@ from protocols.datasets.naming import base_id
 from protocols.datasets.registry import dataset_infos
 from protocols.values import ParamValue
 from results.record import Record
-from results.spec import RunSpec
+from results.spec import EMPTY_LIST, RunSpec
 
 
 @dataclass(frozen=True)
@@ -43,31 +43,61 @@ def derive_words(records: Iterable[Record], warn: Callable[[str], None]) -> list
     corrected: defaultdict[str, list[str]] = defaultdict(list)
     for record in records:
         derived_record = derive(record)
-        name = f"record {record.key[:8]} ({record.spec.name})"
         if derived_record.odd:
-            warn(f"{name} {derived_record.odd}: it was edited or damaged, and is not counted")
+            warn(f"{_named(record)} {derived_record.odd}: it was edited or damaged, and is not counted")
             continue
         for text in derived_record.corrected:
-            corrected[text].append(name)
+            corrected[text].append(_named(record))
         derived.append(derived_record.record)
     for text, names in corrected.items():
         warn(f"{', '.join(names)}: edited, or of another recipe file: {text}; reports go by the key")
     return derived
 
 
+def _named(record: Record) -> str:
+    return f"record {record.key[:8]} ({record.spec.name})"
+
+
+@dataclass(frozen=True)
+class _Words:
+    """Words that the key of a record gives; `corrected` and `odd` as of a `DerivedRecord`."""
+
+    labels: Mapping[str, str]
+    reasons: Sequence[str]
+    corrected: tuple[str, ...] = ()
+    odd: str = ""
+
+
 class RecordDeriver:
-    """Derives the words of records by the methods and datasets that are installed."""
+    """Derives the words of records by the methods and datasets that are installed, once for all that claim the same."""
 
     def __init__(self) -> None:
         self._methods = installed.methods()
         self._datasets = dataset_infos()
+        self._known: dict[tuple[object, ...], _Words] = {}
+        self._recipes: dict[str, Resolved | None] = {}
 
     def __call__(self, record: Record) -> DerivedRecord:
+        claim = _claim(record)
+        words = self._known.get(claim)
+        if words is None:
+            words = self._known[claim] = self._words(record)
+        if words.odd:
+            return DerivedRecord(record, odd=words.odd)
+        notes = [*record.notes, *_pool_notes(record)]
+        if not words.corrected and len(notes) == len(record.notes):
+            return DerivedRecord(record)
+        provenance = record.provenance and msgspec.structs.replace(record.provenance, weights=dict(words.labels))
+        spec = msgspec.structs.replace(record.spec, deviations=list(words.reasons))
+        derived = msgspec.structs.replace(record, spec=spec, provenance=provenance, notes=notes)
+        return DerivedRecord(derived, words.corrected)
+
+    def _words(self, record: Record) -> _Words:
         spec = record.spec
         info = self._methods.get(spec.method)
         odd = contradiction(record, info, self._datasets)
         if odd:
-            return DerivedRecord(record, odd=odd)
+            return _Words({}, (), odd=odd)
         labels = {arch: find.label(arch, digest) for arch, digest in spec.fit.weights.items()}
         labels_said = record.provenance.weights if record.provenance else labels
         corrected = [
@@ -76,13 +106,7 @@ class RecordDeriver:
             if labels.get(arch) != labels_said.get(arch)
         ]
         reasons, about = self._deviations(spec, info)
-        notes = [*record.notes, *_pool_notes(record)]
-        if not (corrected or about or len(notes) > len(record.notes)):
-            return DerivedRecord(record)
-        provenance = record.provenance and msgspec.structs.replace(record.provenance, weights=labels)
-        spec = msgspec.structs.replace(spec, deviations=reasons)
-        derived = msgspec.structs.replace(record, spec=spec, provenance=provenance, notes=notes)
-        return DerivedRecord(derived, (*corrected, *about))
+        return _Words(labels, reasons, (*corrected, *about))
 
     def _deviations(self, spec: RunSpec, info: MethodInfo | None) -> tuple[list[str], list[str]]:
         """The deviations of a run, and sentences on those that its record says otherwise.
@@ -139,6 +163,14 @@ class RecordDeriver:
 
     def _resolved(self, spec: RunSpec, info: MethodInfo) -> Resolved | None:
         """The recipe with what the key holds in its place; None where the method cannot have these parameters."""
+        fit, source = spec.fit, spec.source and spec.source.params
+        form = fit.size, fit.resize, spec.evaluation
+        claim = repr((info.id, spec.recipe, spec.split.dataset, fit.params, source, form))
+        if claim not in self._recipes:
+            self._recipes[claim] = self._resolved_anew(spec, info)
+        return self._recipes[claim]
+
+    def _resolved_anew(self, spec: RunSpec, info: MethodInfo) -> Resolved | None:
         try:
             usual = resolve(info, spec.recipe, spec.split.dataset, {}).params
             held = _held(spec, info, usual) | self._image_form(spec, usual)
@@ -163,6 +195,14 @@ class RecordDeriver:
         """The paper's size of a dataset; None of one that is not known, since it depends on its images."""
         info: DatasetInfo | None = self._datasets.get(base_id(dataset))
         return info.image_size if info else None
+
+
+def _claim(record: Record) -> tuple[object, ...]:
+    """What the words of a record are derived from: its series, which the key bears out, and all that it says beside."""
+    spec = record.spec
+    labels = tuple(record.provenance.weights.items()) if record.provenance else None
+    has_anomalies = spec.fit.train_anomaly != EMPTY_LIST
+    return record.series, spec.method, spec.recipe, tuple(spec.deviations), labels, has_anomalies, record.counts
 
 
 def _held(spec: RunSpec, info: MethodInfo, usual: Mapping[str, ParamValue]) -> dict[str, ParamValue]:

@@ -14,6 +14,7 @@ from protocols.splits.draw.ranking import list_fingerprint
 from protocols.text import plural
 from protocols.values import ParamValue
 from results import reference
+from results.index import INDEXES
 from results.maintenance import verification
 from results.maintenance.twins import disagreements
 from results.record import Record
@@ -73,7 +74,9 @@ def verify_records(folder: Path | None) -> Iterator[verification.VerifiedRecord]
 
 
 def _records(folder: Path, warn: Callable[[str], None]) -> Iterable[Record]:
-    return reference.reference_records() if str(folder) == REFERENCE else Store(folder, warn=warn).records()
+    if str(folder) == REFERENCE:
+        return reference.reference_records()
+    return Store(folder, warn=warn, indexes=resolve_folders().cache / INDEXES).records()
 
 
 def parse_conditions(texts: Sequence[str]) -> dict[str, ParamValue]:

@@ -3,7 +3,6 @@
 from collections import Counter
 from collections.abc import Iterator, Mapping
 
-from protocols.catalogue.publish import image_formats
 from protocols.datasets.info import DatasetInfo, KnownRelease
 from protocols.datasets.manifest import Dataset, Row
 from protocols.datasets.naming import NORMAL, base_id
@@ -63,6 +62,8 @@ def _doubts(release: KnownRelease, dataset: Dataset) -> Iterator[str]:
         more = f" (other numbers of {len(differing) - 1} more)" if differing[1:] else ""
         yield f"it has {counts[first]} images of '{first}' where the release has {release.counts.get(first, 0)}{more}"
     yield from _looks(release, dataset)
+    from protocols.catalogue.publish import image_formats
+
     other_forms = image_formats(dataset.folder) - {release.form}
     if release.form and other_forms:
         yield f"files are {' and '.join(sorted(other_forms))} where the release has {release.form}"

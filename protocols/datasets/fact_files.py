@@ -11,7 +11,7 @@ from msgspec import Meta
 
 from protocols.datasets.info import DatasetFacts, DatasetInfo, KnownRelease, Pinned, Published, ReleaseMarks
 from protocols.errors import DataError
-from protocols.io.download import Download
+from protocols.io.release_file import Download
 from protocols.text import near_miss
 
 

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 from msgspec import Meta, Struct
 
 from protocols.datasets.manifest import Row
-from protocols.io.download import Download
+from protocols.io.release_file import Download
 
 Prepare = Callable[[Any], list[Row]]
 """Puts the images of a dataset into the builder (`protocols.release.builder`) that it is given; returns their rows."""

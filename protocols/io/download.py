@@ -10,12 +10,11 @@ import urllib.request
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from msgspec import Struct
-
 from protocols.errors import DataError
 from protocols.io.archives import ARCHIVE_SUFFIXES, check_archive
 from protocols.io.atomic_folders import check_space, claimed_folder
 from protocols.io.parallel import Notify, Progress
+from protocols.io.release_file import Download
 
 _CONNECT_SECONDS = 5.0
 _READ_SECONDS = 60.0
@@ -25,14 +24,6 @@ _START = 512
 _MARKUP = (".htm", ".html", ".svg", ".xml")
 _PART_OF_FILE = 206
 _NO_SUCH_RANGE = 416
-
-
-class Download(Struct, frozen=True, forbid_unknown_fields=True):
-    """A file of a release at a stable public address; `sha256` where it is known."""
-
-    url: str
-    file: str
-    sha256: str | None = None
 
 
 def fetch_files(downloads: Iterable[Download], folder: Path, *, notify: Notify, progress: Progress) -> None:

@@ -36,6 +36,7 @@ class Layout:
         self.table = table
         self.kind = kind
         self.entry = (paper.tables if kind == "Table" else paper.figures)[table]
+        self._subsets: dict[CellCoordinates, list[CellSubset]] = {}
 
     @property
     def id(self) -> str:
@@ -111,7 +112,10 @@ class Layout:
 
     def subsets(self, coordinates: Mapping[str, str]) -> list[CellSubset]:
         """The splits behind a cell: one, or for a mean one a subset."""
-        return cell_subsets(self.paper, self.entry, self.published_cells, coordinates)
+        at = tuple(coordinates.items())
+        if at not in self._subsets:
+            self._subsets[at] = cell_subsets(self.paper, self.entry, self.published_cells, coordinates)
+        return self._subsets[at]
 
     def rule(self, coordinates: Mapping[str, str]) -> str:
         """The protocol of the cell's splits."""

@@ -67,7 +67,7 @@ def nested_sample(runs: Iterable[NestedRun], *, fixed_by_rule: bool = False) -> 
     if len(groups) == 1:
         return NestedSample(_sample(trainings), "trainings", total, copies, one_split=total > 1)
     draw_std, training_std = moment_stds(groups)
-    means = [fmean(values) for values in groups]
+    means = [fmean(values) if values[1:] else values[0] for values in groups]
     return NestedSample(_sample(means), "splits", total, copies, False, draw_std, training_std)
 
 

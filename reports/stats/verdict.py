@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from math import isfinite, sqrt
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from reports.stats.sample import Sample, standard_error
 from reports.stats.thresholds import EPSILON, MOST_TOLD, TOLD_QUANTILE, VERDICT_QUANTILE
@@ -99,28 +99,27 @@ def told_width(measured: Sample, runs: int) -> float:
 
 def verdict_name(difference: float, half: float, told: float, margin: float) -> VerdictName:
     """The first row of the table of verdicts that applies; `half` and `told` are the widths w and r."""
-    import numpy as np
-
-    masks = verdict_masks(np.float64(difference), np.float64(half), np.float64(told), margin)
+    numbers: tuple[Any, Any, Any] = difference, half, told
+    masks = verdict_masks(*numbers, margin)
     return next(name for name, applies in masks.items() if applies)
 
 
 def verdict_masks(difference: "Floats", half: "Floats", told: "Floats", margin: float) -> "dict[VerdictName, Bools]":
-    """The table of verdicts for arrays: a mask each, of which just one is true at any place."""
-    import numpy as np
-
-    size = np.abs(difference)
+    """The table of verdicts for arrays, or plain numbers: a mask each, of which just one is true at any place."""
+    size: Any = abs(difference)
     far, beyond_half, beyond_told = size > margin + EPSILON, size > half + EPSILON, size > told + EPSILON
     reproduced = size + half < margin - EPSILON
-    off = beyond_half & beyond_told & ~reproduced
-    explained = ~beyond_told & (told <= MOST_TOLD * margin + EPSILON) & ~(far & beyond_half) & ~reproduced & ~off
+    # `^ True` negates arrays and plain truth values alike, `~` does not.
+    off = beyond_half & beyond_told & (reproduced ^ True)
+    told_enough = told <= MOST_TOLD * margin + EPSILON
+    explained = told_enough & ((beyond_told | (far & beyond_half) | reproduced | off) ^ True)
     return {
         "reproduced": reproduced,
         "higher": off & far & (difference > 0),
         "lower": off & far & (difference < 0),
-        "close": off & ~far,
+        "close": off & (far ^ True),
         "consistent": explained,
-        "inconclusive": ~(reproduced | off | explained),
+        "inconclusive": (reproduced | off | explained) ^ True,
     }
 
 

@@ -26,7 +26,7 @@ from results.maintenance.twins import disagreements
 from results.record import Record
 
 MeasuredIds = Callable[[Record], Collection[str]]
-"""Ids of the detectors and variants that a record measures."""
+"""Ids of the detectors and variants that a record measures: the same for all of a series, method and recipe."""
 
 SPLIT_COORDINATES = ("dataset", *COORDINATE_FIELDS)
 
@@ -56,6 +56,18 @@ def record_key(record: Record, method: str) -> LookupKey:
     return LookupKey(method, split.rule, (dataset, *split.coordinate_texts.values()))
 
 
+class _Valued(NamedTuple):
+    """The runs of a cell that failed or have its value, their datasets, and whether a finished one has no value.
+
+    `series` of these runs are made once for what is said of each of the datasets.
+    """
+
+    records: Sequence[Record]
+    datasets: Sequence[str]
+    lacks_some: bool
+    series: dict[tuple[str, ...], list[Series]]
+
+
 class Lookup:
     """The series of a method on a split definition, found by the coordinates of a cell; of runs that have the value."""
 
@@ -73,22 +85,44 @@ class Lookup:
         self._versions = versions
         self._stale = stale
         self._records: defaultdict[LookupKey, list[Record]] = defaultdict(list)
+        self._valued: dict[tuple[LookupKey, str], _Valued] = {}
+        keys: dict[tuple[str, str, str], list[LookupKey]] = {}
         for record in latest_records(records):
-            for method in measures(record):
-                self._records[record_key(record, method)].append(record)
+            claim = record.series, record.spec.method, record.spec.recipe
+            if claim not in keys:
+                keys[claim] = [record_key(record, method) for method in measures(record)]
+            for key in keys[claim]:
+                self._records[key].append(record)
 
     def series(
         self, source: Source, coordinates: Mapping[str, str], other_data: Callable[[str], str] = lambda _: ""
     ) -> list[Series]:
-        value = replace(self.value, history=source.history)
-        records = self._records.get(source_key(source, coordinates), [])
-        valued = [record for record in records if record.status == "failed" or value.of(record) is not None]
-        return series_of(valued, self._versions, stale=self._stale, other_data=other_data)
+        valued = self._of_source(source, coordinates)
+        reasons = {dataset: other_data(dataset) for dataset in valued.datasets}
+        said = tuple(reasons.values())
+        if said not in valued.series:
+            valued.series[said] = series_of(
+                valued.records, self._versions, stale=self._stale, other_data=reasons.__getitem__
+            )
+        return valued.series[said]
 
     def has_valueless(self, source: Source, coordinates: Mapping[str, str]) -> bool:
         """True where a finished run has no such metric."""
-        records = self._records.get(source_key(source, coordinates), [])
-        return any(record.metrics and self.value.of(record) is None for record in records)
+        return self._of_source(source, coordinates).lacks_some
+
+    def _of_source(self, source: Source, coordinates: Mapping[str, str]) -> "_Valued":
+        key = source_key(source, coordinates)
+        if (key, source.history) not in self._valued:
+            value = replace(self.value, history=source.history)
+            runs = [(record, value.of(record) is not None) for record in self._records.get(key, [])]
+            kept = [record for record, has_value in runs if has_value or record.status == "failed"]
+            self._valued[key, source.history] = _Valued(
+                records=kept,
+                datasets=sorted({record.spec.split.dataset for record in kept}),
+                lacks_some=any(record.metrics and not has_value for record, has_value in runs),
+                series={},
+            )
+        return self._valued[key, source.history]
 
     def values(self, source: Source, coordinate: str) -> list[str]:
         """The values of a split coordinate that a method was run with, under the source's rule and split."""
@@ -130,7 +164,9 @@ def chosen_records(records: list[Record], recipe: str | None, params: Mapping[st
     """
     if recipe is not None and recipe not in RECIPE_ORDER:
         raise ReportError(f"no recipe {recipe!r}: {near_miss(recipe, RECIPE_ORDER)}")
-    names = {name for record in records for name in record.spec.fit.params}
+    if recipe is None and not params:
+        return records
+    names = {name for record in records for name in record.spec.fit.params} if params else set()
     for name in params:
         if records and name not in names:
             raise ReportError(

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from functools import partial
+from functools import cache, partial
 from itertools import groupby
 from statistics import fmean, pstdev
 from typing import Any, Literal, NamedTuple
@@ -207,7 +207,7 @@ def average_series(
         return None
     factor = value.factor(scale)
     values = [{run: factor * value.number(series.runs[run]) for run in shared} for series in subsets]
-    per_seed = {run: fmean([subset[run] for subset in values], shares) for run in shared}
+    per_seed = {run: fmean([subset[run] for subset in values], shares) for run in shared} if values[1:] else values[0]
     nested = _nested(subsets, per_seed, scores_digest)
     sample = nested.sample
     class_std = pstdev(fmean(subset.values()) for subset in values) if len(values) > 1 else None
@@ -274,11 +274,16 @@ def _counting(nested: NestedSample, value: CellValue, factor: float) -> list[str
     return remarks
 
 
-def weight_labels(record: Record) -> list[str]:
+def weight_labels(record: Record) -> tuple[str, ...]:
     """`resnet18 genuine:resnet18-f37072fd.pth`, one text an architecture."""
     recorded = record.provenance.weights if record.provenance else {}
-    labels = {arch: recorded.get(arch, "of unknown origin") for arch in record.spec.fit.weights} | recorded
-    return [f"{arch} {label}" for arch, label in sorted(labels.items())]
+    return _labels(tuple(record.spec.fit.weights), tuple(recorded.items()))
+
+
+@cache
+def _labels(archs: tuple[str, ...], recorded: tuple[tuple[str, str], ...]) -> tuple[str, ...]:
+    labels = dict.fromkeys(archs, "of unknown origin") | dict(recorded)
+    return tuple(f"{arch} {label}" for arch, label in sorted(labels.items()))
 
 
 def _series(

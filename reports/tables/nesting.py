@@ -32,8 +32,10 @@ def given_lists(record: Record) -> Hashable:
 def is_fixed_by_rule(records: Iterable[Record]) -> bool:
     """True where rule and coordinates leave nothing to draw, so that the paper's runs shared this split too."""
     runs = list(records)
-    lists = {given_lists(record) for record in runs}
-    if len(lists) > 1 or runs[0].spec.split.options.keys() - DRAWLESS_OPTIONS:
+    lists = given_lists(runs[0])
+    if runs[0].spec.split.options.keys() - DRAWLESS_OPTIONS:
+        return False
+    if any(given_lists(record) != lists for record in runs):
         return False
     return len({record.spec.split_seed for record in runs}) > 1 or all(map(_draws_no_anomaly, runs))
 
@@ -44,10 +46,12 @@ def copy_marks(records: Sequence[Record], scores_digest: ScoresDigest) -> Mappin
     Copies have equal training and test images and equal scores; without scores at hand, equal metrics and losses,
     unless the metrics are perfect, which other scores may be too.
     """
-    alike = Counter(map(_likeness, records))
-    marks = {}
-    for record in records:
-        likeness = _likeness(record)
+    if len({record.metrics for record in records}) == len(records):
+        return {}
+    likenesses = [_likeness(record) for record in records]
+    alike = Counter(likenesses)
+    marks: dict[str, Hashable] = {}
+    for record, likeness in zip(records, likenesses, strict=True):
         if alike[likeness] > 1:
             digest = scores_digest(record)
             if digest is not None:

@@ -147,8 +147,7 @@ def build_table(
     Raises:
         ReportError: unknown recipe or hyper-parameter, a margin that is none, or nothing published to show.
     """
-    if not (isfinite(margin) and 0 <= margin < 1):
-        raise ReportError(f"margin {margin} is not an AUC difference from 0 to below 1: give for instance {MARGIN}")
+    _check_margin(margin)
     cells = list(_empty_cells(layout, value))
     if show == "published":
         if not value.is_auroc:
@@ -162,6 +161,26 @@ def build_table(
     text = remark([record for record in chosen if record.series in series])
     sides: Show = show if value.is_auroc else "measured"
     return Table(layout, tuple(cells), sides, margin, (text,) if text else (), value, all_sources)
+
+
+def build_tables(layouts: Iterable[Layout], lookup: Lookup, margin: float = MARGIN) -> list[Table]:
+    """Lay the same records out as several tables; see `build_table`."""
+    _check_margin(margin)
+    return [
+        Table(
+            layout,
+            tuple(_measured_cell(layout, cell, lookup, margin) for cell in _empty_cells(layout, lookup.value)),
+            "both",
+            margin,
+            value=lookup.value,
+        )
+        for layout in layouts
+    ]
+
+
+def _check_margin(margin: float) -> None:
+    if not (isfinite(margin) and 0 <= margin < 1):
+        raise ReportError(f"margin {margin} is not an AUC difference from 0 to below 1: give for instance {MARGIN}")
 
 
 def lookup_keys(layout: Layout, cell: Cell) -> Iterator[LookupKey]:

@@ -1,5 +1,6 @@
 """Rules: how a dataset becomes the four lists of a split. One rule a file, found by listing this package."""
 
+import functools
 import importlib
 import pkgutil
 from collections.abc import Callable, Collection
@@ -27,6 +28,7 @@ class Rule(Protocol):
     def lists(self, request: DrawRequest) -> SplitLists: ...
 
 
+@functools.cache
 def rule_names() -> tuple[str, ...]:
     """The ids of the rules, sorted."""
     return tuple(sorted(module.name for module in pkgutil.iter_modules(__path__)))
