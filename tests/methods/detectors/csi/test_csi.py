@@ -313,7 +313,7 @@ def test_without_shifts_it_is_simclr(fitted, data):
     detector = fitted(**{"shift.kind": "none"})
     assert set(detector.history) == {"loss", "contrast", "right_logit_0"}
     nearest = detector.bank.products(detector.bank.features).amax(2)[0]
-    np.testing.assert_array_equal(detector.score(data.normal, detector.params["features.batch"]), -nearest.numpy())
+    np.testing.assert_array_equal(detector.score(data.normal, detector.params.features_batch), -nearest.numpy())
 
 
 def test_other_seeds_give_other_scores(fitted, data):
