@@ -125,6 +125,13 @@ class Store:
     def crash_path(self, fit_key: str) -> Path:
         return self.root / "locks" / f"{fit_key}.crash"
 
+    def crash_dump(self, fit_key: str) -> str:
+        """Tracebacks that a fit left when it ended its process; empty where there are none."""
+        try:
+            return self.crash_path(fit_key).read_text(encoding="utf-8", errors="replace")
+        except OSError:
+            return ""
+
     def traceback_path(self, key: str) -> Path:
         return self.root / "tracebacks" / f"{key}.txt"
 

@@ -69,10 +69,10 @@ def _list_runs(results: "Path | None", metric: "Metric", as_json: bool) -> None:
 def _number_text(row: "dict[str, Any]", metric: "Metric") -> str:
     """The number of a run, with a mark where it is worse than chance or all images got one score."""
     value = row[metric.id]
-    doubt = (
-        "one score for all images" if row["one_score"] else metric.beyond_chance([value]) if value is not None else ""
-    )
-    return "" if value is None else f"{value:.4f} {doubt}".rstrip()
+    if value is None:
+        return ""
+    doubt = "one score for all images" if row["one_score"] else metric.beyond_chance([value])
+    return f"{value:.4f} {doubt}".rstrip()
 
 
 @command.command("show")

@@ -20,7 +20,7 @@ from benchmark.execution.processes.handover import (
     Outcome,
 )
 from benchmark.execution.task_queue import Queue
-from benchmark.execution.worker import crash_dump, execute
+from benchmark.execution.worker import execute
 from benchmark.planning.types import Task
 from benchmark.terminal.signals import Terminated
 from results.store import Store
@@ -167,7 +167,7 @@ class Scheduler:
         try:
             outcome = future.result()
         except Exception as error:
-            name, dump = type(error).__name__, crash_dump(self.machine.store, task.key)
+            name, dump = type(error).__name__, Store(self.machine.store).crash_dump(task.key)
             if time.monotonic() >= handed.until or faults.is_dumped_late(dump):
                 self._end_late(queue, task)
                 return []

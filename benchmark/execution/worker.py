@@ -9,7 +9,6 @@ from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from msgspec import UNSET
@@ -53,14 +52,6 @@ def execute(task: Task, machine: Machine, *, again: Again = "never", failure: st
     with confine.confined_fit():
         outcome = _outcome(task, machine, again, failure, notes.append)
     return replace(outcome, notes=tuple(dict.fromkeys(notes)))
-
-
-def crash_dump(store: Path, fit_key: str) -> str:
-    """Tracebacks that a fit left when it ended its process; empty where there are none."""
-    try:
-        return Store(store).crash_path(fit_key).read_text(encoding="utf-8", errors="replace")
-    except OSError:
-        return ""
 
 
 def _outcome(task: Task, machine: Machine, again: Again, failure: str | None, notify: Callable[[str], None]) -> Outcome:
@@ -197,7 +188,7 @@ class _Execution:
     def fail(self, runs: Sequence[Scoring], reason: str) -> Outcome:
         """Leave failed records of runs that cannot start."""
         source = self.fit.source
-        dump = crash_dump(self.store.root, self.fit.key)
+        dump = self.store.crash_dump(self.fit.key)
         behind = dump or (f"see {self.store.traceback_path(source.key)}\n" if source else "")
         with suppress(OSError):
             self.store.crash_path(self.fit.key).unlink(missing_ok=True)

@@ -93,8 +93,8 @@ def forest_text(rows: Sequence[ForestRow], limit: float) -> str:
 
 def forest_legend(rows: Sequence[ForestRow]) -> str:
     """The meanings of the marks that are used."""
-    kinds = [kind for kind in MARKS_OF_ROWS if any(row.kind == kind for row in rows)]
-    marks = ", ".join(f"{MARKS_OF_ROWS[kind]} {MEANINGS_OF_ROWS[kind]}" for kind in kinds)
+    used = {row.kind for row in rows}
+    marks = ", ".join(f"{mark} {MEANINGS_OF_ROWS[kind]}" for kind, mark in MARKS_OF_ROWS.items() if kind in used)
     unknown = "; n=3?: number of runs not known, counts as three" if any("?" in row.numbers for row in rows) else ""
     return f"{marks}; bars: 90 % interval of the mean{unknown}"
 
