@@ -54,9 +54,8 @@ def _list_runs(results: "Path | None", metric: "Metric", as_json: bool) -> None:
     from benchmark.views.metric_values import tell_remarks
 
     values = _values(results, metric)
-    rows = [_row(record, values) for record in _records(results)]
+    rows = sorted((_row(record, values) for record in _records(results)), key=lambda row: row["name"])
     tell_remarks([values], note)
-    rows.sort(key=lambda row: row["name"])
     if as_json:
         echo_json(rows)
         return
