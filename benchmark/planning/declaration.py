@@ -4,14 +4,17 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 
-from benchmark.planning.types import Plan
 from reports.stats.thresholds import MARGIN
 from reports.stats.verdict import VERDICT_VERSION
 from results.files import write_atomic
 from results.key import digest
+
+if TYPE_CHECKING:
+    from benchmark.planning.types import Plan
 
 FOLDER = "declared"
 _PLAIN_ID = re.compile(r"[A-Za-z0-9_]+")
@@ -29,7 +32,7 @@ class Declaration(msgspec.Struct, frozen=True, kw_only=True):
     groups: dict[str, list[str]]
 
 
-def declare(root: Path, plan: Plan, groups: Mapping[str, Sequence[str]]) -> None:
+def declare(root: Path, plan: "Plan", groups: Mapping[str, Sequence[str]]) -> None:
     """Write down what this plan is measured with, unless its suite was declared before.
 
     Raises:
