@@ -12,6 +12,7 @@ from benchmark.terminal.collector import no_collection
 from benchmark.terminal.options import (
     FilePath,
     accept_stale_option,
+    check_output,
     metric_option,
     note,
     record_options,
@@ -129,6 +130,9 @@ def command(
     default metric stands for AUC and average precision, which every record holds.
     """
     _refuse_elsewhere(ctx, PUBLISHED if against == PUBLISHED else REFERENCE)
+    for path, option in ((junit, "--junit"), (summary, "--summary")):
+        if path:
+            check_output(path, option)
     held = _held(results, recipe, require, accept=accept_stale_code)
     if against == PUBLISHED:
         from benchmark.paths import resolve_folders
@@ -150,9 +154,9 @@ def command(
         status, report = agreement.status, reference_report(agreement)
     for line in report.lines:
         say(line)
-    for path, page in ((junit, report.junit()), (summary, report.summary())):
+    for path, page, option in ((junit, report.junit(), "--junit"), (summary, report.summary(), "--summary")):
         if path:
-            write_output(path, page)
+            write_output(path, page, option)
     return status
 
 

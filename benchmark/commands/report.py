@@ -180,10 +180,11 @@ def _built(chosen: "Layout", request: _Asked) -> "Table":
     code = InstalledCode(accept=request.accept_stale_code)
     find_scores = scores_finder(scored_folders(request.results), note)
     values = MetricValues(request.metric, find_scores)
+    records, measured_as = load_records(request.results, note) if request.show != "published" else [], measures()
     built = table.build_table(
         chosen,
-        load_records(request.results, note) if request.show != "published" else (),
-        measures=measures(),
+        records,
+        measures=measured_as,
         versions=detector_versions(),
         stale=code.stale,
         remark=code.note,
@@ -192,6 +193,7 @@ def _built(chosen: "Layout", request: _Asked) -> "Table":
         params=parse_conditions(request.wheres),
         show=request.show,
         value=CellValue(request.metric, values),
+        added_methods=table.unprinted_methods(chosen, records, measured_as),
         scores_digest=partial(scores_digest, find_scores),
         all_sources=request.all_sources,
     )

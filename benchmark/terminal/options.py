@@ -165,7 +165,17 @@ def echo_json(value: Any) -> None:
     say_page(printable_json(json.dumps(value, indent=2, ensure_ascii=False)) + "\n")
 
 
-def write_output(path: "Path", content: str | bytes) -> None:
+def check_output(path: "Path", option: str = "--output") -> None:
+    """Refuse a file whose folder is not there, before the work whose outcome it is for.
+
+    Raises:
+        BenchError: it is not, in a sentence that names the option.
+    """
+    if not path.resolve().parent.is_dir():
+        raise BenchError(f"{option} {path}: the folder {path.parent} is not there; make it first")
+
+
+def write_output(path: "Path", content: str | bytes, option: str = "--output") -> None:
     """Write content into a file, whole or not at all; into a device or pipe as it comes.
 
     Raises:
@@ -174,9 +184,8 @@ def write_output(path: "Path", content: str | bytes) -> None:
     from results.errors import ResultsError
     from results.files import write_atomic
 
+    check_output(path, option)
     target = path.resolve()  # a link stays one
-    if not target.parent.is_dir():
-        raise BenchError(f"--output {path}: the folder {path.parent} is not there; make it first")
     data = content.encode() if isinstance(content, str) else content
     try:
         if path.exists() and not path.is_file():
@@ -186,7 +195,7 @@ def write_output(path: "Path", content: str | bytes) -> None:
     except (OSError, ResultsError) as error:
         cause = error.__cause__ if isinstance(error.__cause__, OSError) else error
         reason = cause.strerror if isinstance(cause, OSError) else None
-        raise BenchError(f"--output {path}: {reason or cause}; choose another file") from error
+        raise BenchError(f"{option} {path}: {reason or cause}; choose another file") from error
 
 
 class SplitCommand(click.Command):

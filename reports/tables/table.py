@@ -183,6 +183,12 @@ def _check_margin(margin: float) -> None:
         raise ReportError(f"margin {margin} is not an AUC difference from 0 to below 1: give for instance {MARGIN}")
 
 
+def unprinted_methods(layout: Layout, records: Iterable[Record], measures: MeasuredIds) -> list[str]:
+    """Methods with a finished run that measures none of those which the table prints, by their ids in order."""
+    printed = {source.method for cell in layout.published_cells if (source := layout.source(dict(cell.coordinates)))}
+    return sorted({record.spec.method for record in records if record.metrics and printed.isdisjoint(measures(record))})
+
+
 def lookup_keys(layout: Layout, cell: Cell) -> Iterator[LookupKey]:
     """The keys under which a cell looks for its runs, one a subset."""
     if cell.source:

@@ -154,3 +154,10 @@ def test_batch_statistics_at_evaluation_never_pass_the_gate(habit, auroc, expect
     assert ("measured with a leak of test labels" in said) == bool(habit)
     assert status(words) == 4  # AGAD is defined by assumption, so that its cells are tested only if asked for
     assert ("measured with a leak of test labels" if habit else "1 not comparable") in capfd.readouterr().out
+
+
+@pytest.mark.parametrize("option", ["--junit", "--summary"])
+def test_a_file_that_cannot_be_written_is_told_before_the_gate_runs_by_the_name_of_its_option(bench, option):
+    code, out, err = bench("check", "--against", "published", option, "none/a.xml")
+    assert (code, out) == (2, "")
+    assert f"{option} none/a.xml: the folder none is not there; make it first" in err

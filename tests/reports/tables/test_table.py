@@ -434,3 +434,19 @@ def test_runs_elsewhere_are_those_that_no_cell_shows(record):
     apart = record(dataset="tile", source_dataset="bottle", rule="cross_domain", known_class=None)
     built = build([shown, apart], "9")
     assert unplaced_runs.unplaced_runs(built, [shown, apart], lambda record: {record.spec.method}) == [apart]
+
+
+def test_methods_that_the_table_does_not_print_are_named(record):
+    """A variant that is a twin of a printed method stands in the printed column."""
+    records = [
+        record(),
+        record(method="mine"),
+        record(method="dra_twin"),
+        record(method="failing", failed="boom"),
+        record(method="another"),
+    ]
+
+    def measures(run):
+        return {"dra_twin", "dra"} if run.spec.method == "dra_twin" else {run.spec.method}
+
+    assert table.unprinted_methods(layout.auc_layout("2"), records, measures) == ["another", "mine"]
