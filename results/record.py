@@ -65,7 +65,8 @@ class Provenance(msgspec.Struct, frozen=True, kw_only=True):
 class Record(msgspec.Struct, frozen=True, kw_only=True):
     """One run. Timings in seconds; memory in MiB, the peak of the process that made the run, which may have made others
     before; `history` holds one number an epoch, None where it was not finite. `anomaly_set` is the fingerprint of the
-    labelled anomalies sorted by id, whatever the order in which they were drawn; records before it lack it. `audit`
+    labelled anomalies sorted by id, whatever the order in which they were drawn, and `drew_all` says whether there were
+    no others to draw; records before them lack both. `audit`
     holds the AUROC after each epoch of a run whose test images were scored all along; no table counts such a record.
     """
 
@@ -84,6 +85,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     provenance: Provenance | None = None
     notes: list[str] = []
     anomaly_set: str | UnsetType = UNSET
+    drew_all: bool | UnsetType = UNSET
     audit: list[_Fraction] | UnsetType = UNSET
 
     @property

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
+from math import isfinite
 from typing import TYPE_CHECKING
 
 import click
@@ -130,6 +131,8 @@ def command(
     default metric stands for AUC and average precision, which every record holds.
     """
     _refuse_elsewhere(ctx, PUBLISHED if against == PUBLISHED else REFERENCE)
+    if see is not None and not isfinite(see):
+        raise BenchError(f"--see {see}: give the drop that each method's test must see, such as 0.05")
     for path, option in ((junit, "--junit"), (summary, "--summary")):
         if path:
             check_output(path, option)

@@ -167,6 +167,7 @@ def _run(planned: "Plan", folders: "Folders", store: "Store", layouts: "list[Lay
     if unmeasured:
         note(f"{unmeasured} stored runs lack the measure that is asked for: --force runs them again")
     if tasks:
+        store.check_writable()
         declare(store.root, planned, {layout.id: layout.groups for layout in layouts})
     troubles = _engine(tasks, folders, store, options) if tasks else 0
     stale = planned.count("stale") if "stale" not in states else 0
@@ -192,7 +193,6 @@ def _engine(tasks: "list[Task]", folders: "Folders", store: "Store", options: di
     from benchmark.execution.progress import show_progress
 
     deadline = time.monotonic() + options["max_time"] if options["max_time"] else None
-    store.check_writable()
     threads = options["threads"] or _default_threads(options["jobs"])
     head, dirty = provenance.commit()
     machine = Machine(

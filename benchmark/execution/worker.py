@@ -29,7 +29,7 @@ from protocols.datasets.naming import NORMAL
 from protocols.errors import DataError
 from protocols.images.store import Images, ImageStore
 from protocols.splits.draw.ranking import list_fingerprint
-from protocols.splits.split import test_ids
+from protocols.splits.split import drawable_anomalies, test_ids
 from results.errors import ResultsError
 from results.files import write_atomic
 from results.record import Counts, DamagedRecordError, Metrics, Record
@@ -313,6 +313,7 @@ class _Execution:
             history=self.history,
             notes=self._notes(),
             anomaly_set=list_fingerprint(sorted(self.fit.train_anomaly)),
+            drew_all=len(self.fit.train_anomaly) == drawable_anomalies(split, dataset),
             audit=self.epoch_aurocs.get(spec.key, UNSET),
         )
         return record, scores

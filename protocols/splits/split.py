@@ -7,6 +7,7 @@ from typing import Any
 
 from protocols.coordinates import COORDINATE_FIELDS, Coordinates, CoordinateValue
 from protocols.datasets.manifest import Dataset
+from protocols.datasets.naming import NORMAL
 from protocols.datasets.registry import leak_guard
 from protocols.errors import DataError
 from protocols.splits import rules
@@ -130,6 +131,11 @@ def _refuse_shared_and_unknown(split: Split, dataset: Dataset) -> None:
                     f"'{id_}' is in {lists_by_id[id_]} and again in {name} of the split: draw the split again"
                 )
             lists_by_id[id_] = name
+
+
+def drawable_anomalies(split: Split, dataset: Dataset) -> int:
+    """The anomalies that a split's rule could draw for training: those of its known class, or all of the dataset."""
+    return sum(row.label != NORMAL and split.known_class in {None, row.label} for row in dataset.rows)
 
 
 def test_ids(split: Split, dataset: Dataset, order: str) -> Ids:

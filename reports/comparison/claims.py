@@ -181,7 +181,7 @@ def render_claims(judged: Sequence[JudgedClaim], title: str, form: str) -> str:
         [
             escape_markdown(item.claim.text),
             _numbers(item.claim.printed, item.claim),
-            _numbers(item.published.numbers, item.claim),
+            _numbers(item.published.numbers, item.claim, 1),
             item.verdict,
             _ours(item),
             item.measured_verdict,
@@ -203,11 +203,12 @@ def _ours(item: JudgedClaim) -> str:
         return "–"
     half = f" ±{item.measured.half:.1f}" if item.measured.half is not None else ""
     part = f" on {item.measured.rows} of {plural(item.rows, 'row')}" if item.measured.rows < item.rows else ""
-    return _numbers(item.measured.numbers, item.claim) + half + part
+    return _numbers(item.measured.numbers, item.claim, 1) + half + part
 
 
-def _numbers(numbers: Sequence[float], claim: Claim) -> str:
-    digits = 0 if claim.kind == "count_above" else max(1, claim.decimals)
+def _numbers(numbers: Sequence[float], claim: Claim, more: int = 0) -> str:
+    """Numbers with the digits of the printed ones; those of cells have one more, which rounding needs."""
+    digits = 0 if claim.kind == "count_above" else max(1, claim.decimals) + more
     return " to ".join(f"{number:.{digits}f}" for number in numbers)
 
 
@@ -220,10 +221,10 @@ def _line(item: JudgedClaim) -> list[str]:
     return [
         item.claim.id,
         _numbers(item.claim.printed, item.claim),
-        _numbers(item.published.numbers, item.claim),
+        _numbers(item.published.numbers, item.claim, 1),
         item.verdict,
         f"{measured.rows if measured else 0} of {item.rows}",
-        _numbers(measured.numbers, item.claim) if measured else "",
+        _numbers(measured.numbers, item.claim, 1) if measured else "",
         low,
         high,
         item.measured_verdict,

@@ -21,11 +21,15 @@ GROUP_FIELDS = (
 )  # fmt: skip
 LARGEST = 1e300
 """Largest size of a number, so that differences and intervals are finite."""
+MOST_RUNS = 10**9
+MOST_EXPONENT = 300
+"""Power of ten that a printed number may name, so that half a unit of its last digit is a number too."""
 MOST_DIGITS = 300
 
 _PUBLISHED = ("mean", "std", "n")
 _MEASURED = ("value", "split")
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
+_POWER_DIGITS = 6
 _NAMED = 3
 """Lines that a message names."""
 
@@ -163,8 +167,14 @@ def _refuse_doubles(
 
 
 def _named(columns: Sequence[str], lines: Sequence[tuple[str, CellKey]]) -> str:
-    named = "; ".join(f"{at} ({place_label(columns, coordinates)})" for at, coordinates in lines[:_NAMED])
+    named = "; ".join(f"{at} ({_quoted_label(columns, coordinates)})" for at, coordinates in lines[:_NAMED])
     return f"{named}; and {len(lines) - _NAMED} more" if len(lines) > _NAMED else named
+
+
+def _quoted_label(columns: Sequence[str], coordinates: Sequence[str]) -> str:
+    """As `place_label`, with every blank and every letter that looks like another one to be seen."""
+    plain = [text if text.isascii() and text == text.strip() else ascii(text) for text in coordinates]
+    return place_label(columns, plain)
 
 
 def _coordinates(line: SourceLine, columns: Sequence[str]) -> CellKey:
@@ -177,16 +187,16 @@ def _published_entry(table: SourceTable, line: SourceLine, columns: Sequence[str
     if std is not None and std < 0:
         raise ReportError(f"{table.name}: {line.at}, column std: '{std_text}' is below 0: give a standard deviation")
     runs = _number(table, line, "n") if n_text else float(UNKNOWN_RUNS)
-    if runs < 1 or not runs.is_integer():
+    if not 1 <= runs <= MOST_RUNS or not runs.is_integer():
         raise ReportError(
-            f"{table.name}: {line.at}, column n: '{n_text}' is no number of runs: give a whole number of at least 1, "
-            "or leave it empty"
+            f"{table.name}: {line.at}, column n: '{n_text}' is no number of runs: give a whole number from 1 to "
+            f"{MOST_RUNS:,}, or leave it empty"
         )
     return PublishedEntry(_coordinates(line, columns), mean_text, std_text, mean, std, int(runs), bool(n_text))
 
 
 def _measured_run(table: SourceTable, line: SourceLine) -> MeasuredRun:
-    split = line.texts.get("split")
+    split = line.texts["split"].strip() if "split" in line.texts else None
     if split == "":
         raise ReportError(f"{table.name}: {line.at}, column split: it is empty: name the split of each run")
     return MeasuredRun(_number(table, line, "value"), split)
@@ -204,4 +214,7 @@ def _number(table: SourceTable, line: SourceLine, column: str) -> float:
     number = float(text)
     if not isfinite(number) or abs(number) > LARGEST:
         raise ReportError(f"{what} is larger than {LARGEST:g}: give the numbers in another unit")
+    power = text.lower().partition("e")[2]
+    if len(power) > _POWER_DIGITS or abs(int(power or 0)) > MOST_EXPONENT:
+        raise ReportError(f"{what} has a power of ten beyond {MOST_EXPONENT}: give the numbers in another unit")
     return number

@@ -8,7 +8,7 @@ from reports.judgement.entries import place_label
 from reports.judgement.judge import JudgedGroup, LossTest, TableJudgement
 from reports.judgement.numbers import NumberFormat
 from reports.judgement.page import judgement_format, mean_difference
-from reports.stats.thresholds import EPSILON, GATE_POWER
+from reports.stats.thresholds import GATE_POWER, rounding_tolerance
 
 REGRESSION, NOTHING = 3, 4
 """Exit statuses, as those of `bench check`."""
@@ -57,7 +57,7 @@ def _tests(judgement: TableJudgement, show: NumberFormat) -> Iterator[tuple[Loss
 
 def _line(judgement: TableJudgement, test: LossTest, text: str, show: NumberFormat) -> str:
     result = "REGRESSION" if test.regressed else f"no {_loss(judgement)} found"
-    sees = f"sees a {_loss(judgement)} of {show(test.sees)} with probability {GATE_POWER}"
+    sees = f"sees a {_loss(judgement)} of {show.rounded_up(test.sees)} with probability {GATE_POWER}"
     return f"{result}: {text}, adjusted p {_p_text(test.p)}, {sees}"
 
 
@@ -71,14 +71,14 @@ def _loss(judgement: TableJudgement) -> str:
 
 def _blind(judgement: TableJudgement, see: float) -> list[JudgedGroup]:
     first = [group for group in judgement.groups if group.by == judgement.families[0]]
-    return [group for group in first if group.test is None or group.test.sees > see + EPSILON]
+    return [group for group in first if group.test is None or group.test.sees > see + rounding_tolerance(see)]
 
 
 def _blind_text(judgement: TableJudgement, group: JudgedGroup, show: NumberFormat) -> str:
     label = place_label(group.by, group.coordinates)
     if group.test is None:
         return f"{label} has nothing to compare"
-    return f"{label} sees a {_loss(judgement)} of {show(group.test.sees)} at best"
+    return f"{label} sees a {_loss(judgement)} of {show.rounded_up(group.test.sees)} at best"
 
 
 def _headline(judgement: TableJudgement, *, tests: int, regressions: int, blind: int, see: float | None) -> str:

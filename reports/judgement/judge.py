@@ -13,7 +13,7 @@ from reports.judgement.entries import CellKey, Entries, MeasuredRun, PublishedEn
 from reports.judgement.numbers import two_digits
 from reports.judgement.sources import SourceTable, source_of_rows
 from reports.stats.advice import settling_advice
-from reports.stats.expected import expected_counts
+from reports.stats.expected import expected_by_digits
 from reports.stats.families import FamilyTest, family_tests
 from reports.stats.nested import NestedRun, NestedSample, nested_sample
 from reports.stats.sample import Sample, pooling_errors
@@ -104,15 +104,8 @@ class TableJudgement:
     @cached_property
     def expected(self) -> dict[VerdictName, float]:
         """The mean number of cells by their verdict if every true difference were zero."""
-        by_least: dict[float, list[tuple[Sample, Sample]]] = {}
-        for cell in self.cells:
-            if cell.pair:
-                by_least.setdefault(_least_spread(cell.entry, self.unit), []).append(cell.pair)
-        totals = dict.fromkeys(VERDICT_NAMES, 0.0)
-        for least, pairs in by_least.items():
-            for name, count in expected_counts(pairs, _scaled(self.margin, self.unit), least).items():
-                totals[name] += count
-        return totals
+        pairs = [(_least_spread(cell.entry, self.unit), cell.pair) for cell in self.cells if cell.pair]
+        return expected_by_digits(pairs, _scaled(self.margin, self.unit))
 
 
 def judge_table(
@@ -156,6 +149,8 @@ def judge_sources(
     better: BetterValue = "higher",
 ) -> TableJudgement:
     """As `judge_table`, from tables of texts."""
+    if isinstance(margin, bool) or not isinstance(margin, int | float):
+        raise ReportError(f"the margin must be a number, not {margin!r}: give another")
     if not (isfinite(margin) and margin >= 0):
         raise ReportError(f"the margin must be a finite number of at least 0, not {margin}: give another")
     if better not in get_args(BetterValue):
@@ -195,8 +190,11 @@ def judge_sources(
 def _families(columns: Sequence[str], by: Iterable[str | Iterable[str]]) -> list[tuple[str, ...]]:
     """Columns of each family, each set of columns once; without any the one family of all cells."""
     families: list[tuple[str, ...]] = []
-    for given in by:
-        family = (given,) if isinstance(given, str) else tuple(dict.fromkeys(given))
+    for columns_of_family in by or ():
+        if not isinstance(columns_of_family, Iterable):
+            raise ReportError(f"by {columns_of_family!r}: give a column, or several, by their names")
+        named = [columns_of_family] if isinstance(columns_of_family, str) else columns_of_family
+        family = tuple(dict.fromkeys(map(str, named)))
         for name in family:
             if name not in columns:
                 raise ReportError(f"by {name}: there is no such coordinate column: {near_miss(name, columns)}")
@@ -215,8 +213,8 @@ def _unit(numbers: Iterable[float]) -> float:
 
 
 def _least_spread(entry: PublishedEntry, unit: float) -> float:
-    """Half a unit of the last digit that the cell prints, in `unit`s."""
-    return max(entry.least_spread / unit, _TINY)
+    """Half a unit of the last digit that the cell prints, in `unit`s; between sizes whose squares are numbers."""
+    return min(max(entry.least_spread / unit, _TINY), 1 / _TINY)
 
 
 def _scaled(margin: float, unit: float) -> float:

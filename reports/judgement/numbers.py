@@ -3,7 +3,9 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import Decimal
-from math import floor, log10
+from math import ceil, floor, log10
+
+from reports.stats.thresholds import rounding_tolerance
 
 MOST_SIGNIFICANT = 6
 """Digits of the table's largest number that are printed at most."""
@@ -21,6 +23,13 @@ class NumberFormat:
     def __call__(self, value: float, *, signed: bool = False) -> str:
         sign = "+" if signed else ""
         return f"{value:{sign}.{MOST_SIGNIFICANT}g}" if self.decimals is None else f"{value:{sign}z.{self.decimals}f}"
+
+    def rounded_up(self, value: float) -> str:
+        """A size that was seen is no smaller than what is printed."""
+        if self.decimals is None:
+            return self(value)
+        unit = 10.0**-self.decimals
+        return self(ceil(value / unit - rounding_tolerance(value / unit, value / unit)) * unit)
 
     def interval(self, low: float, high: float, *, signed: bool = True) -> str:
         return f"{self(low, signed=signed)} to {self(high, signed=signed)}"

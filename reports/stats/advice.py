@@ -4,7 +4,7 @@ from collections.abc import Callable
 from math import sqrt
 
 from reports.stats.sample import Sample
-from reports.stats.thresholds import EPSILON, TOLD_QUANTILE, VERDICT_QUANTILE
+from reports.stats.thresholds import EPSILON, TOLD_QUANTILE, VERDICT_QUANTILE, rounding_tolerance
 from reports.stats.verdict import MeanComparison, verdict_masks
 
 NUMBERS_OF_RUNS = (2, 3, 4, 5, 6, 7, 8, 9, 10, 12, 15, 20, 25, 30, 40, 50, 70, 100, 150, 200, 300, 500, 1000)
@@ -60,6 +60,7 @@ def settling_number(published: Sample, measured: Sample, margin: float) -> int |
     told = stdtrit(runs - 1, TOLD_QUANTILE) * measured.spread * np.sqrt(shares)
     shift = measured.spread * np.sqrt(np.maximum(1 / measured.n - 1 / runs, 0)) * ndtri(np.array(_MIDPOINTS))
     difference = measured.mean - published.mean + shift
-    settled = ~verdict_masks(difference, half, told, margin)["inconclusive"]
+    tolerance = rounding_tolerance(margin, published.mean, measured.mean)
+    settled = ~verdict_masks(difference, half, told, margin, tolerance)["inconclusive"]
     enough = np.flatnonzero(settled.mean(axis=1) >= SETTLED_SHARE - EPSILON)
     return int(runs[enough[0], 0]) if enough.size else None

@@ -1,13 +1,25 @@
 """Verdicts of cells that would be counted if every true difference were zero."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from reports.stats.sample import Sample
-from reports.stats.thresholds import TOLD_QUANTILE, VERDICT_QUANTILE
+from reports.stats.thresholds import TOLD_QUANTILE, VERDICT_QUANTILE, rounding_tolerance
 from reports.stats.verdict import VERDICT_NAMES, VerdictName, verdict_masks
 
 EXPECTED_DRAWS = 1000
+
+
+def expected_by_digits(cells: Iterable[tuple[float, tuple[Sample, Sample]]], margin: float) -> dict[VerdictName, float]:
+    """As `expected_counts`, of cells that each print digits of their own: half a unit of the last, and both samples."""
+    by_least: dict[float, list[tuple[Sample, Sample]]] = {}
+    for least, samples in cells:
+        by_least.setdefault(least, []).append(samples)
+    totals = dict.fromkeys(VERDICT_NAMES, 0.0)
+    for least, pairs in by_least.items():
+        for name, count in expected_counts(pairs, margin, least).items():
+            totals[name] += count
+    return totals
 
 
 def expected_counts(
@@ -69,7 +81,7 @@ def expected_counts(
         0.0,
         stdtrit(np.maximum(freedom, 1), TOLD_QUANTILE) * np.sqrt(variance * (1 / their_n + 1 / n)),
     )
-    for name, mask in verdict_masks(difference, half, told, margin).items():
+    for name, mask in verdict_masks(difference, half, told, margin, rounding_tolerance(margin)).items():
         counts[name] += float(mask.sum()) / draws
     return counts
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from reports.stats.holm import holm_adjusted
 from reports.stats.table_verdict import Pooled
-from reports.stats.thresholds import EPSILON, GATE_ALPHA, GATE_POWER
+from reports.stats.thresholds import GATE_ALPHA, GATE_POWER, rounding_tolerance
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,7 @@ def _p_value(pooled: Pooled, margin: float, sign: float) -> float:
     """Chance of a difference as bad as this one if the true one is a loss of the margin."""
     above = sign * pooled.difference + margin
     if pooled.standard_error == 0:
-        return 0.0 if above < -EPSILON else 1.0
+        return 0.0 if above < -rounding_tolerance(margin, pooled.difference) else 1.0
     from scipy.special import stdtr
 
     return float(stdtr(pooled.freedom, above / pooled.standard_error))

@@ -7,7 +7,7 @@ from math import inf, sqrt
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from reports.stats.sample import Errors
-from reports.stats.thresholds import EPSILON, FEWEST_CELLS, SCATTER_ALPHA, VERDICT_QUANTILE
+from reports.stats.thresholds import FEWEST_CELLS, SCATTER_ALPHA, VERDICT_QUANTILE, rounding_tolerance
 
 if TYPE_CHECKING:
     import numpy as np
@@ -95,7 +95,8 @@ def table_verdict(cells: Sequence[CellDifference], margin: float, draws: int = S
     made = scatter.draws(tau, draws)
     made.sort()
     tau_low, tau_high = (float(made[round(share * (draws - 1))]) for share in (0.05, 0.95))
-    name = _verdict_name(pooled.difference, half, margin, uniform=tau <= margin + EPSILON or not told)
+    uniform = tau <= margin + rounding_tolerance(margin, tau) or not told
+    name = _verdict_name(pooled.difference, half, margin, uniform=uniform)
     return TableVerdict(name, pooled, low, high, margin, tau, tau_low if told else 0.0, tau_high, told)
 
 
@@ -155,11 +156,11 @@ class Scatter:
 
 
 def _verdict_name(difference: float, half: float, margin: float, *, uniform: bool) -> TableVerdictName:
-    size = abs(difference)
-    if size + half < margin - EPSILON:
+    size, tolerance = abs(difference), rounding_tolerance(margin, difference)
+    if size + half < margin - tolerance:
         return "reproduced" if uniform else "reproduced on average"
-    if size <= half + EPSILON:
+    if size <= half + tolerance:
         return "inconclusive"
-    if size <= margin + EPSILON:
+    if size <= margin + tolerance:
         return "close"
     return "higher" if difference > 0 else "lower"

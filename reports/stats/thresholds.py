@@ -38,4 +38,16 @@ PAIRED_QUANTILE = 1 - PAIRED_ALPHA / 2
 """Of a two-sided 95 % interval."""
 
 EPSILON = 1e-9
-"""Differences below this are of rounding alone."""
+"""Differences of AUCs, or of other numbers of about one, that are of rounding alone."""
+
+_OF_MARGIN = 1e-6
+_ROUNDING = 8 * 2.0**-52
+
+
+def rounding_tolerance(margin: float, *values: float) -> float:
+    """Rounding below which two numbers of this size are equal: 1e-9 of them, but far below the margin.
+
+    Never less than what subtracting two such `values` rounds.
+    """
+    size = max(map(abs, values), default=0.0)
+    return max(min(EPSILON * max(1.0, size), _OF_MARGIN * margin), _ROUNDING * size)

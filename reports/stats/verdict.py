@@ -5,7 +5,7 @@ from math import isfinite, sqrt
 from typing import TYPE_CHECKING, Any, Literal
 
 from reports.stats.sample import Sample, standard_error
-from reports.stats.thresholds import EPSILON, MOST_TOLD, TOLD_QUANTILE, VERDICT_QUANTILE
+from reports.stats.thresholds import EPSILON, MOST_TOLD, TOLD_QUANTILE, VERDICT_QUANTILE, rounding_tolerance
 
 if TYPE_CHECKING:
     import numpy as np
@@ -84,7 +84,8 @@ def judge(published: Sample, measured: Sample, margin: float) -> MeanComparison:
     error, freedom = standard_error(published, measured)
     half = float(stdtrit(freedom, VERDICT_QUANTILE)) * error if error else 0.0
     told = told_width(measured, published.n if published.has_spread else 1)
-    name = verdict_name(difference, half, told, margin)
+    tolerance = rounding_tolerance(margin, published.mean, measured.mean)
+    name = verdict_name(difference, half, told, margin, tolerance)
     return MeanComparison(name, difference, difference - half, difference + half, told, margin)
 
 
@@ -97,21 +98,26 @@ def told_width(measured: Sample, runs: int) -> float:
     return float(stdtrit(measured.freedom, TOLD_QUANTILE)) * measured.spread * sqrt(1 / runs + 1 / measured.n)
 
 
-def verdict_name(difference: float, half: float, told: float, margin: float) -> VerdictName:
+def verdict_name(difference: float, half: float, told: float, margin: float, tolerance: float = EPSILON) -> VerdictName:
     """The first row of the table of verdicts that applies; `half` and `told` are the widths w and r."""
     numbers: tuple[Any, Any, Any] = difference, half, told
-    masks = verdict_masks(*numbers, margin)
+    masks = verdict_masks(*numbers, margin, tolerance)
     return next(name for name, applies in masks.items() if applies)
 
 
-def verdict_masks(difference: "Floats", half: "Floats", told: "Floats", margin: float) -> "dict[VerdictName, Bools]":
-    """The table of verdicts for arrays, or plain numbers: a mask each, of which just one is true at any place."""
+def verdict_masks(
+    difference: "Floats", half: "Floats", told: "Floats", margin: float, tolerance: float = EPSILON
+) -> "dict[VerdictName, Bools]":
+    """The table of verdicts for arrays, or plain numbers: a mask each, of which just one is true at any place.
+
+    Numbers that differ by no more than `tolerance` are equal.
+    """
     size: Any = abs(difference)
-    far, beyond_half, beyond_told = size > margin + EPSILON, size > half + EPSILON, size > told + EPSILON
-    reproduced = size + half < margin - EPSILON
+    far, beyond_half, beyond_told = (size > bound + tolerance for bound in (margin, half, told))
+    reproduced = size + half < margin - tolerance
     # `^ True` negates arrays and plain truth values alike, `~` does not.
     off = beyond_half & beyond_told & (reproduced ^ True)
-    told_enough = told <= MOST_TOLD * margin + EPSILON
+    told_enough = told <= MOST_TOLD * margin + tolerance
     explained = told_enough & ((beyond_told | (far & beyond_half) | reproduced | off) ^ True)
     return {
         "reproduced": reproduced,

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean
 
-from reports.stats.expected import expected_counts
+from reports.stats.expected import expected_by_digits
 from reports.stats.table_verdict import CellDifference, TableVerdict, table_verdict
 from reports.stats.verdict import VerdictName
 from reports.tables.judging import cell_difference, cell_samples, printed_half_unit
@@ -112,21 +112,20 @@ def _group(table: Table, names: Mapping[str, str], cells: Sequence[Cell], rankin
     comparable = [cell for cell in cells if is_comparable(cell)]
     known = differences(table, comparable)
     samples = [
-        cell_samples(table.layout, cell.published, cell.measured)
+        (printed_half_unit(cell.published), cell_samples(table.layout, cell.published, cell.measured))
         for cell in comparable
         if cell.published and cell.measured
     ]
     margin = table.margin * table.layout.scale
-    least = min((printed_half_unit(cell.published) for cell in comparable if cell.published), default=0.0)
     return TableGroup(
         coordinates=names,
         judged=table_verdict(known, margin) if known else None,
         cells=len(cells),
         measured=sum(cell.measured is not None for cell in cells),
         left_out=len(comparable) - len(known),
-        borrowed=sum(not ours.has_spread and theirs.has_spread for theirs, ours in samples),
+        borrowed=sum(not ours.has_spread and theirs.has_spread for _, (theirs, ours) in samples),
         counts=Counter(cell.verdict.comparison.verdict for cell in comparable if cell.verdict.comparison),
-        expected=expected_counts(samples, margin, least) if samples else {},
+        expected=expected_by_digits(samples, margin) if samples else {},
         ranking=ranking,
     )
 

@@ -37,7 +37,7 @@ def is_fixed_by_rule(records: Iterable[Record]) -> bool:
         return False
     if any(given_lists(record) != lists for record in runs):
         return False
-    return len({record.spec.split_seed for record in runs}) > 1 or all(map(_draws_no_anomaly, runs))
+    return all(map(_draws_no_anomaly, runs))
 
 
 def copy_marks(records: Sequence[Record], scores_digest: ScoresDigest) -> Mapping[str, Hashable]:
@@ -66,10 +66,12 @@ def _likeness(record: Record) -> Hashable:
 
 
 def _draws_no_anomaly(record: Record) -> bool:
-    """True for a fit without labelled anomalies, and for one that got all of a class with fewer than was asked for."""
+    """True for a fit without labelled anomalies, and for one that got all that there are."""
     fit, source, shots = record.spec.fit, record.spec.source, record.spec.split.shots
     if source is not None and source.train_anomaly != EMPTY_LIST:
         return False
     if fit.train_anomaly == EMPTY_LIST:
         return True
+    if record.drew_all is not UNSET:
+        return record.drew_all
     return bool(record.counts and shots is not None and record.counts.train_anomaly < shots)

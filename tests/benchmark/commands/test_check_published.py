@@ -172,3 +172,9 @@ def test_the_words_say_what_could_have_been_found(store, check):
     assert line.startswith("no drop could be found: ")
     assert not re.search(r"\bgood\b", said + page + ET.tostring(junit, encoding="unicode"))
     assert code == 0
+
+
+def test_a_demand_that_is_no_number_is_refused(bench):
+    code, out, err = bench("check", "--against", "published", "--see", "nan")
+    assert (code, out) == (2, "")
+    assert "--see nan: give the drop that each method's test must see" in err

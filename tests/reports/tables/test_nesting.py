@@ -82,8 +82,17 @@ def test_lists_are_compared_as_sets(record):
     """Two draws of all ten images of a class in another order are one split; the rule left nothing to draw."""
     apart = [structs.replace(run, spec=same_normals(run)) for run in (record(0.73, seed=seed) for seed in range(2))]
     assert mono(apart).measured.counts == "splits"
-    together = [structs.replace(run, anomaly_set="the ten of them") for run in apart]
+    together = [structs.replace(run, anomaly_set="the ten of them", drew_all=True) for run in apart]
     assert (mono(together).measured.counts, mono(together).verdict.name) == ("trainings", "consistent")
+
+
+def test_two_draws_that_happen_to_be_equal_are_no_rule(record):
+    """One of fifty anomalies, drawn by two seeds: once in fifty it is the same one, and we hold one draw."""
+    runs = [structs.replace(run, spec=same_normals(run)) for run in (record(0.73, seed=seed) for seed in range(2))]
+    alike = [structs.replace(run, anomaly_set="the one of fifty", drew_all=False) for run in runs]
+    assert mono(alike).verdict.reasons == ("one split only, 2 runs of it",)
+    unknown = [structs.replace(run, anomaly_set="the one of fifty") for run in runs]
+    assert mono(unknown).verdict.reasons == ("one split only, 2 runs of it",)
 
 
 def same_normals(run):
