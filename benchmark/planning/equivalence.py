@@ -36,7 +36,16 @@ def measures() -> Callable[[Record], frozenset[str]]:
         except MethodError:
             return None
 
+    known_ids: dict[tuple[str, str, str], frozenset[str]] = {}
+
     def ids(record: Record) -> frozenset[str]:
+        # A series has all that twins are told by: parameters, size, evaluation, dataset.
+        identity = record.series, record.spec.method, record.spec.recipe
+        if identity not in known_ids:
+            known_ids[identity] = ids_of(record)
+        return known_ids[identity]
+
+    def ids_of(record: Record) -> frozenset[str]:
         spec = record.spec
         twins = {spec.method}
         for info in methods.values():

@@ -76,6 +76,7 @@ def test_moments_find_the_true_stds():
     assert training == pytest.approx(0.01, abs=0.001)
 
 
+@pytest.mark.filterwarnings("ignore:The MLE may be on the boundary")
 def test_moments_agree_with_statsmodels_reml_on_a_balanced_layout():
     """On balanced data with a positive estimate, moments and restricted maximum likelihood are the same."""
     mixed = pytest.importorskip("statsmodels.regression.mixed_linear_model", reason="statsmodels is not installed")
