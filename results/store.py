@@ -69,7 +69,7 @@ def read_record(path: Path) -> ReadRecord | None:
 
 
 def read_record_lines(path: Path) -> Iterator[ReadRecord]:
-    """The records of a file as `results.export.lines` writes it, one a line.
+    """The records of a file as `results.maintenance.export.lines` writes it, one a line.
 
     Raises:
         ResultsError: it cannot be read at all.

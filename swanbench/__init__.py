@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from protocols.release.image_files import SourceImage as SourceImage
     from reports.errors import ReportError as ReportError
     from reports.judgement.judge import judge_table as judge_table
-    from results.export import frame as frame
+    from results.maintenance.export import frame as frame
     from results.metrics import METRICS as METRICS
     from results.metrics import Metric as Metric
     from results.record import Record as Record
@@ -60,7 +60,7 @@ _HOMES = {
     "TrainData": "methods.detector",
     "__version__": "benchmark",
     "check_detector": "methods.checks",
-    "frame": "results.export",
+    "frame": "results.maintenance.export",
     "get_method": "methods.registry.installed:get",
     "judge_table": "reports.judgement.judge",
     "methods": "methods.registry.installed",

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from results.export import frame
+from results.maintenance.export import frame
 from results.reference import reference_records
 from results.store import Store
 

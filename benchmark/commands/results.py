@@ -137,7 +137,7 @@ def _export_records(
     from benchmark.planning.installed import InstalledCode
     from benchmark.views.metric_values import tell_remarks
     from protocols.text import printable_json
-    from results.export import frame, json_lines
+    from results.maintenance.export import frame, json_lines
     from results.metrics import STORED_METRICS
 
     if form == "jsonl" and metric not in STORED_METRICS:

@@ -16,7 +16,7 @@ from results.key import digest
 if TYPE_CHECKING:
     from benchmark.planning.types import Plan
 
-FOLDER = "declared"
+DECLARED_FOLDER = "declared"
 _PLAIN_ID = re.compile(r"[A-Za-z0-9_]+")
 
 
@@ -57,7 +57,7 @@ def declare(root: Path, plan: "Plan", groups: Mapping[str, Sequence[str]]) -> No
 def undeclared_margins(roots: Sequence[Path], margin: float) -> Iterator[str]:
     """One sentence a declaration with another margin than this; what is no declaration is passed over."""
     for root in roots:
-        for path in sorted((root / FOLDER).glob("*.json")):
+        for path in sorted((root / DECLARED_FOLDER).glob("*.json")):
             try:
                 declaration = msgspec.json.decode(path.read_bytes(), type=Declaration)
             except (OSError, msgspec.DecodeError):
@@ -70,4 +70,4 @@ def undeclared_margins(roots: Sequence[Path], margin: float) -> Iterator[str]:
 
 
 def _path(root: Path, suite: str) -> Path:
-    return root / FOLDER / f"{suite if _PLAIN_ID.fullmatch(suite) else digest(suite)}.json"
+    return root / DECLARED_FOLDER / f"{suite if _PLAIN_ID.fullmatch(suite) else digest(suite)}.json"

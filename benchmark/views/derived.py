@@ -198,7 +198,7 @@ class RecordDeriver:
 
 
 def _claim(record: Record) -> tuple[object, ...]:
-    """What the words of a record are derived from: its series, which the key bears out, and all that it says beside."""
+    """All that the words of a record are derived from: its series, which the key bears out, and what it says beside."""
     spec = record.spec
     labels = tuple(record.provenance.weights.items()) if record.provenance else None
     has_anomalies = spec.fit.train_anomaly != EMPTY_LIST

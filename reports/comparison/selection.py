@@ -1,4 +1,4 @@
-"""What choosing the best epoch on the test images is worth: last epoch, best epoch and the gap of audited runs."""
+"""Worth of choosing the best epoch on the test images: last epoch, best epoch and the gap of audited runs."""
 
 import json
 from collections.abc import Iterable, Sequence

@@ -10,7 +10,7 @@ from reports.gates.published import TEST_KINDS, GateTest, PublishedGate
 from reports.stats.thresholds import EPSILON
 from reports.text import escape_markdown, pipe_table
 
-NOT_COMPARABLE = (
+NOT_COMPARABLE_RULE = (
     "cells that are not comparable with the papers are tested too: a regression may be the recipe's or the weights'"
 )
 ONE_RUN_RULE = "a cell with one run of ours takes the published std for its own"
@@ -42,7 +42,7 @@ def published_report(gate: PublishedGate) -> GateReport:
 
 
 def _lines(gate: PublishedGate) -> list[str]:
-    lines = [NOT_COMPARABLE] if gate.includes_not_comparable else []
+    lines = [NOT_COMPARABLE_RULE] if gate.includes_not_comparable else []
     lines += [_line(test) for test in _ordered(gate) if test.regressed]
     lines += [fault.line for fault in gate.faults]
     lines += [_line(test) for test in _ordered(gate) if not test.regressed]
@@ -102,7 +102,7 @@ def _paragraphs(gate: PublishedGate) -> list[str]:
         for test in _ordered(gate)
     ]
     heading = ["Of", "Test", "Cells", "Published", "Measured", "n", "Difference", "df", "p", "Drop seen", "Result"]
-    paragraphs = [NOT_COMPARABLE] if gate.includes_not_comparable else []
+    paragraphs = [NOT_COMPARABLE_RULE] if gate.includes_not_comparable else []
     paragraphs += [faults_table(gate.faults)] if gate.faults else []
     paragraphs += [pipe_table(heading, rows)] if rows else []
     paragraphs += [escape_markdown(text) for text in (*_unseeing(gate), *_required(gate), *gate.contradictions)]

@@ -37,7 +37,7 @@ def judgement_page(judgement: TableJudgement) -> JudgementPage:
     return JudgementPage(
         title=f"{judgement.measured} beside {judgement.published}",
         caption=f"Margin {judgement.margin:g}. The better value is the {judgement.better} one.",
-        sentences=tuple(group_sentence(group, show) for group in judgement.groups),
+        sentences=tuple(judged_sentence(group, show) for group in judgement.groups),
         count_headings=COUNT_HEADINGS,
         counts=tuple(_counts(judgement)),
         count_note="Expected if equal: verdicts of these cells in the mean of 1,000 tables without a true difference.",
@@ -54,7 +54,7 @@ def judgement_format(judgement: TableJudgement) -> NumberFormat:
     return number_format(max(cell.entry.digits for cell in judgement.cells), judgement.margin, [*means, *ours])
 
 
-def group_sentence(group: JudgedGroup, show: NumberFormat) -> str:
+def judged_sentence(group: JudgedGroup, show: NumberFormat) -> str:
     """The verdict on a group in one sentence, with everything that it rests on."""
     label, verdict = place_label(group.by, group.coordinates), group.verdict
     left_out = f" ({group.left_out} left out: no std on either side)" if group.left_out else ""

@@ -10,7 +10,7 @@ from records import make_split
 
 from benchmark.cli import status
 from protocols.datasets.registry import dataset_infos
-from results.export import json_lines
+from results.maintenance.export import json_lines
 from results.store import Store
 
 PUBLISHED = {"mono": 0.731, "poly": 0.800}  # DRA, ten-shot, Table 2

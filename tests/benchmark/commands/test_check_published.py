@@ -8,7 +8,7 @@ import pytest
 from recorded import record
 
 from benchmark.cli import status
-from results.export import json_lines
+from results.maintenance.export import json_lines
 from results.store import Store
 
 MONO = "hard/elpv/mono/dra/10"

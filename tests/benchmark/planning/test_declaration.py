@@ -2,14 +2,14 @@
 
 import json
 
-from benchmark.planning.declaration import FOLDER, undeclared_margins
+from benchmark.planning.declaration import DECLARED_FOLDER, undeclared_margins
 
 RUN = ("--method", "devnet", "--known-class", "dot", "--threads", "1")
 
 
 def test_the_first_run_declares_and_a_later_one_changes_nothing(house):
     assert house.run(*RUN, "--seed", "0").returncode == 0
-    (path,) = (house.results / FOLDER).glob("*.json")
+    (path,) = (house.results / DECLARED_FOLDER).glob("*.json")
     first = path.read_bytes()
     content = json.loads(first)
     assert (content["margin"], content["seeds"], content["verdict_version"]) == (0.02, [[0, 0]], 2)
@@ -19,7 +19,7 @@ def test_the_first_run_declares_and_a_later_one_changes_nothing(house):
 
 def test_a_plan_declares_nothing(house):
     assert house.run(*RUN, "--plan").returncode == 0
-    assert not (house.results / FOLDER).exists()
+    assert not (house.results / DECLARED_FOLDER).exists()
 
 
 def test_another_margin_is_told_by_report_and_check(finished, bench):
@@ -32,6 +32,6 @@ def test_another_margin_is_told_by_report_and_check(finished, bench):
 
 
 def test_what_is_no_declaration_is_passed_over(tmp_path):
-    (tmp_path / FOLDER).mkdir()
-    (tmp_path / FOLDER / "odd.json").write_text("{")
+    (tmp_path / DECLARED_FOLDER).mkdir()
+    (tmp_path / DECLARED_FOLDER / "odd.json").write_text("{")
     assert list(undeclared_margins([tmp_path], 0.05)) == []

@@ -4,7 +4,7 @@ import pytest
 
 from reports.errors import ReportError
 from reports.gates.published import MEAN, ONE_SEED, QUOTED, RERUN, TEST_KINDS, TWIN, published_gate
-from reports.gates.published_output import NOT_COMPARABLE, ONE_RUN_RULE, RULE, published_report
+from reports.gates.published_output import NOT_COMPARABLE_RULE, ONE_RUN_RULE, RULE, published_report
 from reports.layouts import layout
 from reports.stats.holm import holm_adjusted
 from reports.tables import table
@@ -61,7 +61,7 @@ def test_not_comparable_cells_are_tested_only_on_request(record):
     assert opened.status == 3
     said = published_report(opened).lines
     assert said[0] == "dra:2: DRA, ten-shot: 1 of 30 cells measured, none of them is comparable with the paper."
-    assert said[1] == NOT_COMPARABLE
+    assert said[1] == NOT_COMPARABLE_RULE
     assert "(not comparable: recipe quick)" in said[2]
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from results.errors import ResultsError
-from results.export import json_lines
+from results.maintenance.export import json_lines
 from results.maintenance.merging import Merger, check_mergeable
 from results.record import Metrics
 from results.scores import Scores

@@ -3,7 +3,7 @@
 import csv
 import io
 
-from results.export import frame, json_lines
+from results.maintenance.export import frame, json_lines
 from results.record import decode_record
 
 
