@@ -22,7 +22,7 @@ GROUP_FIELDS = (
 LARGEST = 1e300
 """Largest size of a number, so that differences and intervals are finite."""
 MOST_RUNS = 10**9
-MOST_EXPONENT = 300
+MOST_EXPONENT = 400
 """Power of ten that a printed number may name, so that half a unit of its last digit is a number too."""
 MOST_DIGITS = 300
 
