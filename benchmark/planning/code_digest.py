@@ -35,6 +35,7 @@ class CodeDigests:
             with contextlib.suppress(OSError, msgspec.DecodeError):
                 self._imports = msgspec.json.decode(file.read_bytes(), type=dict[str, list[str]])
         self._digests: dict[str, str] = {}
+        self._sources: dict[str, tuple[bytes, list[str]] | None] = {}
 
     def of(self, module: str) -> str:
         """The digest of a detector's module, read once; see `code_digest`."""
@@ -52,16 +53,21 @@ class CodeDigests:
         waiting = [module]
         while waiting:
             name = waiting.pop()
-            source = None if name in sources else _source(name)
+            source = None if name in sources else self._read(name)
             if source is not None:
-                sources[name] = source[0]
-                waiting.extend(
-                    imported for imported in self._imported(*source) if imported.partition(".")[0] == package
-                )
+                sources[name], imported = source
+                waiting.extend(module for module in imported if module.partition(".")[0] == package)
         whole = hashlib.sha256()
         for name in sorted(sources):
             whole.update(f"{name}\n{len(sources[name])}\n".encode() + sources[name])
         return whole.hexdigest()
+
+    def _read(self, module: str) -> tuple[bytes, list[str]] | None:
+        """The source of a module and what it imports, read once; None where the name is not a module's."""
+        if module not in self._sources:
+            source = _source(module)
+            self._sources[module] = source and (source[0], self._imported(*source))
+        return self._sources[module]
 
     def _imported(self, source: bytes, package: str) -> list[str]:
         key = hashlib.sha256(package.encode() + b"\0" + source).hexdigest()
