@@ -20,6 +20,7 @@ from benchmark.terminal.options import (
     say_page,
 )
 from methods.devices import device_forms, parse_device
+from protocols.text import plural
 
 if TYPE_CHECKING:
     from benchmark.execution.processes.handover import Again
@@ -159,7 +160,7 @@ def _run(planned: "Plan", folders: "Folders", store: "Store", layouts: "list[Lay
     tasks = planned.tasks(states)
     to_do = sum(len(task.runs) for task in tasks)
     total, cached, blocked = len(planned.runs), planned.count("cached"), planned.count("blocked")
-    note(f"{total} runs: {'all' if cached == total else cached} cached, {to_do} to run, {blocked} blocked")
+    note(f"{plural(total, 'run')}: {'all' if cached == total else cached} cached, {to_do} to run, {blocked} blocked")
     skipped = planned.count("failed") if "failed" not in states else 0
     if skipped:
         note(f"{skipped} failed before and are skipped: --retry-failed runs them again, bench results list names them")

@@ -38,7 +38,7 @@ def test_an_audited_run_is_printed_and_stands_in_no_table_and_no_list(audited, b
 
 def test_a_second_audit_is_cached_and_an_ordinary_run_is_not(audited):
     words = ("--method", "devnet", "--known-class", "dot", "--seed", "0", "--threads", "1")
-    assert "1 runs: all cached" in audited.run(*words, "--audit-selection").stderr
+    assert "1 run: all cached" in audited.run(*words, "--audit-selection").stderr
     assert "0 cached, 1 to run" in audited.run(*words).stderr
 
 
