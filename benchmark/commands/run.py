@@ -8,6 +8,7 @@ import click
 
 from benchmark.errors import BenchError
 from benchmark.execution.executor import engine_names
+from benchmark.numerics import PRECISIONS
 from benchmark.terminal.options import (
     CommaList,
     SuiteCommand,
@@ -65,7 +66,7 @@ class Duration(click.ParamType[float]):
 @click.option("--split", "options", multiple=True, metavar="OPTION=VALUE", help="A split option; repeatable.")
 @click.option("--deduplicate", is_flag=True, help="Short for --split deduplicate=true.")
 @click.option("--weights", multiple=True, metavar="[ARCH=]FILE", help="ImageNet weights; or random, auto. Repeatable.")
-@click.option("--precision", type=click.Choice(["fp32", "bf16"]), help="Of the trunk (default: bf16 where native).")
+@click.option("--precision", type=click.Choice(PRECISIONS), help="Of the trunk (default: bf16 where native).")
 @click.option("--device", default="cpu", show_default=True, help=f"{device_forms()}.")
 @click.option(
     "--audit-selection",

@@ -36,7 +36,9 @@ def test_margins_far_below_the_values_are_margins_all_the_same():
     assert cell.verdict == "reproduced"
 
 
-@pytest.mark.parametrize("published", [{"mean": "0e300"}, {"mean": "0e400"}, {"mean": "0.9", "std": "0e200"}, {"mean": "1e299"}])
+@pytest.mark.parametrize(
+    "published", [{"mean": "0e300"}, {"mean": "0e400"}, {"mean": "0.9", "std": "0e200"}, {"mean": "1e299"}]
+)
 @pytest.mark.parametrize("form", JUDGEMENT_FORMATS)
 def test_numbers_at_the_edge_are_judged_and_printed(published, form):
     cell = {"a": "x", "std": "", "n": "3"} | published
