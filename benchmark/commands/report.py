@@ -170,7 +170,7 @@ def _built(chosen: "Layout", request: _Asked) -> "Table":
     """A table of AUCs, or of another metric in their place, with the records that were asked for."""
     from benchmark.paths import resolve_folders
     from benchmark.planning.declaration import undeclared_margins
-    from benchmark.planning.equivalence import detector_versions, measures
+    from benchmark.planning.equivalence import detector_versions, measures, method_titles
     from benchmark.planning.installed import InstalledCode
     from benchmark.views.metric_values import MetricValues, scored_folders, scores_digest, scores_finder, tell_remarks
     from benchmark.views.records import load_records, parse_conditions
@@ -194,6 +194,7 @@ def _built(chosen: "Layout", request: _Asked) -> "Table":
         show=request.show,
         value=CellValue(request.metric, values),
         added_methods=table.unprinted_methods(chosen, records, measured_as),
+        titles=method_titles(),
         scores_digest=partial(scores_digest, find_scores),
         all_sources=request.all_sources,
     )

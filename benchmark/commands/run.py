@@ -241,7 +241,7 @@ def _print_audits(planned: "Plan", store: "Store") -> None:
 
 def _print_tables(planned: "Plan", store: "Store", layouts: "list[Layout]", *, accept: bool) -> None:
     """The suite's tables with what these runs measured, then the runs that stand in no place of them."""
-    from benchmark.planning.equivalence import detector_versions, measures
+    from benchmark.planning.equivalence import detector_versions, measures, method_titles
     from benchmark.planning.installed import InstalledCode
     from benchmark.views.derived import derive_words
     from benchmark.views.metric_values import scores_digest, scores_finder
@@ -261,6 +261,7 @@ def _print_tables(planned: "Plan", store: "Store", layouts: "list[Layout]", *, a
             stale=code.stale,
             remark=code.note,
             added_methods=sorted({run.wanted_run.method for run in planned.runs}),
+            titles=method_titles(),
             scores_digest=partial(scores_digest, scores_finder([store], note)),
         )
         others = unplaced_runs.unplaced_runs(built, others, measured_as)

@@ -16,6 +16,11 @@ def detector_versions() -> dict[str, int]:
     return {info.detector_id: info.version for info in installed.methods().values()}
 
 
+def method_titles() -> dict[str, str]:
+    """Titles of all methods by their ids."""
+    return {info.id: info.title for info in installed.methods().values()}
+
+
 def leaking_series(records: Iterable[Record]) -> frozenset[str]:
     """Ids of the series among the records whose scores test labels had part in; no gate counts these."""
     infos = {info.id: info for info in installed.methods().values()}

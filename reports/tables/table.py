@@ -1,7 +1,7 @@
 """A table of a paper as cells: published beside measured, with a verdict each. Renderers read nothing else."""
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from math import isfinite
 from typing import Literal
@@ -53,7 +53,8 @@ class Table:
     """All cells of one table in the order of its file, then those of added methods.
 
     `margin` is an AUC as a fraction, `remarks` are sentences on the records that it shows, `value` is what stands in
-    its cells. `all_sources`: the renderers also print what other papers say of its cells.
+    its cells. `all_sources`: the renderers also print what other papers say of its cells. `titles` are those of methods
+    that the paper does not name.
     """
 
     layout: Layout
@@ -63,6 +64,7 @@ class Table:
     remarks: tuple[str, ...] = ()
     value: CellValue = STORED_AUROC
     all_sources: bool = False
+    titles: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def title(self) -> str:
@@ -89,6 +91,8 @@ class Table:
         """The printed form of a value of a coordinate."""
         if coordinate == "metric" and value == self.value.metric.id and not self.value.is_auroc:
             return self.value.metric.heading
+        if coordinate == "method" and value not in self.layout.paper.labels.get("method", {}):
+            return self.titles.get(value, value)
         return self.layout.label(coordinate, value)
 
     @property
@@ -122,6 +126,7 @@ def build_table(
     params: Mapping[str, ParamValue] | None = None,
     show: Show = "both",
     added_methods: Collection[str] = (),
+    titles: Mapping[str, str] | None = None,
     value: CellValue = STORED_AUROC,
     scores_digest: ScoresDigest = no_scores,
     all_sources: bool = False,
@@ -140,6 +145,7 @@ def build_table(
         params: only records with these resolved hyper-parameters.
         show: what the renderers print.
         added_methods: methods that the paper does not have, each a further column where it has records.
+        titles: of methods that the paper does not name, by their ids.
         value: what stands in the cells. With another metric than the paper prints, only the measured side is shown.
         scores_digest: tells copies of one run from runs that happen to have equal numbers.
         all_sources: also print what other papers say of the cells.
@@ -160,7 +166,7 @@ def build_table(
     series = {id_ for cell in cells if cell.measured for id_ in cell.measured.series}
     text = remark([record for record in chosen if record.series in series])
     sides: Show = show if value.is_auroc else "measured"
-    return Table(layout, tuple(cells), sides, margin, (text,) if text else (), value, all_sources)
+    return Table(layout, tuple(cells), sides, margin, (text,) if text else (), value, all_sources, titles or {})
 
 
 def build_tables(layouts: Iterable[Layout], lookup: Lookup, margin: float = MARGIN) -> list[Table]:

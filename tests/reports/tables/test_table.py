@@ -436,6 +436,14 @@ def test_runs_elsewhere_are_those_that_no_cell_shows(record):
     assert unplaced_runs.unplaced_runs(built, [shown, apart], lambda record: {record.spec.method}) == [apart]
 
 
+def test_a_method_of_ones_own_stands_by_its_title_and_a_printed_one_by_the_papers(record):
+    built = build(
+        [record(), record(0.6, method="mine")], added_methods=["mine"], titles={"mine": "My method", "dra": "no"}
+    )
+    assert [built.label("method", name) for name in ("mine", "dra", "nobody")] == ["My method", "DRA", "nobody"]
+    assert built.measured_part().label("method", "mine") == "My method"
+
+
 def test_methods_that_the_table_does_not_print_are_named(record):
     """A variant that is a twin of a printed method stands in the printed column."""
     records = [
