@@ -139,12 +139,22 @@ def bench(house, calls_in):
 
 
 @pytest.fixture(scope="session")
-def finished(tmp_path_factory, prepared):
+def new_house(tmp_path_factory, prepared):
+    """Makes a house that several tests share; for reading only once it is furnished."""
+
+    def make(name):
+        root = tmp_path_factory.mktemp(name)
+        (root / "data").symlink_to(prepared)
+        (root / "tiny.toml").write_text(SUITE)
+        return House(root, root / "tiny.toml")
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def finished(new_house):
     """A house in which the small suite has run once; for reading only."""
-    root = tmp_path_factory.mktemp("finished")
-    (root / "data").symlink_to(prepared)
-    (root / "tiny.toml").write_text(SUITE)
-    house = House(root, root / "tiny.toml")
+    house = new_house("finished")
     house.first = house.run("--threads", "1")
     assert house.first.returncode == 0, house.first.stderr
     return house

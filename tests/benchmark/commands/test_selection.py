@@ -12,9 +12,10 @@ from reports.comparison.selection import render_selection, selection_audits
 from results.store import Store
 
 
-@pytest.fixture
-def audited(house):
-    """A house with one audited run of DevNet, of two epochs, and no other."""
+@pytest.fixture(scope="module")
+def audited(new_house):
+    """A house with one audited run of DevNet, of two epochs, and no other; for reading only."""
+    house = new_house("audited")
     words = ("--method", "devnet", "--known-class", "dot", "--seed", "0", "--threads", "1", "--audit-selection")
     house.done = house.run(*words)
     assert house.done.returncode == 0, house.done.stderr
@@ -39,7 +40,7 @@ def test_an_audited_run_is_printed_and_stands_in_no_table_and_no_list(audited, b
 def test_a_second_audit_is_cached_and_an_ordinary_run_is_not(audited):
     words = ("--method", "devnet", "--known-class", "dot", "--seed", "0", "--threads", "1")
     assert "1 run: all cached" in audited.run(*words, "--audit-selection").stderr
-    assert "0 cached, 1 to run" in audited.run(*words).stderr
+    assert "1 missing" in audited.run(*words, "--plan").stdout
 
 
 def test_a_detector_that_cannot_be_scored_between_epochs_says_so(house):
@@ -51,7 +52,8 @@ def test_a_detector_that_cannot_be_scored_between_epochs_says_so(house):
 
 
 def test_formats_of_the_report_hold_the_same(audited, bench):
-    said = {form: bench("report", "--selection", "--format", form)[1] for form in ("md", "csv", "json")}
+    where = ("--results", audited.results)
+    said = {form: bench("report", "--selection", *where, "--format", form)[1] for form in ("md", "csv", "json")}
     (line,) = csv.DictReader(StringIO(said["csv"]))
     (entry,) = json.loads(said["json"])
     assert {name: str(value) for name, value in entry.items() if name != "aurocs"} == line
