@@ -69,7 +69,7 @@ def leaf_cells(table: Table) -> list[Cell]:
     leaves = table.layout.leaves
     return [
         cell
-        for cell in table.cells
+        for cell in (*table.cells, *table.left_out)
         if cell.published and tuple(cell.coordinates.items()) in leaves and not (cell.source and cell.source.history)
     ]
 

@@ -43,7 +43,7 @@ def cell_verdict(layout: Layout, published: PublishedValue, measured: Measured, 
         name="not_comparable" if measured.reasons else comparison.verdict,
         comparison=comparison,
         reasons=measured.reasons,
-        advice=settling_advice(comparison, theirs, ours, measured.counts),
+        advice=settling_advice(comparison, theirs, ours, measured.counts if measured.n > 1 else "runs"),
         one_draw=reading if reading != comparison.verdict else None,
     )
 

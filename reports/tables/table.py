@@ -54,7 +54,7 @@ class Table:
 
     `margin` is an AUC as a fraction, `remarks` are sentences on the records that it shows, `value` is what stands in
     its cells. `all_sources`: the renderers also print what other papers say of its cells. `titles` are those of methods
-    that the paper does not name.
+    that the paper does not name, `left_out` cells that the table has and this part of it does not print.
     """
 
     layout: Layout
@@ -65,6 +65,7 @@ class Table:
     value: CellValue = STORED_AUROC
     all_sources: bool = False
     titles: Mapping[str, str] = field(default_factory=dict)
+    left_out: tuple[Cell, ...] = ()
 
     @property
     def title(self) -> str:
@@ -105,12 +106,12 @@ class Table:
         measured = [cell for cell in self.cells if cell.measured]
         rows = {_values(cell, entry.rows) for cell in measured}
         columns = {_values(cell, [*entry.blocks, *entry.columns]) for cell in measured}
-        cells = tuple(
-            cell
-            for cell in self.cells
-            if _values(cell, entry.rows) in rows and _values(cell, [*entry.blocks, *entry.columns]) in columns
-        )
-        return replace(self, cells=cells)
+        shown: list[Cell] = []
+        hidden: list[Cell] = []
+        for cell in self.cells:
+            is_shown = _values(cell, entry.rows) in rows and _values(cell, [*entry.blocks, *entry.columns]) in columns
+            (shown if is_shown else hidden).append(cell)
+        return replace(self, cells=tuple(shown), left_out=(*self.left_out, *hidden))
 
 
 def build_table(

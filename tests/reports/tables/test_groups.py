@@ -108,6 +108,12 @@ def test_a_cell_of_one_run_beside_a_constant_is_left_out(record):
     assert (group.left_out, group.judged) == (1, None)
 
 
+def test_a_part_of_a_table_is_judged_as_the_whole(record):
+    built = build([run for at in leaves("dra", "10")[:4] for run in runs(record, at)])
+    assert verdict_sentences(built.measured_part()) == verdict_sentences(built)
+    assert "; 4 of 30 cells measured; " in verdict_sentences(built)[0]
+
+
 def test_ranks_and_wins_are_compared_on_the_same_rows(record):
     """On three cells DRA is made the worst of three methods where the paper has it first."""
     places = [dict(at) for at in leaves("dra", "10") if ("dataset", "carpet") in at][:3]
