@@ -19,8 +19,8 @@ PACKAGES = ("benchmark", "methods", "protocols", "results")
 LIBRARIES = ("torch", "torchvision", "numpy", "scikit-learn", "pillow")
 
 
-def fit_provenance(fit: PlannedFit, machine: Machine, started: datetime) -> Provenance:
-    """The provenance of the records of a fit that this process runs, begun at `started`."""
+def fit_provenance(fit: PlannedFit, machine: Machine, started: datetime, evaluations: int) -> Provenance:
+    """The provenance of a record of a fit that this process runs, begun at `started`, with so many test evaluations."""
     info = installed.get(fit.method)
     return Provenance(
         package_version=machine.package_version,
@@ -34,7 +34,7 @@ def fit_provenance(fit: PlannedFit, machine: Machine, started: datetime) -> Prov
         libraries=_library_versions(info.packages, info.package if info.is_plug_in else None),
         threads=machine.threads,
         started=started.isoformat(timespec="seconds"),
-        test_evaluations=1,
+        test_evaluations=evaluations,
         environment=numerics.arithmetic(),
     )
 

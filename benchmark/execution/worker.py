@@ -351,7 +351,9 @@ class _Execution:
             spec=spec,
             timings=dict(self.timings),
             peak_memory_mib=round(peak, 1),
-            provenance=provenance.fit_provenance(self.fit, self.machine, self.started),
+            provenance=provenance.fit_provenance(
+                self.fit, self.machine, self.started, 1 + len(self.epoch_aurocs.get(spec.key, ()))
+            ),
             **rest,
         )
 

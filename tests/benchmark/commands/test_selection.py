@@ -27,6 +27,7 @@ def test_an_audited_run_is_printed_and_stands_in_no_table_and_no_list(audited, b
     (record,) = Store(audited.results / AUDITS_FOLDER).records()
     assert len(record.audit) == len(record.history["loss"])
     assert record.audit[-1] == record.metrics.auroc
+    assert record.provenance.test_evaluations == len(record.audit) + 1
     assert list(Store(audited.results).records()) == []
     code, out, _ = bench("results", "list", "--results", audited.results / AUDITS_FOLDER)
     assert "devnet" not in out
