@@ -5,10 +5,11 @@ import io
 import zipfile
 import zlib
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
-import numpy.typing as npt
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
 
 LARGEST_SCORES = 16 * 2**20
 """Bytes that a file of scores may have."""
@@ -28,11 +29,13 @@ class Scores:
 
     ids: tuple[str, ...]
     classes: tuple[str, ...]
-    values: npt.NDArray[np.float64]
+    values: "npt.NDArray[np.float64]"
 
     @property
-    def labels(self) -> npt.NDArray[np.int8]:
+    def labels(self) -> "npt.NDArray[np.int8]":
         """1 for an anomaly, 0 for a normal image (n,)."""
+        import numpy as np
+
         return np.array([name != _NORMAL for name in self.classes], dtype=np.int8)
 
     @property
@@ -46,6 +49,8 @@ class Scores:
         Raises:
             ValueError: `decode` would refuse it.
         """
+        import numpy as np
+
         columns: dict[str, Any] = {"id": self.ids, "class": self.classes, "label": self.labels, "score": self.values}
         arrays: dict[str, Any] = {name: np.asarray(values) for name, values in columns.items()}
         _check_size(sum(array.nbytes for array in arrays.values()), _UNPACKED)
@@ -62,6 +67,8 @@ class Scores:
         Raises:
             ValueError: it is damaged, too large, or no scores: the text says which.
         """
+        import numpy as np
+
         _check_size(len(data), LARGEST_SCORES)
         try:
             with zipfile.ZipFile(io.BytesIO(data)) as file:
@@ -85,8 +92,10 @@ class Scores:
         return decoded
 
 
-def _array(file: zipfile.ZipFile, member: zipfile.ZipInfo, kind: str) -> npt.NDArray[Any]:
+def _array(file: zipfile.ZipFile, member: zipfile.ZipInfo, kind: str) -> "npt.NDArray[Any]":
     """One column; its header must promise no more than the member holds."""
+    import numpy as np
+
     if member.compress_type not in _PACKED_BY:
         raise ValueError(f"no scores: {member.filename} is packed in another way")
     with file.open(member) as stream:
@@ -100,7 +109,9 @@ def _array(file: zipfile.ZipFile, member: zipfile.ZipInfo, kind: str) -> npt.NDA
         return np.frombuffer(stream.read(size), dtype=dtype)
 
 
-def _header(stream: Any) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
+def _header(stream: Any) -> "tuple[tuple[int, ...], bool, np.dtype[Any]]":
+    import numpy as np
+
     if np.lib.format.read_magic(stream) == (1, 0):
         return np.lib.format.read_array_header_1_0(stream)
     return np.lib.format.read_array_header_2_0(stream)

@@ -141,8 +141,10 @@ def command(
         from benchmark.paths import resolve_folders
         from benchmark.planning.declaration import undeclared_margins
         from reports.gates.published_output import published_report
+        from reports.stats.kept import keep_statistics, statistics_file
 
-        gate = _gate(held, names, margin, metric, see, include_not_comparable=include_not_comparable)
+        with keep_statistics(statistics_file(resolve_folders().cache, "check", *names)):
+            gate = _gate(held, names, margin, metric, see, include_not_comparable=include_not_comparable)
         for remark in undeclared_margins(results or (resolve_folders().results,), margin):
             note(remark)
         status, report = gate.status, published_report(gate)

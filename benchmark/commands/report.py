@@ -147,11 +147,15 @@ def command(
 
 
 def _table(chosen: "Layout | FactLayout", request: _Asked, form: str) -> str:
+    from benchmark.paths import resolve_folders
     from reports import render
     from reports.layouts import layout
+    from reports.stats.kept import keep_statistics, statistics_file
 
-    built = _facts(chosen, request) if isinstance(chosen, layout.FactLayout) else _built(chosen, request)
-    return render.render_table(built, form)
+    if isinstance(chosen, layout.FactLayout):
+        return render.render_table(_facts(chosen, request), form)
+    with keep_statistics(statistics_file(resolve_folders().cache, "report", chosen.id)):
+        return render.render_table(_built(chosen, request), form)
 
 
 def _figure(chosen: "Layout | BoxLayout", request: _Asked, form: str) -> str | bytes:

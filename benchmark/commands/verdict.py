@@ -6,8 +6,7 @@ import click
 
 from benchmark.errors import BenchError
 from benchmark.terminal.options import CommaList, FilePath, note, say, say_page, write_output
-from reports.stats.thresholds import MARGIN
-from reports.stats.verdict import BetterValue
+from reports.stats.thresholds import MARGIN, BetterValue
 from reports.text import page_formats
 
 if TYPE_CHECKING:

@@ -160,11 +160,12 @@ def _useless(files: list[Path], codes: set[str]) -> str:
 
 
 def _notes(cache: Path) -> Iterator[RemovableItem]:
-    """Notes by digest: contents of files of weights, files of datasets that were found right, verified records."""
+    """Notes by digest: contents of files of weights, datasets that were found right, verified records, statistics."""
     from protocols.catalogue.replaced import NOTES
+    from reports.stats.kept import STATISTICS
     from results.index import INDEXES
 
-    notes = ("weights/[!.]*.json", f"{NOTES}/[!.]*.json", f"{INDEXES}/[!.]*.index")
+    notes = ("weights/[!.]*.json", f"{NOTES}/[!.]*.json", f"{INDEXES}/[!.]*.index", f"{STATISTICS}/[!.]*.kept")
     for path in sorted(path for pattern in notes for path in cache.glob(pattern)):
         yield removable_item(NOTE, f"{path} (looked up again when needed)", path)
 

@@ -7,6 +7,7 @@ them: here they are derived again, so that no verb prints a word that the key co
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import msgspec
 
@@ -28,8 +29,7 @@ from results.record import Record
 from results.spec import EMPTY_LIST, RunSpec
 
 
-@dataclass(frozen=True)
-class DerivedRecord:
+class DerivedRecord(NamedTuple):
     """A record with its words derived; `corrected` are those that were others, `odd` is why it cannot be counted."""
 
     record: Record
@@ -84,12 +84,12 @@ class RecordDeriver:
             words = self._known[claim] = self._words(record)
         if words.odd:
             return DerivedRecord(record, odd=words.odd)
-        notes = [*record.notes, *_pool_notes(record)]
-        if not words.corrected and len(notes) == len(record.notes):
+        pool_notes = [*_pool_notes(record)] if record.spec.fit.pools else []
+        if not words.corrected and not pool_notes:
             return DerivedRecord(record)
         provenance = record.provenance and msgspec.structs.replace(record.provenance, weights=dict(words.labels))
         spec = msgspec.structs.replace(record.spec, deviations=list(words.reasons))
-        derived = msgspec.structs.replace(record, spec=spec, provenance=provenance, notes=notes)
+        derived = msgspec.structs.replace(record, spec=spec, provenance=provenance, notes=[*record.notes, *pool_notes])
         return DerivedRecord(derived, words.corrected)
 
     def _words(self, record: Record) -> _Words:

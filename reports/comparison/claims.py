@@ -8,6 +8,7 @@ from typing import Literal
 
 from protocols.text import plural
 from reports.layouts.claims import Claim, PaperClaims, claim_rows
+from reports.stats.sample import t_quantile
 from reports.stats.thresholds import EPSILON, VERDICT_QUANTILE
 from reports.tables.judging import cell_samples
 from reports.tables.table import Cell, Table
@@ -136,13 +137,11 @@ def _half_width(cells: Sequence[Cell], rows: int, table: Table) -> float | None:
     ]
     if len(samples) < len(cells) or not all(sample.has_spread for sample in samples):
         return None
-    from scipy.special import stdtrit
-
     variances = [sample.mean_variance / table.layout.scale**2 for sample in samples]
     parts = sum(v**2 / sample.freedom for v, sample in zip(variances, samples, strict=True))
     if not parts:
         return 0.0
-    quantile = float(stdtrit(sum(variances) ** 2 / parts, VERDICT_QUANTILE))
+    quantile = t_quantile(sum(variances) ** 2 / parts, VERDICT_QUANTILE)
     return 100 * quantile * sqrt(sum(variances)) / rows
 
 

@@ -7,7 +7,7 @@ from typing import Literal
 
 from protocols.text import printable_line
 from reports.figures.history import CellHistory, HistoryRun, JudgedSource
-from reports.stats.sample import Sample
+from reports.stats.sample import Sample, t_quantile
 from reports.stats.thresholds import EPSILON, VERDICT_QUANTILE
 
 RowKind = Literal["published", "quoted", "pooled", "measured", "run"]
@@ -119,9 +119,7 @@ def _interval(sample: Sample) -> tuple[float | None, float | None]:
         return None, None
     if sample.spread == 0:
         return sample.mean, sample.mean
-    from scipy.special import stdtrit
-
-    half = float(stdtrit(sample.freedom, VERDICT_QUANTILE)) * sqrt(sample.mean_variance)
+    half = t_quantile(sample.freedom, VERDICT_QUANTILE) * sqrt(sample.mean_variance)
     return sample.mean - half, sample.mean + half
 
 

@@ -18,8 +18,8 @@ from reports.stats.families import FamilyTest, family_tests
 from reports.stats.nested import NestedRun, NestedSample, nested_sample
 from reports.stats.sample import Sample, pooling_errors
 from reports.stats.table_verdict import CellDifference, TableVerdict, pool, table_verdict
-from reports.stats.thresholds import GATE_ALPHA, MARGIN
-from reports.stats.verdict import VERDICT_NAMES, BetterValue, CellState, MeanComparison, VerdictName, judge
+from reports.stats.thresholds import GATE_ALPHA, MARGIN, BetterValue
+from reports.stats.verdict import VERDICT_NAMES, CellState, MeanComparison, VerdictName, judge
 
 N_UNKNOWN = "n unknown, taken as {0}"
 CONSTANT = "no published std: a constant"

@@ -11,7 +11,7 @@ from reports.errors import ReportError
 from reports.layouts import papers
 from reports.layouts.paper import MeasuredBy, Paper, SourceKind
 from reports.layouts.published import CellCoordinates, Erratum, FactLine, PublishedCell, read_errata, read_facts
-from reports.layouts.subsets import CellSubset, cell_subsets, entry_cells
+from reports.layouts.subsets import CellSubset, SubsetFinder, entry_cells
 
 LayoutKind = Literal["Table", "Figure"]
 
@@ -87,6 +87,10 @@ class Layout:
         return entry_cells(self.paper, self.entry)
 
     @cached_property
+    def _finder(self) -> SubsetFinder:
+        return SubsetFinder(self.paper, self.entry, self.published_cells)
+
+    @cached_property
     def errata(self) -> tuple[Erratum, ...]:
         return read_errata(Path(self.paper.folder), self.paper.paper, self.table)
 
@@ -114,7 +118,7 @@ class Layout:
         """The splits behind a cell: one, or for a mean one a subset."""
         at = tuple(coordinates.items())
         if at not in self._subsets:
-            self._subsets[at] = cell_subsets(self.paper, self.entry, self.published_cells, coordinates)
+            self._subsets[at] = self._finder.find(coordinates)
         return self._subsets[at]
 
     def rule(self, coordinates: Mapping[str, str]) -> str:

@@ -1,14 +1,14 @@
 """Check of a paper's folder before anything of it is printed: its entries fit their files and each other."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 from reports.errors import ReportError
 from reports.layouts.paper import PAPER_FILE, FactEntry, MeanRule, MeasuredBy, Paper, TableEntry
-from reports.layouts.published import PublishedCell, read_errata, read_facts
-from reports.layouts.subsets import cell_subsets, entry_cells
+from reports.layouts.published import read_errata, read_facts
+from reports.layouts.subsets import SubsetFinder, entry_cells
 
 
 def check_paper(paper: Paper, name: str) -> None:
@@ -57,8 +57,9 @@ def _check_entry(paper: Paper, entry: TableEntry, title: str) -> None:
     twice = [values for values, number in printed.items() if number > 1]
     if twice:
         raise ReportError(f"{entry.file} has two lines for {', '.join(filter(None, twice[0]))} of {title}")
+    finder = SubsetFinder(paper, entry, cells)
     for cell in cells:
-        _check_subsets(paper, entry, cells, dict(cell.coordinates), title)
+        _check_subsets(finder, dict(cell.coordinates), title)
 
 
 def _check_mean(paper: Paper, entry: TableEntry, mean: MeanRule, title: str) -> None:
@@ -82,12 +83,10 @@ def _refuse_circle(paper: Paper, entry: TableEntry, title: str) -> None:
         ) from error
 
 
-def _check_subsets(
-    paper: Paper, entry: TableEntry, cells: Sequence[PublishedCell], coordinates: Mapping[str, str], title: str
-) -> None:
+def _check_subsets(finder: SubsetFinder, coordinates: Mapping[str, str], title: str) -> None:
     """Each mean has something to be a mean of."""
     try:
-        subsets = cell_subsets(paper, entry, cells, coordinates)
+        subsets = finder.find(coordinates)
     except KeyError as error:
         raise ReportError(f"a mean of {title} of {PAPER_FILE} needs classes.{error.args[0]}") from error
     if not subsets:

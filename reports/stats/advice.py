@@ -3,7 +3,8 @@
 from collections.abc import Callable
 from math import sqrt
 
-from reports.stats.sample import Sample
+from reports.stats.kept import kept
+from reports.stats.sample import Sample, t_quantile
 from reports.stats.thresholds import EPSILON, TOLD_QUANTILE, VERDICT_QUANTILE, rounding_tolerance
 from reports.stats.verdict import MeanComparison, verdict_masks
 
@@ -32,14 +33,13 @@ def settling_advice(
         if number:
             return f"about {number} {unit} in all would settle it in 4 of 5 cases"
     if published.has_spread and published.spread:
-        from scipy.special import stdtrit
-
-        width = float(stdtrit(published.freedom, VERDICT_QUANTILE)) * sqrt(published.mean_variance)
+        width = t_quantile(published.freedom, VERDICT_QUANTILE) * sqrt(published.mean_variance)
         shown = show(width) if show else f"{width:.{3 if comparison.margin < 1 else 1}f}"
         return f"no number of ours can settle it: the paper's {published.n} runs leave ±{shown}"
     return f"{NUMBERS_OF_RUNS[-1]} {unit} of ours would hardly settle it"
 
 
+@kept
 def settling_number(published: Sample, measured: Sample, margin: float) -> int | None:
     """Smallest of `NUMBERS_OF_RUNS` with which the verdict is no longer inconclusive with probability 0.8, about.
 

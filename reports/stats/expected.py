@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Iterable, Sequence
 
+from reports.stats.kept import kept
 from reports.stats.sample import Sample
 from reports.stats.thresholds import TOLD_QUANTILE, VERDICT_QUANTILE, rounding_tolerance
 from reports.stats.verdict import VERDICT_NAMES, VerdictName, verdict_masks
@@ -22,6 +23,7 @@ def expected_by_digits(cells: Iterable[tuple[float, tuple[Sample, Sample]]], mar
     return totals
 
 
+@kept
 def expected_counts(
     cells: Sequence[tuple[Sample, Sample]], margin: float, least_spread: float = 0.0, draws: int = EXPECTED_DRAWS
 ) -> dict[VerdictName, float]:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from reports.stats.holm import holm_adjusted
+from reports.stats.sample import t_quantile, t_share
 from reports.stats.table_verdict import Pooled
 from reports.stats.thresholds import GATE_ALPHA, GATE_POWER, rounding_tolerance
 
@@ -30,6 +30,15 @@ def family_tests(
     return [_tests(family, margin, level, sign) for family in families]
 
 
+def holm_adjusted(p_values: Sequence[float]) -> list[float]:
+    """Holm's step-down (1979): what is at most alpha afterwards is rejected at the family-wise level alpha."""
+    adjusted, least = [0.0] * len(p_values), 0.0
+    for rank, index in enumerate(sorted(range(len(p_values)), key=lambda at: p_values[at])):
+        least = max(least, min(1.0, p_values[index] * (len(p_values) - rank)))
+        adjusted[index] = least
+    return adjusted
+
+
 def _tests(family: Sequence[Pooled], margin: float, level: float, sign: float) -> list[FamilyTest]:
     p_values = holm_adjusted([_p_value(pooled, margin, sign) for pooled in family])
     return [
@@ -43,15 +52,11 @@ def _p_value(pooled: Pooled, margin: float, sign: float) -> float:
     above = sign * pooled.difference + margin
     if pooled.standard_error == 0:
         return 0.0 if above < -rounding_tolerance(margin, pooled.difference) else 1.0
-    from scipy.special import stdtr
-
-    return float(stdtr(pooled.freedom, above / pooled.standard_error))
+    return t_share(pooled.freedom, above / pooled.standard_error)
 
 
 def _critical(pooled: Pooled, level: float) -> float:
     if pooled.standard_error == 0:
         return 0.0
-    from scipy.special import stdtrit
-
-    quantiles = float(stdtrit(pooled.freedom, 1 - level)) + float(stdtrit(pooled.freedom, GATE_POWER))
+    quantiles = t_quantile(pooled.freedom, 1 - level) + t_quantile(pooled.freedom, GATE_POWER)
     return quantiles * pooled.standard_error

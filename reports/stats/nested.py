@@ -3,10 +3,10 @@
 from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from math import sqrt
-from statistics import fmean, stdev, variance
+from statistics import fmean, variance
 from typing import Literal, NamedTuple
 
-from reports.stats.sample import Sample
+from reports.stats.sample import Sample, sample_std
 
 
 class NestedRun(NamedTuple):
@@ -88,4 +88,4 @@ def moment_stds(groups: Sequence[Sequence[float]]) -> tuple[float | None, float 
 
 
 def _sample(values: Sequence[float], *, exact: bool = False) -> Sample:
-    return Sample(fmean(values), stdev(values) if len(values) > 1 else None, len(values), exact)
+    return Sample(fmean(values), sample_std(values) if len(values) > 1 else None, len(values), exact)

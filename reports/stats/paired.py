@@ -16,7 +16,8 @@ from statistics import NormalDist, fmean, stdev
 from typing import TYPE_CHECKING, Literal
 
 from protocols.text import plural
-from reports.stats.holm import holm_adjusted
+from reports.stats.families import holm_adjusted
+from reports.stats.sample import t_quantile, t_share
 from reports.stats.thresholds import EPSILON, PAIRED_ALPHA, PAIRED_QUANTILE
 
 if TYPE_CHECKING:
@@ -94,10 +95,8 @@ def seeds_test(differences: Sequence[float]) -> PairedTest:
     error = stdev(differences) / sqrt(n)
     if error < EPSILON:
         return _without_spread("t", mean, "the difference has no spread over seeds")
-    from scipy.special import stdtr, stdtrit
-
-    reach = float(stdtrit(n - 1, PAIRED_QUANTILE)) * error
-    return PairedTest("t", mean, mean - reach, mean + reach, 2 * float(stdtr(n - 1, -abs(mean) / error)))
+    reach = t_quantile(n - 1, PAIRED_QUANTILE) * error
+    return PairedTest("t", mean, mean - reach, mean + reach, 2 * t_share(n - 1, -abs(mean) / error))
 
 
 def datasets_test(differences: Sequence[float]) -> PairedTest:

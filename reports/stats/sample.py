@@ -1,8 +1,11 @@
-"""Means of runs, and the squared errors of their differences, which verdicts of cells and of tables share."""
+"""Means of runs, the squared errors of their differences, and Student's t, which all verdicts share."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from math import inf, sqrt
+from math import fsum, inf, sqrt
 from typing import NamedTuple
+
+from reports.stats.kept import kept
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +46,16 @@ class Sample:
     def as_constant(self) -> "Sample":
         """The same mean as one value without a spread."""
         return Sample(self.mean, None, 1)
+
+
+def sample_std(values: Sequence[float]) -> float:
+    """Sample standard deviation of at least two values, exactly 0 where they are equal.
+
+    That of the standard library works in fractions: much slower, for a last digit that nobody prints.
+    """
+    shifts = [value - values[0] for value in values]
+    center = fsum(shifts) / len(shifts)
+    return sqrt(fsum((shift - center) ** 2 for shift in shifts) / (len(shifts) - 1))
 
 
 class Errors(NamedTuple):
@@ -95,3 +108,19 @@ def pooling_errors(published: Sample, measured: Sample) -> Errors | None:
     if not published.has_spread:
         return Errors(measured.spread**2 * (1 + 1 / measured.n), measured.freedom, 0.0, inf)
     return Errors(measured.mean_variance, measured.freedom, published.mean_variance, published.freedom)
+
+
+@kept
+def t_quantile(freedom: float, share: float) -> float:
+    """The value below which this share of a t distribution lies; its degrees of freedom may be infinite."""
+    from scipy.special import stdtrit
+
+    return float(stdtrit(freedom, share))
+
+
+@kept
+def t_share(freedom: float, value: float) -> float:
+    """The share of a t distribution below a value."""
+    from scipy.special import stdtr
+
+    return float(stdtr(freedom, value))

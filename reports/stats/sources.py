@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from math import sqrt
 
-from reports.stats.sample import Sample
+from reports.stats.sample import Sample, t_quantile
 from reports.stats.thresholds import EPSILON, VERDICT_QUANTILE
 
 _MOST_STEPS = 200
@@ -42,13 +42,11 @@ def random_effects(means: Sequence[float], variances: Sequence[float]) -> Random
     """
     if len(means) < 2 or len(means) != len(variances) or not all(variance > 0 for variance in variances):
         raise ValueError("a mean over sources needs at least two, each with an error above 0")
-    from scipy.special import stdtrit
-
     between = between_variance(means, variances)
     weights = [1 / (variance + between) for variance in variances]
     mean = _weighted_mean(means, weights)
     error = 1 / sqrt(sum(weights))
-    half = float(stdtrit(len(means) - 1, VERDICT_QUANTILE)) * error
+    half = t_quantile(len(means) - 1, VERDICT_QUANTILE) * error
     return RandomEffects(len(means), mean, error, mean - half, mean + half, sqrt(between))
 
 

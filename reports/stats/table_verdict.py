@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from math import inf, sqrt
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
-from reports.stats.sample import Errors
+from reports.stats.kept import kept
+from reports.stats.sample import Errors, t_quantile
 from reports.stats.thresholds import FEWEST_CELLS, SCATTER_ALPHA, VERDICT_QUANTILE, rounding_tolerance
 
 if TYPE_CHECKING:
@@ -81,23 +82,28 @@ def pool(cells: Sequence[CellDifference]) -> Pooled:
 
 def table_verdict(cells: Sequence[CellDifference], margin: float, draws: int = SCATTER_DRAWS) -> TableVerdict:
     """Judge at least one cell together; the interval of the scatter comes from `draws` seeded parametric draws."""
-    from scipy.special import stdtrit
-
     pooled = pool(cells)
-    half = float(stdtrit(pooled.freedom, VERDICT_QUANTILE)) * pooled.standard_error if pooled.standard_error else 0.0
+    half = t_quantile(pooled.freedom, VERDICT_QUANTILE) * pooled.standard_error if pooled.standard_error else 0.0
     low, high = pooled.difference - half, pooled.difference + half
     if len(cells) == 1:
         return TableVerdict(None, pooled, low, high, margin)
+    tau, tau_low, tau_high, told = scatter_interval(tuple(cells), draws)
+    uniform = tau <= margin + rounding_tolerance(margin, tau) or not told
+    name = _verdict_name(pooled.difference, half, margin, uniform=uniform)
+    return TableVerdict(name, pooled, low, high, margin, tau, tau_low if told else 0.0, tau_high, told)
+
+
+@kept
+def scatter_interval(cells: tuple[CellDifference, ...], draws: int) -> tuple[float, float, float, bool]:
+    """Tau of at least two cells, its 90 % interval by seeded draws, and whether it is told from 0."""
     scatter = Scatter(cells)
     tau = scatter.tau
     chance = scatter.draws(0.0, draws)
     told = tau > 0 and float((chance >= tau).mean()) <= SCATTER_ALPHA
     made = scatter.draws(tau, draws)
     made.sort()
-    tau_low, tau_high = (float(made[round(share * (draws - 1))]) for share in (0.05, 0.95))
-    uniform = tau <= margin + rounding_tolerance(margin, tau) or not told
-    name = _verdict_name(pooled.difference, half, margin, uniform=uniform)
-    return TableVerdict(name, pooled, low, high, margin, tau, tau_low if told else 0.0, tau_high, told)
+    low, high = (float(made[round(share * (draws - 1))]) for share in (0.05, 0.95))
+    return tau, low, high, told
 
 
 class Scatter:

@@ -1,5 +1,7 @@
 """Thresholds of verdicts, gates and paired tests: what counts as a difference, and how sure a test must be."""
 
+from typing import Literal
+
 MARGIN = 0.02
 """Smallest difference of a measured from a published AUC that counts, as a fraction."""
 
@@ -11,6 +13,9 @@ VERDICT_QUANTILE = 0.95
 
 TOLD_QUANTILE = 0.975
 """Of a two-sided 95 % prediction interval."""
+
+BetterValue = Literal["higher", "lower"]
+"""The side on which a value is the better one."""
 
 MOST_TOLD = 5
 """Margins that a prediction interval may reach to either side and still be called consistent."""

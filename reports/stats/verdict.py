@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from math import isfinite, sqrt
 from typing import TYPE_CHECKING, Any, Literal
 
-from reports.stats.sample import Sample, standard_error
+from reports.stats.sample import Sample, standard_error, t_quantile
 from reports.stats.thresholds import EPSILON, MOST_TOLD, TOLD_QUANTILE, VERDICT_QUANTILE, rounding_tolerance
 
 if TYPE_CHECKING:
@@ -19,7 +19,6 @@ VERDICT_VERSION = 2
 
 VerdictName = Literal["reproduced", "higher", "lower", "close", "consistent", "inconclusive"]
 VERDICT_NAMES: tuple[VerdictName, ...] = ("reproduced", "higher", "lower", "close", "consistent", "inconclusive")
-BetterValue = Literal["higher", "lower"]
 CellState = Literal["missing", "failed", "stale", "not_comparable"] | VerdictName
 
 
@@ -79,10 +78,8 @@ def judge(published: Sample, measured: Sample, margin: float) -> MeanComparison:
     difference = measured.mean - published.mean
     if not measured.has_spread:
         return MeanComparison("inconclusive", difference, None, None, None, margin)
-    from scipy.special import stdtrit
-
     error, freedom = standard_error(published, measured)
-    half = float(stdtrit(freedom, VERDICT_QUANTILE)) * error if error else 0.0
+    half = t_quantile(freedom, VERDICT_QUANTILE) * error if error else 0.0
     told = told_width(measured, published.n if published.has_spread else 1)
     tolerance = rounding_tolerance(margin, published.mean, measured.mean)
     name = verdict_name(difference, half, told, margin, tolerance)
@@ -91,11 +88,9 @@ def judge(published: Sample, measured: Sample, margin: float) -> MeanComparison:
 
 def told_width(measured: Sample, runs: int) -> float:
     """Half-width r of the 95 % prediction interval, around our mean, of the mean of `runs` further runs."""
-    from scipy.special import stdtrit
-
     if not measured.spread:
         return 0.0
-    return float(stdtrit(measured.freedom, TOLD_QUANTILE)) * measured.spread * sqrt(1 / runs + 1 / measured.n)
+    return t_quantile(measured.freedom, TOLD_QUANTILE) * measured.spread * sqrt(1 / runs + 1 / measured.n)
 
 
 def verdict_name(difference: float, half: float, told: float, margin: float, tolerance: float = EPSILON) -> VerdictName:

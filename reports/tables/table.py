@@ -193,7 +193,8 @@ def _check_margin(margin: float) -> None:
 def unprinted_methods(layout: Layout, records: Iterable[Record], measures: MeasuredIds) -> list[str]:
     """Methods with a finished run that measures none of those which the table prints, by their ids in order."""
     printed = {source.method for cell in layout.published_cells if (source := layout.source(dict(cell.coordinates)))}
-    return sorted({record.spec.method for record in records if record.metrics and printed.isdisjoint(measures(record))})
+    claims = {(record.series, record.spec.method, record.spec.recipe): record for record in records if record.metrics}
+    return sorted({record.spec.method for record in claims.values() if printed.isdisjoint(measures(record))})
 
 
 def lookup_keys(layout: Layout, cell: Cell) -> Iterator[LookupKey]:

@@ -65,3 +65,11 @@ def test_an_all_cached_run_loads_nothing_heavy(finished):
     code, modules = loaded(finished, "run", "--suite", finished.suite, *finished.small, "--threads", "1")
     assert code == 0
     assert sorted(modules.intersection(HEAVY)) == []
+
+
+def test_a_table_that_did_not_change_needs_no_numpy(finished):
+    """What its statistics came to is kept, so that numpy and scipy are for new runs alone."""
+    for _ in range(2):
+        code, modules = loaded(finished, "report", "--table", "2")
+    assert code == 0
+    assert not modules.intersection({"numpy", "scipy"})
