@@ -3,8 +3,9 @@
 Makes records of the runs of Table 2 of DRA that nobody made, half of them on ELPV and comparable with the paper, half
 with random weights, in a temporary folder with a cache of its own. Each round starts, one after the other, a Python
 that imports scipy.special, `bench report --table 2` and `bench check --against published`, and takes the user time of
-each; the first round, whose report verifies every record, is told apart. Prints one line of JSON a number of records:
-the median ratios of the first round and of the others. The last line is the growth: the time a record in the largest
+each; the first round, whose report verifies every record, is told apart, and so are calls whose statistics are not kept
+yet. Prints one line of JSON a number of records: the median ratios of the later rounds, then of the first one and of
+calls that compute all statistics (`computed`). The last line is the growth: the time a record in the largest
 folder over that in the smallest, beyond an empty folder.
 
     python perf/records.py --records 500 5000 50000 --repeats 5
@@ -18,6 +19,7 @@ import json
 import os
 import random
 import resource
+import shutil
 import statistics
 import subprocess
 import sys
@@ -33,6 +35,7 @@ from methods.registry.recipe import EVALUATION, resolve
 from protocols.datasets.registry import our_datasets
 from protocols.values import ParamValue
 from reports.layouts.layout import auc_layout
+from reports.stats.kept import STATISTICS
 from results.record import Counts, Metrics, Provenance, Record, encode_record
 from results.spec import EMPTY_LIST, Evaluation, FitSpec, RunSpec, SplitDefinition
 from results.store import Store
@@ -149,13 +152,18 @@ def user_seconds(command: list[str], cache: Path) -> float:
     return resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime - before
 
 
-def measured(folder: Path, cache: Path, repeats: int) -> dict[str, list[float]]:
-    """User seconds of each command, the first round apart from the others by its place."""
+def measured(folder: Path, cache: Path, repeats: int) -> tuple[dict[str, list[float]], dict[str, list[float]]]:
+    """User seconds of each command, the first round apart by its place; then of those that compute all statistics."""
     seconds: dict[str, list[float]] = {name: [] for name in COMMANDS}
+    computed: dict[str, list[float]] = {name: [] for name in COMMANDS}
     for _ in range(repeats + 1):
         for name, command in COMMANDS.items():
             seconds[name].append(user_seconds([*command, str(folder)], cache))
-    return seconds
+    for _ in range(repeats):
+        for name, command in COMMANDS.items():
+            shutil.rmtree(cache / STATISTICS, ignore_errors=True)
+            computed[name].append(user_seconds([*command, str(folder)], cache))
+    return seconds, computed
 
 
 def main() -> None:
@@ -169,12 +177,14 @@ def main() -> None:
             folder = Path(name, "runs")
             (folder / "records").mkdir(parents=True)
             write_records(folder, count)
-            seconds = measured(folder, Path(name, "cache"), options.repeats)
+            seconds, computed = measured(folder, Path(name, "cache"), options.repeats)
         medians[count] = {name: statistics.median(taken[1:]) for name, taken in seconds.items()}
         unit = medians[count]["import"]
         ratios = {name: round(medians[count][name] / unit, 2) for name in ("report", "check")}
         first = {name: round(seconds[name][0] / unit, 2) for name in ("report", "check")}
-        print(json.dumps({"records": count, "import": round(unit, 3), **ratios, "first": first}), flush=True)
+        anew = {name: round(statistics.median(computed[name]) / unit, 2) for name in ("report", "check")}
+        line = {"records": count, "import": round(unit, 3), **ratios, "first": first, "computed": anew}
+        print(json.dumps(line), flush=True)
     print(json.dumps({"growth": growth(medians)}))
 
 
