@@ -4,7 +4,11 @@ from pathlib import Path
 import made_up
 import numpy as np
 import pytest
+from hypothesis import settings
 from pictures import save_picture
+
+settings.register_profile("no clock", deadline=None)  # a busy machine is no fault
+settings.load_profile("no clock")
 
 
 @pytest.fixture(scope="session")
