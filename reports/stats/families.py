@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from reports.stats.holm import holm_adjusted
+from reports.stats.paired import holm_adjusted
 from reports.stats.table_verdict import Pooled
 from reports.stats.thresholds import GATE_ALPHA, GATE_POWER, rounding_tolerance
 

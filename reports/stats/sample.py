@@ -4,6 +4,8 @@ from dataclasses import dataclass, replace
 from math import inf, sqrt
 from typing import NamedTuple
 
+from reports.stats.thresholds import VERDICT_QUANTILE
+
 
 @dataclass(frozen=True, slots=True)
 class Sample:
@@ -43,6 +45,18 @@ class Sample:
     def as_constant(self) -> "Sample":
         """The same mean as one value without a spread."""
         return Sample(self.mean, None, 1)
+
+
+def mean_interval(sample: Sample) -> tuple[float | None, float | None]:
+    """The 90 % interval of a mean; None and None where no spread is known."""
+    if not sample.has_spread:
+        return None, None
+    if sample.spread == 0:
+        return sample.mean, sample.mean
+    from scipy.special import stdtrit
+
+    half = float(stdtrit(sample.freedom, VERDICT_QUANTILE)) * sqrt(sample.mean_variance)
+    return sample.mean - half, sample.mean + half
 
 
 class Errors(NamedTuple):
