@@ -215,10 +215,11 @@ def _data(table: Table, printed: Page) -> dict[str, Any]:
 
 
 def _cell_data(table: Table, cell: Cell) -> list[Any]:
-    """Coordinates, published mean and std, measured mean and std, n and verdict: short, since there are hundreds."""
+    """Coordinates, published mean and std, measured mean and std, n and verdict, as the CSV of the table has them."""
     published, measured = ["", ""], ["", "", ""]
     if cell.published and table.show != "measured":
         published = [cell.published.mean_text, cell.published.std_text]
     if cell.measured and table.show != "published":
         measured = [*measured_texts(table, cell.measured), str(cell.measured.n)]
-    return [*cell.coordinates.values(), *published, *measured, shown_verdict(table, cell).name]
+    verdict = cell.verdict.name if cell.published and table.show != "published" else ""
+    return [*cell.coordinates.values(), *published, *measured, verdict]

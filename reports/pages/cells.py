@@ -53,8 +53,8 @@ def shown_verdict(table: Table, cell: Cell, verdict: Verdict | None = None) -> S
 
 
 def verdict_kinds(verdicts: Iterable[ShownVerdict]) -> Iterator[ShownVerdict]:
-    """One verdict of each name among these, in words that hold for all of them; empty ones are left out."""
-    by_name = {verdict.name: verdict for verdict in verdicts if verdict.name}
+    """One verdict of each name among these, in words that hold for all of them; those that judge nothing are left out."""
+    by_name = {verdict.name: verdict for verdict in verdicts if verdict.name not in {"", "unjudged"}}
     for verdict in by_name.values():
         mark = "( )" if verdict.name == "not_comparable" else verdict.mark
         yield ShownVerdict(verdict.name, mark, verdict.name.replace("_", " "))

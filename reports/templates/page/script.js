@@ -29,20 +29,25 @@
     show();
   };
 
-  const passes = (state) => (number) => {
+  // A cell without a coordinate, such as the shots of a method that is given no anomalies, passes every filter on it,
+  // but brings no block with it of which no other cell passes.
+  const passes = (state, fits = (own, wanted) => own === wanted || own === "") => (number) => {
     const cell = data.cells[number];
-    return names.every((name) => !state.get(name) || cell[at[name]] === state.get(name) || cell[at[name]] === "")
+    return names.every((name) => !state.get(name) || fits(cell[at[name]], state.get(name)))
       && (!state.get("verdict") || cell[at.verdict] === state.get("verdict"))
-      && (!state.get("measured") || cell[at.measured_mean] !== "" || cell[at.verdict] !== "");
+      && (!state.get("measured") || cell[at.measured_mean] !== "" || ["failed", "stale"].includes(cell[at.verdict]));
   };
   const isShown = (element) => !element.hidden;
   const cellOf = (td) => (td.dataset.n === undefined ? null : Number(td.dataset.n));
 
   const filter = (state) => {
-    const test = passes(state);
+    const strictly = passes(state, (own, wanted) => own === wanted);
+    const holds = (table) => [...table.querySelectorAll("td[data-n]")].some((td) => strictly(cellOf(td)));
+    const held = tables.filter(holds);
     const narrowed = [...names, "verdict", "measured"].some((name) => state.get(name));
     const kept = new Set();
     for (const table of tables) {
+      const test = held.length && !held.includes(table) ? () => false : passes(state);
       const rows = [...table.tBodies].flatMap((body) => [...body.rows]).filter((row) => !row.classList.contains("group"));
       const columns = new Set();
       for (const row of rows) {
