@@ -14,6 +14,7 @@ from reports.pages.cells import (
     cells_with_anchors,
     place_name,
     shown_verdict,
+    told_label,
     verdict_kinds,
 )
 from reports.pages.evidence import NO_EVIDENCE, PageEvidence, RunEvidence
@@ -183,8 +184,10 @@ def _board_block(
 
     groups: dict[str, list[BoardRow]] = {}
     for row in block.rows:
-        *group, name = row.labels
-        groups.setdefault(", ".join(group), []).append(BoardRow(name, tuple(map(cell, row.cells))))
+        group, *rest = row.labels if len(row.labels) > 1 else ("", *row.labels)
+        told = [told_label(*pair) for pair in zip(block.row_headings[-len(rest) :], rest, strict=True)]
+        name = ", ".join(told if len(rest) > 1 else rest)
+        groups.setdefault(group, []).append(BoardRow(name, tuple(map(cell, row.cells))))
     return BoardBlock(
         title=block.title,
         heading=", ".join(block.row_headings),

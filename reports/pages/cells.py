@@ -53,7 +53,7 @@ def shown_verdict(table: Table, cell: Cell, verdict: Verdict | None = None) -> S
 
 
 def verdict_kinds(verdicts: Iterable[ShownVerdict]) -> Iterator[ShownVerdict]:
-    """One verdict of each name among these, in words that hold for all of them; those that judge nothing are left out."""
+    """One verdict of each name among these, in words for all of them; those that judge nothing are left out."""
     by_name = {verdict.name: verdict for verdict in verdicts if verdict.name not in {"", "unjudged"}}
     for verdict in by_name.values():
         mark = "( )" if verdict.name == "not_comparable" else verdict.mark
@@ -62,7 +62,15 @@ def verdict_kinds(verdicts: Iterable[ShownVerdict]) -> Iterator[ShownVerdict]:
 
 def place_name(table: Table, coordinates: Mapping[str, str]) -> str:
     """The printed names of a cell's coordinates."""
-    return ", ".join(table.label(name, value) for name, value in coordinates.items() if value)
+    return ", ".join(
+        told_label(table.layout.heading(name), table.label(name, value)) for name, value in coordinates.items() if value
+    )
+
+
+def told_label(heading: str, label: str) -> str:
+    """A label that says what it is of by itself: numbers and switches, such as `on`, stand behind their heading."""
+    is_bare = label in {"on", "off"} or label.replace(".", "", 1).isdigit()
+    return f"{heading} {label}" if is_bare else label
 
 
 def has_panel(table: Table, cell: Cell) -> bool:

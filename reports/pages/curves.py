@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 _GRID = 40
 _MOST_POINTS = 120
+_MOST_EPOCHS = 50
 _SIDE = 250
 _MARGIN = 34
 _WIDTH = 340
@@ -124,26 +125,37 @@ def image_kinds(scores: "Scores", known_class: str | None) -> dict[str, list[flo
 
 
 def draw_histogram(kinds: Mapping[str, Sequence[float]]) -> Markup:
-    """Scores by kind of image, each kind as shares of its own images, on one axis."""
-    every = [value for values in kinds.values() for value in values]
-    low, high = min(every), max(every)
-    high = high if high > low else low + 1.0
+    """Scores by kind of image, each kind as shares of its own images, on one axis.
+
+    The outermost bins hold all that lies beyond them too: a few extreme scores would press the others into one bin.
+    """
+    low, high, signs = _score_range([value for values in kinds.values() for value in values])
     shares = {kind: _bin_shares(values, low, high) for kind, values in kinds.items()}
     bottom = 175
-    x, y = AxisScale(low, high, 8, _WIDTH - 8), AxisScale(0, max(map(max, shares.values())), bottom, 22)
+    x, y = AxisScale(0, _BINS, 8, _WIDTH - 8), AxisScale(0, max(map(max, shares.values())), bottom, 22)
     parts = [svg_segments([((8, bottom), (_WIDTH - 8, bottom))], "axis")]
     for number, (kind, heights) in enumerate(shares.items()):
-        edges = [low + (high - low) * index / _BINS for index in range(_BINS + 1)]
-        outline = [(x(low), float(bottom))]
+        outline = [(x(0), float(bottom))]
         for index, height in enumerate(heights):
-            outline += [(x(edges[index]), y(height)), (x(edges[index + 1]), y(height))]
-        parts.append(svg_area([*outline, (x(high), float(bottom))], f"kind {_KINDS[kind]}"))
+            outline += [(x(index), y(height)), (x(index + 1), y(height))]
+        parts.append(svg_area([*outline, (x(_BINS), float(bottom))], f"kind {_KINDS[kind]}"))
         parts.append(svg_area(_square(8, 198 + 18 * number), f"kind {_KINDS[kind]}"))
         parts.append(svg_text(24, 208 + 18 * number, f"{kind}, {len(kinds[kind])}"))
-    parts += [svg_text(8, bottom + 15, f"{low:.3g}"), svg_text(_WIDTH - 8, bottom + 15, f"{high:.3g}", "end")]
+    parts.append(svg_text(8, bottom + 15, f"{signs[0]}{low:.3g}"))
+    parts.append(svg_text(_WIDTH - 8, bottom + 15, f"{signs[1]}{high:.3g}", "end"))
     parts.append(svg_text(_WIDTH / 2, bottom + 15, "anomaly score", "middle"))
     counts = ", ".join(f"{len(values)} {kind}" for kind, values in kinds.items())
     return svg_picture(_WIDTH, 200 + 18 * len(kinds), parts, f"Histogram of the scores of the test images: {counts}")
+
+
+def _score_range(values: Sequence[float]) -> tuple[float, float, tuple[str, str]]:
+    """Bounds of the axis, the middle 96 of 100 scores at least, and signs that say where scores lie beyond them."""
+    ordered = sorted(values)
+    spare = len(ordered) // 50
+    low, high = ordered[spare], ordered[-1 - spare]
+    if low == high:
+        low, high = ordered[0], max(ordered[-1], ordered[0] + 1.0)
+    return low, high, ("≤ " if ordered[0] < low else "", "≥ " if ordered[-1] > high else "")
 
 
 def draw_losses(history: Mapping[str, Sequence[float | None]]) -> Markup:
@@ -167,14 +179,14 @@ def draw_losses(history: Mapping[str, Sequence[float | None]]) -> Markup:
 def _numbers(values: Sequence[float | None]) -> list[tuple[float, float]]:
     """Finite numbers with their epochs, of a long history so many that the line keeps its form."""
     points = [(float(epoch), value) for epoch, value in enumerate(values) if value is not None]
-    step = max(1, -(-len(points) // 100))
+    step = max(1, -(-len(points) // _MOST_EPOCHS))
     return [*points[:-1:step], *points[-1:]]
 
 
 def _bin_shares(values: Sequence[float], low: float, high: float) -> list[float]:
     counts = [0] * _BINS
     for value in values:
-        counts[min(int((value - low) / (high - low) * _BINS), _BINS - 1)] += 1
+        counts[min(max(int((value - low) / (high - low) * _BINS), 0), _BINS - 1)] += 1
     return [count / len(values) for count in counts]
 
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from markupsafe import Markup
 
-from reports.pages.cells import place_name, shown_verdict
+from reports.pages.cells import Anchors, place_name, shown_verdict
 from reports.pages.model import Forest, ForestLine
 from reports.pages.svg import (
     AxisScale,
@@ -14,7 +14,9 @@ from reports.pages.svg import (
     svg_dots,
     svg_picture,
     svg_segments,
+    svg_shared,
     svg_text,
+    svg_use,
 )
 from reports.stats.sample import mean_interval
 from reports.tables.judging import cell_samples
@@ -24,7 +26,7 @@ from reports.tables.table import Cell, Table
 
 FOREST_LEGEND = (
     "Ring: published mean; small ring: of another paper (a quote has no ring). Shaded: the margin around this paper's "
-    "mean. Dots: our runs; bar with a stroke: our mean with its 90 % interval."
+    "mean. Dots: our runs; bar with a stroke: our mean with its 90 % interval, which may go on beyond the edge."
 )
 _WIDTH, _HEIGHT, _PAD = 420, 24, 8
 
@@ -39,7 +41,8 @@ def forests(
     for number, cell in enumerate(table.cells):
         if cell.measured and not (cell.source and cell.source.history):
             datasets.setdefault(cell.coordinates.get("dataset", ""), []).append(number)
-    return tuple(_forest(table, dataset, numbers, anchors, sources) for dataset, numbers in datasets.items())
+    grids = Anchors()
+    return tuple(_forest(table, dataset, numbers, anchors, sources, grids) for dataset, numbers in datasets.items())
 
 
 def _forest(
@@ -48,17 +51,20 @@ def _forest(
     numbers: Sequence[int],
     anchors: Mapping[int, str],
     sources: Mapping[int, Sequence[PublishedSource]],
+    grids: Anchors,
 ) -> Forest:
     ends = [value for number in numbers for value in _ends(table, table.cells[number], sources.get(number, ()))]
     low, high, ticks = round_axis(ends, table.layout.scale)
     x = AxisScale(low, high, _PAD, _WIDTH - _PAD)
     title = table.label("dataset", dataset) if dataset else table.title
-    axis = [svg_text(x(tick), 14, f"{tick:g}", "middle") for tick in ticks]
+    lines = svg_segments([((x(tick), 0.0), (x(tick), float(_HEIGHT))) for tick in ticks], "grid")
+    grid = grids.anchor(f"grid/{dataset}")
+    axis = [*(svg_text(x(tick), 14, f"{tick:g}", "middle") for tick in ticks), svg_shared(grid, lines)]
     return Forest(
         title=title,
         axis=svg_picture(_WIDTH, 18, axis, kind="plot axis-row"),
         lines=tuple(
-            _line(table, table.cells[number], anchors.get(number, ""), sources.get(number, ()), x, ticks)
+            _line(table, table.cells[number], anchors.get(number, ""), sources.get(number, ()), x, grid)
             for number in numbers
         ),
     )
@@ -81,7 +87,7 @@ def _line(
     anchor: str,
     sources: Sequence[PublishedSource],
     x: AxisScale,
-    ticks: Sequence[float],
+    grid: str,
 ) -> ForestLine:
     named = {name: value for name, value in cell.coordinates.items() if name != "dataset"}
     measured = measured_texts(table, cell.measured) if cell.measured else ()
@@ -89,18 +95,16 @@ def _line(
     return ForestLine(
         name=place_name(table, named),
         anchor=anchor,
-        plot=svg_picture(_WIDTH, _HEIGHT, _marks(table, cell, sources, x, ticks)),
+        plot=svg_picture(_WIDTH, _HEIGHT, _marks(table, cell, sources, x, grid)),
         published="±".join(filter(None, published)) if table.show != "measured" else "",
         measured="±".join(filter(None, measured)),
         verdict=shown_verdict(table, cell),
     )
 
 
-def _marks(
-    table: Table, cell: Cell, sources: Sequence[PublishedSource], x: AxisScale, ticks: Sequence[float]
-) -> list[Markup]:
+def _marks(table: Table, cell: Cell, sources: Sequence[PublishedSource], x: AxisScale, grid: str) -> list[Markup]:
     middle = _HEIGHT / 2
-    marks = [svg_segments([((x(tick), 0.0), (x(tick), float(_HEIGHT))) for tick in ticks], "grid")]
+    marks = [svg_use(grid)]
     if cell.published and table.show != "measured":
         margin = table.margin * table.layout.scale
         start, end = x(cell.published.mean - margin), x(cell.published.mean + margin)

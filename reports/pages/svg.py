@@ -76,6 +76,15 @@ def svg_bar(x: float, y: float, width: float, height: float, kind: str) -> Marku
     return Markup('<rect class="{}" x="{}" y="{}" width="{}" height="{}"/>').format(kind, *sides)
 
 
+def svg_shared(name: str, shape: Markup) -> Markup:
+    """A shape that is not drawn where it stands, but wherever `svg_use` has its name."""
+    return Markup('<defs><g id="{}">{}</g></defs>').format(name, shape)
+
+
+def svg_use(name: str) -> Markup:
+    return Markup('<use href="#{}"/>').format(name)
+
+
 def svg_text(x: float, y: float, text: str, kind: str = "") -> Markup:
     """A text; `kind` may be `end` or `middle`, else it starts at the point."""
     attribute = Markup(' class="{}"').format(kind) if kind else Markup("")

@@ -53,8 +53,10 @@
       for (const row of rows) {
         const cells = [...row.cells].slice(1);
         let any = false;
+        let beside = null;
         cells.forEach((td, index) => {
-          const number = cellOf(td);
+          const number = td.dataset.other === undefined ? cellOf(td) : beside;
+          beside = number;
           const inside = number !== null && test(number);
           if (inside) { any = true; columns.add(index + 1); kept.add(number); }
           td.classList.toggle("out", narrowed && number !== null && !inside);
@@ -179,7 +181,8 @@
   const tex = (text) => data.latex[text] || text;
   const texCell = (td) => {
     const number = cellOf(td);
-    if (number === null) return "--";
+    const printed = td.querySelector(".p");
+    if (number === null) return printed ? printed.firstChild.textContent.replace("±", "$\\pm$") : "--";
     const cell = data.cells[number];
     const side = (mean, std) => (mean && std ? `${mean}$\\pm$${std}` : mean);
     const published = side(cell[at.published_mean], cell[at.published_std]);
