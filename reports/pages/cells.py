@@ -10,10 +10,10 @@ from reports.pages.evidence import PageEvidence, RunEvidence
 from reports.pages.model import CellPanel, RunLine, ShownVerdict
 from reports.stats.verdict import Verdict
 from reports.stats.words import MARKS, verdict_words
-from reports.tables.measured import RunSeeds
+from reports.tables.measured import RunSeeds, weight_labels
 from reports.tables.page import NO_PUBLISHED_VALUE, OTHER_READING, measured_texts
 from reports.tables.sources import PublishedSource
-from reports.tables.table import Cell, Table
+from reports.tables.table import Cell, Table, lookup_keys
 from results.record import Record
 
 _NO_MARKS = {"failed": "×", "stale": "○"}
@@ -109,7 +109,7 @@ def cell_panel(
         verdict=shown_verdict(table, cell),
         numbers=tuple(_numbers(table, cell, sources)),
         sentences=tuple(_sentences(cell, evidence)),
-        runs=tuple(_run_lines(table, cell, runs, run_anchors)),
+        runs=(*_run_lines(table, cell, runs, run_anchors), *_other_lines(table, cell, evidence)),
         command=evidence.remake([run.record for parts in runs.values() for run in parts]) if runs else "",
     )
 
@@ -185,6 +185,22 @@ def _run_lines(
             number = table.value.of(run.record)
             text = "" if number is None else f"{number * table.value.factor(table.layout.scale):.{decimals}f}"
             yield _named(replace(whole, value=text), run.record, anchors)
+
+
+def _other_lines(table: Table, cell: Cell, evidence: PageEvidence) -> Iterator[RunLine]:
+    """The runs at this cell's place of which the table says nothing."""
+    measured = cell.measured
+    decimals = table.layout.paper.decimals + 1
+    for record in evidence.found(list(lookup_keys(table.layout, cell))):
+        seeds, fit = _seeds(record), record.spec.fit
+        if measured and record.series in measured.series and seeds in measured.per_seed:
+            continue
+        number = table.value.of(record)
+        value = "–" if number is None else f"{number * table.value.factor(table.layout.scale):.{decimals}f}"
+        labels = ", ".join(weight_labels(record))
+        setting = f"recipe {record.spec.recipe}, {fit.precision}{f', {labels}' if labels else ''}"
+        remark = "failed" if record.status == "failed" else f"not counted here: {setting}"
+        yield RunLine(str(seeds), value, record.spec.name, record.key, "", remark)
 
 
 def _named(line: RunLine, record: Record, anchors: Mapping[str, str]) -> RunLine:

@@ -117,13 +117,17 @@ class Forest:
 
 @dataclass(frozen=True, slots=True)
 class RunLine:
-    """One run of a cell: its seeds, part of a mean, value, name and key; `anchor` of its panel, or none."""
+    """One run of a cell: its seeds, value, name and key; `anchor` of its panel, or none.
+
+    remark: why the table does not count it, empty where it does.
+    """
 
     seeds: str
     value: str
     name: str
     key: str
     anchor: str
+    remark: str = ""
 
 
 @dataclass(frozen=True, slots=True)

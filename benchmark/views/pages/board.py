@@ -58,7 +58,7 @@ class SiteSource:
                 lines.append(board_line(built, address, sum(map(len, behind.runs.values()))))
                 yield address, render_page(built, behind, home=INDEX)
             board.append(BoardPaper(paper.name, paper.citation, tuple(lines)))
-        cards = detector_cards(evidence.records), dataset_cards(evidence.records)
+        cards = detector_cards(evidence.finished), dataset_cards(evidence.finished)
         for page in cards:
             yield page.address, render_cards(page, INDEX)
         yield INDEX, render_index(SiteIndex(tuple(board), cards, f"swanbench {benchmark.__version__}"))

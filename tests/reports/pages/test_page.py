@@ -137,6 +137,18 @@ def test_lines_that_runs_share_stand_once(five):
     assert {run.settings for run in page.runs} == {settings.anchor}
 
 
+def test_runs_that_the_table_does_not_count_are_named_too(record):
+    shown, other, failed = record(0.7), record(0.6, params={"optim.lr": 1.0}), record(seed=1, failed="no memory")
+    given = evidence([shown], found=lambda keys: [shown, other, failed] if "mono" in keys[0].coordinates else [])
+    (panel,) = [panel for panel in result_page(build([shown]), given).cells if panel.id == "hard/elpv/mono/dra/10"]
+    weights = "resnet18 genuine:resnet18-f37072fd.pth"
+    assert [(line.name, line.value, line.remark) for line in panel.runs] == [
+        (shown.spec.name, "0.7000", ""),
+        (other.spec.name, "0.6000", f"not counted here: recipe official, bf16, {weights}"),
+        (failed.spec.name, "–", "failed"),
+    ]
+
+
 def test_a_run_alone_says_all_of_itself(record):
     (run,) = result_page(build([record()]), evidence([record()])).runs
     assert (run.own, run.settings) == (("made by hand", "seed 0"), "")
