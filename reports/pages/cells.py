@@ -155,7 +155,9 @@ def _sentences(cell: Cell, evidence: PageEvidence) -> Iterator[str]:
     elif verdict.reasons:
         yield "This number does not count beside the paper's:"
         yield from map(evidence.explain, verdict.reasons)
-    elif cell.published and cell.measured:
+    elif cell.published is None:
+        yield "The paper has no value here."
+    elif cell.measured:
         yield "Recipe, weights, data and image size are the paper's, so this number counts beside it."
     if cell.published and cell.published.transcription != "exact":
         yield f"The published value is {cell.published.transcription}: {cell.published.note}."

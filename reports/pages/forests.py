@@ -18,8 +18,9 @@ from reports.pages.svg import (
     svg_text,
     svg_use,
 )
-from reports.stats.sample import mean_interval
+from reports.stats.sample import Sample, mean_interval
 from reports.tables.judging import cell_samples
+from reports.tables.measured import Measured
 from reports.tables.page import measured_texts
 from reports.tables.sources import PublishedSource
 from reports.tables.table import Cell, Table
@@ -110,7 +111,7 @@ def _marks(table: Table, cell: Cell, sources: Sequence[PublishedSource], x: Axis
         start, end = x(cell.published.mean - margin), x(cell.published.mean + margin)
         marks.append(svg_bar(start, 2, end - start, _HEIGHT - 4, "margin"))
     if cell.measured:
-        low, high = _interval(table, cell)
+        low, high = _interval(table, cell, cell.measured)
         if low is not None and high is not None:
             marks.append(svg_segments([((x(low), middle), (x(high), middle))], "interval"))
         mean = x(cell.measured.mean)
@@ -123,10 +124,8 @@ def _marks(table: Table, cell: Cell, sources: Sequence[PublishedSource], x: Axis
     return marks
 
 
-def _interval(table: Table, cell: Cell) -> tuple[float | None, float | None]:
-    """The 90 % interval of our mean, with the spread that verdicts give it."""
-    if cell.measured is None:
-        return None, None
-    if cell.published is None:
-        return None, None
-    return mean_interval(cell_samples(table.layout, cell.published, cell.measured)[1])
+def _interval(table: Table, cell: Cell, measured: Measured) -> tuple[float | None, float | None]:
+    """The 90 % interval of our mean, beside a published value with the spread that verdicts give it."""
+    if cell.published:
+        return mean_interval(cell_samples(table.layout, cell.published, measured)[1])
+    return mean_interval(Sample(measured.mean, measured.seed_std, measured.n, measured.exact))

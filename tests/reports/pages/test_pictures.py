@@ -144,6 +144,19 @@ def test_a_forest_has_a_dot_a_seed_and_a_ring_a_source(record):
     assert (forest.title, line.published, line.measured) == ("ELPV", "0.731±0.021", "0.715±0.013")
 
 
+def test_a_method_of_its_own_has_an_interval_but_no_ring(record):
+    made = [record(0.80 + 0.01 * seed, seed=seed, method="mine") for seed in range(3)]
+    built = table.build_table(
+        layout.auc_layout("2"), made, measures=lambda run: {run.spec.method}, versions={}, added_methods=["mine"]
+    )
+    numbers = {number: "place" for number, cell in enumerate(built.cells) if cell.measured}
+    (forest,) = forests(built, numbers, table_sources(built))
+    (line,) = forest.lines
+    assert line.plot.count('class="interval"') == 2
+    assert "ring" not in line.plot
+    assert (line.published, line.measured) == ("", "0.810±0.010")
+
+
 def test_values_beyond_an_axis_stand_at_its_ends():
     scale = AxisScale(0.2, 0.4, 10, 110)
     assert [scale(value) for value in (0.1, 0.3, 0.9)] == [10, pytest.approx(60), 110]
