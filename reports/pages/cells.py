@@ -193,7 +193,7 @@ def _other_lines(table: Table, cell: Cell, evidence: PageEvidence) -> Iterator[R
     """The runs at this cell's place of which the table says nothing."""
     measured = cell.measured
     decimals = table.layout.paper.decimals + 1
-    for record in evidence.found(list(lookup_keys(table.layout, cell))):
+    for record in evidence.runs_at(list(lookup_keys(table.layout, cell))):
         seeds, fit = _seeds(record), record.spec.fit
         if measured and record.series in measured.series and seeds in measured.per_seed:
             continue

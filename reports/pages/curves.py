@@ -67,20 +67,20 @@ def roc_curve(scores: "Scores") -> RocCurve:
     labels = scores.labels.astype(bool)
     anomalies, normals = scores.values[labels], scores.values[~labels]
     thresholds = np.unique(scores.values)[::-1]
-    found, alarms = (
+    hits, alarms = (
         np.concatenate([[0.0], 1 - np.searchsorted(np.sort(side), thresholds, "left") / len(side)])
         for side in (anomalies, normals)
     )
     reach = NormalDist().inv_cdf(PAIRED_QUANTILE)
     at = np.linspace(0, 1, _GRID + 1)
-    share = np.interp(at, alarms, found)
+    share = np.interp(at, alarms, hits)
     sideways = reach * np.sqrt(at * (1 - at) / len(normals))
-    carried = (np.interp(at + sideways, alarms, found) - np.interp(at - sideways, alarms, found)) / 2
+    carried = (np.interp(at + sideways, alarms, hits) - np.interp(at - sideways, alarms, hits)) / 2
     half = np.sqrt(reach**2 * share * (1 - share) / len(anomalies) + carried**2)
     low, high = np.clip(share - half, 0, 1), np.clip(share + half, 0, 1)
     area, error = _area(anomalies, normals)
     return RocCurve(
-        points=tuple(_thinned(list(zip(alarms.tolist(), found.tolist(), strict=True)))),
+        points=tuple(_thinned(list(zip(alarms.tolist(), hits.tolist(), strict=True)))),
         band=tuple(zip(at.tolist(), low.tolist(), high.tolist(), strict=True)),
         area=area,
         low=None if error is None else max(0.0, area - reach * error),

@@ -45,7 +45,7 @@ class EvidenceSource:
                 runs.setdefault(record.series, []).append(self._run(record))
         return PageEvidence(
             runs=runs,
-            found=self._at,
+            runs_at=self._at,
             scored=self._scored if shown else (),
             remake=remake_command,
             fill=fill_command,

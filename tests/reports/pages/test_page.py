@@ -139,7 +139,7 @@ def test_lines_that_runs_share_stand_once(five):
 
 def test_runs_that_the_table_does_not_count_are_named_too(record):
     shown, other, failed = record(0.7), record(0.6, params={"optim.lr": 1.0}), record(seed=1, failed="no memory")
-    given = evidence([shown], found=lambda keys: [shown, other, failed] if "mono" in keys[0].coordinates else [])
+    given = evidence([shown], runs_at=lambda keys: [shown, other, failed] if "mono" in keys[0].coordinates else [])
     (panel,) = [panel for panel in result_page(build([shown]), given).cells if panel.id == "hard/elpv/mono/dra/10"]
     weights = "resnet18 genuine:resnet18-f37072fd.pth"
     assert [(line.name, line.value, line.remark) for line in panel.runs] == [
