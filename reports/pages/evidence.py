@@ -70,9 +70,9 @@ def _as_it_is(reason: str) -> str:
 class PageEvidence:
     """Everything that a page says beyond its table.
 
-    runs: by series. runs_at: every run at the places of a cell, also failed ones and those of series that the table does
-    not show. scored: runs of any table, for what is seen and unseen. remake: the command that makes runs again. fill:
-    that makes the runs of missing cells. explain: the sentence on a reason why runs do not count beside the paper.
+    runs: by series. runs_at: every run at the places of a cell, also failed ones and those of series that the table
+    does not show. scored: runs of any table, for what is seen and unseen. remake: the command that makes runs again.
+    fill: that makes the runs of missing cells. explain: the sentence on a reason why runs do not count.
     """
 
     runs: Mapping[str, Sequence[RunEvidence]] = field(default_factory=dict)
