@@ -1,15 +1,21 @@
 """What mkdocs calls while it builds these pages."""
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 from benchmark.planning.equivalence import detector_versions, measures
+from benchmark.views.pages.evidence import evidence_source
+from benchmark.views.records import REFERENCE, load_records
 from reports import render
 from reports.layouts import layout
+from reports.pages.output import render_page
 from reports.tables import table, unplaced_runs
 from results.reference import reference_records
 
 PLACE = "<!-- tables -->"
+RESULT_PAGE = "table2.html"
+"""The file of the page of DRA's Table 2 with the packaged runs, to which `pages.md` links."""
 
 
 def on_page_markdown(markdown: str, **_: Any) -> str:
@@ -33,3 +39,16 @@ def tables() -> Iterator[str]:
     if others:
         text = "Of fewer seeds than the series that a table shows, or of another precision."
         yield f"# Runs of other series\n\n{text}\n\n{unplaced_runs.runs_table(others)}"
+
+
+def on_post_build(config: Any, **_: Any) -> None:
+    """Write the page of Table 2 beside the pages of documentation."""
+    Path(config["site_dir"], RESULT_PAGE).write_text(packaged_page(), encoding="utf-8")
+
+
+def packaged_page() -> str:
+    """The page that `bench report --table 2 --results reference --format html` prints."""
+    records, measured_as = load_records([Path(REFERENCE)], print), measures()
+    built = table.build_table(layout.auc_layout("2"), records, measures=measured_as, versions=detector_versions())
+    evidence = evidence_source(records, [Path(REFERENCE)], print, pictures=False)
+    return render_page(built, evidence.of_table(built))

@@ -8,6 +8,7 @@ from typing import Any
 from protocols.text import near_miss, printable, printable_json
 from reports.errors import ReportError
 from reports.layouts.published import PublishedValue
+from reports.pages.output import render_facts, render_page
 from reports.stats.verdict import VERDICT_VERSION
 from reports.tables.facts import FactTable, fact_page
 from reports.tables.groups import TableGroup, table_groups
@@ -33,6 +34,8 @@ def render_table(table: Table | FactTable, form: str) -> str:
     if form == "json":
         content = _json_facts(table) if isinstance(table, FactTable) else _json(table)
         return printable_json(json.dumps(content, ensure_ascii=False, indent=2, allow_nan=False)) + "\n"
+    if form == "html":
+        return render_facts(fact_page(table)) if isinstance(table, FactTable) else render_page(table)
     if form in TABLE_FORMATS:
         printed = fact_page(table) if isinstance(table, FactTable) else table_page(table)
         return printable(page_template("table", form).render(page=printed))

@@ -109,6 +109,15 @@ def test_the_pictures_of_the_pages_can_be_made_again():
         assert made[name].startswith(b"<?xml")
 
 
+def test_the_page_of_table_2_is_built_with_the_documentation(tmp_path):
+    hooks = run_path(str(ROOT / "docs" / "hooks.py"))
+    hooks["on_post_build"]({"site_dir": str(tmp_path)})
+    page = (tmp_path / hooks["RESULT_PAGE"]).read_text(encoding="utf-8")
+    assert f'href="{hooks["RESULT_PAGE"]}' in PAGES["pages"]
+    assert "hard-elpv-mono-dra-10-s0-30403168" in page
+    assert "are estimated from compressed copies" in page
+
+
 @pytest.fixture
 def site(tmp_path, monkeypatch):
     """A folder on the path for the package of the page, which stays imported in no other test."""

@@ -97,6 +97,7 @@ class _Asked:
 @click.option(
     "--gamma", "gammas", type=CommaList(), default=(), help="Which gammas such a figure shows, in place of its own."
 )
+@click.option("--thumbnails", is_flag=True, help="Put the worst images of each run into the page of a table (html).")
 @no_collection()
 def command(
     table: str | None,
@@ -116,6 +117,7 @@ def command(
     accept_stale_code: bool,
     metric: "Metric",
     sources: str,
+    thumbnails: bool,
 ) -> None:
     """Print one table, figure or cell, or the claims of a paper; a cell that was not measured stays empty."""
     from reports.layouts import layout
@@ -128,6 +130,7 @@ def command(
         )
     if sources != "own" and table is None:
         raise BenchError("--sources is for tables: leave it out")
+    _check_thumbnails(table if form == "html" else None, thumbnails=thumbnails)
     chosen = layout.figure_layout(figure) if figure is not None else None
     if (method or gammas) and not isinstance(chosen, layout.BoxLayout):
         shown = " or ".join(layout.score_figure_ids())
@@ -141,12 +144,17 @@ def command(
     elif table is not None:
         if form in PICTURES:
             raise BenchError(f"--format {form} is for figures: choose {', '.join(TEXTS)} for a table")
-        _put(_table(layout.find_layout(table), request, form or "md"), output)
+        _put(_table(layout.find_layout(table), request, form or "md", thumbnails=thumbnails), output)
     elif chosen is not None:
         _put(_figure(chosen, request, form or "csv"), output)
 
 
-def _table(chosen: "Layout | FactLayout", request: _Asked, form: str) -> str:
+def _check_thumbnails(page: str | None, *, thumbnails: bool) -> None:
+    if thumbnails and page is None:
+        raise BenchError("--thumbnails are for the page of a table: give --table and --format html")
+
+
+def _table(chosen: "Layout | FactLayout", request: _Asked, form: str, *, thumbnails: bool) -> str:
     from benchmark.paths import resolve_folders
     from reports import render
     from reports.layouts import layout
@@ -155,7 +163,20 @@ def _table(chosen: "Layout | FactLayout", request: _Asked, form: str) -> str:
     if isinstance(chosen, layout.FactLayout):
         return render.render_table(_facts(chosen, request), form)
     with keep_statistics(statistics_file(resolve_folders().cache, "report", chosen.id)):
-        return render.render_table(_built(chosen, request), form)
+        built = _built(chosen, request)
+        return _page(built, request, thumbnails=thumbnails) if form == "html" else render.render_table(built, form)
+
+
+def _page(built: "Table", request: _Asked, *, thumbnails: bool) -> str:
+    """The table as a page with everything that is known of its runs."""
+    from benchmark.views.pages.evidence import evidence_source
+    from benchmark.views.records import load_records
+    from reports.pages.output import render_page
+
+    if request.show == "published":
+        return render_page(built)
+    records = load_records(request.results, lambda _: None)  # what is to be said of them was said before
+    return render_page(built, evidence_source(records, request.results, note, pictures=thumbnails).of_table(built))
 
 
 def _figure(chosen: "Layout | BoxLayout", request: _Asked, form: str) -> str | bytes:

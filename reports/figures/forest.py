@@ -2,13 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import ceil, floor, sqrt
 from typing import Literal
 
 from protocols.text import printable_line
 from reports.figures.history import CellHistory, HistoryRun, JudgedSource
-from reports.stats.sample import Sample, t_quantile
-from reports.stats.thresholds import EPSILON, VERDICT_QUANTILE
+from reports.pages.svg import round_axis
+from reports.stats.sample import Sample, mean_interval
 
 RowKind = Literal["published", "quoted", "pooled", "measured", "run"]
 MARKS_OF_ROWS: dict[RowKind, str] = {"published": "o", "quoted": ".", "pooled": "=", "measured": "x", "run": "+"}
@@ -22,8 +21,6 @@ MEANINGS_OF_ROWS: dict[RowKind, str] = {
 WIDTH = 80
 _LABEL, _NUMBERS = 26, 20
 _PLOT = WIDTH - _LABEL - _NUMBERS - 2
-_STEPS = (0.01, 0.02, 0.05, 0.1, 0.2)
-_MOST_STEPS = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +49,7 @@ def forest_rows(history: CellHistory) -> list[ForestRow]:
         sample = Sample(measured.mean, measured.seed_std, measured.n, measured.exact)
         std = "" if measured.seed_std is None else f"±{measured.seed_std:.{decimals}f}"
         numbers = f"{measured.mean:.{decimals}f}{std} n={measured.n}"
-        rows.append(ForestRow(f"ours, {measured.recipe}", "measured", measured.mean, *_interval(sample), numbers))
+        rows.append(ForestRow(f"ours, {measured.recipe}", "measured", measured.mean, *mean_interval(sample), numbers))
     rows += [
         ForestRow(_run_label(run), "run", run.value, None, None, f"{run.value:.{decimals}f}")
         for run in history.runs
@@ -63,7 +60,8 @@ def forest_rows(history: CellHistory) -> list[ForestRow]:
 
 def forest_text(rows: Sequence[ForestRow], limit: float) -> str:
     """The plot in characters, no line wider than a terminal of 80 columns; no bar leaves 0 to `limit`."""
-    low, high, ticks = _axis(rows, limit)
+    ends = [value for row in rows for value in (row.mean, row.low, row.high) if value is not None]
+    low, high, ticks = round_axis(ends, limit)
 
     def column(value: float) -> int:
         share = (min(max(value, low), high) - low) / (high - low)
@@ -111,23 +109,4 @@ def _source_row(judged: JudgedSource, scale: float, decimals: int) -> ForestRow:
     runs = f" n={source.n}{'' if source.n_known else '?'}" if source.n and std else ""
     numbers = f"{sample.mean:.{decimals}f}{std}{runs}"
     row: RowKind = "quoted" if kind == "quoted" else "published"
-    return ForestRow(f"{source.name}, {kind}", row, sample.mean, *_interval(sample), numbers)
-
-
-def _interval(sample: Sample) -> tuple[float | None, float | None]:
-    if not sample.has_spread:
-        return None, None
-    if sample.spread == 0:
-        return sample.mean, sample.mean
-    half = t_quantile(sample.freedom, VERDICT_QUANTILE) * sqrt(sample.mean_variance)
-    return sample.mean - half, sample.mean + half
-
-
-def _axis(rows: Sequence[ForestRow], limit: float) -> tuple[float, float, list[float]]:
-    """The ends of the axis, both ticks, and all ticks: few, at round numbers."""
-    ends = [value for row in rows for value in (row.mean, row.low, row.high) if value is not None]
-    low, high = max(0.0, min(ends)), min(limit, max(ends))
-    step = next(step * limit for step in _STEPS if high - low <= _MOST_STEPS * step * limit)
-    first = floor(low / step + EPSILON)
-    last = max(first + 1, ceil(high / step - EPSILON))
-    return first * step, last * step, [number * step for number in range(first, last + 1)]
+    return ForestRow(f"{source.name}, {kind}", row, sample.mean, *mean_interval(sample), numbers)

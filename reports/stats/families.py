@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from reports.stats.paired import holm_adjusted
 from reports.stats.sample import t_quantile, t_share
 from reports.stats.table_verdict import Pooled
 from reports.stats.thresholds import GATE_ALPHA, GATE_POWER, rounding_tolerance
@@ -28,15 +29,6 @@ def family_tests(
     """Test each pooled difference of each family; `sign` -1 where a lower value is the better one."""
     level = alpha / max(1, len(families))
     return [_tests(family, margin, level, sign) for family in families]
-
-
-def holm_adjusted(p_values: Sequence[float]) -> list[float]:
-    """Holm's step-down (1979): what is at most alpha afterwards is rejected at the family-wise level alpha."""
-    adjusted, least = [0.0] * len(p_values), 0.0
-    for rank, index in enumerate(sorted(range(len(p_values)), key=lambda at: p_values[at])):
-        least = max(least, min(1.0, p_values[index] * (len(p_values) - rank)))
-        adjusted[index] = least
-    return adjusted
 
 
 def _tests(family: Sequence[Pooled], margin: float, level: float, sign: float) -> list[FamilyTest]:

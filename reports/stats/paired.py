@@ -16,7 +16,6 @@ from statistics import NormalDist, fmean, stdev
 from typing import TYPE_CHECKING, Literal
 
 from protocols.text import plural
-from reports.stats.families import holm_adjusted
 from reports.stats.sample import t_quantile, t_share
 from reports.stats.thresholds import EPSILON, PAIRED_ALPHA, PAIRED_QUANTILE
 
@@ -69,10 +68,8 @@ def delong_test(
     import numpy as np
 
     anomalous = labels == 1
-    over_anomalies = _placements(first[anomalous], first[~anomalous]) - _placements(
-        second[anomalous], second[~anomalous]
-    )
-    over_normals = _placements(second[~anomalous], second[anomalous]) - _placements(first[~anomalous], first[anomalous])
+    over_anomalies = placements(first[anomalous], first[~anomalous]) - placements(second[anomalous], second[~anomalous])
+    over_normals = placements(second[~anomalous], second[anomalous]) - placements(first[~anomalous], first[anomalous])
     difference = float(np.mean(over_anomalies))
     if min(len(over_anomalies), len(over_normals)) < 2:
         return PairedTest("DeLong", difference, reason="a single image of a kind has no spread")
@@ -119,6 +116,15 @@ def datasets_test(differences: Sequence[float]) -> PairedTest:
     return PairedTest("signed rank", mean, p_value=extreme / 2 ** len(ranks))
 
 
+def holm_adjusted(p_values: Sequence[float]) -> list[float]:
+    """Holm's step-down (1979): what is at most alpha afterwards is rejected at the family-wise level alpha."""
+    adjusted, least = [0.0] * len(p_values), 0.0
+    for rank, index in enumerate(sorted(range(len(p_values)), key=lambda at: p_values[at])):
+        least = max(least, min(1.0, p_values[index] * (len(p_values) - rank)))
+        adjusted[index] = least
+    return adjusted
+
+
 def holm_corrected(tests: Sequence[PairedTest]) -> list[PairedTest]:
     """The tests with p values adjusted by Holm (1979) over those that have one."""
     tested = [(index, test.p_value) for index, test in enumerate(tests) if test.p_value is not None]
@@ -128,7 +134,7 @@ def holm_corrected(tests: Sequence[PairedTest]) -> list[PairedTest]:
     return adjusted
 
 
-def _placements(of: "npt.NDArray[np.float64]", among: "npt.NDArray[np.float64]") -> "npt.NDArray[np.float64]":
+def placements(of: "npt.NDArray[np.float64]", among: "npt.NDArray[np.float64]") -> "npt.NDArray[np.float64]":
     """The share of `among` that lies below each value of `of`, ties one half."""
     import numpy as np
 

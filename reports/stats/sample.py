@@ -6,6 +6,7 @@ from math import fsum, inf, sqrt
 from typing import NamedTuple
 
 from reports.stats.kept import kept
+from reports.stats.thresholds import VERDICT_QUANTILE
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +57,16 @@ def sample_std(values: Sequence[float]) -> float:
     shifts = [value - values[0] for value in values]
     center = fsum(shifts) / len(shifts)
     return sqrt(fsum((shift - center) ** 2 for shift in shifts) / (len(shifts) - 1))
+
+
+def mean_interval(sample: Sample) -> tuple[float | None, float | None]:
+    """The 90 % interval of a mean; None and None where no spread is known."""
+    if not sample.has_spread:
+        return None, None
+    if sample.spread == 0:
+        return sample.mean, sample.mean
+    half = t_quantile(sample.freedom, VERDICT_QUANTILE) * sqrt(sample.mean_variance)
+    return sample.mean - half, sample.mean + half
 
 
 class Errors(NamedTuple):

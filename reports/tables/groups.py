@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from statistics import fmean
 
 from reports.stats.expected import expected_by_digits
+from reports.stats.friedman import row_ranks
 from reports.stats.table_verdict import CellDifference, TableVerdict, table_verdict
 from reports.stats.verdict import VerdictName
 from reports.tables.judging import cell_difference, cell_samples, printed_half_unit
@@ -151,7 +152,7 @@ def _block_rankings(
     if len(groups) < 2 or not rows:
         return
     ours, theirs = (
-        [_ranks([_value(cells[row], published=published) for cells in groups.values()]) for row in sorted(rows)]
+        [row_ranks([_value(cells[row], published=published) for cells in groups.values()]) for row in sorted(rows)]
         for published in (False, True)
     )
     for index, names in enumerate(groups):
@@ -173,14 +174,6 @@ def _value(cell: Cell, *, published: bool) -> float:
     if side is None:
         raise ValueError("a rank needs a value")
     return side.mean
-
-
-def _ranks(values: Sequence[float]) -> list[float]:
-    """Ranks from 1 for the highest; ties share their mean rank."""
-    return [
-        1 + sum(other > value for other in values) + (sum(other == value for other in values) - 1) / 2
-        for value in values
-    ]
 
 
 def _won(ranks: Sequence[float], index: int) -> float:

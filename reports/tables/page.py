@@ -22,12 +22,16 @@ BRACKETS = "not comparable with the paper; in brackets the verdict that it would
 
 @dataclass(frozen=True, slots=True)
 class GridCell:
-    """Texts of one printed cell; `published` or `measured` is empty where there is none, `mark` says the verdict."""
+    """Texts of one printed cell; `published` or `measured` is empty where there is none, `mark` says the verdict.
+
+    coordinates: of the table's cell that stands here; empty where none does, or another paper's value.
+    """
 
     published: str = ""
     measured: str = ""
     mark: str = ""
     notes: tuple[int, ...] = ()
+    coordinates: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -254,7 +258,7 @@ def _grid_cell(table: Table, cell: Cell | None, notes: PageNotes) -> GridCell:
             texts.append(measured_in_words(cell.measured))
         if cell.verdict.name in {"failed", "stale", "missing"}:
             texts += ["; ".join(cell.verdict.reasons)] if cell.verdict.reasons else []
-    return GridCell(published, measured, mark, tuple(notes.number(text) for text in texts))
+    return GridCell(published, measured, mark, tuple(notes.number(text) for text in texts), cell.coordinates)
 
 
 def _source(value: PublishedValue) -> list[str]:

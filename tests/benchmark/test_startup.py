@@ -39,6 +39,7 @@ def loaded(house, *words):
         ("methods", "show", "dra"),
         ("report", "--table", "2"),
         ("report", "--table", "5", "--format", "csv"),
+        ("report", "--table", "2", "--format", "html", "--results", "reference"),
         ("report", "--table", "agad:8"),
         ("results", "list"),
         ("data", "list"),

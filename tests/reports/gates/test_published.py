@@ -6,7 +6,7 @@ from reports.errors import ReportError
 from reports.gates.published import MEAN, ONE_SEED, QUOTED, RERUN, TEST_KINDS, TWIN, published_gate
 from reports.gates.published_output import NOT_COMPARABLE_RULE, ONE_RUN_RULE, RULE, published_report
 from reports.layouts import layout
-from reports.stats.families import holm_adjusted
+from reports.stats.paired import holm_adjusted
 from reports.tables import table
 from reports.tables.measured import CellValue
 from results.metrics import AUROC

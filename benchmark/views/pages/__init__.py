@@ -1,0 +1,1 @@
+"""What pages of results say beyond their tables, made ready for `reports.pages`."""
