@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
 TEXTS = page_formats("table")
 PICTURES = ("svg", "png")
+PAGE_WIDTHS = ("column", "text", "wide", "landscape")
 
 
 class _OfPapers(click.Option):
@@ -64,6 +65,8 @@ class _Asked:
     accept_stale_code: bool
     metric: "Metric"
     all_sources: bool
+    width: str
+    notes: bool
 
 
 @click.command("report", short_help="Print a table or figure of the papers: published and measured values.")
@@ -82,6 +85,15 @@ class _Asked:
     help="Default: md, of a figure csv; svg and png are for figures, svg for a cell too.",
 )
 @click.option("--output", type=FilePath(dir_okay=False), metavar="FILE", help="Write to FILE.")
+@click.option(
+    "--width",
+    type=click.Choice(PAGE_WIDTHS),
+    help=(
+        "Space of a table in LaTeX: a column of a two-column page, the text of a one-column page (default), that of a "
+        "two-column page, or a page on its side. A wider table is cut, never printed below 7 pt."
+    ),
+)
+@click.option("--no-notes", is_flag=True, help="Leave notes out of a table in LaTeX.")
 @record_options
 @metric_option
 @accept_stale_option
@@ -107,6 +119,8 @@ def command(
     show: "Show",
     form: str | None,
     output: "Path | None",
+    width: str | None,
+    no_notes: bool,
     results: "tuple[Path, ...]",
     recipe: str | None,
     wheres: tuple[str, ...],
@@ -120,12 +134,26 @@ def command(
     """Print one table, figure or cell, or the claims of a paper; a cell that was not measured stays empty."""
     from reports.layouts import layout
 
-    request = _Asked(show, results, recipe, wheres, margin, method, gammas, accept_stale_code, metric, sources == "all")
+    request = _Asked(
+        show,
+        results,
+        recipe,
+        wheres,
+        margin,
+        method,
+        gammas,
+        accept_stale_code,
+        metric,
+        sources == "all",
+        width or "text",
+        not no_notes,
+    )
     if [table, figure, cell, claims, selection or None].count(None) != 4:
         raise BenchError(
             "report prints one table, figure or cell, the claims of one paper, or what was selected: give --table or "
             "--figure, as bench report --help has them, --cell, --claims or --selection"
         )
+    _check_page_options(table, form, is_given=width is not None or no_notes)
     if sources != "own" and table is None:
         raise BenchError("--sources is for tables: leave it out")
     chosen = layout.figure_layout(figure) if figure is not None else None
@@ -141,17 +169,23 @@ def command(
     elif table is not None:
         if form in PICTURES:
             raise BenchError(f"--format {form} is for figures: choose {', '.join(TEXTS)} for a table")
-        _put(_table(layout.find_layout(table), request, form or "md"), output)
+        _put(_table(table, request, form or "md"), output)
     elif chosen is not None:
         _put(_figure(chosen, request, form or "csv"), output)
 
 
-def _table(chosen: "Layout | FactLayout", request: _Asked, form: str) -> str:
+def _check_page_options(table: str | None, form: str | None, *, is_given: bool) -> None:
+    if is_given and (table is None or form != "latex"):
+        raise BenchError("--width and --no-notes are for a table in LaTeX: add --format latex, or leave them out")
+
+
+def _table(name: str, request: _Asked, form: str) -> str:
     from reports import render
     from reports.layouts import layout
 
+    chosen = layout.auc_layout(name) if form == "macros" else layout.find_layout(name)
     built = _facts(chosen, request) if isinstance(chosen, layout.FactLayout) else _built(chosen, request)
-    return render.render_table(built, form)
+    return render.render_table(built, form, width=request.width, notes=request.notes)
 
 
 def _figure(chosen: "Layout | BoxLayout", request: _Asked, form: str) -> str | bytes:

@@ -43,9 +43,12 @@ class Layout:
         return f"{self.paper.paper}:{self.table}"
 
     @property
+    def name(self) -> str:
+        return f"{self.entry.name or f'{self.kind} {self.table}'} of {self.paper.name}"
+
+    @property
     def title(self) -> str:
-        name = self.entry.name or f"{self.kind} {self.table}"
-        return f"{name} of {self.paper.name}: {self.entry.title}"
+        return f"{self.name}: {self.entry.title}"
 
     @property
     def metric(self) -> str:
@@ -81,6 +84,13 @@ class Layout:
     def _is_mean_of(self, printed: Collection[CellCoordinates], at: CellCoordinates) -> bool:
         parts = [tuple(subset.coordinates.items()) for subset in self.subsets(dict(at))]
         return len(parts) > 1 and any(part in printed for part in parts)
+
+    @cached_property
+    def class_counts(self) -> Mapping[str, str]:
+        """Numbers of anomaly classes by dataset, where the paper's table has that column."""
+        facts = self.entry.class_counts
+        lines = FactLayout(self.paper, facts).lines if facts else ()
+        return {dict(line.coordinates)["dataset"]: line.facts["anomaly_classes"] for line in lines}
 
     @cached_property
     def published_cells(self) -> tuple[PublishedCell, ...]:
@@ -142,8 +152,12 @@ class FactLayout:
         return f"{self.paper.paper}:{self.table}"
 
     @property
+    def name(self) -> str:
+        return f"Table {self.table} of {self.paper.name}"
+
+    @property
     def title(self) -> str:
-        return f"Table {self.table} of {self.paper.name}: {self.entry.title}"
+        return f"{self.name}: {self.entry.title}"
 
     @cached_property
     def lines(self) -> tuple[FactLine, ...]:

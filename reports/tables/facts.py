@@ -63,6 +63,10 @@ def fact_page(table: FactTable) -> Page:
     sides = " / ".join(["published"] * show_published + ["measured"] * show_measured).capitalize()
     differing = show_measured and any(row.differs(name) for row in table.rows for name in row.measured)
     return Page(
+        id=layout.id,
+        paper=paper.paper,
+        name=layout.name,
+        subject=layout.entry.title,
         title=layout.title,
         caption=f"{layout.entry.caption} {sides}.",
         citation=paper.citation,
@@ -109,6 +113,7 @@ def _grid_row(table: FactTable, row: FactRow, notes: PageNotes) -> TableRow:
             published=row.published[column] if table.show != "measured" else "",
             measured=row.measured.get(column, ""),
             mark=DIFFERS if row.differs(column) else "",
+            sign=DIFFERS if row.differs(column) else "",
             notes=(notes.number(row.note),) if row.note and column in noted else (),
         )
         for column in layout.entry.measured

@@ -74,6 +74,12 @@ class Table:
         return title if self.value.is_auroc else f"{self.value.metric.heading}, laid out as {title}"
 
     @property
+    def subject(self) -> str:
+        """The title without the name of the paper's table."""
+        subject = self.layout.entry.title
+        return subject if self.value.is_auroc else f"{self.value.metric.heading}, laid out as: {subject}"
+
+    @property
     def metric(self) -> str:
         """The metric with its unit."""
         metric = self.value.metric
