@@ -3,8 +3,9 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from reports.layouts.errata import erratum_sentences
 from reports.layouts.layout import FactLayout
-from reports.tables.page import GridCell, Page, PageNotes, TableBlock, TableRow, erratum_text
+from reports.tables.page import GridCell, Page, PageNotes, TableBlock, TableRow
 from reports.tables.table import Show
 
 DIFFERS = "≠"
@@ -76,7 +77,7 @@ def fact_page(table: FactTable) -> Page:
         notes=tuple(notes.texts),
         details=(),
         remarks=tuple(layout.entry.notes),
-        errata=tuple(erratum_text(erratum) for erratum in layout.errata) if show_published else (),
+        errata=tuple(erratum_sentences(erratum, paper) for erratum in layout.errata) if show_published else (),
         show_published=show_published,
         show_measured=show_measured,
     )

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from reports.layouts.errata import as_sentence, erratum_sentences
 from reports.layouts.published import CellCoordinates, Erratum, PublishedValue
 from reports.stats.verdict import Verdict
 from reports.stats.words import MARKS, MEANINGS, verdict_mark, verdict_words
@@ -17,6 +18,10 @@ NO_PUBLISHED_VALUE = "no published value"
 OTHER_READING = "if the paper's runs shared one draw of anomalies"
 UNKNOWN_NUMBER = "The number of runs behind this published value is not known: it counts as three"
 OTHER_SOURCES = " Columns of other papers: the same cells as they measured them; what they quote is left out."
+ORIGINS = {
+    "restored": "Published value, from a second copy of the paper where our first transcription failed",
+    "inferred": "Published value, our best reading of a copy that is damaged here",
+}
 BRACKETS = "not comparable with the paper; in brackets the verdict that it would have"
 
 
@@ -115,7 +120,7 @@ def table_page(table: Table) -> Page:
     show_published, show_measured = table.show != "measured", table.show != "published"
     groups = table_groups(table) if show_measured and table.value.is_auroc else []
     paper = table.layout.paper
-    doubts = [erratum_text(erratum) for erratum in table.layout.errata if _concerns(erratum, table)]
+    doubts = [erratum_sentences(erratum, paper) for erratum in table.layout.errata if _concerns(erratum, table)]
     return Page(
         id=table.layout.id,
         paper=paper.paper,
@@ -290,7 +295,7 @@ def _grid_cell(table: Table, cell: Cell, notes: PageNotes) -> GridCell:
 
 
 def _source(value: PublishedValue) -> list[str]:
-    return [] if value.transcription == "exact" else [f"Published value {value.transcription}: {value.note}"]
+    return [f"{ORIGINS[value.transcription]}. {as_sentence(value.note)}"] if value.transcription in ORIGINS else []
 
 
 def _mark(verdict: Verdict, decimals: int) -> tuple[str, str]:
@@ -377,14 +382,6 @@ def _caption(table: Table) -> str:
     if table.show == "measured":
         return f"{metric}. Measured {ours}; verdicts at a margin of {margin}."
     return f"{metric}. Published {over} / measured {ours}; verdicts at a margin of {margin}.{further}"
-
-
-def erratum_text(erratum: Erratum) -> str:
-    """A doubt of the audit in one sentence."""
-    subject = ", ".join(value for name, value in erratum.coordinates.items() if name != "protocol") or "whole table"
-    expected = f", expected {erratum.expected}" if erratum.expected else ""
-    printed = f": printed {erratum.printed}{expected}" if erratum.printed else ""
-    return f"{subject}{printed} ({erratum.kind}). {erratum.explanation}"
 
 
 def _concerns(erratum: Erratum, table: Table) -> bool:

@@ -15,6 +15,7 @@ import reports
 from reports import render
 from reports.errors import ReportError
 from reports.layouts import layout
+from reports.layouts.errata import as_sentence
 from reports.tables import page, table
 
 PUBLISHED = SHARED / "published"
@@ -111,7 +112,7 @@ def test_values_that_were_not_read_in_one_source_are_footnoted(chosen):
     once = len({line["shots"] for line in lines if "shots" in line} - {""}) <= 1  # else KDAD stands in two blocks
     assert not once or sum(bool(cell.notes) for cell in cells) == len(doubtful)
     for line in doubtful:
-        assert f"Published value {line['transcription']}: {line['note']}" in shown.notes
+        assert f"{page.ORIGINS[line['transcription']]}. {as_sentence(line['note'])}" in shown.notes
 
 
 def test_csv_of_measured_values(record):
@@ -155,7 +156,8 @@ def test_markdown_of_the_whole_table(record):
         in text
     )
     assert "- ( ) not comparable with the paper; in brackets the verdict that it would have" in text
-    assert "- metal_nut, scratch, dra, 1: printed second best" in text
+    doubt = "Metal nut, Scratch, DRA, one-shot: the paper marks this value as second best, but flos 0.947 is second."
+    assert f"- {doubt} Blue mark on DRA 0.909; FLOS 0.947 is higher.\n" in text
     assert text.endswith("\n")
     assert not text.endswith("\n\n")
 
@@ -191,6 +193,14 @@ def test_words_for_failed_and_stale(record):
     assert "seed 0 failed: boom" in failed
     stale = render.render_table(build([record()], versions={"dra": 2}), "md")
     assert re.search(r"0\.731±0\.021 / \*\*0\.750\*\* stale \[\d+,\d+\]", stale)
+
+
+def test_footnotes_join_with_commas_in_every_format(record):
+    built = build([record()], versions={"dra": 2})
+    assert re.search(r"stale \[\d+,\d+\]", render.render_table(built, "md"))
+    assert re.search(r"stale<sup><a [^>]*>\d+</a>,<a [^>]*>\d+</a></sup>", render.render_table(built, "html"))
+    restored = [record(method="saoe", known_class="poly", shots=1), record(weights="random")]
+    assert r"\tnote{1,2}" in render.render_table(build(restored), "latex")
 
 
 def test_markdown_escapes_what_people_wrote(record):
