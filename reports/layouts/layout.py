@@ -98,7 +98,9 @@ class Layout:
 
     @cached_property
     def errata(self) -> tuple[Erratum, ...]:
-        return read_errata(Path(self.paper.folder), self.paper.paper, self.table)
+        """Doubts of the audit, which are about tables: a figure may share a table's number."""
+        is_table = self.kind == "Table"
+        return read_errata(Path(self.paper.folder), self.paper.paper, self.table) if is_table else ()
 
     def label(self, coordinate: str, value: str) -> str:
         return self.paper.label(coordinate, value)

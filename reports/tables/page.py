@@ -19,7 +19,7 @@ OTHER_READING = "if the paper's runs shared one draw of anomalies"
 UNKNOWN_NUMBER = "The number of runs behind this published value is not known: it counts as three"
 OTHER_SOURCES = " Columns of other papers: the same cells as they measured them; what they quote is left out."
 ORIGINS = {
-    "restored": "Published value, from a second copy of the paper where our first transcription failed",
+    "restored": "Published value, from a second source since our first text of the paper fails here",
     "inferred": "Published value, our best reading of a copy that is damaged here",
 }
 BRACKETS = "not comparable with the paper; in brackets the verdict that it would have"
@@ -82,7 +82,7 @@ class CellDetail:
 class Page:
     """Everything that a page prints, as text; `notes` are numbered from 1, `verdicts` are one sentence a method.
 
-    `id` is that of the table, `paper` that of its paper, `title` its `name`, as the paper has it, with the `subject`.
+    `id` is its own, `paper` that of the paper; `title` is the `name` that the table has there, with the `subject`.
     """
 
     id: str
@@ -122,7 +122,7 @@ def table_page(table: Table) -> Page:
     paper = table.layout.paper
     doubts = [erratum_sentences(erratum, paper) for erratum in table.layout.errata if _concerns(erratum, table)]
     return Page(
-        id=table.layout.id,
+        id=table.page_id,
         paper=paper.paper,
         name=table.layout.name,
         subject=table.subject,

@@ -3,6 +3,7 @@
 import re
 from dataclasses import dataclass
 
+from reports.errors import ReportError
 from reports.layouts.cell_ids import cell_arguments
 from reports.tables.page import measured_texts
 from reports.tables.table import Table
@@ -24,7 +25,13 @@ class MacroPage:
 
 
 def macro_page(table: Table) -> MacroPage:
-    """The measured cells of a table; what two printed cells have in common stands once."""
+    """The measured cells of a table; what two printed cells have in common stands once.
+
+    Raises:
+        ReportError: the table shows published values alone.
+    """
+    if table.show == "published":
+        raise ReportError("--format macros holds measured values: leave out --show published")
     macros = {}
     for cell in table.cells:
         if cell.measured and cell.source:

@@ -72,6 +72,7 @@ def test_in_every_format(table, form, tmp_path):
         (["--table", "2", "--format", "html", "--no-notes"], "--width and --no-notes are for a table in LaTeX"),
         (["--figure", "dra:5", "--format", "latex", "--width", "text"], "are for a table in LaTeX"),
         (["--table", "dra:5", "--format", "macros"], "Table 5 of DRA: Images of the datasets holds no AUCs"),
+        (["--table", "2", "--show", "published", "--format", "macros"], "holds measured values: leave out --show"),
         (["--table", "2", "--method", "agad"], "--method and --gamma choose what --figure agad:4 shows"),
     ],
 )

@@ -44,6 +44,11 @@ def test_every_doubt_is_whole_sentences_without_names_of_files(name):
         assert ".csv" not in text
 
 
+def test_a_figure_has_no_doubts_of_the_table_of_its_number():
+    assert layout.find_layout("dra:5").errata
+    assert layout.figure_layout("dra:5").errata == ()
+
+
 def test_a_kind_of_another_paper_is_printed_beside_what_is_expected():
     paper = our_papers()[0]
     doubt = Erratum("mine", "1", {}, "0.850", "0.851", "typo", "odd")

@@ -3,6 +3,7 @@
 import re
 import shutil
 import subprocess
+from functools import partial
 
 import pytest
 
@@ -11,6 +12,8 @@ from reports.errors import ReportError
 from reports.layouts import layout
 from reports.tables import facts, table
 from reports.tables.latex.sizes import FRAMES
+from reports.tables.measured import CellValue
+from results.metrics import METRICS, stored_value
 
 NASTY = "x_y & 5 % # ~ ^ \\ {z} $ <b> | * ` é 中 α ﬁ"
 CLASSES = {"column": "twocolumn", "text": "onecolumn", "wide": "twocolumn", "landscape": "twocolumn"}
@@ -104,6 +107,13 @@ def test_the_caption_says_what_is_shown_once(record):
     assert r"(Table 2 of DRA, \swanbenchcite{dra}{Ding, Pang, Shen: Catching Both" in caption
     assert further == "AUC in the hard setting, by known class, ten-shot, continued."
     assert re.findall(r"\\label\{(.*)\}", text) == ["tab:dra-2", "tab:dra-2-2"]
+    figure = table.build_table(layout.figure_layout("dra:5"), [], measures=lambda _: (), versions={})
+    assert r"\label{tab:dra-figure_5}" in render.render_table(figure, "latex")
+    precision = METRICS["average_precision"]
+    other = render.render_table(
+        build([record()], value=CellValue(precision, partial(stored_value, precision))), "latex"
+    )
+    assert r"\label{tab:dra-2-average_precision}" in other
 
 
 def test_data_sets_are_named_once_and_ruled(record):
