@@ -12,8 +12,10 @@ from reports.pages.output import render_facts, render_page
 from reports.stats.verdict import VERDICT_VERSION
 from reports.tables.facts import FactTable, fact_page
 from reports.tables.groups import TableGroup, table_groups
+from reports.tables.latex.floats import LatexPage, latex_page
+from reports.tables.latex.macros import MacroPage, macro_page
 from reports.tables.measured import measured_fields
-from reports.tables.page import measured_texts, table_page
+from reports.tables.page import Page, measured_texts, table_page
 from reports.tables.sources import PublishedSource, other_sources, source_fields, source_verdict, table_sources
 from reports.tables.table import Cell, Table
 from reports.text import csv_text, page_formats, page_template
@@ -23,11 +25,11 @@ SOURCE_COLUMNS = ("mean", "std", "kind", "verdict")
 VALUE_COLUMNS = ("published_mean", "published_std", "measured_mean", "measured_std", "n", "verdict")
 
 
-def render_table(table: Table | FactTable, form: str) -> str:
-    """A table as text in one of `TABLE_FORMATS`, with a line end at the end.
+def render_table(table: Table | FactTable, form: str, *, width: str = "text", notes: bool = True) -> str:
+    """A table as text in one of `TABLE_FORMATS`, with a line end at the end; LaTeX of a width, perhaps without notes.
 
     Raises:
-        ReportError: there is no such format.
+        ReportError: there is no such format, or it says nothing of such a table.
     """
     if form == "csv":
         return csv_text(_fact_lines(table) if isinstance(table, FactTable) else _lines(table))
@@ -37,9 +39,17 @@ def render_table(table: Table | FactTable, form: str) -> str:
     if form == "html":
         return render_facts(fact_page(table)) if isinstance(table, FactTable) else render_page(table)
     if form in TABLE_FORMATS:
-        printed = fact_page(table) if isinstance(table, FactTable) else table_page(table)
-        return printable(page_template("table", form).render(page=printed))
+        return printable(page_template("table", form).render(page=_page(table, form, width, notes=notes)))
     raise ReportError(f"no format {form!r}: {near_miss(form, TABLE_FORMATS)}")
+
+
+def _page(table: Table | FactTable, form: str, width: str, *, notes: bool) -> Page | LatexPage | MacroPage:
+    if form == "macros":
+        if isinstance(table, FactTable):
+            raise ReportError(f"{table.layout.title} holds no AUCs, for which macros are: choose --format latex")
+        return macro_page(table)
+    page = fact_page(table) if isinstance(table, FactTable) else table_page(table)
+    return latex_page(page, width, notes=notes) if form == "latex" else page
 
 
 def _lines(table: Table) -> Iterator[list[str]]:

@@ -3,6 +3,7 @@
 import csv
 import os
 import re
+import unicodedata
 from collections.abc import Iterable, Sequence
 from io import StringIO
 from pathlib import Path
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from jinja2 import Template
 
 TEMPLATES = Path(__file__).parent / "templates"
+LATEX_FORMATS = ("latex", "macros")
 
 _LATEX = str.maketrans(
     {
@@ -33,17 +35,32 @@ _LATEX = str.maketrans(
         '"': r"\char34{}",
         "[": "{[}",  # a row that starts with a bracket would be read as an option of the line before
         "]": "{]}",
-        "±": r"$\pm$",
-        "‡": r"$\ddagger$",
-        "≈": r"$\approx$",
-        "∼": r"$\sim$",
-        "≠": r"$\neq$",
-        "↑": r"$\uparrow$",
-        "↓": r"$\downarrow$",
-        "–": "--",
         "\n": " ",
     }
 )
+# fmt: off
+_LATEX_SYMBOLS = {
+    "±": r"\pm", "×": r"\times", "÷": r"\div", "·": r"\cdot", "−": "-", "∞": r"\infty", "√": r"\surd", "°": r"^\circ",
+    "≈": r"\approx", "∼": r"\sim", "≠": r"\neq", "≤": r"\leq", "≥": r"\geq", "∈": r"\in", "∑": r"\sum", "¬": r"\neg",
+    "↑": r"\uparrow", "↓": r"\downarrow", "→": r"\rightarrow", "←": r"\leftarrow", "‡": r"\ddagger", "†": r"\dagger",
+    "α": r"\alpha", "β": r"\beta", "γ": r"\gamma", "δ": r"\delta", "ε": r"\epsilon", "ζ": r"\zeta", "η": r"\eta",
+    "θ": r"\theta", "ι": r"\iota", "κ": r"\kappa", "λ": r"\lambda", "μ": r"\mu", "µ": r"\mu", "ν": r"\nu", "ξ": r"\xi",
+    "π": r"\pi", "ρ": r"\rho", "σ": r"\sigma", "ς": r"\varsigma", "τ": r"\tau", "υ": r"\upsilon", "φ": r"\phi",
+    "χ": r"\chi", "ψ": r"\psi", "ω": r"\omega", "Γ": r"\Gamma", "Δ": r"\Delta", "Θ": r"\Theta", "Λ": r"\Lambda",
+    "Ξ": r"\Xi", "Π": r"\Pi", "Σ": r"\Sigma", "Υ": r"\Upsilon", "Φ": r"\Phi", "Ψ": r"\Psi", "Ω": r"\Omega",
+}
+_LATEX_TEXTS = {
+    "–": "--", "—": "---", "‘": "`", "’": "'", "“": "``", "”": "''", "„": ",,", "…": r"\ldots{}", "•": r"\textbullet{}",
+    "\u00a0": "~", "\u2009": r"\,", "\u202f": r"\,", "\u200b": "", "\u00ad": r"\-", "‐": "-", "\u2011": "-",
+    "§": r"\S{}", "¶": r"\P{}", "©": r"\copyright{}", "®": r"\textregistered{}", "™": r"\texttrademark{}", "¿": "?`",
+    "ß": r"\ss{}", "æ": r"\ae{}", "Æ": r"\AE{}", "œ": r"\oe{}", "Œ": r"\OE{}", "ø": r"\o{}", "Ø": r"\O{}", "¡": "!`",
+    "ł": r"\l{}", "Ł": r"\L{}", "ı": r"\i{}", "ȷ": r"\j{}", "£": r"\pounds{}",
+}
+_LATEX_ACCENTS = {
+    "\u0300": "`", "\u0301": "'", "\u0302": "^", "\u0303": "~", "\u0304": "=", "\u0306": "u", "\u0307": ".",
+    "\u0308": '"', "\u030a": "r", "\u030b": "H", "\u030c": "v", "\u0323": "d", "\u0327": "c", "\u0331": "b",
+}
+# fmt: on
 _MARKDOWN = str.maketrans({"\\": "\\\\", "|": "\\|", "*": "\\*", "`": "\\`", "<": "&lt;", "\n": " "})
 _LINK = re.compile(r"!\[|\]\(|\]\[|^\s*\[[^\]]*\]:")
 _BRACKET = re.compile(r"[!\[\]]")
@@ -52,8 +69,27 @@ _ENTITY = re.compile(r"&(?=#?\w+;)")
 
 
 def escape_latex(text: str) -> str:
-    """Text that LaTeX prints as it stands."""
-    return printable(text).translate(_LATEX)
+    """ASCII that LaTeX prints as the text stands; a character that pdfTeX's fonts lack is printed as its code point."""
+    composed = unicodedata.normalize("NFC", printable(text))
+    return "".join(
+        character.translate(_LATEX) if character.isascii() else _latex_character(character) for character in composed
+    )
+
+
+def _latex_character(character: str) -> str:
+    if character in _LATEX_TEXTS:
+        return _LATEX_TEXTS[character]
+    if character in _LATEX_SYMBOLS:
+        return f"${_LATEX_SYMBOLS[character]}$"
+    base, *marks = list(unicodedata.normalize("NFD", character))
+    if marks and base.isascii() and _LATEX_ACCENTS.keys() >= {*marks}:
+        letter = base.translate(_LATEX)
+        for mark in marks:
+            letter = f"\\{_LATEX_ACCENTS[mark]}{{{letter}}}"
+        return letter
+    plain = unicodedata.normalize("NFKC", character).replace("\u2044", "/")
+    is_raised = unicodedata.decomposition(character).startswith(("<super>", "<sub>"))
+    return plain.translate(_LATEX) if plain.isascii() and not is_raised else f"{{[}}U+{ord(character):04X}{{]}}"
 
 
 def escape_markdown(text: str) -> str:
@@ -98,9 +134,14 @@ def page_template(name: str, form: str) -> "Template":
         keep_trailing_newline=True,
         undefined=StrictUndefined,
     )
-    if form == "latex":  # braces and per cent signs are LaTeX's own
+    if form in LATEX_FORMATS:  # braces, per cent and number signs are LaTeX's own
         environment = environment.overlay(
-            variable_start_string="<<", variable_end_string=">>", block_start_string="<%", block_end_string="%>"
+            variable_start_string="<<",
+            variable_end_string=">>",
+            block_start_string="<%",
+            block_end_string="%>",
+            comment_start_string="<#",
+            comment_end_string="#>",
         )
     environment.globals["pipe_table"] = pipe_table
     environment.filters["md"] = escape_markdown

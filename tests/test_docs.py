@@ -20,6 +20,7 @@ from typing_in import parses
 
 from benchmark.cli import status
 from benchmark.planning.suite import load_suite
+from methods.registry import installed
 from protocols.catalogue import data_folder, recognition
 from protocols.datasets.registry import DATASET_GROUP, dataset_info
 from protocols.splits.draw.ranking import first_ids, rank
@@ -217,3 +218,20 @@ def test_the_python_of_the_page_prints_what_the_page_says(capsys):
 def test_the_page_names_each_field_of_the_json_of_any_table():
     section = PAGES["any_table"].partition("## For programs")[2]
     assert [name for name in (*CELL_FIELDS, *GROUP_FIELDS) if f"`{name}`" not in section] == []
+
+
+def test_every_id_and_section_that_a_recipe_cites_is_explained():
+    """By chapter of the page, since sections of the papers' notes share numbers."""
+    chapters = dict(re.findall(r"^## (.*)\n((?:(?!^## ).*\n)*)", PAGES["facts"], re.MULTILINE))
+    chapter_of = {"agad": "AGAD", "csi": "CSI and CSI-GAN", "csi_gan": "CSI and CSI-GAN"}
+    cited = 0
+    for info in installed.methods().values():
+        text = chapters[chapter_of.get(info.variant_of or info.id, "DRA and the methods beside it")]
+        for param in info.params.values():
+            names = re.findall(r"\b[ACD]\d+b?\b", param.diff or "") + re.findall(r"spec \d+(?:\.\d+)*", param.source)
+            missing = [name for name in names if f"| {name} |" not in text]
+            assert missing == [], info.id
+            cited += len(names)
+    assert cited > 300
+    on_the_page = set(re.findall(r"\b[ACD]\d+b?\b", PAGES["fidelity"]))
+    assert [name for name in sorted(on_the_page) if f"| {name} |" not in PAGES["facts"]] == []

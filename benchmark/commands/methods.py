@@ -95,6 +95,8 @@ def _show_method(method: str, as_json: bool) -> None:
         say(f"    {param.expected}{condition} [{tags}]")
         if param.note:
             say(f"    {param.note}")
+    if any(param.diff or "spec " in param.source for param in info.params.values()):
+        say("ids such as D7 and sections such as spec 1.12: docs/facts.md")
     for dataset, block in info.datasets.items():
         say(f"on {dataset}: " + ", ".join(f"{name} = {shown(value)}" for name, value in block.items()))
 

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
 TEXTS = page_formats("table")
 PICTURES = ("svg", "png")
+PAGE_WIDTHS = ("column", "text", "wide", "landscape")
 
 
 class _OfPapers(click.Option):
@@ -64,6 +65,8 @@ class _Asked:
     accept_stale_code: bool
     metric: "Metric"
     all_sources: bool
+    width: str
+    notes: bool
 
 
 @click.command("report", short_help="Print a table or figure of the papers: published and measured values.")
@@ -82,6 +85,15 @@ class _Asked:
     help="Default: md, of a figure csv; svg and png are for figures, svg for a cell too.",
 )
 @click.option("--output", type=FilePath(dir_okay=False), metavar="FILE", help="Write to FILE.")
+@click.option(
+    "--width",
+    type=click.Choice(PAGE_WIDTHS),
+    help=(
+        "Space of a table in LaTeX: a column of a two-column page, the text of a one-column page (default), that of a "
+        "two-column page, or a page on its side. A wider table is cut, never printed below 7 pt."
+    ),
+)
+@click.option("--no-notes", is_flag=True, help="Leave notes out of a table in LaTeX.")
 @record_options
 @metric_option
 @accept_stale_option
@@ -108,6 +120,8 @@ def command(
     show: "Show",
     form: str | None,
     output: "Path | None",
+    width: str | None,
+    no_notes: bool,
     results: "tuple[Path, ...]",
     recipe: str | None,
     wheres: tuple[str, ...],
@@ -122,12 +136,26 @@ def command(
     """Print one table, figure or cell, or the claims of a paper; a cell that was not measured stays empty."""
     from reports.layouts import layout
 
-    request = _Asked(show, results, recipe, wheres, margin, method, gammas, accept_stale_code, metric, sources == "all")
+    request = _Asked(
+        show,
+        results,
+        recipe,
+        wheres,
+        margin,
+        method,
+        gammas,
+        accept_stale_code,
+        metric,
+        sources == "all",
+        width or "text",
+        not no_notes,
+    )
     if [table, figure, cell, claims, selection or None].count(None) != 4:
         raise BenchError(
             "report prints one table, figure or cell, the claims of one paper, or what was selected: give --table or "
             "--figure, as bench report --help has them, --cell, --claims or --selection"
         )
+    _check_page_options(table, form, is_given=width is not None or no_notes)
     if sources != "own" and table is None:
         raise BenchError("--sources is for tables: leave it out")
     _check_thumbnails(table if form == "html" else None, thumbnails=thumbnails)
@@ -144,7 +172,7 @@ def command(
     elif table is not None:
         if form in PICTURES:
             raise BenchError(f"--format {form} is for figures: choose {', '.join(TEXTS)} for a table")
-        _put(_table(layout.find_layout(table), request, form or "md", thumbnails=thumbnails), output)
+        _put(_table(table, request, form or "md", thumbnails=thumbnails), output)
     elif chosen is not None:
         _put(_figure(chosen, request, form or "csv"), output)
 
@@ -154,17 +182,25 @@ def _check_thumbnails(page: str | None, *, thumbnails: bool) -> None:
         raise BenchError("--thumbnails are for the page of a table: give --table and --format html")
 
 
-def _table(chosen: "Layout | FactLayout", request: _Asked, form: str, *, thumbnails: bool) -> str:
+def _check_page_options(table: str | None, form: str | None, *, is_given: bool) -> None:
+    if is_given and (table is None or form != "latex"):
+        raise BenchError("--width and --no-notes are for a table in LaTeX: add --format latex, or leave them out")
+
+
+def _table(name: str, request: _Asked, form: str, *, thumbnails: bool) -> str:
     from benchmark.paths import resolve_folders
     from reports import render
     from reports.layouts import layout
     from reports.stats.kept import keep_statistics, statistics_file
 
+    chosen = layout.auc_layout(name) if form == "macros" else layout.find_layout(name)
     if isinstance(chosen, layout.FactLayout):
-        return render.render_table(_facts(chosen, request), form)
+        return render.render_table(_facts(chosen, request), form, width=request.width, notes=request.notes)
     with keep_statistics(statistics_file(resolve_folders().cache, "report", chosen.id)):
         built = _built(chosen, request)
-        return _page(built, request, thumbnails=thumbnails) if form == "html" else render.render_table(built, form)
+        if form == "html":
+            return _page(built, request, thumbnails=thumbnails)
+        return render.render_table(built, form, width=request.width, notes=request.notes)
 
 
 def _page(built: "Table", request: _Asked, *, thumbnails: bool) -> str:

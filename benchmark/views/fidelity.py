@@ -15,7 +15,7 @@ INTRODUCTION = """\
 Where a paper is silent, or its text and its released code differ, swanbench makes the choice a hyper-parameter, a
 split option or a variant of the data. This page lists all of them; `bench methods fidelity` writes it. *Assumption*
 marks what neither the text nor the code says. A method that is *assumed* as a whole is never comparable with its
-published numbers.
+published numbers. Ids such as D7, A12 or C24 and sections such as `spec 1.12` are explained in [Facts](facts.md).
 """
 
 

@@ -43,9 +43,12 @@ class Layout:
         return f"{self.paper.paper}:{self.table}"
 
     @property
+    def name(self) -> str:
+        return f"{self.entry.name or f'{self.kind} {self.table}'} of {self.paper.name}"
+
+    @property
     def title(self) -> str:
-        name = self.entry.name or f"{self.kind} {self.table}"
-        return f"{name} of {self.paper.name}: {self.entry.title}"
+        return f"{self.name}: {self.entry.title}"
 
     @property
     def metric(self) -> str:
@@ -83,6 +86,13 @@ class Layout:
         return len(parts) > 1 and any(part in printed for part in parts)
 
     @cached_property
+    def class_counts(self) -> Mapping[str, str]:
+        """Numbers of anomaly classes by dataset, where the paper's table has that column."""
+        facts = self.entry.class_counts
+        lines = FactLayout(self.paper, facts).lines if facts else ()
+        return {dict(line.coordinates)["dataset"]: line.facts["anomaly_classes"] for line in lines}
+
+    @cached_property
     def published_cells(self) -> tuple[PublishedCell, ...]:
         return entry_cells(self.paper, self.entry)
 
@@ -92,7 +102,9 @@ class Layout:
 
     @cached_property
     def errata(self) -> tuple[Erratum, ...]:
-        return read_errata(Path(self.paper.folder), self.paper.paper, self.table)
+        """Doubts of the audit, which are about tables: a figure may share a table's number."""
+        is_table = self.kind == "Table"
+        return read_errata(Path(self.paper.folder), self.paper.paper, self.table) if is_table else ()
 
     def label(self, coordinate: str, value: str) -> str:
         return self.paper.label(coordinate, value)
@@ -146,8 +158,12 @@ class FactLayout:
         return f"{self.paper.paper}:{self.table}"
 
     @property
+    def name(self) -> str:
+        return f"Table {self.table} of {self.paper.name}"
+
+    @property
     def title(self) -> str:
-        return f"Table {self.table} of {self.paper.name}: {self.entry.title}"
+        return f"{self.name}: {self.entry.title}"
 
     @cached_property
     def lines(self) -> tuple[FactLine, ...]:

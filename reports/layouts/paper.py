@@ -23,6 +23,8 @@ and `columns`, the `order` of a coordinate's values where it is not the file's, 
   `of` another table. A value of a group may be a mean itself;
 - `groups`: the coordinates whose values name the cells that are judged together (not given: `protocol`, `method` and
   the number or share of labelled anomalies, where the table has them);
+- `lower_is_better`: values of the coordinate `metric` whose best value is the lowest;
+- `class_counts`: the table of facts of this paper whose column `anomaly_classes` a typeset table prints by dataset;
 - `quoted`: `when` these coordinates hold, the value is taken over from the paper `of`, whatever `sources` says;
 - `data`: `when` these coordinates hold, the paper used the prepared `variant` of the dataset; runs on another are not
   comparable, for this `reason`.
@@ -95,6 +97,8 @@ class TableEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     std: Literal["runs", "classes", "none"] | None = None
     metric: str = ""
     groups: list[str] | None = None
+    lower_is_better: list[str] = []
+    class_counts: str = ""
     notes: list[str] = []
 
 

@@ -47,6 +47,12 @@ def _check_entry(paper: Paper, entry: TableEntry, title: str) -> None:
     ]
     if unruled and not entry.rule and "protocol" not in entry.coordinates:
         raise ReportError(f"{title} of {PAPER_FILE} has no rule, and its file no protocol: say whose runs measure it")
+    counted = [
+        id_ for id_, facts in paper.facts.items() if {"dataset", "anomaly_classes"} <= {facts.key, *facts.columns}
+    ]
+    counts = [entry.class_counts] if entry.class_counts else []
+    of_classes = "its facts with anomaly_classes by dataset"
+    _refuse_unknown(counts, counted, f"class_counts of {title} of {PAPER_FILE}", of_classes)
     for quoted in entry.quoted:
         _refuse_unknown(quoted.when, entry.coordinates, f"quoted of {title} of {PAPER_FILE}", "its coordinates")
     for mean in entry.means:

@@ -3,8 +3,9 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from reports.layouts.errata import erratum_sentences
 from reports.layouts.layout import FactLayout
-from reports.tables.page import GridCell, Page, PageNotes, TableBlock, TableRow, erratum_text
+from reports.tables.page import GridCell, Page, PageNotes, TableBlock, TableRow
 from reports.tables.table import Show
 
 DIFFERS = "≠"
@@ -63,6 +64,10 @@ def fact_page(table: FactTable) -> Page:
     sides = " / ".join(["published"] * show_published + ["measured"] * show_measured).capitalize()
     differing = show_measured and any(row.differs(name) for row in table.rows for name in row.measured)
     return Page(
+        id=layout.id,
+        paper=paper.paper,
+        name=layout.name,
+        subject=layout.entry.title,
         title=layout.title,
         caption=f"{layout.entry.caption} {sides}.",
         citation=paper.citation,
@@ -72,7 +77,7 @@ def fact_page(table: FactTable) -> Page:
         notes=tuple(notes.texts),
         details=(),
         remarks=tuple(layout.entry.notes),
-        errata=tuple(erratum_text(erratum) for erratum in layout.errata) if show_published else (),
+        errata=tuple(erratum_sentences(erratum, paper) for erratum in layout.errata) if show_published else (),
         show_published=show_published,
         show_measured=show_measured,
     )
@@ -109,6 +114,7 @@ def _grid_row(table: FactTable, row: FactRow, notes: PageNotes) -> TableRow:
             published=row.published[column] if table.show != "measured" else "",
             measured=row.measured.get(column, ""),
             mark=DIFFERS if row.differs(column) else "",
+            sign=DIFFERS if row.differs(column) else "",
             notes=(notes.number(row.note),) if row.note and column in noted else (),
         )
         for column in layout.entry.measured

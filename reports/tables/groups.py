@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean
 
+from protocols.coordinates import COORDINATE_FIELDS
 from reports.stats.expected import expected_by_digits
 from reports.stats.friedman import row_ranks
 from reports.stats.table_verdict import CellDifference, TableVerdict, table_verdict
@@ -13,6 +14,8 @@ from reports.tables.judging import cell_difference, cell_samples, printed_half_u
 from reports.tables.table import Cell, Table
 
 NOT_COMPARABLE = "not_comparable"
+PLACE_COORDINATES = {"protocol", "dataset", "metric", *COORDINATE_FIELDS} - {"source_dataset"}
+"""Coordinates whose values stand under one heading each: cells that differ in them do not compete."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,3 +183,27 @@ def _won(ranks: Sequence[float], index: int) -> float:
     """1 for the best of a row, a part of it where several are best."""
     best = min(ranks)
     return 1 / ranks.count(best) if ranks[index] == best else 0.0
+
+
+def row_places(table: Table, cells: Sequence[Cell], *, published: bool) -> dict[int, int]:
+    """1 for the best value among those that are printed beside each other, 2 for the next, by the index of the cell.
+
+    Beside each other stand the cells of one block that differ in the method, its parameters or its source dataset
+    alone. Values count as they are printed, so equal ones share a place; fewer than three have no second.
+    """
+    entry, decimals = table.layout.entry, table.layout.paper.decimals
+    fixed = [name for name in (*entry.rows, *entry.columns) if name in PLACE_COORDINATES]
+    rivals: dict[tuple[str, ...], dict[int, float]] = {}
+    for index, cell in enumerate(cells):
+        if cell.published if published else cell.measured:
+            names = tuple(cell.coordinates[name] for name in fixed)
+            rivals.setdefault(names, {})[index] = round(_value(cell, published=published), decimals)
+    places: dict[int, int] = {}
+    for names, values in rivals.items():
+        is_lower = dict(zip(fixed, names, strict=True)).get("metric") in entry.lower_is_better
+        best = sorted(set(values.values()), reverse=not (is_lower or table.value.metric.better == "lower"))
+        seconds = best[1:2] if len(values) > 2 else []
+        if len(values) > 1:
+            places |= {index: 1 for index, value in values.items() if value == best[0]}
+            places |= {index: 2 for index, value in values.items() if value in seconds}
+    return places

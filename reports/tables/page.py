@@ -1,12 +1,13 @@
 """A table as it is printed: blocks of rows and columns, marks, numbered notes, as all page templates read it."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
+from reports.layouts.errata import as_sentence, erratum_sentences
 from reports.layouts.published import CellCoordinates, Erratum, PublishedValue
 from reports.stats.verdict import Verdict
 from reports.stats.words import MARKS, MEANINGS, verdict_mark, verdict_words
-from reports.tables.groups import table_groups
+from reports.tables.groups import row_places, table_groups
 from reports.tables.measured import Measured
 from reports.tables.sentences import group_sentence, verdict_legend
 from reports.tables.sources import PublishedSource, other_sources, source_verdict
@@ -17,6 +18,10 @@ NO_PUBLISHED_VALUE = "no published value"
 OTHER_READING = "if the paper's runs shared one draw of anomalies"
 UNKNOWN_NUMBER = "The number of runs behind this published value is not known: it counts as three"
 OTHER_SOURCES = " Columns of other papers: the same cells as they measured them; what they quote is left out."
+ORIGINS = {
+    "restored": "Published value, from a second source since our first text of the paper fails here",
+    "inferred": "Published value, our best reading of a copy that is damaged here",
+}
 BRACKETS = "not comparable with the paper; in brackets the verdict that it would have"
 
 
@@ -24,20 +29,32 @@ BRACKETS = "not comparable with the paper; in brackets the verdict that it would
 class GridCell:
     """Texts of one printed cell; `published` or `measured` is empty where there is none, `mark` says the verdict.
 
-    coordinates: of the table's cell that stands here; empty where none does, or another paper's value.
+    coordinates: of the table's cell that stands here; empty where none does, or another paper's value. sign: the mark
+    without numbers. A place is 1 for the best of the values beside it (`groups.row_places`), 2 for the next, 0 for
+    others.
     """
 
     published: str = ""
     measured: str = ""
     mark: str = ""
     notes: tuple[int, ...] = ()
-    coordinates: Mapping[str, str] = field(default_factory=dict)
+    coordinates: Mapping[str, str] = field(default_factory=dict, hash=False)
+    sign: str = ""
+    published_place: int = 0
+    measured_place: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class TableRow:
+    """One row; the first `shared` labels name what it has in common with its neighbours, such as the dataset.
+
+    `class_count` is the number of the dataset's anomaly classes where the paper's table has that column.
+    """
+
     labels: tuple[str, ...]
     cells: tuple[GridCell, ...]
+    shared: int = 0
+    class_count: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,8 +82,15 @@ class CellDetail:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Everything that a page prints, as text; `notes` are numbered from 1, `verdicts` are one sentence a method."""
+    """Everything that a page prints, as text; `notes` are numbered from 1, `verdicts` are one sentence a method.
 
+    `id` is its own, `paper` that of the paper; `title` is the `name` that the table has there, with the `subject`.
+    """
+
+    id: str
+    paper: str
+    name: str
+    subject: str
     title: str
     caption: str
     citation: str
@@ -80,16 +104,6 @@ class Page:
     show_published: bool
     show_measured: bool
 
-    @property
-    def is_stacked(self) -> bool:
-        """True where measured values stand below published ones, since side by side they are too wide for paper."""
-        return self.show_published and self.show_measured and any(len(block.columns) > 4 for block in self.blocks)
-
-    @property
-    def paper_caption(self) -> str:
-        """The caption where `is_stacked` is followed."""
-        return self.caption.replace(" / measured", ", below it measured") if self.is_stacked else self.caption
-
 
 def table_page(table: Table) -> Page:
     """The printed form of a table, as its `show` asks."""
@@ -98,8 +112,12 @@ def table_page(table: Table) -> Page:
     show_published, show_measured = table.show != "measured", table.show != "published"
     groups = table_groups(table) if show_measured and table.value.is_auroc else []
     paper = table.layout.paper
-    doubts = [erratum_text(erratum) for erratum in table.layout.errata if _concerns(erratum, table)]
+    doubts = [erratum_sentences(erratum, paper) for erratum in table.layout.errata if _concerns(erratum, table)]
     return Page(
+        id=table.page_id,
+        paper=paper.paper,
+        name=table.layout.name,
+        subject=table.subject,
         title=table.title,
         caption=_caption(table),
         citation=paper.citation,
@@ -174,7 +192,10 @@ def _block(
     layout, entry = table.layout, table.layout.entry
     columns = _ordered(table, entry.columns, cells)
     rows = _ordered(table, entry.rows, cells)
-    by_row_and_column = {(_values(cell, entry.rows), _values(cell, entry.columns)): cell for cell in cells}
+    published_places = row_places(table, cells, published=True)
+    measured_places = row_places(table, cells, published=False)
+    indexes = {(_values(cell, entry.rows), _values(cell, entry.columns)): index for index, cell in enumerate(cells)}
+    shared = entry.rows.index("dataset") + 1 if "dataset" in entry.rows[:-1] else 0
     papers: dict[tuple[str, ...], dict[str, str]] = {column: {} for column in columns}
     for cell in cells:
         for source in others.get(tuple(cell.coordinates.items()), ()):
@@ -186,9 +207,13 @@ def _block(
     printed_columns = [(column, paper) for column in columns for paper in ("", *papers[column])]
 
     def grid_cell(row: tuple[str, ...], column: tuple[str, ...], paper: str) -> GridCell:
-        cell = by_row_and_column.get((row, column))
-        if cell is None or not paper:
-            return _grid_cell(table, cell, notes)
+        index = indexes.get((row, column))
+        if index is None:
+            return GridCell()
+        cell = cells[index]
+        if not paper:
+            places = published_places.get(index, 0), measured_places.get(index, 0)
+            return replace(_grid_cell(table, cell, notes), published_place=places[0], measured_place=places[1])
         sources = others.get(tuple(cell.coordinates.items()), ())
         return _source_cell(table, cell, [source for source in sources if source.paper == paper], notes)
 
@@ -203,6 +228,8 @@ def _block(
             TableRow(
                 labels=tuple(table.label(*pair) for pair in zip(entry.rows, row, strict=True)),
                 cells=tuple(grid_cell(row, column, paper) for column, paper in printed_columns),
+                shared=shared,
+                class_count=layout.class_counts.get(dict(zip(entry.rows, row, strict=True)).get("dataset", ""), ""),
             )
             for row in rows
         ),
@@ -216,8 +243,8 @@ def _source_cell(table: Table, cell: Cell, sources: Sequence[PublishedSource], n
     source = sources[0]
     verdict = None if table.show == "published" else source_verdict(source, table, cell)
     numbers = () if source.n_known or not source.value.std_text else (notes.number(UNKNOWN_NUMBER),)
-    mark = _mark(verdict, table.layout.paper.decimals) if verdict else ""
-    return GridCell(_with_std(source.value.mean_text, source.value.std_text), "", mark, numbers)
+    mark, sign = _mark(verdict, table.layout.paper.decimals) if verdict else ("", "")
+    return GridCell(_with_std(source.value.mean_text, source.value.std_text), "", mark, numbers, sign=sign)
 
 
 def _ordered(table: Table, names: Sequence[str], cells: Sequence[Cell]) -> list[tuple[str, ...]]:
@@ -243,35 +270,35 @@ def _position(value: str, order: Sequence[str]) -> int:
     return order.index(value) if value in order else len(order)
 
 
-def _grid_cell(table: Table, cell: Cell | None, notes: PageNotes) -> GridCell:
-    if cell is None:
-        return GridCell()
+def _grid_cell(table: Table, cell: Cell, notes: PageNotes) -> GridCell:
     texts: list[str] = []
-    published, measured, mark = "", "", ""
+    published, measured, mark, sign = "", "", "", ""
     if cell.published and table.show != "measured":
         published = _with_std(cell.published.mean_text, cell.published.std_text)
         texts += _source(cell.published)
     if table.show != "published":
-        mark = _mark(cell.verdict, table.layout.paper.decimals)
+        mark, sign = _mark(cell.verdict, table.layout.paper.decimals)
         if cell.measured:
             measured = _with_std(*measured_texts(table, cell.measured)) + (MIXED if cell.measured.mixes_code else "")
             texts.append(measured_in_words(cell.measured))
         if cell.verdict.name in {"failed", "stale", "missing"}:
             texts += ["; ".join(cell.verdict.reasons)] if cell.verdict.reasons else []
-    return GridCell(published, measured, mark, tuple(notes.number(text) for text in texts), cell.coordinates)
+    numbers = tuple(notes.number(text) for text in texts)
+    return GridCell(published, measured, mark, numbers, cell.coordinates, sign)
 
 
 def _source(value: PublishedValue) -> list[str]:
-    return [] if value.transcription == "exact" else [f"Published value {value.transcription}: {value.note}"]
+    return [f"{ORIGINS[value.transcription]}. {as_sentence(value.note)}"] if value.transcription in ORIGINS else []
 
 
-def _mark(verdict: Verdict, decimals: int) -> str:
+def _mark(verdict: Verdict, decimals: int) -> tuple[str, str]:
+    """The mark of a verdict, with its numbers and without."""
     if verdict.name in {"failed", "stale"}:
-        return verdict.name
+        return verdict.name, verdict.name
     if verdict.comparison is None:
-        return ""
-    mark = verdict_mark(verdict.comparison, decimals)
-    return f"({mark})" if verdict.name == "not_comparable" else mark
+        return "", ""
+    mark, sign = verdict_mark(verdict.comparison, decimals), MARKS[verdict.comparison.verdict]
+    return (f"({mark})", f"({sign})") if verdict.name == "not_comparable" else (mark, sign)
 
 
 def _with_std(mean: str, std: str) -> str:
@@ -348,14 +375,6 @@ def _caption(table: Table) -> str:
     if table.show == "measured":
         return f"{metric}. Measured {ours}; verdicts at a margin of {margin}."
     return f"{metric}. Published {over} / measured {ours}; verdicts at a margin of {margin}.{further}"
-
-
-def erratum_text(erratum: Erratum) -> str:
-    """A doubt of the audit in one sentence."""
-    subject = ", ".join(value for name, value in erratum.coordinates.items() if name != "protocol") or "whole table"
-    expected = f", expected {erratum.expected}" if erratum.expected else ""
-    printed = f": printed {erratum.printed}{expected}" if erratum.printed else ""
-    return f"{subject}{printed} ({erratum.kind}). {erratum.explanation}"
 
 
 def _concerns(erratum: Erratum, table: Table) -> bool:

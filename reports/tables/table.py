@@ -74,6 +74,18 @@ class Table:
         return title if self.value.is_auroc else f"{self.value.metric.heading}, laid out as {title}"
 
     @property
+    def page_id(self) -> str:
+        """The table's id; a figure and another metric are named in it, since a document may hold them beside it."""
+        number = self.layout.table if self.layout.kind == "Table" else f"figure_{self.layout.table}"
+        return ":".join([self.layout.paper.paper, number, *([] if self.value.is_auroc else [self.value.metric.id])])
+
+    @property
+    def subject(self) -> str:
+        """The title without the name of the paper's table."""
+        subject = self.layout.entry.title
+        return subject if self.value.is_auroc else f"{self.value.metric.heading}, laid out as: {subject}"
+
+    @property
     def metric(self) -> str:
         """The metric with its unit."""
         metric = self.value.metric

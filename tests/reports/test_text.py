@@ -1,7 +1,7 @@
 import pytest
 
 from reports import text
-from reports.text import escape_markdown, page_formats
+from reports.text import escape_latex, escape_markdown, page_formats
 
 
 @pytest.mark.parametrize(
@@ -15,6 +15,25 @@ from reports.text import escape_markdown, page_formats
 )
 def test_markdown_shows_texts_as_they_are(plain, escaped):
     assert escape_markdown(plain) == escaped
+
+
+@pytest.mark.parametrize(
+    ("plain", "escaped"),
+    [
+        (
+            "x_y & 5 % # ~ ^ \\ {z} $ <b> | * `",
+            r"x\_y \& 5 \% \# \textasciitilde{} \textasciicircum{} \textbackslash{} \{z\} \$ \textless{}b\textgreater{} \textbar{} * `",
+        ),
+        ("Schölkopf, Pérez, Nguyễn, Straße", r"Sch\"{o}lkopf, P\'{e}rez, Nguy\~{\^{e}}n, Stra\ss{}e"),
+        ("e\u0301", r"\'{e}"),
+        ("0.7±0.1 × α, Δ ≤ 2 – 3", r"0.7$\pm$0.1 $\times$ $\alpha$, $\Delta$ $\leq$ 2 -- 3"),
+        ("ﬁne ½", "fine 1/2"),
+        ("x², 中, 🙂", "x{[}U+00B2{]}, {[}U+4E2D{]}, {[}U+1F642{]}"),
+        ("[1] a\x1bb", r"{[}1{]} a\textbackslash{}x1bb"),
+    ],
+)
+def test_latex_has_every_character_of_a_text(plain, escaped):
+    assert escape_latex(plain) == escaped
 
 
 @pytest.mark.parametrize("name", ["table", "judgement"])

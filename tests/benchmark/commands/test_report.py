@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 from io import StringIO
 
 import numpy as np
@@ -67,6 +68,11 @@ def test_in_every_format(table, form, tmp_path):
         (["--cell", "hard/elpv/mono/dra/10", "--sources", "all"], "--sources is for tables"),
         (["--figure", "dra:5", "--sources", "all"], "--sources is for tables"),
         (["--table", "dra:5", "--sources", "all"], "--sources says nothing of a table of facts"),
+        (["--table", "2", "--width", "column"], "--width and --no-notes are for a table in LaTeX: add --format latex"),
+        (["--table", "2", "--format", "html", "--no-notes"], "--width and --no-notes are for a table in LaTeX"),
+        (["--figure", "dra:5", "--format", "latex", "--width", "text"], "are for a table in LaTeX"),
+        (["--table", "dra:5", "--format", "macros"], "Table 5 of DRA: Images of the datasets holds no AUCs"),
+        (["--table", "2", "--show", "published", "--format", "macros"], "holds measured values: leave out --show"),
         (["--table", "2", "--method", "agad"], "--method and --gamma choose what --figure agad:4 shows"),
     ],
 )
@@ -96,6 +102,23 @@ def test_a_cell_in_every_format(form, tmp_path):
         packaged = [record.spec for record in reference_records()]
         runs = [spec for spec in packaged if (spec.split.rule, spec.split.known_class) == ("hard", "mono")]
         assert len(json.loads(text)["runs"]) == len(runs)
+
+
+def test_latex_of_a_width_without_notes(capfd):
+    words = ["report", "--table", "2", "--format", "latex", "--results", "reference"]
+    assert status([*words, "--width", "landscape", "--no-notes"]) == 0
+    page = capfd.readouterr().out
+    assert page.count(r"\begin{sidewaystable*}") == page.count(r"\end{sidewaystable*}") > 1
+    assert r"\item[" not in page
+    assert status(words) == 0
+    assert r"\begin{table*}" in capfd.readouterr().out
+
+
+def test_macros_of_the_packaged_records(capfd):
+    assert status(["report", "--table", "2", "--format", "macros", "--results", "reference"]) == 0
+    assert re.search(
+        r"^\\swanbenchdefine\{hard\}\{elpv\}\{mono\}\{dra\}\{10\}\{0\.\d{3}", capfd.readouterr().out, re.MULTILINE
+    )
 
 
 def test_other_papers_are_further_columns(capfd):

@@ -98,6 +98,10 @@ BROKEN = {
     "no dataset": (toml('coordinates = ["dataset", ', "coordinates = ["), "names dataset, which is none"),
     "no rule": (toml('rule = "hard"', ""), "[tables.1] of paper.toml has no rule"),
     "a mean of nothing": ({"values_csv": WITHOUT_PARTS}, "has no parts: tiny, mean, brightest"),
+    "no table of facts": (
+        toml('rule = "hard"', 'rule = "hard"\nclass_counts = "9"'),
+        "names 9, which is none of its facts",
+    ),
     "no group": (toml(MEAN, f'{MEAN}, group = "some"'), "names some, which is none of the groups"),
     "a group in itself": (toml(MEAN, 'when = { dataset = "tiny" }, over = "dataset", group = "all"'), "tiny in tiny"),
     "a group of any value": (toml(MEAN, 'over = "dataset", group = "all"'), "with the dataset that stands for it"),

@@ -44,6 +44,48 @@ def test_groups_are_setting_method_and_shots_or_what_the_paper_s_file_says():
     assert layout.auc_layout("5").groups == ["adv_prop", "freeze_bn"]
 
 
+def places(built, published):
+    """Places of the cells of a block by method, or by what a row names in its place."""
+    numbers = groups.row_places(built, built.cells, published=published)
+    return {tuple(built.cells[index].coordinates.values()): place for index, place in numbers.items()}
+
+
+def test_places_are_those_of_values_as_they_are_printed(record):
+    """Metal nut, scratch, one-shot: DevNet 0.952, FLOS 0.947, DRA 0.909; ten-shot: bent, two of 0.904 and 0.901."""
+    built = build([])
+    shown = table.Table(
+        built.layout, tuple(c for c in built.cells if c.coordinates["shots"] in {"", "1"}), "both", 0.02
+    )
+    found = places(shown, published=True)
+    row = {key[2]: place for key, place in found.items() if key[:2] == ("metal_nut", "scratch")}
+    assert row == {"devnet": 1, "flos": 2}
+    mean = {key[2]: place for key, place in found.items() if key[:2] == ("metal_nut", "mean")}
+    assert mean == {"dra": 1, "devnet": 2, "flos": 2}  # both 0.855
+
+
+def test_the_place_of_a_measured_value_is_among_measured_ones(record):
+    records = [record(0.7004, method="dra"), record(0.6996, method="devnet"), record(0.6, method="flos")]
+    built = build(records)
+    found = places(built, published=False)
+    assert {key[2]: place for key, place in found.items()} == {"dra": 1, "devnet": 1, "flos": 2}
+    assert places(build(records[:1]), published=False) == {}
+    assert set(places(build(records[:2]), published=False).values()) == {1}
+
+
+def test_a_place_follows_the_axis_of_the_methods_and_the_sense_of_the_metric():
+    by_column = places(build([], "csi_gan:1"), published=True)
+    assert {key for key, place in by_column.items() if place == 1} == {
+        ("cifar10", "csi_gan"), ("cifar100", "csi_gan"), ("imagenet30", "csi_gan")
+    }  # fmt: skip
+    ablation = places(build([], "csi_gan:ablation"), published=True)
+    assert {key[1] for key, place in ablation.items() if place == 1} == {"csi_gan"}  # FID 54.1 is the lowest
+    across = places(build([], "9"), published=True)
+    assert across["tile", "carpet", "", "dra", ""] == 1
+    assert across["leather", "carpet", "", "dra", ""] == 2
+    switches = places(build([], "5"), published=True)
+    assert {key[3] for key, place in switches.items() if place == 1} == {"0.00", "0.01", "0.03", "0.05", "0.10"}
+
+
 def test_an_exact_rerun_is_reproduced_and_says_so_in_a_sentence(record):
     records = [run for at in leaves("dra", "10") for run in runs(record, at)]
     built = build(records)

@@ -1,0 +1,42 @@
+"""Measured values of a table as LaTeX macros, one a cell, for the text of a paper."""
+
+import re
+from dataclasses import dataclass
+
+from reports.errors import ReportError
+from reports.layouts.cell_ids import cell_arguments
+from reports.tables.page import measured_texts
+from reports.tables.table import Table
+from reports.text import escape_latex
+
+
+@dataclass(frozen=True, slots=True)
+class CellMacro:
+    """The five arguments that name a cell, and its value in LaTeX."""
+
+    arguments: tuple[str, ...]
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
+class MacroPage:
+    title: str
+    macros: tuple[CellMacro, ...]
+
+
+def macro_page(table: Table) -> MacroPage:
+    """The measured cells of a table; what two printed cells have in common stands once.
+
+    Raises:
+        ReportError: the table shows published values alone.
+    """
+    if table.show == "published":
+        raise ReportError("--format macros holds measured values: leave out --show published")
+    macros = {}
+    for cell in table.cells:
+        if cell.measured and cell.source:
+            mean, std = measured_texts(table, cell.measured)
+            parts = cell_arguments(cell.source, cell.coordinates)
+            arguments = tuple(re.sub(r"[^a-zA-Z0-9_.@-]", "-", part) for part in parts)
+            macros[arguments] = CellMacro(arguments, escape_latex(f"{mean}±{std}" if std else mean))
+    return MacroPage(table.title, tuple(macros.values()))
