@@ -1,19 +1,28 @@
 """A table as it is printed: blocks of rows and columns, marks, numbered notes, as all page templates read it."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
+from reports.layouts.layout import Layout
 from reports.layouts.published import CellCoordinates, Erratum, PublishedValue
 from reports.stats.verdict import Verdict
 from reports.stats.words import MARKS, MEANINGS, verdict_mark, verdict_words
-from reports.tables.groups import table_groups
+from reports.tables.groups import block_cells, row_places, table_groups
 from reports.tables.measured import Measured
-from reports.tables.sentences import group_sentence, verdict_legend
+from reports.tables.sentences import (
+    NO_PUBLISHED_VALUE,
+    baseline_headings,
+    baseline_legend,
+    baseline_mark,
+    baseline_texts,
+    group_sentence,
+    verdict_legend,
+)
 from reports.tables.sources import PublishedSource, other_sources, source_verdict
 from reports.tables.table import Cell, Table
 
 MIXED = "‡"
-NO_PUBLISHED_VALUE = "no published value"
+DETAIL_HEADINGS = ("Cell", "n", "Std", "Difference", "90 % interval", "Test-set error", "Verdict")
 OTHER_READING = "if the paper's runs shared one draw of anomalies"
 UNKNOWN_NUMBER = "The number of runs behind this published value is not known: it counts as three"
 OTHER_SOURCES = " Columns of other papers: the same cells as they measured them; what they quote is left out."
@@ -22,12 +31,16 @@ BRACKETS = "not comparable with the paper; in brackets the verdict that it would
 
 @dataclass(frozen=True, slots=True)
 class GridCell:
-    """Texts of one printed cell; `published` or `measured` is empty where there is none, `mark` says the verdict."""
+    """Texts of one printed cell; `published` or `measured` is empty where there is none, `mark` says the verdict.
+
+    `place` is 1 for the best measured value of a row and 2 for the second, 0 for others and where none are told apart.
+    """
 
     published: str = ""
     measured: str = ""
     mark: str = ""
     notes: tuple[int, ...] = ()
+    place: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +74,10 @@ class CellDetail:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Everything that a page prints, as text; `notes` are numbered from 1, `verdicts` are one sentence a method."""
+    """Everything that a page prints, as text; `notes` are numbered from 1, `verdicts` are one sentence a method.
+
+    `tells_best`: the best and the second of a row are set apart, in place of what is measured.
+    """
 
     title: str
     caption: str
@@ -75,6 +91,8 @@ class Page:
     errata: tuple[str, ...]
     show_published: bool
     show_measured: bool
+    tells_best: bool = False
+    detail_headings: tuple[str, ...] = DETAIL_HEADINGS
 
     @property
     def is_stacked(self) -> bool:
@@ -83,8 +101,9 @@ class Page:
 
     @property
     def paper_caption(self) -> str:
-        """The caption where `is_stacked` is followed."""
-        return self.caption.replace(" / measured", ", below it measured") if self.is_stacked else self.caption
+        """The caption where `is_stacked` is followed and the second best is underlined."""
+        text = self.caption.replace("best bold", "best bold, second underlined") if self.tells_best else self.caption
+        return text.replace(" / measured", ", below it measured") if self.is_stacked else text
 
 
 def table_page(table: Table) -> Page:
@@ -94,6 +113,7 @@ def table_page(table: Table) -> Page:
     show_published, show_measured = table.show != "measured", table.show != "published"
     groups = table_groups(table) if show_measured and table.value.is_auroc else []
     paper = table.layout.paper
+    has_details = show_measured and (table.layout.is_published or table.baseline)
     doubts = [erratum_text(erratum) for erratum in table.layout.errata if _concerns(erratum, table)]
     return Page(
         title=table.title,
@@ -103,11 +123,13 @@ def table_page(table: Table) -> Page:
         blocks=blocks,
         legend=(*verdict_legend(groups), *_legend(table)) if show_measured else (),
         notes=tuple(notes.texts),
-        details=tuple(_detail(table, cell) for cell in table.cells if cell.measured) if show_measured else (),
+        details=tuple(_detail(table, cell) for cell in table.cells if cell.measured) if has_details else (),
         remarks=(*table.layout.notes, *table.remarks),
         errata=tuple(doubts) if show_published else (),
         show_published=show_published,
         show_measured=show_measured,
+        tells_best=not table.layout.is_published,
+        detail_headings=baseline_headings(table, table.baseline) if table.baseline else DETAIL_HEADINGS,
     )
 
 
@@ -119,13 +141,18 @@ def measured_texts(table: Table, measured: Measured) -> tuple[str, str]:
     return f"{measured.mean:.{paper.decimals}f}", std
 
 
-def measured_in_words(measured: Measured) -> str:
-    """Circumstances of a measured cell: seeds, recipe, weights, precision, remarks, what makes it not comparable."""
+def measured_in_words(measured: Measured, layout: Layout | None = None) -> str:
+    """Circumstances of a measured cell: seeds, recipe, weights, precision, remarks, what makes it not comparable.
+
+    In a layout without published values nothing is compared with a paper: settings that are not the recipe's instead.
+    """
     seeds = ", ".join(str(run) for run in measured.per_seed)
     parts = [f"{'seed' if measured.n == 1 else 'seeds'} {seeds}", f"recipe {measured.recipe}"]
     parts += [f"weights {measured.weights}"] if measured.weights else []
     parts += [f"precision {measured.precision}", *measured.notes]
     text = "; ".join(parts)
+    if layout is not None and not layout.is_published:
+        return "; ".join([text, *(f"{name} = {value}" for name, value in measured.settings.items())])
     return f"{text}. Not comparable: {'; '.join(measured.reasons)}" if measured.reasons else text
 
 
@@ -149,14 +176,9 @@ def _blocks(table: Table, notes: PageNotes) -> Iterable[TableBlock]:
         ]
         for number, by_paper in other_sources(table).items()
     }
-    by_block: dict[tuple[str, ...], list[Cell]] = {}
-    for cell in table.cells:
-        by_block.setdefault(_values(cell, entry.blocks), []).append(cell)
-    # A method without shots stands beside the others in every block, as in the papers.
-    common = by_block.pop(("",), []) if len(by_block) > 1 else []
-    for values, cells in by_block.items():
+    for values, cells in block_cells(table).items():
         title = ", ".join(table.label(*pair) for pair in zip(entry.blocks, values, strict=True) if pair[1])
-        yield _block(table, title, [*common, *cells], notes, others)
+        yield _block(table, title, cells, notes, others)
 
 
 def _block(
@@ -171,6 +193,7 @@ def _block(
     columns = _ordered(table, entry.columns, cells)
     rows = _ordered(table, entry.rows, cells)
     by_row_and_column = {(_values(cell, entry.rows), _values(cell, entry.columns)): cell for cell in cells}
+    places = {row: row_places(table, [cell for cell in cells if _values(cell, entry.rows) == row]) for row in rows}
     papers: dict[tuple[str, ...], dict[str, str]] = {column: {} for column in columns}
     for cell in cells:
         for source in others.get(tuple(cell.coordinates.items()), ()):
@@ -184,7 +207,8 @@ def _block(
     def grid_cell(row: tuple[str, ...], column: tuple[str, ...], paper: str) -> GridCell:
         cell = by_row_and_column.get((row, column))
         if cell is None or not paper:
-            return _grid_cell(table, cell, notes)
+            row_place = places[row].get(tuple(cell.coordinates.items()), 0) if cell else 0
+            return replace(_grid_cell(table, cell, notes), place=row_place)
         sources = others.get(tuple(cell.coordinates.items()), ())
         return _source_cell(table, cell, [source for source in sources if source.paper == paper], notes)
 
@@ -251,7 +275,8 @@ def _grid_cell(table: Table, cell: Cell | None, notes: PageNotes) -> GridCell:
         mark = _mark(cell.verdict, table.layout.paper.decimals)
         if cell.measured:
             measured = _with_std(*measured_texts(table, cell.measured)) + (MIXED if cell.measured.mixes_code else "")
-            texts.append(measured_in_words(cell.measured))
+            texts.append(measured_in_words(cell.measured, table.layout))
+            mark = mark or baseline_mark(table, cell)
         if cell.verdict.name in {"failed", "stale", "missing"}:
             texts += ["; ".join(cell.verdict.reasons)] if cell.verdict.reasons else []
     return GridCell(published, measured, mark, tuple(notes.number(text) for text in texts))
@@ -290,6 +315,7 @@ def _legend(table: Table) -> Iterable[str]:
         yield f"( ) {BRACKETS}"
     if any(cell.measured and cell.measured.mixes_code for cell in table.cells):
         yield f"{MIXED} a mean over runs that different code made"
+    yield from baseline_legend(table)
 
 
 def _detail(table: Table, cell: Cell) -> CellDetail:
@@ -298,7 +324,7 @@ def _detail(table: Table, cell: Cell) -> CellDetail:
     decimals = table.layout.paper.decimals
     measured, comparison = cell.measured, cell.verdict.comparison
     labels = [table.label(name, value) for name, value in cell.coordinates.items() if value]
-    difference, interval = "", ""
+    difference, interval, verdict = baseline_texts(table, cell)
     if comparison:
         difference = f"{comparison.difference:+z.{decimals}f}"
         if comparison.low is not None and comparison.high is not None:
@@ -310,14 +336,15 @@ def _detail(table: Table, cell: Cell) -> CellDetail:
         difference=difference,
         interval=interval,
         test_std="" if measured.test_std is None else f"{measured.test_std:.{decimals}f}",
-        verdict=_in_words(cell, decimals) if table.value.is_auroc else NO_PUBLISHED_VALUE,
+        verdict=verdict or (_in_words(table, cell, decimals) if table.value.is_auroc else NO_PUBLISHED_VALUE),
     )
 
 
-def _in_words(cell: Cell, decimals: int) -> str:
+def _in_words(table: Table, cell: Cell, decimals: int) -> str:
     verdict = cell.verdict
     if cell.published is None:
-        return ""
+        none = NO_PUBLISHED_VALUE if table.layout.is_published else ""
+        return ", ".join(filter(None, [none, "stale" if verdict.name == "stale" else ""]))
     if verdict.comparison is None:
         return verdict.name.replace("_", " ")
     words = verdict_words(verdict.comparison, decimals)
@@ -334,6 +361,8 @@ def _caption(table: Table) -> str:
         "none": "mean",
     }[table.layout.std]
     metric = table.metric
+    if not table.layout.is_published:
+        return f"{metric}. Mean±std over seeds; best bold."
     further = OTHER_SOURCES if table.all_sources and table.show != "measured" else ""
     if table.show == "published":
         return f"{metric}. Published {over}.{further}"
