@@ -187,6 +187,8 @@ def _check_options(
         raise BenchError("--baseline is for --suite; for two methods on any splits, see bench compare --help")
     if suite is not None and request.show == "published":
         raise BenchError("--show published is for what papers print: leave it out, or give --table in place of --suite")
+    if request.added and request.show == "published":
+        raise BenchError("--add is for measured values, which --show published leaves out: leave out one of them")
     if suite is not None or isinstance(chosen, layout.Layout):
         return
     names = ["add", "measured_only", *(["method", "gamma"] if not isinstance(chosen, layout.BoxLayout) else [])]

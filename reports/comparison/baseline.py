@@ -28,7 +28,9 @@ def with_baseline(
     scores: ScoresOf,
     alone: Collection[str],
 ) -> Table:
-    """The table with every other column tested against that of `baseline`; see `compare_methods` for the rest.
+    """The table with every other column tested against that of `baseline`, on the runs that the table shows.
+
+    See `compare_methods` for the arguments.
 
     Raises:
         ReportError: the table has no such column, or no cell of another has a partner.
@@ -36,7 +38,8 @@ def with_baseline(
     columns = list(dict.fromkeys(cell.coordinates["method"] for cell in table.cells if cell.measured))
     if baseline not in columns:
         raise ReportError(f"--baseline {baseline}: no measured column of {table.title}: {near_miss(baseline, columns)}")
-    every_record = list(records)
+    series = {name for cell in table.cells if cell.measured for name in cell.measured.series}
+    shown_records = [record for record in records if record.series in series]
     cells: dict[CellCoordinates, PairedTest] = {}
     means: dict[CellCoordinates, PairedTest] = {}
     for column in columns:
@@ -44,7 +47,7 @@ def with_baseline(
             comparison = compare_methods(
                 column,
                 baseline,
-                every_record,
+                shown_records,
                 measures=measures,
                 versions=versions,
                 stale=stale,

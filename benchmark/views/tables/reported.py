@@ -120,6 +120,10 @@ def suite_table(name: str, request: ReportRequest, tell: Callable[[str], None]) 
         scores_digest=partial(scores_digest, find_scores),
     )
     tell_remarks([values], tell)
+    if not built.has_measured:
+        raise BenchError(
+            f"no run of suite {suite.id} that is asked for is measured: bench run --suite {name} makes them"
+        )
     if request.baseline:
         built = with_baseline(
             built,
@@ -130,9 +134,5 @@ def suite_table(name: str, request: ReportRequest, tell: Callable[[str], None]) 
             stale=code.stale,
             scores=find_scores,
             alone=view.alone,
-        )
-    if not request.measured_only and not built.has_measured:
-        raise BenchError(
-            f"no run of suite {suite.id} that is asked for is measured: bench run --suite {name} makes them"
         )
     return filter_table(built, TableFilter(measured_only=request.measured_only))

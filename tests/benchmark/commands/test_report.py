@@ -77,6 +77,8 @@ def test_in_every_format(table, form, tmp_path):
         (["--table", "2", "--method", "kdad", "--dataset", "elpv", "--measured-only"], "that is asked for is measured"),
         (["--table", "2", "--add", "devnt"], "unknown method 'devnt': did you mean 'devnet'?"),
         (["--table", "agad:5", "--add", "devnet"], "Table 5 of AGAD: "),
+        (["--table", "2", "--add", "agad", "--show", "published"], "--add is for measured values"),
+        (["--suite", "hard", "--measured-only"], "no run of suite hard that is asked for is measured"),
         (["--table", "dra:5", "--dataset", "elpv"], "--dataset is for tables of AUCs and suites"),
         (["--cell", "hard/elpv/mono/dra/10", "--add", "dra"], "--add is for tables of AUCs and suites"),
         (["--figure", "agad:4", "--method", "agad_unet,agad"], "a figure of scores shows one method, give one"),

@@ -177,6 +177,19 @@ def test_the_baseline_is_tested_over_seeds_with_holm_over_all_rows(record):
     assert [cell["test"]["test"] for cell in content["cells"] if cell["test"]] == ["t", "t", "t", "signed rank"]
 
 
+def test_tests_are_on_the_runs_that_the_table_shows(record):
+    """A smoke test of both methods has more seeds and is not shown: the difference is that of the whole runs."""
+    smoke = {"deviations": ("split option limit_test = 20",), "params": {"cut": 1}}
+    runs = everywhere(record, {"devnet": 0.5, "dra": 0.9}, **smoke)
+    runs += [
+        record(value, method=method, dataset="elpv", known_class="mono", recipe="quick")
+        for method, value in {"devnet": 0.7, "dra": 0.8}.items()
+    ]
+    tests = against(build(runs), runs).baseline.tests
+    of_mono = next(test for key, test in tests.items() if dict(key)["known_class"] == "mono")
+    assert of_mono.difference == pytest.approx(0.1)
+
+
 def test_a_method_without_anomalies_is_tested_beside_any_number_of_them(record):
     runs = everywhere(record, {"devnet": 0.7}) + everywhere(record, {"kdad": 0.6}, shots=None)
     runs = [replace(run, spec=replace(run.spec, test=f"test {run.spec.split.known_class}")) for run in runs]
