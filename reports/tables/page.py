@@ -336,13 +336,13 @@ def _detail(table: Table, cell: Cell) -> CellDetail:
         difference=difference,
         interval=interval,
         test_std="" if measured.test_std is None else f"{measured.test_std:.{decimals}f}",
-        verdict=verdict or (_in_words(table, cell, decimals) if table.value.is_auroc else NO_PUBLISHED_VALUE),
+        verdict=verdict or _in_words(table, cell, decimals),
     )
 
 
 def _in_words(table: Table, cell: Cell, decimals: int) -> str:
     verdict = cell.verdict
-    if cell.published is None:
+    if cell.published is None or not table.value.is_auroc:
         none = NO_PUBLISHED_VALUE if table.layout.is_published else ""
         return ", ".join(filter(None, [none, "stale" if verdict.name == "stale" else ""]))
     if verdict.comparison is None:

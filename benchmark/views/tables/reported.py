@@ -121,9 +121,9 @@ def suite_table(name: str, request: ReportRequest, tell: Callable[[str], None]) 
     )
     tell_remarks([values], tell)
     if not built.has_measured:
-        raise BenchError(
-            f"no run of suite {suite.id} that is asked for is measured: bench run --suite {name} makes them"
-        )
+        words = [f"--{option} {','.join(texts)}" for option, texts in request.values.items()]
+        command = " ".join(["bench run --suite", name, *words])
+        raise BenchError(f"no run of suite {suite.id} that is asked for is measured: {command} makes them")
     if request.baseline:
         built = with_baseline(
             built,

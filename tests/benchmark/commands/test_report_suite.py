@@ -59,6 +59,7 @@ def test_columns_rows_and_records_can_be_chosen(finished):
     [
         (("--where", "img_size=64"), "no run of suite tiny that is asked for is measured: bench run --suite"),
         (("--where", "img_sise=64"), "no record has a hyper-parameter, split option or fact 'img_sise': did you mean"),
+        (("--dataset", "elpv", "--shots", "1"), "tiny.toml --dataset elpv --shots 1 makes them"),
         (("--dataset", "tniy"), "did you mean 'tiny'?"),
         (("--method", "devnte"), "unknown method 'devnte': did you mean 'devnet'?"),
         (("--baseline", "drx"), "--baseline drx: no measured column of Suite tiny: My own parts: did you mean 'dra'?"),
@@ -71,6 +72,20 @@ def test_what_leaves_nothing_is_one_sentence_and_exit_2(finished, words, said):
     assert (done.returncode, done.stdout) == (2, "")
     assert said in done.stderr
     assert done.stderr.count("\n") == 1
+
+
+def test_another_metric_has_its_own_best_and_its_name_in_the_columns(finished):
+    words = ("report", "--suite", finished.suite, "--metric", "fpr_at_95_tpr")
+    lines = rows(finished.bench(*words, "--format", "csv").stdout)
+    for known_class in ("bar", "dot", "mean"):
+        row = [line for line in lines if line["known_class"] == known_class]
+        least = min(float(line["fpr_at_95_tpr_mean"]) for line in row)
+        assert [line["place"] for line in row] == [
+            "1" if float(line["fpr_at_95_tpr_mean"]) == least else "" for line in row
+        ]
+    page = finished.bench(*words, "--baseline", "devnet").stdout
+    assert "lower is better" in page
+    assert "published" not in page
 
 
 def test_a_baseline_has_delong_s_test_of_single_runs(finished):
