@@ -91,9 +91,7 @@ class _OfPapers(click.Option):
     help="Only records with this hyper-parameter, split option, seed, split_seed, precision, size or weights "
     "(genuine, random, custom:...); repeatable.",
 )
-@click.option(
-    "--add", "added", type=CommaList(), default=(), help="Methods that get a column, if they have no records too."
-)
+@click.option("--add", "added", type=CommaList(), default=(), help="Methods that get a column even without records.")
 @click.option("--dataset", type=CommaList(), default=(), help="Only these datasets of a table.")
 @click.option(
     "--method",
@@ -134,7 +132,7 @@ def command(
     sources: str,
     **filters: tuple[Any, ...],
 ) -> None:
-    """Print one table, figure or cell, or the claims of a paper; a cell that was not measured stays empty."""
+    """Print one table, figure, suite or cell, or the claims of a paper; a cell that was not measured stays empty."""
     from benchmark.views.tables.reported import ReportRequest
     from reports.layouts import layout
 
