@@ -7,11 +7,12 @@ from typing import Any
 
 from protocols.text import near_miss, printable, printable_json
 from reports.errors import ReportError
-from reports.layouts.published import PublishedValue
+from reports.layouts.published import CellCoordinates, PublishedValue
 from reports.pages.output import render_facts, render_page
 from reports.stats.verdict import VERDICT_VERSION
 from reports.tables.facts import FactTable, fact_page
-from reports.tables.groups import TableGroup, table_groups
+from reports.tables.groups import TableGroup, table_groups, table_places
+from reports.tables.judging import Baseline
 from reports.tables.latex.floats import LatexPage, latex_page
 from reports.tables.latex.macros import MacroPage, macro_page
 from reports.tables.measured import measured_fields
@@ -22,6 +23,7 @@ from reports.text import csv_text, page_formats, page_template
 
 TABLE_FORMATS = page_formats("table")
 SOURCE_COLUMNS = ("mean", "std", "kind", "verdict")
+BASELINE_COLUMNS = ("baseline", "test", "difference", "low", "high", "p_value", "p_holm")
 VALUE_COLUMNS = ("published_mean", "published_std", "measured_mean", "measured_std", "n", "verdict")
 
 
@@ -32,7 +34,7 @@ def render_table(table: Table | FactTable, form: str, *, width: str = "text", no
         ReportError: there is no such format, or it says nothing of such a table.
     """
     if form == "csv":
-        return csv_text(_fact_lines(table) if isinstance(table, FactTable) else _lines(table))
+        return csv_text(_csv_lines(table))
     if form == "json":
         content = _json_facts(table) if isinstance(table, FactTable) else _json(table)
         return printable_json(json.dumps(content, ensure_ascii=False, indent=2, allow_nan=False)) + "\n"
@@ -50,6 +52,42 @@ def _page(table: Table | FactTable, form: str, width: str, *, notes: bool) -> Pa
         return macro_page(table)
     page = fact_page(table) if isinstance(table, FactTable) else table_page(table)
     return latex_page(page, width, notes=notes) if form == "latex" else page
+
+
+def _csv_lines(table: Table | FactTable) -> Iterator[list[str]]:
+    if isinstance(table, FactTable):
+        return _fact_lines(table)
+    return _lines(table) if table.layout.is_published else _suite_lines(table)
+
+
+def _suite_lines(table: Table) -> Iterator[list[str]]:
+    value = "" if table.value.is_auroc else f"{table.value.metric.id}_"
+    tests = BASELINE_COLUMNS if table.baseline else ()
+    yield [*table.layout.entry.coordinates, f"{value}mean", f"{value}std", "n", "place", "state", *tests]
+    places = table_places(table)
+    for cell in table.cells:
+        at = tuple(cell.coordinates.items())
+        mean, std = measured_texts(table, cell.measured) if cell.measured else ("", "")
+        state = "" if cell.measured and cell.verdict.name == "missing" else cell.verdict.name
+        row_place = str(places[at] or "")
+        n = str(cell.measured.n) if cell.measured else ""
+        yield [
+            *cell.coordinates.values(),
+            mean,
+            std,
+            n,
+            row_place,
+            state,
+            *(_csv_test(table.baseline, at) if tests else ()),
+        ]
+
+
+def _csv_test(baseline: Baseline | None, at: CellCoordinates) -> list[str]:
+    test = baseline.tests.get(at) if baseline else None
+    if baseline is None or test is None:
+        return [""] * len(BASELINE_COLUMNS)
+    numbers = (test.difference, test.low, test.high, test.p_value, test.p_holm)
+    return [baseline.method, test.test, *("" if number is None else repr(number) for number in numbers)]
 
 
 def _lines(table: Table) -> Iterator[list[str]]:
@@ -92,15 +130,24 @@ def _fact_lines(table: FactTable) -> Iterator[list[str]]:
 def _csv_measured(table: Table, cell: Cell) -> tuple[str, str, str, str]:
     if table.show == "published":
         return "", "", "", ""
-    verdict = cell.verdict.name if cell.published else ""
+    verdict = _verdict_name(table, cell) or ""
     if cell.measured is None:
         return "", "", "", verdict
     mean, std = measured_texts(table, cell.measured)
     return mean, std, str(cell.measured.n), verdict
 
 
+def _verdict_name(table: Table, cell: Cell) -> str | None:
+    """The verdict of a cell, or that a method which the paper does not print has no value to be judged by."""
+    if cell.published or (cell.measured and cell.verdict.name == "stale"):
+        return cell.verdict.name
+    return "no_published_value" if cell.measured and table.value.is_auroc else None
+
+
 def _json(table: Table) -> dict[str, Any]:
     layout, sources = table.layout, table_sources(table)
+    if not layout.is_published:
+        return _json_suite(table)
     return {
         "table": layout.id,
         "title": table.title,
@@ -114,6 +161,41 @@ def _json(table: Table) -> dict[str, Any]:
         "cells": [_json_cell(table, cell, sources.get(number, ())) for number, cell in enumerate(table.cells)],
         "notes": [*layout.notes, *table.remarks],
         "errata": [asdict(erratum) for erratum in layout.errata] if table.show != "measured" else [],
+    }
+
+
+def _json_suite(table: Table) -> dict[str, Any]:
+    places, baseline = table_places(table), table.baseline
+    tests = baseline.tests if baseline else {}
+    return {
+        "suite": table.layout.table,
+        "title": table.title,
+        "metric": table.metric,
+        "unit": table.unit,
+        "baseline": baseline.method if baseline else None,
+        "groups": [
+            {
+                "coordinates": dict(group.coordinates),
+                "cells": group.cells,
+                "measured": group.measured,
+                "ranking": asdict(group.ranking) if group.ranking else None,
+            }
+            for group in _groups(table)
+        ],
+        "cells": [
+            {
+                "coordinates": dict(cell.coordinates),
+                "title": table.label("method", cell.coordinates["method"]),
+                "measured": measured_fields(cell.measured) if cell.measured else None,
+                "place": places[tuple(cell.coordinates.items())] or None,
+                "state": None if cell.measured and cell.verdict.name == "missing" else cell.verdict.name,
+                "reasons": list(cell.verdict.reasons),
+                "failures": list(cell.failures),
+                "test": asdict(test) if (test := tests.get(tuple(cell.coordinates.items()))) else None,
+            }
+            for cell in table.cells
+        ],
+        "notes": list(table.remarks),
     }
 
 
@@ -151,7 +233,7 @@ def _json_cell(table: Table, cell: Cell, sources: Sequence[PublishedSource]) -> 
     comparison = cell.verdict.comparison
     return content | {
         "measured": measured_fields(cell.measured) if cell.measured else None,
-        "verdict": cell.verdict.name if cell.published else None,
+        "verdict": _verdict_name(table, cell),
         "would_be": cell.verdict.would_be,
         "reasons": list(cell.verdict.reasons),
         "failures": list(cell.failures),
@@ -185,6 +267,7 @@ def _json_group(table: Table, group: TableGroup) -> dict[str, Any]:
         "judged": judged.pooled.cells if judged else 0,
         "left_out": group.left_out,
         "borrowed": group.borrowed,
+        "no_published_value": group.unpublished,
         "counts": dict(group.counts),
         "expected": dict(group.expected),
         "ranking": asdict(group.ranking) if group.ranking else None,

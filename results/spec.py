@@ -15,6 +15,11 @@ _Seed = Annotated[int, Meta(ge=0, le=2**63 - 1)]
 _ALWAYS_HASHED = {"known_class", "normal_class", "shots", "gamma"}
 """Coordinates that a series holds even where they are unset; newer ones only where set, so that no series moves."""
 
+_SPLIT_OPTION = "split option "
+"""Start of a deviation that is an option of the split."""
+_INSTEAD_OF = " (recipe: "
+"""What follows the value in a deviation that is a parameter."""
+
 EMPTY_LIST = hashlib.sha256().hexdigest()
 """The fingerprint of a list without images."""
 
@@ -115,13 +120,27 @@ class RunSpec(msgspec.Struct, frozen=True, kw_only=True):
         return digest({"fit": fit, "evaluation": self.evaluation, "split": split})
 
     @property
+    def settings(self) -> dict[str, str]:
+        """Parameters and split options that are not the recipe's, by name, as the deviations have them."""
+        settings = {}
+        for text in self.deviations:
+            name, _, value = text.partition(" = ")
+            value, is_set, _ = value.partition(_INSTEAD_OF)
+            if name.startswith(_SPLIT_OPTION):
+                settings[name.removeprefix(_SPLIT_OPTION)] = value
+            elif is_set and name.startswith(f"{self.method}."):
+                settings[name.removeprefix(f"{self.method}.")] = value.strip("'")
+        return dict(sorted(settings.items()))
+
+    @property
     def name(self) -> str:
-        """Readable name, such as `hard-elpv-mono-dra-10-s0-1a2b3c4d`."""
+        """Readable name, such as `hard-elpv-mono-dra-10-s0-1a2b3c4d`, its `settings` before the seed."""
         texts = {name: text for name, text in self.split.coordinate_texts.items() if text}
         source = texts.pop("source_dataset", None)
         subset = [texts.pop(name) for name in list(texts) if COORDINATE_FIELDS[name].role == "subset"]
         parts = [self.split.rule, *([source, "to"] if source else []), self.split.dataset, *subset]
         parts += [self.method, *texts.values()]
+        parts += [f"{name}={value}" for name, value in self.settings.items()]
         seeds = f"s{self.fit.seed}" if self.split_seed == self.fit.seed else f"s{self.fit.seed}.{self.split_seed}"
         return "-".join([*parts, seeds, self.key[:8]])
 

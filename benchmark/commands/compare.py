@@ -37,8 +37,9 @@ REASONS = 2
     "--where",
     "wheres",
     multiple=True,
-    metavar="PARAM=VALUE",
-    help="Only records with this hyper-parameter, of methods that have it; repeatable.",
+    metavar="NAME=VALUE",
+    help="Only records with this hyper-parameter (of methods that have it), split option, seed, split_seed, precision, "
+    "size or weights; repeatable.",
 )
 @metric_option
 @accept_stale_option
@@ -213,14 +214,16 @@ def _folders(
 def _chosen(records: "list[Record]", recipe: str | None, wheres: "Sequence[str]") -> "list[Record]":
     """The records of a recipe with these hyper-parameters; one without such a hyper-parameter stays."""
     from benchmark.views.records import parse_conditions
-    from reports.tables.lookup import chosen_records
+    from reports.tables.lookup import chosen_records, has_facts, record_facts
 
     conditions = parse_conditions(wheres)
     chosen_records(records, recipe, conditions)  # refuses what no record knows
+    of_methods = {name for record in records for name in record.spec.fit.params}
     return [
         record
-        for record in records
-        if chosen_records(
-            [record], recipe, {name: conditions[name] for name in conditions if name in record.spec.fit.params}
+        for record in chosen_records(records, recipe, {})
+        if has_facts(
+            record,
+            {name: conditions[name] for name in conditions if name in record_facts(record) or name not in of_methods},
         )
     ]

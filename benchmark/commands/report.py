@@ -2,9 +2,9 @@
 
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
@@ -25,6 +25,7 @@ from reports.text import page_formats
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from benchmark.views.tables.reported import ReportRequest
     from reports.layouts.layout import BoxLayout, FactLayout, Layout
     from reports.tables.facts import FactTable
     from reports.tables.table import Show, Table
@@ -35,6 +36,15 @@ if TYPE_CHECKING:
 TEXTS = page_formats("table")
 PICTURES = ("svg", "png")
 PAGE_WIDTHS = ("column", "text", "wide", "landscape")
+
+
+class _PageForm(NamedTuple):
+    """Format of a printed table; its width and notes in LaTeX; worst images on a page of HTML."""
+
+    name: str
+    width: str
+    notes: bool
+    thumbnails: bool
 
 
 class _OfPapers(click.Option):
@@ -51,30 +61,18 @@ class _OfPapers(click.Option):
         return record[0], record[1].format(short_forms=short_forms, **names)
 
 
-@dataclass(frozen=True)
-class _Asked:
-    """Choice of the records that a report shows, and of the side of the cells."""
-
-    show: "Show"
-    results: "tuple[Path, ...]"
-    recipe: str | None
-    wheres: tuple[str, ...]
-    margin: float
-    method: str | None
-    gammas: tuple[str, ...]
-    accept_stale_code: bool
-    metric: "Metric"
-    all_sources: bool
-    width: str
-    notes: bool
-
-
 @click.command("report", short_help="Print a table or figure of the papers: published and measured values.")
 @click.option("--table", cls=_OfPapers, metavar="TABLE", help="{tables}; in short {short_forms}.")
 @click.option("--figure", cls=_OfPapers, metavar="FIGURE", help="{figures}; in place of a table.")
 @click.option("--cell", metavar="CELL", help="History of one cell, such as hard/elpv/mono/dra/10; in place of a table.")
 @click.option(
     "--claims", metavar="PAPER", help="Claims in the text of a paper, such as dra, from its cells and from ours."
+)
+@click.option(
+    "--suite",
+    metavar="SUITE",
+    help="A suite by its name or the path of its file, of a paper or your own: its datasets and classes, a column for "
+    "each method and each setting of --set that has runs; in place of a table.",
 )
 @click.option("--selection", is_flag=True, help="Last and best epoch of the runs of bench run --audit-selection.")
 @click.option("--show", type=click.Choice(["published", "measured", "both"]), default="both", show_default=True)
@@ -85,15 +83,6 @@ class _Asked:
     help="Default: md, of a figure csv; svg and png are for figures, svg for a cell too.",
 )
 @click.option("--output", type=FilePath(dir_okay=False), metavar="FILE", help="Write to FILE.")
-@click.option(
-    "--width",
-    type=click.Choice(PAGE_WIDTHS),
-    help=(
-        "Space of a table in LaTeX: a column of a two-column page, the text of a one-column page (default), that of a "
-        "two-column page, or a page on its side. A wider table is cut, never printed below 7 pt."
-    ),
-)
-@click.option("--no-notes", is_flag=True, help="Leave notes out of a table in LaTeX.")
 @record_options
 @metric_option
 @accept_stale_option
@@ -104,15 +93,46 @@ class _Asked:
     show_default=True,
     help="What is published: by the paper of the table, or by all that measured its cells, each a further column.",
 )
-@click.option("--where", "wheres", multiple=True, metavar="PARAM=VALUE", help="Only records with this hyper-parameter.")
-@click.option("--method", metavar="METHOD", help="Whose scores a figure of scores shows, in place of its own.")
 @click.option(
-    "--gamma", "gammas", type=CommaList(), default=(), help="Which gammas such a figure shows, in place of its own."
+    "--where",
+    "wheres",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="Only records with this hyper-parameter, split option, seed, split_seed, precision, size or weights "
+    "(genuine, random, custom:...); repeatable.",
 )
+@click.option("--add", "added", type=CommaList(), default=(), help="Methods that get a column even without records.")
+@click.option("--dataset", type=CommaList(), default=(), help="Only these datasets of a table.")
+@click.option(
+    "--method",
+    "--only",
+    "method",
+    type=CommaList(),
+    default=(),
+    help="Only these methods of a table; or the one whose scores a figure of scores shows, in place of its own.",
+)
+@click.option("--shots", type=CommaList(int, least=1), default=(), help="Only these numbers of labelled anomalies.")
+@click.option(
+    "--gamma", type=CommaList(), default=(), help="Only these shares of labelled anomalies, of such a figure too."
+)
+@click.option("--measured-only", is_flag=True, help="Only rows and columns of a table with a measured value.")
+@click.option(
+    "--baseline", metavar="METHOD", help="Column of a suite against which the others are tested on the same images."
+)
+@click.option(
+    "--width",
+    type=click.Choice(PAGE_WIDTHS),
+    help=(
+        "Space of a table in LaTeX: a column of a two-column page, the text of a one-column page (default), that of a "
+        "two-column page, or a page on its side. A wider table is cut, never printed below 7 pt."
+    ),
+)
+@click.option("--no-notes", is_flag=True, help="Leave notes out of a table in LaTeX.")
 @click.option("--thumbnails", is_flag=True, help="Put the worst images of each run into the page of a table (html).")
 @no_collection()
 def command(
     table: str | None,
+    suite: str | None,
     figure: str | None,
     cell: str | None,
     claims: str | None,
@@ -120,90 +140,109 @@ def command(
     show: "Show",
     form: str | None,
     output: "Path | None",
-    width: str | None,
-    no_notes: bool,
     results: "tuple[Path, ...]",
     recipe: str | None,
     wheres: tuple[str, ...],
     margin: float,
-    method: str | None,
-    gammas: tuple[str, ...],
+    added: tuple[str, ...],
+    measured_only: bool,
+    baseline: str | None,
     accept_stale_code: bool,
     metric: "Metric",
     sources: str,
+    width: str | None,
+    no_notes: bool,
     thumbnails: bool,
+    **filters: tuple[Any, ...],
 ) -> None:
-    """Print one table, figure or cell, or the claims of a paper; a cell that was not measured stays empty."""
+    """Print one table, figure, suite or cell, or the claims of a paper; a cell that was not measured stays empty."""
+    from benchmark.views.tables.reported import ReportRequest
     from reports.layouts import layout
 
-    request = _Asked(
-        show,
-        results,
-        recipe,
-        wheres,
-        margin,
-        method,
-        gammas,
-        accept_stale_code,
-        metric,
-        sources == "all",
-        width or "text",
-        not no_notes,
-    )
-    if [table, figure, cell, claims, selection or None].count(None) != 4:
+    if [table, figure, cell, claims, suite, selection or None].count(None) != 5:
         raise BenchError(
-            "report prints one table, figure or cell, the claims of one paper, or what was selected: give --table or "
-            "--figure, as bench report --help has them, --cell, --claims or --selection"
+            "report prints one table, figure, suite or cell, the claims of one paper, or what was selected: give "
+            "--table or --figure, as bench report --help has them, --suite, --cell, --claims or --selection"
         )
-    _check_page_options(table, form, is_given=width is not None or no_notes)
-    if sources != "own" and table is None:
-        raise BenchError("--sources is for tables: leave it out")
-    _check_thumbnails(table if form == "html" else None, thumbnails=thumbnails)
-    chosen = layout.figure_layout(figure) if figure is not None else None
-    if (method or gammas) and not isinstance(chosen, layout.BoxLayout):
-        shown = " or ".join(layout.score_figure_ids())
-        raise BenchError(f"--method and --gamma choose what --figure {shown} shows: leave them out")
+    request = ReportRequest(
+        show=show,
+        results=results,
+        recipe=recipe,
+        wheres=wheres,
+        margin=margin,
+        accept_stale_code=accept_stale_code,
+        metric=metric,
+        all_sources=sources == "all",
+        added=added,
+        values={name: tuple(map(str, values)) for name, values in filters.items() if values},
+        measured_only=measured_only,
+        baseline=baseline,
+    )
+    is_page = table is not None or suite is not None
+    if (width is not None or no_notes) and not (is_page and form == "latex"):
+        raise BenchError("--width and --no-notes are for a table in LaTeX: add --format latex, or leave them out")
+    if thumbnails and not (is_page and form == "html"):
+        raise BenchError("--thumbnails are for the page of a table: give --table and --format html")
+    listed = None
+    if table is not None:
+        listed = layout.auc_layout(table) if form == "macros" else layout.find_layout(table)
+    drawn = layout.figure_layout(figure) if figure is not None else None
+    _check_options(request, listed or drawn, table=table, suite=suite)
     if claims is not None:
-        _put(_claims(claims, request, form or "md"), output)
+        content: str | bytes = _claims(claims, request, form or "md")
     elif selection:
-        _put(_selection(request, form or "md"), output)
+        content = _selection(request, form or "md")
     elif cell is not None:
-        _put(_history(cell, request, form or "md"), output)
-    elif table is not None:
+        content = _history(cell, request, form or "md")
+    elif drawn is not None:
+        content = _figure(drawn, request, form or "csv")
+    else:
         if form in PICTURES:
             raise BenchError(f"--format {form} is for figures: choose {', '.join(TEXTS)} for a table")
-        _put(_table(table, request, form or "md", thumbnails=thumbnails), output)
-    elif chosen is not None:
-        _put(_figure(chosen, request, form or "csv"), output)
+        content = _table(listed, suite, request, _PageForm(form or "md", width or "text", not no_notes, thumbnails))
+    _put(content, output)
 
 
-def _check_thumbnails(page: str | None, *, thumbnails: bool) -> None:
-    if thumbnails and page is None:
-        raise BenchError("--thumbnails are for the page of a table: give --table and --format html")
+def _check_options(
+    request: "ReportRequest", chosen: "Layout | FactLayout | BoxLayout | None", *, table: str | None, suite: str | None
+) -> None:
+    """Refuse options that say nothing of what is printed; raises BenchError."""
+    from reports.layouts import layout
+
+    if request.all_sources and table is None:
+        raise BenchError("--sources is for tables: leave it out")
+    if request.baseline and suite is None:
+        raise BenchError("--baseline is for --suite; for two methods on any splits, see bench compare --help")
+    if suite is not None and request.show == "published":
+        raise BenchError("--show published is for what papers print: leave it out, or give --table in place of --suite")
+    if request.added and request.show == "published":
+        raise BenchError("--add is for measured values, which --show published leaves out: leave out one of them")
+    if suite is not None or isinstance(chosen, layout.Layout):
+        return
+    names = ["add", "measured_only", *(["method", "gamma"] if not isinstance(chosen, layout.BoxLayout) else [])]
+    given = {"add": request.added, "measured_only": request.measured_only, **request.values}
+    wrong = next((name for name in (*names, "dataset", "shots") if given.get(name)), None)
+    if wrong:
+        raise BenchError(f"--{wrong.replace('_', '-')} is for tables of AUCs and suites: leave it out")
 
 
-def _check_page_options(table: str | None, form: str | None, *, is_given: bool) -> None:
-    if is_given and (table is None or form != "latex"):
-        raise BenchError("--width and --no-notes are for a table in LaTeX: add --format latex, or leave them out")
-
-
-def _table(name: str, request: _Asked, form: str, *, thumbnails: bool) -> str:
+def _table(chosen: "Layout | FactLayout | None", suite: str | None, request: "ReportRequest", form: _PageForm) -> str:
     from benchmark.paths import resolve_folders
+    from benchmark.views.tables.reported import paper_table, suite_table
     from reports import render
     from reports.layouts import layout
     from reports.stats.kept import keep_statistics, statistics_file
 
-    chosen = layout.auc_layout(name) if form == "macros" else layout.find_layout(name)
     if isinstance(chosen, layout.FactLayout):
-        return render.render_table(_facts(chosen, request), form, width=request.width, notes=request.notes)
-    with keep_statistics(statistics_file(resolve_folders().cache, "report", chosen.id)):
-        built = _built(chosen, request)
-        if form == "html":
-            return _page(built, request, thumbnails=thumbnails)
-        return render.render_table(built, form, width=request.width, notes=request.notes)
+        return render.render_table(_facts(chosen, request), form.name, width=form.width, notes=form.notes)
+    with keep_statistics(statistics_file(resolve_folders().cache, "report", chosen.id if chosen else f"suite {suite}")):
+        built = paper_table(chosen, request, note) if chosen else suite_table(suite or "", request, note)
+        if form.name == "html":
+            return _page(built, request, thumbnails=form.thumbnails)
+        return render.render_table(built, form.name, width=form.width, notes=form.notes)
 
 
-def _page(built: "Table", request: _Asked, *, thumbnails: bool) -> str:
+def _page(built: "Table", request: "ReportRequest", *, thumbnails: bool) -> str:
     """The table as a page with everything that is known of its runs."""
     from benchmark.views.pages.evidence import evidence_source
     from benchmark.views.records import load_records
@@ -215,7 +254,8 @@ def _page(built: "Table", request: _Asked, *, thumbnails: bool) -> str:
     return render_page(built, evidence_source(records, request.results, note, pictures=thumbnails).of_table(built))
 
 
-def _figure(chosen: "Layout | BoxLayout", request: _Asked, form: str) -> str | bytes:
+def _figure(chosen: "Layout | BoxLayout", request: "ReportRequest", form: str) -> str | bytes:
+    from benchmark.views.tables.reported import paper_table
     from reports.layouts import layout
 
     if isinstance(chosen, layout.BoxLayout):
@@ -223,49 +263,11 @@ def _figure(chosen: "Layout | BoxLayout", request: _Asked, form: str) -> str | b
     from reports import render
     from reports.figures import plots
 
-    built = _built(chosen, request)
+    built = paper_table(chosen, request, note)
     return plots.draw_dots(built, form) if form in PICTURES else render.render_table(built, form)
 
 
-def _built(chosen: "Layout", request: _Asked) -> "Table":
-    """A table of AUCs, or of another metric in their place, with the records that were asked for."""
-    from benchmark.paths import resolve_folders
-    from benchmark.planning.declaration import undeclared_margins
-    from benchmark.planning.equivalence import detector_versions, measures, method_titles
-    from benchmark.planning.installed import InstalledCode
-    from benchmark.views.metric_values import MetricValues, scored_folders, scores_digest, scores_finder, tell_remarks
-    from benchmark.views.records import load_records, parse_conditions
-    from reports.tables import table
-    from reports.tables.measured import CellValue
-
-    code = InstalledCode(accept=request.accept_stale_code)
-    find_scores = scores_finder(scored_folders(request.results), note)
-    values = MetricValues(request.metric, find_scores)
-    records, measured_as = load_records(request.results, note) if request.show != "published" else [], measures()
-    built = table.build_table(
-        chosen,
-        records,
-        measures=measured_as,
-        versions=detector_versions(),
-        stale=code.stale,
-        remark=code.note,
-        margin=request.margin,
-        recipe=request.recipe,
-        params=parse_conditions(request.wheres),
-        show=request.show,
-        value=CellValue(request.metric, values),
-        added_methods=table.unprinted_methods(chosen, records, measured_as),
-        titles=method_titles(),
-        scores_digest=partial(scores_digest, find_scores),
-        all_sources=request.all_sources,
-    )
-    tell_remarks([values], note)
-    for remark in undeclared_margins(request.results or (resolve_folders().results,), request.margin):
-        note(remark)
-    return built
-
-
-def _history(name: str, request: _Asked, form: str) -> str | bytes:
+def _history(name: str, request: "ReportRequest", form: str) -> str | bytes:
     """All that is known of one cell, with the records that were asked for."""
     from benchmark.planning.equivalence import detector_versions, measures
     from benchmark.planning.installed import InstalledCode
@@ -295,8 +297,9 @@ def _history(name: str, request: _Asked, form: str) -> str | bytes:
     return history_output.render_history(built, form)
 
 
-def _claims(name: str, request: _Asked, form: str) -> str:
+def _claims(name: str, request: "ReportRequest", form: str) -> str:
     """The claims in a paper's text, recomputed from its cells and from the records that were asked for."""
+    from benchmark.views.tables.reported import paper_table
     from protocols.text import near_miss
     from reports.comparison.claims import CLAIM_FORMATS, judge_claims, render_claims
     from reports.layouts import papers
@@ -311,13 +314,13 @@ def _claims(name: str, request: _Asked, form: str) -> str:
         raise BenchError(f"no paper {name!r}: {near_miss(name, [paper.paper for paper in papers.every_paper()])}")
     claims = read_claims(paper)
     tables = {
-        table: _built(auc_layout(f"{paper.paper}:{table}"), replace(request, show="both"))
+        table: paper_table(auc_layout(f"{paper.paper}:{table}"), replace(request, show="both"), note)
         for table in dict.fromkeys(claim.table for claim in claims.claims)
     }
     return render_claims(judge_claims(claims, tables), f"Claims in the text of {paper.name}", form)
 
 
-def _selection(request: _Asked, form: str) -> str:
+def _selection(request: "ReportRequest", form: str) -> str:
     """Audited runs of the results folders that were asked for."""
     from benchmark.paths import AUDITS_FOLDER, resolve_folders
     from reports.comparison.selection import SELECTION_FORMATS, render_selection, selection_audits
@@ -330,7 +333,7 @@ def _selection(request: _Asked, form: str) -> str:
     return render_selection(selection_audits(records), form)
 
 
-def _facts(chosen: "FactLayout", request: _Asked) -> "FactTable":
+def _facts(chosen: "FactLayout", request: "ReportRequest") -> "FactTable":
     """A table of facts, with what can be measured of them."""
     from benchmark.paths import resolve_folders
     from benchmark.views.fact_tables import measured_facts
@@ -343,7 +346,7 @@ def _facts(chosen: "FactLayout", request: _Asked) -> "FactTable":
     return facts.build_fact_table(chosen, measured, show=request.show)
 
 
-def _boxes(chosen: "BoxLayout", request: _Asked, form: str) -> str | bytes:
+def _boxes(chosen: "BoxLayout", request: "ReportRequest", form: str) -> str | bytes:
     from benchmark.planning.equivalence import detector_versions, measures
     from benchmark.planning.installed import InstalledCode
     from benchmark.views.metric_values import scored_folders, scores_finder
@@ -362,10 +365,17 @@ def _boxes(chosen: "BoxLayout", request: _Asked, form: str) -> str | bytes:
         measures=measures(),
         versions=detector_versions(),
         stale=InstalledCode(accept=request.accept_stale_code).stale,
-        method=request.method,
-        gammas=request.gammas,
+        method=_only_method(request),
+        gammas=request.values.get("gamma", ()),
     )
     return plots.draw_boxes(plot, form) if form in PICTURES else csv_text(boxes.box_rows(plot))
+
+
+def _only_method(request: "ReportRequest") -> str | None:
+    methods = request.values.get("method", ())
+    if len(methods) > 1:
+        raise BenchError(f"--method {','.join(methods)}: a figure of scores shows one method, give one")
+    return methods[0] if methods else None
 
 
 def _scores(find_scores: "Callable[[Record], Scores | None]", record: "Record") -> "Scores":
@@ -382,7 +392,7 @@ def _refuse(reason: str) -> None:
     raise BenchError(reason)
 
 
-def _refuse_metric(request: _Asked, content: str) -> None:
+def _refuse_metric(request: "ReportRequest", content: str) -> None:
     from results.metrics import AUROC
 
     if request.metric.id != AUROC.id:

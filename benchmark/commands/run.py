@@ -26,8 +26,10 @@ from protocols.text import plural
 if TYPE_CHECKING:
     from benchmark.execution.processes.handover import Again
     from benchmark.paths import Folders
+    from benchmark.planning.suite import Selection
     from benchmark.planning.types import Plan, PlannedRun, RunState, Task
     from methods.devices import Device
+    from protocols.values import ParamValue
     from reports.layouts.layout import Layout
     from results.store import Store
 
@@ -61,7 +63,12 @@ class Duration(click.ParamType[float]):
 )
 @click.option("--recipe", help="official, paper or quick (default: the suite's).")
 @click.option(
-    "--set", "sets", multiple=True, metavar="METHOD.PARAM=VALUE", help="Override a hyper-parameter; repeatable."
+    "--set",
+    "sets",
+    multiple=True,
+    metavar="METHOD.PARAM=VALUE[,VALUE...]",
+    help="Override a hyper-parameter; repeatable. Each of several values is run, and is a column of the suite's table; "
+    "where the parameter is a list itself, such as dra.heads=s,p, quote each value.",
 )
 @click.option("--split", "options", multiple=True, metavar="OPTION=VALUE", help="A split option; repeatable.")
 @click.option("--deduplicate", is_flag=True, help="Short for --split deduplicate=true.")
@@ -95,7 +102,7 @@ def command(**options: Any) -> int:
     from benchmark.planning.plan import plan
     from benchmark.planning.types import RunRequest
     from benchmark.views import plan_summary
-    from benchmark.views.layouts import suite_layouts
+    from benchmark.views.tables.suites import suite_layouts
     from protocols.coordinates import COORDINATE_FIELDS
     from results.store import Store
 
@@ -105,6 +112,7 @@ def command(**options: Any) -> int:
         folders = replace(folders, results=folders.results / AUDITS_FOLDER)
     store = Store(folders.results, warn=note)
     chosen_suite = suite.load_suite(options["suite"])
+    sets, sweeps = _assignments(options["sets"])
     selection = suite.Selection(
         methods=options["methods"],
         datasets=options["datasets"],
@@ -118,7 +126,8 @@ def command(**options: Any) -> int:
         selection,
         RunRequest(
             recipe=options["recipe"],
-            sets=_assignments(options["sets"]),
+            sets=sets,
+            sweeps=sweeps,
             split_options=parse_options(options["options"], deduplicate=options["deduplicate"]),
             weights=options["weights"],
             precision=options["precision"],
@@ -145,7 +154,7 @@ def command(**options: Any) -> int:
     if options["audit"]:
         _print_audits(planned, store)
     else:
-        _print_tables(planned, store, chosen, accept=options["accept_stale_code"])
+        _print_tables(planned, selection, store, chosen, accept=options["accept_stale_code"])
     return 1 if troubled else 0
 
 
@@ -239,48 +248,68 @@ def _print_audits(planned: "Plan", store: "Store") -> None:
     say_page(render_selection(selection_audits(stored), "md"))
 
 
-def _print_tables(planned: "Plan", store: "Store", layouts: "list[Layout]", *, accept: bool) -> None:
-    """The suite's tables with what these runs measured, then the runs that stand in no place of them."""
+def _print_tables(
+    planned: "Plan", selection: "Selection", store: "Store", layouts: "list[Layout]", *, accept: bool
+) -> None:
+    """The papers' tables with what these runs measured, then the suite's own with the runs that stand in none of them.
+
+    All runs stand in the suite's own where a method was run with several values of a parameter.
+    """
     from benchmark.planning.equivalence import detector_versions, measures, method_titles
     from benchmark.planning.installed import InstalledCode
     from benchmark.views.derived import derive_words
     from benchmark.views.metric_values import scores_digest, scores_finder
+    from benchmark.views.tables.suites import suite_view
     from reports import render
     from reports.tables import table, unplaced_runs
 
     code = InstalledCode(accept=accept)
+    build = partial(
+        table.build_table,
+        versions=detector_versions(),
+        stale=code.stale,
+        remark=code.note,
+        scores_digest=partial(scores_digest, scores_finder([store], note)),
+    )
     stored = (record for run in planned.runs if run.spec and (record := store.get(run.spec.key)))
     records = derive_words(stored, note)
     others, measured_as = records, measures()
     for chosen in layouts:
-        built = table.build_table(
+        built = build(
             chosen,
             records,
             measures=measured_as,
-            versions=detector_versions(),
-            stale=code.stale,
-            remark=code.note,
             added_methods=sorted({run.wanted_run.method for run in planned.runs}),
             titles=method_titles(),
-            scores_digest=partial(scores_digest, scores_finder([store], note)),
         )
         others = unplaced_runs.unplaced_runs(built, others, measured_as)
         if built.has_measured:
             say_page(render.render_table(built.measured_part(), "md"))
+    if planned.is_swept:
+        others = records
     if any(record.status == "done" for record in others):
-        title = "Runs that stand in no table of the paper" if layouts else "Runs"
-        say_page(f"## {title}\n\n{unplaced_runs.runs_table(others, stale=code.stale)}")
+        view = suite_view(planned.suite, selection, others)
+        built = build(view.layout, others, measures=view.measures, titles=view.titles)
+        say_page(render.render_table(built.measured_part(), "md"))
 
 
-def _assignments(texts: tuple[str, ...]) -> dict[str, dict[str, Any]]:
-    from methods.registry.recipe import parse_assignment
+def _assignments(
+    texts: tuple[str, ...],
+) -> "tuple[dict[str, dict[str, ParamValue]], dict[str, dict[str, tuple[ParamValue, ...]]]]":
+    """The first value of each `--set` by method and parameter, and all values where it has several."""
+    from methods.registry import installed
+    from methods.registry.sweeps import parse_setting
 
-    parsed = [parse_assignment(text) for text in texts]
-    each_once("--set", ((f"{method}.{name}", value) for method, name, value in parsed))
-    sets: dict[str, dict[str, Any]] = {}
-    for method, name, value in parsed:
-        sets.setdefault(method, {})[name] = value
-    return sets
+    parsed = [parse_setting(text, installed.methods() if "," in text else {}) for text in texts]
+    shown = ((f"{method}.{name}", values[0] if len(values) == 1 else values) for method, name, values in parsed)
+    each_once("--set", shown)
+    sets: dict[str, dict[str, ParamValue]] = {}
+    sweeps: dict[str, dict[str, tuple[ParamValue, ...]]] = {}
+    for method, name, values in parsed:
+        sets.setdefault(method, {})[name] = values[0]
+        if len(values) > 1:
+            sweeps.setdefault(method, {})[name] = values
+    return sets, sweeps
 
 
 def _check_engine(options: dict[str, Any]) -> None:

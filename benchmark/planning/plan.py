@@ -1,6 +1,8 @@
 """From a suite and a selection to runs with keys: cached, missing, failed before, or blocked and why."""
 
-from collections.abc import Callable, Collection, Sequence
+import itertools
+from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import replace
 
 from benchmark.errors import BenchError
 from benchmark.paths import Folders
@@ -45,9 +47,20 @@ def plan(
     runs = [
         planned
         for part, part_selection in together
-        for planned in _planned(Planner(part, recipe, request, resources, store), part_selection)
+        for setting, setting_selection in _settings(request, part, part_selection)
+        for planned in _planned(Planner(part, recipe, setting, resources, store), setting_selection)
     ]
-    return Plan(suite=suite, recipe=recipe, runs=tuple(runs), audit=request.audit)
+    return Plan(suite=suite, recipe=recipe, runs=tuple(runs), audit=request.audit, is_swept=bool(request.sweeps))
+
+
+def _settings(request: RunRequest, part: Suite, selection: Selection) -> Iterator[tuple[RunRequest, Selection]]:
+    """The request itself, then for each method with a sweep one for every further setting of it alone."""
+    yield request, selection
+    for method, several in request.sweeps.items():
+        if method in (selection.methods or part.methods):
+            for values in itertools.islice(itertools.product(*several.values()), 1, None):
+                params = {**request.sets[method], **dict(zip(several, values, strict=True))}
+                yield replace(request, sets={**request.sets, method: params}), replace(selection, methods=(method,))
 
 
 def _check_sets(request: RunRequest, methods: Collection[str]) -> None:
@@ -77,7 +90,7 @@ def _planned(planner: Planner, selection: Selection) -> list[PlannedRun]:
         suite,
         selection,
         without_anomalies=planner.without_anomalies(),
-        classes={name: planner.classes(name) for name in selection.datasets or ()},
+        classes={name: planner.classes(name) for name in selection.datasets or suite.datasets},
     )
     if not runs:
         raise BenchError(

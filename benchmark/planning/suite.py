@@ -162,7 +162,7 @@ def expand_suite(
 ) -> list[WantedRun]:
     """The runs of `suite` that `selection` leaves or adds, in the order of the suite.
 
-    `without_anomalies` are methods that are given none; `classes` are those of datasets that the suite does not list.
+    `without_anomalies` are methods that are given none; `classes` are those of datasets of which the suite lists none.
 
     Raises:
         BenchError: a selected class is none of any selected dataset, or the rule has nothing of a selected kind.

@@ -23,11 +23,14 @@ RunState = Literal["cached", "missing", "failed", "blocked", "stale"]
 class RunRequest:
     """Settings for all runs of a plan; None leaves the suite's or the machine's own choice.
 
+    `sets` are parameters by method; of those in `sweeps` every value is run, each with each of the method's others.
+
     `audit`: the test images are scored after every epoch, into records that no table counts.
     """
 
     recipe: str | None = None
     sets: Mapping[str, Mapping[str, ParamValue]] = field(default_factory=dict)
+    sweeps: Mapping[str, Mapping[str, Sequence[ParamValue]]] = field(default_factory=dict)
     split_options: Mapping[str, Any] = field(default_factory=dict)
     weights: Sequence[str] = ()
     precision: str | None = None
@@ -132,10 +135,13 @@ class Task:
 
 @dataclass(frozen=True)
 class Plan:
+    """All runs of a call; `is_swept`: a method has several settings, and so more runs than the suite has places."""
+
     suite: Suite
     recipe: str
     runs: tuple[PlannedRun, ...]
     audit: bool = False
+    is_swept: bool = False
 
     def count(self, state: RunState) -> int:
         return sum(run.state == state for run in self.runs)

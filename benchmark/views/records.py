@@ -80,7 +80,7 @@ def _records(folder: Path, warn: Callable[[str], None]) -> Iterable[Record]:
 
 
 def parse_conditions(texts: Sequence[str]) -> dict[str, ParamValue]:
-    """`PARAM=VALUE` texts as a mapping; the value is TOML, a bare word is a text, `none` is None.
+    """`NAME=VALUE` texts as a mapping; the value is TOML, a bare word is a text, `none` is None.
 
     Raises:
         BenchError: a text has another form, or a parameter is given twice.
@@ -90,6 +90,6 @@ def parse_conditions(texts: Sequence[str]) -> dict[str, ParamValue]:
         try:
             name, value = assignment(text)
         except ValueError as error:
-            raise BenchError(f"--where {text}: give PARAM=VALUE {error}, such as --where optim.lr=1e-3") from None
+            raise BenchError(f"--where {text}: give NAME=VALUE {error}, such as --where optim.lr=1e-3") from None
         parsed.append((name, None if text.partition("=")[2].strip() == "none" else value))
     return each_once("--where", parsed)

@@ -14,6 +14,7 @@ from reports.stats.paired import LEAST_DATASETS, PairedTest
 from reports.stats.thresholds import PAIRED_ALPHA
 from reports.tables.measured import CellValue, Measured
 from reports.tables.page import PageNotes
+from reports.tables.sentences import p_text
 from reports.text import csv_text, escape_markdown, pipe_table
 from results.record import Record
 
@@ -172,9 +173,7 @@ def _test(test: PairedTest | None) -> list[str]:
 
 
 def _p(value: float | None) -> str:
-    if value is None:
-        return _DASH
-    return f"{value:.4f}" if value >= 0.00005 else "<0.0001"
+    return _DASH if value is None else p_text(value)
 
 
 def _table(heading: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

@@ -149,7 +149,7 @@ def _best(split: SplitDefinition, ours: Sequence[Series], theirs: Sequence[Serie
 def _rank(pair: tuple[Series, Series]) -> tuple[object, ...]:
     """Sorts the pairs of series to compare; the same whichever method comes first."""
     first, second = pair
-    worse, better = sorted([first.rank[:3], second.rank[:3]], reverse=True)
+    worse, better = sorted([first.grade, second.grade], reverse=True)
     ids = sorted([first.id, second.id])
     sizes = {next(iter(series.runs.values())).spec.fit.size for series in pair}
     return (

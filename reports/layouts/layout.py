@@ -51,6 +51,11 @@ class Layout:
         return f"{self.name}: {self.entry.title}"
 
     @property
+    def is_published(self) -> bool:
+        """True where a paper prints values in these places."""
+        return True
+
+    @property
     def metric(self) -> str:
         return self.entry.metric or self.paper.metric
 

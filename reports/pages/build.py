@@ -79,6 +79,8 @@ def result_page(table: Table, evidence: PageEvidence = NO_EVIDENCE) -> ResultPag
         notes=tuple((number, printed.notes[number - 1]) for number in sorted(_noted(blocks))),
         remarks=printed.remarks,
         errata=printed.errata,
+        tests=printed.details if table.baseline else (),
+        test_headings=printed.detail_headings,
         cells=tuple(
             cell_panel(table, table.cells[number], anchor, evidence, sources.get(number, ()), run_anchors)
             for number, anchor in cell_anchors.items()

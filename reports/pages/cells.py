@@ -11,7 +11,8 @@ from reports.pages.model import CellPanel, RunLine, ShownVerdict
 from reports.stats.verdict import Verdict
 from reports.stats.words import MARKS, verdict_words
 from reports.tables.measured import RunSeeds, weight_labels
-from reports.tables.page import NO_PUBLISHED_VALUE, OTHER_READING, measured_texts
+from reports.tables.page import OTHER_READING, measured_texts
+from reports.tables.sentences import NO_PUBLISHED_VALUE
 from reports.tables.sources import PublishedSource
 from reports.tables.table import Cell, Table, lookup_keys
 from results.record import Record

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from markupsafe import Markup
 
 from reports.pages.evidence import Picture
-from reports.tables.page import GridCell
+from reports.tables.page import CellDetail, GridCell
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,7 +214,8 @@ class RankChart:
 class ResultPage:
     """The whole page.
 
-    notes: with their numbers, those of cells that have no panel. data: JSON of the cells for the script.
+    notes: with their numbers, those of cells that have no panel. tests: against the baseline of a suite. data: JSON of
+    the cells for the script.
     """
 
     title: str
@@ -235,6 +236,8 @@ class ResultPage:
     notes: tuple[tuple[int, str], ...]
     remarks: tuple[str, ...]
     errata: tuple[str, ...]
+    tests: tuple[CellDetail, ...]
+    test_headings: tuple[str, ...]
     cells: tuple[CellPanel, ...]
     runs: tuple[RunPanel, ...]
     settings: tuple[SettingsPanel, ...]

@@ -1,12 +1,27 @@
 """Verdict of a cell: both sides as samples, as the table prints them."""
 
+from collections.abc import Mapping
+from dataclasses import dataclass
+
 from reports.layouts.layout import Layout
-from reports.layouts.published import PublishedValue
+from reports.layouts.published import CellCoordinates, PublishedValue
 from reports.stats.advice import settling_advice
+from reports.stats.paired import PairedTest
 from reports.stats.sample import Sample, pooling_errors
 from reports.stats.table_verdict import CellDifference
 from reports.stats.verdict import Verdict, judge
 from reports.tables.measured import Measured
+
+
+@dataclass(frozen=True, slots=True)
+class Baseline:
+    """The method that the others of a table are compared with, and the paired test of a cell by its coordinates.
+
+    Holm's correction is over the rows of the table, and over its means.
+    """
+
+    method: str
+    tests: Mapping[CellCoordinates, PairedTest]
 
 
 def cell_samples(layout: Layout, published: PublishedValue, measured: Measured) -> tuple[Sample, Sample]:

@@ -13,6 +13,7 @@ from protocols.values import ParamValue
 from reports.errors import ReportError
 from reports.layouts.layout import Source
 from reports.tables.measured import (
+    GENUINE,
     RECIPE_ORDER,
     STORED_AUROC,
     CellValue,
@@ -20,6 +21,7 @@ from reports.tables.measured import (
     Stale,
     never_stale,
     series_of,
+    weight_labels,
 )
 from reports.tables.nesting import ScoresDigest, no_scores
 from results.maintenance.twins import disagreements
@@ -156,28 +158,59 @@ def _preference(record: Record) -> tuple[bool, str]:
     return record.status == "done", record.provenance.started if record.provenance else ""
 
 
-def chosen_records(records: list[Record], recipe: str | None, params: Mapping[str, ParamValue]) -> list[Record]:
-    """The records of a recipe (None: of any) with these resolved hyper-parameters.
+def chosen_records(records: list[Record], recipe: str | None, facts: Mapping[str, ParamValue]) -> list[Record]:
+    """The records of a recipe (None: of any) of which all these facts are so; see `record_facts`.
 
     Raises:
-        ReportError: unknown recipe or hyper-parameter.
+        ReportError: unknown recipe, or a fact that no record has.
     """
     if recipe is not None and recipe not in RECIPE_ORDER:
         raise ReportError(f"no recipe {recipe!r}: {near_miss(recipe, RECIPE_ORDER)}")
-    if recipe is None and not params:
+    if recipe is None and not facts:
         return records
-    names = {name for record in records for name in record.spec.fit.params} if params else set()
-    for name in params:
+    names = {name for record in records for name in record_facts(record)} if facts else set()
+    for name in facts:
         if records and name not in names:
             raise ReportError(
-                f"no record has a hyper-parameter {name!r}: {near_miss(name, names, 'see bench methods show')}"
+                f"no record has a hyper-parameter, split option or fact {name!r}: "
+                f"{near_miss(name, names, 'see bench methods show and bench splits show --help')}"
             )
-    return [
-        record
-        for record in records
-        if recipe in {None, record.spec.recipe}
-        and all(_is_same(record.spec.fit.params.get(name), value) for name, value in params.items())
-    ]
+    return [record for record in records if recipe in {None, record.spec.recipe} and has_facts(record, facts)]
+
+
+def has_facts(record: Record, facts: Mapping[str, ParamValue]) -> bool:
+    """True where all these facts are so of a run; None stands for one that it does not have."""
+    own_facts = record_facts(record) if facts else {}
+    return all(_is_same(own_facts.get(name), value) for name, value in facts.items())
+
+
+def record_facts(record: Record) -> dict[str, ParamValue]:
+    """Facts that a run can be chosen by: hyper-parameters, split options, seeds, precision, size and weights.
+
+    An option that a split was made without has no entry. Weights are `genuine`, or as their label has them.
+    """
+    spec = record.spec
+    labels = [label if not label.startswith(GENUINE) else GENUINE[:-1] for label in _weights(record)]
+    evaluation: dict[str, ParamValue] = {}
+    if spec.evaluation:
+        evaluation = {"evaluation.order": spec.evaluation.order, "evaluation.batch": spec.evaluation.batch}
+    return {
+        "img_size": spec.fit.size,
+        "img_resize": spec.fit.resize,
+        **evaluation,
+        **spec.fit.params,
+        **spec.split.options,
+        "seed": spec.fit.seed,
+        "split_seed": spec.split_seed,
+        "precision": spec.fit.precision,
+        "size": spec.fit.size,
+        "weights": ",".join(labels) or None,
+    }
+
+
+def _weights(record: Record) -> list[str]:
+    """Labels of the weights of a run, each once."""
+    return list(dict.fromkeys(text.partition(" ")[2] for text in weight_labels(record)))
 
 
 def _is_same(first: ParamValue, second: ParamValue) -> bool:

@@ -15,7 +15,10 @@ from results.metrics import AUROC, Metric, stored_value
 from results.record import Provenance, Record
 
 RECIPE_ORDER = ("official", "paper", "quick")
-_GENUINE = "genuine:"
+LIMITS = ("limit_train", "limit_test")
+CUTTING = {*LIMITS, "img_size"}
+"""Settings of a smoke test: fewer images, or images of another size."""
+GENUINE = "genuine:"
 
 Stale = Callable[[Record], str]
 """Reason why a record counts no longer, besides the version of its detector; empty where it does count."""
@@ -82,7 +85,8 @@ class RunSeeds(NamedTuple):
 class Series:
     """Runs of one split definition that may be averaged, by their seeds.
 
-    `failed` holds the errors of the runs without a result, `ages` the reasons why the series is stale.
+    `failed` holds the errors of the runs without a result, `ages` the reasons why the series is stale, `settings` what
+    the runs were given that their recipe does not have.
     """
 
     id: str
@@ -91,6 +95,7 @@ class Series:
     ages: tuple[str, ...]
     reasons: tuple[str, ...]
     recipe: str
+    settings: Mapping[str, str]
 
     @property
     def stale(self) -> bool:
@@ -102,9 +107,15 @@ class Series:
         return [f"seed {run} failed: {first_line(error)}" for run, error in self.failed.items()]
 
     @property
-    def rank(self) -> tuple[bool, bool, int, int, str]:
-        """Sorts the series to show first: current, comparable, best recipe, most seeds."""
-        return self.stale, bool(self.reasons), _recipe_rank(self.recipe), -len(self.runs), self.id
+    def grade(self) -> tuple[bool, bool, bool, int, bool]:
+        """Sorts what a series is: current, comparable, not cut down, best recipe, parameters as the recipe has them."""
+        is_cut, is_set = not CUTTING.isdisjoint(self.settings), not self.settings.keys() <= CUTTING
+        return self.stale, bool(self.reasons), is_cut, _recipe_rank(self.recipe), is_set
+
+    @property
+    def rank(self) -> tuple[tuple[bool, bool, bool, int, bool], int, str]:
+        """Sorts the series to show first: the best grade, then most seeds."""
+        return self.grade, -len(self.runs), self.id
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,8 +128,9 @@ class Measured:
     population std over classes (`spread_over`; None for one class). `seed_std` is always the first, None for n = 1.
     `exact`: a method without chance on a split that leaves nothing to draw. `draw_std`, `training_std`: both parts of
     the scatter where both vary. `test_std` is the standard error that the finite test set alone gives one AUC
-    (Hanley-McNeil; None for mean rows and for what is no AUC). `reasons`: why the runs are not comparable with the
-    paper. `fits`: keys of the fits; cells that share one share its errors.
+    (Hanley-McNeil; None for mean rows and for what is no AUC). `settings`: what the runs were given that their recipe
+    does not have. `reasons`: why they are not comparable with the paper. `fits`: keys of the fits; cells that share one
+    share its errors.
     """
 
     series: tuple[str, ...]
@@ -133,6 +145,7 @@ class Measured:
     training_std: float | None
     spread_over: Spread
     recipe: str
+    settings: Mapping[str, str]
     weights: str
     precision: str
     test_normal: int | None
@@ -142,6 +155,11 @@ class Measured:
     notes: tuple[str, ...]
     mixes_code: bool
     fits: frozenset[str]
+
+
+def limits_of(settings: Mapping[str, str]) -> tuple[str, ...]:
+    """Numbers of images to which training and test were limited, each empty where they were not."""
+    return tuple(settings.get(name, "") for name in LIMITS)
 
 
 def measured_fields(measured: Measured) -> dict[str, Any]:
@@ -226,6 +244,7 @@ def average_series(
         training_std=nested.training_std,
         spread_over=spread_over,
         recipe=_joined(series.recipe for series in subsets),
+        settings={name: value for series in subsets for name, value in series.settings.items()},
         weights=_joined(label for record in used for label in weight_labels(record)),
         precision=_joined(record.spec.fit.precision for record in used),
         test_normal=single.test_normal if single else None,
@@ -301,6 +320,7 @@ def _series(
         ages=_unique(text for text in ages if text),
         reasons=_reasons(recipe, records, other_data(records[0].spec.split.dataset)),
         recipe=recipe,
+        settings=records[0].spec.settings,
     )
 
 
@@ -313,7 +333,7 @@ def _reasons(recipe: str, records: Iterable[Record], other_data: str) -> tuple[s
     reasons += [other_data] if other_data else []
     for record in records:
         if record.metrics:
-            reasons += [f"weights {text}" for text in weight_labels(record) if f" {_GENUINE}" not in text]
+            reasons += [f"weights {text}" for text in weight_labels(record) if f" {GENUINE}" not in text]
         reasons += record.spec.deviations
     return _unique(reasons)
 

@@ -4,17 +4,26 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from reports.layouts.errata import as_sentence, erratum_sentences
+from reports.layouts.layout import Layout
 from reports.layouts.published import CellCoordinates, Erratum, PublishedValue
 from reports.stats.verdict import Verdict
 from reports.stats.words import MARKS, MEANINGS, verdict_mark, verdict_words
-from reports.tables.groups import row_places, table_groups
+from reports.tables.groups import block_cells, row_places, table_groups
 from reports.tables.measured import Measured
-from reports.tables.sentences import group_sentence, verdict_legend
+from reports.tables.sentences import (
+    NO_PUBLISHED_VALUE,
+    baseline_headings,
+    baseline_legend,
+    baseline_mark,
+    baseline_texts,
+    group_sentence,
+    verdict_legend,
+)
 from reports.tables.sources import PublishedSource, other_sources, source_verdict
 from reports.tables.table import Cell, Table
 
 MIXED = "‡"
-NO_PUBLISHED_VALUE = "no published value"
+DETAIL_HEADINGS = ("Cell", "n", "Std", "Difference", "90 % interval", "Test-set error", "Verdict")
 OTHER_READING = "if the paper's runs shared one draw of anomalies"
 UNKNOWN_NUMBER = "The number of runs behind this published value is not known: it counts as three"
 OTHER_SOURCES = " Columns of other papers: the same cells as they measured them; what they quote is left out."
@@ -85,6 +94,7 @@ class Page:
     """Everything that a page prints, as text; `notes` are numbered from 1, `verdicts` are one sentence a method.
 
     `id` is its own, `paper` that of the paper; `title` is the `name` that the table has there, with the `subject`.
+    `tells_best`: the best and the second of a row are set apart, in place of what is measured.
     """
 
     id: str
@@ -103,6 +113,8 @@ class Page:
     errata: tuple[str, ...]
     show_published: bool
     show_measured: bool
+    tells_best: bool = False
+    detail_headings: tuple[str, ...] = DETAIL_HEADINGS
 
 
 def table_page(table: Table) -> Page:
@@ -112,6 +124,7 @@ def table_page(table: Table) -> Page:
     show_published, show_measured = table.show != "measured", table.show != "published"
     groups = table_groups(table) if show_measured and table.value.is_auroc else []
     paper = table.layout.paper
+    has_details = show_measured and (table.layout.is_published or table.baseline)
     doubts = [erratum_sentences(erratum, paper) for erratum in table.layout.errata if _concerns(erratum, table)]
     return Page(
         id=table.page_id,
@@ -125,11 +138,13 @@ def table_page(table: Table) -> Page:
         blocks=blocks,
         legend=(*verdict_legend(groups), *_legend(table)) if show_measured else (),
         notes=tuple(notes.texts),
-        details=tuple(_detail(table, cell) for cell in table.cells if cell.measured) if show_measured else (),
+        details=tuple(_detail(table, cell) for cell in table.cells if cell.measured) if has_details else (),
         remarks=(*table.layout.notes, *table.remarks),
         errata=tuple(doubts) if show_published else (),
         show_published=show_published,
         show_measured=show_measured,
+        tells_best=not table.layout.is_published,
+        detail_headings=baseline_headings(table, table.baseline) if table.baseline else DETAIL_HEADINGS,
     )
 
 
@@ -141,13 +156,18 @@ def measured_texts(table: Table, measured: Measured) -> tuple[str, str]:
     return f"{measured.mean:.{paper.decimals}f}", std
 
 
-def measured_in_words(measured: Measured) -> str:
-    """Circumstances of a measured cell: seeds, recipe, weights, precision, remarks, what makes it not comparable."""
+def measured_in_words(measured: Measured, layout: Layout | None = None) -> str:
+    """Circumstances of a measured cell: seeds, recipe, weights, precision, remarks, what makes it not comparable.
+
+    In a layout without published values nothing is compared with a paper: settings that are not the recipe's instead.
+    """
     seeds = ", ".join(str(run) for run in measured.per_seed)
     parts = [f"{'seed' if measured.n == 1 else 'seeds'} {seeds}", f"recipe {measured.recipe}"]
     parts += [f"weights {measured.weights}"] if measured.weights else []
     parts += [f"precision {measured.precision}", *measured.notes]
     text = "; ".join(parts)
+    if layout is not None and not layout.is_published:
+        return "; ".join([text, *(f"{name} = {value}" for name, value in measured.settings.items())])
     return f"{text}. Not comparable: {'; '.join(measured.reasons)}" if measured.reasons else text
 
 
@@ -171,14 +191,9 @@ def _blocks(table: Table, notes: PageNotes) -> Iterable[TableBlock]:
         ]
         for number, by_paper in other_sources(table).items()
     }
-    by_block: dict[tuple[str, ...], list[Cell]] = {}
-    for cell in table.cells:
-        by_block.setdefault(_values(cell, entry.blocks), []).append(cell)
-    # A method without shots stands beside the others in every block, as in the papers.
-    common = by_block.pop(("",), []) if len(by_block) > 1 else []
-    for values, cells in by_block.items():
+    for values, cells in block_cells(table).items():
         title = ", ".join(table.label(*pair) for pair in zip(entry.blocks, values, strict=True) if pair[1])
-        yield _block(table, title, [*common, *cells], notes, others)
+        yield _block(table, title, cells, notes, others)
 
 
 def _block(
@@ -192,9 +207,9 @@ def _block(
     layout, entry = table.layout, table.layout.entry
     columns = _ordered(table, entry.columns, cells)
     rows = _ordered(table, entry.rows, cells)
+    by_row_and_column = {(_values(cell, entry.rows), _values(cell, entry.columns)): cell for cell in cells}
     published_places = row_places(table, cells, published=True)
     measured_places = row_places(table, cells, published=False)
-    indexes = {(_values(cell, entry.rows), _values(cell, entry.columns)): index for index, cell in enumerate(cells)}
     shared = entry.rows.index("dataset") + 1 if "dataset" in entry.rows[:-1] else 0
     papers: dict[tuple[str, ...], dict[str, str]] = {column: {} for column in columns}
     for cell in cells:
@@ -207,12 +222,12 @@ def _block(
     printed_columns = [(column, paper) for column in columns for paper in ("", *papers[column])]
 
     def grid_cell(row: tuple[str, ...], column: tuple[str, ...], paper: str) -> GridCell:
-        index = indexes.get((row, column))
-        if index is None:
+        cell = by_row_and_column.get((row, column))
+        if cell is None:
             return GridCell()
-        cell = cells[index]
         if not paper:
-            places = published_places.get(index, 0), measured_places.get(index, 0)
+            at = tuple(cell.coordinates.items())
+            places = published_places.get(at, 0), measured_places.get(at, 0)
             return replace(_grid_cell(table, cell, notes), published_place=places[0], measured_place=places[1])
         sources = others.get(tuple(cell.coordinates.items()), ())
         return _source_cell(table, cell, [source for source in sources if source.paper == paper], notes)
@@ -280,7 +295,8 @@ def _grid_cell(table: Table, cell: Cell, notes: PageNotes) -> GridCell:
         mark, sign = _mark(cell.verdict, table.layout.paper.decimals)
         if cell.measured:
             measured = _with_std(*measured_texts(table, cell.measured)) + (MIXED if cell.measured.mixes_code else "")
-            texts.append(measured_in_words(cell.measured))
+            texts.append(measured_in_words(cell.measured, table.layout))
+            mark = mark or baseline_mark(table, cell)
         if cell.verdict.name in {"failed", "stale", "missing"}:
             texts += ["; ".join(cell.verdict.reasons)] if cell.verdict.reasons else []
     numbers = tuple(notes.number(text) for text in texts)
@@ -321,6 +337,7 @@ def _legend(table: Table) -> Iterable[str]:
         yield f"( ) {BRACKETS}"
     if any(cell.measured and cell.measured.mixes_code for cell in table.cells):
         yield f"{MIXED} a mean over runs that different code made"
+    yield from baseline_legend(table)
 
 
 def _detail(table: Table, cell: Cell) -> CellDetail:
@@ -329,7 +346,7 @@ def _detail(table: Table, cell: Cell) -> CellDetail:
     decimals = table.layout.paper.decimals
     measured, comparison = cell.measured, cell.verdict.comparison
     labels = [table.label(name, value) for name, value in cell.coordinates.items() if value]
-    difference, interval = "", ""
+    difference, interval, verdict = baseline_texts(table, cell)
     if comparison:
         difference = f"{comparison.difference:+z.{decimals}f}"
         if comparison.low is not None and comparison.high is not None:
@@ -341,14 +358,15 @@ def _detail(table: Table, cell: Cell) -> CellDetail:
         difference=difference,
         interval=interval,
         test_std="" if measured.test_std is None else f"{measured.test_std:.{decimals}f}",
-        verdict=_in_words(cell, decimals) if table.value.is_auroc else NO_PUBLISHED_VALUE,
+        verdict=verdict or _in_words(table, cell, decimals),
     )
 
 
-def _in_words(cell: Cell, decimals: int) -> str:
+def _in_words(table: Table, cell: Cell, decimals: int) -> str:
     verdict = cell.verdict
-    if cell.published is None:
-        return ""
+    if cell.published is None or not table.value.is_auroc:
+        none = NO_PUBLISHED_VALUE if table.layout.is_published else ""
+        return ", ".join(filter(None, [none, "stale" if verdict.name == "stale" else ""]))
     if verdict.comparison is None:
         return verdict.name.replace("_", " ")
     words = verdict_words(verdict.comparison, decimals)
@@ -365,6 +383,8 @@ def _caption(table: Table) -> str:
         "none": "mean",
     }[table.layout.std]
     metric = table.metric
+    if not table.layout.is_published:
+        return f"{metric}. Mean±std over seeds; best bold."
     further = OTHER_SOURCES if table.all_sources and table.show != "measured" else ""
     if table.show == "published":
         return f"{metric}. Published {over}.{further}"

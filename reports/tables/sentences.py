@@ -1,12 +1,16 @@
-"""One sentence on each method of a table: its verdict, ranks, and the counts of its cells' verdicts."""
+"""One sentence on each method of a table: its verdict, ranks, the counts of its cells' verdicts, tests of a suite."""
 
 from collections.abc import Iterable, Iterator
 
 from protocols.text import plural
-from reports.stats.thresholds import FEWEST_CELLS
+from reports.stats.paired import LEAST_DATASETS
+from reports.stats.thresholds import EPSILON, FEWEST_CELLS, PAIRED_ALPHA
 from reports.stats.words import GROUP_MEANINGS, GROUP_TERMS, MARKS, group_words
 from reports.tables.groups import Ranking, TableGroup, table_groups
-from reports.tables.table import Table
+from reports.tables.judging import Baseline
+from reports.tables.table import Cell, Table
+
+NO_PUBLISHED_VALUE = "no published value"
 
 
 def verdict_legend(groups: Iterable[TableGroup]) -> Iterator[str]:
@@ -30,6 +34,11 @@ def group_sentence(table: Table, group: TableGroup) -> str:
     decimals = table.layout.paper.decimals
     name = ", ".join(table.label(*pair) for pair in group.coordinates.items() if pair[1]) or table.layout.title
     of_cells = f"{group.measured} of {plural(group.cells, 'cell')} measured"
+    if group.unpublished:
+        value = f", {NO_PUBLISHED_VALUE}" if table.layout.is_published else ""
+        parts = [f"{name}: {of_cells}{value}", *([_ranks(group.ranking)] if group.ranking else [])]
+        parts += [*_among(table, group), *_against(table, group)]
+        return "; ".join(parts) + "."
     if group.judged is None:
         none = "none of them can be judged" if group.left_out else "none of them is comparable with the paper"
         return f"{name}: {of_cells}, {none}."
@@ -49,7 +58,83 @@ def group_sentence(table: Table, group: TableGroup) -> str:
 
 
 def _ranks(ranking: Ranking) -> str:
+    rank, wins = f"mean rank {ranking.rank:.1f}", f"{ranking.wins:g}"
+    methods, rows = f"{ranking.methods} methods", plural(ranking.rows, "row")
+    if ranking.published_rank is None or ranking.published_wins is None:
+        return f"{rank} of {methods} measured, {wins} of {rows} won"
     return (
-        f"mean rank {ranking.rank:.1f} (the paper's {ranking.published_rank:.1f}) of {ranking.methods} methods, "
-        f"{ranking.wins:g} (the paper's {ranking.published_wins:g}) of {plural(ranking.rows, 'row')} won"
+        f"{rank} (the paper's {ranking.published_rank:.1f}) of {methods}, "
+        f"{wins} (the paper's {ranking.published_wins:g}) of {rows} won"
+    )
+
+
+def _among(table: Table, group: TableGroup) -> list[str]:
+    """The label budget of those among whom a method without one is ranked."""
+    if group.ranking is None or any(group.coordinates.get(name) for name in group.ranking.budget):
+        return []
+    return [f"ranked among those with {table.label(*pair)}" for pair in group.ranking.budget.items() if pair[1]]
+
+
+def _against(table: Table, group: TableGroup) -> list[str]:
+    """Signs of the differences from the baseline over the rows of a group, and those that hold after Holm."""
+    baseline = table.baseline
+    if baseline is None:
+        return []
+    leaves = table.layout.leaves
+    tests = [
+        test
+        for at, test in baseline.tests.items()
+        if at in leaves and all(dict(at).get(name, text) == text for name, text in group.coordinates.items())
+    ]
+    if not tests:
+        return []
+    better, worse = (
+        [test for test in tests if sign * table.value.metric.sign * test.difference > EPSILON] for sign in (1, -1)
+    )
+    held = [sum(test.holds for test in side) for side in (better, worse)]
+    counts = f"better on {len(better)} of {plural(len(tests), 'row')}, worse on {len(worse)}"
+    return [f"against {table.label('method', baseline.method)}: {counts} (after Holm {held[0]} and {held[1]} hold)"]
+
+
+def baseline_headings(table: Table, baseline: Baseline) -> tuple[str, ...]:
+    """Headings of the details of a table with a baseline."""
+    difference = f"Difference from {table.label('method', baseline.method)}"
+    return "Cell", "n", "Std", difference, "95 % interval", "Test-set error", "Paired test"
+
+
+def baseline_texts(table: Table, cell: Cell) -> tuple[str, str, str]:
+    """Difference of a cell from the baseline's, its interval, and the test in words; empty where it has none."""
+    test = table.baseline.tests.get(tuple(cell.coordinates.items())) if table.baseline else None
+    if test is None:
+        return "", "", ""
+    decimals = table.layout.paper.decimals
+    interval = ""
+    if test.low is not None and test.high is not None:
+        interval = f"{test.low:+z.{decimals}f} to {test.high:+z.{decimals}f}"
+    if test.p_value is None or test.p_holm is None:
+        return f"{test.difference:+z.{decimals}f}", interval, test.reason
+    words = f"{test.test}: p {p_text(test.p_value)}, after Holm {p_text(test.p_holm)}"
+    return f"{test.difference:+z.{decimals}f}", interval, words
+
+
+def p_text(value: float) -> str:
+    """A p value as tables print it."""
+    return f"{value:.4f}" if value >= 0.00005 else "<0.0001"
+
+
+def baseline_mark(table: Table, cell: Cell) -> str:
+    """An arrow where the difference from the baseline is off zero."""
+    test = table.baseline.tests.get(tuple(cell.coordinates.items())) if table.baseline else None
+    return ("↑" if test.difference > 0 else "↓") if test and test.holds else ""
+
+
+def baseline_legend(table: Table) -> Iterator[str]:
+    """Meaning of the arrows and tests of a table with a baseline."""
+    if table.baseline is None:
+        return
+    name = table.label("method", table.baseline.method)
+    yield f"↑ ↓ above and below {name} on the same test images, at {PAIRED_ALPHA} after Holm's correction over all rows"
+    yield (
+        "Paired tests: t over seeds, DeLong of a single pair of runs, and in a mean row the signed rank over datasets, "
+        f"which needs {LEAST_DATASETS}"
     )

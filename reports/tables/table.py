@@ -12,7 +12,7 @@ from reports.layouts.layout import Layout, Source
 from reports.layouts.published import PublishedValue
 from reports.stats.thresholds import MARGIN
 from reports.stats.verdict import Verdict
-from reports.tables.judging import cell_verdict
+from reports.tables.judging import Baseline, cell_verdict
 from reports.tables.lookup import SPLIT_COORDINATES, Lookup, LookupKey, MeasuredIds, chosen_records, source_key
 from reports.tables.measured import (
     STORED_AUROC,
@@ -54,7 +54,8 @@ class Table:
 
     `margin` is an AUC as a fraction, `remarks` are sentences on the records that it shows, `value` is what stands in
     its cells. `all_sources`: the renderers also print what other papers say of its cells. `titles` are those of methods
-    that the paper does not name, `left_out` cells that the table has and this part of it does not print.
+    that the paper does not name, `left_out` cells that the table has and this part of it does not print. `baseline` is
+    what the measured values of a suite are tested against.
     """
 
     layout: Layout
@@ -66,12 +67,15 @@ class Table:
     all_sources: bool = False
     titles: Mapping[str, str] = field(default_factory=dict)
     left_out: tuple[Cell, ...] = ()
+    baseline: Baseline | None = None
 
     @property
     def title(self) -> str:
         """That of the paper's table, after the metric where that is not the paper's."""
         title = self.layout.title
-        return title if self.value.is_auroc else f"{self.value.metric.heading}, laid out as {title}"
+        if self.value.is_auroc or not self.layout.is_published:
+            return title
+        return f"{self.value.metric.heading}, laid out as {title}"
 
     @property
     def page_id(self) -> str:
@@ -118,12 +122,19 @@ class Table:
         measured = [cell for cell in self.cells if cell.measured]
         rows = {_values(cell, entry.rows) for cell in measured}
         columns = {_values(cell, [*entry.blocks, *entry.columns]) for cell in measured}
-        shown: list[Cell] = []
-        hidden: list[Cell] = []
-        for cell in self.cells:
-            is_shown = _values(cell, entry.rows) in rows and _values(cell, [*entry.blocks, *entry.columns]) in columns
-            (shown if is_shown else hidden).append(cell)
-        return replace(self, cells=tuple(shown), left_out=(*self.left_out, *hidden))
+        return self.part(
+            {
+                number
+                for number, cell in enumerate(self.cells)
+                if _values(cell, entry.rows) in rows and _values(cell, [*entry.blocks, *entry.columns]) in columns
+            }
+        )
+
+    def part(self, numbers: Collection[int]) -> "Table":
+        """The cells of these places in `cells`; the others are left out."""
+        shown = tuple(cell for number, cell in enumerate(self.cells) if number in numbers)
+        hidden = tuple(cell for number, cell in enumerate(self.cells) if number not in numbers)
+        return replace(self, cells=shown, left_out=(*self.left_out, *hidden))
 
 
 def build_table(
@@ -139,6 +150,7 @@ def build_table(
     params: Mapping[str, ParamValue] | None = None,
     show: Show = "both",
     added_methods: Collection[str] = (),
+    forced_methods: Mapping[str, bool] | None = None,
     titles: Mapping[str, str] | None = None,
     value: CellValue = STORED_AUROC,
     scores_digest: ScoresDigest = no_scores,
@@ -155,16 +167,17 @@ def build_table(
         remark: what is to be said once of the records that the table shows; empty where nothing is.
         margin: smallest difference that counts, as a fraction of AUC.
         recipe: only records of this recipe.
-        params: only records with these resolved hyper-parameters.
+        params: only records of which these facts are so, such as hyper-parameters; see `record_facts`.
         show: what the renderers print.
         added_methods: methods that the paper does not have, each a further column where it has records.
+        forced_methods: those that get a column without records too; True where labelled anomalies are given to them.
         titles: of methods that the paper does not name, by their ids.
         value: what stands in the cells. With another metric than the paper prints, only the measured side is shown.
         scores_digest: tells copies of one run from runs that happen to have equal numbers.
         all_sources: also print what other papers say of the cells.
 
     Raises:
-        ReportError: unknown recipe or hyper-parameter, a margin that is none, or nothing published to show.
+        ReportError: unknown recipe or fact, a margin that is none, or nothing published to show.
     """
     _check_margin(margin)
     cells = list(_empty_cells(layout, value))
@@ -175,10 +188,10 @@ def build_table(
     chosen = chosen_records(list(records), recipe, params or {})
     lookup = Lookup(chosen, measures, versions, stale, value, scores_digest)
     cells = [_measured_cell(layout, cell, lookup, margin) for cell in cells]
-    cells += _added_cells(layout, lookup, margin, added_methods)
+    cells += _added_cells(layout, lookup, margin, added_methods, forced_methods or {})
     series = {id_ for cell in cells if cell.measured for id_ in cell.measured.series}
     text = remark([record for record in chosen if record.series in series])
-    sides: Show = show if value.is_auroc else "measured"
+    sides: Show = show if value.is_auroc and layout.is_published else "measured"
     return Table(layout, tuple(cells), sides, margin, (text,) if text else (), value, all_sources, titles or {})
 
 
@@ -221,7 +234,9 @@ def _empty_cells(layout: Layout, value: CellValue) -> Iterator[Cell]:
     for published in layout.published_cells:
         coordinates = dict(published.coordinates)
         source = layout.source(coordinates)
-        if published.value and value.is_auroc:
+        if not layout.is_published:
+            yield _empty_cell(layout, coordinates, None, source)
+        elif published.value and value.is_auroc:
             yield _empty_cell(layout, coordinates, published.value, source)
         elif published.value and not (source and source.history):
             if coordinates.get("metric") == AUROC.id:
@@ -235,10 +250,17 @@ def _empty_cell(
     return Cell(layout.paper.paper, layout.table, coordinates, published, None, source, Verdict("missing"))
 
 
-def _added_cells(layout: Layout, lookup: Lookup, margin: float, methods: Collection[str]) -> Iterator[Cell]:
-    """Measured cells of methods that the table does not print, at the coordinates of those that it does."""
+def _added_cells(
+    layout: Layout, lookup: Lookup, margin: float, methods: Collection[str], forced: Mapping[str, bool]
+) -> Iterator[Cell]:
+    """Cells of methods that the table does not print, at the coordinates of those that it does.
+
+    Measured ones, and all of a method that is forced.
+    """
     names = layout.entry.coordinates
     if "method" not in names or not {"protocol", "method", *SPLIT_COORDINATES}.issuperset(names):
+        if forced:
+            raise ReportError(f"{layout.title} has no columns of methods: leave out --add")
         return
     printed = [dict(cell.coordinates) for cell in layout.published_cells]
     printed_methods = {source.method for source in map(layout.source, printed) if source}
@@ -247,17 +269,20 @@ def _added_cells(layout: Layout, lookup: Lookup, margin: float, methods: Collect
         for coordinates in printed
     )
     rules = dict.fromkeys(map(layout.rule, printed))
-    for method in methods:
+    printed_shots = dict.fromkeys(text for coordinates in printed if (text := coordinates.get("shots", "")))
+    for method in dict.fromkeys([*methods, *forced]):
         if method in printed_methods:
             continue
         shots = dict.fromkeys(text for rule in rules for text in lookup.values(Source(method, rule, {}), "shots"))
+        if not shots and method in forced:
+            shots = printed_shots if forced[method] else {"": None}
         for number in shots if "shots" in names else ("",):
             for row in rows:
                 values = {**dict(row), "method": method, "shots": number}
                 coordinates = {name: values[name] for name in names}
                 source = Source(method, layout.rule(coordinates), {})
                 cell = _measured_cell(layout, _empty_cell(layout, coordinates, None, source), lookup, margin)
-                if cell.measured:
+                if cell.measured or method in forced:
                     yield cell
 
 
@@ -321,7 +346,7 @@ def _lost_runs(candidates: Iterable[Series], best: Series | None) -> list[str]:
     return [
         text
         for series in candidates
-        if not series.stale and (best is None or series.rank[:3] <= best.rank[:3])
+        if not series.stale and (best is None or series.grade <= best.grade)
         for text in series.failures
     ]
 

@@ -25,7 +25,7 @@ from results.store import Store
 
 SUITE = """
 id = "tiny"
-title = "Two detectors on a made-up set"
+title = "My own parts"
 rule = "hard"
 recipe = "quick"
 methods = ["devnet", "dra"]

@@ -1,6 +1,7 @@
 """The example of somebody else's detector, installed as its user would: it is listed, keeps the contract, and runs."""
 
 import json
+import re
 import os
 import subprocess
 import sys
@@ -8,8 +9,11 @@ import sys
 import pytest
 import strangers
 from plugins import forget_installed
+from recorded import built
+from records import make_split
 from repository import ROOT
 
+from benchmark.cli import status
 from methods.checks import check_detector
 from methods.registry import installed
 from protocols.catalogue.data_folder import adopt_dataset
@@ -88,8 +92,32 @@ def test_it_runs_in_a_suite_of_ours_and_stands_in_its_table(bench, tmp_path, tin
     (record,) = Store(tmp_path / "results").records()
     assert (record.status, record.spec.method, record.spec.fit.weights) == ("done", "colour_gauss", {})
     assert record.metrics.auroc > 0.9, "dots and bars change the mean and the spread of their cells"
-    assert f"{record.spec.name} | quick" in " ".join(done.stdout.split())
-    assert f"{record.metrics.auroc:.4f}" in done.stdout
+    assert f"| tiny | {record.metrics.auroc:.3f} [1] |" in " ".join(done.stdout.split())
+    assert "| Colour Gauss |" in done.stdout
+
+
+@pytest.mark.parametrize("form", ["md", "html", "latex", "csv", "json"])
+def test_its_column_is_in_a_table_of_a_paper_in_every_format(info, tmp_path, capfd, form):
+    """Records as its runs leave them, beside those of DRA and DevNet, on both classes of ELPV."""
+    store = Store(tmp_path / "runs")
+    values = {"dra": (0.7, 0.9), "devnet": (0.6, 0.5), info.id: (0.65, 0.95)}
+    for method, aucs in values.items():
+        for known_class, auroc in zip(("mono", "poly"), aucs, strict=True):
+            shots = {"shots": None} if method == info.id else {}
+            split = make_split(dataset_fingerprint="d" * 64, known_class=known_class, **shots)
+            store.put(built(split, 0, auroc, method=method, size=128), None)
+    assert status(["report", "--table", "2", "--results", str(store.root), "--format", form]) == 0
+    out = capfd.readouterr().out
+    if form == "csv":
+        assert "elpv,mean,colour_gauss,,,,0.800,,1,no_published_value" in out
+    elif form == "json":
+        (group,) = [group for group in json.loads(out)["groups"] if group["coordinates"]["method"] == info.id]
+        assert group["no_published_value"] == 2
+        assert (group["ranking"]["rank"], group["ranking"]["methods"]) == (1.5, 3)
+    else:
+        text = re.sub("<[^>]+>", "", out)
+        assert "Colour Gauss: 2 of 30 cells measured, no published value; mean rank 1.5 of 3 methods measured" in text
+        assert "0.800" in out
 
 
 def test_the_readme_shows_a_method_and_a_package_that_exist(info):

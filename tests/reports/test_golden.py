@@ -104,7 +104,7 @@ def cells_of_html(text, built):
     """Cells of the page, each of which names its place in the table by a number."""
 
     def value(cell, side):
-        found = re.search(rf'class="{side}"[^>]*>(\d[^<]*)<', cell)
+        found = re.search(rf'class="{side}"[^>]*>(?:<\w+>)?(\d[^<]*)<', cell)
         return number(found[1]) if found else ""
 
     lines = [

@@ -227,7 +227,8 @@ def test_fid_is_said_to_be_no_auc():
 
 def test_added_method_is_printed_last(record):
     built = build([record(), record(0.6, method="mine")], added_methods=["mine"])
-    assert rows(render.render_table(built, "csv"))[-1] == ["elpv", "mono", "mine", "10", "", "", "0.600", "", "1", ""]
+    last = ["elpv", "mono", "mine", "10", "", "", "0.600", "", "1", "no_published_value"]
+    assert rows(render.render_table(built, "csv"))[-1] == last
     assert "| mine " in render.render_table(built, "md")
 
 

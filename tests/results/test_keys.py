@@ -125,3 +125,17 @@ def test_a_run_has_a_readable_name(spec):
     assert spec(split__shots=None, split__rule="general", split__known_class=None, split_seed=3).name.startswith(
         "general-elpv-dra-s0.3-"
     )
+
+
+def test_a_name_says_what_is_not_the_recipe_s(spec):
+    deviations = [
+        "dra.heads = 's,p' (recipe: 's,p,r,n')",
+        "dra.img_size = 32 (recipe: 'per_dataset')",
+        "split option limit_test = 20",
+        "image size 32 (the paper's: 224)",
+        "dra.normalise = 'test' lets test labels into the scores",
+        "dataset elpv is not the paper's",
+    ]
+    changed = spec(deviations=deviations)
+    assert changed.settings == {"heads": "s,p", "img_size": "32", "limit_test": "20"}
+    assert changed.name == f"hard-elpv-mono-dra-10-heads=s,p-img_size=32-limit_test=20-s0-{changed.key[:8]}"

@@ -9,7 +9,7 @@ from methods.registry import installed
 from methods.registry.recipe import resolve
 from protocols.datasets.registry import dataset_infos
 from results.record import Counts
-from results.spec import Evaluation
+from results.spec import EMPTY_LIST, Evaluation
 
 GENUINE = "genuine:resnet18-f37072fd.pth"
 DIGESTS = {
@@ -28,7 +28,7 @@ def built(split, seed, auroc, *, recipe="official", params=None, provenance=None
         params=fit_params(resolve(info, recipe, split.dataset, {}).params) | (params or {}),
         dataset_fingerprint=split.dataset_fingerprint,
         train_normal=run.get("train_normal", "a" * 64),
-        train_anomaly=f"{seed:064x}",
+        train_anomaly=f"{seed:064x}" if info.anomalies else EMPTY_LIST,
         size=run["size"],
         weights=run.get("weights", {}),
         seed=seed,
@@ -42,7 +42,7 @@ def built(split, seed, auroc, *, recipe="official", params=None, provenance=None
         recipe=recipe,
         split_seed=seed,
     )
-    counts = Counts(train_normal=100, train_anomaly=10, test_normal=30, test_anomaly=30)
+    counts = Counts(train_normal=100, train_anomaly=10 * info.anomalies, test_normal=30, test_anomaly=30)
     return make_record(spec, auroc, counts=counts, provenance=provenance)
 
 

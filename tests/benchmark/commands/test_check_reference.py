@@ -90,7 +90,8 @@ def test_another_key_of_the_same_run_fails_always_and_says_what_differs(check, f
     folders[0].put(msgspec.structs.replace(old, spec=spec, key=spec.key, fit_key=fit.fit_key, series=spec.series))
     code, said, junit, page = check(*words)
     assert code == 3
-    assert f"OTHER KEY: {old.spec.name}: same run, other key ({spec.name}): {told}" in said
+    assert f"OTHER KEY: {old.spec.name}: same run, other key (hard-elpv-mono-dra-10-" in said
+    assert f"-{spec.key[:8]}): {told}" in said
     assert told in junit.find(".//failure").get("message")
     assert told in page
 

@@ -47,7 +47,7 @@ WRONG = {
     "table without results": (("report", "--table", "6"), "holds no results"),
     "output in no folder": (("report", "--table", "2", "--output", "none/t.md"), "the folder none is not there"),
     "results not there": (("report", "--table", "2", "--results", "none"), "there is no such folder"),
-    "condition without value": (("report", "--table", "2", "--where", "optim.lr"), "PARAM=VALUE"),
+    "condition without value": (("report", "--table", "2", "--where", "optim.lr"), "NAME=VALUE"),
     "margin of one": (("report", "--table", "2", "--margin", "1"), "--margin"),
     "against nothing known": (("check", "--against", "publishd"), "did you mean 'published'?"),
     "unknown rule": (("splits", "show", "--protocol", "hrad", "--dataset", "tiny"), "did you mean 'hard'?"),

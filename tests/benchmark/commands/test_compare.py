@@ -157,7 +157,7 @@ WRONG = {
     "no protocol": (("dra", "csi_gan"), "have no protocol in common"),
     "unknown recipe": (("dra", "devnet", "--recipe", "quik"), "did you mean 'quick'?"),
     "unknown parameter": (("dra", "devnet", "--where", "optim.lrr=1"), "did you mean 'optim.lr'?"),
-    "no condition": (("dra", "devnet", "--where", "optim.lr"), "PARAM=VALUE"),
+    "no condition": (("dra", "devnet", "--where", "optim.lr"), "NAME=VALUE"),
     "results not there": (("dra", "devnet", "--results", "none"), "there is no such folder"),
     "output in no folder": (("dra", "devnet", "--output", "none/x.md"), "the folder none is not there"),
     "one word": (("dra",), "Missing argument 'B'"),

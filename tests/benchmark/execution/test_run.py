@@ -52,18 +52,21 @@ def test_a_worker_keeps_the_memory_that_a_step_frees_for_the_next_one():
 
 def test_a_run_ends_with_its_table_and_leaves_complete_records(finished):
     assert "4 runs: 0 cached, 4 to run, 0 blocked" in finished.first.stderr
-    table = finished.first.stdout.splitlines()
-    assert table[0] == "## Runs"
-    assert [line.split()[1].rpartition("-")[0] for line in table[4:]] == [
-        "hard-tiny-bar-devnet-10-s0",
-        "hard-tiny-bar-dra-10-s0",
-        "hard-tiny-dot-devnet-10-s0",
-        "hard-tiny-dot-dra-10-s0",
-    ]
+    table = [line.split(" | ") for line in finished.first.stdout.splitlines() if line.startswith("| tiny")]
+    assert finished.first.stdout.startswith("# Suite tiny: My own parts\n")
+    assert [row[1].strip() for row in table] == ["bar", "dot", "Mean"]
     rows = finished.listed()
     names = {"key", "fit_key", "method", "dataset", "known_class", "shots", "seed", "status", "auroc"}
     assert all(names <= row.keys() for row in rows)
-    assert [row["name"] for row in rows] == [line.split()[1] for line in table[4:]]
+    assert [row["name"].partition("-10-")[0] for row in rows] == [
+        "hard-tiny-bar-devnet",
+        "hard-tiny-bar-dra",
+        "hard-tiny-dot-devnet",
+        "hard-tiny-dot-dra",
+    ]
+    assert all("-batch.seen=" in row["name"] and "-img_size=32-" in row["name"] for row in rows)
+    shown = [cell.strip("* |").partition(" ")[0].strip("*") for row in table[:2] for cell in row[2:]]
+    assert shown == [f"{row['auroc']:.3f}" for row in rows]
     records = list(Store(finished.results).records())
     assert len(records) == 4
     for record in records:
@@ -110,7 +113,7 @@ def test_a_fit_paused_by_max_time_goes_on_from_its_checkpoint_to_the_same_bits(f
     words = ("--threads", "1", "--method", "dra", "--known-class", "dot")
     paused = house.run(*words, "--max-time", "0.01s")
     assert paused.returncode == 0, paused.stderr
-    assert "paused: hard-tiny-dot-dra-10-s0" in paused.stderr
+    assert "paused: hard-tiny-dot-dra-10-batch.seen=2-" in paused.stderr
     assert len(list((house.results / "checkpoints").iterdir())) == 1
     assert scores_of(house) == {}
     again = house.run(*words)

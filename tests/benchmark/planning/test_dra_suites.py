@@ -15,7 +15,7 @@ from benchmark.execution.worker import execute
 from benchmark.planning.equivalence import measures
 from benchmark.planning.fit_params import fit_params
 from benchmark.planning.suite import Selection, expand_suite, load_suite, suite_parts
-from benchmark.views.layouts import suite_layouts
+from benchmark.views.tables.suites import suite_layouts
 from methods.backbones import networks
 from methods.backbones.table import BACKBONES
 from methods.registry import installed

@@ -87,7 +87,7 @@ def test_a_plugged_in_detector_runs_and_stands_in_the_table(plugged):
         assert record.counts.train_anomaly == 0
     assert len({record.fit_key for record in records}) == 1, "without anomalies both classes share one fit"
     assert records[0].metrics.auroc > 0.5
-    assert "mean_grey" in done.stdout
+    assert "| Mean grey " in done.stdout
 
 
 @pytest.mark.parametrize(

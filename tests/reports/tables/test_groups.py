@@ -5,6 +5,7 @@ import pytest
 from reports.layouts import layout
 from reports.stats.verdict import judge
 from reports.tables import groups, table
+from reports.tables.filtering import TableFilter, filter_table
 from reports.tables.judging import cell_samples
 from reports.tables.sentences import verdict_sentences
 
@@ -47,7 +48,7 @@ def test_groups_are_setting_method_and_shots_or_what_the_paper_s_file_says():
 def places(built, published):
     """Places of the cells of a block by method, or by what a row names in its place."""
     numbers = groups.row_places(built, built.cells, published=published)
-    return {tuple(built.cells[index].coordinates.values()): place for index, place in numbers.items()}
+    return {tuple(value for _, value in at): place for at, place in numbers.items()}
 
 
 def test_places_are_those_of_values_as_they_are_printed(record):
@@ -191,3 +192,61 @@ def test_another_metric_has_no_sentences(record):
 
     value = CellValue(METRICS["average_precision"], lambda run: run.metrics.average_precision)
     assert verdict_sentences(build([record()], value=value)) == []
+
+
+def test_a_method_that_the_paper_lacks_is_counted_and_ranked_among_what_is_measured(record):
+    """Third, second and first on three cells beside DRA and DevNet; the paper's own ranks stay as they are."""
+    places = [dict(at) for at in leaves("dra", "10") if ("dataset", "carpet") in at][:3]
+    values = {"dra": (0.8, 0.8, 0.7), "devnet": (0.9, 0.7, 0.6), "mine": (0.6, 0.75, 0.9)}
+    made = [
+        record(numbers[index], seed=seed, **{**at, "method": method, "shots": 10})
+        for method, numbers in values.items()
+        for index, at in enumerate(places)
+        for seed in range(3)
+    ]
+    built = build(made, added_methods=["mine"], titles={"mine": "My own"})
+    added = groups.table_groups(built)[-1]
+    assert (added.unpublished, added.measured, added.cells, added.judged) == (3, 3, 30, None)
+    assert verdict_sentences(built)[-1] == (
+        "My own, ten-shot: 3 of 30 cells measured, no published value; mean rank 2.0 of 3 methods measured, "
+        "1 of 3 rows won."
+    )
+    assert verdict_sentences(built)[:-1] == verdict_sentences(build([run for run in made if run.spec.method != "mine"]))
+
+
+def test_ranks_of_other_recipes_are_not_told(record):
+    at = dict(leaves("dra", "10")[0])
+    made = [record(0.8, **{**at, "method": name, "shots": 10}, recipe=recipe) for name, recipe in
+            (("dra", "official"), ("mine", "quick"))]  # fmt: skip
+    assert groups.table_groups(build(made, added_methods=["mine"]))[-1].ranking is None
+
+
+def test_a_filter_keeps_verdicts_of_the_whole_and_leaves_out_sentences_of_what_is_hidden(record):
+    built = build([run for method in ("dra", "devnet") for at in leaves(method, "10")[:4] for run in runs(record, at)])
+    shown = filter_table(built, TableFilter({"method": ("dra",)}))
+    assert {cell.coordinates["method"] for cell in shown.cells} == {"dra"}
+    assert verdict_sentences(shown) == [text for text in verdict_sentences(built) if text.startswith("DRA")]
+
+
+def test_a_method_without_shots_passes_every_filter_of_shots(record):
+    shown = filter_table(build([]), TableFilter({"shots": ("1",), "dataset": ("elpv",)}))
+    assert {(cell.coordinates["method"], cell.coordinates["shots"]) for cell in shown.cells} == {
+        ("kdad", ""), *((name, "1") for name in ("devnet", "flos", "saoe", "mlep", "dra")),
+    }  # fmt: skip
+
+
+def test_a_method_is_found_by_its_own_id_too(record):
+    """Figure 5 of DRA prints five references, which is DRA itself."""
+    built = table.build_table(layout.figure_layout("dra:5"), [], measures=lambda _: (), versions={})
+    printed = {cell.coordinates["method"] for cell in filter_table(built, TableFilter({"method": ("dra",)})).cells}
+    assert printed == {"dra_nr5", "dra_dev"} & {cell.coordinates["method"] for cell in built.cells}
+
+
+@pytest.mark.parametrize(("has_anomalies", "shots"), [(True, {"1", "10"}), (False, {""})])
+def test_a_forced_method_has_a_column_without_records(record, has_anomalies, shots):
+    built = build([], forced_methods={"mine": has_anomalies})
+    forced = [cell for cell in built.cells if cell.coordinates["method"] == "mine"]
+    assert {cell.coordinates["shots"] for cell in forced} == shots
+    assert len(forced) == len(shots) * len({(at["dataset"], at["known_class"]) for at in map(dict, PRINTED)})
+    assert not any(cell.measured or cell.published for cell in forced)
+    assert groups.table_groups(built) == []

@@ -1,8 +1,9 @@
 import pytest
+import records
 
 from reports.errors import ReportError
 from reports.layouts import layout
-from reports.tables import measured, table, unplaced_runs
+from reports.tables import lookup, measured, table, unplaced_runs
 
 VERSIONS = {"dra": 1, "kdad": 1, "devnet": 1}
 
@@ -126,6 +127,20 @@ class TestBestSeries:
         many = [record(0.9, seed=seed) for seed in range(2)]
         assert self.shown([*few, *many]).mean == 0.9
 
+    @pytest.mark.parametrize(
+        "deviation",
+        ["split option limit_train = 20", "split option limit_test = 20", "dra.img_size = 32 (recipe: 'per_dataset')"],
+    )
+    def test_whole_before_cut_down_whatever_recipe_and_seeds(self, record, deviation):
+        smoke = [record(0.1, seed=seed, params={"cut": 1}, deviations=[deviation]) for seed in range(5)]
+        assert self.shown([*smoke, record(0.9, recipe="quick")]).mean == 0.9
+        assert self.shown(smoke).mean == pytest.approx(0.1)
+
+    def test_the_recipe_as_it_stands_before_one_with_other_parameters(self, record):
+        other = {"params": {"optim.lr": 0.1}, "deviations": ["dra.optim.lr = 0.1 (recipe: 0.0002)"]}
+        others = [record(0.1, seed=seed, weights="random", **other) for seed in range(5)]
+        assert self.shown([*others, record(0.9, weights="random")]).mean == 0.9
+
     def test_current_before_stale(self, record):
         stale = [record(0.1, seed=seed, version=0) for seed in range(3)]
         assert self.shown([*stale, record(0.9, recipe="quick")]).mean == 0.9
@@ -138,10 +153,46 @@ def test_recipe_and_where_choose(record):
     assert not build([record(params={"flag": 1})], params={"flag": True}).has_measured
 
 
+@pytest.mark.parametrize(
+    ("fact", "value"),
+    [
+        ("seed", 1),
+        ("split_seed", 3),
+        ("precision", "fp32"),
+        ("size", 448),
+        ("img_size", 448),
+        ("img_resize", "none"),
+        ("evaluation.batch", 7),
+        ("limit_test", 20),
+        ("weights", "random"),
+    ],
+)
+def test_where_reaches_what_a_run_is_told_by(fact, value):
+    changes = {
+        "seed": {"fit__seed": 1}, "split_seed": {"split_seed": 3}, "precision": {"fit__precision": "fp32"},
+        "size": {"fit__size": 448}, "img_size": {"fit__size": 448}, "img_resize": {"fit__resize": "none"},
+        "evaluation.batch": {"evaluation__batch": 7}, "limit_test": {"split__options": {"limit_test": 20}},
+        "weights": {},
+    }  # fmt: skip
+    usual = records.make_spec(records.make_fit(precision="bf16"))
+    labels = {"resnet18": "genuine:resnet18-f37072fd.pth"}, {"resnet18": "random" if fact == "weights" else "genuine:x"}
+    plain, other = (
+        records.make_record(spec, provenance=records.make_provenance(weights=weights))
+        for spec, weights in zip((usual, records.make_spec(usual.fit, **changes[fact])), labels, strict=True)
+    )
+    assert lookup.chosen_records([plain, other], None, {fact: value}) == [other]
+    assert lookup.record_facts(plain)["weights"] == "genuine"
+
+
+def test_a_condition_that_no_record_can_meet_names_the_nearest(record):
+    with pytest.raises(ReportError, match="split option or fact 'weigths': did you mean 'weights'"):
+        build([record()], params={"weigths": "random"})
+
+
 def test_wrong_choices_are_told(record):
     with pytest.raises(ReportError, match="no recipe 'offical': did you mean 'official'"):
         build([record()], recipe="offical")
-    with pytest.raises(ReportError, match=r"hyper-parameter 'optim.lt': did you mean 'optim.lr'"):
+    with pytest.raises(ReportError, match=r"hyper-parameter, split option or fact 'optim.lt': did you mean 'optim.lr'"):
         build([record()], params={"optim.lt": 1})
     for margin in (-0.1, 2.0, float("nan")):
         with pytest.raises(ReportError, match="margin"):

@@ -1,0 +1,138 @@
+"""Tables of papers and of suites with the records that a person asks for."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+
+from benchmark.errors import BenchError
+from benchmark.paths import resolve_folders
+from benchmark.planning.declaration import undeclared_margins
+from benchmark.planning.equivalence import detector_versions, measures, method_titles
+from benchmark.planning.installed import InstalledCode
+from benchmark.planning.suite import Selection, load_suite
+from benchmark.views.metric_values import MetricValues, scored_folders, scores_digest, scores_finder, tell_remarks
+from benchmark.views.records import load_records, parse_conditions
+from methods.registry import installed
+from protocols.coordinates import COORDINATE_FIELDS
+from reports.layouts.layout import Layout
+from reports.tables import table
+from reports.tables.filtering import TableFilter, filter_table
+from reports.tables.lookup import chosen_records
+from reports.tables.measured import CellValue
+from reports.tables.table import Show, Table
+from results.metrics import Metric
+
+
+@dataclass(frozen=True)
+class ReportRequest:
+    """Choice of the records that a report shows, of the cells, and of the side of these.
+
+    `added` are methods that get a column without records too; `values` are those of coordinates to which a table is
+    cut down; `baseline` is the column of a suite that the others are tested against.
+    """
+
+    show: Show
+    results: tuple[Path, ...]
+    recipe: str | None
+    wheres: tuple[str, ...]
+    margin: float
+    accept_stale_code: bool
+    metric: Metric
+    all_sources: bool = False
+    added: tuple[str, ...] = ()
+    values: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    measured_only: bool = False
+    baseline: str | None = None
+
+
+def paper_table(layout: Layout, request: ReportRequest, tell: Callable[[str], None]) -> Table:
+    """A table of AUCs, or of another metric in their place, with the records that were asked for.
+
+    Raises:
+        BenchError: a folder of records is not there, or a condition has another form.
+        MethodError: a method that is to be added does not exist.
+        ReportError: nothing that was asked for is there.
+    """
+    forced = {name: installed.get(name).anomalies for name in request.added}
+    code = InstalledCode(accept=request.accept_stale_code)
+    find_scores = scores_finder(scored_folders(request.results), tell)
+    values = MetricValues(request.metric, find_scores)
+    records, measured_as = load_records(request.results, tell) if request.show != "published" else [], measures()
+    built = table.build_table(
+        layout,
+        records,
+        measures=measured_as,
+        versions=detector_versions(),
+        stale=code.stale,
+        remark=code.note,
+        margin=request.margin,
+        recipe=request.recipe,
+        params=parse_conditions(request.wheres),
+        show=request.show,
+        value=CellValue(request.metric, values),
+        added_methods=table.unprinted_methods(layout, records, measured_as),
+        forced_methods=forced,
+        titles=method_titles(),
+        scores_digest=partial(scores_digest, find_scores),
+        all_sources=request.all_sources,
+    )
+    tell_remarks([values], tell)
+    for remark in undeclared_margins(request.results or (resolve_folders().results,), request.margin):
+        tell(remark)
+    return filter_table(built, TableFilter(request.values, request.measured_only))
+
+
+def suite_table(name: str, request: ReportRequest, tell: Callable[[str], None]) -> Table:
+    """The table of a suite, of a paper or not: its datasets and classes, a column for each method and setting.
+
+    Raises:
+        BenchError: there is no such suite, method, dataset or folder, or the selection leaves nothing.
+        ReportError: a wrong recipe, condition or baseline, or nothing measured where only that is asked for.
+    """
+    from benchmark.views.tables.suites import suite_view
+    from reports.comparison.baseline import with_baseline
+
+    suite = load_suite(name)
+    records = chosen_records(load_records(request.results, tell), request.recipe, parse_conditions(request.wheres))
+    selection = Selection(
+        methods=request.values.get("method"),
+        datasets=request.values.get("dataset"),
+        coordinates={
+            name: tuple(map(field.kind, request.values[name]))
+            for name, field in COORDINATE_FIELDS.items()
+            if name in request.values
+        },
+    )
+    view = suite_view(suite, selection, records, request.added)
+    code = InstalledCode(accept=request.accept_stale_code)
+    find_scores = scores_finder(scored_folders(request.results), tell)
+    values = MetricValues(request.metric, find_scores)
+    built = table.build_table(
+        view.layout,
+        records,
+        measures=view.measures,
+        versions=detector_versions(),
+        stale=code.stale,
+        remark=code.note,
+        titles=view.titles,
+        value=CellValue(request.metric, values),
+        scores_digest=partial(scores_digest, find_scores),
+    )
+    tell_remarks([values], tell)
+    if not built.has_measured:
+        words = [f"--{option} {','.join(texts)}" for option, texts in request.values.items()]
+        command = " ".join(["bench run --suite", name, *words])
+        raise BenchError(f"no run of suite {suite.id} that is asked for is measured: {command} makes them")
+    if request.baseline:
+        built = with_baseline(
+            built,
+            request.baseline,
+            records,
+            measures=view.measures,
+            versions=detector_versions(),
+            stale=code.stale,
+            scores=find_scores,
+            alone=view.alone,
+        )
+    return filter_table(built, TableFilter(measured_only=request.measured_only))
