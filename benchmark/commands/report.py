@@ -1,6 +1,5 @@
 """`bench report`: a table, a figure or a cell of the papers, published and measured values side by side."""
 
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
@@ -16,9 +15,8 @@ from benchmark.terminal.options import (
     accept_stale_option,
     metric_option,
     note,
+    put,
     record_options,
-    say_page,
-    write_output,
 )
 from reports.text import page_formats
 
@@ -64,6 +62,7 @@ class _Asked:
     accept_stale_code: bool
     metric: "Metric"
     all_sources: bool
+    names_runs: bool
 
 
 @click.command("report", short_help="Print a table or figure of the papers: published and measured values.")
@@ -92,6 +91,7 @@ class _Asked:
     show_default=True,
     help="What is published: by the paper of the table, or by all that measured its cells, each a further column.",
 )
+@click.option("--runs", "names_runs", is_flag=True, help="Name the runs behind each measured cell of a table.")
 @click.option("--where", "wheres", multiple=True, metavar="PARAM=VALUE", help="Only records with this hyper-parameter.")
 @click.option("--method", metavar="METHOD", help="Whose scores a figure of scores shows, in place of its own.")
 @click.option(
@@ -116,34 +116,37 @@ def command(
     accept_stale_code: bool,
     metric: "Metric",
     sources: str,
+    names_runs: bool,
 ) -> None:
     """Print one table, figure or cell, or the claims of a paper; a cell that was not measured stays empty."""
     from reports.layouts import layout
 
-    request = _Asked(show, results, recipe, wheres, margin, method, gammas, accept_stale_code, metric, sources == "all")
+    request = _Asked(
+        show, results, recipe, wheres, margin, method, gammas, accept_stale_code, metric, sources == "all", names_runs
+    )
     if [table, figure, cell, claims, selection or None].count(None) != 4:
         raise BenchError(
             "report prints one table, figure or cell, the claims of one paper, or what was selected: give --table or "
             "--figure, as bench report --help has them, --cell, --claims or --selection"
         )
-    if sources != "own" and table is None:
-        raise BenchError("--sources is for tables: leave it out")
+    if table is None and (sources != "own" or names_runs):
+        raise BenchError(f"{'--runs' if names_runs else '--sources'} is for tables: leave it out")
     chosen = layout.figure_layout(figure) if figure is not None else None
     if (method or gammas) and not isinstance(chosen, layout.BoxLayout):
         shown = " or ".join(layout.score_figure_ids())
         raise BenchError(f"--method and --gamma choose what --figure {shown} shows: leave them out")
     if claims is not None:
-        _put(_claims(claims, request, form or "md"), output)
+        put(_claims(claims, request, form or "md"), output)
     elif selection:
-        _put(_selection(request, form or "md"), output)
+        put(_selection(request, form or "md"), output)
     elif cell is not None:
-        _put(_history(cell, request, form or "md"), output)
+        put(_history(cell, request, form or "md"), output)
     elif table is not None:
         if form in PICTURES:
             raise BenchError(f"--format {form} is for figures: choose {', '.join(TEXTS)} for a table")
-        _put(_table(layout.find_layout(table), request, form or "md"), output)
+        put(_table(layout.find_layout(table), request, form or "md"), output)
     elif chosen is not None:
-        _put(_figure(chosen, request, form or "csv"), output)
+        put(_figure(chosen, request, form or "csv"), output)
 
 
 def _table(chosen: "Layout | FactLayout", request: _Asked, form: str) -> str:
@@ -201,34 +204,29 @@ def _built(chosen: "Layout", request: _Asked) -> "Table":
     tell_remarks([values], note)
     for remark in undeclared_margins(request.results or (resolve_folders().results,), request.margin):
         note(remark)
-    return built
+    return replace(built, names_runs=request.names_runs)
 
 
 def _history(name: str, request: _Asked, form: str) -> str | bytes:
     """All that is known of one cell, with the records that were asked for."""
-    from benchmark.planning.equivalence import detector_versions, measures
-    from benchmark.planning.installed import InstalledCode
-    from benchmark.views.metric_values import scored_folders, scores_digest, scores_finder
     from benchmark.views.records import load_records, parse_conditions
-    from reports.figures import history, history_output
+    from benchmark.views.runs.cell_histories import load_history
+    from reports.figures import history_output
 
     _refuse_metric(request, "the history of a cell")
     if form not in history_output.HISTORY_FORMATS:
         raise BenchError(f"--format {form} is not for a cell: choose {', '.join(history_output.HISTORY_FORMATS)}")
     if request.show == "measured":
         raise BenchError("--show measured leaves no history of a cell: leave it out, or give --show published")
-    code = InstalledCode(accept=request.accept_stale_code)
-    built = history.cell_history(
+    built = load_history(
         name,
         load_records(request.results, note) if request.show != "published" else (),
-        measures=measures(),
-        versions=detector_versions(),
-        stale=code.stale,
-        remark=code.note,
+        folders=request.results,
+        tell=note,
+        accept_stale_code=request.accept_stale_code,
         margin=request.margin,
         recipe=request.recipe,
         params=parse_conditions(request.wheres),
-        scores_digest=partial(scores_digest, scores_finder(scored_folders(request.results), note)),
         published_only=request.show == "published",
     )
     return history_output.render_history(built, form)
@@ -276,8 +274,9 @@ def _facts(chosen: "FactLayout", request: _Asked) -> "FactTable":
     from reports.tables import facts
 
     _refuse_metric(request, "a table of facts")
-    if request.all_sources:
-        raise BenchError("--sources says nothing of a table of facts: leave it out")
+    if request.all_sources or request.names_runs:
+        name = "--runs" if request.names_runs else "--sources"
+        raise BenchError(f"{name} says nothing of a table of facts: leave it out")
     measured = {} if request.show == "published" else measured_facts(chosen, resolve_folders().data, note)
     return facts.build_fact_table(chosen, measured, show=request.show)
 
@@ -326,14 +325,3 @@ def _refuse_metric(request: _Asked, content: str) -> None:
 
     if request.metric.id != AUROC.id:
         raise BenchError(f"--metric says nothing of {content}: leave it out")
-
-
-def _put(content: str | bytes, output: "Path | None") -> None:
-    if output is not None:
-        write_output(output, content)
-    elif isinstance(content, str):
-        say_page(content)
-    elif sys.stdout.isatty():
-        raise BenchError("a picture is not for a terminal: give --output FILE")
-    else:
-        sys.stdout.buffer.write(content)

@@ -2,7 +2,8 @@
 
 from collections.abc import Mapping, Sequence
 from io import BytesIO
-from typing import TYPE_CHECKING, Any
+from math import nan
+from typing import TYPE_CHECKING, Any, Literal
 
 from protocols.text import printable
 from reports.errors import ReportError
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 PICTURE_FORMATS = ("svg", "png")
+Filling = Literal["none", "full", "left"]
+"""Of the marks of published values, of measured ones, and of those that are not comparable (half filled)."""
 _COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")  # Okabe and Ito: told apart by all eyes
 _SHAPES = ("o", "s", "^", "D", "v", "P")
 _ROWS: Mapping[RowKind, tuple[str, str, bool]] = {
@@ -122,6 +125,34 @@ def draw_forest(rows: Sequence[ForestRow], title: str, metric: str, limit: float
         return _drawn(figure, form)
 
 
+def draw_curves(history: Mapping[str, Sequence[float | None]], title: str, form: str) -> bytes:
+    """Numbers of each epoch as a picture, a line a name.
+
+    Raises:
+        ReportError: no such format, or matplotlib is not installed.
+    """
+    _check(form)
+    import matplotlib as mpl
+
+    with mpl.rc_context(_STYLE):
+        figure = _figure(8.0, 4.0)
+        axes = figure.add_subplot()
+        for at, (name, values) in enumerate(history.items()):
+            numbers = [nan if value is None else value for value in values]
+            style: dict[str, Any] = {
+                "color": _COLOURS[at % len(_COLOURS)],
+                "marker": _SHAPES[at % len(_SHAPES)],
+                "markersize": 3,
+            }
+            axes.plot(range(1, len(numbers) + 1), numbers, label=printable(name), **style)
+        axes.set_xlabel("epoch")
+        axes.grid(color="#dddddd", linewidth=0.8)
+        axes.set_axisbelow(True)
+        figure.legend(loc="outside lower center", ncols=min(len(history), 5), frameon=False, fontsize=9)
+        figure.suptitle(_wrapped(printable(title)), fontsize=11)
+        return _drawn(figure, form)
+
+
 def has_plots() -> bool:
     """True where pictures can be drawn."""
     from importlib.util import find_spec
@@ -160,18 +191,25 @@ def _dot(axes: "Axes", table: Table, cell: Cell, x: float, index: int) -> None:
     if cell.published and table.show != "measured":
         axes.plot(x - _ASIDE, cell.published.mean, shape, markersize=9, markerfacecolor="none", markeredgecolor=colour)
     if cell.measured:
-        axes.errorbar(
-            x + _ASIDE, cell.measured.mean, yerr=cell.measured.std, fmt=shape, markersize=6, capsize=3, color=colour
-        )
+        look: dict[str, Any] = {"markersize": 6, "capsize": 3, "color": colour, "markerfacecoloralt": "white"}
+        look["fillstyle"] = _filling(cell)
+        axes.errorbar(x + _ASIDE, cell.measured.mean, yerr=cell.measured.std, fmt=shape, **look)
 
 
-def _sides(table: Table) -> list[tuple[str, str]]:
-    """Meanings of hollow and filled marks, of those that are drawn."""
-    sides = [("published", "none")] if table.show != "measured" else []
-    return sides + ([("measured, std over seeds", "#555555")] if table.has_measured else [])
+def _filling(cell: Cell) -> Filling:
+    """`left` for a mark that is half filled: measured, but not comparable with the paper."""
+    return "left" if cell.verdict.name == "not_comparable" else "full"
 
 
-def _key(figure: "Figure", kinds: list[str], sides: list[tuple[str, str]]) -> None:
+def _sides(table: Table) -> list[tuple[str, Filling]]:
+    """Meanings of hollow, filled and half filled marks, of those that are drawn, with matplotlib's names."""
+    sides: list[tuple[str, Filling]] = [("published", "none")] if table.show != "measured" else []
+    fillings = {_filling(cell) for cell in table.cells if cell.measured}
+    words: dict[Filling, str] = {"full": "measured, std over seeds", "left": "measured, not comparable with the paper"}
+    return sides + [(text, filling) for filling, text in words.items() if filling in fillings]
+
+
+def _key(figure: "Figure", kinds: list[str], sides: list[tuple[str, Filling]]) -> None:
     from matplotlib.lines import Line2D
 
     handles = [
@@ -181,8 +219,17 @@ def _key(figure: "Figure", kinds: list[str], sides: list[tuple[str, str]]) -> No
         for at, text in enumerate(kinds)
     ]
     handles += [
-        Line2D([], [], linestyle="none", marker="o", markerfacecolor=face, markeredgecolor="#555555", label=text)
-        for text, face in sides
+        Line2D(
+            [],
+            [],
+            linestyle="none",
+            marker="o",
+            color="#555555",
+            fillstyle=filling,
+            markerfacecoloralt="white",
+            label=text,
+        )
+        for text, filling in sides
     ]
     figure.legend(handles=handles, loc="outside lower center", ncols=min(len(handles), 3), frameon=False, fontsize=9)
 

@@ -54,7 +54,8 @@ class Table:
 
     `margin` is an AUC as a fraction, `remarks` are sentences on the records that it shows, `value` is what stands in
     its cells. `all_sources`: the renderers also print what other papers say of its cells. `titles` are those of methods
-    that the paper does not name, `left_out` cells that the table has and this part of it does not print.
+    that the paper does not name, `left_out` cells that the table has and this part of it does not print. `names_runs`:
+    what is said of a measured cell names its runs.
     """
 
     layout: Layout
@@ -66,6 +67,7 @@ class Table:
     all_sources: bool = False
     titles: Mapping[str, str] = field(default_factory=dict)
     left_out: tuple[Cell, ...] = ()
+    names_runs: bool = False
 
     @property
     def title(self) -> str:

@@ -76,6 +76,26 @@ def test_published_dots_are_hollow_and_measured_ones_filled(record, monkeypatch)
     assert "measured, std over seeds" in said
 
 
+@pytest.mark.parametrize(
+    ("weights", "filling", "words"),
+    [
+        ("genuine:resnet18-f37072fd.pth", "full", "measured, std over seeds"),
+        ("random", "left", "measured, not comparable with the paper"),
+    ],
+)
+def test_a_dot_that_is_not_comparable_is_half_filled(record, monkeypatch, weights, filling, words):
+    from matplotlib.axes import Axes
+
+    fillings, errorbar = [], Axes.errorbar
+    monkeypatch.setattr(
+        Axes, "errorbar", lambda self, x, y, **how: (fillings.append(how["fillstyle"]), errorbar(self, x, y, **how))[1]
+    )
+    records = [run for seed in range(2) for run in hard(record, seed=seed, weights=weights)]
+    said = texts(plots.draw_dots(figure("dra:5", records), "svg"))
+    assert fillings == [filling]
+    assert [text for text in said if text.startswith("measured")] == [words]
+
+
 def test_show_measured_draws_no_published_dot(record, monkeypatch):
     seen = drawn(monkeypatch)
     plots.draw_dots(figure("dra:5", hard(record), show="measured"), "png")
