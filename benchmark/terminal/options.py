@@ -226,7 +226,7 @@ def put(content: str | bytes, output: "Path | None") -> None:
     elif isinstance(content, str):
         say_page(content)
     elif sys.stdout.isatty():
-        raise BenchError("a picture is not for a terminal: give --output FILE")
+        raise BenchError("bytes such as those of a picture are not for a terminal: give --output FILE")
     else:
         sys.stdout.buffer.write(content)
 

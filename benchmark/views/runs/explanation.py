@@ -110,7 +110,7 @@ def _first_to_last(values: Sequence[float | None]) -> str:
 
 
 def _bearing(records: Sequence[Record]) -> Iterator[str]:
-    """Sentences on what may have moved the number away from the paper's: deviations, weights, notes, assumptions, open choices."""
+    """Sentences on what may have moved the number away from the paper's, and the choices that were open."""
     infos = installed.methods()
     sentences = dict.fromkeys(
         chain.from_iterable(_deviations(record, infos.get(record.spec.method)) for record in records)
