@@ -144,17 +144,28 @@ def command(
     elif table is not None:
         if form in PICTURES:
             raise BenchError(f"--format {form} is for figures: choose {', '.join(TEXTS)} for a table")
-        put(_table(layout.find_layout(table), request, form or "md"), output)
+        _put_table(layout.find_layout(table), request, form or "md", output)
     elif chosen is not None:
         put(_figure(chosen, request, form or "csv"), output)
 
 
-def _table(chosen: "Layout | FactLayout", request: _Asked, form: str) -> str:
+def _put_table(chosen: "Layout | FactLayout", request: _Asked, form: str, output: "Path | None") -> None:
+    """Print a table or write it; a terminal that is too narrow for it gets what was measured, as a list."""
+    from benchmark.terminal.narrow import narrow_text, say_fitting
     from reports import render
     from reports.layouts import layout
+    from reports.tables.page import table_page
 
-    built = _facts(chosen, request) if isinstance(chosen, layout.FactLayout) else _built(chosen, request)
-    return render.render_table(built, form)
+    if isinstance(chosen, layout.FactLayout):
+        put(render.render_table(_facts(chosen, request), form), output)
+        return
+    built = _built(chosen, request)
+    text = render.render_table(built, form)
+    if output is not None or form != "md":
+        put(text, output)
+        return
+    whole = "The whole table is wider than this terminal: the same command with --output FILE writes it"
+    say_fitting(text, lambda width: narrow_text(table_page(built), whole, width))
 
 
 def _figure(chosen: "Layout | BoxLayout", request: _Asked, form: str) -> str | bytes:

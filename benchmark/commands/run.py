@@ -145,7 +145,7 @@ def command(**options: Any) -> int:
     if options["audit"]:
         _print_audits(planned, store)
     else:
-        _print_tables(planned, store, chosen, accept=options["accept_stale_code"])
+        _print_tables(planned, store, chosen, options)
     return 1 if troubled else 0
 
 
@@ -164,10 +164,14 @@ def _run(planned: "Plan", folders: "Folders", store: "Store", layouts: "list[Lay
     note(f"{plural(total, 'run')}: {'all' if cached == total else cached} cached, {to_do} to run, {blocked} blocked")
     skipped = planned.count("failed") if "failed" not in states else 0
     if skipped:
-        note(f"{skipped} failed before and are skipped: --retry-failed runs them again, bench results list names them")
+        verb = "is" if skipped == 1 else "are"
+        note(
+            f"{skipped} failed before and {verb} skipped: --retry-failed tries again, bench results list has the names"
+        )
     unmeasured = sum(map(_lacks_measure, planned.runs)) if "cached" not in states else 0
     if unmeasured:
-        note(f"{unmeasured} stored runs lack the measure that is asked for: --force runs them again")
+        lacking = plural(unmeasured, "stored run lacks", "stored runs lack")
+        note(f"{lacking} the measure that is asked for: --force runs again what lacks it")
     if tasks:
         store.check_writable()
         declare(store.root, planned, {layout.id: layout.groups for layout in layouts})
@@ -239,16 +243,18 @@ def _print_audits(planned: "Plan", store: "Store") -> None:
     say_page(render_selection(selection_audits(stored), "md"))
 
 
-def _print_tables(planned: "Plan", store: "Store", layouts: "list[Layout]", *, accept: bool) -> None:
-    """The suite's tables with what these runs measured, then the runs that stand in no place of them."""
+def _print_tables(planned: "Plan", store: "Store", layouts: "list[Layout]", options: dict[str, Any]) -> None:
+    """The suite's tables with what these runs measured, the runs that stand in no place of them, and what they lack."""
     from benchmark.planning.equivalence import detector_versions, measures, method_titles
     from benchmark.planning.installed import InstalledCode
+    from benchmark.terminal.narrow import narrow_text, say_fitting
     from benchmark.views.derived import derive_words
     from benchmark.views.metric_values import scores_digest, scores_finder
+    from benchmark.views.runs.small_budget import budget_sentences
     from reports import render
-    from reports.tables import table, unplaced_runs
+    from reports.tables import page, table, unplaced_runs
 
-    code = InstalledCode(accept=accept)
+    code = InstalledCode(accept=options["accept_stale_code"])
     stored = (record for run in planned.runs if run.spec and (record := store.get(run.spec.key)))
     records = derive_words(stored, note)
     others, measured_as = records, measures()
@@ -266,10 +272,15 @@ def _print_tables(planned: "Plan", store: "Store", layouts: "list[Layout]", *, a
         )
         others = unplaced_runs.unplaced_runs(built, others, measured_as)
         if built.has_measured:
-            say_page(render.render_table(built.measured_part(), "md"))
+            part = built.measured_part()
+            folder = f" --results {options['results']}" if options["results"] else ""
+            whole = f"The whole table: bench report --table {chosen.id}{folder} --output table.md"
+            say_fitting(render.render_table(part, "md"), partial(narrow_text, page.table_page(part), whole))
     if any(record.status == "done" for record in others):
         title = "Runs that stand in no table of the paper" if layouts else "Runs"
         say_page(f"## {title}\n\n{unplaced_runs.runs_table(others, stale=code.stale)}")
+    for sentence in budget_sentences(records, options["suite"]):
+        note(sentence)
 
 
 def _assignments(texts: tuple[str, ...]) -> dict[str, dict[str, Any]]:
