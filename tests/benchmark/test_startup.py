@@ -41,6 +41,8 @@ def loaded(house, *words):
         ("report", "--table", "5", "--format", "csv"),
         ("report", "--table", "agad:8"),
         ("results", "list"),
+        ("results", "why", "hard/elpv/mono/dra/10", "--results", "reference"),
+        ("results", "curves", "general-elpv-dra-10-s0", "--results", "reference"),
         ("data", "list"),
         ("run", "--suite", "tiny.toml", "--plan"),
         ("check", "--against", "published", "--help"),

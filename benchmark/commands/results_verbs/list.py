@@ -31,8 +31,9 @@ def command(results: "Path | None", metric: "Metric", as_json: bool) -> None:
         return
     if not rows:
         note("no records yet: bench run --suite quick makes the first")
+    width = max((len(row["name"]) for row in rows), default=0)
     for row in rows:
-        say(f"{row['name']:56} {row['recipe']:9} {row['status']:7} {_number_text(row, metric)}")
+        say(f"{row['name']:{width}} {row['recipe']:9} {row['status']:7} {_number_text(row, metric)}")
 
 
 def _number_text(row: "dict[str, Any]", metric: "Metric") -> str:
