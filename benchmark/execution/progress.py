@@ -12,14 +12,16 @@ from typing import Any
 from benchmark.execution.processes.handover import Outcome
 from benchmark.planning.types import Task
 from benchmark.terminal.options import note
-from benchmark.terminal.progress import LINE_SECONDS, is_live
-from benchmark.terminal.time_left import TimeLeft, forecast_in_words, time_in_words
+from benchmark.terminal.progress import LINE_SECONDS, is_live, live_bar
+from benchmark.terminal.time_left import TimeLeft, time_in_words
 from protocols.text import printable_line
 from results.errors import ResultsError
 from results.record import Record
 from results.store import Store
 
 STILL_SECONDS = 300.0
+NAMED_FITS = 3
+"""Most fits at work that one line names."""
 
 
 class RunProgress:
@@ -108,7 +110,9 @@ class RunProgress:
         part = self.done + sum(_share(state) for _, state in at_work.values())
         if self._bar:
             total = self.done + len(self._tasks)
-            self._bar.update(self._all, completed=part, state=f"{self.done} of {total}, {self._times(now)}")
+            self._bar.update(
+                self._all, completed=part, state=f"{self.done} of {total}, {self._time_left.words(self._started, now)}"
+            )
             for key, (task, state) in at_work.items():
                 if key not in self._lines:
                     self._lines[key] = self._bar.add_task(printable_line(task.name), total=1, state="")
@@ -116,8 +120,11 @@ class RunProgress:
         elif now - self._spoken > LINE_SECONDS:
             self._spoken = now
             share = part / max(self.done + len(self._tasks), 1)
-            doing = "; ".join(f"{task.name}: {_doing(state)}" for task, state in at_work.values())
-            self.say(f"{share:.0%} of all fits done, {self._times(now)}" + (f"; {doing}" if doing else ""))
+            doing = "; ".join(f"{task.name}: {_doing(state)}" for task, state in list(at_work.values())[:NAMED_FITS])
+            self.say(
+                f"{share:.0%} of all fits done, {self._time_left.words(self._started, now)}"
+                + (f"; {doing}" if doing else "")
+            )
             self._name_still(task for task, _ in at_work.values())
 
     def _state(self, key: str) -> dict[str, Any] | None:
@@ -127,12 +134,6 @@ class RunProgress:
         except (OSError, ValueError, RecursionError):
             return None
         return state
-
-    def _times(self, now: float) -> str:
-        """Time since the start and time left, in words."""
-        seconds_left = self._time_left.seconds(now)
-        elapsed = f"{time_in_words(now - self._started)} elapsed"
-        return f"{elapsed}, ~{forecast_in_words(seconds_left)} left" if seconds_left and seconds_left > 1 else elapsed
 
     def _name_still(self, tasks: Iterable[Task]) -> None:
         """Name the fits that have not moved for long."""
@@ -167,15 +168,5 @@ def show_progress(store: Store, tasks: Sequence[Task]) -> Iterator[RunProgress]:
     if not is_live():
         yield RunProgress(store, tasks, None)
         return
-    from rich.console import Console
-    from rich.progress import BarColumn, TextColumn
-    from rich.progress import Progress as Bar
-    from rich.table import Column
-
-    columns = (
-        TextColumn("{task.description}", markup=False, table_column=Column(max_width=28, no_wrap=True)),
-        BarColumn(bar_width=10),
-        TextColumn("{task.fields[state]}", markup=False),
-    )
-    with Bar(*columns, console=Console(stderr=True)) as bar:
+    with live_bar() as bar:
         yield RunProgress(store, tasks, bar)

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from benchmark.terminal.options import note
+from benchmark.terminal.time_left import TimeLeft
 from protocols.io.parallel import Progress
 from protocols.text import printable_line
 
@@ -26,22 +27,42 @@ def show_counts() -> Iterator[Progress]:
     if not is_live():
         yield _lines()
         return
-    from rich.console import Console
-    from rich.progress import BarColumn, TaskProgressColumn, TextColumn, TimeRemainingColumn
-    from rich.progress import Progress as Bar
-
-    columns = (TextColumn("{task.description}", markup=False), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
-    with Bar(*columns, console=Console(stderr=True)) as bar:
+    with live_bar() as bar:
         yield _bars(bar)
+
+
+@contextmanager
+def live_bar() -> Iterator[Any]:
+    """Bars of rich on stderr, a line a task within eighty columns; each task has a text `state` behind its bar."""
+    from rich.console import Console
+    from rich.progress import BarColumn, TextColumn
+    from rich.progress import Progress as Bar
+    from rich.table import Column
+
+    columns = (
+        TextColumn("{task.description}", markup=False, table_column=Column(max_width=28, no_wrap=True)),
+        BarColumn(bar_width=10),
+        TextColumn("{task.fields[state]}", markup=False),
+    )
+    with Bar(*columns, console=Console(stderr=True)) as bar:
+        yield bar
 
 
 def _bars(bar: Any) -> Progress:
     tasks: dict[str, Any] = {}
+    forecasts: dict[str, TimeLeft] = {}
+    started: dict[str, float] = {}
 
     def progress(what: str, done: int, total: int) -> None:
+        now = time.monotonic()
         if what not in tasks:
-            tasks[what] = bar.add_task(printable_line(what))
-        bar.update(tasks[what], completed=done, total=total or None)
+            tasks[what] = bar.add_task(printable_line(what), state="")
+            forecasts[what], started[what] = TimeLeft(1), now
+        if total:
+            forecasts[what].see(what, done / total, now)
+        amount = f"{done / total:.0%}" if total else str(done)
+        state = f"{amount}, {forecasts[what].words(started[what], now)}"
+        bar.update(tasks[what], completed=done, total=total or None, state=state)
 
     return progress
 

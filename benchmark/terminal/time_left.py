@@ -58,6 +58,12 @@ class TimeLeft:
         total = sum(at_work) + self._waiting * typical
         return max([total / max(len(at_work), 1), *at_work])
 
+    def words(self, started: float, now: float) -> str:
+        """`3 min 20 s elapsed, ~25 min left`, without the end while that is not known or next to nothing."""
+        seconds = self.seconds(now)
+        elapsed = f"{time_in_words(now - started)} elapsed"
+        return f"{elapsed}, ~{forecast_in_words(seconds)} left" if seconds and seconds > 1 else elapsed
+
     def _rest(self, piece: str, duration: float, typical: float, now: float) -> float:
         """Seconds left of a piece at work, of which finished ones tell the part that follows the last step too."""
         steps = (1 - self._last[piece].share) * duration
