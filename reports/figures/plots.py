@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from protocols.text import printable
 from reports.errors import ReportError
 from reports.figures.boxes import BoxGroup, BoxPlot
-from reports.figures.forest import ForestRow, RowKind
+from reports.figures.forest import APART, ForestRow, RowKind
 from reports.tables.table import Cell, Table
 
 if TYPE_CHECKING:
@@ -107,7 +107,8 @@ def draw_forest(rows: Sequence[ForestRow], title: str, metric: str, limit: float
             colour, shape, filled = _ROWS[row.kind]
             if row.low is not None and row.high is not None:
                 axes.hlines(line, max(0.0, row.low), min(limit, row.high), color=colour, linewidth=1.5)
-            axes.plot(row.mean, line, shape, color=colour, markersize=7, markerfacecolor=colour if filled else "white")
+            face = colour if filled and not row.is_apart else "white"
+            axes.plot(row.mean, line, shape, color=colour, markersize=7, markerfacecolor=face)
             axes.annotate(
                 printable(row.numbers),
                 (1.02, line),
@@ -116,7 +117,8 @@ def draw_forest(rows: Sequence[ForestRow], title: str, metric: str, limit: float
                 fontsize=9,
                 annotation_clip=False,
             )
-        axes.set_yticks(range(len(rows)), [printable(row.label) for row in rows])
+        labels = [f"{row.label} (not comparable)" if row.mark == APART else row.label for row in rows]
+        axes.set_yticks(range(len(rows)), list(map(printable, labels)))
         axes.set_ylim(len(rows) - 0.5, -0.5)
         axes.set_xlabel(f"{metric}; bars: 90 % interval of the mean")
         axes.grid(axis="x", color="#dddddd", linewidth=0.8)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 @record_folder_option
 @metric_option
 def command(run: str, results: "Path | None", metric: "Metric") -> None:
-    """The record of RUN: a name, or the beginning of a key.
+    """The record of RUN: a name, or the beginning of one or of a key.
 
     A metric that records do not hold stands beside those that they hold.
     """

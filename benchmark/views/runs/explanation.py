@@ -58,7 +58,9 @@ def cell_explanation(history: CellHistory, records: Iterable[Record]) -> list[st
         lines += [title] if runs else []
         width = max((len(run.name) for run in runs), default=0)
         for run in runs:
-            value = "failed" if run.value is None else f"{run.value:.{history.layout.paper.decimals + 1}f}"
+            value = (
+                "; ".join(run.reasons) if run.value is None else f"{run.value:.{history.layout.paper.decimals + 1}f}"
+            )
             loss = _first_to_last(by_name[run.name].history.get("loss", []))
             lines.append(f"  {run.name:{width}}  {value}" + (f"  loss {loss}" if loss else ""))
     behind = [by_name[run.name] for run in history.runs if run.in_tables or not history.measured]
