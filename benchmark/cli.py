@@ -1,8 +1,6 @@
 """The command line: one verb, one file under `benchmark/commands`; trouble is one line and an exit status."""
 
-import os
 import sys
-from importlib import import_module
 
 import click
 
@@ -10,9 +8,10 @@ import benchmark.commands
 from benchmark.errors import BenchError
 from benchmark.terminal import collector, interrupts, signals, streams
 from benchmark.terminal.options import note
+from benchmark.terminal.verbs import Verbs
 from methods.errors import MethodError
 from protocols.errors import DataError
-from protocols.text import near_miss, printable
+from protocols.text import printable
 from reports.errors import ReportError
 from results.errors import ResultsError
 
@@ -20,31 +19,11 @@ KNOWN_TROUBLE = (BenchError, DataError, MethodError, ReportError, ResultsError)
 WRONG_INPUT = 2
 
 
-class Verbs(click.Group):
-    """Finds the verbs by listing the package and imports only the one that was typed."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - the signature is click's
-        # pkgutil or pathlib would take longer to load than all the rest of this file
-        files = (file for folder in benchmark.commands.__path__ for file in os.listdir(folder))  # noqa: PTH208
-        return sorted(file.removesuffix(".py") for file in files if file.endswith(".py") and not file.startswith("_"))
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name not in self.list_commands(ctx):
-            return None
-        command: click.Command = import_module(f"benchmark.commands.{cmd_name}").command
-        return command
-
-    def resolve_command(
-        self, ctx: click.Context, args: list[str]
-    ) -> tuple[str | None, click.Command | None, list[str]]:
-        if args and not args[0].startswith("-") and args[0] not in self.list_commands(ctx):
-            raise click.UsageError(
-                f"unknown verb '{args[0]}': {near_miss(args[0], self.list_commands(ctx), 'see bench --help')}", ctx
-            )
-        return super().resolve_command(ctx, args)
-
-
-@click.command(cls=Verbs, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.command(
+    cls=Verbs,
+    verbs=benchmark.commands,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
 @click.version_option(benchmark.__version__, prog_name="swanbench")
 def bench() -> None:
     """Reproduce tables of papers on image anomaly detection: published and measured AUCs side by side."""

@@ -94,14 +94,16 @@ def _lines(table: Table) -> Iterator[list[str]]:
     others = other_sources(table)
     papers = list(dict.fromkeys(paper for sources in others.values() for paper in sources))
     further = [f"{paper}_{column}" for paper in papers for column in SOURCE_COLUMNS]
-    yield [*table.layout.entry.coordinates, *_value_columns(table), *further]
+    runs = ["runs"] if table.names_runs else []
+    yield [*table.layout.entry.coordinates, *_value_columns(table), *further, *runs]
     for number, cell in enumerate(table.cells):
         published = ("", "")
         if cell.published and table.show != "measured":
             published = (cell.published.mean_text, cell.published.std_text)
         sources = [others.get(number, {}).get(paper) for paper in papers]
         source_texts = [text for source in sources for text in _csv_source(table, cell, source)]
-        yield [*cell.coordinates.values(), *published, *_csv_measured(table, cell), *source_texts]
+        names = [" ".join(cell.measured.run_names) if cell.measured else "" for _ in runs]
+        yield [*cell.coordinates.values(), *published, *_csv_measured(table, cell), *source_texts, *names]
 
 
 def _csv_source(table: Table, cell: Cell, source: PublishedSource | None) -> tuple[str, str, str, str]:

@@ -2,7 +2,8 @@
 
 Each name is loaded when it is first used, so that `import swanbench` takes no time and needs no torch. A detector is a
 class with the methods of `Detector`; `check_detector(get_method("mine"))` is the battery that it must pass;
-`results("runs")` is a data frame with one row a run; `judge_table(published, measured)` is `bench verdict` for rows.
+`results("runs")` is a data frame with one row a run, `scores("runs")` one with a row an image, `cells("2", "runs")` one
+with a row a cell of Table 2; `judge_table(published, measured)` is `bench verdict` for rows.
 """
 
 from importlib import import_module
@@ -36,8 +37,10 @@ if TYPE_CHECKING:
     from results.metrics import METRICS as METRICS
     from results.metrics import Metric as Metric
     from results.record import Record as Record
+    from swanbench.notebooks import cells as cells
     from swanbench.notebooks import records as records
     from swanbench.notebooks import results as results
+    from swanbench.notebooks import scores as scores
 
 _HOMES = {
     "Checkpoint": "methods.detector",
@@ -59,6 +62,7 @@ _HOMES = {
     "SourceImage": "protocols.release.image_files",
     "TrainData": "methods.detector",
     "__version__": "benchmark",
+    "cells": "swanbench.notebooks",
     "check_detector": "methods.checks",
     "frame": "results.maintenance.export",
     "get_method": "methods.registry.installed:get",
@@ -67,6 +71,7 @@ _HOMES = {
     "records": "swanbench.notebooks",
     "resolve_recipe": "methods.registry.recipe:resolve",
     "results": "swanbench.notebooks",
+    "scores": "swanbench.notebooks",
 }
 __all__ = sorted(_HOMES)  # noqa: PLE0605  # pyright: ignore[reportUnsupportedDunderAll] - one list of names is enough
 

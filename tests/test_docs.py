@@ -10,6 +10,7 @@ from statistics import fmean
 
 import fault_table
 import numpy as np
+import page_outputs
 import pytest
 import strangers
 import verdict_pictures
@@ -190,6 +191,12 @@ def test_the_page_of_measured_values_holds_every_packaged_series():
 def test_a_history_on_the_page_is_what_the_command_prints(words, capfd):
     assert status(words.split()) == 0
     assert f"````text\n{capfd.readouterr().out}````" in PAGES["sources"]
+
+
+@pytest.mark.parametrize("words", [words for words, _ in page_outputs.BLOCK.findall(PAGES["doubt"])])
+def test_the_walk_of_a_doubter_prints_what_the_page_says(words):
+    (text,) = [text for command, text in page_outputs.BLOCK.findall(PAGES["doubt"]) if command == words]
+    assert page_outputs.printed(words) == text
 
 
 def test_the_published_reruns_on_the_page_are_judged_by_the_rules():

@@ -1,9 +1,5 @@
 """`bench report`: a table, a figure or a cell of the papers, published and measured values side by side."""
 
-import sys
-from collections.abc import Callable
-from dataclasses import replace
-from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
@@ -16,9 +12,8 @@ from benchmark.terminal.options import (
     accept_stale_option,
     metric_option,
     note,
+    put,
     record_options,
-    say_page,
-    write_output,
 )
 from reports.text import page_formats
 
@@ -27,11 +22,8 @@ if TYPE_CHECKING:
 
     from benchmark.views.tables.reported import ReportRequest
     from reports.layouts.layout import BoxLayout, FactLayout, Layout
-    from reports.tables.facts import FactTable
     from reports.tables.table import Show, Table
     from results.metrics import Metric
-    from results.record import Record
-    from results.scores import Scores
 
 TEXTS = page_formats("table")
 PICTURES = ("svg", "png")
@@ -128,6 +120,7 @@ class _OfPapers(click.Option):
     ),
 )
 @click.option("--no-notes", is_flag=True, help="Leave notes out of a table in LaTeX.")
+@click.option("--runs", "names_runs", is_flag=True, help="Name the runs behind each measured cell of a table.")
 @click.option("--thumbnails", is_flag=True, help="Put the worst images of each run into the page of a table (html).")
 @no_collection()
 def command(
@@ -152,10 +145,12 @@ def command(
     sources: str,
     width: str | None,
     no_notes: bool,
+    names_runs: bool,
     thumbnails: bool,
     **filters: tuple[Any, ...],
 ) -> None:
     """Print one table, figure, suite or cell, or the claims of a paper; a cell that was not measured stays empty."""
+    from benchmark.views.tables import contents
     from benchmark.views.tables.reported import ReportRequest
     from reports.layouts import layout
 
@@ -177,6 +172,7 @@ def command(
         values={name: tuple(map(str, values)) for name, values in filters.items() if values},
         measured_only=measured_only,
         baseline=baseline,
+        names_runs=names_runs,
     )
     is_page = table is not None or suite is not None
     if (width is not None or no_notes) and not (is_page and form == "latex"):
@@ -189,18 +185,18 @@ def command(
     drawn = layout.figure_layout(figure) if figure is not None else None
     _check_options(request, listed or drawn, table=table, suite=suite)
     if claims is not None:
-        content: str | bytes = _claims(claims, request, form or "md")
+        put(contents.claims_content(claims, request, form or "md"), output)
     elif selection:
-        content = _selection(request, form or "md")
+        put(contents.selection_content(request, form or "md"), output)
     elif cell is not None:
-        content = _history(cell, request, form or "md")
+        put(contents.history_content(cell, request, form or "md"), output)
     elif drawn is not None:
-        content = _figure(drawn, request, form or "csv")
+        put(contents.figure_content(drawn, request, form or "csv"), output)
+    elif form in PICTURES:
+        raise BenchError(f"--format {form} is for figures: choose {', '.join(TEXTS)} for a table")
     else:
-        if form in PICTURES:
-            raise BenchError(f"--format {form} is for figures: choose {', '.join(TEXTS)} for a table")
-        content = _table(listed, suite, request, _PageForm(form or "md", width or "text", not no_notes, thumbnails))
-    _put(content, output)
+        page_form = _PageForm(form or "md", width or "text", not no_notes, thumbnails)
+        _put_table(listed, suite, request, page_form, output)
 
 
 def _check_options(
@@ -211,6 +207,8 @@ def _check_options(
 
     if request.all_sources and table is None:
         raise BenchError("--sources is for tables: leave it out")
+    if request.names_runs and table is None and suite is None:
+        raise BenchError("--runs is for tables: leave it out")
     if request.baseline and suite is None:
         raise BenchError("--baseline is for --suite; for two methods on any splits, see bench compare --help")
     if suite is not None and request.show == "published":
@@ -226,20 +224,37 @@ def _check_options(
         raise BenchError(f"--{wrong.replace('_', '-')} is for tables of AUCs and suites: leave it out")
 
 
-def _table(chosen: "Layout | FactLayout | None", suite: str | None, request: "ReportRequest", form: _PageForm) -> str:
+def _put_table(
+    chosen: "Layout | FactLayout | None",
+    suite: str | None,
+    request: "ReportRequest",
+    form: _PageForm,
+    output: "Path | None",
+) -> None:
+    """Print a table or write it; a terminal that is too narrow for it gets what was measured, as a list."""
     from benchmark.paths import resolve_folders
+    from benchmark.terminal.narrow import narrow_text, say_fitting
+    from benchmark.views.tables.contents import fact_table
     from benchmark.views.tables.reported import paper_table, suite_table
     from reports import render
     from reports.layouts import layout
     from reports.stats.kept import keep_statistics, statistics_file
+    from reports.tables.page import table_page
 
     if isinstance(chosen, layout.FactLayout):
-        return render.render_table(_facts(chosen, request), form.name, width=form.width, notes=form.notes)
+        put(render.render_table(fact_table(chosen, request), form.name, width=form.width, notes=form.notes), output)
+        return
     with keep_statistics(statistics_file(resolve_folders().cache, "report", chosen.id if chosen else f"suite {suite}")):
         built = paper_table(chosen, request, note) if chosen else suite_table(suite or "", request, note)
         if form.name == "html":
-            return _page(built, request, thumbnails=form.thumbnails)
-        return render.render_table(built, form.name, width=form.width, notes=form.notes)
+            put(_page(built, request, thumbnails=form.thumbnails), output)
+            return
+        text = render.render_table(built, form.name, width=form.width, notes=form.notes)
+    if output is not None or form.name != "md":
+        put(text, output)
+        return
+    whole = "The whole table is wider than this terminal: the same command with --output FILE writes it"
+    say_fitting(text, lambda width: narrow_text(table_page(built), whole, width))
 
 
 def _page(built: "Table", request: "ReportRequest", *, thumbnails: bool) -> str:
@@ -252,159 +267,3 @@ def _page(built: "Table", request: "ReportRequest", *, thumbnails: bool) -> str:
         return render_page(built)
     records = load_records(request.results, lambda _: None)  # what is to be said of them was said before
     return render_page(built, evidence_source(records, request.results, note, pictures=thumbnails).of_table(built))
-
-
-def _figure(chosen: "Layout | BoxLayout", request: "ReportRequest", form: str) -> str | bytes:
-    from benchmark.views.tables.reported import paper_table
-    from reports.layouts import layout
-
-    if isinstance(chosen, layout.BoxLayout):
-        return _boxes(chosen, request, form)
-    from reports import render
-    from reports.figures import plots
-
-    built = paper_table(chosen, request, note)
-    return plots.draw_dots(built, form) if form in PICTURES else render.render_table(built, form)
-
-
-def _history(name: str, request: "ReportRequest", form: str) -> str | bytes:
-    """All that is known of one cell, with the records that were asked for."""
-    from benchmark.planning.equivalence import detector_versions, measures
-    from benchmark.planning.installed import InstalledCode
-    from benchmark.views.metric_values import scored_folders, scores_digest, scores_finder
-    from benchmark.views.records import load_records, parse_conditions
-    from reports.figures import history, history_output
-
-    _refuse_metric(request, "the history of a cell")
-    if form not in history_output.HISTORY_FORMATS:
-        raise BenchError(f"--format {form} is not for a cell: choose {', '.join(history_output.HISTORY_FORMATS)}")
-    if request.show == "measured":
-        raise BenchError("--show measured leaves no history of a cell: leave it out, or give --show published")
-    code = InstalledCode(accept=request.accept_stale_code)
-    built = history.cell_history(
-        name,
-        load_records(request.results, note) if request.show != "published" else (),
-        measures=measures(),
-        versions=detector_versions(),
-        stale=code.stale,
-        remark=code.note,
-        margin=request.margin,
-        recipe=request.recipe,
-        params=parse_conditions(request.wheres),
-        scores_digest=partial(scores_digest, scores_finder(scored_folders(request.results), note)),
-        published_only=request.show == "published",
-    )
-    return history_output.render_history(built, form)
-
-
-def _claims(name: str, request: "ReportRequest", form: str) -> str:
-    """The claims in a paper's text, recomputed from its cells and from the records that were asked for."""
-    from benchmark.views.tables.reported import paper_table
-    from protocols.text import near_miss
-    from reports.comparison.claims import CLAIM_FORMATS, judge_claims, render_claims
-    from reports.layouts import papers
-    from reports.layouts.claims import read_claims
-    from reports.layouts.layout import auc_layout
-
-    _refuse_metric(request, "the claims of a paper")
-    if form not in CLAIM_FORMATS:
-        raise BenchError(f"--format {form} is not for claims: choose {', '.join(CLAIM_FORMATS)}")
-    paper = papers.find_paper(name)
-    if paper is None:
-        raise BenchError(f"no paper {name!r}: {near_miss(name, [paper.paper for paper in papers.every_paper()])}")
-    claims = read_claims(paper)
-    tables = {
-        table: paper_table(auc_layout(f"{paper.paper}:{table}"), replace(request, show="both"), note)
-        for table in dict.fromkeys(claim.table for claim in claims.claims)
-    }
-    return render_claims(judge_claims(claims, tables), f"Claims in the text of {paper.name}", form)
-
-
-def _selection(request: "ReportRequest", form: str) -> str:
-    """Audited runs of the results folders that were asked for."""
-    from benchmark.paths import AUDITS_FOLDER, resolve_folders
-    from reports.comparison.selection import SELECTION_FORMATS, render_selection, selection_audits
-    from results.store import Store
-
-    if form not in SELECTION_FORMATS:
-        raise BenchError(f"--format {form} is not for audits: choose {', '.join(SELECTION_FORMATS)}")
-    folders = request.results or (resolve_folders().results,)
-    records = [record for folder in folders for record in Store(folder / AUDITS_FOLDER, warn=note).records()]
-    return render_selection(selection_audits(records), form)
-
-
-def _facts(chosen: "FactLayout", request: "ReportRequest") -> "FactTable":
-    """A table of facts, with what can be measured of them."""
-    from benchmark.paths import resolve_folders
-    from benchmark.views.fact_tables import measured_facts
-    from reports.tables import facts
-
-    _refuse_metric(request, "a table of facts")
-    if request.all_sources:
-        raise BenchError("--sources says nothing of a table of facts: leave it out")
-    measured = {} if request.show == "published" else measured_facts(chosen, resolve_folders().data, note)
-    return facts.build_fact_table(chosen, measured, show=request.show)
-
-
-def _boxes(chosen: "BoxLayout", request: "ReportRequest", form: str) -> str | bytes:
-    from benchmark.planning.equivalence import detector_versions, measures
-    from benchmark.planning.installed import InstalledCode
-    from benchmark.views.metric_values import scored_folders, scores_finder
-    from benchmark.views.records import load_records, parse_conditions
-    from reports.figures import boxes, plots
-    from reports.tables.lookup import chosen_records
-    from reports.text import csv_text
-
-    _refuse_metric(request, "a figure of scores")
-    if form not in {"csv", *PICTURES}:
-        raise BenchError(f"--format {form} is not for a figure of scores: choose csv, {' or '.join(PICTURES)}")
-    plot = boxes.collect_boxes(
-        chosen,
-        chosen_records(load_records(request.results, note), request.recipe, parse_conditions(request.wheres)),
-        scores=partial(_scores, scores_finder(scored_folders(request.results), _refuse)),
-        measures=measures(),
-        versions=detector_versions(),
-        stale=InstalledCode(accept=request.accept_stale_code).stale,
-        method=_only_method(request),
-        gammas=request.values.get("gamma", ()),
-    )
-    return plots.draw_boxes(plot, form) if form in PICTURES else csv_text(boxes.box_rows(plot))
-
-
-def _only_method(request: "ReportRequest") -> str | None:
-    methods = request.values.get("method", ())
-    if len(methods) > 1:
-        raise BenchError(f"--method {','.join(methods)}: a figure of scores shows one method, give one")
-    return methods[0] if methods else None
-
-
-def _scores(find_scores: "Callable[[Record], Scores | None]", record: "Record") -> "Scores":
-    """The scores behind a record, from the results folder that has them."""
-    scores = find_scores(record)
-    if scores is None:
-        raise BenchError(
-            f"no scores of run {record.spec.name}: run it again with --force, or give its --results folder"
-        )
-    return scores
-
-
-def _refuse(reason: str) -> None:
-    raise BenchError(reason)
-
-
-def _refuse_metric(request: "ReportRequest", content: str) -> None:
-    from results.metrics import AUROC
-
-    if request.metric.id != AUROC.id:
-        raise BenchError(f"--metric says nothing of {content}: leave it out")
-
-
-def _put(content: str | bytes, output: "Path | None") -> None:
-    if output is not None:
-        write_output(output, content)
-    elif isinstance(content, str):
-        say_page(content)
-    elif sys.stdout.isatty():
-        raise BenchError("a picture is not for a terminal: give --output FILE")
-    else:
-        sys.stdout.buffer.write(content)

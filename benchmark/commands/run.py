@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from methods.devices import Device
     from protocols.values import ParamValue
     from reports.layouts.layout import Layout
+    from reports.tables.table import Table
     from results.store import Store
 
 
@@ -154,7 +155,7 @@ def command(**options: Any) -> int:
     if options["audit"]:
         _print_audits(planned, store)
     else:
-        _print_tables(planned, selection, store, chosen, accept=options["accept_stale_code"])
+        _print_tables(planned, selection, store, chosen, options)
     return 1 if troubled else 0
 
 
@@ -173,10 +174,14 @@ def _run(planned: "Plan", folders: "Folders", store: "Store", layouts: "list[Lay
     note(f"{plural(total, 'run')}: {'all' if cached == total else cached} cached, {to_do} to run, {blocked} blocked")
     skipped = planned.count("failed") if "failed" not in states else 0
     if skipped:
-        note(f"{skipped} failed before and are skipped: --retry-failed runs them again, bench results list names them")
+        verb = "is" if skipped == 1 else "are"
+        note(
+            f"{skipped} failed before and {verb} skipped: --retry-failed tries again, bench results list has the names"
+        )
     unmeasured = sum(map(_lacks_measure, planned.runs)) if "cached" not in states else 0
     if unmeasured:
-        note(f"{unmeasured} stored runs lack the measure that is asked for: --force runs them again")
+        lacking = plural(unmeasured, "stored run lacks", "stored runs lack")
+        note(f"{lacking} the measure that is asked for: --force runs again what lacks it")
     if tasks:
         store.check_writable()
         declare(store.root, planned, {layout.id: layout.groups for layout in layouts})
@@ -249,21 +254,23 @@ def _print_audits(planned: "Plan", store: "Store") -> None:
 
 
 def _print_tables(
-    planned: "Plan", selection: "Selection", store: "Store", layouts: "list[Layout]", *, accept: bool
+    planned: "Plan", selection: "Selection", store: "Store", layouts: "list[Layout]", options: dict[str, Any]
 ) -> None:
-    """The papers' tables with what these runs measured, then the suite's own with the runs that stand in none of them.
+    """The papers' tables with what these runs measured, the suite's own with runs that stand in none, what they lack.
 
     All runs stand in the suite's own where a method was run with several values of a parameter.
     """
     from benchmark.planning.equivalence import detector_versions, measures, method_titles
     from benchmark.planning.installed import InstalledCode
+    from benchmark.terminal.narrow import narrow_text, say_fitting
     from benchmark.views.derived import derive_words
     from benchmark.views.metric_values import scores_digest, scores_finder
+    from benchmark.views.runs.small_budget import budget_sentences
     from benchmark.views.tables.suites import suite_view
     from reports import render
-    from reports.tables import table, unplaced_runs
+    from reports.tables import page, table, unplaced_runs
 
-    code = InstalledCode(accept=accept)
+    code = InstalledCode(accept=options["accept_stale_code"])
     build = partial(
         table.build_table,
         versions=detector_versions(),
@@ -271,6 +278,13 @@ def _print_tables(
         remark=code.note,
         scores_digest=partial(scores_digest, scores_finder([store], note)),
     )
+    folder = f" --results {options['results']}" if options["results"] else ""
+
+    def say_table(built: "Table", asked: str) -> None:
+        part = built.measured_part()
+        whole = f"The whole table: bench report {asked}{folder} --output table.md"
+        say_fitting(render.render_table(part, "md"), partial(narrow_text, page.table_page(part), whole))
+
     stored = (record for run in planned.runs if run.spec and (record := store.get(run.spec.key)))
     records = derive_words(stored, note)
     others, measured_as = records, measures()
@@ -284,13 +298,14 @@ def _print_tables(
         )
         others = unplaced_runs.unplaced_runs(built, others, measured_as)
         if built.has_measured:
-            say_page(render.render_table(built.measured_part(), "md"))
+            say_table(built, f"--table {chosen.id}")
     if planned.is_swept:
         others = records
     if any(record.status == "done" for record in others):
         view = suite_view(planned.suite, selection, others)
-        built = build(view.layout, others, measures=view.measures, titles=view.titles)
-        say_page(render.render_table(built.measured_part(), "md"))
+        say_table(build(view.layout, others, measures=view.measures, titles=view.titles), f"--suite {options['suite']}")
+    for sentence in budget_sentences(records, options["suite"]):
+        note(sentence)
 
 
 def _assignments(

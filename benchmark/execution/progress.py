@@ -1,32 +1,31 @@
-"""Progress of a run on stderr: images decoded, fits done, the state of those at work, time left.
+"""Progress of a run on stderr: images decoded, fits done, the phase and loss of those at work, time elapsed and left.
 
 On a terminal a live bar; elsewhere a line for each finished run, and one every half minute.
 """
 
 import json
-import sys
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 from benchmark.execution.processes.handover import Outcome
 from benchmark.planning.types import Task
 from benchmark.terminal.options import note
-from benchmark.terminal.progress import LINE_SECONDS
+from benchmark.terminal.progress import LINE_SECONDS, is_live, live_bar
+from benchmark.terminal.time_left import TimeLeft, time_in_words
 from protocols.text import printable_line
 from results.errors import ResultsError
 from results.record import Record
 from results.store import Store
 
 STILL_SECONDS = 300.0
+NAMED_FITS = 3
+"""Most fits at work that one line names."""
 
 
 class RunProgress:
-    """Reads the progress files of the fits at work; `tick` redraws, `finished` counts.
-
-    The time left is told by what was done since the start, without the part that a checkpoint of an earlier call held.
-    """
+    """Reads the progress files of the fits at work; `tick` redraws, `finished` counts."""
 
     def __init__(self, store: Store, tasks: Sequence[Task], bar: Any) -> None:
         self._store = store
@@ -34,9 +33,9 @@ class RunProgress:
         self._bar = bar
         self._started = time.monotonic()
         self._spoken = self._started
-        self._all = bar.add_task("all fits", total=len(tasks)) if bar else None
+        self._all = bar.add_task("all fits", total=len(tasks), state="") if bar else None
+        self._time_left = TimeLeft(len(tasks))
         self._lines: dict[str, Any] = {}
-        self._found: dict[str, float] = {}
         self._awaited: dict[str, str | None] = {}
         self._moved: dict[str, tuple[int | None, float]] = {}
         self.done = 0
@@ -48,6 +47,7 @@ class RunProgress:
             self.say(text)
         self.troubles += outcome.state not in {"done", "taken", "paused"}
         self._tasks.pop(task.key, None)
+        self._time_left.finish(task.key, time.monotonic(), was_worked=outcome.state == "done")
         if self._bar:
             line = self._lines.pop(task.key, None)
             if line is not None:
@@ -89,8 +89,8 @@ class RunProgress:
             nonlocal line, spoken
             now = time.monotonic()
             if self._bar:
-                line = self._bar.add_task(printable_line(what), total=total) if line is None else line
-                self._bar.update(line, completed=done)
+                line = self._bar.add_task(printable_line(what), total=total, state="") if line is None else line
+                self._bar.update(line, completed=done, state=f"{done} of {total}")
                 if done == total:
                     self._bar.remove_task(line)
             elif done == 1 or now - spoken > LINE_SECONDS:
@@ -100,41 +100,47 @@ class RunProgress:
         return progress
 
     def tick(self) -> None:
-        at_work = {}
+        """Look at the fits at work and redraw, or say a line where none was said for long."""
         now = time.monotonic()
-        for key, task in self._tasks.items():
-            try:
-                at_work[key] = (task, json.loads(self._store.progress_path(key).read_text(encoding="utf-8")))
-            except (OSError, ValueError, RecursionError):
-                continue
+        at_work = {key: (task, state) for key, task in self._tasks.items() if (state := self._state(key))}
+        for key, (_, state) in at_work.items():
             done, moved = self._moved.get(key, (None, now))
-            self._moved[key] = (at_work[key][1]["done"], moved if done == at_work[key][1]["done"] else now)
-        shares: dict[str, float] = {key: state["done"] / max(state["total"], 1) for key, (_, state) in at_work.items()}
-        self._found |= {key: min(share, self._found.get(key, share)) for key, share in shares.items()}
-        part = sum(shares.values())
+            self._moved[key] = (state["done"], moved if done == state["done"] else now)
+            self._time_left.see(key, _share(state), now)
+        part = self.done + sum(_share(state) for _, state in at_work.values())
         if self._bar:
-            self._bar.update(self._all, completed=self.done + part)
+            total = self.done + len(self._tasks)
+            self._bar.update(
+                self._all, completed=part, state=f"{self.done} of {total}, {self._time_left.words(self._started, now)}"
+            )
             for key, (task, state) in at_work.items():
                 if key not in self._lines:
-                    self._lines[key] = self._bar.add_task(printable_line(task.name), total=state["total"])
-                self._bar.update(self._lines[key], completed=state["done"], total=state["total"])
-        elif time.monotonic() - self._spoken > LINE_SECONDS:
-            self._spoken = time.monotonic()
-            count = max(self.done + len(self._tasks), 1)
-            share, gained = (self.done + part) / count, (self.done + part - sum(self._found.values())) / count
-            seconds_left = (self._spoken - self._started) * (1 - share) / gained if gained > 0 else None
+                    self._lines[key] = self._bar.add_task(printable_line(task.name), total=1, state="")
+                self._bar.update(self._lines[key], completed=_share(state), state=printable_line(_doing(state)))
+        elif now - self._spoken > LINE_SECONDS:
+            self._spoken = now
+            share = part / max(self.done + len(self._tasks), 1)
+            doing = "; ".join(f"{task.name}: {_doing(state)}" for task, state in list(at_work.values())[:NAMED_FITS])
             self.say(
-                f"{share:.0%} of all fits done"
-                + (f", about {_time(seconds_left)} left" if seconds_left is not None else "")
+                f"{share:.0%} of all fits done, {self._time_left.words(self._started, now)}"
+                + (f"; {doing}" if doing else "")
             )
             self._name_still(task for task, _ in at_work.values())
+
+    def _state(self, key: str) -> dict[str, Any] | None:
+        """The progress that a fit left last; None where it is not at work."""
+        try:
+            state: dict[str, Any] = json.loads(self._store.progress_path(key).read_text(encoding="utf-8"))
+        except (OSError, ValueError, RecursionError):
+            return None
+        return state
 
     def _name_still(self, tasks: Iterable[Task]) -> None:
         """Name the fits that have not moved for long."""
         for task in tasks:
             still = time.monotonic() - self._moved[task.key][1]
             if still > STILL_SECONDS:
-                self.say(f"no progress for {_time(still)}: {task.name}; --fit-timeout would bound it")
+                self.say(f"no progress for {time_in_words(still)}: {task.name}; --fit-timeout would bound it")
 
     def say(self, text: str) -> None:
         """A line on stderr, above the bar where there is one."""
@@ -144,22 +150,23 @@ class RunProgress:
             note(text)
 
 
-def _time(seconds: float) -> str:
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours} h {minutes} min" if hours else f"{minutes} min {rest} s" if minutes else f"{rest} s"
+def _share(state: Mapping[str, Any]) -> float:
+    share: float = state["done"] / max(state["total"], 1)
+    return share
+
+
+def _doing(state: Mapping[str, Any]) -> str:
+    """`fitting 120 of 600, loss 3.21`: the phase of a fit, its step and its last loss, as far as it tells them."""
+    step = f" {state['done']} of {state['total']}" if state["total"] > 1 else ""
+    loss = f", loss {state['loss']:.3g}" if isinstance(state.get("loss"), int | float) else ""
+    return f"{state.get('phase', 'fitting')}{step}{loss}"
 
 
 @contextmanager
 def show_progress(store: Store, tasks: Sequence[Task]) -> Iterator[RunProgress]:
     """A live bar on a terminal; elsewhere a line for each finished run and one every half minute."""
-    if not sys.stderr.isatty():
+    if not is_live():
         yield RunProgress(store, tasks, None)
         return
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
-    from rich.progress import Progress as Bar
-
-    columns = (TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Bar(*columns, console=Console(stderr=True)) as bar:
+    with live_bar() as bar:
         yield RunProgress(store, tasks, bar)

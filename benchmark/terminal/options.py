@@ -1,13 +1,14 @@
 """Options and types of options that several verbs share, and their output on stdout and stderr."""
 
 import os
+import sys
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from benchmark.errors import BenchError
-from protocols.text import printable, printable_json, printable_line
+from protocols.text import plural, printable, printable_json, printable_line
 from reports.stats.thresholds import MARGIN
 
 if TYPE_CHECKING:
@@ -104,6 +105,16 @@ def results_option(function: Callable[..., Any]) -> Callable[..., Any]:
     )(function)
 
 
+def record_folder_option(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the option of what reads the records of one folder, or those that are packaged."""
+    return click.option(
+        "--results",
+        type=FilePath(),
+        metavar="DIR",
+        help="Results folder (default: BENCH_RESULTS, else runs); 'reference' is the packaged index.",
+    )(function)
+
+
 def record_options(function: Callable[..., Any]) -> Callable[..., Any]:
     """Add the options of reports and the gate: results folders, recipe, margin."""
     options = (
@@ -159,6 +170,16 @@ def note(line: str) -> None:
     click.echo(printable_line(line), err=True)
 
 
+def counts_in_words(states: Iterable[str], words: dict[str, str]) -> str:
+    """Counts of records by state, in words; `words` gives the states in their order."""
+    from collections import Counter
+
+    counts = Counter(states)
+    parts = [f"{counts[state]} {text}" for state, text in words.items() if counts[state]]
+    head = plural(counts.total(), "record")
+    return ": ".join([head, ", ".join(parts)] if parts else [head])
+
+
 def echo_json(value: Any) -> None:
     import json
 
@@ -196,6 +217,18 @@ def write_output(path: "Path", content: str | bytes, option: str = "--output") -
         cause = error.__cause__ if isinstance(error.__cause__, OSError) else error
         reason = cause.strerror if isinstance(cause, OSError) else None
         raise BenchError(f"{option} {path}: {reason or cause}; choose another file") from error
+
+
+def put(content: str | bytes, output: "Path | None") -> None:
+    """A page or picture into a file, or on stdout; raises BenchError for a picture that would go to a terminal."""
+    if output is not None:
+        write_output(output, content)
+    elif isinstance(content, str):
+        say_page(content)
+    elif sys.stdout.isatty():
+        raise BenchError("bytes such as those of a picture are not for a terminal: give --output FILE")
+    else:
+        sys.stdout.buffer.write(content)
 
 
 class SplitCommand(click.Command):

@@ -14,7 +14,7 @@ KIB_PER_RUN = 40
 def say_blocked(plan: Plan, say: Callable[[str], None]) -> None:
     """One line a reason, with the number of runs behind it."""
     for reason, runs in _blocked(plan).items():
-        say(f"blocked: {len(runs)} runs ({_names(runs)}): {reason}")
+        say(f"blocked: {plural(len(runs), 'run')} ({_names(runs)}): {reason}")
 
 
 def say_code(plan: Plan, say: Callable[[str], None]) -> None:
@@ -36,8 +36,9 @@ def say_code(plan: Plan, say: Callable[[str], None]) -> None:
 def all_blocked(plan: Plan) -> str:
     """Reason that nothing at all can run, in one line: the most frequent one, and the number of others."""
     reasons = sorted(_blocked(plan).items(), key=lambda item: -len(item[1]))
-    rest = f" (and {len(reasons) - 1} other reasons: --plan lists them)" if len(reasons) > 1 else ""
-    return f"all {len(plan.runs)} runs are blocked: {reasons[0][0]}{rest}"
+    others = f" (and {plural(len(reasons) - 1, 'other reason')}: --plan lists them)" if len(reasons) > 1 else ""
+    blocked = "the only run is blocked" if len(plan.runs) == 1 else f"all {len(plan.runs)} runs are blocked"
+    return f"{blocked}: {reasons[0][0]}{others}"
 
 
 def plan_lines(plan: Plan, store: Store) -> Iterator[str]:
@@ -54,10 +55,10 @@ def plan_lines(plan: Plan, store: Store) -> Iterator[str]:
         for state in ("cached", "missing", "failed", "blocked", "stale")
         if state != "stale" or plan.count(state)
     )
-    yield f"{len(plan.runs)} runs of suite {plan.suite.id}, recipe {plan.recipe}: {counts}"
+    yield f"{plural(len(plan.runs), 'run')} of suite {plan.suite.id}, recipe {plan.recipe}: {counts}"
     sources = sum(task.is_source and not task.runs for task in plan.tasks({"missing"}))
     if sources:
-        yield f"{sources} source fits come first, where their state is not kept already"
+        yield f"{plural(sources, 'source fit comes', 'source fits come')} first, where their state is not kept already"
     if missing:
         yield _estimate([times.get(_kind(run)) for run in missing])
 

@@ -18,6 +18,8 @@ MEANINGS_OF_ROWS: dict[RowKind, str] = {
     "measured": "ours",
     "run": "one run of ours",
 }
+APART = "!"
+"""Mark of our mean where it is not comparable with the paper."""
 WIDTH = 80
 _LABEL, _NUMBERS = 26, 20
 _PLOT = WIDTH - _LABEL - _NUMBERS - 2
@@ -25,7 +27,10 @@ _PLOT = WIDTH - _LABEL - _NUMBERS - 2
 
 @dataclass(frozen=True, slots=True)
 class ForestRow:
-    """One line of the plot; low and high bound the 90 % interval of its mean, None where no spread is known."""
+    """One line of the plot; low and high bound the 90 % interval of its mean, None where no spread is known.
+
+    `is_apart`: it is ours, and not comparable with the paper.
+    """
 
     label: str
     kind: RowKind
@@ -33,6 +38,17 @@ class ForestRow:
     low: float | None
     high: float | None
     numbers: str
+    is_apart: bool = False
+
+    @property
+    def mark(self) -> str:
+        return APART if self.is_apart and self.kind == "measured" else MARKS_OF_ROWS[self.kind]
+
+    @property
+    def meaning(self) -> str:
+        """Words for the mark."""
+        apart = ", not comparable with the paper" if self.mark == APART else ""
+        return f"{MEANINGS_OF_ROWS[self.kind]}{apart}"
 
 
 def forest_rows(history: CellHistory) -> list[ForestRow]:
@@ -49,9 +65,10 @@ def forest_rows(history: CellHistory) -> list[ForestRow]:
         sample = Sample(measured.mean, measured.seed_std, measured.n, measured.exact)
         std = "" if measured.seed_std is None else f"±{measured.seed_std:.{decimals}f}"
         numbers = f"{measured.mean:.{decimals}f}{std} n={measured.n}"
-        rows.append(ForestRow(f"ours, {measured.recipe}", "measured", measured.mean, *mean_interval(sample), numbers))
+        label, is_apart = f"ours, {measured.recipe}", bool(measured.reasons)
+        rows.append(ForestRow(label, "measured", measured.mean, *mean_interval(sample), numbers, is_apart))
     rows += [
-        ForestRow(_run_label(run), "run", run.value, None, None, f"{run.value:.{decimals}f}")
+        ForestRow(_run_label(run), "run", run.value, None, None, f"{run.value:.{decimals}f}", bool(run.reasons))
         for run in history.runs
         if run.value is not None and not run.subset
     ]
@@ -75,7 +92,7 @@ def forest_text(rows: Sequence[ForestRow], limit: float) -> str:
             plot[start : end + 1] = "-" * (end - start + 1)
             plot[start] = "|" if row.low >= low else "<"
             plot[end] = "|" if row.high <= high else ">"
-        plot[column(row.mean)] = MARKS_OF_ROWS[row.kind]
+        plot[column(row.mean)] = row.mark
         label = printable_line(row.label).replace("`", "'")
         label = label if len(label) <= _LABEL else label[: _LABEL - 3] + "..."
         lines.append(f"{label:<{_LABEL}} {''.join(plot)} {row.numbers}".rstrip())
@@ -91,8 +108,9 @@ def forest_text(rows: Sequence[ForestRow], limit: float) -> str:
 
 def forest_legend(rows: Sequence[ForestRow]) -> str:
     """The meanings of the marks that are used."""
-    used = {row.kind for row in rows}
-    marks = ", ".join(f"{mark} {MEANINGS_OF_ROWS[kind]}" for kind, mark in MARKS_OF_ROWS.items() if kind in used)
+    kinds = list(MARKS_OF_ROWS)
+    meanings = {row.mark: row.meaning for row in sorted(rows, key=lambda row: kinds.index(row.kind))}
+    marks = ", ".join(f"{mark} {meaning}" for mark, meaning in meanings.items())
     unknown = "; n=3?: number of runs not known, counts as three" if any("?" in row.numbers for row in rows) else ""
     return f"{marks}; bars: 90 % interval of the mean{unknown}"
 

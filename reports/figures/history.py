@@ -35,10 +35,12 @@ class JudgedSource:
 class HistoryRun:
     """One run of ours.
 
-    subset: which part of a mean it is, empty for other cells. value: None where the run failed. in_tables: it belongs
-    to the series that stands in the tables. reasons: why it does not count beside the papers, empty where it does.
+    name: the run's. subset: which part of a mean it is, empty for other cells. value: None where the run failed.
+    in_tables: it belongs to the series that stands in the tables. reasons: why it does not count beside the papers,
+    empty where it does.
     """
 
+    name: str
     subset: str
     seeds: RunSeeds
     recipe: str
@@ -179,6 +181,8 @@ def _series_runs(series: Series, subset: str, *, in_tables: bool, scale: float) 
     reasons = (*series.ages, *series.reasons)
     for seeds, record in series.runs.items():
         value = record.metrics.auroc * scale if record.metrics else None
-        yield HistoryRun(subset, seeds, series.recipe, record.spec.fit.precision, value, in_tables, reasons)
-    for seeds, error in series.failed.items():
-        yield HistoryRun(subset, seeds, series.recipe, "", None, in_tables, (f"failed: {first_line(error)}",))
+        name, precision = record.spec.name, record.spec.fit.precision
+        yield HistoryRun(name, subset, seeds, series.recipe, precision, value, in_tables, reasons)
+    for seeds, record in series.failed.items():
+        failure = (f"failed: {first_line(record.error)}",)
+        yield HistoryRun(record.spec.name, subset, seeds, series.recipe, "", None, in_tables, failure)

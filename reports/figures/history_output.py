@@ -21,7 +21,7 @@ from reports.text import csv_text, escape_markdown, page_template
 HISTORY_FORMATS = ("md", "html", "csv", "json", "svg")
 _COLUMNS = (
     *("kind", "paper", "table", "by", "subset", "split_seed", "seed", "recipe"),
-    *("mean", "std", "n", "n_known", "low", "high", "verdict", "note"),
+    *("mean", "std", "n", "n_known", "low", "high", "verdict", "note", "run"),
 )
 
 
@@ -49,7 +49,7 @@ def render_history(history: CellHistory, form: str) -> str | bytes:
                 picture=f"<svg{picture}" if picture else "",
                 forest=forest_text(rows, history.layout.scale),
                 legend=forest_legend(rows),
-                sources=[_source_sentence(history, judged) for judged in history.sources],
+                sources=[source_sentence(history, judged) for judged in history.sources],
                 against_all=_all_sentence(history),
                 runs=_run_sentences(history),
                 errata=history_doubts(history),
@@ -85,7 +85,7 @@ def _picture(history: CellHistory, rows: list[ForestRow]) -> bytes:
 def _markdown(history: CellHistory, rows: list[ForestRow]) -> str:
     sections = {
         published_title(history): [
-            *(_source_sentence(history, judged) for judged in history.sources),
+            *(source_sentence(history, judged) for judged in history.sources),
             _all_sentence(history),
         ],
         "Runs of ours": _run_sentences(history),
@@ -109,7 +109,8 @@ def _caption(history: CellHistory) -> str:
     return f"{text}." if history.published_only else f"{text}; verdicts at a margin of {history.margin:.{decimals}f}."
 
 
-def _source_sentence(history: CellHistory, judged: JudgedSource) -> str:
+def source_sentence(history: CellHistory, judged: JudgedSource) -> str:
+    """A published value, who measured it, and the verdict of ours against it."""
     source = judged.source
     value = "±".join(filter(None, [source.value.mean_text, source.value.std_text]))
     also = f" (also {', '.join(source.also)})" if source.also else ""
@@ -166,8 +167,7 @@ def _run_sentence(history: CellHistory, run: HistoryRun) -> str:
     parts = [f"recipe {run.recipe}", f"precision {run.precision}" if run.precision else ""]
     parts += ["of a series that tables do not show"] if history.measured and not run.in_tables else []
     comparable = f"not comparable: {'; '.join(run.reasons)}" if run.reasons else "comparable"
-    label = f"{run.subset}, seed {run.seeds}" if run.subset else f"seed {run.seeds}"
-    return f"{label}: {value} ({', '.join(filter(None, parts))}); {comparable}."
+    return f"{run.name}: {value} ({', '.join(filter(None, parts))}); {comparable}."
 
 
 def _nothing(history: CellHistory) -> str:
@@ -231,6 +231,7 @@ def _lines(history: CellHistory) -> Iterator[list[str]]:
             recipe=run.recipe,
             mean="" if run.value is None else repr(run.value),
             note="; ".join(run.reasons),
+            run=run.name,
         )
 
 
@@ -267,6 +268,7 @@ def _json(history: CellHistory) -> dict[str, Any]:
         "runs": [
             run.seeds._asdict()
             | {
+                "run": run.name,
                 "subset": run.subset or None,
                 "recipe": run.recipe,
                 "precision": run.precision or None,

@@ -2,12 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 from io import BytesIO
-from typing import TYPE_CHECKING, Any
+from math import nan
+from typing import TYPE_CHECKING, Any, Literal
 
 from protocols.text import printable
 from reports.errors import ReportError
 from reports.figures.boxes import BoxGroup, BoxPlot
-from reports.figures.forest import ForestRow, RowKind
+from reports.figures.forest import APART, ForestRow, RowKind
 from reports.tables.table import Cell, Table
 
 if TYPE_CHECKING:
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 PICTURE_FORMATS = ("svg", "png")
+Filling = Literal["none", "full", "left"]
+"""Of the marks of published values, of measured ones, and of those that are not comparable (half filled)."""
 _COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")  # Okabe and Ito: told apart by all eyes
 _SHAPES = ("o", "s", "^", "D", "v", "P")
 _ROWS: Mapping[RowKind, tuple[str, str, bool]] = {
@@ -104,7 +107,8 @@ def draw_forest(rows: Sequence[ForestRow], title: str, metric: str, limit: float
             colour, shape, filled = _ROWS[row.kind]
             if row.low is not None and row.high is not None:
                 axes.hlines(line, max(0.0, row.low), min(limit, row.high), color=colour, linewidth=1.5)
-            axes.plot(row.mean, line, shape, color=colour, markersize=7, markerfacecolor=colour if filled else "white")
+            face = colour if filled and not row.is_apart else "white"
+            axes.plot(row.mean, line, shape, color=colour, markersize=7, markerfacecolor=face)
             axes.annotate(
                 printable(row.numbers),
                 (1.02, line),
@@ -113,11 +117,40 @@ def draw_forest(rows: Sequence[ForestRow], title: str, metric: str, limit: float
                 fontsize=9,
                 annotation_clip=False,
             )
-        axes.set_yticks(range(len(rows)), [printable(row.label) for row in rows])
+        labels = [f"{row.label} (not comparable)" if row.mark == APART else row.label for row in rows]
+        axes.set_yticks(range(len(rows)), list(map(printable, labels)))
         axes.set_ylim(len(rows) - 0.5, -0.5)
         axes.set_xlabel(f"{metric}; bars: 90 % interval of the mean")
         axes.grid(axis="x", color="#dddddd", linewidth=0.8)
         axes.set_axisbelow(True)
+        figure.suptitle(_wrapped(printable(title)), fontsize=11)
+        return _drawn(figure, form)
+
+
+def draw_curves(history: Mapping[str, Sequence[float | None]], title: str, form: str) -> bytes:
+    """Numbers of each epoch as a picture, a line a name.
+
+    Raises:
+        ReportError: no such format, or matplotlib is not installed.
+    """
+    _check(form)
+    import matplotlib as mpl
+
+    with mpl.rc_context(_STYLE):
+        figure = _figure(8.0, 4.0)
+        axes = figure.add_subplot()
+        for at, (name, values) in enumerate(history.items()):
+            numbers = [nan if value is None else value for value in values]
+            style: dict[str, Any] = {
+                "color": _COLOURS[at % len(_COLOURS)],
+                "marker": _SHAPES[at % len(_SHAPES)],
+                "markersize": 3,
+            }
+            axes.plot(range(1, len(numbers) + 1), numbers, label=printable(name), **style)
+        axes.set_xlabel("epoch")
+        axes.grid(color="#dddddd", linewidth=0.8)
+        axes.set_axisbelow(True)
+        figure.legend(loc="outside lower center", ncols=min(len(history), 5), frameon=False, fontsize=9)
         figure.suptitle(_wrapped(printable(title)), fontsize=11)
         return _drawn(figure, form)
 
@@ -160,18 +193,25 @@ def _dot(axes: "Axes", table: Table, cell: Cell, x: float, index: int) -> None:
     if cell.published and table.show != "measured":
         axes.plot(x - _ASIDE, cell.published.mean, shape, markersize=9, markerfacecolor="none", markeredgecolor=colour)
     if cell.measured:
-        axes.errorbar(
-            x + _ASIDE, cell.measured.mean, yerr=cell.measured.std, fmt=shape, markersize=6, capsize=3, color=colour
-        )
+        look: dict[str, Any] = {"markersize": 6, "capsize": 3, "color": colour, "markerfacecoloralt": "white"}
+        look["fillstyle"] = _filling(cell)
+        axes.errorbar(x + _ASIDE, cell.measured.mean, yerr=cell.measured.std, fmt=shape, **look)
 
 
-def _sides(table: Table) -> list[tuple[str, str]]:
-    """Meanings of hollow and filled marks, of those that are drawn."""
-    sides = [("published", "none")] if table.show != "measured" else []
-    return sides + ([("measured, std over seeds", "#555555")] if table.has_measured else [])
+def _filling(cell: Cell) -> Filling:
+    """`left` for a mark that is half filled: measured, but not comparable with the paper."""
+    return "left" if cell.verdict.name == "not_comparable" else "full"
 
 
-def _key(figure: "Figure", kinds: list[str], sides: list[tuple[str, str]]) -> None:
+def _sides(table: Table) -> list[tuple[str, Filling]]:
+    """Meanings of hollow, filled and half filled marks, of those that are drawn, with matplotlib's names."""
+    sides: list[tuple[str, Filling]] = [("published", "none")] if table.show != "measured" else []
+    fillings = {_filling(cell) for cell in table.cells if cell.measured}
+    words: dict[Filling, str] = {"full": "measured, std over seeds", "left": "measured, not comparable with the paper"}
+    return sides + [(text, filling) for filling, text in words.items() if filling in fillings]
+
+
+def _key(figure: "Figure", kinds: list[str], sides: list[tuple[str, Filling]]) -> None:
     from matplotlib.lines import Line2D
 
     handles = [
@@ -181,8 +221,17 @@ def _key(figure: "Figure", kinds: list[str], sides: list[tuple[str, str]]) -> No
         for at, text in enumerate(kinds)
     ]
     handles += [
-        Line2D([], [], linestyle="none", marker="o", markerfacecolor=face, markeredgecolor="#555555", label=text)
-        for text, face in sides
+        Line2D(
+            [],
+            [],
+            linestyle="none",
+            marker="o",
+            color="#555555",
+            fillstyle=filling,
+            markerfacecoloralt="white",
+            label=text,
+        )
+        for text, filling in sides
     ]
     figure.legend(handles=handles, loc="outside lower center", ncols=min(len(handles), 3), frameon=False, fontsize=9)
 

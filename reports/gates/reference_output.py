@@ -49,7 +49,9 @@ def _cases(gate: ReferenceGate, headline: str) -> list[JUnitCase]:
         for pair in _ordered(gate)
     ]
     cases += fault_cases(gate.faults)
-    cases += [JUnitCase("not compared", reason, "skipped", f"{count} runs") for reason, count in gate.skipped.items()]
+    cases += [
+        JUnitCase("not compared", reason, "skipped", plural(count, "run")) for reason, count in gate.skipped.items()
+    ]
     return cases + ([JUnitCase("check", "something to compare", "error", headline)] if gate.status == 4 else [])
 
 

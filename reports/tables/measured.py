@@ -85,13 +85,13 @@ class RunSeeds(NamedTuple):
 class Series:
     """Runs of one split definition that may be averaged, by their seeds.
 
-    `failed` holds the errors of the runs without a result, `ages` the reasons why the series is stale, `settings` what
-    the runs were given that their recipe does not have.
+    `failed` holds the runs without a result, `ages` the reasons why the series is stale, `settings` what the runs were
+    given that their recipe does not have.
     """
 
     id: str
     runs: Mapping[RunSeeds, Record]
-    failed: Mapping[RunSeeds, str]
+    failed: Mapping[RunSeeds, Record]
     ages: tuple[str, ...]
     reasons: tuple[str, ...]
     recipe: str
@@ -104,7 +104,7 @@ class Series:
     @property
     def failures(self) -> list[str]:
         """One text a failed run."""
-        return [f"seed {run} failed: {first_line(error)}" for run, error in self.failed.items()]
+        return [f"seed {run} failed: {first_line(record.error)}" for run, record in self.failed.items()]
 
     @property
     def grade(self) -> tuple[bool, bool, bool, int, bool]:
@@ -122,10 +122,11 @@ class Series:
 class Measured:
     """Measured value of a cell, in the unit of its table.
 
-    `per_seed` holds one value a run (of a mean row: the mean over its subsets). `n` counts splits, whose trainings are
-    averaged first, or trainings where the rule leaves nothing to draw or one draw is all that we hold (`counts`);
-    copies of a run count once. `std` is what is printed beside the mean: the sample std over these, or for AGAD the
-    population std over classes (`spread_over`; None for one class). `seed_std` is always the first, None for n = 1.
+    `per_seed` holds one value a run (of a mean row: the mean over its subsets), `runs` the names behind it. `n` counts
+    splits, whose trainings are averaged first, or trainings where the rule leaves nothing to draw or one draw is all
+    that we hold (`counts`); copies of a run count once. `std` is what is printed beside the mean: the sample std over
+    these, or for AGAD the population std over classes (`spread_over`; None for one class). `seed_std` is always the
+    first, None for n = 1.
     `exact`: a method without chance on a split that leaves nothing to draw. `draw_std`, `training_std`: both parts of
     the scatter where both vary. `test_std` is the standard error that the finite test set alone gives one AUC
     (Hanley-McNeil; None for mean rows and for what is no AUC). `settings`: what the runs were given that their recipe
@@ -135,6 +136,7 @@ class Measured:
 
     series: tuple[str, ...]
     per_seed: Mapping[RunSeeds, float]
+    runs: Mapping[RunSeeds, tuple[str, ...]]
     mean: float
     n: int
     counts: Literal["splits", "trainings"]
@@ -156,6 +158,11 @@ class Measured:
     mixes_code: bool
     fits: frozenset[str]
 
+    @property
+    def run_names(self) -> list[str]:
+        """The names of all runs behind the value."""
+        return [name for names in self.runs.values() for name in names]
+
 
 def limits_of(settings: Mapping[str, str]) -> tuple[str, ...]:
     """Numbers of images to which training and test were limited, each empty where they were not."""
@@ -164,8 +171,9 @@ def limits_of(settings: Mapping[str, str]) -> tuple[str, ...]:
 
 def measured_fields(measured: Measured) -> dict[str, Any]:
     """A measured value as JSON has it."""
-    seeds = [{**run._asdict(), "value": value} for run, value in measured.per_seed.items()]
-    fields = {name: value for name, value in asdict(measured).items() if name not in {"per_seed", "reasons", "fits"}}
+    seeds = [{**run._asdict(), "value": value, "runs": measured.runs[run]} for run, value in measured.per_seed.items()]
+    left_out = {"per_seed", "runs", "reasons", "fits"}
+    fields = {name: value for name, value in asdict(measured).items() if name not in left_out}
     return fields | {"seeds": seeds}
 
 
@@ -234,6 +242,7 @@ def average_series(
     return Measured(
         series=tuple(series.id for series in subsets),
         per_seed=per_seed,
+        runs={run: tuple(series.runs[run].spec.name for series in subsets) for run in shared},
         mean=sample.mean,
         n=sample.n,
         counts=nested.counts,
@@ -310,13 +319,13 @@ def _series(
 ) -> Series:
     records.sort(key=lambda record: record.provenance.started if record.provenance else "")
     done = {_run(record): record for record in records if record.status == "done" and record.metrics}
-    failed = {_run(record): record.error or "" for record in records if record.status == "failed"}
+    failed = {_run(record): record for record in records if record.status == "failed"}
     ages = [record_age(records[0], versions), *map(stale, done.values())]
     recipe = min((record.spec.recipe for record in records), key=_recipe_rank)
     return Series(
         id=records[0].series,
         runs=done,
-        failed={run: error for run, error in sorted(failed.items()) if run not in done},
+        failed={run: record for run, record in sorted(failed.items()) if run not in done},
         ages=_unique(text for text in ages if text),
         reasons=_reasons(recipe, records, other_data(records[0].spec.split.dataset)),
         recipe=recipe,

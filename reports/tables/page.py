@@ -156,13 +156,14 @@ def measured_texts(table: Table, measured: Measured) -> tuple[str, str]:
     return f"{measured.mean:.{paper.decimals}f}", std
 
 
-def measured_in_words(measured: Measured, layout: Layout | None = None) -> str:
-    """Circumstances of a measured cell: seeds, recipe, weights, precision, remarks, what makes it not comparable.
+def measured_in_words(measured: Measured, layout: Layout | None = None, *, names_runs: bool = False) -> str:
+    """Circumstances of a measured cell: seeds (or the names of its runs), recipe, weights, precision, remarks, what
+    makes it not comparable.
 
     In a layout without published values nothing is compared with a paper: settings that are not the recipe's instead.
     """
-    seeds = ", ".join(str(run) for run in measured.per_seed)
-    parts = [f"{'seed' if measured.n == 1 else 'seeds'} {seeds}", f"recipe {measured.recipe}"]
+    kind, runs = ("run", measured.run_names) if names_runs else ("seed", list(map(str, measured.per_seed)))
+    parts = [f"{kind if len(runs) == 1 else f'{kind}s'} {', '.join(runs)}", f"recipe {measured.recipe}"]
     parts += [f"weights {measured.weights}"] if measured.weights else []
     parts += [f"precision {measured.precision}", *measured.notes]
     text = "; ".join(parts)
@@ -295,7 +296,7 @@ def _grid_cell(table: Table, cell: Cell, notes: PageNotes) -> GridCell:
         mark, sign = _mark(cell.verdict, table.layout.paper.decimals)
         if cell.measured:
             measured = _with_std(*measured_texts(table, cell.measured)) + (MIXED if cell.measured.mixes_code else "")
-            texts.append(measured_in_words(cell.measured, table.layout))
+            texts.append(measured_in_words(cell.measured, table.layout, names_runs=table.names_runs))
             mark = mark or baseline_mark(table, cell)
         if cell.verdict.name in {"failed", "stale", "missing"}:
             texts += ["; ".join(cell.verdict.reasons)] if cell.verdict.reasons else []

@@ -55,7 +55,7 @@ class Table:
     `margin` is an AUC as a fraction, `remarks` are sentences on the records that it shows, `value` is what stands in
     its cells. `all_sources`: the renderers also print what other papers say of its cells. `titles` are those of methods
     that the paper does not name, `left_out` cells that the table has and this part of it does not print. `baseline` is
-    what the measured values of a suite are tested against.
+    what the measured values of a suite are tested against. `names_runs`: what is said of a measured cell names them.
     """
 
     layout: Layout
@@ -68,6 +68,7 @@ class Table:
     titles: Mapping[str, str] = field(default_factory=dict)
     left_out: tuple[Cell, ...] = ()
     baseline: Baseline | None = None
+    names_runs: bool = False
 
     @property
     def title(self) -> str:

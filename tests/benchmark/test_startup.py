@@ -42,6 +42,8 @@ def loaded(house, *words):
         ("report", "--table", "2", "--format", "html", "--results", "reference"),
         ("report", "--table", "agad:8"),
         ("results", "list"),
+        ("results", "why", "hard/elpv/mono/dra/10", "--results", "reference"),
+        ("results", "curves", "general-elpv-dra-10-s0", "--results", "reference"),
         ("data", "list"),
         ("run", "--suite", "tiny.toml", "--plan"),
         ("check", "--against", "published", "--help"),

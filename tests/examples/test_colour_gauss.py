@@ -1,8 +1,8 @@
 """The example of somebody else's detector, installed as its user would: it is listed, keeps the contract, and runs."""
 
 import json
-import re
 import os
+import re
 import subprocess
 import sys
 

@@ -133,7 +133,8 @@ def test_json_is_complete(record):
     assert cell["published"]["mean"] == 0.731
     assert cell["published"]["printed_mean"] == "0.731"
     assert cell["measured"]["mean"] == 0.7123456789
-    assert cell["measured"]["seeds"] == [{"split_seed": 0, "seed": 0, "value": 0.7123456789}]
+    name = record(0.7123456789, weights="random").spec.name
+    assert cell["measured"]["seeds"] == [{"split_seed": 0, "seed": 0, "value": 0.7123456789, "runs": [name]}]
     assert (cell["verdict"], cell["would_be"]) == ("not_comparable", "inconclusive")
     assert cell["reasons"] == ["weights resnet18 random"]
     assert cells["elpv", "poly", "saoe", "1"]["published"]["transcription"] == "restored"

@@ -16,7 +16,8 @@ from repository import ROOT
 PACKAGES = ("protocols", "results", "methods", "reports", "benchmark", "swanbench")
 """From the lowest up."""
 INDEXES = {
-    *("benchmark/commands", "benchmark/suites", "benchmark/execution/engines", "methods/recipes", "methods/detectors"),
+    *("benchmark/commands", "benchmark/commands/results_verbs", "benchmark/suites"),
+    *("benchmark/execution/engines", "methods/recipes", "methods/detectors"),
     *("protocols/datasets/facts", "protocols/preparations", "protocols/splits/rules", "reports/papers", "design"),
 }
 """Folders whose entries have one form; they may be longer than a dozen."""

@@ -3,12 +3,19 @@
 import subprocess
 import sys
 
+import numpy as np
+import pandas as pd
 import pytest
 
 import swanbench
+from benchmark.cli import status
+from benchmark.errors import BenchError
 from methods.checks import CheckError
 from methods.detector import Detector
+from reports.errors import ReportError
 from results.reference import reference_records
+from results.scores import Scores
+from results.store import Store
 
 
 def test_every_name_of_the_face_is_there():
@@ -31,6 +38,66 @@ def test_results_are_a_data_frame_with_one_row_a_run(tmp_path):
     assert len(frame) == len(list(reference_records()))
     assert set(frame["method"]) == {"dra"}
     assert swanbench.results(tmp_path).empty
+
+
+def test_results_are_the_rows_of_the_export(capfd, tmp_path):
+    assert status(["results", "export", "--results", "reference", "--output", str(tmp_path / "runs.csv")]) == 0
+    exported = pd.read_csv(tmp_path / "runs.csv", dtype=str, keep_default_na=False)
+    frame = swanbench.results(source="reference")
+    assert list(frame) == list(exported)
+    assert list(frame["key"]) == list(exported["key"])
+    assert capfd.readouterr().err.count("warn") == 0
+
+
+def test_results_of_several_folders_are_one_frame(tmp_path):
+    stores = [Store(tmp_path / name) for name in "ab"]
+    for store, record in zip(stores, reference_records(), strict=False):
+        store.put(record)
+    folders = [store.root for store in stores]
+    assert len(swanbench.results(folders)) == len(swanbench.results(*folders)) == 2
+    assert len(swanbench.results(folders[0])) == 1
+
+
+def test_a_folder_that_is_not_there_is_named(tmp_path):
+    for frame in (swanbench.results, swanbench.scores, lambda folder: swanbench.cells("2", folder)):
+        with pytest.raises(BenchError, match=r"nowhere: there is no such folder"):
+            frame(tmp_path / "nowhere")
+
+
+def test_scores_have_a_row_an_image(tmp_path):
+    first, second, *_ = reference_records()
+    store = Store(tmp_path)
+    for record in (first, second):
+        store.put(record, Scores(("a", "b"), ("normal", "bent"), np.array([0.25, 0.5])))
+    frame = swanbench.scores(tmp_path)
+    assert list(frame) == ["run", "key", "id", "class", "label", "score"]
+    assert len(frame) == 4
+    assert swanbench.scores(tmp_path, run=second.spec.name[:-3]).to_dict("records") == [
+        {"run": second.spec.name, "key": second.key, "id": id_, "class": name, "label": label, "score": score}
+        for id_, name, label, score in (("a", "normal", 0, 0.25), ("b", "bent", 1, 0.5))
+    ]
+
+
+def test_runs_without_scores_are_counted_in_a_warning():
+    total = len(list(reference_records()))
+    with pytest.warns(UserWarning, match=f"no scores of {total} of {total} runs are stored: give the results folder"):
+        assert swanbench.scores("reference").empty
+
+
+def test_cells_have_a_row_a_cell_of_the_table():
+    frame = swanbench.cells("2", "reference")
+    assert len(frame) == 396
+    (cell,) = frame[frame["n"] > 0].to_dict("records")
+    runs = [record for record in reference_records() if record.spec.name in cell["runs"].split()]
+    assert (cell["dataset"], cell["known_class"], cell["published_mean"]) == ("elpv", "mono", 0.731)
+    assert cell["n"] == len(runs)
+    assert cell["measured_mean"] == pytest.approx(np.mean([run.metrics.auroc for run in runs]))
+    assert (cell["verdict"], cell["would_be"]) == ("not_comparable", "lower")
+
+
+def test_cells_of_a_table_that_is_none_say_so():
+    with pytest.raises(ReportError, match="no table 'twelve'"):
+        swanbench.cells("twelve", "reference")
 
 
 def test_a_detector_is_checked_through_the_face(monkeypatch):

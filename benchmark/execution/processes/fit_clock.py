@@ -25,6 +25,8 @@ class FitClock:
         self._watchdog: Watchdog | None = None
         self._last_report = time.monotonic()
         self._last_written = -math.inf
+        self._phase = "starting"
+        self._numbers: dict[str, float] = {}
 
     def watch(self, watchdog: Watchdog) -> None:
         """Let a watchdog end this process where it does not stop when its time is over."""
@@ -33,6 +35,7 @@ class FitClock:
 
     def begin_fit(self, seconds: float | None) -> float | None:
         """The deadline of a fit that may take so long and begins now; None where it has none."""
+        self._phase = "fitting"
         self._over = min(self.call_over, math.inf if seconds is None else time.monotonic() + seconds)
         self._be_patient(GRACE_SECONDS, from_now=True)
         return None if math.isinf(self._over) else self._over
@@ -40,19 +43,24 @@ class FitClock:
     def begin_scores(self, fit_seconds: float) -> None:
         """Nothing is saved of a fit but its scores: they may take as long as the fit took."""
         self._be_patient(fit_seconds, from_now=True)
+        self._phase = "scoring"
         self.report(1, 1)
 
     def report(self, done: int, total: int, **numbers: float) -> None:
-        """Leave the progress of this fit where the parent process reads it; half a second is often enough."""
+        """Leave the progress of this fit where the parent process reads it; half a second is often enough.
+
+        `numbers` stand until others of their names come.
+        """
         now = time.monotonic()
         if done:
             self._be_patient(STEPS * (now - self._last_report))
         self._last_report = now
+        self._numbers |= {name: float(value) for name, value in numbers.items()}
         if done not in (0, total) and now - self._last_written < PROGRESS_SECONDS:
             return
         self._last_written = now
-        tracked = {name: float(value) for name, value in numbers.items()}
-        text = json.dumps({**tracked, "done": int(done), "total": int(total), PATIENCE: self._patience})
+        place = {"phase": self._phase, "done": int(done), "total": int(total), PATIENCE: self._patience}
+        text = json.dumps({**self._numbers, **place})
         beside = self._progress.with_suffix(".part")
         with suppress(OSError):  # nobody loses a fit for want of its progress
             beside.write_text(text, encoding="utf-8")

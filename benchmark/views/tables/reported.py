@@ -1,7 +1,7 @@
 """Tables of papers and of suites with the records that a person asks for."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
@@ -29,7 +29,8 @@ class ReportRequest:
     """Choice of the records that a report shows, of the cells, and of the side of these.
 
     `added` are methods that get a column without records too; `values` are those of coordinates to which a table is
-    cut down; `baseline` is the column of a suite that the others are tested against.
+    cut down; `baseline` is the column of a suite that the others are tested against; `names_runs`: what is
+    said of a measured cell names its runs.
     """
 
     show: Show
@@ -44,6 +45,7 @@ class ReportRequest:
     values: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     measured_only: bool = False
     baseline: str | None = None
+    names_runs: bool = False
 
 
 def paper_table(layout: Layout, request: ReportRequest, tell: Callable[[str], None]) -> Table:
@@ -80,7 +82,9 @@ def paper_table(layout: Layout, request: ReportRequest, tell: Callable[[str], No
     tell_remarks([values], tell)
     for remark in undeclared_margins(request.results or (resolve_folders().results,), request.margin):
         tell(remark)
-    return filter_table(built, TableFilter(request.values, request.measured_only))
+    return filter_table(
+        replace(built, names_runs=request.names_runs), TableFilter(request.values, request.measured_only)
+    )
 
 
 def suite_table(name: str, request: ReportRequest, tell: Callable[[str], None]) -> Table:
@@ -135,4 +139,4 @@ def suite_table(name: str, request: ReportRequest, tell: Callable[[str], None]) 
             scores=find_scores,
             alone=view.alone,
         )
-    return filter_table(built, TableFilter(measured_only=request.measured_only))
+    return filter_table(replace(built, names_runs=request.names_runs), TableFilter(measured_only=request.measured_only))

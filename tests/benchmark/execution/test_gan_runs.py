@@ -173,7 +173,7 @@ def test_a_measured_run_keeps_the_distance_and_is_comparable_as_before(gans):
     asked = plain | {"measure.fid": True, "measure.fid_trunk": "resnet18"}
     cached = gans.house.bench("run", "--suite", suite, "--weights", "random", *words("csi_gan", asked))
     assert "1 run: all cached, 0 to run" in cached.stderr
-    assert "1 stored runs lack the measure that is asked for: --force runs them again" in cached.stderr
+    assert "1 stored run lacks the measure that is asked for: --force runs again what lacks it" in cached.stderr
     (task,) = gans.plan(suite, recipe="quick", sets={"csi_gan": asked}).tasks({"cached"})
     assert execute(task, gans.machine, again="all").state == "done"
     after = only(gans.store)

@@ -1,11 +1,15 @@
-"""What a run says of its progress where stderr is no terminal."""
+"""What a run says of its progress, on a terminal and where there is none."""
 
+import io
 import json
+import re
+from itertools import pairwise
 from types import SimpleNamespace
 
 import pytest
 
 from benchmark.execution import progress
+from benchmark.execution.processes.fit_clock import FitClock
 from results.store import Store
 
 
@@ -27,17 +31,82 @@ def fit(tmp_path, monkeypatch, capsys):
     return at
 
 
-def test_the_time_left_counts_what_is_still_to_do(fit):
+def test_a_line_says_share_times_phase_and_step(fit):
     assert fit(0, 0) == ""
-    assert fit(20, 100) == "10% of all fits done, about 15 min 0 s left\n"
+    line = "10% of all fits done, 1 min 40 s elapsed, ~15 min left; a: fitting 20 of 100\n"
+    assert fit(20, 100) == line
 
 
 def test_the_time_left_does_not_count_what_a_checkpoint_held(fit):
     fit(80, 1)
-    assert fit(90, 100) == "45% of all fits done, about 18 min 20 s left\n"
+    assert fit(90, 100).startswith("45% of all fits done, 1 min 40 s elapsed, ~18 min left")
 
 
 def test_a_fit_that_starts_anew_for_want_of_a_checkpoint_counts_from_there(fit):
     fit(80, 1)
     fit(0, 2)
-    assert fit(20, 100) == "10% of all fits done, about 15 min 0 s left\n"
+    assert fit(20, 100).startswith("10% of all fits done, 1 min 40 s elapsed, ~15 min left")
+
+
+def test_a_slow_first_step_foretells_nothing(fit):
+    fit(0, 0)
+    assert fit(1, 300) == "0% of all fits done, 5 min 0 s elapsed; a: fitting 1 of 100\n"
+    assert "~3 min left" in fit(31, 331)
+
+
+def test_a_line_comes_within_half_a_minute_as_often_as_who_waits_looks(fit):
+    seconds = [number * 0.3 for number in range(1000)]
+    spoken = [at for at in seconds if fit(0, at)]
+    gaps = [later - earlier for earlier, later in pairwise([0, *spoken])]
+    assert max(gaps) <= 30
+    assert min(gaps) > 25
+
+
+def test_phase_and_last_loss_stand_in_the_line(fit, tmp_path):
+    clock = FitClock(Store(tmp_path).progress_path("b"), None)
+    clock.begin_fit(None)
+    clock.report(10, 10, loss=3.21456)
+    assert "; b: fitting 10 of 10, loss 3.21" in fit(0, 100)
+    clock.begin_scores(1.0)
+    assert "; b: scoring, loss 3.21" in fit(0, 200)
+
+
+class Terminal(io.StringIO):
+    def isatty(self):
+        return True
+
+
+@pytest.fixture
+def bar(tmp_path, monkeypatch):
+    """What is drawn on a terminal of eighty columns while a fit with a long name is at work."""
+
+    def drawn(term):
+        terminal = Terminal()
+        monkeypatch.setattr("sys.stderr", terminal)
+        monkeypatch.setenv("TERM", term)
+        monkeypatch.setenv("COLUMNS", "80")
+        monkeypatch.delenv("NO_COLOR", raising=False)
+        store = Store(tmp_path)
+        store.progress_path("a").parent.mkdir(exist_ok=True)
+        state = {"phase": "fitting", "done": 120, "total": 600, "loss": 3.21456}
+        store.progress_path("a").write_text(json.dumps(state))
+        name = "hard-hyper_kvasir-barretts_short_segment-dra-10-s0-1a2b3c4d"
+        with progress.show_progress(store, [SimpleNamespace(key="a", name=name, runs=())]) as shown:
+            shown.tick()
+            shown.counting("decoding elpv at 224 px")(3, 2624)
+        return re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", terminal.getvalue())
+
+    return drawn
+
+
+def test_a_terminal_shows_phase_step_loss_and_elapsed_time_within_its_columns(bar):
+    lines = [line.rstrip() for line in re.split(r"[\r\n]+", bar("xterm"))]
+    assert max(map(len, lines)) <= 80
+    assert any(re.search(r"^hard-hyper_kvasir-.*━.* fitting 120 of 600, loss 3.21$", line) for line in lines)
+    assert any(re.search(r"^all fits .*━.* 0 of 1, 0 s elapsed$", line) for line in lines)
+    assert any(re.search(r"^decoding elpv at 224 px .*━.* 3 of 2624$", line) for line in lines)
+    assert "-:--" not in "".join(lines)
+
+
+def test_a_dumb_terminal_gets_lines(bar):
+    assert bar("dumb") == "decoding elpv at 224 px: 3 of 2624\n"

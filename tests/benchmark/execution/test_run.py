@@ -132,7 +132,7 @@ def test_a_failed_run_stops_no_other_and_is_skipped_until_asked_for(house):
     assert "Traceback" not in first.stderr
     again = house.run(*bad)
     assert again.returncode == 1
-    assert "1 failed before and are skipped" in again.stderr
+    assert "1 failed before and is skipped" in again.stderr
     retried = house.run(*bad, "--retry-failed")
     assert "1 to run" in retried.stderr
     assert retried.returncode == 1

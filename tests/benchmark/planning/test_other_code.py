@@ -47,7 +47,7 @@ def test_an_edited_plug_in_is_stale_in_plan_run_report_check_and_export(guests):
     assert checked.returncode == 3
     assert "STALE" in checked.stdout
     assert bench("check", "--against", guests.house.results, "--accept-stale-code").returncode == 0
-    assert "1 of 1 records left out" in bench("results", "export").stderr
+    assert "1 of 1 record left out" in bench("results", "export").stderr
     assert "toy" in bench("results", "export", "--accept-stale-code").stdout
 
 

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from reports.errors import ReportError
-from reports.figures import boxes, plots
+from reports.figures import boxes, forest, history, plots
 from reports.layouts import layout
 from reports.tables import table
 from results.scores import Scores
@@ -74,6 +74,39 @@ def test_published_dots_are_hollow_and_measured_ones_filled(record, monkeypatch)
     ]  # fmt: skip
     assert [one for one in seen if len(one) == 3] == [(pytest.approx(0.7), plots._COLOURS[2], 0.0)]
     assert "measured, std over seeds" in said
+
+
+@pytest.mark.parametrize(
+    ("weights", "filling", "words"),
+    [
+        ("genuine:resnet18-f37072fd.pth", "full", "measured, std over seeds"),
+        ("random", "left", "measured, not comparable with the paper"),
+    ],
+)
+def test_a_dot_that_is_not_comparable_is_half_filled(record, monkeypatch, weights, filling, words):
+    from matplotlib.axes import Axes
+
+    fillings, errorbar = [], Axes.errorbar
+    monkeypatch.setattr(
+        Axes, "errorbar", lambda self, x, y, **how: (fillings.append(how["fillstyle"]), errorbar(self, x, y, **how))[1]
+    )
+    records = [run for seed in range(2) for run in hard(record, seed=seed, weights=weights)]
+    said = texts(plots.draw_dots(figure("dra:5", records), "svg"))
+    assert fillings == [filling]
+    assert [text for text in said if text.startswith("measured")] == [words]
+
+
+@pytest.mark.parametrize(("weights", "is_apart"), [("genuine:resnet18-f37072fd.pth", False), ("random", True)])
+def test_a_forest_plot_says_what_is_not_comparable(record, weights, is_apart):
+    runs = [run for seed in range(3) for run in hard(record, seed=seed, weights=weights)]
+    built = history.cell_history("hard/elpv/mono/dra/10", runs, measures=lambda _: {"dra"}, versions={})
+    rows = forest.forest_rows(built)
+    assert (f"{forest.APART} ours, not comparable with the paper" in forest.forest_legend(rows)) == is_apart
+    assert ("x ours" in forest.forest_legend(rows)) != is_apart
+    (line,) = [line for line in forest.forest_text(rows, 1.0).splitlines() if line.startswith("ours, official")]
+    assert (forest.APART in line) == is_apart
+    labels = texts(plots.draw_forest(rows, "title", "AUC", 1.0, "svg"))
+    assert ("ours, official (not comparable)" in labels) == is_apart
 
 
 def test_show_measured_draws_no_published_dot(record, monkeypatch):
