@@ -7,9 +7,9 @@ from typing import Any
 from benchmark.planning.equivalence import detector_versions, measures
 from benchmark.views.pages.evidence import evidence_source
 from benchmark.views.records import REFERENCE, load_records
-from reports import render
 from reports.layouts import layout
-from reports.pages.output import render_page
+from reports.pages import render
+from reports.pages.html.output import render_page
 from reports.tables import table, unplaced_runs
 from results.reference import reference_records
 

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 TEMPLATES = Path(__file__).parent / "templates"
 LATEX_FORMATS = ("latex", "macros")
+PICTURE_FORMATS = ("svg", "png")
 
 _LATEX = str.maketrans(
     {

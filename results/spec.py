@@ -18,7 +18,7 @@ _ALWAYS_HASHED = {"known_class", "normal_class", "shots", "gamma"}
 _SPLIT_OPTION = "split option "
 """Start of a deviation that is an option of the split."""
 _INSTEAD_OF = " (recipe: "
-"""What follows the value in a deviation that is a parameter."""
+"""Text after the value in a deviation that is a parameter."""
 
 EMPTY_LIST = hashlib.sha256().hexdigest()
 """The fingerprint of a list without images."""

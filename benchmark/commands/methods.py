@@ -104,7 +104,7 @@ def _show_method(method: str, as_json: bool) -> None:
 @command.command("sizes")
 def _print_sizes() -> None:
     """Count the parameters of networks whose size papers print; in JSON, by table and printed method."""
-    from benchmark.views.fact_tables import count_networks, sized_tables
+    from benchmark.views.tables.fact_tables import count_networks, sized_tables
 
     echo_json({table.id: count_networks(table, note) for table in sized_tables()})
 

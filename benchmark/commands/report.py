@@ -15,7 +15,7 @@ from benchmark.terminal.options import (
     put,
     record_options,
 )
-from reports.text import page_formats
+from reports.text import PICTURE_FORMATS, page_formats
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from results.metrics import Metric
 
 TEXTS = page_formats("table")
-PICTURES = ("svg", "png")
 PAGE_WIDTHS = ("column", "text", "wide", "landscape")
 
 
@@ -71,7 +70,7 @@ class _OfPapers(click.Option):
 @click.option(
     "--format",
     "form",
-    type=click.Choice([*TEXTS, *PICTURES]),
+    type=click.Choice([*TEXTS, *PICTURE_FORMATS]),
     help="Default: md, of a figure csv; svg and png are for figures, svg for a cell too.",
 )
 @click.option("--output", type=FilePath(dir_okay=False), metavar="FILE", help="Write to FILE.")
@@ -192,7 +191,7 @@ def command(
         put(contents.history_content(cell, request, form or "md"), output)
     elif drawn is not None:
         put(contents.figure_content(drawn, request, form or "csv"), output)
-    elif form in PICTURES:
+    elif form in PICTURE_FORMATS:
         raise BenchError(f"--format {form} is for figures: choose {', '.join(TEXTS)} for a table")
     else:
         page_form = _PageForm(form or "md", width or "text", not no_notes, thumbnails)
@@ -236,10 +235,10 @@ def _put_table(
     from benchmark.terminal.narrow import narrow_text, say_fitting
     from benchmark.views.tables.contents import fact_table
     from benchmark.views.tables.reported import paper_table, suite_table
-    from reports import render
     from reports.layouts import layout
+    from reports.pages import render
+    from reports.pages.page import table_page
     from reports.stats.kept import keep_statistics, statistics_file
-    from reports.tables.page import table_page
 
     if isinstance(chosen, layout.FactLayout):
         put(render.render_table(fact_table(chosen, request), form.name, width=form.width, notes=form.notes), output)
@@ -261,7 +260,7 @@ def _page(built: "Table", request: "ReportRequest", *, thumbnails: bool) -> str:
     """The table as a page with everything that is known of its runs."""
     from benchmark.views.pages.evidence import evidence_source
     from benchmark.views.records import load_records
-    from reports.pages.output import render_page
+    from reports.pages.html.output import render_page
 
     if request.show == "published":
         return render_page(built)

@@ -267,8 +267,8 @@ def _print_tables(
     from benchmark.views.metric_values import scores_digest, scores_finder
     from benchmark.views.runs.small_budget import budget_sentences
     from benchmark.views.tables.suites import suite_view
-    from reports import render
-    from reports.tables import page, table, unplaced_runs
+    from reports.pages import page, render
+    from reports.tables import table, unplaced_runs
 
     code = InstalledCode(accept=options["accept_stale_code"])
     build = partial(

@@ -11,7 +11,7 @@ from benchmark.terminal.options import say_page
 from reports.text import pipe_table
 
 if TYPE_CHECKING:
-    from reports.tables.page import GridCell, Page, TableBlock
+    from reports.pages.page import GridCell, Page, TableBlock
 
 NARROWEST = 40
 """Columns below which no text is folded further."""

@@ -10,11 +10,11 @@ from protocols.text import near_miss, plural, printable_json
 from reports.comparison.folders import ChangedRun, FolderComparison, Twin
 from reports.comparison.methods import Family, MethodComparison, MethodPair, Setting, Tally
 from reports.errors import ReportError
+from reports.pages.page import PageNotes
+from reports.pages.sentences import p_text
 from reports.stats.paired import LEAST_DATASETS, PairedTest
 from reports.stats.thresholds import PAIRED_ALPHA
 from reports.tables.measured import CellValue, Measured
-from reports.tables.page import PageNotes
-from reports.tables.sentences import p_text
 from reports.text import csv_text, escape_markdown, pipe_table
 from results.record import Record
 

@@ -6,7 +6,7 @@ from typing import Literal
 
 from protocols.text import printable_line
 from reports.figures.history import CellHistory, HistoryRun, JudgedSource
-from reports.pages.svg import round_axis
+from reports.pages.html.svg import round_axis
 from reports.stats.sample import Sample, mean_interval
 
 RowKind = Literal["published", "quoted", "pooled", "measured", "run"]

@@ -17,12 +17,12 @@ from typing import Literal
 from reports.errors import ReportError
 from reports.gates.faults import Fault
 from reports.layouts import cell_ids
+from reports.pages.sentences import verdict_sentences
 from reports.stats.families import FamilyTest, family_tests
 from reports.stats.table_verdict import CellDifference, pool
 from reports.stats.thresholds import EPSILON, GATE_ALPHA
 from reports.tables.groups import is_comparable, leaf_cells, shared_fits
 from reports.tables.judging import cell_difference
-from reports.tables.sentences import verdict_sentences
 from reports.tables.table import Cell, Table, lookup_keys
 
 ONE_SEED = "one run against a value without spread"

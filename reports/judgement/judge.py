@@ -12,7 +12,6 @@ from reports.errors import ReportError
 from reports.judgement.entries import CellKey, Entries, MeasuredRun, PublishedEntry, read_entries
 from reports.judgement.numbers import two_digits
 from reports.judgement.sources import SourceTable, source_of_rows
-from reports.stats.advice import settling_advice
 from reports.stats.expected import expected_by_digits
 from reports.stats.families import FamilyTest, family_tests
 from reports.stats.nested import NestedRun, NestedSample, nested_sample
@@ -20,6 +19,7 @@ from reports.stats.sample import Sample, pooling_errors
 from reports.stats.table_verdict import CellDifference, TableVerdict, pool, table_verdict
 from reports.stats.thresholds import GATE_ALPHA, MARGIN, BetterValue
 from reports.stats.verdict import VERDICT_NAMES, CellState, MeanComparison, VerdictName, judge
+from reports.stats.words import settling_advice
 
 N_UNKNOWN = "n unknown, taken as {0}"
 CONSTANT = "no published std: a constant"

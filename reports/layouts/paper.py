@@ -29,7 +29,7 @@ and `columns`, the `order` of a coordinate's values where it is not the file's, 
 - `data`: `when` these coordinates hold, the paper used the prepared `variant` of the dataset; runs on another are not
   comparable, for this `reason`.
 
-An entry `[facts.ID]` is a table of other facts (`reports.tables.facts`), `[boxes.ID]` a figure of scores
+An entry `[facts.ID]` is a table of other facts (`reports.pages.facts`), `[boxes.ID]` a figure of scores
 (`reports.figures.boxes`).
 """
 

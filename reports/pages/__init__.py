@@ -1,1 +1,1 @@
-"""Results as one HTML file: a page of a table, and a site of all tables."""
+"""Printed forms of tables: text in each format, LaTeX for papers, a page of HTML."""

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 
 from reports.layouts.layout import Layout
 from reports.layouts.published import CellCoordinates, PublishedValue
-from reports.stats.advice import settling_advice
 from reports.stats.paired import PairedTest
 from reports.stats.sample import Sample, pooling_errors
 from reports.stats.table_verdict import CellDifference
 from reports.stats.verdict import Verdict, judge
+from reports.stats.words import settling_advice
 from reports.tables.measured import Measured
 
 

@@ -16,7 +16,7 @@ from recorded import record
 from benchmark.cli import status
 from benchmark.views.pages.evidence import evidence_source
 from reports.layouts.layout import auc_layout
-from reports.pages.output import render_page
+from reports.pages.html.output import render_page
 from reports.tables import table
 from results.metrics import computed_metrics
 from results.record import Counts

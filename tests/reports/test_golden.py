@@ -9,7 +9,7 @@ from typing import NamedTuple
 import pytest
 from golden_tables import GOLDEN_FORMATS, GOLDEN_TABLES, golden_file, golden_table, golden_text
 
-from reports import render
+from reports.pages import render
 
 
 class PrintedCell(NamedTuple):

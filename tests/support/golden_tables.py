@@ -10,8 +10,8 @@ import re
 from repository import ROOT
 from table_records import make_table_record
 
-from reports import render
 from reports.layouts import layout
+from reports.pages import render
 from reports.tables import table
 
 GOLDEN_TABLES = ("dra:2", "dra:1", "agad:5", "csi_gan:1", "ahl:4")

@@ -1,1 +1,1 @@
-"""What pages of results say beyond their tables, made ready for `reports.pages`."""
+"""Evidence, cards and boards beyond tables, made ready for `reports.pages`."""

@@ -10,16 +10,16 @@ import benchmark
 from benchmark.paths import resolve_folders
 from benchmark.planning.equivalence import detector_versions, measures, method_titles
 from benchmark.planning.installed import InstalledCode
-from benchmark.views.fact_tables import measured_facts
 from benchmark.views.metric_values import scores_digest
 from benchmark.views.pages.cards import dataset_cards, detector_cards
 from benchmark.views.pages.evidence import EvidenceSource, evidence_source
 from benchmark.views.records import load_records
+from benchmark.views.tables.fact_tables import measured_facts
 from reports.layouts import layout, papers
-from reports.pages.output import render_cards, render_facts, render_index, render_page
-from reports.pages.site import BoardLine, BoardPaper, SiteIndex, board_line
+from reports.pages.facts import build_fact_table, fact_page
+from reports.pages.html.output import render_cards, render_facts, render_index, render_page
+from reports.pages.html.site import BoardLine, BoardPaper, SiteIndex, board_line
 from reports.tables import table
-from reports.tables.facts import build_fact_table, fact_page
 from results.record import Record
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from protocols.datasets.info import DatasetInfo
 from protocols.datasets.naming import base_id
 from protocols.datasets.registry import dataset_infos
 from protocols.text import plural
-from reports.pages.site import Card, CardPage
+from reports.pages.html.site import Card, CardPage
 from results.record import Record
 
 DETECTOR_CARDS = "detectors.html"

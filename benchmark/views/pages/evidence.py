@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 
 from benchmark.paths import resolve_folders
 from benchmark.planning.equivalence import detector_versions, measures
-from benchmark.views.explanation import explanation
 from benchmark.views.metric_values import scored_folders, scores_finder
 from benchmark.views.pages.pictures import WorstPictures
 from benchmark.views.pages.reasons import reason_sentence
 from benchmark.views.pages.remaking import fill_command, remake_command
-from reports.pages.evidence import PageEvidence, RunEvidence, ScoredRun
+from benchmark.views.runs.explanation import run_lines
+from reports.pages.html.evidence import PageEvidence, RunEvidence, ScoredRun
 from reports.tables.lookup import LookupKey, latest_records, record_key
 from reports.tables.measured import record_age
 from results.record import Record
@@ -55,7 +55,7 @@ class EvidenceSource:
     def _run(self, record: Record) -> RunEvidence:
         scores = self.scores(record)
         pictures = self.pictures(record, scores) if self.pictures and scores else None
-        return RunEvidence(record, tuple(explanation(record, Path())), scores, pictures)
+        return RunEvidence(record, tuple(run_lines(record)), scores, pictures)
 
     def _at(self, keys: Iterable[LookupKey]) -> Sequence[Record]:
         return [record for key in dict.fromkeys(keys) for record in self._by_key.get(key, ())]

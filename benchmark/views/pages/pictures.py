@@ -10,7 +10,7 @@ from protocols.catalogue import data_folder
 from protocols.datasets.naming import base_id
 from protocols.datasets.registry import dataset_info
 from protocols.errors import DataError
-from reports.pages.evidence import Picture, PictureSheet
+from reports.pages.html.evidence import Picture, PictureSheet
 from results.record import Record
 
 if TYPE_CHECKING:

@@ -74,7 +74,7 @@ def _suite_of(table: str, rule: str) -> Suite | None:
 
 
 def _assignments(record: Record) -> Iterable[str]:
-    """What `--set` says of the parameters that are not the recipe's."""
+    """Parameters that are not the recipe's, which `--set` gives."""
     spec = record.spec
     try:
         params = resolve(installed.get(spec.method), spec.recipe, spec.split.dataset, {}).params

@@ -41,10 +41,15 @@ def run_explanation(record: Record, cells: Sequence[str], history: CellHistory |
     else:
         lines += [f"cell {history.id}: {history.title}", *_published(history), *_place(record, history)]
         lines += _wrapped(f"it stands in {', '.join(cells[1:])} too, by equal parameters") if cells[1:] else []
-    lines += [*_counts([record]), *_losses(record), *_bearing([record]), *_made_of(record)]
+    lines += run_lines(record)
     if record.status == "failed":
         lines.append(f"traceback {traceback}; bench run ... --retry-failed tries again")
     return lines
+
+
+def run_lines(record: Record) -> list[str]:
+    """Lines on a run alone: counts, losses, what bears on its number, what it was made of."""
+    return [*_counts([record]), *_losses(record), *_bearing([record]), *_made_of(record)]
 
 
 def cell_explanation(history: CellHistory, records: Iterable[Record]) -> list[str]:

@@ -8,14 +8,13 @@ from typing import TYPE_CHECKING
 from benchmark.errors import BenchError
 from benchmark.terminal.options import note
 from benchmark.views.tables.reported import ReportRequest, paper_table
+from reports.text import PICTURE_FORMATS
 
 if TYPE_CHECKING:
     from reports.layouts.layout import BoxLayout, FactLayout, Layout
-    from reports.tables.facts import FactTable
+    from reports.pages.facts import FactTable
     from results.record import Record
     from results.scores import Scores
-
-PICTURES = ("svg", "png")
 
 
 def figure_content(chosen: "Layout | BoxLayout", request: ReportRequest, form: str) -> str | bytes:
@@ -23,11 +22,11 @@ def figure_content(chosen: "Layout | BoxLayout", request: ReportRequest, form: s
 
     if isinstance(chosen, layout.BoxLayout):
         return _boxes(chosen, request, form)
-    from reports import render
     from reports.figures import plots
+    from reports.pages import render
 
     built = paper_table(chosen, request, note)
-    return plots.draw_dots(built, form) if form in PICTURES else render.render_table(built, form)
+    return plots.draw_dots(built, form) if form in PICTURE_FORMATS else render.render_table(built, form)
 
 
 def history_content(name: str, request: ReportRequest, form: str) -> str | bytes:
@@ -93,8 +92,8 @@ def selection_content(request: ReportRequest, form: str) -> str:
 def fact_table(chosen: "FactLayout", request: ReportRequest) -> "FactTable":
     """A table of facts, with what can be measured of them."""
     from benchmark.paths import resolve_folders
-    from benchmark.views.fact_tables import measured_facts
-    from reports.tables import facts
+    from benchmark.views.tables.fact_tables import measured_facts
+    from reports.pages import facts
 
     _refuse_metric(request, "a table of facts")
     if request.all_sources or request.names_runs:
@@ -114,8 +113,8 @@ def _boxes(chosen: "BoxLayout", request: ReportRequest, form: str) -> str | byte
     from reports.text import csv_text
 
     _refuse_metric(request, "a figure of scores")
-    if form not in {"csv", *PICTURES}:
-        raise BenchError(f"--format {form} is not for a figure of scores: choose csv, {' or '.join(PICTURES)}")
+    if form not in {"csv", *PICTURE_FORMATS}:
+        raise BenchError(f"--format {form} is not for a figure of scores: choose csv, {' or '.join(PICTURE_FORMATS)}")
     plot = boxes.collect_boxes(
         chosen,
         chosen_records(load_records(request.results, note), request.recipe, parse_conditions(request.wheres)),
@@ -126,7 +125,7 @@ def _boxes(chosen: "BoxLayout", request: ReportRequest, form: str) -> str | byte
         method=_only_method(request),
         gammas=request.values.get("gamma", ()),
     )
-    return plots.draw_boxes(plot, form) if form in PICTURES else csv_text(boxes.box_rows(plot))
+    return plots.draw_boxes(plot, form) if form in PICTURE_FORMATS else csv_text(boxes.box_rows(plot))
 
 
 def _scores(find_scores: "Callable[[Record], Scores | None]", record: "Record") -> "Scores":

@@ -10,7 +10,7 @@ import pytest
 from records import make_fit, make_record, make_spec, make_split
 
 from benchmark.cli import status
-from benchmark.views import fact_tables
+from benchmark.views.tables import fact_tables
 from protocols.catalogue.data_folder import adopt_dataset
 from results.record import Counts
 from results.reference import reference_records

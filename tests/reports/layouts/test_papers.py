@@ -4,11 +4,11 @@ import pytest
 import strangers
 from msgspec import structs
 
-from reports import render
 from reports.errors import ReportError
 from reports.layouts import layout, papers
 from reports.layouts.paper_check import check_paper
 from reports.layouts.papers import our_papers
+from reports.pages import render
 from reports.tables import table
 
 

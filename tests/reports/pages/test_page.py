@@ -7,11 +7,11 @@ from html.parser import HTMLParser
 import numpy as np
 import pytest
 
-from reports import render
 from reports.layouts import layout
-from reports.pages.build import json_element, result_page
-from reports.pages.evidence import PageEvidence, Picture, PictureSheet, RunEvidence
-from reports.pages.output import render_page
+from reports.pages import render
+from reports.pages.html.build import json_element, result_page
+from reports.pages.html.evidence import PageEvidence, Picture, PictureSheet, RunEvidence
+from reports.pages.html.output import render_page
 from reports.tables import table
 from results.scores import Scores
 

@@ -8,12 +8,12 @@ import pytest
 import records
 
 from reports.layouts import layout
-from reports.pages.curves import draw_histogram, draw_losses, image_kinds, roc_curve
-from reports.pages.evidence import ScoredRun
-from reports.pages.forests import forests
-from reports.pages.runs import class_lines
-from reports.pages.seen import slope_charts
-from reports.pages.svg import AxisScale, round_axis, svg_line, svg_picture, svg_text
+from reports.pages.html.curves import draw_histogram, draw_losses, image_kinds, roc_curve
+from reports.pages.html.evidence import ScoredRun
+from reports.pages.html.forests import forests
+from reports.pages.html.runs import class_lines
+from reports.pages.html.seen import slope_charts
+from reports.pages.html.svg import AxisScale, round_axis, svg_line, svg_picture, svg_text
 from reports.tables import table
 from reports.tables.sources import table_sources
 from results.record import Counts

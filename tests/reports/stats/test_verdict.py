@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 from repository import SHARED
 from scipy import stats
 
-from reports.stats.advice import NUMBERS_OF_RUNS, settling_advice, settling_number
 from reports.stats.sample import Sample, pooling_errors, standard_error
 from reports.stats.verdict import VERDICT_NAMES, auc_standard_error, judge, verdict_name
+from reports.stats.words import NUMBERS_OF_RUNS, settling_advice, settling_number
 
 MEANS = st.floats(0, 1)
 SPREADS = st.floats(1e-4, 0.3)

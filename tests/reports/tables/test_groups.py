@@ -3,11 +3,11 @@
 import pytest
 
 from reports.layouts import layout
+from reports.pages.sentences import verdict_sentences
 from reports.stats.verdict import judge
 from reports.tables import groups, table
 from reports.tables.filtering import TableFilter, filter_table
 from reports.tables.judging import cell_samples
-from reports.tables.sentences import verdict_sentences
 
 TABLE_2 = layout.auc_layout("2")
 PRINTED = {cell.coordinates: cell.value for cell in TABLE_2.published_cells}

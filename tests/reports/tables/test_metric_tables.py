@@ -9,7 +9,7 @@ import pytest
 from reports.errors import ReportError
 from reports.figures import plots
 from reports.layouts import layout
-from reports.render import render_table
+from reports.pages.render import render_table
 from reports.tables import table
 from reports.tables.measured import CellValue
 from results.metrics import AUROC, METRICS

@@ -8,12 +8,12 @@ import pytest
 import records
 from msgspec.structs import replace
 
-from reports import render
 from reports.comparison.baseline import with_baseline
 from reports.errors import ReportError
 from reports.layouts.suite import SettingColumns, SuiteCell, SuiteLayout, column_title
+from reports.pages import render
+from reports.pages.sentences import verdict_sentences
 from reports.tables import groups, table
-from reports.tables.sentences import verdict_sentences
 
 CLASSES = {"elpv": ("mono", "poly"), "aitex": ("cut",)}
 METHODS = ("devnet", "dra", "flos")

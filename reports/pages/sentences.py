@@ -5,12 +5,14 @@ from collections.abc import Iterable, Iterator
 from protocols.text import plural
 from reports.stats.paired import LEAST_DATASETS
 from reports.stats.thresholds import EPSILON, FEWEST_CELLS, PAIRED_ALPHA
-from reports.stats.words import GROUP_MEANINGS, GROUP_TERMS, MARKS, group_words
+from reports.stats.words import GROUP_MEANINGS, GROUP_TERMS, MARKS, group_words, verdict_words
 from reports.tables.groups import Ranking, TableGroup, table_groups
 from reports.tables.judging import Baseline
 from reports.tables.table import Cell, Table
 
 NO_PUBLISHED_VALUE = "no published value"
+OTHER_READING = "if the paper's runs shared one draw of anomalies"
+OTHER_SOURCES = " Columns of other papers: the same cells as they measured them; what they quote is left out."
 
 
 def verdict_legend(groups: Iterable[TableGroup]) -> Iterator[str]:
@@ -138,3 +140,40 @@ def baseline_legend(table: Table) -> Iterator[str]:
         "Paired tests: t over seeds, DeLong of a single pair of runs, and in a mean row the signed rank over datasets, "
         f"which needs {LEAST_DATASETS}"
     )
+
+
+def cell_words(table: Table, cell: Cell, decimals: int) -> str:
+    """The verdict of a cell in words, with advice and the other reading of the published spread."""
+    verdict = cell.verdict
+    if cell.published is None or not table.value.is_auroc:
+        none = NO_PUBLISHED_VALUE if table.layout.is_published else ""
+        return ", ".join(filter(None, [none, "stale" if verdict.name == "stale" else ""]))
+    if verdict.comparison is None:
+        return verdict.name.replace("_", " ")
+    words = verdict_words(verdict.comparison, decimals)
+    words = f"not comparable ({words})" if verdict.name == "not_comparable" else words
+    words += f": {verdict.advice}" if verdict.advice else ""
+    return f"{words}; {verdict.one_draw} {OTHER_READING}" if verdict.one_draw else words
+
+
+def table_caption(table: Table) -> str:
+    """The metric, what is averaged on either side, and the margin of the verdicts."""
+    paper = table.layout.paper
+    over = {
+        "runs": f"mean±std over {paper.runs_text}",
+        "classes": "mean±std over classes",
+        "none": "mean",
+    }[table.layout.std]
+    metric = table.metric
+    if not table.layout.is_published:
+        return f"{metric}. Mean±std over seeds; best bold."
+    further = OTHER_SOURCES if table.all_sources and table.show != "measured" else ""
+    if table.show == "published":
+        return f"{metric}. Published {over}.{further}"
+    ours = "mean±std over classes" if table.layout.std == "classes" else "mean±std over seeds"
+    if not table.value.is_auroc:
+        return f"{metric}. Measured {ours}; {NO_PUBLISHED_VALUE}."
+    margin = f"{table.margin * table.layout.scale:.{paper.decimals}f}"
+    if table.show == "measured":
+        return f"{metric}. Measured {ours}; verdicts at a margin of {margin}."
+    return f"{metric}. Published {over} / measured {ours}; verdicts at a margin of {margin}.{further}"

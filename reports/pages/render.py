@@ -8,15 +8,15 @@ from typing import Any
 from protocols.text import near_miss, printable, printable_json
 from reports.errors import ReportError
 from reports.layouts.published import CellCoordinates, PublishedValue
-from reports.pages.output import render_facts, render_page
+from reports.pages.facts import FactTable, fact_page
+from reports.pages.html.output import render_facts, render_page
+from reports.pages.latex.floats import LatexPage, latex_page
+from reports.pages.latex.macros import MacroPage, macro_page
+from reports.pages.page import Page, measured_texts, table_page
 from reports.stats.verdict import VERDICT_VERSION
-from reports.tables.facts import FactTable, fact_page
 from reports.tables.groups import TableGroup, table_groups, table_places
 from reports.tables.judging import Baseline
-from reports.tables.latex.floats import LatexPage, latex_page
-from reports.tables.latex.macros import MacroPage, macro_page
 from reports.tables.measured import measured_fields
-from reports.tables.page import Page, measured_texts, table_page
 from reports.tables.sources import PublishedSource, other_sources, source_fields, source_verdict, table_sources
 from reports.tables.table import Cell, Table
 from reports.text import csv_text, page_formats, page_template

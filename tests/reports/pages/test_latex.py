@@ -7,11 +7,11 @@ from functools import partial
 
 import pytest
 
-from reports import render
 from reports.errors import ReportError
 from reports.layouts import layout
-from reports.tables import facts, table
-from reports.tables.latex.sizes import FRAMES
+from reports.pages import facts, render
+from reports.pages.latex.sizes import FRAMES
+from reports.tables import table
 from reports.tables.measured import CellValue
 from results.metrics import METRICS, stored_value
 

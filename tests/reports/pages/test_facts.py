@@ -5,10 +5,9 @@ from io import StringIO
 import pytest
 from repository import SHARED
 
-from reports import render
 from reports.errors import ReportError
 from reports.layouts import layout
-from reports.tables import facts
+from reports.pages import facts, render
 
 PUBLISHED = SHARED / "published"
 SDD = facts.Facts(

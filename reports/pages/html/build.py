@@ -7,7 +7,7 @@ from typing import Any
 from markupsafe import Markup
 
 from protocols.text import plural, printable_json
-from reports.pages.cells import (
+from reports.pages.html.cells import (
     Anchors,
     cell_panel,
     cell_runs,
@@ -17,9 +17,9 @@ from reports.pages.cells import (
     told_label,
     verdict_kinds,
 )
-from reports.pages.evidence import NO_EVIDENCE, PageEvidence, RunEvidence
-from reports.pages.forests import FOREST_LEGEND, forests
-from reports.pages.model import (
+from reports.pages.html.evidence import NO_EVIDENCE, PageEvidence, RunEvidence
+from reports.pages.html.forests import FOREST_LEGEND, forests
+from reports.pages.html.model import (
     BoardBlock,
     BoardCell,
     BoardGroup,
@@ -31,15 +31,15 @@ from reports.pages.model import (
     ShownVerdict,
     VerdictCounts,
 )
-from reports.pages.rankings import rank_charts
-from reports.pages.runs import run_panel, shared_lines
-from reports.pages.seen import NO_SEEN, SEEN_REMARK, slope_charts
+from reports.pages.html.rankings import rank_charts
+from reports.pages.html.runs import run_panel, shared_lines
+from reports.pages.html.seen import NO_SEEN, SEEN_REMARK, slope_charts
+from reports.pages.page import GridCell, Page, TableBlock, measured_texts, table_page
 from reports.stats.verdict import VerdictName
 from reports.stats.words import MARKS
 from reports.tables.groups import TableGroup, group_of, leaf_cells, table_groups
 from reports.tables.lookup import LookupKey
 from reports.tables.measured import weight_labels
-from reports.tables.page import GridCell, Page, TableBlock, measured_texts, table_page
 from reports.tables.sources import table_sources
 from reports.tables.table import Cell, Table, lookup_keys
 from reports.text import escape_latex

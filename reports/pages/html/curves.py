@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from markupsafe import Markup
 
-from reports.pages.svg import (
+from reports.pages.html.svg import (
     AxisScale,
     Point,
     svg_area,

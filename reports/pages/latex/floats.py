@@ -4,9 +4,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby, pairwise
 
-from reports.tables.latex.grids import CLASS_COUNT, Grid, fitting_grids
-from reports.tables.latex.sizes import CAPTION_SIZE, FRAMES, LEADING, NOTE_SIZE, Frame, paragraph_height
-from reports.tables.page import GridCell, Page, TableRow
+from reports.pages.latex.grids import CLASS_COUNT, Grid, fitting_grids
+from reports.pages.latex.sizes import CAPTION_SIZE, FRAMES, LEADING, NOTE_SIZE, Frame, paragraph_height
+from reports.pages.page import GridCell, Page, TableRow
 from reports.text import escape_latex
 
 PLACES = "Best value in bold, second best underlined."

@@ -14,7 +14,7 @@ from protocols.plugins import PluginError
 
 if TYPE_CHECKING:
     from reports.layouts.layout import FactLayout
-    from reports.tables.facts import Facts
+    from reports.pages.facts import Facts
 
 
 NETWORKS = Path(__file__).with_name("network_sizes.json")
@@ -69,7 +69,7 @@ def sized_tables() -> "Iterator[FactLayout]":
 
 
 def _networks(layout: "FactLayout", warn: Callable[[str], None]) -> "dict[str, Facts]":
-    from reports.tables.facts import Facts
+    from reports.pages.facts import Facts
 
     packaged: dict[str, dict[str, int]] = json.loads(NETWORKS.read_text(encoding="utf-8"))
     counts = packaged[layout.id] if layout.id in packaged else count_networks(layout, warn)
@@ -78,7 +78,7 @@ def _networks(layout: "FactLayout", warn: Callable[[str], None]) -> "dict[str, F
 
 def _images(layout: "FactLayout", data: Path, warn: Callable[[str], None]) -> "dict[str, Facts]":
     """Counts by dataset of the rows and of the groups that rows sum, as far as they are prepared."""
-    from reports.tables.facts import Facts
+    from reports.pages.facts import Facts
 
     rows = [dict(line.coordinates)[layout.entry.key] for line in layout.lines]
     parts = [name for group in layout.entry.sums.values() for name in layout.paper.groups[group]]

@@ -11,11 +11,11 @@ import pytest
 from repository import SHARED
 
 import reports
-from reports import render
 from reports.errors import ReportError
 from reports.layouts import layout
 from reports.layouts.errata import as_sentence
-from reports.tables import page, table
+from reports.pages import page, render
+from reports.tables import table
 
 PUBLISHED = SHARED / "published"
 TAIL = ["published_mean", "published_std", "measured_mean", "measured_std", "n", "verdict"]
@@ -242,12 +242,13 @@ def test_reports_load_nothing_heavy():
     """Importing all of reports loads no template engine and no numbers library; a whole report loads no scipy.stats."""
     program = """
 import sys
-from reports import render
+from reports.pages import render
 from reports.comparison import folders, methods, output
 from reports.figures import boxes, plots
 from reports.gates import published, published_output, reference, reference_output, required
 from reports.layouts import layout
-from reports.tables import facts, page, table, unplaced_runs
+from reports.pages import facts, page
+from reports.tables import table, unplaced_runs
 print(sorted({"jinja2", "matplotlib", "numpy", "scipy", "torch", "sklearn", "pandas"} & set(sys.modules)))
 built = table.build_table(layout.auc_layout("2"), [], measures=lambda record: (), versions={})
 for form in render.TABLE_FORMATS:

@@ -5,8 +5,8 @@ from collections.abc import Iterator, Sequence
 from markupsafe import Markup
 
 from protocols.text import plural
-from reports.pages.model import RankChart
-from reports.pages.svg import AxisScale, svg_circle, svg_picture, svg_segments, svg_text
+from reports.pages.html.model import RankChart
+from reports.pages.html.svg import AxisScale, svg_circle, svg_picture, svg_segments, svg_text
 from reports.stats.friedman import LEAST_ROWS, RankComparison, compare_ranks, level_groups
 from reports.tables.table import Cell, Table
 

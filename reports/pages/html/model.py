@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
-from reports.pages.evidence import Picture
-from reports.tables.page import CellDetail, GridCell
+from reports.pages.html.evidence import Picture
+from reports.pages.page import CellDetail, GridCell
 
 
 @dataclass(frozen=True, slots=True)

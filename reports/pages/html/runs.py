@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 from markupsafe import Markup
 
 from protocols.text import plural
-from reports.pages.cells import Anchors
-from reports.pages.curves import RocCurve, draw_histogram, draw_losses, draw_roc, image_kinds, roc_curve
-from reports.pages.evidence import PictureSheet, RunEvidence
-from reports.pages.model import ClassLine, RunPanel, SettingsPanel
+from reports.pages.html.cells import Anchors
+from reports.pages.html.curves import RocCurve, draw_histogram, draw_losses, draw_roc, image_kinds, roc_curve
+from reports.pages.html.evidence import PictureSheet, RunEvidence
+from reports.pages.html.model import ClassLine, RunPanel, SettingsPanel
 from results.metrics import AUROC, METRICS
 
 if TYPE_CHECKING:

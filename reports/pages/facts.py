@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from reports.layouts.errata import erratum_sentences
 from reports.layouts.layout import FactLayout
-from reports.tables.page import GridCell, Page, PageNotes, TableBlock, TableRow
+from reports.pages.page import GridCell, Page, PageNotes, TableBlock, TableRow
 from reports.tables.table import Show
 
 DIFFERS = "≠"

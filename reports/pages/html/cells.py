@@ -6,13 +6,13 @@ from dataclasses import replace
 
 from protocols.text import plural
 from reports.layouts.cell_ids import cell_id
-from reports.pages.evidence import PageEvidence, RunEvidence
-from reports.pages.model import CellPanel, RunLine, ShownVerdict
+from reports.pages.html.evidence import PageEvidence, RunEvidence
+from reports.pages.html.model import CellPanel, RunLine, ShownVerdict
+from reports.pages.page import measured_texts
+from reports.pages.sentences import NO_PUBLISHED_VALUE, OTHER_READING
 from reports.stats.verdict import Verdict
 from reports.stats.words import MARKS, verdict_words
 from reports.tables.measured import RunSeeds, weight_labels
-from reports.tables.page import OTHER_READING, measured_texts
-from reports.tables.sentences import NO_PUBLISHED_VALUE
 from reports.tables.sources import PublishedSource
 from reports.tables.table import Cell, Table, lookup_keys
 from results.record import Record

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from reports.errors import ReportError
 from reports.layouts.cell_ids import cell_arguments
-from reports.tables.page import measured_texts
+from reports.pages.page import measured_texts
 from reports.tables.table import Table
 from reports.text import escape_latex
 

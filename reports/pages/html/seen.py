@@ -7,9 +7,9 @@ from typing import NamedTuple
 from markupsafe import Markup
 
 from protocols.text import plural
-from reports.pages.evidence import ScoredRun
-from reports.pages.model import SlopeChart
-from reports.pages.svg import AxisScale, round_axis, svg_dots, svg_line, svg_picture, svg_segments, svg_text
+from reports.pages.html.evidence import ScoredRun
+from reports.pages.html.model import SlopeChart
+from reports.pages.html.svg import AxisScale, round_axis, svg_dots, svg_line, svg_picture, svg_segments, svg_text
 from reports.tables.table import Table
 from results.metrics import METRICS
 

@@ -6,27 +6,26 @@ from dataclasses import dataclass, field, replace
 from reports.layouts.errata import as_sentence, erratum_sentences
 from reports.layouts.layout import Layout
 from reports.layouts.published import CellCoordinates, Erratum, PublishedValue
-from reports.stats.verdict import Verdict
-from reports.stats.words import MARKS, MEANINGS, verdict_mark, verdict_words
-from reports.tables.groups import block_cells, row_places, table_groups
-from reports.tables.measured import Measured
-from reports.tables.sentences import (
-    NO_PUBLISHED_VALUE,
+from reports.pages.sentences import (
     baseline_headings,
     baseline_legend,
     baseline_mark,
     baseline_texts,
+    cell_words,
     group_sentence,
+    table_caption,
     verdict_legend,
 )
+from reports.stats.verdict import Verdict
+from reports.stats.words import MARKS, MEANINGS, verdict_mark
+from reports.tables.groups import block_cells, row_places, table_groups
+from reports.tables.measured import Measured
 from reports.tables.sources import PublishedSource, other_sources, source_verdict
 from reports.tables.table import Cell, Table
 
 MIXED = "‡"
 DETAIL_HEADINGS = ("Cell", "n", "Std", "Difference", "90 % interval", "Test-set error", "Verdict")
-OTHER_READING = "if the paper's runs shared one draw of anomalies"
 UNKNOWN_NUMBER = "The number of runs behind this published value is not known: it counts as three"
-OTHER_SOURCES = " Columns of other papers: the same cells as they measured them; what they quote is left out."
 ORIGINS = {
     "restored": "Published value, from a second source since our first text of the paper fails here",
     "inferred": "Published value, our best reading of a copy that is damaged here",
@@ -132,7 +131,7 @@ def table_page(table: Table) -> Page:
         name=table.layout.name,
         subject=table.subject,
         title=table.title,
-        caption=_caption(table),
+        caption=table_caption(table),
         citation=paper.citation,
         verdicts=tuple(group_sentence(table, group) for group in groups),
         blocks=blocks,
@@ -359,43 +358,8 @@ def _detail(table: Table, cell: Cell) -> CellDetail:
         difference=difference,
         interval=interval,
         test_std="" if measured.test_std is None else f"{measured.test_std:.{decimals}f}",
-        verdict=verdict or _in_words(table, cell, decimals),
+        verdict=verdict or cell_words(table, cell, decimals),
     )
-
-
-def _in_words(table: Table, cell: Cell, decimals: int) -> str:
-    verdict = cell.verdict
-    if cell.published is None or not table.value.is_auroc:
-        none = NO_PUBLISHED_VALUE if table.layout.is_published else ""
-        return ", ".join(filter(None, [none, "stale" if verdict.name == "stale" else ""]))
-    if verdict.comparison is None:
-        return verdict.name.replace("_", " ")
-    words = verdict_words(verdict.comparison, decimals)
-    words = f"not comparable ({words})" if verdict.name == "not_comparable" else words
-    words += f": {verdict.advice}" if verdict.advice else ""
-    return f"{words}; {verdict.one_draw} {OTHER_READING}" if verdict.one_draw else words
-
-
-def _caption(table: Table) -> str:
-    paper = table.layout.paper
-    over = {
-        "runs": f"mean±std over {paper.runs_text}",
-        "classes": "mean±std over classes",
-        "none": "mean",
-    }[table.layout.std]
-    metric = table.metric
-    if not table.layout.is_published:
-        return f"{metric}. Mean±std over seeds; best bold."
-    further = OTHER_SOURCES if table.all_sources and table.show != "measured" else ""
-    if table.show == "published":
-        return f"{metric}. Published {over}.{further}"
-    ours = "mean±std over classes" if table.layout.std == "classes" else "mean±std over seeds"
-    if not table.value.is_auroc:
-        return f"{metric}. Measured {ours}; {NO_PUBLISHED_VALUE}."
-    margin = f"{table.margin * table.layout.scale:.{paper.decimals}f}"
-    if table.show == "measured":
-        return f"{metric}. Measured {ours}; verdicts at a margin of {margin}."
-    return f"{metric}. Published {over} / measured {ours}; verdicts at a margin of {margin}.{further}"
 
 
 def _concerns(erratum: Erratum, table: Table) -> bool:

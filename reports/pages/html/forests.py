@@ -4,9 +4,9 @@ from collections.abc import Mapping, Sequence
 
 from markupsafe import Markup
 
-from reports.pages.cells import Anchors, place_name, shown_verdict
-from reports.pages.model import Forest, ForestLine
-from reports.pages.svg import (
+from reports.pages.html.cells import Anchors, place_name, shown_verdict
+from reports.pages.html.model import Forest, ForestLine
+from reports.pages.html.svg import (
     AxisScale,
     round_axis,
     svg_bar,
@@ -18,10 +18,10 @@ from reports.pages.svg import (
     svg_text,
     svg_use,
 )
+from reports.pages.page import measured_texts
 from reports.stats.sample import Sample, mean_interval
 from reports.tables.judging import cell_samples
 from reports.tables.measured import Measured
-from reports.tables.page import measured_texts
 from reports.tables.sources import PublishedSource
 from reports.tables.table import Cell, Table
 

@@ -3,10 +3,10 @@
 from collections import Counter
 from dataclasses import dataclass
 
-from reports.pages.cells import shown_verdict, verdict_kinds
-from reports.pages.model import ShownVerdict
+from reports.pages.html.cells import shown_verdict, verdict_kinds
+from reports.pages.html.model import ShownVerdict
+from reports.pages.sentences import verdict_sentences
 from reports.tables.groups import leaf_cells
-from reports.tables.sentences import verdict_sentences
 from reports.tables.table import Table
 
 

@@ -5,11 +5,11 @@ from functools import cache
 from markupsafe import Markup
 
 from protocols.text import printable
-from reports.pages.build import result_page
-from reports.pages.evidence import NO_EVIDENCE, PageEvidence
-from reports.pages.rankings import RANKS_REMARK
-from reports.pages.site import CardPage, SiteIndex
-from reports.tables.page import Page
+from reports.pages.html.build import result_page
+from reports.pages.html.evidence import NO_EVIDENCE, PageEvidence
+from reports.pages.html.rankings import RANKS_REMARK
+from reports.pages.html.site import CardPage, SiteIndex
+from reports.pages.page import Page
 from reports.tables.table import Table
 from reports.text import TEMPLATES, page_template
 

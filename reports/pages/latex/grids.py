@@ -4,8 +4,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from math import ceil
 
-from reports.tables.latex.sizes import NOTE_SIZE, TABLE_SIZES, text_width
-from reports.tables.page import GridCell, TableBlock, TableRow
+from reports.pages.latex.sizes import NOTE_SIZE, TABLE_SIZES, text_width
+from reports.pages.page import GridCell, TableBlock, TableRow
 
 SEPARATION = 4.0
 """Least space between two columns."""
