@@ -18,7 +18,7 @@ from reports.pages.html.cells import (
     verdict_kinds,
 )
 from reports.pages.html.evidence import NO_EVIDENCE, PageEvidence, RunEvidence
-from reports.pages.html.forests import FOREST_LEGEND, forests
+from reports.pages.html.forests import FOREST_LEGEND, RUNS_LEGEND, forests
 from reports.pages.html.model import (
     BoardBlock,
     BoardCell,
@@ -66,14 +66,15 @@ def result_page(table: Table, evidence: PageEvidence = NO_EVIDENCE) -> ResultPag
         citation=printed.citation,
         verdicts=printed.verdicts,
         count_words=words,
-        counts=tuple(_counts(table, groups, words)),
+        counts=tuple(_counts(table, groups, words)) if table.layout.is_published else (),
         missing=tuple(_missing(table, evidence)),
         machines=tuple(_machines(list(runs.values()))),
         forests=forests(table, cell_anchors, sources) if table.show != "published" else (),
-        forest_legend=FOREST_LEGEND,
+        forest_legend=FOREST_LEGEND if table.layout.is_published else RUNS_LEGEND,
         filters=tuple(_filters(table)),
         shown_verdicts=tuple(verdict_kinds(shown_verdict(table, cell) for cell in table.cells)),
         blocks=blocks,
+        is_published=table.layout.is_published,
         has_measured=table.has_measured and table.show != "published",
         legend=printed.legend,
         notes=tuple((number, printed.notes[number - 1]) for number in sorted(_noted(blocks))),

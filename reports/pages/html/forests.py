@@ -29,6 +29,7 @@ FOREST_LEGEND = (
     "Ring: published mean; small ring: of another paper (a quote has no ring). Shaded: the margin around this paper's "
     "mean. Dots: our runs; bar with a stroke: our mean with its 90 % interval, which may go on beyond the edge."
 )
+RUNS_LEGEND = "Dots: runs; bar with a stroke: their mean with its 90 % interval, which may go on beyond the edge."
 _WIDTH, _HEIGHT, _PAD = 420, 24, 8
 
 

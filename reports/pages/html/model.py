@@ -231,6 +231,7 @@ class ResultPage:
     filters: tuple[FilterChoice, ...]
     shown_verdicts: tuple[ShownVerdict, ...]
     blocks: tuple[BoardBlock, ...]
+    is_published: bool
     has_measured: bool
     legend: tuple[str, ...]
     notes: tuple[tuple[int, str], ...]
