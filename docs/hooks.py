@@ -1,4 +1,4 @@
-"""What mkdocs calls while it builds these pages."""
+"""Hooks of mkdocs for these pages."""
 
 from collections.abc import Iterator
 from pathlib import Path

@@ -6,8 +6,8 @@ from statistics import fmean
 
 from protocols.text import plural, printable_json, printable_line
 from reports.errors import ReportError
-from reports.figures.plots import PICTURE_FORMATS, draw_curves
-from reports.text import csv_text
+from reports.figures.plots import draw_curves
+from reports.text import PICTURE_FORMATS, csv_text
 from results.record import Record
 
 CURVE_FORMATS = ("text", "csv", "json", *PICTURE_FORMATS)

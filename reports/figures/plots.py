@@ -10,12 +10,12 @@ from reports.errors import ReportError
 from reports.figures.boxes import BoxGroup, BoxPlot
 from reports.figures.forest import APART, ForestRow, RowKind
 from reports.tables.table import Cell, Table
+from reports.text import PICTURE_FORMATS
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-PICTURE_FORMATS = ("svg", "png")
 Filling = Literal["none", "full", "left"]
 """Of the marks of published values, of measured ones, and of those that are not comparable (half filled)."""
 _COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")  # Okabe and Ito: told apart by all eyes
