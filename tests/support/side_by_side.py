@@ -24,7 +24,8 @@ def run_checks(commands, workers=2):
         checks = {pool.submit(run_check, command): command for command in commands}
         for check in as_completed(checks):
             status, output = check.result()
-            print(f"$ {checks[check]}\n{output}", flush=True)
+            sys.stdout.write(f"$ {checks[check]}\n{output}\n")
+            sys.stdout.flush()
             failed += [checks[check]] * (status != 0)
     return failed
 
