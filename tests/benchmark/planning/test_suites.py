@@ -121,6 +121,7 @@ DATASETS = {
     "one_class": {"cifar10": DIGITS[10], "cifar100": DIGITS[20], "imagenet30": DIGITS[30]},
     "cross_domain": dict.fromkeys(("carpet", "grid", "leather", "tile", "wood"), ()),
     "quick": {"elpv": ("mono", "poly")},
+    "regression": {"elpv": ("mono",)},
 }
 
 
