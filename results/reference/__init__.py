@@ -6,7 +6,6 @@ from importlib.resources import files
 from results.errors import ResultsError
 from results.record import Record, decode_record
 
-
 REGRESSION_FILE = "ci.jsonl"
 """Runs of the suite `regression`, for `bench check --against` this file: small fits, which no table shows."""
 
