@@ -56,12 +56,7 @@ def verify_records(folder: Path | None) -> Iterator[verification.VerifiedRecord]
     Raises:
         BenchError: the folder is not there.
     """
-    derive = RecordDeriver()
-
-    def words(record: Record) -> list[str]:
-        derived = derive(record)
-        return [derived.odd] if derived.odd else list(derived.corrected)
-
+    words = RecordDeriver().contradictions
     if str(folder) == REFERENCE:
         return (
             verification.verify_record(record, None, list_fingerprint, words)
