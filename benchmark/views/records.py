@@ -63,8 +63,9 @@ def verify_records(folder: Path | None) -> Iterator[verification.VerifiedRecord]
             for record in reference.reference_records()
         )
     root = resolve_folders(folder).results
-    if not root.exists():
-        raise BenchError(f"--results {root}: there is no such folder")
+    if not root.is_dir():
+        problem = "is a file: a bundle is given without --results" if root.exists() else "there is no such folder"
+        raise BenchError(f"--results {root}: {problem}")
     return verification.verify_store(Store(root), list_fingerprint, words)
 
 

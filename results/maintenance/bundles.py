@@ -201,7 +201,8 @@ def read_bundle(path: Path) -> Bundle:
     try:
         data = read_bounded(path, LARGEST_BUNDLE)
     except ResultsError as error:
-        raise ResultsError(f"{path} {error}: give a file that 'bench results attest' wrote") from error
+        step = "give a file that 'bench results attest' wrote; a results folder goes with --results"
+        raise ResultsError(f"{path} {error}: {step}") from error
     except OSError as error:
         text = f"cannot read {path}: {error.strerror or error}; give a file that 'bench results attest' wrote"
         raise ResultsError(text) from error

@@ -270,8 +270,9 @@ def test_a_call_says_who_and_where_to(bench):
     ("words", "said"),
     [
         (["gone.zip"], "cannot read gone.zip"),
-        (["runs"], "runs is no file but a folder"),
+        (["runs"], "a results folder goes with --results"),
         (["made.toml"], "made.toml is no bundle, or was cut short"),
+        (["--results", "mine.zip"], "a bundle is given without --results"),
         (["mine.zip", "--results", "runs"], "leave out --results"),
         (["mine.zip", "--require-scores"], "leave out --results and --require-scores"),
         (["mine.zip", "gone.zip"], "cannot read gone.zip"),
