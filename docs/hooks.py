@@ -7,19 +7,24 @@ from typing import Any
 from benchmark.planning.equivalence import detector_versions, measures
 from benchmark.views.pages.evidence import evidence_source
 from benchmark.views.records import REFERENCE, load_records
+from benchmark.views.runs.reproduction_log import log_page
 from reports.layouts import layout
 from reports.pages import render
 from reports.pages.html.output import render_page
 from reports.tables import table, unplaced_runs
+from results.log.accepted import accepted_bundles
 from results.reference import reference_records
 
 PLACE = "<!-- tables -->"
+LOG_PLACE = "<!-- log -->"
 RESULT_PAGE = "table2.html"
 """The file of the page of DRA's Table 2 with the packaged runs, to which `pages.md` links."""
 
 
 def on_page_markdown(markdown: str, **_: Any) -> str:
-    """Put the tables that the packaged records fill into their place, one heading deeper than they come."""
+    """Put the tables that packaged records fill, one heading deeper than they come, and the log into their places."""
+    if LOG_PLACE in markdown:
+        return markdown.replace(LOG_PLACE, log_page(list(accepted_bundles())))
     return markdown.replace(PLACE, "\n".join(tables()).replace("# ", "## ")) if PLACE in markdown else markdown
 
 

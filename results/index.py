@@ -14,7 +14,7 @@ from pathlib import Path
 import msgspec
 
 from protocols import coordinates, values
-from results import key, record, spec
+from results import record, spec
 from results.errors import ResultsError
 from results.files import write_atomic
 from results.record import Record
@@ -98,7 +98,7 @@ def _read(file: Path) -> _Held:
 def _digest(body: bytes | memoryview) -> bytes:
     """SHA-256 of the body of an index and of the code that verified its records."""
     whole = hashlib.sha256(f"{sys.version} {msgspec.__version__}".encode())
-    for module in (coordinates, values, key, spec, record, sys.modules[__name__]):
+    for module in (coordinates, values, spec, record, sys.modules[__name__]):
         whole.update(Path(str(module.__file__)).read_bytes())
     whole.update(body)
     return whole.digest()

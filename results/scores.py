@@ -16,7 +16,8 @@ LARGEST_SCORES = 16 * 2**20
 
 _UNPACKED = 128 * 2**20  # half a million images with ids of fifty letters
 _KINDS = {"id": "U", "class": "U", "label": "i", "score": "f"}
-_PACKED_BY = {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}  # what zipfile unpacks no further than it is asked to
+PACKED_BY = {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}
+"""Ways of packing that zipfile unpacks no further than it is asked to."""
 _NORMAL = "normal"
 
 
@@ -96,7 +97,7 @@ def _array(file: zipfile.ZipFile, member: zipfile.ZipInfo, kind: str) -> "npt.ND
     """One column; its header must promise no more than the member holds."""
     import numpy as np
 
-    if member.compress_type not in _PACKED_BY:
+    if member.compress_type not in PACKED_BY:
         raise ValueError(f"no scores: {member.filename} is packed in another way")
     with file.open(member) as stream:
         try:

@@ -1,6 +1,10 @@
-"""Specs of fits and runs. A fit is one training; a run is a fit scored on one test list, which gives one AUC."""
+"""Specs of fits and runs, and the canonical JSON by which they are hashed into keys.
+
+A fit is one training; a run is a fit scored on one test list, which gives one AUC.
+"""
 
 import hashlib
+import json
 from typing import Annotated, Any
 
 import msgspec
@@ -8,7 +12,6 @@ from msgspec import Meta
 
 from protocols.coordinates import COORDINATE_FIELDS, Coordinates
 from protocols.values import ParamValue
-from results.key import digest
 
 _Seed = Annotated[int, Meta(ge=0, le=2**63 - 1)]
 
@@ -22,6 +25,22 @@ _INSTEAD_OF = " (recipe: "
 
 EMPTY_LIST = hashlib.sha256().hexdigest()
 """The fingerprint of a list without images."""
+
+_ENCODER = json.JSONEncoder(sort_keys=True, separators=(",", ":"), allow_nan=False, ensure_ascii=False)
+
+
+def canonical(value: Any) -> bytes:
+    """UTF-8 JSON with sorted keys, no spaces and the shortest float text.
+
+    Raises:
+        ValueError: a float is NaN or infinite.
+    """
+    return _ENCODER.encode(msgspec.to_builtins(value)).encode()
+
+
+def digest(value: Any) -> str:
+    """Hexadecimal SHA-256 of the canonical JSON of `value` (a struct, or what JSON can hold)."""
+    return hashlib.sha256(canonical(value)).hexdigest()
 
 
 class PoolPart(msgspec.Struct, frozen=True, kw_only=True):

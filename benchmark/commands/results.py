@@ -10,7 +10,7 @@ from benchmark.terminal.verbs import Verbs
     "results",
     cls=Verbs,
     verbs=results_verbs,
-    short_help="List, show, explain and verify records; export, merge and prune them.",
+    short_help="List, show, explain, verify and attest records; export, merge and prune them.",
 )
 def command() -> None:
     """Records of a results folder."""

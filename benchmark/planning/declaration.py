@@ -11,7 +11,7 @@ import msgspec
 from reports.stats.thresholds import MARGIN
 from reports.stats.verdict import VERDICT_VERSION
 from results.files import write_atomic
-from results.key import digest
+from results.spec import digest
 
 if TYPE_CHECKING:
     from benchmark.planning.types import Plan

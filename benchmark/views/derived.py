@@ -92,6 +92,11 @@ class RecordDeriver:
         derived = msgspec.structs.replace(record, spec=spec, provenance=provenance, notes=[*record.notes, *pool_notes])
         return DerivedRecord(derived, words.corrected)
 
+    def contradictions(self, record: Record) -> list[str]:
+        """Sentences on what a record says otherwise than its key; empty where it says nothing else."""
+        derived = self(record)
+        return [derived.odd] if derived.odd else list(derived.corrected)
+
     def _words(self, record: Record) -> _Words:
         spec = record.spec
         info = self._methods.get(spec.method)

@@ -56,20 +56,16 @@ def verify_records(folder: Path | None) -> Iterator[verification.VerifiedRecord]
     Raises:
         BenchError: the folder is not there.
     """
-    derive = RecordDeriver()
-
-    def words(record: Record) -> list[str]:
-        derived = derive(record)
-        return [derived.odd] if derived.odd else list(derived.corrected)
-
+    words = RecordDeriver().contradictions
     if str(folder) == REFERENCE:
         return (
             verification.verify_record(record, None, list_fingerprint, words)
             for record in reference.reference_records()
         )
     root = resolve_folders(folder).results
-    if not root.exists():
-        raise BenchError(f"--results {root}: there is no such folder")
+    if not root.is_dir():
+        problem = "is a file: a bundle is given without --results" if root.exists() else "there is no such folder"
+        raise BenchError(f"--results {root}: {problem}")
     return verification.verify_store(Store(root), list_fingerprint, words)
 
 

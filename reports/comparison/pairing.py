@@ -12,9 +12,8 @@ from reports.stats.paired import PairedTest, delong_test
 from reports.stats.thresholds import EPSILON
 from reports.tables.lookup import MeasuredIds
 from reports.tables.measured import STORED_AUROC, CellValue, RunSeeds, Series, Stale, never_stale, series_of
-from results.key import canonical
 from results.record import Record
-from results.spec import SplitDefinition
+from results.spec import SplitDefinition, canonical
 
 if TYPE_CHECKING:
     from results.scores import Scores

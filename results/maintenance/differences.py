@@ -5,8 +5,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from results.key import canonical, digest
-from results.spec import FitSpec, RunSpec
+from results.spec import FitSpec, RunSpec, canonical, digest
 
 _FIELD_NAMES = {
     "params": "parameter",

@@ -6,9 +6,9 @@ from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
 from results.errors import ResultsError
-from results.key import canonical
 from results.metrics import STORED_METRICS, stored_value
 from results.record import Provenance, Record
+from results.spec import canonical
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -58,7 +58,9 @@ def check_mergeable(sources: Sequence[Path], target: Path) -> None:
         else:
             is_mergeable = any(content.record for content in read_record_lines(source))
         if not is_mergeable:
-            step = "give a results folder, or what 'bench results export --format jsonl' writes"
+            step = (
+                "give a results folder (a bundle unzipped is one) or what 'bench results export --format jsonl' writes"
+            )
             raise ResultsError(f"{source} holds no records: {step}")
 
 

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from typing import Literal
 
 from results.errors import ResultsError
+from results.maintenance.bundles import ATTESTATION, AttestedRun, Bundle, content_digest, machine_names, version_lists
 from results.metrics import STORED_METRICS, computed_metrics
-from results.record import Record
+from results.record import Record, decode_record
 from results.scores import Scores
 from results.store import Store, read_records
 
@@ -71,6 +72,46 @@ def verify_record(
         except ResultsError as error:
             reasons.append(str(error))
     return VerifiedRecord("differs" if reasons else state, name, tuple(reasons))
+
+
+def verify_bundle(
+    bundle: Bundle, fingerprint: _Fingerprint, words: Callable[[Record], Iterable[str]]
+) -> Iterator[VerifiedRecord]:
+    """Verify every run of a bundle against its scores and digests, and at last what the bundle says of all of them."""
+    records = []
+    for run in bundle.attestation.runs:
+        try:
+            record, scores = decode_record(bundle.record_data(run)), bundle.scores_data(run)
+        except ResultsError as error:
+            yield VerifiedRecord("unreadable", run.name, (f"its record or bundle {error}",))
+            continue
+        records.append(record)
+        reasons = (*_unattested(bundle, run, record), *words(record), *_of_encoded_scores(record, scores, fingerprint))
+        yield VerifiedRecord("differs" if reasons else "verified", run.name, reasons)
+    attestation = bundle.attestation
+    origins = (attestation.machines, attestation.versions)
+    if len(records) == len(attestation.runs) and origins != (machine_names(records), version_lists(records)):
+        yield VerifiedRecord("differs", ATTESTATION, ("it says other machines or versions than its records",))
+
+
+def _unattested(bundle: Bundle, run: AttestedRun, record: Record) -> Iterator[str]:
+    """Contradictions of what is said of a run and of its two files, one sentence each."""
+    if record.key != run.key:
+        yield f"its record is that of another run, {record.spec.name}"
+    if content_digest(bundle.record_data(run)) != run.record:
+        yield "its record is not the one that was attested, by its SHA-256"
+    if content_digest(bundle.scores_data(run)) != run.scores:
+        yield "its scores are not those that were attested, by their SHA-256"
+    auroc = record.metrics.auroc if record.metrics else None
+    if (run.name, run.auroc) != (record.spec.name, auroc):
+        yield f"it is attested as {run.name} with AUC {run.auroc!r}, its record says {record.spec.name} with {auroc!r}"
+
+
+def _of_encoded_scores(record: Record, scores: bytes, fingerprint: _Fingerprint) -> list[str]:
+    try:
+        return list(score_differences(record, Scores.decode(scores), fingerprint))
+    except ValueError as error:
+        return [f"its scores cannot be read ({error})"]
 
 
 def _impossible(record: Record) -> Iterator[str]:

@@ -8,8 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from results.key import canonical, digest
-from results.spec import PoolPart
+from results.spec import PoolPart, canonical, digest
 
 
 def test_canonical_json_sorts_keys_and_writes_the_shortest_floats():

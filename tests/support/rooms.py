@@ -19,6 +19,7 @@ INDEXES = {
     *("benchmark/commands", "benchmark/commands/results_verbs", "benchmark/suites"),
     *("benchmark/execution/engines", "methods/recipes", "methods/detectors"),
     *("protocols/datasets/facts", "protocols/preparations", "protocols/splits/rules", "reports/papers", "design"),
+    "results/log",
 }
 """Folders whose entries have one form; they may be longer than a dozen."""
 PRESCRIBED = {

@@ -17,9 +17,9 @@ from methods.registry import installed
 from protocols.text import plural
 from reports.stats.verdict import auc_standard_error
 from reports.tables.measured import weight_labels
-from results.key import canonical
 from results.metrics import AUROC, STORED_METRICS, Metric, stored_value
 from results.record import Record
+from results.spec import canonical
 
 EVAL_SCHEMA = "0.3.0"
 LIBRARY = "swanbench"

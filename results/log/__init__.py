@@ -1,0 +1,1 @@
+"""Reproduction log: accepted bundles of runs that people made, one zip file each."""
