@@ -2,6 +2,8 @@
 
 import csv
 import json
+import re
+from dataclasses import replace as replace_table
 from io import StringIO
 
 import pytest
@@ -12,6 +14,8 @@ from reports.comparison.baseline import with_baseline
 from reports.errors import ReportError
 from reports.layouts.suite import SettingColumns, SuiteCell, SuiteLayout, column_title
 from reports.pages import render
+from reports.pages.html.build import result_page
+from reports.pages.html.output import render_page
 from reports.pages.sentences import verdict_sentences
 from reports.tables import groups, table
 
@@ -221,7 +225,7 @@ def test_a_baseline_without_a_column_or_partner_is_refused(record):
 @pytest.mark.parametrize(
     ("form", "best", "second", "other"),
     [
-        ("md", "| **0.810±0.010** [1]", "| 0.710±0.010 [1]", "| 0.610±0.010 [1]"),
+        ("md", "| **0.810±0.010** [1]", "| *0.710±0.010* [1]", "| 0.610±0.010 [1]"),
         ("html", "<strong>0.810±0.010</strong>", "<u>0.710±0.010</u>", ">0.610±0.010<"),
         ("latex", r"\textbf{0.810$\pm$0.010}", r"\underline{0.710$\pm$0.010}", r"& 0.610$\pm$0.010"),
         ("csv", "0.810,0.010,3,1,", "0.710,0.010,3,2,", "0.610,0.010,3,,"),
@@ -232,3 +236,47 @@ def test_best_and_second_stand_out_in_every_format(record, form, best, second, o
     text = render.render_table(build(everywhere(record, {"devnet": 0.7, "dra": 0.8, "flos": 0.6})), form)
     assert all(part in text for part in (best, second, other))
     assert "Not comparable" not in text
+
+
+def test_a_page_ranks_methods_on_classes_and_never_on_their_means(record):
+    runs = everywhere(record, {"devnet": 0.7, "dra": 0.8, "flos": 0.6})
+    (chart,) = result_page(build(runs)).rankings
+    (group, *_) = groups.table_groups(build(runs))
+    assert f"3 methods on {group.ranking.rows} rows" in chart.sentence
+    assert chart.wins[0] == ("", "3", "3")
+    quick = everywhere(record, {"flos": 0.6}, recipe="quick")
+    assert result_page(build([*runs[:-9], *quick])).rankings == ()
+
+
+def test_a_page_names_columns_of_one_method_in_full(record):
+    runs = [
+        record(0.6 + value / 100, known_class=name, **set_to(value)) for value in (1, 5) for name in ("mono", "poly")
+    ]
+    columns = SettingColumns(runs)
+    ids = ["dra[topk=1]", "dra[topk=5]"]
+    titles = {name: column_title(name, {"dra": "A Method of Many Words"}) for name in ids}
+    built = build(runs, ids, measures=columns.measures(lambda run: {run.spec.method}), titles=titles)
+    (chart,) = result_page(built).rankings
+    assert all(f"{title}</text>" in chart.picture for title in titles.values())
+
+
+def test_a_suite_is_no_citation(record):
+    text = render.render_table(build(everywhere(record, {"devnet": 0.7, "dra": 0.8, "flos": 0.6})), "latex")
+    caption = r"\caption{My parts, 10 labelled anomalies. AUC. Mean$\pm$std over seeds. Best value in bold, second best underlined.}"
+    assert caption in text
+
+
+def test_runs_are_named_in_every_format(record):
+    runs = everywhere(record, {"devnet": 0.7, "dra": 0.8})
+    built = replace_table(build(runs), names_runs=True)
+    name = runs[0].spec.name
+    texts = {form: render.render_table(built, form) for form in ("md", "html", "latex", "csv", "json")}
+    assert [form for form, text in texts.items() if name not in text.replace(r"\_", "_")] == []
+
+
+def test_a_page_saves_the_lines_of_the_csv(record):
+    built = build(everywhere(record, {"devnet": 0.7, "dra": 0.8, "flos": 0.6}))
+    data = json.loads(re.search(r'id="data">(.*?)</script>', render_page(built), re.DOTALL)[1])
+    assert [data["fields"], *data["cells"]] == list(csv.reader(StringIO(render.render_table(built, "csv"))))
+    first = data["cells"][0]
+    assert [first[data["columns"][name]] for name in ("mean", "n", "place")] == ["0.710", "3", "2"]
