@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from reports.comparison.baseline import with_baseline
 from reports.errors import ReportError
-from reports.layouts.suite import SettingColumns, SuiteCell, SuiteLayout, column_title
+from reports.layouts.suite import SettingColumns, SuiteCell, SuiteLayout, column_order, column_title
 from reports.pages import render
 from reports.pages.html.build import result_page
 from reports.pages.html.output import render_page
@@ -139,6 +139,13 @@ def test_each_setting_of_a_method_is_a_column(record):
 def test_a_setting_that_all_runs_of_a_method_share_is_no_column_of_its_own(record):
     columns = SettingColumns([record(0.6, seed=seed, **set_to(1)) for seed in range(2)])
     assert columns.column(record(0.6, **set_to(1))) == "dra"
+
+
+def test_columns_of_one_method_stand_in_the_order_of_their_values():
+    columns = ["dra[lr=10]", "dra[lr=0.5]", "dra[loss=focal]", "dra[lr=2e-4]", "dra", "dra[lr=2;steps=9]"]
+    assert sorted(columns, key=column_order) == [
+        "dra", "dra[lr=2e-4]", "dra[lr=0.5]", "dra[lr=2;steps=9]", "dra[lr=10]", "dra[loss=focal]",
+    ]  # fmt: skip
 
 
 def test_split_options_make_no_column():
@@ -280,3 +287,28 @@ def test_a_page_saves_the_lines_of_the_csv(record):
     assert [data["fields"], *data["cells"]] == list(csv.reader(StringIO(render.render_table(built, "csv"))))
     first = data["cells"][0]
     assert [first[data["columns"][name]] for name in ("mean", "n", "place")] == ["0.710", "3", "2"]
+
+
+def test_macros_keep_names_apart(record):
+    names = ("ölfleck", "ülfleck")
+    runs = [record(0.6, known_class=names[0]), record(0.7, known_class=names[1])]
+    cells = places(["dra"], {"elpv": names})
+    built = table.build_table(
+        SuiteLayout("mine", "My parts", cells), runs, measures=lambda run: {run.spec.method}, versions={}
+    )
+    text = render.render_table(built, "macros")
+    assert r"{hard}{elpv}{ölfleck}{dra}{10}{0.600}" in text
+    assert r"{hard}{elpv}{ülfleck}{dra}{10}{0.700}" in text
+
+
+def test_two_cells_of_one_macro_are_refused(record):
+    names = ("deep scratch", "deep%scratch")
+    runs = [record(0.6, known_class=name) for name in names]
+    built = table.build_table(
+        SuiteLayout("mine", "My parts", places(["dra"], {"elpv": names})),
+        runs,
+        measures=lambda run: {run.spec.method},
+        versions={},
+    )
+    with pytest.raises(ReportError, match="one name for hard/elpv/deep scratch/dra/10 and hard/elpv/deep%scratch/dra"):
+        render.render_table(built, "macros")
