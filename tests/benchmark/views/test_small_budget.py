@@ -34,11 +34,11 @@ def test_methods_of_several_budgets_are_a_range():
 
 
 def test_genuine_weights_need_no_command():
-    lines = budget_sentences([quick(GENUINE)], "mine.toml")
+    lines = budget_sentences([quick(GENUINE)], "mine.toml", " --dataset mine")
     assert "random" not in " ".join(lines)
     assert lines[-2:] == [
         "1 command leads to a number that is, in hours rather than minutes:",
-        "  bench run --suite mine.toml --recipe official",
+        "  bench run --suite mine.toml --dataset mine --recipe official",
     ]
 
 
