@@ -26,10 +26,10 @@ def budget_sentences(records: Iterable[Record], suite: str, filters: str = "") -
     commands = [f"bench weights fetch {arch}" for arch in random] + [
         f"bench run --suite {suite}{filters} --recipe official"
     ]
-    because = f": {', and '.join(causes)}" if causes else ""
+    because = f"Low AUCs are no wonder here: {', and '.join(causes)}. " if causes else ""
     lead = plural(len(commands), "command leads", "commands lead")
     return [
-        *wrap(f"Low AUCs are no wonder here{because}. No number of recipe quick is comparable with the paper's.", 80),
+        *wrap(f"{because}No number of recipe quick is comparable with a paper's.", 80),
         f"{lead} to a number that is, in hours rather than minutes:",
         *(f"  {command}" for command in commands),
     ]
