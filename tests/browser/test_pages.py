@@ -209,7 +209,7 @@ def test_what_is_shown_is_saved(opened):
 def test_a_suite_is_saved_with_its_best_values_alone_in_bold(browser, tmp_path):
     at = [
         tuple({"dataset": "elpv", "source_dataset": "", "known_class": name, "normal_class": "", "shots": "10", "gamma": ""}.items())
-        for name in ("mono", "poly")
+        for name in ("mono", "poly", "other")
     ]  # fmt: skip
     cells = [SuiteCell(method, "hard", split, "hard", split) for split in at for method in ("dra", "devnet", "flos")]
     records = [
@@ -228,6 +228,9 @@ def test_a_suite_is_saved_with_its_best_values_alone_in_bold(browser, tmp_path):
             page.get_by_role("button", name="Save as LaTeX").click()
         latex = download.value.path().read_text(encoding="utf-8")
         page.locator(".board thead th").nth(1).get_by_role("button").click()
+        page.get_by_label("measured only").check()
+        assert page.get_by_role("status").inner_text() == "6 of 12 cells"
+        page.locator(".board thead th").nth(1).get_by_role("button").wait_for()
         assert "by ours" in page.locator(".board thead th").nth(1).inner_text()
     assert r"elpv, mono & \textbf{0.800} & \underline{0.700} & 0.600 \\" in latex
 
