@@ -177,7 +177,7 @@ def command(
     if (width is not None or no_notes) and not (is_page and form == "latex"):
         raise BenchError("--width and --no-notes are for a table in LaTeX: add --format latex, or leave them out")
     if thumbnails and not (is_page and form == "html"):
-        raise BenchError("--thumbnails are for the page of a table: give --table and --format html")
+        raise BenchError("--thumbnails are for the page of a table or suite: add --format html, or leave them out")
     listed = None
     if table is not None:
         listed = layout.auc_layout(table) if form == "macros" else layout.find_layout(table)

@@ -34,6 +34,9 @@ if TYPE_CHECKING:
     from reports.tables.table import Table
     from results.store import Store
 
+_REPORT_FILTERS = ("method", "dataset", "shots", "gamma")
+"""Options of this command that `bench report --suite` has too."""
+
 
 class Duration(click.ParamType[float]):
     """`90`, `90s`, `15m` or `2h`, in seconds."""
@@ -262,6 +265,7 @@ def _print_tables(
     """
     from benchmark.planning.equivalence import detector_versions, measures, method_titles
     from benchmark.planning.installed import InstalledCode
+    from benchmark.planning.suite import option_words
     from benchmark.terminal.narrow import narrow_text, say_fitting
     from benchmark.views.derived import derive_words
     from benchmark.views.metric_values import scores_digest, scores_finder
@@ -303,8 +307,10 @@ def _print_tables(
         others = records
     if any(record.status == "done" for record in others):
         view = suite_view(planned.suite, selection, others)
-        say_table(build(view.layout, others, measures=view.measures, titles=view.titles), f"--suite {options['suite']}")
-    for sentence in budget_sentences(records, options["suite"]):
+        chosen_columns = build(view.layout, others, measures=view.measures, titles=view.titles)
+        filters = {name: text for name, text in selection.options.items() if name in _REPORT_FILTERS}
+        say_table(chosen_columns, f"--suite {options['suite']}{option_words(filters)}")
+    for sentence in budget_sentences(records, options["suite"], option_words(selection.options)):
         note(sentence)
 
 

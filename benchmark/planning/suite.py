@@ -76,6 +76,18 @@ class Selection:
     split_seeds: tuple[int, ...] | None = None
     coordinates: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)
 
+    @property
+    def options(self) -> dict[str, str]:
+        """The options of the command line that ask for it, by name: `{"dataset": "elpv,mnist"}`."""
+        named = {"method": self.methods, "dataset": self.datasets, **self.coordinates}
+        named |= {"seed": self.seeds, "split_seed": self.split_seeds}
+        return {name.replace("_", "-"): ",".join(map(str, values)) for name, values in named.items() if values}
+
+
+def option_words(options: Mapping[str, str]) -> str:
+    """Options as they stand behind a command, each with a space in front."""
+    return "".join(f" --{name} {value}" for name, value in options.items())
+
 
 class WantedRun(Coordinates, frozen=True, kw_only=True):
     """One run as a person names it; what its rule does not have is None.

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Collection, Hashable, Iterable, Mapping, Sequence
 from functools import cached_property
+from math import isfinite
 from typing import NamedTuple
 
 from protocols.coordinates import COORDINATE_FIELDS
@@ -163,6 +164,20 @@ class SettingColumns:
     def measures(self, measures: Callable[[Record], Collection[str]]) -> Callable[[Record], Collection[str]]:
         """The ids that a record measures, the column in the place of the method that it was run as."""
         return lambda record: {self.column(record) if name == record.spec.method else name for name in measures(record)}
+
+
+def column_order(column: str) -> list[tuple[bool, float, str]]:
+    """Key that sorts the columns of one method: without settings first, then by values, numbers as such."""
+    values = column.partition("[")[2].removesuffix("]").split(";")
+    texts = [value.partition("=")[2] or value for value in values]
+    return [(not _is_number(text), float(text) if _is_number(text) else 0.0, text) for text in texts if text]
+
+
+def _is_number(text: str) -> bool:
+    try:
+        return isfinite(float(text))
+    except ValueError:
+        return False
 
 
 def column_title(column: str, titles: Mapping[str, str]) -> str:

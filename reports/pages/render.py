@@ -7,24 +7,21 @@ from typing import Any
 
 from protocols.text import near_miss, printable, printable_json
 from reports.errors import ReportError
-from reports.layouts.published import CellCoordinates, PublishedValue
+from reports.layouts.published import PublishedValue
 from reports.pages.facts import FactTable, fact_page
 from reports.pages.html.output import render_facts, render_page
 from reports.pages.latex.floats import LatexPage, latex_page
 from reports.pages.latex.macros import MacroPage, macro_page
-from reports.pages.page import Page, measured_texts, table_page
+from reports.pages.lines import table_lines, told_verdict
+from reports.pages.page import Page, table_page
 from reports.stats.verdict import VERDICT_VERSION
 from reports.tables.groups import TableGroup, table_groups, table_places
-from reports.tables.judging import Baseline
 from reports.tables.measured import measured_fields
-from reports.tables.sources import PublishedSource, other_sources, source_fields, source_verdict, table_sources
+from reports.tables.sources import PublishedSource, source_fields, table_sources
 from reports.tables.table import Cell, Table
 from reports.text import csv_text, page_formats, page_template
 
 TABLE_FORMATS = page_formats("table")
-SOURCE_COLUMNS = ("mean", "std", "kind", "verdict")
-BASELINE_COLUMNS = ("baseline", "test", "difference", "low", "high", "p_value", "p_holm")
-VALUE_COLUMNS = ("published_mean", "published_std", "measured_mean", "measured_std", "n", "verdict")
 
 
 def render_table(table: Table | FactTable, form: str, *, width: str = "text", notes: bool = True) -> str:
@@ -57,67 +54,7 @@ def _page(table: Table | FactTable, form: str, width: str, *, notes: bool) -> Pa
 def _csv_lines(table: Table | FactTable) -> Iterator[list[str]]:
     if isinstance(table, FactTable):
         return _fact_lines(table)
-    return _lines(table) if table.layout.is_published else _suite_lines(table)
-
-
-def _suite_lines(table: Table) -> Iterator[list[str]]:
-    value = "" if table.value.is_auroc else f"{table.value.metric.id}_"
-    tests = BASELINE_COLUMNS if table.baseline else ()
-    yield [*table.layout.entry.coordinates, f"{value}mean", f"{value}std", "n", "place", "state", *tests]
-    places = table_places(table)
-    for cell in table.cells:
-        at = tuple(cell.coordinates.items())
-        mean, std = measured_texts(table, cell.measured) if cell.measured else ("", "")
-        state = "" if cell.measured and cell.verdict.name == "missing" else cell.verdict.name
-        row_place = str(places[at] or "")
-        n = str(cell.measured.n) if cell.measured else ""
-        yield [
-            *cell.coordinates.values(),
-            mean,
-            std,
-            n,
-            row_place,
-            state,
-            *(_csv_test(table.baseline, at) if tests else ()),
-        ]
-
-
-def _csv_test(baseline: Baseline | None, at: CellCoordinates) -> list[str]:
-    test = baseline.tests.get(at) if baseline else None
-    if baseline is None or test is None:
-        return [""] * len(BASELINE_COLUMNS)
-    numbers = (test.difference, test.low, test.high, test.p_value, test.p_holm)
-    return [baseline.method, test.test, *("" if number is None else repr(number) for number in numbers)]
-
-
-def _lines(table: Table) -> Iterator[list[str]]:
-    others = other_sources(table)
-    papers = list(dict.fromkeys(paper for sources in others.values() for paper in sources))
-    further = [f"{paper}_{column}" for paper in papers for column in SOURCE_COLUMNS]
-    runs = ["runs"] if table.names_runs else []
-    yield [*table.layout.entry.coordinates, *_value_columns(table), *further, *runs]
-    for number, cell in enumerate(table.cells):
-        published = ("", "")
-        if cell.published and table.show != "measured":
-            published = (cell.published.mean_text, cell.published.std_text)
-        sources = [others.get(number, {}).get(paper) for paper in papers]
-        source_texts = [text for source in sources for text in _csv_source(table, cell, source)]
-        names = [" ".join(cell.measured.run_names) if cell.measured else "" for _ in runs]
-        yield [*cell.coordinates.values(), *published, *_csv_measured(table, cell), *source_texts, *names]
-
-
-def _csv_source(table: Table, cell: Cell, source: PublishedSource | None) -> tuple[str, str, str, str]:
-    if source is None:
-        return "", "", "", ""
-    verdict = source_verdict(source, table, cell)
-    return source.value.mean_text, source.value.std_text, source.kind, verdict.name if verdict else ""
-
-
-def _value_columns(table: Table) -> list[str]:
-    """Columns of measured values say the metric where it is not that of the published ones."""
-    if table.value.is_auroc:
-        return [*VALUE_COLUMNS]
-    return [name.replace("measured", table.value.metric.id) for name in VALUE_COLUMNS]
+    return table_lines(table)
 
 
 def _fact_lines(table: FactTable) -> Iterator[list[str]]:
@@ -127,23 +64,6 @@ def _fact_lines(table: FactTable) -> Iterator[list[str]]:
         published = ["" if table.show == "measured" else row.published[column] for column in entry.columns]
         measured = [row.measured.get(column, "") for column in entry.measured]
         yield [*row.coordinates.values(), *published, *measured, row.note]
-
-
-def _csv_measured(table: Table, cell: Cell) -> tuple[str, str, str, str]:
-    if table.show == "published":
-        return "", "", "", ""
-    verdict = _verdict_name(table, cell) or ""
-    if cell.measured is None:
-        return "", "", "", verdict
-    mean, std = measured_texts(table, cell.measured)
-    return mean, std, str(cell.measured.n), verdict
-
-
-def _verdict_name(table: Table, cell: Cell) -> str | None:
-    """The verdict of a cell, or that a method which the paper does not print has no value to be judged by."""
-    if cell.published or (cell.measured and cell.verdict.name == "stale"):
-        return cell.verdict.name
-    return "no_published_value" if cell.measured and table.value.is_auroc else None
 
 
 def _json(table: Table) -> dict[str, Any]:
@@ -235,7 +155,7 @@ def _json_cell(table: Table, cell: Cell, sources: Sequence[PublishedSource]) -> 
     comparison = cell.verdict.comparison
     return content | {
         "measured": measured_fields(cell.measured) if cell.measured else None,
-        "verdict": _verdict_name(table, cell),
+        "verdict": told_verdict(table, cell),
         "would_be": cell.verdict.would_be,
         "reasons": list(cell.verdict.reasons),
         "failures": list(cell.failures),

@@ -166,7 +166,7 @@ def table_caption(table: Table) -> str:
     }[table.layout.std]
     metric = table.metric
     if not table.layout.is_published:
-        return f"{metric}. Mean±std over seeds; best bold."
+        return f"{metric}. Mean±std over seeds."
     further = OTHER_SOURCES if table.all_sources and table.show != "measured" else ""
     if table.show == "published":
         return f"{metric}. Published {over}.{further}"

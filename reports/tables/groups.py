@@ -247,7 +247,7 @@ def _measured_rankings(table: Table, groups: Mapping[GroupNames, Sequence[Cell]]
 def _measured_ranking(columns: Sequence[Mapping[RowNames, Measured]], at: int, budget: GroupNames) -> Ranking | None:
     """The rank of one column of several; None where they share no row."""
     shared = set.intersection(*map(set, columns))
-    rows = [row for row in sorted(shared) if len({_conditions(column[row]) for column in columns}) == 1]
+    rows = [row for row in sorted(shared) if len({ranking_conditions(column[row]) for column in columns}) == 1]
     ranks = [row_ranks([column[row].mean for column in columns]) for row in rows]
     if not ranks:
         return None
@@ -255,7 +255,7 @@ def _measured_ranking(columns: Sequence[Mapping[RowNames, Measured]], at: int, b
     return Ranking(mean_rank, None, wins, None, len(columns), len(rows), dict(budget))
 
 
-def _conditions(measured: Measured) -> tuple[str, ...]:
+def ranking_conditions(measured: Measured) -> tuple[str, ...]:
     """Conditions that have to be alike in values that are ranked: the recipe, and the limits of a smoke test."""
     return measured.recipe, *limits_of(measured.settings)
 

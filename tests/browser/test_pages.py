@@ -12,10 +12,12 @@ import msgspec
 import numpy as np
 import pytest
 from recorded import record
+from table_records import make_table_record
 
 from benchmark.cli import status
 from benchmark.views.pages.evidence import evidence_source
 from reports.layouts.layout import auc_layout
+from reports.layouts.suite import SuiteCell, SuiteLayout
 from reports.pages.html.output import render_page
 from reports.tables import table
 from results.metrics import computed_metrics
@@ -202,6 +204,35 @@ def test_what_is_shown_is_saved(opened):
     )
     assert latex.count(r"$\pm$") == 6
     assert latex.count(r"\textbf{") == 3
+
+
+def test_a_suite_is_saved_with_its_best_values_alone_in_bold(browser, tmp_path):
+    at = [
+        tuple({"dataset": "elpv", "source_dataset": "", "known_class": name, "normal_class": "", "shots": "10", "gamma": ""}.items())
+        for name in ("mono", "poly", "other")
+    ]  # fmt: skip
+    cells = [SuiteCell(method, "hard", split, "hard", split) for split in at for method in ("dra", "devnet", "flos")]
+    records = [
+        make_table_record(auroc, method=method, known_class=known_class)
+        for method, auroc in (("dra", 0.8), ("devnet", 0.7), ("flos", 0.6))
+        for known_class in ("mono", "poly")
+    ]
+    built = table.build_table(
+        SuiteLayout("mine", "Mine", cells), records, measures=lambda run: {run.spec.method}, versions={}
+    )
+    (tmp_path / "page.html").write_text(render_page(built), encoding="utf-8")
+    with browser.new_context() as context:
+        page = context.new_page()
+        page.goto((tmp_path / "page.html").as_uri())
+        with page.expect_download() as download:
+            page.get_by_role("button", name="Save as LaTeX").click()
+        latex = download.value.path().read_text(encoding="utf-8")
+        page.locator(".board thead th").nth(1).get_by_role("button").click()
+        page.get_by_label("measured only").check()
+        assert page.get_by_role("status").inner_text() == "6 of 12 cells"
+        page.locator(".board thead th").nth(1).get_by_role("button").wait_for()
+        assert "by ours" in page.locator(".board thead th").nth(1).inner_text()
+    assert r"elpv, mono & \textbf{0.800} & \underline{0.700} & 0.600 \\" in latex
 
 
 def test_what_is_shown_is_copied(opened):

@@ -29,8 +29,11 @@ def command(name: str, results: "Path | None") -> None:
 
 def _cell_lines(name: str, records: "list[Record]", results: "Path | None") -> list[str]:
     from benchmark.views.runs.cell_histories import load_history
-    from benchmark.views.runs.explanation import cell_explanation
+    from benchmark.views.runs.explanation import cell_explanation, unprinted_explanation, unprinted_runs
 
+    unprinted = unprinted_runs(name, records)
+    if unprinted:
+        return unprinted_explanation(name, unprinted)
     history = load_history(name, records, folders=_folders(results), tell=note)
     return cell_explanation(history, records)
 

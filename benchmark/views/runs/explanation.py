@@ -73,6 +73,33 @@ def cell_explanation(history: CellHistory, records: Iterable[Record]) -> list[st
     return [*lines, f"more of one run: bench results why {history.runs[0].name}"]
 
 
+def unprinted_runs(name: str, records: Iterable[Record]) -> list[Record]:
+    """Runs of a cell that no paper prints, such as one of data of your own: `hard/mine/dent/dra[topk=5]/10`."""
+    before, _, rest = name.partition("[")
+    settings, _, after = rest.partition("]")
+    wanted = set(filter(None, settings.split(";")))
+    if name in published_sources().ids:
+        return []
+    return [
+        record
+        for record in records
+        if before + after in {run_cell_id(record, method) for method in {record.spec.method, *measures()(record)}}
+        and wanted <= {f"{setting}={value}" for setting, value in record.spec.settings.items()}
+    ]
+
+
+def unprinted_explanation(name: str, records: Sequence[Record]) -> list[str]:
+    """Lines on these runs of a cell that no paper prints: each with its losses, and what bears on them all."""
+    records = sorted(records, key=lambda record: record.spec.name)
+    lines = [f"{name}: no paper prints it", "runs"]
+    width = max(len(record.spec.name) for record in records)
+    for record in records:
+        value = f"{record.metrics.auroc:.4f}" if record.metrics else f"{record.status}: {record.error}"
+        loss = _first_to_last(record.history.get("loss", []))
+        lines.append(f"  {record.spec.name:{width}}  {value}" + (f"  loss {loss}" if loss else ""))
+    return [*lines, *_counts(records), *_bearing(records), f"more of one run: bench results why {records[0].spec.name}"]
+
+
 def _published(history: CellHistory) -> Iterator[str]:
     decimals = history.layout.paper.decimals
     for judged in history.sources:

@@ -12,10 +12,10 @@ from reports.tables.measured import weight_labels
 from results.record import Record
 
 
-def budget_sentences(records: Iterable[Record], suite: str) -> list[str]:
+def budget_sentences(records: Iterable[Record], suite: str, filters: str = "") -> list[str]:
     """Lines on the finished quick runs among the records; none where there are none.
 
-    `suite` is the suite as it was given, for the command that runs it with the authors' budget.
+    `suite` and `filters` are the suite and the options as they were given, for the command with the authors' budget.
     """
     quick = [record for record in records if record.spec.recipe == "quick" and record.metrics]
     if not quick:
@@ -23,11 +23,13 @@ def budget_sentences(records: Iterable[Record], suite: str) -> list[str]:
     labels = sorted({label for record in quick for label in weight_labels(record)})
     random = [label.removesuffix(" random") for label in labels if label.endswith(" random")]
     causes = [*_budgets(quick), *(f"{arch} started from random weights, not from ImageNet's" for arch in random)]
-    commands = [f"bench weights fetch {arch}" for arch in random] + [f"bench run --suite {suite} --recipe official"]
-    because = f": {', and '.join(causes)}" if causes else ""
+    commands = [f"bench weights fetch {arch}" for arch in random] + [
+        f"bench run --suite {suite}{filters} --recipe official"
+    ]
+    because = f"Low AUCs are no wonder here: {', and '.join(causes)}. " if causes else ""
     lead = plural(len(commands), "command leads", "commands lead")
     return [
-        *wrap(f"Low AUCs are no wonder here{because}. No number of recipe quick is comparable with the paper's.", 80),
+        *wrap(f"{because}No number of recipe quick is comparable with a paper's.", 80),
         f"{lead} to a number that is, in hours rather than minutes:",
         *(f"  {command}" for command in commands),
     ]

@@ -1,6 +1,6 @@
 """Tables of papers and of suites with the records that a person asks for."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -10,7 +10,7 @@ from benchmark.paths import resolve_folders
 from benchmark.planning.declaration import undeclared_margins
 from benchmark.planning.equivalence import detector_versions, measures, method_titles
 from benchmark.planning.installed import InstalledCode
-from benchmark.planning.suite import Selection, load_suite
+from benchmark.planning.suite import Selection, Suite, load_suite, option_words
 from benchmark.views.metric_values import MetricValues, scored_folders, scores_digest, scores_finder, tell_remarks
 from benchmark.views.records import load_records, parse_conditions
 from methods.registry import installed
@@ -22,6 +22,7 @@ from reports.tables.lookup import chosen_records
 from reports.tables.measured import CellValue
 from reports.tables.table import Show, Table
 from results.metrics import Metric
+from results.record import Record
 
 
 @dataclass(frozen=True)
@@ -125,9 +126,9 @@ def suite_table(name: str, request: ReportRequest, tell: Callable[[str], None]) 
     )
     tell_remarks([values], tell)
     if not built.has_measured:
-        words = [f"--{option} {','.join(texts)}" for option, texts in request.values.items()]
-        command = " ".join(["bench run --suite", name, *words])
-        raise BenchError(f"no run of suite {suite.id} that is asked for is measured: {command} makes them")
+        command = f"bench run --suite {name}{option_words(selection.options)}"
+        beside = "" if request.values else _beside(suite, records)
+        raise BenchError(f"no run of suite {suite.id} that is asked for is measured: {command} makes them{beside}")
     if request.baseline:
         built = with_baseline(
             built,
@@ -140,3 +141,12 @@ def suite_table(name: str, request: ReportRequest, tell: Callable[[str], None]) 
             alone=view.alone,
         )
     return filter_table(replace(built, names_runs=request.names_runs), TableFilter(measured_only=request.measured_only))
+
+
+def _beside(suite: Suite, records: Sequence[Record]) -> str:
+    """The datasets with runs under the rule of a suite that does not list them; it has a table of these on demand."""
+    datasets = {
+        record.spec.split.dataset.partition("@")[0] for record in records if record.spec.split.rule == suite.rule
+    }
+    further = ",".join(sorted(datasets - {*suite.datasets}))
+    return f"; --dataset {further} shows what was run beside it" if further else ""

@@ -15,7 +15,7 @@ from protocols.coordinates import COORDINATE_FIELDS
 from protocols.splits import rules
 from reports.layouts import layout
 from reports.layouts.layout import Layout
-from reports.layouts.suite import SettingColumns, SuiteCell, SuiteLayout, column_title
+from reports.layouts.suite import SettingColumns, SuiteCell, SuiteLayout, column_order, column_title
 from reports.tables.lookup import MeasuredIds
 from results.record import Record
 from results.store import Store
@@ -55,10 +55,11 @@ def suite_view(suite: Suite, selection: Selection, records: Sequence[Record], ad
         _Part(part, part_selection, records, measured_as) for part, part_selection in suite_parts(suite, selection)
     ]
     columns = SettingColumns(record for part in parts for record in part.records)
-    by_method: dict[str, dict[str, None]] = {}
+    by_method: dict[str, set[str]] = {}
     for record in (record for part in parts for record in part.records):
-        by_method.setdefault(record.spec.method, {})[columns.column(record)] = None
-    suite_cells = [suite_cell for part in parts for suite_cell in part.cells(added, by_method)]
+        by_method.setdefault(record.spec.method, set()).add(columns.column(record))
+    ordered = {method: sorted(several, key=column_order) for method, several in by_method.items()}
+    suite_cells = [suite_cell for part in parts for suite_cell in part.cells(added, ordered)]
     if not suite_cells:
         raise BenchError(f"the selection leaves nothing of suite {suite.id}: leave out a filter")
     every_column = dict.fromkeys(suite_cell.column for suite_cell in suite_cells)

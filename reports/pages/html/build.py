@@ -34,7 +34,8 @@ from reports.pages.html.model import (
 from reports.pages.html.rankings import rank_charts
 from reports.pages.html.runs import run_panel, shared_lines
 from reports.pages.html.seen import NO_SEEN, SEEN_REMARK, slope_charts
-from reports.pages.page import GridCell, Page, TableBlock, measured_texts, table_page
+from reports.pages.lines import PAPER_COLUMNS, SUITE_COLUMNS, table_lines
+from reports.pages.page import GridCell, Page, TableBlock, table_page
 from reports.stats.verdict import VerdictName
 from reports.stats.words import MARKS
 from reports.tables.groups import TableGroup, group_of, leaf_cells, table_groups
@@ -206,26 +207,23 @@ def _noted(blocks: Sequence[BoardBlock]) -> set[int]:
 
 
 def _data(table: Table, printed: Page) -> dict[str, Any]:
-    """The cells as the script filters and saves them; `latex` has the texts that LaTeX needs in another form."""
+    """The cells as the script filters and saves them, and as their CSV has them.
+
+    columns: places of the values that the script reads; latex: texts that LaTeX needs in another form.
+    """
     texts = [table.title, *(text for block in printed.blocks for text in (block.title, *block.columns))]
     texts += [text for block in printed.blocks for text in block.row_headings]
     texts += [label for block in printed.blocks for row in block.rows for label in row.labels]
+    fields, *cells = table_lines(table)
+    first = len(table.layout.entry.coordinates)
+    columns = PAPER_COLUMNS if table.layout.is_published else SUITE_COLUMNS
     return {
         "table": table.layout.id,
         "title": table.title,
         "metric": table.metric,
         "coordinates": list(table.layout.entry.coordinates),
         "latex": {text: escaped for text in dict.fromkeys(texts) if (escaped := escape_latex(text)) != text},
-        "cells": [_cell_data(table, cell) for cell in table.cells],
+        "fields": fields,
+        "columns": {name: first + index for index, name in enumerate(columns)},
+        "cells": cells,
     }
-
-
-def _cell_data(table: Table, cell: Cell) -> list[Any]:
-    """Coordinates, published mean and std, measured mean and std, n and verdict, as the CSV of the table has them."""
-    published, measured = ["", ""], ["", "", ""]
-    if cell.published and table.show != "measured":
-        published = [cell.published.mean_text, cell.published.std_text]
-    if cell.measured and table.show != "published":
-        measured = [*measured_texts(table, cell.measured), str(cell.measured.n)]
-    verdict = cell.verdict.name if cell.published and table.show != "published" else ""
-    return [*cell.coordinates.values(), *published, *measured, verdict]

@@ -8,6 +8,7 @@ from protocols.text import plural
 from reports.pages.html.model import RankChart
 from reports.pages.html.svg import AxisScale, svg_circle, svg_picture, svg_segments, svg_text
 from reports.stats.friedman import LEAST_ROWS, RankComparison, compare_ranks, level_groups
+from reports.tables.groups import leaf_cells, ranking_conditions, unprinted_cells
 from reports.tables.table import Cell, Table
 
 RANKS_REMARK = (
@@ -15,6 +16,9 @@ RANKS_REMARK = (
     "their mean ranks differ by less than Nemenyi's critical difference at 0.05 (Demsar 2006)."
 )
 _WIDTH = 620
+_LONGEST_NAME = 44
+_CHARACTER = 6.2
+"""Width of a character of a name, estimated from above."""
 
 
 def rank_charts(table: Table) -> tuple[RankChart, ...]:
@@ -25,12 +29,11 @@ def rank_charts(table: Table) -> tuple[RankChart, ...]:
 
 
 def _charts(table: Table) -> Iterator[RankChart]:
-    leaves = table.layout.leaves
     labels = [name for name in table.layout.groups if name != "method"]
     blocks: dict[tuple[str, ...], list[Cell]] = {}
+    leaves = {tuple(cell.coordinates.items()) for cell in (*leaf_cells(table), *unprinted_cells(table))}
     for cell in table.cells:
-        is_leaf = cell.published is None or tuple(cell.coordinates.items()) in leaves
-        if is_leaf and not (cell.source and cell.source.history):
+        if tuple(cell.coordinates.items()) in leaves and not (cell.source and cell.source.history):
             blocks.setdefault(tuple(cell.coordinates[name] for name in labels), []).append(cell)
     common = [cell for values, cells in blocks.items() if len(blocks) > 1 and "" in values for cell in cells]
     for values, cells in blocks.items():
@@ -47,12 +50,16 @@ def _charts(table: Table) -> Iterator[RankChart]:
 
 def _chart(table: Table, cells: Sequence[Cell], side: str, title: str, labels: Sequence[str]) -> RankChart | None:
     values: dict[str, dict[tuple[str, ...], float]] = {}
+    conditions: dict[tuple[str, ...], set[tuple[str, ...]]] = {}
     for cell in cells:
-        value = cell.measured if side == "ours" else cell.published
+        value = cell.published if side == "published" else None if cell.verdict.name == "stale" else cell.measured
         if value is not None:
             row = tuple(text for name, text in cell.coordinates.items() if name not in {"method", *labels})
             values.setdefault(cell.coordinates["method"], {})[row] = value.mean
-    rows = sorted(set.intersection(*map(set, values.values()))) if values else []
+            alike = ranking_conditions(cell.measured) if side == "ours" and cell.measured else ()
+            conditions.setdefault(row, set()).add(alike)
+    shared = set.intersection(*map(set, values.values())) if values else set()
+    rows = sorted(row for row in shared if len(conditions[row]) == 1)
     if len(values) < 2 or len(rows) < 2:
         return None
     compared = compare_ranks([[of_method[row] for of_method in values.values()] for row in rows])
@@ -87,7 +94,9 @@ def _p_text(p_value: float | None) -> str:
 def _draw(names: Sequence[str], ranks: Sequence[float], compared: RankComparison, sentence: str) -> Markup:
     """A line a method in the order of the ranks, and a bar over each set of methods that are not told apart."""
     spans = level_groups(ranks, compared.critical)
-    x = AxisScale(1, len(names), 170, _WIDTH - 40)
+    short_names = [name if len(name) <= _LONGEST_NAME else f"{name[: _LONGEST_NAME - 1]}…" for name in names]
+    label_end = max(60.0, _CHARACTER * max(map(len, short_names)))
+    x = AxisScale(1, len(names), label_end + 18, _WIDTH - 40)
     top, step = 46 + 7 * len(spans), 22
     bottom = top + step * len(names) - 8
     parts = [
@@ -98,12 +107,12 @@ def _draw(names: Sequence[str], ranks: Sequence[float], compared: RankComparison
             for number, (low, high) in enumerate(spans)
         ),
     ]
-    for number, (name, rank) in enumerate(zip(names, ranks, strict=True)):
+    for number, (name, rank) in enumerate(zip(short_names, ranks, strict=True)):
         y = top + step * number
         parts += [
-            svg_segments([((160.0, float(y)), (x(rank), float(y)))], "lead"),
+            svg_segments([((label_end + 8, float(y)), (x(rank), float(y)))], "lead"),
             svg_circle(x(rank), y, 4, "ours"),
-            svg_text(152, y + 4, name if len(name) <= 22 else name[:21] + "…", "end"),
+            svg_text(label_end, y + 4, name, "end"),
             svg_text(x(rank) + 9, y + 4, f"{rank:.2f}"),
         ]
     return svg_picture(_WIDTH, bottom + 8, parts, sentence, "plot wide")

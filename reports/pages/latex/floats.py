@@ -214,13 +214,12 @@ def _fitting_texts(waiting: list[str], frame: Frame, height: float, *, is_empty:
 def _table_float(piece: _Piece, part: int, texts: Sequence[str]) -> LatexFloat:
     page, grid = piece.page, piece.grid
     marks = {number: index for index, number in enumerate(piece.note_numbers, 1)}
-    reference = f"{escape_latex(page.name)}, \\swanbenchcite{{{page.paper}}}{{{escape_latex(page.citation)}}}"
+    name, citation = escape_latex(page.name), escape_latex(page.citation)
+    reference = f" ({name}, \\swanbenchcite{{{page.paper}}}{{{citation}}}.)" if citation else ""
     headings = ["$|C|$" if text == CLASS_COUNT else escape_latex(text) for text in grid.headings]
     return LatexFloat(
         part=part,
-        caption=f"{escape_latex(piece.caption)} ({reference}.)"
-        if part == 1
-        else f"{escape_latex(piece.subject)}, continued.",
+        caption=escape_latex(piece.caption) + reference if part == 1 else f"{escape_latex(piece.subject)}, continued.",
         size=grid.size,
         leading=grid.size * LEADING,
         labels=len(grid.headings),

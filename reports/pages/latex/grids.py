@@ -131,15 +131,27 @@ def _common_places(columns: Sequence[GridColumn]) -> GridColumn:
 
 
 def _column_parts(grid: Grid, width: float) -> list[Grid]:
-    """The grid in as few parts as fit, each with about as many columns."""
-    columns = grid.columns
-    for number in range(1, len(columns) + 1):
-        length = ceil(len(columns) / number)
-        starts = range(0, len(columns), length)
-        parts = [replace(grid, sections=(GridSection("", columns[start : start + length]),)) for start in starts]
-        if all(part.width <= width for part in parts):
-            break
-    return parts
+    """The grid in as few parts as fit, each with about as many columns where their widths allow it."""
+    filled = list(_filled_parts(grid, width))
+    columns, length = grid.columns, ceil(len(grid.columns) / len(filled))
+    even = [_with_columns(grid, columns[start : start + length]) for start in range(0, len(columns), length)]
+    return even if all(part.width <= width for part in even) else filled
+
+
+def _filled_parts(grid: Grid, width: float) -> Iterator[Grid]:
+    """Parts of as many columns as fit, at least one."""
+    part = _with_columns(grid, grid.columns[:1])
+    for column in grid.columns[1:]:
+        wider = _with_columns(grid, (*part.columns, column))
+        if wider.width > width:
+            yield part
+            wider = _with_columns(grid, (column,))
+        part = wider
+    yield part
+
+
+def _with_columns(grid: Grid, columns: tuple[GridColumn, ...]) -> Grid:
+    return replace(grid, sections=(GridSection("", columns),))
 
 
 def _cell_width(cell: GridCell, size: float) -> float:

@@ -2,8 +2,8 @@
 (() => {
   const data = JSON.parse(document.getElementById("data").textContent);
   const names = data.coordinates;
-  const fields = [...names, "published_mean", "published_std", "measured_mean", "measured_std", "n", "verdict"];
-  const at = Object.fromEntries(fields.map((name, index) => [name, index]));
+  const fields = data.fields;
+  const at = { ...Object.fromEntries(names.map((name, index) => [name, index])), ...data.columns };
   const form = document.querySelector(".filters");
   const tables = [...document.querySelectorAll(".board table")];
   const paperOrder = new Map(tables.map((table) => [table, [...table.tBodies].map((body) => [body, [...body.rows]])]));
@@ -35,7 +35,7 @@
     const cell = data.cells[number];
     return names.every((name) => !state.get(name) || fits(cell[at[name]], state.get(name)))
       && (!state.get("verdict") || cell[at.verdict] === state.get("verdict"))
-      && (!state.get("measured") || cell[at.measured_mean] !== "" || ["failed", "stale"].includes(cell[at.verdict]));
+      && (!state.get("measured") || cell[at.mean] !== "" || ["failed", "stale"].includes(cell[at.verdict]));
   };
   const isShown = (element) => !element.hidden;
   const cellOf = (td) => (td.dataset.n === undefined ? null : Number(td.dataset.n));
@@ -82,7 +82,8 @@
     }
   };
 
-  const SIDES = { p: ["published_mean", "published"], m: ["measured_mean", "ours"] };
+  const SIDES = { p: ["published_mean", "published"], m: ["mean", "ours"] };
+  const valueText = (number, side) => data.cells[number][at[SIDES[side][0]]] || "";
   const sort = (state) => {
     const [block, column, side] = (state.get("sort") || "").split(".");
     tables.forEach((table, index) => {
@@ -93,7 +94,7 @@
       if (chosen) {
         const value = (row) => {
           const number = cellOf(row.cells[Number(column)]);
-          const text = number === null ? "" : data.cells[number][at[SIDES[side][0]]];
+          const text = number === null ? "" : valueText(number, side);
           return text === "" ? -Infinity : Number(text);
         };
         const rows = order.flatMap(([, own]) => own).filter((row) => !row.classList.contains("group"));
@@ -156,7 +157,7 @@
     [...table.tHead.rows[0].cells].slice(1).forEach((head, index) => {
       const column = index + 1;
       const numbers = [...table.tBodies].flatMap((body) => [...body.rows]).map((row) => row.cells[column] && cellOf(row.cells[column])).filter((number) => number !== null && number !== undefined);
-      const sides = ["p", "m"].filter((side) => numbers.some((number) => data.cells[number][at[SIDES[side][0]]] !== ""));
+      const sides = ["p", "m"].filter((side) => numbers.some((number) => valueText(number, side) !== ""));
       if (!sides.length) return;
       const button = document.createElement("button");
       button.type = "button"; button.className = "sort"; button.title = "Sort the rows by this column";
@@ -186,8 +187,9 @@
     const cell = data.cells[number];
     const side = (mean, std) => (mean && std ? `${mean}$\\pm$${std}` : mean);
     const published = side(cell[at.published_mean], cell[at.published_std]);
-    const measured = side(cell[at.measured_mean], cell[at.measured_std]);
-    return [published, measured && `\\textbf{${measured}}`].filter(Boolean).join(" / ") || "--";
+    const measured = side(cell[at.mean], cell[at.std]);
+    const own = at.place === undefined || td.querySelector("strong") ? "\\textbf{%}" : td.querySelector("u") ? "\\underline{%}" : "%";
+    return [published, measured && own.replace("%", () => measured)].filter(Boolean).join(" / ") || "--";
   };
   const latex = () => tables.filter((table) => isShown(table.parentElement)).map((table) => {
     const heads = [...table.tHead.rows[0].cells].filter(isShown);

@@ -75,6 +75,13 @@ def test_what_leaves_nothing_is_one_sentence_and_exit_2(finished, words, said):
     assert done.stderr.count("\n") == 1
 
 
+def test_runs_beside_a_suite_are_named_where_it_has_none(finished):
+    done = finished.bench("report", "--suite", "hard")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "bench run --suite hard makes them; --dataset tiny shows what was run beside it\n" in done.stderr
+    assert finished.bench("report", "--suite", "hard", "--dataset", "tiny").returncode == 0
+
+
 def test_another_metric_has_its_own_best_and_its_name_in_the_columns(finished):
     words = ("report", "--suite", finished.suite, "--metric", "fpr_at_95_tpr")
     lines = rows(finished.bench(*words, "--format", "csv").stdout)

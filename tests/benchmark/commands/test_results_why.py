@@ -140,3 +140,15 @@ def test_runs_are_named_in_tables_of_aucs_alone(bench, words):
 def test_an_unknown_verb_of_results_is_nearly_one(bench):
     code, _, err = bench("results", "wy")
     assert (code, err) == (2, "bench: unknown verb 'wy': did you mean 'why'?\n")
+
+
+def test_a_cell_of_data_of_ones_own_names_its_runs(finished):
+    (run,) = [run for run in finished.listed() if (run["method"], run["known_class"]) == ("dra", "dot")]
+    for name in ("hard/tiny/dot/dra/10", "hard/tiny/dot/dra[img_size=32]/10"):
+        done = finished.bench("results", "why", name)
+        assert done.returncode == 0, done.stderr
+        assert done.stdout.startswith(f"{name}: no paper prints it\nruns\n  {run['name']}  {run['auroc']:.4f}")
+        assert f"more of one run: bench results why {run['name']}" in done.stdout
+    missing = finished.bench("results", "why", "hard/tiny/dot/dra[img_size=64]/10")
+    assert (missing.returncode, missing.stdout) == (2, "")
+    assert "no cell 'hard/tiny/dot/dra[img_size=64]/10'" in missing.stderr

@@ -79,7 +79,9 @@ def test_what_cannot_be_is_one_sentence(empty, capfd, words, message):
 )
 def test_pictures_are_for_the_page_of_a_table(empty, capfd, words):
     assert status([*words]) == 2
-    assert capfd.readouterr().err == "bench: --thumbnails are for the page of a table: give --table and --format html\n"
+    assert capfd.readouterr().err == (
+        "bench: --thumbnails are for the page of a table or suite: add --format html, or leave them out\n"
+    )
 
 
 def test_a_page_of_published_values_needs_no_records(empty, capfd):

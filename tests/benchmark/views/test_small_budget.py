@@ -17,7 +17,7 @@ def test_steps_and_random_weights_are_named_with_two_commands():
     assert budget_sentences([quick("random")] * 2, "quick") == [
         "Low AUCs are no wonder here: training took 50 steps instead of 600, and resnet18",
         "started from random weights, not from ImageNet's. No number of recipe quick is",
-        "comparable with the paper's.",
+        "comparable with a paper's.",
         "2 commands lead to a number that is, in hours rather than minutes:",
         "  bench weights fetch resnet18",
         "  bench run --suite quick --recipe official",
@@ -34,12 +34,18 @@ def test_methods_of_several_budgets_are_a_range():
 
 
 def test_genuine_weights_need_no_command():
-    lines = budget_sentences([quick(GENUINE)], "mine.toml")
+    lines = budget_sentences([quick(GENUINE)], "mine.toml", " --dataset mine")
     assert "random" not in " ".join(lines)
     assert lines[-2:] == [
         "1 command leads to a number that is, in hours rather than minutes:",
-        "  bench run --suite mine.toml --recipe official",
+        "  bench run --suite mine.toml --dataset mine --recipe official",
     ]
+
+
+def test_low_values_are_not_excused_without_a_cause():
+    small = msgspec.structs.replace(quick(GENUINE).spec, method="unknown")
+    lines = budget_sentences([msgspec.structs.replace(quick(GENUINE), spec=small)], "mine.toml")
+    assert lines[0] == "No number of recipe quick is comparable with a paper's."
 
 
 @pytest.mark.parametrize("records", [[], [record("mono", 0, 0.7)], [record("mono", 0, 0.7, recipe="paper")]])

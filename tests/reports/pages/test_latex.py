@@ -10,7 +10,9 @@ import pytest
 from reports.errors import ReportError
 from reports.layouts import layout
 from reports.pages import facts, render
+from reports.pages.latex.grids import fitting_grids
 from reports.pages.latex.sizes import FRAMES
+from reports.pages.page import GridCell, TableBlock, TableRow
 from reports.tables import table
 from reports.tables.measured import CellValue
 from results.metrics import METRICS, stored_value
@@ -150,6 +152,14 @@ def test_blocks_stand_beside_each_other_where_they_fit(record):
         ]
         * 2
     )
+
+
+def test_narrow_columns_share_a_float_whatever_the_wide_ones_take():
+    names = ["a method with a name of many words", *"bcdefghi"]
+    row = TableRow(("elpv",), tuple(GridCell(measured="0.700±0.010") for _ in names))
+    (grids,) = fitting_grids([TableBlock("", ("Dataset",), tuple(names), (row,))], FRAMES["text"].width)
+    assert [[column.heading for column in grid.columns] for grid in grids] == [names[:4], names[4:]]
+    assert all(grid.width <= FRAMES["text"].width for grid in grids)
 
 
 def test_notes_stand_in_the_float_of_their_cells_or_nowhere(record):

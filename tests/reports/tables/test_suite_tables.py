@@ -2,6 +2,8 @@
 
 import csv
 import json
+import re
+from dataclasses import replace as replace_table
 from io import StringIO
 
 import pytest
@@ -10,8 +12,10 @@ from msgspec.structs import replace
 
 from reports.comparison.baseline import with_baseline
 from reports.errors import ReportError
-from reports.layouts.suite import SettingColumns, SuiteCell, SuiteLayout, column_title
+from reports.layouts.suite import SettingColumns, SuiteCell, SuiteLayout, column_order, column_title
 from reports.pages import render
+from reports.pages.html.build import result_page
+from reports.pages.html.output import render_page
 from reports.pages.sentences import verdict_sentences
 from reports.tables import groups, table
 
@@ -137,6 +141,13 @@ def test_a_setting_that_all_runs_of_a_method_share_is_no_column_of_its_own(recor
     assert columns.column(record(0.6, **set_to(1))) == "dra"
 
 
+def test_columns_of_one_method_stand_in_the_order_of_their_values():
+    columns = ["dra[lr=10]", "dra[lr=0.5]", "dra[loss=focal]", "dra[lr=2e-4]", "dra", "dra[lr=2;steps=9]"]
+    assert sorted(columns, key=column_order) == [
+        "dra", "dra[lr=2e-4]", "dra[lr=0.5]", "dra[lr=2;steps=9]", "dra[lr=10]", "dra[loss=focal]",
+    ]  # fmt: skip
+
+
 def test_split_options_make_no_column():
     limited = records.make_record(
         records.make_spec(split__options={"limit_test": 20}, deviations=["split option limit_test = 20"])
@@ -221,7 +232,7 @@ def test_a_baseline_without_a_column_or_partner_is_refused(record):
 @pytest.mark.parametrize(
     ("form", "best", "second", "other"),
     [
-        ("md", "| **0.810±0.010** [1]", "| 0.710±0.010 [1]", "| 0.610±0.010 [1]"),
+        ("md", "| **0.810±0.010** [1]", "| *0.710±0.010* [1]", "| 0.610±0.010 [1]"),
         ("html", "<strong>0.810±0.010</strong>", "<u>0.710±0.010</u>", ">0.610±0.010<"),
         ("latex", r"\textbf{0.810$\pm$0.010}", r"\underline{0.710$\pm$0.010}", r"& 0.610$\pm$0.010"),
         ("csv", "0.810,0.010,3,1,", "0.710,0.010,3,2,", "0.610,0.010,3,,"),
@@ -232,3 +243,72 @@ def test_best_and_second_stand_out_in_every_format(record, form, best, second, o
     text = render.render_table(build(everywhere(record, {"devnet": 0.7, "dra": 0.8, "flos": 0.6})), form)
     assert all(part in text for part in (best, second, other))
     assert "Not comparable" not in text
+
+
+def test_a_page_ranks_methods_on_classes_and_never_on_their_means(record):
+    runs = everywhere(record, {"devnet": 0.7, "dra": 0.8, "flos": 0.6})
+    (chart,) = result_page(build(runs)).rankings
+    (group, *_) = groups.table_groups(build(runs))
+    assert f"3 methods on {group.ranking.rows} rows" in chart.sentence
+    assert chart.wins[0] == ("", "3", "3")
+    quick = everywhere(record, {"flos": 0.6}, recipe="quick")
+    assert result_page(build([*runs[:-9], *quick])).rankings == ()
+
+
+def test_a_page_names_columns_of_one_method_in_full(record):
+    runs = [
+        record(0.6 + value / 100, known_class=name, **set_to(value)) for value in (1, 5) for name in ("mono", "poly")
+    ]
+    columns = SettingColumns(runs)
+    ids = ["dra[topk=1]", "dra[topk=5]"]
+    titles = {name: column_title(name, {"dra": "A Method of Many Words"}) for name in ids}
+    built = build(runs, ids, measures=columns.measures(lambda run: {run.spec.method}), titles=titles)
+    (chart,) = result_page(built).rankings
+    assert all(f"{title}</text>" in chart.picture for title in titles.values())
+
+
+def test_a_suite_is_no_citation(record):
+    text = render.render_table(build(everywhere(record, {"devnet": 0.7, "dra": 0.8, "flos": 0.6})), "latex")
+    caption = r"\caption{My parts, 10 labelled anomalies. AUC. Mean$\pm$std over seeds. Best value in bold, second best underlined.}"
+    assert caption in text
+
+
+def test_runs_are_named_in_every_format(record):
+    runs = everywhere(record, {"devnet": 0.7, "dra": 0.8})
+    built = replace_table(build(runs), names_runs=True)
+    name = runs[0].spec.name
+    texts = {form: render.render_table(built, form) for form in ("md", "html", "latex", "csv", "json")}
+    assert [form for form, text in texts.items() if name not in text.replace(r"\_", "_")] == []
+
+
+def test_a_page_saves_the_lines_of_the_csv(record):
+    built = build(everywhere(record, {"devnet": 0.7, "dra": 0.8, "flos": 0.6}))
+    data = json.loads(re.search(r'id="data">(.*?)</script>', render_page(built), re.DOTALL)[1])
+    assert [data["fields"], *data["cells"]] == list(csv.reader(StringIO(render.render_table(built, "csv"))))
+    first = data["cells"][0]
+    assert [first[data["columns"][name]] for name in ("mean", "n", "place")] == ["0.710", "3", "2"]
+
+
+def test_macros_keep_names_apart(record):
+    names = ("ölfleck", "ülfleck")
+    runs = [record(0.6, known_class=names[0]), record(0.7, known_class=names[1])]
+    cells = places(["dra"], {"elpv": names})
+    built = table.build_table(
+        SuiteLayout("mine", "My parts", cells), runs, measures=lambda run: {run.spec.method}, versions={}
+    )
+    text = render.render_table(built, "macros")
+    assert r"{hard}{elpv}{ölfleck}{dra}{10}{0.600}" in text
+    assert r"{hard}{elpv}{ülfleck}{dra}{10}{0.700}" in text
+
+
+def test_two_cells_of_one_macro_are_refused(record):
+    names = ("deep scratch", "deep%scratch")
+    runs = [record(0.6, known_class=name) for name in names]
+    built = table.build_table(
+        SuiteLayout("mine", "My parts", places(["dra"], {"elpv": names})),
+        runs,
+        measures=lambda run: {run.spec.method},
+        versions={},
+    )
+    with pytest.raises(ReportError, match="one name for hard/elpv/deep scratch/dra/10 and hard/elpv/deep%scratch/dra"):
+        render.render_table(built, "macros")
