@@ -81,7 +81,7 @@ def _executed(
         stored = {run.spec.key: store.get(run.spec.key) for run in task.runs}
         runs = [run for run in task.runs if _is_due(stored[run.spec.key], again)]
         if not runs and not task.is_source:
-            return _taken(stored.values())
+            return outcome_elsewhere(stored.values())
         device = parse_device(machine.device).for_worker(int(os.environ.get(WORKER_NUMBER, "0")))
         execution = _Execution(task, replace(machine, device=str(device)), store, notify)
         if failure is not None:
@@ -103,8 +103,8 @@ def _is_due(record: Record | None, again: Again) -> bool:
     return record is None or again == "all" or (again == "failed" and record.status == "failed")
 
 
-def _taken(records: Iterable[Record | None]) -> Outcome:
-    """Outcome of a task that another call executed."""
+def outcome_elsewhere(records: Iterable[Record | None]) -> Outcome:
+    """Outcome of a task that another call executed, from its records."""
     failed = next((record for record in records if record and record.status == "failed"), None)
     return Outcome("failed", failed.error) if failed else Outcome("taken")
 
