@@ -18,9 +18,10 @@ from benchmark.execution.processes.handover import (
     Again,
     Machine,
     Outcome,
+    outcome_elsewhere,
 )
 from benchmark.execution.task_queue import Queue
-from benchmark.execution.worker import execute, outcome_elsewhere
+from benchmark.execution.worker import execute
 from benchmark.planning.types import Task
 from benchmark.terminal.signals import Terminated
 from results.errors import ResultsError
