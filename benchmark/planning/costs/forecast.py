@@ -1,5 +1,6 @@
 """Forecast of what the missing fits of a plan take, from measured costs of their kind on this kind of machine."""
 
+import functools
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -66,11 +67,15 @@ def forecast_tasks(plan: Plan, tasks: Iterable[Task], conditions: Conditions) ->
         of_plan[kind].append(cost)
     cpu = numerics.cpu_name()
 
+    @functools.cache
+    def comparable(kind: str, precision: str) -> list[FitCost]:
+        return _of_class([*of_plan[kind], *kept_costs(conditions.cache, kind)], precision, conditions)
+
     def forecast(task: Task) -> TaskForecast | None:
-        kind = cost_kind(task.fit.spec, cpu=cpu, device=conditions.device, threads=conditions.threads)
-        costs = [*of_plan[kind], *kept_costs(conditions.cache, kind)]
-        comparable = _of_class(costs, task.fit.spec.precision, conditions)
-        return _forecast(task, comparable) if comparable and not plan.audit else None
+        spec = task.fit.spec
+        kind = cost_kind(spec, cpu=cpu, device=conditions.device, threads=conditions.threads)
+        costs = comparable(kind, spec.precision)
+        return _forecast(task, costs) if costs and not plan.audit else None
 
     return {task.key: forecast(task) for task in tasks}
 
