@@ -149,8 +149,7 @@ def command(**options: Any) -> int:
         plan_summary.say_blocked(planned, note)
     plan_summary.say_code(planned, note)
     if plan_only:
-        for line in plan_summary.plan_lines(planned, store):
-            say(line)
+        _print_plan(planned, folders, options)
         return 0
     if all_blocked:
         raise BenchError(plan_summary.all_blocked(planned))
@@ -160,6 +159,17 @@ def command(**options: Any) -> int:
     else:
         _print_tables(planned, selection, store, chosen, options)
     return 1 if troubled else 0
+
+
+def _print_plan(planned: "Plan", folders: "Folders", options: dict[str, Any]) -> None:
+    from benchmark.planning.costs.forecast import Conditions
+    from benchmark.views.plan_summary import plan_lines
+
+    threads = options["threads"] or _free_threads(options["jobs"])
+    for line in plan_lines(
+        planned, Conditions(folders.cache, options["device"], threads, options["jobs"]), folders.data
+    ):
+        say(line)
 
 
 def _run(planned: "Plan", folders: "Folders", store: "Store", layouts: "list[Layout]", options: dict[str, Any]) -> bool:
@@ -241,11 +251,17 @@ def _default_threads(jobs: int) -> int:
 
     from benchmark.upkeep import memory
 
-    threads = max(1, memory.machine_limits().usable // jobs)
+    threads = _free_threads(jobs)
     others, cores = memory.others_at_work(), os.cpu_count() or 1
     if threads > 1 and others + threads * jobs > cores:
         note(f"{others} others are at work on this machine's {cores} cores: --threads 1 may be faster than {threads}")
     return threads
+
+
+def _free_threads(jobs: int) -> int:
+    from benchmark.upkeep import memory
+
+    return max(1, memory.machine_limits().usable // jobs)
 
 
 def _print_audits(planned: "Plan", store: "Store") -> None:

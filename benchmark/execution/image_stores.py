@@ -3,16 +3,14 @@
 Files must still be those of the manifest. Decoding shows its progress, damage is reported, and no worker waits.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from benchmark.execution.processes.handover import Outcome
 from benchmark.execution.progress import RunProgress
-from benchmark.planning.types import Task
+from benchmark.planning.types import StoreKey, Task
 from protocols.catalogue import data_folder
 from protocols.errors import DataError
-
-StoreKey = tuple[str, int, str]
 
 
 def build_stores(tasks: Sequence[Task], data: Path, cache: Path, progress: RunProgress) -> dict[StoreKey, str]:
@@ -23,7 +21,7 @@ def build_stores(tasks: Sequence[Task], data: Path, cache: Path, progress: RunPr
 
     jobs = default_jobs()
     failed: dict[StoreKey, str] = {}
-    for key in dict.fromkeys(key for task in tasks for key in _needed(task)):
+    for key in dict.fromkeys(key for task in tasks for key in task.image_stores):
         name, size, resize = key
         try:
             dataset = data_folder.open_dataset(data, name)
@@ -49,17 +47,10 @@ def tasks_with_images(tasks: Sequence[Task], data: Path, cache: Path, progress: 
     lost: dict[str, str] = {}
     ready = []
     for task in tasks:
-        reason = next((failed[key] for key in _needed(task) if key in failed), lost.get(task.source_key or ""))
+        reason = next((failed[key] for key in task.image_stores if key in failed), lost.get(task.source_key or ""))
         if reason is None:
             ready.append(task)
         else:
             lost[task.key] = reason
             progress.finished(task, Outcome("blocked", reason))
     return ready
-
-
-def _needed(task: Task) -> Iterator[StoreKey]:
-    """Dataset, side in pixels and resampling of each store behind a task."""
-    spec = task.fit.spec
-    for name in (task.fit.dataset, *(part.dataset for parts in task.fit.pools.values() for part in parts)):
-        yield name, spec.size, spec.resize

@@ -11,6 +11,7 @@ from pathlib import Path
 from benchmark import numerics
 from benchmark.execution.processes.handover import Machine
 from benchmark.planning.code_digest import digest_at_import
+from benchmark.planning.costs.measured import FitCost, cost_kind
 from benchmark.planning.types import PlannedFit, Task
 from methods.registry import installed
 from results.record import Provenance
@@ -37,6 +38,29 @@ def fit_provenance(fit: PlannedFit, machine: Machine, started: datetime, evaluat
         test_evaluations=evaluations,
         environment=numerics.arithmetic(),
     )
+
+
+def stopped_cost(fit: PlannedFit, machine: Machine, seconds: float | None) -> tuple[str, FitCost] | None:
+    """Kind and cost of a fit that was stopped, whose steps foretold `seconds` of the whole; None where they did not."""
+    if seconds is None:
+        return None
+    kind = cost_kind(fit.spec, cpu=numerics.cpu_name(), device=machine.device, threads=machine.threads)
+    return kind, FitCost(
+        run=None,
+        numerics_class=_numerics_class(fit, machine),
+        train=len(fit.train_normal) + len(fit.train_anomaly),
+        test=0,
+        fit_s=round(seconds, 3),
+        score_s=0.0,
+        memory_mib=peak_memory_mib(),
+    )
+
+
+def peak_memory_mib() -> float:
+    """The most memory that this process had so far."""
+    import resource
+
+    return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, 1)
 
 
 def fit_identity(fit: PlannedFit, machine: Machine) -> dict[str, str]:

@@ -18,11 +18,13 @@ from benchmark.execution.processes.handover import (
     Again,
     Machine,
     Outcome,
+    outcome_elsewhere,
 )
 from benchmark.execution.task_queue import Queue
 from benchmark.execution.worker import execute
 from benchmark.planning.types import Task
 from benchmark.terminal.signals import Terminated
+from results.errors import ResultsError
 from results.store import Store
 
 POLL_SECONDS = 0.3
@@ -133,10 +135,13 @@ class Scheduler:
             raise
 
     def _start(self, executor: Executor, task: Task, queue: Queue, running: dict[Future[Outcome], Handed]) -> bool:
-        """Hand a task to a worker; one that cannot start, for what became of its source, ends here."""
+        """Hand a task to a worker; one that cannot start, or that another call has or had in hand, stays here."""
         trouble = queue.trouble(task)
         if trouble is not None and trouble.state != "failed":
             self._end(queue, task, trouble)
+            return False
+        if elsewhere := self._elsewhere(task, queue):
+            self._put_by(queue, task, elsewhere)
             return False
         now = time.monotonic()
         machine = (
@@ -152,6 +157,31 @@ class Scheduler:
         own_seconds = math.inf if machine.fit_seconds is None else machine.fit_seconds + START_SECONDS
         running[future] = Handed(task, now + min(call_seconds + START_SECONDS, own_seconds) + KILL_SECONDS)
         return True
+
+    def _elsewhere(self, task: Task, queue: Queue) -> Outcome | None:
+        """Outcome of a task that needs no worker now: another call made its records, or is at work on it.
+
+        What cannot be looked at here is for a worker to say.
+        """
+        store = Store(self.machine.store)
+        try:
+            with store.claim(task.key) as is_free:
+                holder = None if is_free else str(store.holder(task.key))
+            if self.again == "never" or (queue.was_busy(task) and is_free):
+                stored = [store.get(run.spec.key) for run in task.runs]
+                if stored and all(stored) and not task.is_source:
+                    return outcome_elsewhere(stored)
+        except ResultsError:
+            return None
+        return Outcome("busy", holder) if holder is not None else None
+
+    def _put_by(self, queue: Queue, task: Task, outcome: Outcome) -> None:
+        """Let a task that another call holds wait, and end any other."""
+        if outcome.state == "busy":
+            self.listener.waiting(task, outcome)
+            queue.put_aside(task)
+        else:
+            self._end(queue, task, outcome)
 
     def _patience(self, task: Task) -> float:
         """Seconds that a task may take to stop when its time is over, as its worker says."""
@@ -179,11 +209,7 @@ class Scheduler:
                     code = faults.dumped_signal(dump)
                 return [Death(task, faults.ending_text(code), is_own=not faults.is_from_outside(code))]
             outcome = Outcome("stopped", f"{name}: {error}")
-        if outcome.state == "busy":
-            self.listener.waiting(task, outcome)
-            queue.put_aside(task)
-        else:
-            self._end(queue, task, outcome)
+        self._put_by(queue, task, outcome)
         if outcome.is_disk_full:
             raise CallOverError("nothing more can be written")
         return []

@@ -4,7 +4,7 @@ import math
 import os
 import time
 import traceback
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -15,11 +15,12 @@ from msgspec import UNSET
 
 from benchmark.execution import faults, provenance
 from benchmark.execution.checkpoints import REUSED_MIB, CheckpointFile, KeptState, StateFile
-from benchmark.execution.processes import confine
+from benchmark.execution.processes import confine, handover
 from benchmark.execution.processes.fit_clock import FitClock
-from benchmark.execution.processes.handover import ASKED_TO_STOP, TIME_IS_OVER, WORKER_NUMBER, Again, Machine, Outcome
+from benchmark.execution.processes.handover import Again, Machine, Outcome, outcome_elsewhere
 from benchmark.execution.resuming import Resumption, in_brief
 from benchmark.planning.code_digest import code_digest, digest_at_import
+from benchmark.planning.costs import measured
 from benchmark.planning.types import PlannedFit, Scoring, Task
 from methods.devices import parse_device
 from methods.errors import MethodError
@@ -81,8 +82,8 @@ def _executed(
         stored = {run.spec.key: store.get(run.spec.key) for run in task.runs}
         runs = [run for run in task.runs if _is_due(stored[run.spec.key], again)]
         if not runs and not task.is_source:
-            return _taken(stored.values())
-        device = parse_device(machine.device).for_worker(int(os.environ.get(WORKER_NUMBER, "0")))
+            return outcome_elsewhere(stored.values())
+        device = parse_device(machine.device).for_worker(int(os.environ.get(handover.WORKER_NUMBER, "0")))
         execution = _Execution(task, replace(machine, device=str(device)), store, notify)
         if failure is not None:
             return execution.fail(runs, failure)
@@ -101,12 +102,6 @@ def _can_write(store: Store) -> bool:
 
 def _is_due(record: Record | None, again: Again) -> bool:
     return record is None or again == "all" or (again == "failed" and record.status == "failed")
-
-
-def _taken(records: Iterable[Record | None]) -> Outcome:
-    """Outcome of a task that another call executed."""
-    failed = next((record for record in records if record and record.status == "failed"), None)
-    return Outcome("failed", failed.error) if failed else Outcome("taken")
 
 
 class _Execution:
@@ -151,7 +146,9 @@ class _Execution:
         try:
             detector = self._fitted(images, kept_state if self._may_reuse(again) else None)
             while runs_left:
-                self.store.put(*self._scored(detector, runs_left[0], dataset, images))
+                record, scores = self._scored(detector, runs_left[0], dataset, images)
+                self.store.put(record, scores)
+                self._keep_cost(measured.record_cost(record))
                 runs_left.pop(0)
         except DeadlineReached as stopped:
             return self._paused(runs_left, stopped)
@@ -172,12 +169,17 @@ class _Execution:
 
     def _paused(self, runs: Sequence[Scoring], stopped: Exception) -> Outcome:
         """A fit that stopped by itself: it was asked to, or a time is over."""
+        self._keep_cost(provenance.stopped_cost(self.fit, self.machine, self.clock.foretold))
         if self.is_asked_to_stop:
-            return Outcome("paused", ASKED_TO_STOP)
+            return Outcome("paused", handover.ASKED_TO_STOP)
         if self.machine.fit_seconds is not None and time.monotonic() < self.clock.call_over:
             reason = f"{self.machine.fit_over}: give it more with --retry-failed, which goes on from its checkpoint"
             return self._failed(runs, reason, str(stopped))
-        return Outcome("paused", TIME_IS_OVER)
+        return Outcome("paused", handover.TIME_IS_OVER)
+
+    def _keep_cost(self, cost: tuple[str, measured.FitCost] | None) -> None:
+        if cost is not None and not self.task.audit:
+            measured.keep_cost(self.machine.cache, *cost)
 
     def ask_to_stop(self) -> None:
         """Let the fit save a checkpoint and stop at its next step."""
@@ -341,16 +343,13 @@ class _Execution:
         return Outcome("failed", f"{reason} (traceback: {self.store.traceback_path(keys[0])})")
 
     def _record(self, spec: RunSpec, **rest: Any) -> Record:
-        import resource
-
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
         return Record(
             key=spec.key,
             fit_key=spec.fit.fit_key,
             series=spec.series,
             spec=spec,
             timings=dict(self.timings),
-            peak_memory_mib=round(peak, 1),
+            peak_memory_mib=provenance.peak_memory_mib(),
             provenance=provenance.fit_provenance(
                 self.fit, self.machine, self.started, 1 + len(self.epoch_aurocs.get(spec.key, ()))
             ),

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from benchmark.errors import BenchError
 from benchmark.paths import Folders
-from benchmark.planning.inputs import Resources
+from benchmark.planning.inputs.resources import Resources
 from benchmark.planning.planner import Planner
 from benchmark.planning.suite import Selection, Suite, expand_suite, suite_parts
 from benchmark.planning.types import Plan, PlannedRun, RunRequest

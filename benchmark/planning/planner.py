@@ -8,9 +8,10 @@ from typing import Any
 from msgspec import structs
 
 from benchmark.errors import BenchError
-from benchmark.planning import comparability, pools
+from benchmark.planning import comparability
 from benchmark.planning.fit_params import fit_params
-from benchmark.planning.inputs import Resources
+from benchmark.planning.inputs import pools
+from benchmark.planning.inputs.resources import Resources
 from benchmark.planning.suite import Selection, Suite, WantedRun, class_subsets
 from benchmark.planning.types import PlannedFit, PlannedRun, RunRequest, RunState
 from methods.backbones.find import WrongWeightsError

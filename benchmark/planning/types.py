@@ -1,7 +1,7 @@
 """Data classes of a plan: runs with their states, the fits behind them, and the tasks that workers execute."""
 
 from collections import defaultdict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple
 
@@ -107,6 +107,14 @@ class Scoring(NamedTuple):
     evaluation: Evaluation
 
 
+class StoreKey(NamedTuple):
+    """Image store of a dataset: side in pixels and resampling."""
+
+    dataset: str
+    size: int
+    resize: str
+
+
 @dataclass(frozen=True)
 class Task:
     """One fit and the runs that score it, with `audit` after every epoch too.
@@ -122,6 +130,13 @@ class Task:
     @property
     def key(self) -> str:
         return self.fit.key
+
+    @property
+    def image_stores(self) -> Iterator[StoreKey]:
+        """The image stores behind the fit and its pools."""
+        spec = self.fit.spec
+        for name in (self.fit.dataset, *(part.dataset for parts in self.fit.pools.values() for part in parts)):
+            yield StoreKey(name, spec.size, spec.resize)
 
     @property
     def source_key(self) -> str | None:

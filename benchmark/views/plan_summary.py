@@ -1,12 +1,15 @@
-"""A plan in words: blocked runs with reasons, runs to be made, and the time that they take."""
+"""A plan in words: blocked runs with reasons, runs to be made, and the time, memory and disk that they take."""
 
+import shutil
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator
-from statistics import median
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
 
-from benchmark.planning.types import Plan, PlannedRun
-from protocols.text import plural
-from results.store import Store
+from benchmark.planning.costs.forecast import Conditions, Span, TaskForecast, forecast_tasks, jobs_span
+from benchmark.planning.types import Plan, PlannedRun, StoreKey, Task
+from benchmark.terminal.time_left import forecast_in_words
+from protocols.datasets.manifest import read_manifest
+from protocols.text import plural, size_in_words
 
 KIB_PER_RUN = 40
 
@@ -41,14 +44,14 @@ def all_blocked(plan: Plan) -> str:
     return f"{blocked}: {reasons[0][0]}{others}"
 
 
-def plan_lines(plan: Plan, store: Store) -> Iterator[str]:
-    """Lines of `--plan`: one a run that is not blocked, then the counts and an estimate of time and disk."""
-    times = _times(store)
-    missing = [run for run in plan.runs if run.state == "missing"]
+def plan_lines(plan: Plan, conditions: Conditions, data: Path) -> Iterator[str]:
+    """Lines of `--plan`: one a run that is not blocked, then the counts, and what the missing ones take."""
+    tasks = plan.tasks({"missing"})
+    forecasts = forecast_tasks(plan, tasks, conditions)
     for run in plan.runs:
         if run.spec is not None:
-            seconds = times.get(_kind(run))
-            about = f"  about {seconds / 60:.1f} min" if seconds and run.state == "missing" else ""
+            forecast = forecasts[run.spec.fit.fit_key] if run.state == "missing" else None
+            about = f"  {_words(forecast.of_run(run.spec.key))}" if forecast else ""
             yield f"{run.state:8} {run.spec.name}{about}"
     counts = ", ".join(
         f"{plan.count(state)} {state}"
@@ -56,24 +59,79 @@ def plan_lines(plan: Plan, store: Store) -> Iterator[str]:
         if state != "stale" or plan.count(state)
     )
     yield f"{plural(len(plan.runs), 'run')} of suite {plan.suite.id}, recipe {plan.recipe}: {counts}"
-    sources = sum(task.is_source and not task.runs for task in plan.tasks({"missing"}))
+    sources = sum(task.is_source and not task.runs for task in tasks)
     if sources:
         yield f"{plural(sources, 'source fit comes', 'source fits come')} first, where their state is not kept already"
-    if missing:
-        yield _estimate([times.get(_kind(run)) for run in missing])
+    if tasks:
+        yield _whole_time(forecasts, conditions)
+        yield from _kinds(tasks, forecasts, conditions)
+        yield from _needs(tasks, forecasts, conditions, data)
 
 
-def _estimate(seconds: list[float | None]) -> str:
-    known_seconds = [value for value in seconds if value is not None]
-    disk = f"disk: about {len(seconds) * KIB_PER_RUN / 1024:.1f} MiB of records and scores"
-    if not known_seconds:
-        return f"time for the missing ones: not known before the first of their kind is done; {disk}"
-    rest = (
-        f", {len(seconds) - len(known_seconds)} of another kind not counted"
-        if len(known_seconds) < len(seconds)
-        else ""
+def _whole_time(forecasts: Mapping[str, TaskForecast | None], conditions: Conditions) -> str:
+    """The time of all fits of which there is a forecast."""
+    spans = [forecast.whole for forecast in forecasts.values() if forecast]
+    if not spans:
+        return "time: not known, nothing of their kind was measured on this kind of machine"
+    counted = "all fits" if len(spans) == len(forecasts) else f"{len(spans)} of {plural(len(forecasts), 'fit')}"
+    text = f"time for {counted}: {_words(jobs_span(spans, 1))} one after another"
+    if conditions.jobs > 1:
+        together = _words(jobs_span(spans, conditions.jobs))
+        text += f"; with --jobs {conditions.jobs} {together}, if they do not slow each other"
+    return text
+
+
+def _kinds(
+    tasks: Sequence[Task], forecasts: Mapping[str, TaskForecast | None], conditions: Conditions
+) -> Iterator[str]:
+    """A line on equal fits: the time of one, and where that is from or how to have it measured."""
+    kinds: dict[tuple[str, str | None], list[Task]] = defaultdict(list)
+    for task in tasks:
+        size = f" at {task.fit.spec.size} px" if task.fit.spec.size else ""
+        forecast = forecasts[task.key]
+        kinds[f"{task.fit.method}{size}", forecast.basis if forecast else None].append(task)
+    for (name, basis), alike in kinds.items():
+        known = [forecast.whole for task in alike if (forecast := forecasts[task.key])]
+        fits, threads = plural(len(alike), "fit"), plural(conditions.threads, "thread")
+        if known:
+            each = Span(min(span.low for span in known), max(span.high for span in known))
+            yield f"  {name}: {fits} of {_words(each)}, {basis} on this kind of machine with {threads}"
+        else:
+            fit = alike[0].fit
+            yield (
+                f"  {name}: {fits}, time not known: --method {fit.method} --dataset {fit.dataset} --max-time 1m in "
+                "place of --plan measures it, and what it does is kept"
+            )
+
+
+def _needs(
+    tasks: Sequence[Task], forecasts: Mapping[str, TaskForecast | None], conditions: Conditions, data: Path
+) -> Iterator[str]:
+    """Memory and disk."""
+    peaks = [forecast.memory_mib for forecast in forecasts.values() if forecast]
+    if peaks:
+        yield f"memory: up to {size_in_words(int(max(peaks) * 2**20))} a fit, as measured"
+    kept = size_in_words(sum(len(task.runs) for task in tasks) * KIB_PER_RUN * 1024)
+    decoded = size_in_words(sum(_decoded_bytes(key, data) for key in {key for t in tasks for key in t.image_stores}))
+    free = next(
+        shutil.disk_usage(folder).free for folder in (conditions.cache, *conditions.cache.parents) if folder.exists()
     )
-    return f"time for the missing ones, one after another: about {sum(known_seconds) / 3600:.1f} h{rest}; {disk}"
+    yield (
+        f"disk: about {kept} of records and scores; decoded images, where they are not there yet, {decoded} of "
+        f"{size_in_words(free)} free in {conditions.cache}"
+    )
+
+
+def _decoded_bytes(key: StoreKey, data: Path) -> int:
+    """Bytes of an image store; none where images keep their own sizes."""
+    dataset = read_manifest(data / key.dataset, key.dataset)
+    return len(dataset.rows) * key.size**2 * dataset.channels
+
+
+def _words(span: Span) -> str:
+    """`about 12 min`, or `12 min to 1 h 3 min` where the two ends are told apart."""
+    low, high = forecast_in_words(span.low), forecast_in_words(span.high)
+    return f"about {low}" if low == high else f"{low} to {high}"
 
 
 def _blocked(plan: Plan) -> dict[str, list[PlannedRun]]:
@@ -89,22 +147,3 @@ def _names(runs: list[PlannedRun]) -> str:
     methods = list(dict.fromkeys(run.wanted_run.method for run in runs))
     names = ", ".join(datasets[:6]) + (f" and {len(datasets) - 6} more" if len(datasets) > 6 else "")
     return f"{names}; {', '.join(methods)}"
-
-
-def _kind(run: PlannedRun) -> tuple[str, str, int, str]:
-    if run.spec is None:
-        return "", "", 0, ""
-    fit = run.spec.fit
-    return fit.detector, run.spec.recipe, fit.size, fit.precision
-
-
-def _times(store: Store) -> dict[tuple[str, str, int, str], float]:
-    """Median seconds of a finished run by detector, recipe, size and precision, from the records at hand."""
-    seconds_by_kind: dict[tuple[str, str, int, str], list[float]] = defaultdict(list)
-    for record in store.records():
-        if record.status == "done":
-            fit = record.spec.fit
-            seconds_by_kind[fit.detector, record.spec.recipe, fit.size, fit.precision].append(
-                sum(record.timings.values())
-            )
-    return {kind: median(values) for kind, values in seconds_by_kind.items()}

@@ -27,6 +27,20 @@ class FitClock:
         self._last_written = -math.inf
         self._phase = "starting"
         self._numbers: dict[str, float] = {}
+        self._begun = self._last_report
+        self._sights: list[tuple[float, float]] = []
+
+    @property
+    def foretold(self) -> float | None:
+        """Seconds that the whole fit takes if its later steps take as long as those after its first; None before these.
+
+        What came before the first step counts as it was: it may be a part that has no steps.
+        """
+        if len(self._sights) < 2:
+            return None
+        (start, first), (end, last) = self._sights
+        steps = (end - start) / (last - first)
+        return steps + max(0.0, start - self._begun - first * steps)
 
     def watch(self, watchdog: Watchdog) -> None:
         """Let a watchdog end this process where it does not stop when its time is over."""
@@ -35,7 +49,7 @@ class FitClock:
 
     def begin_fit(self, seconds: float | None) -> float | None:
         """The deadline of a fit that may take so long and begins now; None where it has none."""
-        self._phase = "fitting"
+        self._phase, self._begun = "fitting", time.monotonic()
         self._over = min(self.call_over, math.inf if seconds is None else time.monotonic() + seconds)
         self._be_patient(GRACE_SECONDS, from_now=True)
         return None if math.isinf(self._over) else self._over
@@ -55,6 +69,8 @@ class FitClock:
         if done:
             self._be_patient(STEPS * (now - self._last_report))
         self._last_report = now
+        if self._phase == "fitting" and 0 < done <= total:
+            self._see(now, done / total)
         self._numbers |= {name: float(value) for name, value in numbers.items()}
         if done not in (0, total) and now - self._last_written < PROGRESS_SECONDS:
             return
@@ -65,6 +81,13 @@ class FitClock:
         with suppress(OSError):  # nobody loses a fit for want of its progress
             beside.write_text(text, encoding="utf-8")
             beside.replace(self._progress)
+
+    def _see(self, now: float, share: float) -> None:
+        """Note a share of the fit that is done: the first and the last; with one smaller than before it begins anew."""
+        if self._sights and share < self._sights[-1][1]:
+            self._sights = []
+        if not self._sights or share > self._sights[-1][1]:
+            self._sights = [*self._sights[:1], (now, share)]
 
     def _be_patient(self, seconds: float, *, from_now: bool = False) -> None:
         """Give this process so long, at least the usual, to stop when its time is over, or from now on if it is."""

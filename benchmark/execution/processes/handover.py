@@ -1,8 +1,11 @@
 """Messages between a call and its workers: the machine's settings, and the outcome of a task."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
+
+from results.record import Record
 
 TIME_IS_OVER = "the time given with --max-time is over; the same command goes on from here"
 ASKED_TO_STOP = "it was asked to stop and saved a checkpoint; the same command goes on from there"
@@ -58,3 +61,9 @@ class Outcome:
     reason: str | None = None
     is_disk_full: bool = False
     notes: tuple[str, ...] = ()
+
+
+def outcome_elsewhere(records: Iterable[Record | None]) -> Outcome:
+    """Outcome of a task that another call executed, from its records."""
+    failed = next((record for record in records if record and record.status == "failed"), None)
+    return Outcome("failed", failed.error) if failed else Outcome("taken")

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from benchmark.errors import BenchError
 from benchmark.paths import resolve_folders
 from benchmark.planning.equivalence import measures, method_titles
-from benchmark.planning.inputs import Resources
+from benchmark.planning.inputs.resources import Resources
 from benchmark.planning.planner import Planner
 from benchmark.planning.suite import Selection, Suite, WantedRun, expand_suite, suite_parts
 from benchmark.planning.types import RunRequest

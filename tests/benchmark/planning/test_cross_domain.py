@@ -177,7 +177,7 @@ def test_a_run_is_whole_after_a_kill_between_source_and_target(textures):
     assert "decoding" not in again.stderr
     source, target = textures.fits
     assert target["start"] == source["end"]
-    assert "cross_domain-dark-to-grey-drift-10-s0" in again.stdout
+    assert "cross_domain-dark-to-grey-drift-10-s0" in again.stderr
 
 
 def test_a_source_that_fails_fails_its_runs_until_they_are_asked_for_again(textures, run):

@@ -88,6 +88,7 @@ def _offered(pool: str, params: Mapping[str, ParamValue], dataset: Dataset) -> l
 
 
 def _next_step(pool: str) -> str:
-    info = next(iter(dataset_family(pool)), dataset_info(pool))
+    family = dataset_family(pool)
+    info = family[0] if family else dataset_info(pool)
     origin = f"get it from {info.source}, then " if info else ""
     return f"{origin}run 'bench data prepare {pool} --source DIR'"
