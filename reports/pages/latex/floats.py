@@ -96,8 +96,8 @@ class _Piece:
 
     @property
     def caption(self) -> str:
-        """The caption up to the citation."""
-        page, cells = self.page, [cell for column in self.grid.columns for cell in column.cells]
+        """The caption of a first float up to the citation; what it says of places holds for all of them."""
+        page, cells = self.page, list(_cells(self.page))
         sides = page.caption.replace(" / measured", ", below it in italics measured")
         published = page.show_published and any(cell.published_place for cell in cells)
         has_places = published or (page.show_measured and any(cell.measured_place for cell in cells))

@@ -273,6 +273,16 @@ def test_a_suite_is_no_citation(record):
     assert caption in text
 
 
+def test_the_first_caption_says_what_later_floats_set_apart(record):
+    titles = {name: f"{name} with many words in its name" for name in METHODS}
+    runs = everywhere(record, {"devnet": 0.6, "dra": 0.8, "flos": 0.7})
+    text = render.render_table(build(runs, titles=titles), "latex", width="column")
+    first, *further = text.split("\\end{table}")
+    assert "textbf" not in first
+    assert any("textbf" in part for part in further)
+    assert "Best value in bold, second best underlined." in first
+
+
 def test_runs_are_named_in_every_format(record):
     runs = everywhere(record, {"devnet": 0.7, "dra": 0.8})
     built = replace_table(build(runs), names_runs=True)
