@@ -7,9 +7,8 @@ from pathlib import Path
 import msgspec
 
 from results.files import make_folder
-from results.key import digest
 from results.record import Record
-from results.spec import FitSpec
+from results.spec import FitSpec, digest
 
 COSTS = "costs"
 """Folder of these files in the cache."""
