@@ -41,7 +41,8 @@ def test_leaving_is_a_failed_run_and_prints_go_to_stderr(guests):
     }
     assert "noise" not in done.stdout
     assert done.stderr.count("noise") == 4
-    assert "general-tiny-loud" in done.stdout
+    assert "general-tiny-loud" in done.stderr
+    assert "loud: 1 of 1 cell measured" in done.stdout
 
 
 @pytest.mark.slow
