@@ -5,6 +5,7 @@ A fit is one training; a run is a fit scored on one test list, which gives one A
 
 import hashlib
 import json
+from functools import cached_property
 from typing import Annotated, Any
 
 import msgspec
@@ -51,7 +52,7 @@ class PoolPart(msgspec.Struct, frozen=True, kw_only=True):
     images: str
 
 
-class FitSpec(msgspec.Struct, frozen=True, kw_only=True):
+class FitSpec(msgspec.Struct, frozen=True, kw_only=True, dict=True):  # dict: of what is computed once
     """Everything that `fit` is given; its canonical JSON is hashed into `fit_key` (design section 6).
 
     `params` are the detector's resolved hyper-parameters, `pools` maps the id of an external pool to its parts in the
@@ -74,7 +75,7 @@ class FitSpec(msgspec.Struct, frozen=True, kw_only=True):
     seed: _Seed
     source: str | None = None
 
-    @property
+    @cached_property
     def fit_key(self) -> str:
         return digest(self)
 
@@ -98,7 +99,7 @@ class SplitDefinition(Coordinates, frozen=True, kw_only=True):
     options: dict[str, ParamValue] = msgspec.field(default_factory=dict)
 
 
-class RunSpec(msgspec.Struct, frozen=True, kw_only=True):
+class RunSpec(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     """A fit and the test list it is scored on.
 
     Only `fit`, `test` (fingerprint of the test list) and `evaluation` (None where scores are independent of their
@@ -117,7 +118,7 @@ class RunSpec(msgspec.Struct, frozen=True, kw_only=True):
     source: FitSpec | None = None
     deviations: list[str] = []
 
-    @property
+    @cached_property
     def key(self) -> str:
         return self.key_of(self.fit.fit_key)
 
@@ -125,7 +126,7 @@ class RunSpec(msgspec.Struct, frozen=True, kw_only=True):
         """The key, from that of its fit, which is hashed once where both are needed."""
         return digest({"fit": fit_key, "test": self.test, "evaluation": self.evaluation})
 
-    @property
+    @cached_property
     def series(self) -> str:
         """Hash of the key without seeds and lists and of the split's definition: runs that share it may be averaged."""
         fit = _seedless(self.fit)

@@ -72,7 +72,8 @@ def _whole_time(forecasts: Mapping[str, TaskForecast | None], conditions: Condit
     """The time of all fits of which there is a forecast."""
     spans = [forecast.whole for forecast in forecasts.values() if forecast]
     if not spans:
-        return "time: not known, nothing of their kind was measured on this kind of machine"
+        threads = plural(conditions.threads, "thread")
+        return f"time: not known, nothing of their kind was measured on this kind of machine with {threads}"
     counted = "all fits" if len(spans) == len(forecasts) else f"{len(spans)} of {plural(len(forecasts), 'fit')}"
     text = f"time for {counted}: {_words(jobs_span(spans, 1))} one after another"
     if conditions.jobs > 1:

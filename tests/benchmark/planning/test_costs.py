@@ -61,7 +61,7 @@ def forecast_of(house, plan, **changes):
 
 def test_nothing_is_told_of_what_was_never_measured(tiles):
     said = lines(tiles, tiles.plan(tiles.suite(TILES)))
-    assert said[2] == "time: not known, nothing of their kind was measured on this kind of machine"
+    assert said[2] == "time: not known, nothing of their kind was measured on this kind of machine with 1 thread"
     assert "--method drift --dataset tiles --max-time 1m in place of --plan measures it" in said[3]
     assert not any("about" in line and "missing" in line for line in said)
 
