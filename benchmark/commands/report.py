@@ -173,11 +173,7 @@ def command(
         baseline=baseline,
         names_runs=names_runs,
     )
-    is_page = table is not None or suite is not None
-    if (width is not None or no_notes) and not (is_page and form == "latex"):
-        raise BenchError("--width and --no-notes are for a table in LaTeX: add --format latex, or leave them out")
-    if thumbnails and not (is_page and form == "html"):
-        raise BenchError("--thumbnails are for the page of a table or suite: add --format html, or leave them out")
+    _check_page_options(table, suite, form, thumbnails=thumbnails, fits_paper=width is not None or no_notes)
     listed = None
     if table is not None:
         listed = layout.auc_layout(table) if form == "macros" else layout.find_layout(table)
@@ -196,6 +192,20 @@ def command(
     else:
         page_form = _PageForm(form or "md", width or "text", not no_notes, thumbnails)
         _put_table(listed, suite, request, page_form, output)
+
+
+def _check_page_options(
+    table: str | None, suite: str | None, form: str | None, *, thumbnails: bool, fits_paper: bool
+) -> None:
+    """Refuse options of pages where none is printed in their format, and a margin where nothing is published."""
+    is_page = table is not None or suite is not None
+    if fits_paper and not (is_page and form == "latex"):
+        raise BenchError("--width and --no-notes are for a table in LaTeX: add --format latex, or leave them out")
+    if thumbnails and not (is_page and form == "html"):
+        raise BenchError("--thumbnails are for the page of a table or suite: add --format html, or leave them out")
+    given = click.get_current_context().get_parameter_source("margin")
+    if suite is not None and given is click.core.ParameterSource.COMMANDLINE:
+        raise BenchError("--margin is for verdicts on published values, which a suite has not: leave it out")
 
 
 def _check_options(

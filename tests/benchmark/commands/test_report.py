@@ -97,6 +97,7 @@ def test_in_every_format(table, form, tmp_path):
         (["--suite", "hard"], "no run of suite hard that is asked for is measured: bench run --suite hard makes them"),
         (["--suite", "hard", "--table", "2"], "give --table or --figure"),
         (["--suite", "hard", "--show", "published"], "--show published is for what papers print"),
+        (["--suite", "hard", "--margin", "0.05"], "--margin is for verdicts on published values"),
         (["--suite", "hard", "--dataset", "elvp", "--results", "reference"], "did you mean 'elpv'?"),
         (
             ["--suite", "hard", "--baseline", "devnet", "--results", "reference"],
