@@ -19,7 +19,7 @@ PAGE = b"\xef\xbb\xbf \n<!DOCTYPE html><html><body>Please log in.</body></html>"
 def zipped() -> bytes:
     file = io.BytesIO()
     with zipfile.ZipFile(file, "w") as archive:
-        archive.writestr("a.txt", "words" * 100)
+        archive.writestr(zipfile.ZipInfo("a.txt"), "words" * 100)  # of 1980: bytes of two calls are equal
     return file.getvalue()
 
 
