@@ -7,6 +7,7 @@ import contextlib
 import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Protocol
 
 import numpy as np
@@ -16,6 +17,7 @@ from torch import nn
 
 from methods.backbones.find import WeightsFile
 from methods.devices import kept_generators
+from methods.uploads import Uploads
 from protocols.images.store import Images
 from protocols.values import ParamValue
 
@@ -78,6 +80,11 @@ class FitContext:
 
         with self.seeded(f"backbone.{arch}"):
             return build_trunk(arch, self.weights[arch], nodes)
+
+    @cached_property
+    def uploads(self) -> Uploads:
+        """The images of this fit on its device: `uploads.take(images, index)` -> (k, S, S, C) uint8 there."""
+        return Uploads(self.device)
 
     def generator(self, stream: str, *step: int) -> torch.Generator:
         """A fresh CPU generator for one draw, seeded by SHA-256 of (seed, stream, step): no state is carried along."""

@@ -92,6 +92,14 @@ class Device:
         backend: Any = getattr(torch, self.kind)
         return str(backend.get_device_name(self.index)) if self.traits.is_numbered else platform.machine()
 
+    def free_memory(self) -> int:
+        """Bytes that a numbered device has free now, as torch tells them."""
+        import torch
+
+        backend: Any = getattr(torch, self.kind)
+        free: int = backend.mem_get_info(str(self))[0]
+        return free
+
     def for_worker(self, number: int) -> "Device":
         """The device of worker process `number`: where there are several and none is named, each has the next one."""
         if self.index is not None or not self.traits.is_numbered:

@@ -21,6 +21,7 @@ from methods.nn.params import Params, read_params
 from methods.nn.precision import autocast, full_precision
 from methods.nn.training.phases import Phase
 from methods.nn.training.supervised import LossTerms, TrainParams, TrainSettings, train
+from methods.uploads import upload
 from protocols.images.store import Images
 
 REPRESENTATION = 128
@@ -184,8 +185,10 @@ class DeepSAD(NeuralDetector[DeepSADParams, DeepSADNetwork]):
         def terms(step: int) -> dict[str, Tensor]:
             images, labels = feed.batch(step)
             squared = self.network(images)
-            losses = sad_losses(squared, self._semi_labels(labels).to(squared.device), eta, eps) / len(labels)
-            normal, anomaly = (torch.from_numpy(np.flatnonzero(labels == label)) for label in (NORMAL, SEEN))
+            losses = sad_losses(squared, upload(self._semi_labels(labels), squared.device), eta, eps) / len(labels)
+            normal, anomaly = (
+                upload(torch.from_numpy(np.flatnonzero(labels == label)), squared.device) for label in (NORMAL, SEEN)
+            )
             spread = squared.detach()[normal].var(correction=0) if len(normal) else squared.new_zeros(())
             return {"normal": losses[normal].sum(), "anomaly": losses[anomaly].sum(), "normal_variance": spread}
 

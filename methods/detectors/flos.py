@@ -18,6 +18,7 @@ from methods.nn.params import Params, read_params
 from methods.nn.supervised_params import BatchParams
 from methods.nn.training.losses import focal
 from methods.nn.training.supervised import LossTerms
+from methods.uploads import upload
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,7 +48,11 @@ class FLOS(NeuralDetector[FLOSParams, SingleHeadNetwork]):
         def terms(step: int) -> dict[str, Tensor]:
             images, labels = feed.batch(step)
             logits = self.network(normalise(images)).mean(0)
-            return {"focal": focal(logits, torch.from_numpy(labels == SEEN).to(logits), alpha, gamma)}
+            return {
+                "focal": focal(
+                    logits, upload(torch.from_numpy(labels == SEEN).to(logits.dtype), logits.device), alpha, gamma
+                )
+            }
 
         return terms
 

@@ -12,13 +12,14 @@ from methods.backbones.table import BACKBONES
 from methods.detector import FitContext, TrainData
 from methods.devices import accumulated
 from methods.nn.data.epochs import ShuffledEpochs
-from methods.nn.data.loader import in_batches, taken
+from methods.nn.data.loader import in_batches
 from methods.nn.data.samplers import Indices
 from methods.nn.data.transforms import normalise, to_unit
 from methods.nn.neural_detector import NeuralDetector, Scorer
 from methods.nn.params import Params, read_params
 from methods.nn.precision import autocast, full_precision
 from methods.nn.training.supervised import LossTerms, TrainParams, TrainSettings, train
+from methods.uploads import upload
 from protocols.images.store import Images
 
 # Output channels of each block's convolutions: those of the released student, and VGG-16's own (spec 7.2).
@@ -148,7 +149,7 @@ class TeacherMaps:
         """The maps of images `index`, whose pixels (B, S, S, C) are given."""
         if self._kept is None:
             return self._maps(pixels)
-        return {pool: maps[torch.from_numpy(index).to(maps.device)] for pool, maps in self._kept.items()}
+        return {pool: maps[upload(torch.from_numpy(index), maps.device)] for pool, maps in self._kept.items()}
 
 
 class KDAD(NeuralDetector[KDADParams, KDADNetwork]):
@@ -187,7 +188,7 @@ class KDAD(NeuralDetector[KDADParams, KDADNetwork]):
 
         def terms(step: int) -> dict[str, Tensor]:
             index = passes.take(step)
-            pixels = taken(data.normal, index).to(self.context.device)
+            pixels = self.context.uploads.take(data.normal, index)
             maps = network.student_maps(self._normalise(pixels)), teacher(index, pixels)
             return {
                 "direction": direction(*maps, pools).mean(),

@@ -21,6 +21,7 @@ from methods.nn.params import Params, read_params
 from methods.nn.supervised_params import BatchParams
 from methods.nn.training.losses import bce
 from methods.nn.training.supervised import LossTerms
+from methods.uploads import upload
 
 HIDDEN_CHANNELS = (256, 128, 64)
 
@@ -96,7 +97,7 @@ class MINNS(NeuralDetector[MINNSParams, SingleHeadNetwork]):
             images, labels = feed.batch(step)
             with self.context.seeded("dropout", step):
                 logits = self.network(normalise(images)).mean(0)
-            targets = torch.from_numpy(labels == SEEN).to(logits)
+            targets = upload(torch.from_numpy(labels == SEEN).to(logits.dtype), logits.device)
             return {f"bag{number}": bce(bags, targets) for number, bags in enumerate(logits.unbind(1), 1)}
 
         return terms

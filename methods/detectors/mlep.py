@@ -21,6 +21,7 @@ from methods.nn.params import Params, read_params
 from methods.nn.supervised_params import PyramidParams
 from methods.nn.training.losses import bce
 from methods.nn.training.supervised import LossTerms
+from methods.uploads import upload
 from protocols.images.store import Images
 
 MEAN_MAP = "normal.mean."
@@ -139,7 +140,7 @@ class MLEP(NeuralDetector[MLEPParams, SingleHeadNetwork]):
     def _own_terms(self, images: Tensor, labels: Indices, maps: list[Tensor]) -> dict[str, Tensor]:
         """The losses that the mode adds to the margin loss: per level, then the mean over the levels."""
         if self.params.mode == "embed":
-            targets = torch.from_numpy(labels == SEEN).to(images)
+            targets = upload(torch.from_numpy(labels == SEEN).to(images.dtype), images.device)
             losses = [bce(self.network.head(level), targets) for level in maps]
             return {"head": self.params.loss_head_weight * level_mean(losses)}
         if self.params.mode == "recon":

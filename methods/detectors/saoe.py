@@ -16,6 +16,7 @@ from methods.nn.data.transforms import join
 from methods.nn.params import Params, read_params
 from methods.nn.training.losses import uniform_cross_entropy
 from methods.nn.training.supervised import LossTerms
+from methods.uploads import upload
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,7 +46,7 @@ class SAOE(ClassDetector[SAOEParams]):
             else:
                 inner, outer = self.logits(images), self.logits(outside)
             return {
-                "cross_entropy": F.cross_entropy(inner, torch.from_numpy(labels).to(inner.device)),
+                "cross_entropy": F.cross_entropy(inner, upload(torch.from_numpy(labels), inner.device)),
                 "outlier": weight * uniform_cross_entropy(outer),
             }
 

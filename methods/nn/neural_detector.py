@@ -14,6 +14,7 @@ from methods.devices import placed
 from methods.errors import MethodError
 from methods.nn.data.loader import in_batches
 from methods.nn.training.supervised import LossTerms, TrainParams, TrainSettings, train
+from methods.uploads import upload
 from protocols.images.store import Images
 
 DetectorFields = TypeVar("DetectorFields", bound=TrainParams)
@@ -55,8 +56,14 @@ class NeuralDetector(ABC, Generic[DetectorFields, DetectorNetwork]):
         with torch.inference_mode():
             score = self.scorer()
             size = self.params.evaluation_batch if batch is None else batch
+            under_way: tuple[slice, Tensor] | None = None
             for number, (span, pixels) in enumerate(in_batches(images, size)):
-                scores[span] = score(pixels.to(self.context.device), number).cpu().numpy()
+                result = score(upload(pixels, self.context.device), number)
+                if under_way is not None:
+                    scores[under_way[0]] = under_way[1].cpu().numpy()
+                under_way = span, result
+            if under_way is not None:
+                scores[under_way[0]] = under_way[1].cpu().numpy()
         return scores
 
     def state(self) -> dict[str, Tensor]:

@@ -145,7 +145,7 @@ class AGAD:
         """Write a grid with two rows for each part: images and their reconstructions."""
         rows = []
         for images, index in parts:
-            batch = self.view.taken(images, index)
+            batch = self.view.taken(images, index, self.context.uploads)
             for row in (batch, self._reconstructed(batch)):
                 unit = self.view.to_unit(row)
                 rows.append(torch.cat([unit, unit.new_ones(ROW_IMAGES - len(unit), *unit.shape[1:])]))
@@ -177,9 +177,9 @@ class AGADFeed:
 
     def batch(self, step: int, view: View) -> dict[str, Tensor]:
         """The images of each kind (n, C, S, S) as the networks see them."""
-        groups = {NORMAL: view.taken(self._data.normal, self._normal.take(step))}
+        groups = {NORMAL: view.taken(self._data.normal, self._normal.take(step), self._context.uploads)}
         if self.n_anomaly:
-            groups[ANOMALY] = view.taken(self._data.anomaly, self._anomalies(step))
+            groups[ANOMALY] = view.taken(self._data.anomaly, self._anomalies(step), self._context.uploads)
         return groups
 
     def _anomalies(self, step: int) -> Indices:

@@ -9,8 +9,9 @@ from torch import Tensor, nn
 from methods.detectors.agad.params import AGADParams
 from methods.devices import accumulated
 from methods.errors import MethodError
-from methods.nn.data.loader import in_batches, taken
+from methods.nn.data.loader import in_batches
 from methods.nn.data.samplers import Indices
+from methods.uploads import Uploads
 from protocols.images.store import Images
 
 STORED = "bilinear_antialias"
@@ -66,9 +67,9 @@ class View(nn.Module):
     def channels(self) -> int:
         return len(self.shift)
 
-    def taken(self, images: Images, index: Indices) -> Tensor:
+    def taken(self, images: Images, index: Indices, uploads: Uploads) -> Tensor:
         """The images `index` as the networks see them."""
-        inputs: Tensor = self(taken(images, index).to(self.shift.device))
+        inputs: Tensor = self(uploads.take(images, index))
         return inputs
 
     def forward(self, pixels: Tensor) -> Tensor:

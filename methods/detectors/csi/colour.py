@@ -6,6 +6,8 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+from methods.uploads import upload
+
 GREY_WEIGHTS = (0.299, 0.587, 0.114)
 HUE_UNIT = 255 / 360
 """Turns that a hue draw of 1 stands for in the released code."""
@@ -21,7 +23,7 @@ def to_grey(images: Tensor) -> Tensor:
     """Weighted grey in three equal channels; one channel stays as it is."""
     if images.shape[1] == 1:
         return images
-    weights = images.new_tensor(GREY_WEIGHTS)[:, None, None]
+    weights = upload(torch.tensor(GREY_WEIGHTS, dtype=images.dtype), images.device)[:, None, None]
     return (images * weights).sum(1, keepdim=True).expand_as(images)
 
 

@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor
 
+from methods.uploads import upload
 from protocols.images.decode import Pixels
 
 ATTEMPTS = 10
@@ -54,7 +55,7 @@ def cut(images: Tensor, windows: Tensor) -> Tensor:
     """Crop (N, C, S, S) to `windows` (N, 4) and resample to S: bilinear, reflected at the border; differentiable."""
     theta = torch.zeros(len(windows), 2, 3, dtype=windows.dtype)
     theta[:, 0, 0], theta[:, 1, 1], theta[:, 0, 2], theta[:, 1, 2] = windows.unbind(1)
-    theta = theta.to(images.device, images.dtype)
+    theta = upload(theta.to(images.dtype), images.device)
     grid = F.affine_grid(theta, list(images.shape), align_corners=False)
     return F.grid_sample(images, grid, mode="bilinear", padding_mode="reflection", align_corners=False)
 

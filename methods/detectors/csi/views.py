@@ -13,9 +13,9 @@ from methods.detector import FitContext
 from methods.detectors.csi import colour, crops
 from methods.detectors.csi.crops import Scale
 from methods.detectors.csi.params import ContrastiveParams
-from methods.nn.data.loader import taken
 from methods.nn.data.samplers import Indices
 from methods.nn.data.transforms import to_unit
+from methods.uploads import upload
 from protocols.images.decode import Pixels
 from protocols.images.store import Images
 
@@ -130,7 +130,7 @@ class Views:
     def whole(self, images: Images, index: Indices) -> Tensor:
         """The images `index` as they are; from files the square in the middle of the shorter side resized."""
         if self.source == "array":
-            return self._unit(taken(images, index))
+            return self._unit(self.context.uploads.take(images, index))
         return self._stacked([crops.centre(crops.opened(images.one(i), self._resized), self.size) for i in index])
 
     def base(
@@ -189,7 +189,7 @@ class Views:
 
     def _jittered(self, images: Tensor, draws: Tensor, contrast_first: bool) -> Tensor:
         brightness, contrast, saturation, hue = self.strengths
-        centred = (2 * draws - 1).to(images.device, images.dtype)[:, :, None, None]
+        centred = upload((2 * draws - 1).to(images.dtype), images.device)[:, :, None, None]
         hues, saturations = centred[:, 2] * hue, 1 + centred[:, 3] * saturation
         values, factors = 1 + centred[:, 4] * brightness, 1 + centred[:, 1:2] * contrast
         if contrast_first:
@@ -200,10 +200,10 @@ class Views:
         return torch.where(_chosen(draws, 0.5, images), images.flip(3), images)
 
     def _stacked(self, pixels: list[Pixels]) -> Tensor:
-        return self._unit(torch.from_numpy(np.stack(pixels)))
+        return self._unit(upload(torch.from_numpy(np.stack(pixels)), self.context.device))
 
     def _unit(self, pixels: Tensor) -> Tensor:
-        images = to_unit(pixels.to(self.context.device))
+        images = to_unit(pixels)
         return images[:, :1] if self.one_channel and pixels.shape[-1] == 1 else images
 
 
@@ -216,7 +216,7 @@ def blurred(images: Tensor, draws: Tensor) -> Tensor:
     low, high = BLUR_SIGMA
     sigma = low + draws[:, 1:] * (high - low)
     weights = (-(torch.arange(-radius, radius + 1) / sigma).square() / 2).exp()
-    kernels = (weights / weights.sum(1, keepdim=True)).to(images.device, images.dtype)
+    kernels = upload((weights / weights.sum(1, keepdim=True)).to(images.dtype), images.device)
     count, channels = images.shape[:2]
     kernels = kernels.repeat_interleave(channels, 0)[:, None]
     maps = F.pad(images, [radius] * 4, mode="reflect").reshape(1, count * channels, *_padded(images, radius))
@@ -230,4 +230,4 @@ def _padded(images: Tensor, radius: int) -> tuple[int, int]:
 
 
 def _chosen(draws: Tensor, probability: float, images: Tensor) -> Tensor:
-    return (draws < probability).to(images.device)[:, None, None, None]
+    return upload(draws < probability, images.device)[:, None, None, None]

@@ -30,6 +30,7 @@ from methods.nn.data.samplers import Indices
 from methods.nn.params import Params, read_params
 from methods.nn.picture_grid import ROW_IMAGES, png
 from methods.nn.training.loop import Optimisers, TrainStep
+from methods.uploads import upload
 from protocols.images.store import Images
 
 
@@ -125,7 +126,7 @@ class CSIGAN(ContrastiveDetector[CSIGANParams, GANNetworks]):
 
     def _latents(self, stream: str, step: int, count: int) -> Tensor:
         generator = self.context.generator(stream, step)
-        return torch.randn(count, self.params.gan.latent, generator=generator).to(self.context.device)
+        return upload(torch.randn(count, self.params.gan.latent, generator=generator), self.context.device)
 
     def _rows(self, images: Images, index: Indices) -> list[Tensor]:
         """Images at the generator's side, and their reconstructions where there is an encoder."""

@@ -22,6 +22,7 @@ from methods.nn.params import Params, read_params
 from methods.nn.supervised_params import PseudoParams
 from methods.nn.training.losses import Criterion, FocalParams, ScoreLossParams
 from methods.nn.training.supervised import LossTerms
+from methods.uploads import upload
 
 # In the order of the loss calls (spec 2.13): labels that a head learns from, those of them that are its target 1,
 # and the sign of its score in the sum (spec 2.4, 2.7).
@@ -129,7 +130,7 @@ def head_losses(scores: HeadScores, labels: Indices, criterion: Criterion, step:
         if letter in scores:
             places = torch.from_numpy(np.flatnonzero(np.isin(labels, learns)))
             targets = torch.from_numpy(np.isin(labels, positive))[places]
-            chosen = scores[letter].mean(0)[places.to(scores[letter].device)]
+            chosen = scores[letter].mean(0)[upload(places, scores[letter].device)]
             terms[f"g_{letter}"] = criterion(chosen, targets, step, letter)
     return terms
 

@@ -12,12 +12,13 @@ from methods.nn.data.loader import Feed
 from methods.nn.data.samplers import Indices
 from methods.nn.params import Params, read_params
 from methods.nn.training.supervised import LossTerms
+from methods.uploads import upload
 
 
 def class_loss(logits: Tensor, labels: Indices, *, double_softmax: bool) -> Tensor:
     """Mean cross-entropy of logits (B, classes); `double_softmax` takes their softmax for logits (D43)."""
     inputs = logits.softmax(1) if double_softmax else logits
-    return F.cross_entropy(inputs, torch.from_numpy(labels).to(inputs.device))
+    return F.cross_entropy(inputs, upload(torch.from_numpy(labels), inputs.device))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

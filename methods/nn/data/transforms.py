@@ -5,6 +5,8 @@ import math
 import torch
 from torch import Tensor
 
+from methods.uploads import upload
+
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
 
@@ -22,7 +24,7 @@ def rotate(images: Tensor, angles: Tensor) -> Tensor:
     """
     batch, size, _, channels = images.shape
     table = torch.tensor([_fixed_affine(angle, size) for angle in angles.tolist()], dtype=torch.int32)
-    xx, xy, x0, yx, yy, y0 = table.to(images.device)[:, :, None, None].unbind(1)
+    xx, xy, x0, yx, yy, y0 = upload(table, images.device)[:, :, None, None].unbind(1)
     step = torch.arange(size, dtype=torch.int32, device=images.device)
     column, row = step[None, None, :], step[None, :, None]
     source_x = (x0 + xy * row + xx * column) >> 16
@@ -57,8 +59,7 @@ def normalise(images: Tensor) -> Tensor:
 
     One channel becomes three, exactly as a conversion of the grey image to RGB does.
     """
-    mean = torch.tensor(IMAGENET_MEAN, device=images.device)
-    std = torch.tensor(IMAGENET_STD, device=images.device)
+    mean, std = (upload(torch.tensor(values), images.device) for values in (IMAGENET_MEAN, IMAGENET_STD))
     unit = images.to(torch.float32).div_(255)
     return (unit - mean).div_(std).permute(0, 3, 1, 2)
 

@@ -28,6 +28,16 @@ class Scar:
     angle: float
     target: tuple[int, int]
 
+    @property
+    def sides(self) -> tuple[int, int]:
+        """Rows and columns of the source rectangle."""
+        return self.length, self.width
+
+    def canvas(self) -> np.ndarray:
+        """For each pixel of the canvas its place in the flattened strip, (h, w) int32; -1 where nothing lands."""
+        places = np.arange(1, self.length * self.width + 1, dtype=np.int32).reshape(self.length, self.width)
+        return np.asarray(Image.fromarray(places).rotate(self.angle, expand=True)) - 1
+
     def __call__(self, image: Pixels) -> Pixels:
         """A changed copy of `image` (S, S, C): only pixels of the strip land, and what leaves the image is cut off."""
         (source_y, source_x), (target_y, target_x) = self.source, self.target

@@ -57,6 +57,15 @@ class Paste:
     target: tuple[int, int]
     jitter: Jitter
 
+    @property
+    def sides(self) -> tuple[int, int]:
+        """Rows and columns of the source rectangle."""
+        return self.height, self.width
+
+    def canvas(self) -> np.ndarray:
+        """For each pixel of what lands its place in the flattened source rectangle, (h, w) int32."""
+        return np.arange(self.height * self.width, dtype=np.int32).reshape(self.height, self.width)
+
     def __call__(self, image: Pixels) -> Pixels:
         """A changed copy of `image` (S, S, C)."""
         (source_y, source_x), (target_y, target_x) = self.source, self.target

@@ -1,6 +1,6 @@
 """Pseudo anomalies: made from normal images, or images of an external pool (spec 2.9)."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
@@ -8,12 +8,24 @@ import torch
 
 from methods.detector import TrainData
 from methods.errors import MethodError
-from methods.nn.pseudo_anomalies.cp_scar import CPScar
-from methods.nn.pseudo_anomalies.cutmix import CutMix, uniform
+from methods.nn.pseudo_anomalies.cp_scar import CPScar, Scar
+from methods.nn.pseudo_anomalies.cutmix import CutMix, Paste, uniform
 from protocols.images.decode import Pixels
 from protocols.images.store import Images
 
-Change = Callable[[Pixels], Pixels]
+
+@dataclass(frozen=True)
+class InTurn:
+    """Two changes, the second of what the first made."""
+
+    first: Paste
+    second: Scar
+
+    def __call__(self, image: Pixels) -> Pixels:
+        return self.second(self.first(image))
+
+
+Change = Paste | Scar | InTurn
 
 
 class Maker(Protocol):
@@ -33,8 +45,7 @@ class CPMix:
     def draw(self, size: int, generator: torch.Generator) -> Change:
         """Draw the coin first, or first all of CutMix."""
         if self.mode == "sequential":
-            first, second = self.cutmix.draw(size, generator), self.cp_scar.draw(size, generator)
-            return lambda image: second(first(image))
+            return InTurn(self.cutmix.draw(size, generator), self.cp_scar.draw(size, generator))
         (unit,) = uniform(1, generator)
         return self.cutmix.draw(size, generator) if unit < 0.5 else self.cp_scar.draw(size, generator)
 

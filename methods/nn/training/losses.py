@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from methods.detector import FitContext
+from methods.uploads import upload
 
 DRAWS = 5000
 Moments = tuple[Tensor, Tensor]
@@ -72,7 +73,7 @@ class Criterion:
         """Mean loss of `scores` (B,) against `targets` (B,); without scores a zero that has a gradient."""
         if not scores.numel():
             return scores.sum()
-        return self._loss(scores, targets.to(scores), self.moments(step, head))
+        return self._loss(scores, upload(targets.to(scores.dtype), scores.device), self.moments(step, head))
 
     def moments(self, step: int, head: str) -> Moments:
         """Mean and std of the normal reference for one call (spec D3), CPU scalars in float64."""

@@ -224,7 +224,7 @@ def test_on_top_of_a_full_batch_of_normals_there_are_32(make_params):
 class Whole:
     """Passes images on as they are stored."""
 
-    def taken(self, images, index):
+    def taken(self, images, index, uploads):
         return [images.ids[place] for place in index]
 
 
