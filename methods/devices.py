@@ -40,12 +40,18 @@ KINDS = {
 
 @dataclass(frozen=True)
 class Device:
-    """`cpu`, `cuda`, `cuda:1`, `mps`; without an index torch chooses."""
+    """`cpu`, `cuda`, `cuda:1`, `mps`, or several such as `cuda:0,cuda:2`, which workers take in turn.
+
+    Without an index torch chooses.
+    """
 
     kind: str = "cpu"
     index: int | None = None
+    among: tuple[int, ...] = ()
 
     def __str__(self) -> str:
+        if self.among:
+            return ",".join(f"{self.kind}:{index}" for index in self.among)
         return self.kind if self.index is None else f"{self.kind}:{self.index}"
 
     @property
@@ -83,7 +89,7 @@ class Device:
             backend: Any = getattr(torch.backends, self.kind, None)
             is_built = backend is None or backend.is_built()
             return f"torch {torch.__version__} {'finds none that it can use' if is_built else 'is built without it'}"
-        return None if (self.index or 0) < count else f"there are {count}, numbered from 0"
+        return None if max(self.among or (self.index or 0,)) < count else f"there are {count}, numbered from 0"
 
     def name(self) -> str:
         """The hardware as torch names it; the machine's architecture where there is but one device of the kind."""
@@ -101,7 +107,9 @@ class Device:
         return free
 
     def for_worker(self, number: int) -> "Device":
-        """The device of worker process `number`: where there are several and none is named, each has the next one."""
+        """The device of worker process `number`: of several that are named, or of all where none is, the next one."""
+        if self.among:
+            return Device(self.kind, self.among[number % len(self.among)])
         if self.index is not None or not self.traits.is_numbered:
             return self
         count = self.count()
@@ -111,6 +119,11 @@ class Device:
 CPU = Device()
 
 
+def best_device() -> Device:
+    """The first kind of accelerator that torch can use here, else the processor."""
+    return next((device for kind in KINDS if (device := Device(kind)) != CPU and device.missing() is None), CPU)
+
+
 def device_forms() -> str:
     """Names that a person may give for a device: `cpu, cuda, cuda:1 or mps`."""
     forms = [form for kind, traits in KINDS.items() for form in (kind, *([f"{kind}:1"] if traits.is_numbered else []))]
@@ -118,12 +131,27 @@ def device_forms() -> str:
 
 
 def parse_device(text: str) -> Device:
-    """The device of that name; MethodError where there is no such kind, or no number of it."""
+    """The device of that name, or the devices of one kind whose names commas separate.
+
+    Raises MethodError where there is no such kind or no number of it, and where one comes twice.
+    """
+    if "," in text:
+        return _several(text)
     form = re.fullmatch(r"([a-z]+)(?::(\d{1,4}))?", text, re.ASCII)
     traits = KINDS.get(form[1]) if form else None
     if form is None or traits is None or (form[2] is not None and not traits.is_numbered):
         raise MethodError(f"unknown device '{text}': give {device_forms()}")
     return Device(form[1], None if form[2] is None else int(form[2]))
+
+
+def _several(text: str) -> Device:
+    devices = [parse_device(part) for part in text.split(",") if part] if ",," not in text else []
+    indices = tuple(device.index for device in devices if device.index is not None)
+    if len({device.kind for device in devices}) != 1 or len(indices) != text.count(",") + 1:
+        raise MethodError(f"'{text}' is no list of devices: give numbered ones of one kind, such as cuda:0,cuda:1")
+    if len(set(indices)) != len(indices):
+        raise MethodError(f"'{text}' names a device twice: name each once, and run several fits on it with --jobs")
+    return Device(devices[0].kind, among=indices)
 
 
 def accelerator_names() -> tuple[str, ...]:

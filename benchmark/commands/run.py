@@ -20,7 +20,7 @@ from benchmark.terminal.options import (
     say,
     say_page,
 )
-from methods.devices import device_forms, parse_device
+from methods.devices import best_device, device_forms, parse_device
 from protocols.text import plural
 
 if TYPE_CHECKING:
@@ -78,7 +78,12 @@ class Duration(click.ParamType[float]):
 @click.option("--deduplicate", is_flag=True, help="Short for --split deduplicate=true.")
 @click.option("--weights", multiple=True, metavar="[ARCH=]FILE", help="ImageNet weights; or random, auto. Repeatable.")
 @click.option("--precision", type=click.Choice(PRECISIONS), help="Of the trunk (default: bf16 where native).")
-@click.option("--device", default="cpu", show_default=True, help=f"{device_forms()}.")
+@click.option(
+    "--device",
+    default="cpu",
+    show_default=True,
+    help=f"{device_forms()}; several as cuda:0,cuda:1, in turn for --jobs; auto: an accelerator if there is one.",
+)
 @click.option(
     "--audit-selection",
     "audit",
@@ -111,6 +116,8 @@ def command(**options: Any) -> int:
     from results.store import Store
 
     _check_engine(options)
+    device = _device(options["device"], options["precision"], is_here=options["address"] is None)
+    options["device"] = str(device)
     folders = resolve_folders(options["results"])
     if options["audit"]:
         folders = replace(folders, results=folders.results / AUDITS_FOLDER)
@@ -135,7 +142,7 @@ def command(**options: Any) -> int:
             split_options=parse_options(options["options"], deduplicate=options["deduplicate"]),
             weights=options["weights"],
             precision=options["precision"],
-            device=_device(options["device"], options["precision"], is_here=options["address"] is None),
+            device=device,
             accept_stale_code=options["accept_stale_code"],
             audit=options["audit"],
         ),
@@ -360,9 +367,11 @@ def _check_engine(options: dict[str, Any]) -> None:
 
 def _device(name: str, precision: str | None, *, is_here: bool) -> "Device":
     """The device of that name; one that is to be used here must be here."""
-    device = parse_device(name)
+    if name == "auto" and not is_here:
+        raise BenchError("--device auto looks at this machine: with --address name the device of the workers")
+    device = best_device() if name == "auto" else parse_device(name)
     if precision == "bf16" and not device.traits.bf16:
-        raise BenchError(f"device '{name}' does not compute in bf16: give --precision fp32")
+        raise BenchError(f"device '{device}' does not compute in bf16: give --precision fp32")
     missing = device.missing() if is_here else None
     if missing:
         raise BenchError(f"no device '{name}' on this machine, {missing}: give --device cpu, or run where one is")

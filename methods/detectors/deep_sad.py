@@ -260,7 +260,7 @@ class DeepSAD(NeuralDetector[DeepSADParams, DeepSADNetwork]):
         codes = []
         with torch.no_grad():
             for span, pixels in in_batches(images, self.params.batch_size):
-                batch = pixels.to(self.context.device)
+                batch = upload(pixels, self.context.device)
                 batch = self.network.encoder(rotate(batch, angles[span]) if limit else batch)
                 codes.append(accumulated(batch).cpu())
         return torch.cat(codes)

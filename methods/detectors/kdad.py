@@ -218,7 +218,7 @@ class KDAD(NeuralDetector[KDADParams, KDADNetwork]):
         )
 
     def _teacher_maps(self, pixels: Tensor) -> PoolMaps:
-        return self.network.teacher_maps(self._normalise(pixels.to(self.context.device)))
+        return self.network.teacher_maps(self._normalise(upload(pixels, self.context.device)))
 
     def _measure_teacher(self, normal: Images) -> None:
         """Set the means by which the teacher's maps are divided: of each tap over the training normals."""

@@ -179,7 +179,7 @@ class MLEP(NeuralDetector[MLEPParams, SingleHeadNetwork]):
         sums: list[Tensor] = []
         with torch.inference_mode():
             for _, pixels in in_batches(normals, 3 * self.params.batch_triplets):
-                maps = self.network.maps(normalise(pixels.to(self.context.device)))
+                maps = self.network.maps(normalise(upload(pixels, self.context.device)))
                 parts = [accumulated(level).sum(0) for level in maps]
                 sums = [total + part for total, part in zip(sums, parts, strict=True)] if sums else parts
         return [(total / len(normals)).float().cpu() for total in sums]

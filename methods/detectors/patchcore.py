@@ -25,6 +25,7 @@ from methods.nn.data.samplers import Indices
 from methods.nn.data.transforms import normalise
 from methods.nn.params import Params, read_params
 from methods.nn.precision import autocast, full_precision
+from methods.uploads import upload
 from protocols.images.store import Images
 
 
@@ -75,7 +76,7 @@ class PatchCore:
         """
         model = self._new_model().train()
         for span, pixels in in_batches(data.normal, self.params.batch_size):
-            patches = model(normalise(pixels.to(self.context.device)))
+            patches = model(normalise(upload(pixels, self.context.device)))
             chosen = self._candidates(span, len(patches) // len(pixels), len(data.normal))
             model.embedding_store[-1] = patches if chosen is None else patches[chosen]
             self._advance(span.stop, len(data.normal))
@@ -93,7 +94,7 @@ class PatchCore:
         size = self.params.evaluation_batch if batch is None else batch
         with torch.inference_mode():
             for span, pixels in in_batches(images, size):
-                outputs = self._model(normalise(pixels.to(self.context.device)))
+                outputs = self._model(normalise(upload(pixels, self.context.device)))
                 scores[span] = accumulated(outputs.pred_score).cpu().numpy()
         return scores
 

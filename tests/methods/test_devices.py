@@ -10,7 +10,17 @@ from repository import ROOT
 from torch import nn
 
 from methods import devices
-from methods.devices import CPU, Device, Traits, accelerator_names, accumulated, kept_generators, parse_device, placed
+from methods.devices import (
+    CPU,
+    Device,
+    Traits,
+    accelerator_names,
+    accumulated,
+    best_device,
+    kept_generators,
+    parse_device,
+    placed,
+)
 from methods.errors import MethodError
 from methods.nn.training.optimisers import new_adam
 
@@ -45,6 +55,41 @@ def with_traits(monkeypatch):
 )
 def test_a_device_is_its_text(text, device):
     assert (parse_device(text), str(device)) == (device, text)
+
+
+def test_several_devices_are_taken_in_turn(count_cuda):
+    several = parse_device("cuda:2,cuda:0")
+    assert str(several) == "cuda:2,cuda:0"
+    assert [str(several.for_worker(number)) for number in range(3)] == ["cuda:2", "cuda:0", "cuda:2"]
+    assert parse_device("cuda:1,cuda:0").traits.is_numbered
+    count_cuda(2)
+    assert parse_device("cuda:1,cuda:0").missing() is None
+    assert several.missing() == "there are 2, numbered from 0"
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("cuda:0,cuda:0", "names a device twice"),
+        ("cuda,cuda:1", "is no list of devices"),
+        ("cuda:0,", "is no list of devices"),
+        ("cuda:0,,cuda:1", "is no list of devices"),
+        ("cpu,cpu", "is no list of devices"),
+        ("cuda:0,cpu", "is no list of devices"),
+        (",", "is no list of devices"),
+        ("cuda:0,gpu", "unknown device 'gpu'"),
+    ],
+)
+def test_a_list_that_is_none_is_refused(text, problem):
+    with pytest.raises(MethodError, match=problem):
+        parse_device(text)
+
+
+def test_the_best_device_is_an_accelerator_where_there_is_one(count_cuda):
+    count_cuda(0)
+    assert best_device() == CPU
+    count_cuda(2)
+    assert best_device() == Device("cuda")
 
 
 @pytest.mark.parametrize(

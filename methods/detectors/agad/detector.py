@@ -24,6 +24,7 @@ from methods.nn.params import Params, read_params
 from methods.nn.picture_grid import ROW_IMAGES, png
 from methods.nn.training.loop import TrainingLoop
 from methods.nn.training.optimisers import new_adam
+from methods.uploads import upload
 from protocols.images.store import Images
 
 GENERATOR, VIEW = "generator.", "view."
@@ -79,7 +80,7 @@ class AGAD:
         size = self.params.evaluation_batch if batch is None else batch
         with torch.inference_mode():
             for span, pixels in in_batches(images, size):
-                inputs = self.view(pixels.to(self.context.device))
+                inputs = self.view(upload(pixels, self.context.device))
                 scores[span] = reconstruction_distances(inputs, self._reconstructed(inputs)).cpu().numpy()
         if len(images) >= 2 * ROW_IMAGES:
             order = np.argsort(scores, kind="stable")

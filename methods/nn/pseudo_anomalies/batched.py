@@ -70,10 +70,10 @@ def jittered(patches: Tensor, inside: Tensor, jitters: Sequence[Jitter]) -> Tens
 
 
 ADJUSTMENTS = {
-    "brightness": enhancers.brightness,
-    "contrast": enhancers.contrast,
-    "saturation": enhancers.saturation,
-    "hue": enhancers.hue,
+    "brightness": enhancers.with_brightness,
+    "contrast": enhancers.with_contrast,
+    "saturation": enhancers.with_saturation,
+    "hue": enhancers.with_hue,
 }
 
 

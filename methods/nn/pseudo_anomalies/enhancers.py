@@ -8,16 +8,16 @@ operations: bytes, C's `float` and `double`. Results come as bytes again; no val
 import torch
 from torch import Tensor
 
-GREY_WEIGHTS = (19595, 38470, 7471)
+LUMA_WEIGHTS = (19595, 38470, 7471)
 """Red, green and blue of Pillow's luma in 16.16 fixed-point numbers (ITU-R 601-2)."""
 
 
-def to_grey(patches: Tensor) -> Tensor:
+def to_luma(patches: Tensor) -> Tensor:
     """Pillow's `convert("L")`: (N, h, w, C) uint8 -> (N, h, w, 1) uint8."""
     if patches.shape[-1] == 1:
         return patches
     red, green, blue = patches.int().unbind(-1)
-    weighted = red * GREY_WEIGHTS[0] + green * GREY_WEIGHTS[1] + blue * GREY_WEIGHTS[2]
+    weighted = red * LUMA_WEIGHTS[0] + green * LUMA_WEIGHTS[1] + blue * LUMA_WEIGHTS[2]
     return ((weighted + 0x8000) >> 16).to(torch.uint8)[..., None]
 
 
@@ -31,33 +31,33 @@ def blended(start: Tensor, patches: Tensor, factors: Tensor) -> Tensor:
     return (first.float() + scaled).clamp(0, 255).to(torch.uint8)
 
 
-def brightness(patches: Tensor, inside: Tensor, factors: Tensor) -> Tensor:  # noqa: ARG001 - all enhancers are called alike
+def with_brightness(patches: Tensor, inside: Tensor, factors: Tensor) -> Tensor:  # noqa: ARG001 - all enhancers are called alike
     """`ImageEnhance.Brightness`."""
     return blended(patches.new_zeros(1, 1, 1, 1), patches, factors)
 
 
-def contrast(patches: Tensor, inside: Tensor, factors: Tensor) -> Tensor:
+def with_contrast(patches: Tensor, inside: Tensor, factors: Tensor) -> Tensor:
     """`ImageEnhance.Contrast`: from the mean grey of a patch, rounded half up, away."""
-    grey = to_grey(patches)[..., 0].long() * inside
+    grey = to_luma(patches)[..., 0].long() * inside
     means = (grey.sum((1, 2)).double() / inside.sum((1, 2)).double() + 0.5).int()
     return blended(means[:, None, None, None], patches, factors)
 
 
-def saturation(patches: Tensor, inside: Tensor, factors: Tensor) -> Tensor:  # noqa: ARG001 - all enhancers are called alike
+def with_saturation(patches: Tensor, inside: Tensor, factors: Tensor) -> Tensor:  # noqa: ARG001 - all enhancers are called alike
     """`ImageEnhance.Color`; grey patches stay as they are."""
-    return blended(to_grey(patches), patches, factors)
+    return blended(to_luma(patches), patches, factors)
 
 
-def hue(patches: Tensor, inside: Tensor, factors: Tensor) -> Tensor:  # noqa: ARG001 - all enhancers are called alike
+def with_hue(patches: Tensor, inside: Tensor, factors: Tensor) -> Tensor:  # noqa: ARG001 - all enhancers are called alike
     """Hue shifted by factor x 255, cut to a whole number, in Pillow's 8-bit HSV; a grey channel stays as it is."""
     if patches.shape[-1] == 1:
         return patches
-    turned, strength, value = to_hsv(patches).unbind(-1)
+    turned, strength, value = rgb_to_hsv(patches).unbind(-1)
     shift = (factors.double() * 255).int()[:, None, None]
-    return to_rgb(torch.stack([(turned.int() + shift).remainder(256).to(torch.uint8), strength, value], -1))
+    return hsv_to_rgb(torch.stack([(turned.int() + shift).remainder(256).to(torch.uint8), strength, value], -1))
 
 
-def to_hsv(patches: Tensor) -> Tensor:
+def rgb_to_hsv(patches: Tensor) -> Tensor:
     """Pillow's `convert("HSV")`: (N, h, w, 3) uint8 -> the same."""
     levels = patches.int()
     red, green, blue = levels.unbind(-1)
@@ -75,7 +75,7 @@ def to_hsv(patches: Tensor) -> Tensor:
     return torch.stack([*scaled, largest], -1).to(torch.uint8)
 
 
-def to_rgb(patches: Tensor) -> Tensor:
+def hsv_to_rgb(patches: Tensor) -> Tensor:
     """Pillow's `convert("RGB")` of HSV: (N, h, w, 3) uint8 -> the same."""
     turned, strength, value = patches.unbind(-1)
     sector = (turned.float().double() * 6.0 / 255.0).floor()

@@ -38,12 +38,13 @@ while len(list(ROOT.glob("cuda:*"))) < 2:
 
 
 @pytest.mark.slow
-def test_fits_at_the_same_time_compute_on_devices_of_their_own_and_records_say_so(house, monkeypatch):
+@pytest.mark.parametrize("device", ["cuda", "cuda:1,cuda:0", "auto"])
+def test_fits_at_the_same_time_compute_on_devices_of_their_own_and_records_say_so(device, house, monkeypatch):
     guests = Guests(house, monkeypatch)
     for name in ("one", "two"):
         guests.invite(name, WAIT)
     (guests.site / "sitecustomize.py").write_text(TWO_DEVICES)
-    done = guests.run("one,two", "--jobs", "2", "--device", "cuda", "--max-time", "120s")
+    done = guests.run("one,two", "--jobs", "2", "--device", device, "--max-time", "120s")
     assert done.returncode == 0, done.stderr
     told = {record.provenance.device: record.provenance.numerics_class for record in Store(house.results).records()}
     assert {device: text.split("-")[:2] for device, text in told.items()} == {

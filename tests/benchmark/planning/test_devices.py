@@ -38,6 +38,17 @@ def test_a_device_of_a_cluster_is_not_looked_for_here(bench, monkeypatch):
     assert "4 missing" in out
 
 
+def test_auto_is_the_accelerator_that_is_here_or_the_processor(bench, monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    assert bench("run", "--suite", "tiny.toml", "--device", "auto", "--plan")[0] == 0
+    code, _, err = bench("run", "--suite", "tiny.toml", "--device", "cuda:0,cuda:1", "--plan")
+    assert (code, "no device 'cuda:0,cuda:1' on this machine" in err) == (2, True)
+    cluster = ("--engine", "dask", "--address", "tcp://127.0.0.1:1", "--threads", "1")
+    code, _, err = bench("run", "--suite", "tiny.toml", "--device", "auto", *cluster, "--plan")
+    assert (code, err.count("\n")) == (2, 1)
+    assert "name the device of the workers" in err
+
+
 def test_the_processor_is_planned_for_without_torch(house):
     code = "import json, sys; from benchmark.cli import status; code = status(sys.argv[1:]); print(json.dumps([code, 'torch' in sys.modules]))"
     words = ("run", "--suite", house.suite, "--device", "cpu", "--plan")

@@ -23,19 +23,19 @@ def of_one(function, pixels, *arguments):
 
 def test_conversions_are_those_of_pillow(colours):
     image = Image.fromarray(colours)
-    np.testing.assert_array_equal(of_one(enhancers.to_hsv, colours), np.asarray(image.convert("HSV")))
-    np.testing.assert_array_equal(of_one(enhancers.to_grey, colours)[..., 0], np.asarray(image.convert("L")))
+    np.testing.assert_array_equal(of_one(enhancers.rgb_to_hsv, colours), np.asarray(image.convert("HSV")))
+    np.testing.assert_array_equal(of_one(enhancers.to_luma, colours)[..., 0], np.asarray(image.convert("L")))
     as_hsv = Image.frombytes("HSV", image.size, colours.tobytes())
-    np.testing.assert_array_equal(of_one(enhancers.to_rgb, colours), np.asarray(as_hsv.convert("RGB")))
+    np.testing.assert_array_equal(of_one(enhancers.hsv_to_rgb, colours), np.asarray(as_hsv.convert("RGB")))
 
 
 @pytest.mark.parametrize("factor", FACTORS)
 @pytest.mark.parametrize(
     ("ours", "pillow"),
     [
-        (enhancers.brightness, ImageEnhance.Brightness),
-        (enhancers.contrast, ImageEnhance.Contrast),
-        (enhancers.saturation, ImageEnhance.Color),
+        (enhancers.with_brightness, ImageEnhance.Brightness),
+        (enhancers.with_contrast, ImageEnhance.Contrast),
+        (enhancers.with_saturation, ImageEnhance.Color),
     ],
 )
 def test_enhancers_are_those_of_pillow(ours, pillow, factor, colours):
@@ -50,6 +50,6 @@ def test_the_mean_of_contrast_is_that_of_the_pixels_inside():
     around[0, :5, :7] = patch
     inside = torch.zeros(1, 9, 9, dtype=torch.bool)
     inside[0, :5, :7] = True
-    changed = enhancers.contrast(torch.from_numpy(around), inside, torch.tensor([0.5], dtype=torch.float64))
+    changed = enhancers.with_contrast(torch.from_numpy(around), inside, torch.tensor([0.5], dtype=torch.float64))
     expected = ImageEnhance.Contrast(Image.fromarray(patch[..., 0])).enhance(0.5)
     np.testing.assert_array_equal(changed[0, :5, :7, 0].numpy(), np.asarray(expected))
