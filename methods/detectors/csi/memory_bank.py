@@ -34,7 +34,7 @@ class FeatureExtractor:
     """Features of images: the mean over `draws` augmentations, of which each is the same for every batch.
 
     Within a batch the draws go by position (CSI spec 6), so features depend on the place in the batch. 0 draws: no
-    augmentation.
+    augmentation. With `flips_anew` each shift of an image has a flip of its own.
     """
 
     network: FeatureNetwork
@@ -42,12 +42,13 @@ class FeatureExtractor:
     draws: int
     scale: Scale
     output: str
+    flips_anew: bool
 
     @classmethod
     def from_params(cls, network: FeatureNetwork, views: Views, params: ContrastiveParams, output: str) -> Self:
         draws = params.score_draws if params.score_ensemble == "augmented" else 0
         crop = params.score_crop
-        return cls(network, views, draws, Scale(crop, crop), output)
+        return cls(network, views, draws, Scale(crop, crop), output, params.score_flips == "per_shift")
 
     def features(self, images: Images, batch: int) -> ShiftFeatures:
         """Of all images, `batch` at a time in their order, on the CPU."""
@@ -68,6 +69,9 @@ class FeatureExtractor:
 
     def _drawn(self, images: Images, index: Indices, number: int) -> ShiftFeatures:
         draw = AugmentationDraw(self.views.context, "score", (number,), alike=self.views.source == "files")
+        if self.flips_anew and self.views.source == "array":
+            whole = self.views.whole(images, index)
+            return self._right(self.network(self.views.shifted(whole, 1, draw, scale=self.scale, flips_anew=True)))
         base = self.views.base(images, index, 1, draw, self.scale)
         return self._right(self.network(self.views.shifted(base, 1, draw, scale=self.scale)))
 

@@ -37,6 +37,7 @@ class ContrastiveParams:
     lars_trust: float
     score_ensemble: Literal["augmented", "plain"]
     score_draws: int
+    score_flips: Literal["per_image", "per_shift"]
     score_crop: float
     features_batch: int
     evaluation_batch: int = 64

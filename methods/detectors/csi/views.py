@@ -156,13 +156,26 @@ class Views:
         return self._flipped(repeated, draws[:, 0])
 
     def shifted(
-        self, base: Tensor, views: int, draw: AugmentationDraw, *, shifts: int | None = None, scale: Scale | None = None
+        self,
+        base: Tensor,
+        views: int,
+        draw: AugmentationDraw,
+        *,
+        shifts: int | None = None,
+        scale: Scale | None = None,
+        flips_anew: bool = False,
     ) -> Tensor:
-        """All shifts of base views, augmented: (views * K * B, C, S, S) in the order view, shift, image."""
+        """All shifts of base views, augmented: (views * K * B, C, S, S) in the order view, shift, image.
+
+        With `flips_anew` each image is flipped or not before each shift, by draws of their own.
+        """
         count = self.shifts if shifts is None else shifts
         apply = SHIFTS[self.shift][0]
         images = len(base) // views
-        stacked = torch.stack([apply(base, k) for k in range(count)])
+        starts = [base] * count
+        if flips_anew:
+            starts = [self._flipped(base, flips) for flips in draw.table("flip", len(base), count).T]
+        stacked = torch.stack([apply(start, k) for k, start in enumerate(starts)])
         turned = stacked.reshape(count, views, images, *base.shape[1:]).transpose(0, 1)
         table = draw.table("view", len(base), count * VIEW_DRAWS).reshape(views, images, count, VIEW_DRAWS)
         draws = table.transpose(1, 2).reshape(-1, VIEW_DRAWS)

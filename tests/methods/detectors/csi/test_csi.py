@@ -286,6 +286,7 @@ SWITCHES = {
     "score.ensemble": "plain",
     "score.draws": 1,
     "score.crop": 0.9,
+    "score.flips": "per_image",
     "score.classifier": "drop",
     "features.batch": 3,
 }

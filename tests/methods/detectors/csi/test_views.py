@@ -254,6 +254,17 @@ def test_a_flip_holds_for_all_shifts_of_a_view(views):
     assert 60 < int((flipped[:200] != flipped[200:]).sum()) < 140
 
 
+def test_flips_that_are_drawn_anew_differ_between_the_shifts_of_an_image(views):
+    own = views(**STILL)
+    images = torch.rand(200, 1, 4, 4)
+    shifts = own.shifted(images, 1, dice(own), flips_anew=True).reshape(4, 200, 1, 4, 4)
+    upright = torch.stack([torch.rot90(each, -k, (2, 3)) for k, each in enumerate(shifts)])
+    flipped = (upright == images.flip(3)).flatten(2).all(2)
+    assert bool((flipped | (upright == images).flatten(2).all(2)).all())
+    assert all(60 < int(row.sum()) < 140 for row in flipped)
+    assert 150 < int((flipped != flipped[0]).any(0).sum()) < 198
+
+
 def test_the_share_of_images_that_jitter_and_grey_touch(views):
     own = views(**(STILL | {"augment.jitter_prob": 0.8, "shift.kind": "none"}))
     images = torch.rand(500, 3, 4, 4)
