@@ -5,8 +5,10 @@ from pathlib import Path
 from typing import Any
 
 from benchmark.planning.equivalence import detector_versions, measures
+from benchmark.planning.suite import load_suite
 from benchmark.views.pages.evidence import evidence_source
 from benchmark.views.records import REFERENCE, load_records
+from benchmark.views.runs.reproduction import reproduction_page
 from benchmark.views.runs.reproduction_log import log_page
 from reports.layouts import layout
 from reports.pages import render
@@ -15,17 +17,29 @@ from reports.tables import table, unplaced_runs
 from results.log.accepted import accepted_bundles
 from results.reference import reference_records
 
+CAMPAIGN = Path(__file__).parents[1] / "results" / "reference" / "campaign"
 PLACE = "<!-- tables -->"
 LOG_PLACE = "<!-- log -->"
+REPRODUCTION_PLACE = "<!-- reproduction -->"
 RESULT_PAGE = "table2.html"
 """The file of the page of DRA's Table 2 with the packaged runs, to which `pages.md` links."""
 
 
 def on_page_markdown(markdown: str, **_: Any) -> str:
-    """Put the tables that packaged records fill, one heading deeper than they come, and the log into their places."""
+    """Put the tables that packaged records fill, one heading deeper than they come, the log and what is said of all
+    records into their places.
+    """
+    if REPRODUCTION_PLACE in markdown:
+        return markdown.replace(REPRODUCTION_PLACE, packaged_reproduction())
     if LOG_PLACE in markdown:
         return markdown.replace(LOG_PLACE, log_page(list(accepted_bundles())))
     return markdown.replace(PLACE, "\n".join(tables()).replace("# ", "## ")) if PLACE in markdown else markdown
+
+
+def packaged_reproduction() -> str:
+    """The page on the packaged records, with the runs of the campaign that are still to be made."""
+    suites = [load_suite(str(file)) for file in sorted(CAMPAIGN.glob("*.toml"))]
+    return reproduction_page(list(reference_records()), suites, measures=measures(), versions=detector_versions())
 
 
 def tables() -> Iterator[str]:

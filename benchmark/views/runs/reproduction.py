@@ -1,0 +1,208 @@
+"""What reproduces, what does not and what cannot be said, from records, as a page of the documentation has it."""
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from statistics import fmean
+
+from benchmark.planning.suite import Selection, Suite, expand_suite
+from protocols.text import plural
+from reports.comparison.deviations import DeviationEffect, deviation_effects
+from reports.layouts import layout
+from reports.layouts.cell_ids import cell_id
+from reports.stats.words import verdict_words
+from reports.tables.lookup import MeasuredIds
+from reports.tables.table import Cell, Table, build_table
+from reports.text import escape_markdown, pipe_table
+from results.record import Record
+
+OUTCOMES = {
+    "Reproduces": {"reproduced", "close", "consistent"},
+    "Does not": {"higher", "lower"},
+    "Cannot be said": {"inconclusive"},
+}
+"""Headings of the page, and the verdicts that stand below each."""
+PRECISION_BOUND = 0.01
+"""AUC within which the means of two precisions have to be equal for one to stand for the other."""
+_CELL_HEADING = ("cell", "published", "measured", "n", "difference (90 % interval)", "verdict")
+_SPREAD_HEADING = ("cell", "splits", "runs", "std of draws", "std of trainings", "std of means", "test set alone")
+_EFFECT_HEADING = ("cell", "from", "to", "pairs", "mean difference (95 % interval)", "each")
+_OPEN_HEADING = ("suite", "method", "runs made", "open", "hours a run", "hours in all")
+
+
+def reproduction_page(
+    records: Sequence[Record], suites: Iterable[Suite], *, measures: MeasuredIds, versions: Mapping[str, int]
+) -> str:
+    """Markdown of all sections; `suites` are those whose runs are being made."""
+    tables = [build_table(place, records, measures=measures, versions=versions) for place in _layouts()]
+    cells = list(_measured_cells(tables))
+    sections = [
+        *_outcomes(cells),
+        ("Draws and trainings", _spreads(cells)),
+        ("One setting changed", _effects(deviation_effects(records))),
+        ("Still open", _open_runs(list(suites), records)),
+    ]
+    return "\n\n".join(f"## {heading}\n\n{text}" for heading, text in sections) + "\n"
+
+
+def _layouts() -> Iterator[layout.Layout]:
+    return map(layout.auc_layout, layout.auc_table_ids())
+
+
+def _measured_cells(tables: Iterable[Table]) -> Iterator[tuple[Table, Cell]]:
+    """Cells that paper and records both have, each series once: later tables repeat some."""
+    seen: set[tuple[str, ...]] = set()
+    for table in tables:
+        for cell in table.cells:
+            if cell.measured and cell.published and cell.measured.series not in seen:
+                seen.add(cell.measured.series)
+                yield table, cell
+
+
+def _outcomes(cells: Sequence[tuple[Table, Cell]]) -> Iterator[tuple[str, str]]:
+    for heading, names in OUTCOMES.items():
+        rows = [
+            _cell_row(table, cell) for table, cell in cells if (cell.verdict.would_be or cell.verdict.name) in names
+        ]
+        bracketed = sum(cell.verdict.name == "not_comparable" for _, cell in cells if _is_in(cell, names))
+        text = f"{plural(len(rows), 'cell')}" if rows else "No cell."
+        if rows:
+            text += f", of which {bracketed} in brackets: not comparable with the paper." if bracketed else "."
+            text += f"\n\n{pipe_table(_CELL_HEADING, rows)}"
+        yield heading, text
+
+
+def _is_in(cell: Cell, names: Collection[str]) -> bool:
+    return (cell.verdict.would_be or cell.verdict.name) in names
+
+
+def _cell_row(table: Table, cell: Cell) -> list[str]:
+    measured, comparison, published = cell.measured, cell.verdict.comparison, cell.published
+    if measured is None or published is None:
+        raise ValueError(f"a cell without both values: {cell.coordinates}")
+    decimals = 3 if table.unit == "fraction" else 1
+    spread = f"±{measured.std:.{decimals}f}" if measured.std is not None else ""
+    printed = f"±{published.std:.{decimals}f}" if published.std is not None else ""
+    word: str = cell.verdict.name
+    difference = "–"
+    if comparison:
+        word = verdict_words(comparison, decimals)
+        difference = f"{comparison.difference:+.{decimals}f}"
+        if comparison.low is not None and comparison.high is not None:
+            difference += f" ({comparison.low:+.{decimals}f} to {comparison.high:+.{decimals}f})"
+    verdict = f"({word}): {'; '.join(cell.verdict.reasons)}" if cell.verdict.name == "not_comparable" else word
+    return [
+        f"`{cell_id(table.layout, cell.coordinates)}`",
+        f"{published.mean:.{decimals}f}{printed}",
+        f"{measured.mean:.{decimals}f}{spread}",
+        f"{measured.n} {measured.counts}",
+        difference,
+        escape_markdown(verdict),
+    ]
+
+
+def _spreads(cells: Sequence[tuple[Table, Cell]]) -> str:
+    """How much AUCs scatter over draws and over trainings on one draw, where runs tell both apart."""
+    rows = []
+    for table, cell in cells:
+        measured = cell.measured
+        if measured is None or len(measured.per_seed) < 2:
+            continue
+        parts = [measured.draw_std, measured.training_std, measured.seed_std, measured.test_std]
+        splits = str(len({seeds.split_seed for seeds in measured.per_seed}))
+        rows.append(
+            [f"`{cell_id(table.layout, cell.coordinates)}`", splits, str(len(measured.per_seed)), *map(_std, parts)]
+        )
+    if not rows:
+        return "No cell has two runs."
+    told = sum(row[3] != "–" for row in rows)
+    text = (
+        "Runs on one draw of labelled anomalies tell what training alone scatters; of "
+        f"{plural(len(rows), 'cell')} {told or 'none'} {'have' if told > 1 else 'has'} such runs. Where each draw has "
+        "one run, the std of means is that of draw and training together. The last column is the standard error that "
+        "the finite test set alone gives one AUC."
+    )
+    return f"{text}\n\n{pipe_table(_SPREAD_HEADING, rows)}"
+
+
+def _std(value: float | None) -> str:
+    return "–" if value is None else f"{value:.3f}"
+
+
+def _effects(effects: Sequence[DeviationEffect]) -> str:
+    if not effects:
+        return "No two runs differ in one setting alone."
+    text = (
+        "Runs on one split with one seed that differ in one setting alone, in pairs. An interval that holds 0 cannot "
+        "tell the setting from chance."
+    )
+    rows = [_effect_row(effect) for effect in effects]
+    verdicts = [_precision_sentence(effect) for effect in effects if effect.kind == "precision"]
+    return "\n\n".join([text, pipe_table(_EFFECT_HEADING, rows), *verdicts])
+
+
+def _effect_row(effect: DeviationEffect) -> list[str]:
+    values = list(effect.differences.values())
+    mean = f"{fmean(values):+.3f}"
+    if effect.test and effect.test.low is not None and effect.test.high is not None:
+        mean += f" ({effect.test.low:+.3f} to {effect.test.high:+.3f})"
+    each = ", ".join(f"seed {seeds}: {value:+.3f}" for seeds, value in effect.differences.items())
+    texts = [escape_markdown(text) for text in (effect.first, effect.second)]
+    return [f"`{effect.cell}`", *texts, str(len(values)), mean, escape_markdown(each)]
+
+
+def _precision_sentence(effect: DeviationEffect) -> str:
+    """Whether a precision may stand for another in a cell."""
+    test, head = effect.test, f"{effect.second} against {effect.first} in `{effect.cell}`"
+    pairs = plural(len(effect.differences), "pair")
+    if test is None or test.low is None or test.high is None:
+        return f"{head}: {pairs} cannot tell."
+    if max(abs(test.low), abs(test.high)) <= PRECISION_BOUND:
+        return f"{head}: equal within {PRECISION_BOUND} in AUC, by {pairs}."
+    if test.low > PRECISION_BOUND or test.high < -PRECISION_BOUND:
+        return f"{head}: apart by more than {PRECISION_BOUND} in AUC, by {pairs}."
+    return f"{head}: {pairs} cannot tell whether they are equal within {PRECISION_BOUND} in AUC."
+
+
+def _open_runs(suites: Sequence[Suite], records: Sequence[Record]) -> str:
+    """The runs of suites that no record has, with hours by the mean time of fits of the same method and recipe."""
+    done = {_place(record) for record in records if record.metrics}
+    seconds = defaultdict(list)
+    for record in records:
+        if record.metrics and "fit_s" in record.timings:
+            seconds[record.spec.method, record.spec.recipe].append(record.timings["fit_s"])
+    rows = []
+    for suite in suites:
+        runs = expand_suite(suite, Selection(), without_anomalies=(), classes={})
+        for method in suite.methods:
+            wanted = [run for run in runs if run.method == method]
+            places = [
+                (suite.rule, method, run.dataset, *run.coordinate_texts.values(), run.split_seed, run.seed)
+                for run in wanted
+            ]
+            missing = sum((place, suite.recipe) not in done for place in places)
+            times = seconds[method, suite.recipe]
+            hours = fmean(times) / 3600 if times else None
+            rows.append(
+                [
+                    escape_markdown(suite.title),
+                    method,
+                    str(len(wanted) - missing),
+                    str(missing),
+                    "not measured" if hours is None else f"{hours:.1f}",
+                    "–" if hours is None else f"{missing * hours:.0f}",
+                ]
+            )
+    if not rows:
+        return "No suite is being run."
+    text = (
+        "Runs at full budget of the project's own suites. Hours are the mean of what finished fits of the method took, "
+        "on the machines that made them, other work beside them included."
+    )
+    return f"{text}\n\n{pipe_table(_OPEN_HEADING, rows)}"
+
+
+def _place(record: Record) -> tuple[tuple[object, ...], str]:
+    spec = record.spec
+    texts = spec.split.coordinate_texts.values()
+    at = (spec.split.rule, spec.method, spec.split.dataset, *texts, spec.split_seed, spec.fit.seed)
+    return at, spec.recipe

@@ -1,0 +1,66 @@
+"""The page on what reproduces says of every measured cell one of three things, and what is still open."""
+
+from runpy import run_path
+
+import msgspec
+import pytest
+import records
+from repository import ROOT
+
+from benchmark.planning.equivalence import detector_versions, measures
+from benchmark.planning.suite import load_suite
+from benchmark.views.runs.reproduction import reproduction_page
+from results.reference import reference_records
+
+SUITE = ROOT / "results" / "reference" / "campaign" / "elpv_hard.toml"
+
+
+@pytest.fixture
+def page():
+    def build(runs, suites=()):
+        text = reproduction_page(list(runs), suites, measures=measures(), versions=detector_versions())
+        return dict(part.split("\n\n", 1) for part in text.removeprefix("## ").split("\n\n## "))
+
+    return build
+
+
+def test_the_page_of_the_docs_has_every_packaged_cell_and_the_campaign():
+    page = (ROOT / "docs" / "reproduction.md").read_text(encoding="utf-8")
+    built = run_path(str(ROOT / "docs" / "hooks.py"))["on_page_markdown"](page)
+    outcomes = built[built.index("## Reproduces") : built.index("## Draws and trainings")]
+    cells = {line.split("`")[1] for line in outcomes.splitlines() if line.startswith("| `")}
+    assert {"hard/elpv/mono/dra/10", "general/elpv/dra/10"} <= cells
+    assert load_suite(str(SUITE)).title in built
+
+
+def test_without_records_nothing_is_claimed(page):
+    sections = page([], [load_suite(str(SUITE))])
+    assert {sections[name] for name in ("Reproduces", "Does not", "Cannot be said")} == {"No cell."}
+    assert sections["Draws and trainings"] == "No cell has two runs."
+    assert sections["One setting changed"] == "No two runs differ in one setting alone."
+    rows = [line for line in sections["Still open"].splitlines() if "| dra " in line]
+    assert [cell.strip() for cell in rows[0].strip("|").split("|")][2:] == ["0", "10", "not measured", "–"]
+
+
+def test_what_is_made_is_open_no_more_and_tells_the_hours(page):
+    made = list(reference_records())
+    sections = page(made, [load_suite(str(SUITE))])
+    (row,) = [line for line in sections["Still open"].splitlines() if "| dra " in line]
+    _, _, done, missing, hours, total = (cell.strip() for cell in row.strip("|").split("|"))
+    assert int(done) + int(missing) == 10
+    assert int(done) >= 4
+    assert float(total) == pytest.approx(int(missing) * float(hours), abs=1 + 0.05 * int(missing))
+
+
+def test_runs_of_one_draw_tell_trainings_apart(page):
+    packaged = [
+        record
+        for record in reference_records()
+        if record.spec.split.rule == "hard" and record.spec.fit.precision == "bf16"
+    ]
+    record = packaged[0]
+    fit = msgspec.structs.replace(record.spec.fit, seed=record.spec.fit.seed + 100)
+    spec = msgspec.structs.replace(record.spec, fit=fit)
+    again = records.make_record(spec, 0.9, provenance=record.provenance, counts=record.counts)
+    rows = [line for line in page([*packaged, again])["Draws and trainings"].splitlines() if "`" in line]
+    assert "–" not in rows[0]
