@@ -104,6 +104,20 @@ class _Held:
 @metric_option
 @accept_stale_option
 @click.option("--junit", type=FilePath(dir_okay=False), metavar="FILE", help="Write JUnit XML.")
+@click.option(
+    "--badge",
+    type=FilePath(dir_okay=False),
+    metavar="FILE",
+    help="Write JSON that shields.io draws a badge from (its endpoint badge).",
+)
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["text", "github"]),
+    default="text",
+    show_default=True,
+    help="github: annotations of GitHub Actions after the lines.",
+)
 @click.option("--summary", type=FilePath(dir_okay=False), metavar="FILE", help="Write Markdown.")
 @click.pass_context
 @no_collection()
@@ -123,6 +137,8 @@ def command(
     accept_stale_code: bool,
     junit: "Path | None",
     summary: "Path | None",
+    badge: "Path | None",
+    form: str,
 ) -> int:
     """Test whether our values are worse than the published ones, or other than those of reference runs.
 
@@ -133,7 +149,7 @@ def command(
     _refuse_elsewhere(ctx, PUBLISHED if against == PUBLISHED else REFERENCE)
     if see is not None and not isfinite(see):
         raise BenchError(f"--see {see}: give the drop that each method's test must see, such as 0.05")
-    for path, option in ((junit, "--junit"), (summary, "--summary")):
+    for path, option in ((junit, "--junit"), (summary, "--summary"), (badge, "--badge")):
         if path:
             check_output(path, option)
     held = _held(results, recipe, require, accept=accept_stale_code)
@@ -159,9 +175,17 @@ def command(
         status, report = agreement.status, reference_report(agreement)
     for line in report.lines:
         say(line)
-    for path, page, option in ((junit, report.junit(), "--junit"), (summary, report.summary(), "--summary")):
+    for line in report.annotations() if form == "github" else ():
+        say(line)
+    label = "published numbers" if against == PUBLISHED else "reference runs"
+    pages = (
+        (junit, report.junit, "--junit"),
+        (summary, report.summary, "--summary"),
+        (badge, lambda: report.badge(status, label), "--badge"),
+    )
+    for path, page, option in pages:
         if path:
-            write_output(path, page, option)
+            write_output(path, page(), option)
     return status
 
 
