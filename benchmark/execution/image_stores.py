@@ -45,6 +45,7 @@ def tasks_with_images(tasks: Sequence[Task], data: Path, cache: Path, progress: 
     """The tasks whose images can be read, and whose source's can; the others end as blocked."""
     failed = build_stores(tasks, data, cache, progress)
     lost: dict[str, str] = {}
+    blocked: dict[str, list[Task]] = {}
     ready = []
     for task in tasks:
         reason = next((failed[key] for key in task.image_stores if key in failed), lost.get(task.source_key or ""))
@@ -52,5 +53,7 @@ def tasks_with_images(tasks: Sequence[Task], data: Path, cache: Path, progress: 
             ready.append(task)
         else:
             lost[task.key] = reason
-            progress.finished(task, Outcome("blocked", reason))
+            blocked.setdefault(reason, []).append(task)
+    for reason, alike in blocked.items():
+        progress.blocked(alike, reason)
     return ready

@@ -1,5 +1,6 @@
 """A plan in words: blocked runs with reasons, runs to be made, and the time, memory and disk that they take."""
 
+import re
 import shutil
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -9,15 +10,23 @@ from benchmark.planning.costs.forecast import Conditions, Span, TaskForecast, fo
 from benchmark.planning.types import Plan, PlannedRun, StoreKey, Task
 from benchmark.terminal.time_left import forecast_in_words
 from protocols.datasets.manifest import read_manifest
-from protocols.text import plural, size_in_words
+from protocols.text import first_few, plural, size_in_words
 
 KIB_PER_RUN = 40
 
 
 def say_blocked(plan: Plan, say: Callable[[str], None]) -> None:
-    """One line a reason, with the number of runs behind it."""
+    """One line a cause, with the number of runs behind it; reasons that differ in a dataset's name alone are one."""
+    causes: dict[str, dict[str, list[PlannedRun]]] = defaultdict(dict)
     for reason, runs in _blocked(plan).items():
-        say(f"blocked: {plural(len(runs), 'run')} ({_names(runs)}): {reason}")
+        dataset = runs[0].wanted_run.dataset
+        causes[re.sub(rf"(?<!\w){re.escape(dataset)}(?!\w)", "*", reason)][reason] = runs
+    for reasons in causes.values():
+        (first, runs), *_ = reasons.items()
+        others = len(reasons) - 1
+        likewise = f"; likewise {plural(others, 'other dataset')}" if others else ""
+        every = [run for several in reasons.values() for run in several]
+        say(f"blocked: {plural(len(every), 'run')} ({_names(every)}): {first}{likewise}")
 
 
 def say_code(plan: Plan, say: Callable[[str], None]) -> None:
@@ -146,5 +155,4 @@ def _blocked(plan: Plan) -> dict[str, list[PlannedRun]]:
 def _names(runs: list[PlannedRun]) -> str:
     datasets = list(dict.fromkeys(run.wanted_run.dataset for run in runs))
     methods = list(dict.fromkeys(run.wanted_run.method for run in runs))
-    names = ", ".join(datasets[:6]) + (f" and {len(datasets) - 6} more" if len(datasets) > 6 else "")
-    return f"{names}; {', '.join(methods)}"
+    return f"{first_few(datasets, 6)}; {', '.join(methods)}"

@@ -71,5 +71,10 @@ def kept_costs(cache: Path, kind: str) -> Iterator[FitCost]:
             yield msgspec.json.decode(line, type=FitCost)
 
 
+def cost_files(cache: Path) -> list[Path]:
+    """The files of costs, one a kind of fit, in the order of their names."""
+    return sorted((cache / COSTS).glob("[!.]*.jsonl"))
+
+
 def _file(cache: Path, kind: str) -> Path:
     return cache / COSTS / f"{kind}.jsonl"
