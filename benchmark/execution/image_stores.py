@@ -6,7 +6,6 @@ Files must still be those of the manifest. Decoding shows its progress, damage i
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmark.execution.processes.handover import Outcome
 from benchmark.execution.progress import RunProgress
 from benchmark.planning.types import StoreKey, Task
 from protocols.catalogue import data_folder
