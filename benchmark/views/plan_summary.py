@@ -5,6 +5,9 @@ import shutil
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
+
+import msgspec
 
 from benchmark.planning.costs.forecast import Conditions, Span, TaskForecast, forecast_tasks, jobs_span
 from benchmark.planning.types import Plan, PlannedRun, StoreKey, Task
@@ -75,6 +78,43 @@ def plan_lines(plan: Plan, conditions: Conditions, data: Path) -> Iterator[str]:
         yield _whole_time(forecasts, conditions)
         yield from _kinds(tasks, forecasts, conditions)
         yield from _needs(tasks, forecasts, conditions, data)
+
+
+def plan_fields(plan: Plan, conditions: Conditions, data: Path) -> dict[str, Any]:
+    """The same for a program: every run with its state; seconds are the fewest and the most, None where not known."""
+    tasks = plan.tasks({"missing"})
+    forecasts = forecast_tasks(plan, tasks, conditions)
+    spans = [forecast.whole for forecast in forecasts.values() if forecast]
+    whole = jobs_span(spans, conditions.jobs) if spans else None
+    peaks = [forecast.memory_mib for forecast in forecasts.values() if forecast]
+    return {
+        "suite": plan.suite.id,
+        "recipe": plan.recipe,
+        "jobs": conditions.jobs,
+        "threads": conditions.threads,
+        "counts": {state: plan.count(state) for state in ("cached", "missing", "failed", "blocked", "stale")},
+        "fits": len(tasks),
+        "fits_of_unknown_time": sum(forecast is None for forecast in forecasts.values()),
+        "seconds": [whole.low, whole.high] if whole else None,
+        "memory_mib": max(peaks, default=None),
+        "decoded_bytes": sum(_decoded_bytes(key, data) for key in {key for task in tasks for key in task.image_stores}),
+        "runs": [_run_fields(run, forecasts) for run in plan.runs],
+    }
+
+
+def _run_fields(run: PlannedRun, forecasts: Mapping[str, TaskForecast | None]) -> dict[str, Any]:
+    fields: dict[str, Any] = {"state": run.state, "reason": run.reason, **msgspec.to_builtins(run.wanted_run)}
+    if run.spec is None:
+        return fields
+    forecast = forecasts.get(run.spec.fit.fit_key) if run.state == "missing" else None
+    span = forecast.of_run(run.spec.key) if forecast else None
+    return {
+        **fields,
+        "name": run.spec.name,
+        "key": run.spec.key,
+        "seconds": [span.low, span.high] if span else None,
+        "seconds_from": forecast.basis if forecast else None,
+    }
 
 
 def _whole_time(forecasts: Mapping[str, TaskForecast | None], conditions: Conditions) -> str:

@@ -15,10 +15,19 @@ Forecasts = Mapping[str, TaskForecast | None]
 
 @dataclass(frozen=True)
 class Budget:
-    """Seconds of the whole call (None: no end), and how many fits run at the same time."""
+    """Seconds of the whole call (None: no end), and how many fits run at the same time.
+
+    is_settling: only runs that may bring a verdict are chosen; else others fill the time.
+    """
 
     seconds: float | None
     jobs: int
+    is_settling: bool
+
+    @property
+    def option(self) -> str:
+        """The option of `bench run` that asks for it."""
+        return "--settle" if self.is_settling else "--budget"
 
     @property
     def machine_seconds(self) -> float:
@@ -55,6 +64,7 @@ class Choice:
     """
 
     plan: Plan
+    budget: Budget
     rows: tuple[CellRow, ...]
     expected: float
     seconds: float
@@ -70,6 +80,11 @@ class Costs:
     def __init__(self, tasks: Iterable[Task], forecasts: Forecasts) -> None:
         self._forecasts = forecasts
         self._sources = {task.key: task.source_key for task in tasks}
+
+    @property
+    def unknown(self) -> int:
+        """Number of fits of which no time is known."""
+        return sum(forecast is None for forecast in self._forecasts.values())
 
     def fits(self, runs: Iterable[PlannedRun]) -> tuple[str, ...]:
         """Keys of the fits behind runs, sources among them, each once."""
@@ -98,10 +113,8 @@ class Costs:
         return totals
 
 
-def choose_runs(
-    plan: Plan, outlooks: Sequence[CellOutlook], forecasts: Forecasts, budget: Budget, *, settle: bool
-) -> Choice:
-    """Choose split seeds of cells by expected decisions an hour; without `settle` other missing runs fill the rest."""
+def choose_runs(plan: Plan, outlooks: Sequence[CellOutlook], forecasts: Forecasts, budget: Budget) -> Choice:
+    """Choose split seeds of cells by expected decisions an hour; other missing runs fill the rest, but for --settle."""
     costs = Costs(plan.tasks({"missing"}), forecasts)
     groups = _groups(outlooks, costs)
     offers = [Offer(number, steps) for number, group in enumerate(groups) if (steps := tuple(_offered(group, costs)))]
@@ -109,27 +122,54 @@ def choose_runs(
     seeds = {
         outlook.name: _seeds(group)[: taken.get(number, 0)] for number, group in enumerate(groups) for outlook in group
     }
-    chosen: dict[str, PlannedRun] = {}
-    for outlook in outlooks:
-        for step in outlook.steps:
-            if step.split_seed in seeds.get(outlook.name, ()):
-                chosen |= {run.spec.key: run for run in step.runs if run.spec}
-    fillers = 0
-    if not settle:
-        more = _fillers(plan, chosen, costs, budget)
-        fillers = len(more)
-        chosen |= more
+    chosen = {
+        run.spec.key: run
+        for outlook in outlooks
+        for step in outlook.steps
+        if step.split_seed in seeds.get(outlook.name, ())
+        for run in step.runs
+        if run.spec
+    }
+    more = {} if budget.is_settling else _fillers(plan, chosen, costs, budget)
+    return _choice(plan, budget, outlooks, seeds, chosen | more, len(more), costs)
+
+
+def restricted(choice: Choice, plan: Plan, keys: Sequence[str], forecasts: Forecasts) -> Choice:
+    """A choice of these runs in place of another one, as many as fit into the budget, in their order."""
+    costs = Costs(plan.tasks({"missing"}), forecasts)
+    runs = {run.spec.key: run for run in plan.runs if run.spec and run.state == "missing"}
+    wanted = [runs[key] for key in keys]
+    chosen = _fitting(wanted, set(), choice.budget.machine_seconds, costs, choice.budget)
+    outlooks = [row.outlook for row in choice.rows]
+    seeds = {
+        outlook.name: [
+            step.split_seed for step in outlook.steps if any(run.spec and run.spec.key in chosen for run in step.runs)
+        ]
+        for outlook in outlooks
+    }
+    return _choice(plan, choice.budget, outlooks, seeds, chosen, 0, costs)
+
+
+def _choice(
+    plan: Plan,
+    budget: Budget,
+    outlooks: Sequence[CellOutlook],
+    seeds: Mapping[str, Sequence[int]],
+    chosen: Mapping[str, PlannedRun],
+    fillers: int,
+    costs: Costs,
+) -> Choice:
     rows = tuple(_row(outlook, seeds.get(outlook.name), costs) for outlook in outlooks)
-    missing = {run.spec.key: run for run in plan.runs if run.state == "missing" and run.spec}
-    unknown = {key for key, forecast in forecasts.items() if forecast is None}
+    missing = {run.spec.key for run in plan.runs if run.state == "missing" and run.spec}
     return Choice(
         plan=chosen_part(plan, chosen),
+        budget=budget,
         rows=rows,
         expected=sum(row.chance or 0.0 for row in rows if row.seeds),
         seconds=sum(costs.seconds(chosen.values()).values()),
         runs=len(chosen),
         fillers=fillers,
-        unknown=len(unknown),
+        unknown=costs.unknown,
         left=len(missing) - len(chosen),
     )
 
@@ -194,19 +234,26 @@ def _fillers(plan: Plan, chosen: Mapping[str, PlannedRun], costs: Costs, budget:
     """Missing runs that fit into the rest of the time: all with the first seed before any with the next one."""
     runs = [run for run in plan.runs if run.state == "missing" and run.spec and run.spec.key not in chosen]
     ranks = {seeds: rank for rank, seeds in enumerate(dict.fromkeys(_run_seeds(run) for run in plan.runs))}
-    paid = set(costs.fits(chosen.values()))
     left = budget.machine_seconds - sum(costs.seconds(chosen.values()).values())
-    more: dict[str, PlannedRun] = {}
-    for run in sorted(runs, key=lambda run: ranks[_run_seeds(run)]):
-        if run.spec is None or run.spec.key in more or not costs.is_known([run]):
+    ordered = sorted(runs, key=lambda run: ranks[_run_seeds(run)])
+    return _fitting(ordered, set(costs.fits(chosen.values())), left, costs, budget)
+
+
+def _fitting(
+    runs: Iterable[PlannedRun], paid: set[str], left: float, costs: Costs, budget: Budget
+) -> dict[str, PlannedRun]:
+    """The runs, in their order, that fit into the time that is left; fits that are `paid` cost their scores alone."""
+    fitting: dict[str, PlannedRun] = {}
+    for run in runs:
+        if run.spec is None or run.spec.key in fitting or not costs.is_known([run]):
             continue
         seconds = costs.seconds([run], paid)
         needed = sum(seconds.values())
         if needed <= left * (1 + TINY) and max(seconds.values()) <= budget.longest:
-            more[run.spec.key] = run
+            fitting[run.spec.key] = run
             paid |= seconds.keys()
             left -= needed
-    return more
+    return fitting
 
 
 def _run_seeds(run: PlannedRun) -> tuple[int, int]:

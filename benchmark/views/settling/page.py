@@ -1,10 +1,12 @@
 """What a choice of runs says: a table by cell, what nothing can settle, and the time of all; or the same as JSON."""
 
+import shutil
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, TextIO
 
+from benchmark.terminal.narrow import NARROWEST
 from benchmark.terminal.time_left import forecast_in_words
-from benchmark.views.settling.choice import Budget, CellRow, Choice
+from benchmark.views.settling.choice import CellRow, Choice
 from protocols.text import first_few, plural
 
 NAMED_CELLS = 3
@@ -12,7 +14,12 @@ HEADINGS = ("cell", "n", "std", "std from", "a seed", "seeds", "chance", "time")
 _FLUSH_LEFT = {"cell", "std from", "seeds"}
 
 
-def choice_lines(choice: Choice, budget: Budget, width: int | None) -> Iterator[str]:
+def terminal_width(stream: TextIO) -> int | None:
+    """Columns of a terminal; None for a pipe or a file, which take lines of any length."""
+    return max(shutil.get_terminal_size().columns, NARROWEST) if stream.isatty() else None
+
+
+def choice_lines(choice: Choice, width: int | None) -> Iterator[str]:
     """Lines for a person in `width` columns (None: as wide as they need to be)."""
     rows = [row for row in choice.rows if row.seeds]
     if rows:
@@ -20,16 +27,17 @@ def choice_lines(choice: Choice, budget: Budget, width: int | None) -> Iterator[
     counts = _counts(choice)
     if counts:
         yield counts
-    yield _total(choice, budget)
+    yield _total(choice)
     for reason, cells in _reasons(choice).items():
         yield f"  {plural(len(cells), 'cell')} ({first_few(cells, NAMED_CELLS)}): {reason}"
 
 
-def choice_fields(choice: Choice, budget: Budget) -> dict[str, Any]:
+def choice_fields(choice: Choice) -> dict[str, Any]:
     """The same for a program; seconds are upper ends of forecasts."""
     return {
-        "budget_seconds": budget.seconds,
-        "jobs": budget.jobs,
+        "option": choice.budget.option,
+        "budget_seconds": choice.budget.seconds,
+        "jobs": choice.budget.jobs,
         "seconds": choice.seconds,
         "expected_decisions": choice.expected,
         "runs_chosen": choice.runs,
@@ -98,11 +106,11 @@ def _counts(choice: Choice) -> str:
     return f"{plural(len(states), 'cell')}" + (f": {known}, {states.count('open')} open" if known else ", all open")
 
 
-def _total(choice: Choice, budget: Budget) -> str:
+def _total(choice: Choice) -> str:
     text = f"chosen: {plural(choice.runs, 'run')}, {forecast_in_words(choice.seconds)} of fits and scores at most"
-    if budget.seconds is not None:
-        jobs = f" with --jobs {budget.jobs}" if budget.jobs > 1 else ""
-        text += f", for a budget of {forecast_in_words(budget.seconds)}{jobs}"
+    if choice.budget.seconds is not None:
+        jobs = f" with --jobs {choice.budget.jobs}" if choice.budget.jobs > 1 else ""
+        text += f", for a budget of {forecast_in_words(choice.budget.seconds)}{jobs}"
     text += f"; verdicts to be expected: {choice.expected:.1f}"
     if choice.fillers:
         text += f"; {plural(choice.fillers, 'run brings', 'runs bring')} no verdict nearer and fill the time"
