@@ -186,9 +186,7 @@ def _check_choice(options: dict[str, Any]) -> None:
         return
     for other, text in (("force", "--force"), ("retry_failed", "--retry-failed"), ("audit", "--audit-selection")):
         if options[other]:
-            raise BenchError(
-                f"{name} chooses among the runs that are missing: leave out {text}, or give it without {name}"
-            )
+            raise BenchError(f"{name} chooses among missing runs: leave out {text}, or give it without {name}")
 
 
 def _conditions(folders: "Folders", options: dict[str, Any]) -> "Conditions":

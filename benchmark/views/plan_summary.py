@@ -149,8 +149,8 @@ def _kinds(
         else:
             fit = alike[0].fit
             yield (
-                f"  {name}: {fits}, time not known: --method {fit.method} --dataset {fit.dataset} --max-time 1m in "
-                "place of --plan measures it, and what it does is kept"
+                f"  {name}: {fits}, time not known: --calibrate estimates it; --method {fit.method} --dataset "
+                f"{fit.dataset} --max-time 1m in place of --plan measures it, and what it does is kept"
             )
 
 
@@ -160,7 +160,7 @@ def _needs(
     """Memory and disk."""
     peaks = [forecast.memory_mib for forecast in forecasts.values() if forecast]
     if peaks:
-        yield f"memory: up to {size_in_words(int(max(peaks) * 2**20))} a fit, as measured"
+        yield f"memory: up to {size_in_words(int(max(peaks) * 2**20))} a fit, as measured or scaled from a calibration"
     kept = size_in_words(sum(len(task.runs) for task in tasks) * KIB_PER_RUN * 1024)
     decoded = size_in_words(sum(_decoded_bytes(key, data) for key in {key for t in tasks for key in t.image_stores}))
     free = next(

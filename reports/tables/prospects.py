@@ -133,4 +133,5 @@ def _out_of_reach(theirs: Sample, table: Table) -> str:
     if not theirs.has_spread or not theirs.spread:
         return f"{MANY_RUNS} runs of ours would hardly settle it"
     width = t_quantile(theirs.freedom, VERDICT_QUANTILE) * sqrt(theirs.mean_variance)
-    return f"no number of ours can: the paper's {theirs.n} runs leave ±{width:.{3 if table.layout.scale == 1 else 1}f}"
+    shown = f"{width:.{3 if table.layout.scale == 1 else 1}f}"
+    return f"{MANY_RUNS} runs of ours would hardly settle it: the paper's {theirs.n} leave ±{shown}"

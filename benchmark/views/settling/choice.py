@@ -8,6 +8,7 @@ from benchmark.planning.costs.budget import TINY, Offer, Step, choose_steps
 from benchmark.planning.costs.forecast import TaskForecast
 from benchmark.planning.types import Plan, PlannedRun, Task
 from benchmark.views.settling.outlook import CellOutlook, SeedStep
+from protocols.text import plural
 from reports.tables.prospects import LEAST_CHANCE
 
 Forecasts = Mapping[str, TaskForecast | None]
@@ -298,5 +299,7 @@ def _note(outlook: CellOutlook, *, is_known: bool, chance: float | None) -> str:
     if prospect.spread is None:
         return "no std is known, neither published nor of runs like it: two seeds of it tell one"
     if chance is not None and chance < LEAST_CHANCE:
-        return f"within {len(outlook.steps)} more seeds a verdict comes in less than {LEAST_CHANCE:.0%} of cases"
+        return (
+            f"{plural(len(outlook.steps), 'more seed')} would bring a verdict in less than {LEAST_CHANCE:.0%} of cases"
+        )
     return "the time is not enough"

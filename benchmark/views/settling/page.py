@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Iterator, Sequence
+from textwrap import wrap
 from typing import Any, TextIO
 
 from benchmark.terminal.narrow import NARROWEST
@@ -24,12 +25,14 @@ def choice_lines(choice: Choice, width: int | None) -> Iterator[str]:
     rows = [row for row in choice.rows if row.seeds]
     if rows:
         yield from _table([_texts(row) for row in rows], width)
-    counts = _counts(choice)
-    if counts:
-        yield counts
-    yield _total(choice)
-    for reason, cells in _reasons(choice).items():
-        yield f"  {plural(len(cells), 'cell')} ({first_few(cells, NAMED_CELLS)}): {reason}"
+        yield ""
+    sentences = [_counts(choice), *_totals(choice)]
+    sentences += [
+        f"{plural(len(cells), 'cell')} ({first_few(cells, NAMED_CELLS)}): {reason}"
+        for reason, cells in _reasons(choice).items()
+    ]
+    for sentence in sentences:
+        yield from [sentence] if width is None else wrap(sentence, width, subsequent_indent="  ")
 
 
 def choice_fields(choice: Choice) -> dict[str, Any]:
@@ -106,19 +109,20 @@ def _counts(choice: Choice) -> str:
     return f"{plural(len(states), 'cell')}" + (f": {known}, {states.count('open')} open" if known else ", all open")
 
 
-def _total(choice: Choice) -> str:
-    text = f"chosen: {plural(choice.runs, 'run')}, {forecast_in_words(choice.seconds)} of fits and scores at most"
-    if choice.budget.seconds is not None:
-        jobs = f" with --jobs {choice.budget.jobs}" if choice.budget.jobs > 1 else ""
-        text += f", for a budget of {forecast_in_words(choice.budget.seconds)}{jobs}"
-    text += f"; verdicts to be expected: {choice.expected:.1f}"
+def _totals(choice: Choice) -> Iterator[str]:
+    """Sentences on what was chosen and on what was left."""
+    budget = choice.budget
+    text = f"chosen: {plural(choice.runs, 'run')}, at most {forecast_in_words(choice.seconds)} of fits and scores"
+    if budget.seconds is not None:
+        jobs = f" with --jobs {budget.jobs}" if budget.jobs > 1 else ""
+        text += f", for a budget of {forecast_in_words(budget.seconds)}{jobs}"
+    yield f"{text}; verdicts to be expected: {choice.expected:.1f}"
     if choice.fillers:
-        text += f"; {plural(choice.fillers, 'run brings', 'runs bring')} no verdict nearer and fill the time"
+        yield f"{plural(choice.fillers, 'chosen run brings', 'chosen runs bring')} no verdict nearer and fill the time"
     if choice.left:
-        text += f"; missing runs that are left: {choice.left}"
+        yield f"missing runs that are left: {choice.left}"
     if choice.unknown:
-        text += f"; fits of unknown time: {choice.unknown}, --calibrate measures what they need"
-    return text
+        yield f"fits of unknown time, none of them chosen: {choice.unknown}; --calibrate measures what they need"
 
 
 def _reasons(choice: Choice) -> dict[str, list[str]]:
