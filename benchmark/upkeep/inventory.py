@@ -113,9 +113,10 @@ def dataset_states(data: Path) -> dict[str, str]:
 
 def measured_kinds(cache: Path) -> int:
     """Kinds of fits of which a cost is kept."""
+    from benchmark.planning.costs.decoding import DECODING_FILE
     from benchmark.planning.costs.measured import cost_files
 
-    return len(cost_files(cache))
+    return sum(path.name != DECODING_FILE for path in cost_files(cache))
 
 
 def list_plug_ins() -> tuple[PlugIn, ...]:

@@ -9,6 +9,7 @@ from typing import Any
 
 import msgspec
 
+from benchmark.planning.costs.decoding import decode_seconds, image_sets
 from benchmark.planning.costs.forecast import Conditions, Span, TaskForecast, forecast_tasks, jobs_span
 from benchmark.planning.types import Plan, PlannedRun, StoreKey, Task
 from benchmark.terminal.time_left import forecast_in_words
@@ -86,6 +87,8 @@ def plan_fields(plan: Plan, conditions: Conditions, data: Path) -> dict[str, Any
     forecasts = forecast_tasks(plan, tasks, conditions)
     spans = [forecast.whole for forecast in forecasts.values() if forecast]
     whole = jobs_span(spans, conditions.jobs) if spans else None
+    stores = image_sets((key for task in tasks for key in task.image_stores), data)
+    decoding = decode_seconds(stores, conditions.cache, conditions.threads)
     peaks = [forecast.memory_mib for forecast in forecasts.values() if forecast]
     return {
         "suite": plan.suite.id,
@@ -97,6 +100,7 @@ def plan_fields(plan: Plan, conditions: Conditions, data: Path) -> dict[str, Any
         "fits_of_unknown_time": sum(forecast is None for forecast in forecasts.values()),
         "seconds": [whole.low, whole.high] if whole else None,
         "memory_mib": max(peaks, default=None),
+        "decoding_seconds": sum(decoding.values()) if len(decoding) == len(stores) else None,
         "decoded_bytes": sum(_decoded_bytes(key, data) for key in {key for task in tasks for key in task.image_stores}),
         "runs": [_run_fields(run, forecasts) for run in plan.runs],
     }
@@ -161,6 +165,12 @@ def _needs(
     peaks = [forecast.memory_mib for forecast in forecasts.values() if forecast]
     if peaks:
         yield f"memory: up to {size_in_words(int(max(peaks) * 2**20))} a fit, as measured or scaled from a calibration"
+    stores = image_sets((key for task in tasks for key in task.image_stores), data)
+    decoding = decode_seconds(stores, conditions.cache, conditions.threads)
+    if decoding:
+        images = plural(sum(len(dataset.rows) for key, dataset in stores if key in decoding), "image")
+        about = forecast_in_words(sum(decoding.values()))
+        yield f"decoding, where it is not done yet: {images} in about {about}, from a calibration"
     kept = size_in_words(sum(len(task.runs) for task in tasks) * KIB_PER_RUN * 1024)
     decoded = size_in_words(sum(_decoded_bytes(key, data) for key in {key for t in tasks for key in t.image_stores}))
     free = next(

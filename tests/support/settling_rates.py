@@ -1,6 +1,6 @@
 """Rates of verdicts where seeds are added after a look: the tables of `docs/settling.md`.
 
-    PYTHONPATH=. python tests/support/settling_rates.py      # some minutes; prints the tables
+    PYTHONPATH=. python tests/support/settling_rates.py      # some minutes; writes the tables of the page
 
 Simulated papers as in `verdict_rates.py`: the leaf cells of DRA's Table 2, three published runs, ours one after
 another. A look judges all runs that a cell has by the product's table of verdicts.
@@ -12,6 +12,7 @@ from functools import partial
 from typing import NamedTuple
 
 import numpy as np
+from repository import ROOT
 from scipy import special
 from verdict_rates import HALF_UNIT, PUBLISHED_RUNS, SEED, leaf_cells, true_stds
 
@@ -145,6 +146,13 @@ def table(shares: dict[tuple[str, float], dict[str, float]]) -> str:
     return "\n".join(lines)
 
 
+PAGE = ROOT / "docs" / "settling.md"
+START, END = "<!-- rates -->", "<!-- end of rates -->"
+
+
 if __name__ == "__main__":
-    print(table(rates()))
-    print(table(choice_rates()))
+    page = PAGE.read_text(encoding="utf-8")
+    before, rest = page.split(START)
+    behind = rest.split(END)[1]
+    tables = "\n\n".join([table(rates()), "What a budget chooses:", table(choice_rates())])
+    PAGE.write_text(f"{before}{START}\n\n{tables}\n\n{END}{behind}", encoding="utf-8")

@@ -20,12 +20,14 @@ from benchmark import numerics
 from benchmark.execution.processes.fit_clock import FitClock
 from benchmark.execution.processes.pool import CallError, WorkerLostError, Workers
 from benchmark.paths import Folders
+from benchmark.planning.costs.decoding import decode_seconds, image_sets, measure_decoding, undecoded
 from benchmark.planning.costs.forecast import Conditions, forecast_tasks
 from benchmark.planning.costs.measured import FitCost, cost_kind, keep_cost
 from benchmark.planning.types import Plan, PlannedFit, Task
 from methods.devices import parse_device
 from methods.registry import installed
 from protocols.catalogue import data_folder
+from protocols.errors import DataError
 from protocols.text import plural
 from protocols.values import ParamValue
 from results.spec import FitSpec
@@ -122,8 +124,10 @@ def calibrate(
         if forecasts[task.key] is None and task.fit.spec.resize != "none":
             groups[_sizeless_kind(task.fit.spec)].append(task)
     ordered = sorted(groups.values(), key=lambda alike: (-len(alike), alike[0].fit.method))
+    decoded = _calibrate_decoding(tasks, folders, conditions, tell)
     if not ordered:
-        tell("calibration: nothing to measure, the time of every missing fit is known")
+        if not decoded:
+            tell("calibration: nothing to measure, the time of every missing fit is known")
         return
     started = time.monotonic()
     done = 0
@@ -141,6 +145,23 @@ def calibrate(
     rest = len(ordered) - done
     text = f"calibration: {plural(done, 'kind')} of fits in {time.monotonic() - started:.0f} s"
     tell(text + (f"; left: {rest}, --calibrate again measures them" if rest else ""))
+
+
+def _calibrate_decoding(
+    tasks: Sequence[Task], folders: Folders, conditions: Conditions, tell: Callable[[str], None]
+) -> int:
+    """Decode a few images for each image store that is not there and was not measured; how many these are."""
+    stores = undecoded(image_sets((key for task in tasks for key in task.image_stores), folders.data), folders.cache)
+    known = decode_seconds(stores, folders.cache, conditions.threads)
+    unknown = [(key, dataset) for key, dataset in stores if key not in known]
+    for key, dataset in unknown:
+        try:
+            measure_decoding(key, dataset, folders.cache)
+        except DataError as error:
+            tell(f"not calibrated: decoding {key.dataset}: {error}")
+    if unknown:
+        tell(f"calibration: decoding of {plural(len(unknown), 'dataset and size', 'datasets and sizes')}")
+    return len(unknown)
 
 
 def _calibrate_kind(
