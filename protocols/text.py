@@ -28,6 +28,13 @@ def plural(number: int, singular: str, many: str = "") -> str:
     return f"{number} {singular if number == 1 else many or singular + 's'}"
 
 
+def first_few(names: Iterable[str], most: int) -> str:
+    """`a, b, c and 6 more`: the first `most` names, and how many others there are."""
+    listed = list(names)
+    rest = f" and {len(listed) - most} more" if len(listed) > most else ""
+    return ", ".join(listed[:most]) + rest
+
+
 def with_article(name: str) -> str:
     """`an AUC`, `a mean`: a name of which the first two letters are capitals is spelled out."""
     vowels = "AEFHILMNORSX" if name[:2].isupper() else "AEIOUaeiou"

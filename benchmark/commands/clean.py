@@ -15,10 +15,13 @@ if TYPE_CHECKING:
 @click.command("clean", short_help="Remove what can be made again: image stores, checkpoints, temporary files.")
 @click.option("--stores", is_flag=True, help="All image stores, also those of prepared datasets.")
 @click.option("--fits", is_flag=True, help="All kept states of fits, also those that runs may start from.")
+@click.option(
+    "--costs", is_flag=True, help="What was measured of the time of fits, from which --plan foretells others."
+)
 @click.option("--yes", is_flag=True, help="Remove what is listed, without a question.")
 @results_option
 @json_option
-def command(*, stores: bool, fits: bool, yes: bool, results: "Path | None", as_json: bool) -> None:
+def command(*, stores: bool, fits: bool, costs: bool, yes: bool, results: "Path | None", as_json: bool) -> None:
     """List what can be made again and serves nobody; remove it after a yes.
 
     Image stores in BENCH_CACHE that no dataset in BENCH_DATA can use, checkpoints of fits that are done, kept states of
@@ -32,7 +35,7 @@ def command(*, stores: bool, fits: bool, yes: bool, results: "Path | None", as_j
     folders = resolve_folders(results)
     if results is not None and not results.is_dir():
         raise BenchError(f"--results {results}: there is no such folder")
-    leftovers = cleanup.find_leftovers(folders, stores=stores, fits=fits)
+    leftovers = cleanup.find_leftovers(folders, stores=stores, fits=fits, costs=costs)
     for remark in leftovers.remarks:
         note(remark)
     if not as_json:

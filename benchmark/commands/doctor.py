@@ -73,6 +73,7 @@ def _examined(results: "Path | None", *, deep: bool) -> "tuple[dict[str, Any], l
         "weights": [asdict(state) for state in weights],
         "other_weights_files": [asdict(file) for file in others],
         "datasets": states,
+        "costs": inventory.measured_kinds(folders.cache),
         "plug_ins": [asdict(plug_in) for plug_in in plug_ins],
         "extras": {name: parts for name, parts in requirements.items() if name},
         "lacking_methods": inventory.lacking_methods(),
@@ -90,6 +91,7 @@ def _examined(results: "Path | None", *, deep: bool) -> "tuple[dict[str, Any], l
 
 def _lines(facts: dict[str, Any]) -> list[str]:
     """One screen for a person: a word, then what there is."""
+    from protocols.text import plural
     from protocols.text import size_in_words as size
 
     versions = {name: number or "is not installed" for name, number in facts["versions"].items()}
@@ -112,6 +114,7 @@ def _lines(facts: dict[str, Any]) -> list[str]:
         ("", f"from BENCH_WEIGHTS ({facts['weights_from'] or 'not set'}), then {facts['hub']}"),
         *(("", f"passed over: {file['path']}; bench weights list says why") for file in facts["other_weights_files"]),
         ("datasets", _datasets(facts["datasets"])),
+        ("costs", f"{plural(facts['costs'], 'kind')} of fits measured, from which bench run --plan foretells times"),
         ("plug-ins", ", ".join(f"{plug_in['name']} ({plug_in['kind']})" for plug_in in facts["plug_ins"]) or "none"),
         ("extras", "; ".join(map(_extra, facts["extras"].items())) or "not known: swanbench is not installed"),
         *(("methods", text) for text in facts["lacking_methods"]),

@@ -1,7 +1,5 @@
 """`bench run`: plan a suite, run what is missing, print its table."""
 
-import re
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -11,14 +9,13 @@ from benchmark.execution.executor import engine_names
 from benchmark.numerics import PRECISIONS
 from benchmark.terminal.options import (
     CommaList,
+    Duration,
     SuiteCommand,
     accept_stale_option,
     each_once,
     note,
     parse_options,
     results_option,
-    say,
-    say_page,
 )
 from methods.devices import best_device, device_forms, parse_device
 from protocols.text import plural
@@ -26,28 +23,16 @@ from protocols.text import plural
 if TYPE_CHECKING:
     from benchmark.execution.processes.handover import Again
     from benchmark.paths import Folders
-    from benchmark.planning.suite import Selection
+    from benchmark.planning.costs.forecast import Conditions
     from benchmark.planning.types import Plan, PlannedRun, RunState, Task
     from methods.devices import Device
     from protocols.values import ParamValue
     from reports.layouts.layout import Layout
-    from reports.tables.table import Table
     from results.store import Store
 
-_REPORT_FILTERS = ("method", "dataset", "shots", "gamma")
-"""Options of this command that `bench report --suite` has too."""
 
-
-class Duration(click.ParamType[float]):
-    """`90`, `90s`, `15m` or `2h`, in seconds."""
-
-    name = "TIME"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
-        match = re.fullmatch(r"(\d+(?:\.\d+)?)([smh]?)", str(value))
-        if not match or float(match[1]) == 0:
-            self.fail(f"'{value}' is not a time such as 90s, 15m or 2h", param, ctx)
-        return float(match[1]) * {"": 1, "s": 1, "m": 60, "h": 3600}[match[2]]
+SETTLING_SEEDS = 10
+"""Seeds that --settle considers for a cell; --seed gives others."""
 
 
 @click.command("run", cls=SuiteCommand, short_help="Run a suite: what is stored is not run again.")
@@ -92,6 +77,24 @@ class Duration(click.ParamType[float]):
     "choosing the best epoch on them would be worth. bench report --selection prints it.",
 )
 @click.option("--plan", "plan_only", is_flag=True, help="Say what would run, and how long; run nothing.")
+@click.option("--json", "as_json", is_flag=True, help="With --plan: print JSON.")
+@click.option(
+    "--calibrate",
+    is_flag=True,
+    help="First measure, for about 20 s, steps of fits of which no time is known; what they tell is kept.",
+)
+@click.option(
+    "--budget",
+    type=Duration(),
+    help="Run only what fits into this time, such as 40h or 2h30m, and stop then: first what brings most verdicts an "
+    "hour.",
+)
+@click.option(
+    "--settle",
+    is_flag=True,
+    help="Run only what may bring a cell to a verdict, with more seeds than the suite has where these help; "
+    "say what nothing can settle.",
+)
 @click.option("--jobs", type=click.IntRange(min=1), default=1, show_default=True, help="Fits at the same time.")
 @click.option("--threads", type=click.IntRange(min=1), help="Threads a fit (default: cores / jobs).")
 @click.option("--engine", type=click.Choice(engine_names()), default="local", show_default=True)
@@ -108,9 +111,13 @@ def command(**options: Any) -> int:
 
     from benchmark.paths import AUDITS_FOLDER, resolve_folders
     from benchmark.planning import suite
+    from benchmark.planning.installed import InstalledCode
     from benchmark.planning.plan import plan
     from benchmark.planning.types import RunRequest
     from benchmark.views import plan_summary
+    from benchmark.views.settling import chosen_plan
+    from benchmark.views.settling.choice import Budget
+    from benchmark.views.tables import run_tables
     from benchmark.views.tables.suites import suite_layouts
     from protocols.coordinates import COORDINATE_FIELDS
     from results.store import Store
@@ -118,6 +125,7 @@ def command(**options: Any) -> int:
     _check_engine(options)
     device = _device(options["device"], options["precision"], is_here=options["address"] is None)
     options["device"] = str(device)
+    _check_choice(options)
     folders = resolve_folders(options["results"])
     if options["audit"]:
         folders = replace(folders, results=folders.results / AUDITS_FOLDER)
@@ -131,6 +139,8 @@ def command(**options: Any) -> int:
         split_seeds=options["split_seeds"],
         coordinates={name: options[name] for name in COORDINATE_FIELDS if options[name]},
     )
+    if options["settle"]:
+        selection = suite.with_more_seeds(chosen_suite, selection, SETTLING_SEEDS)
     chosen = suite_layouts([part for part, _ in suite.suite_parts(chosen_suite, selection)])
     planned = plan(
         chosen_suite,
@@ -155,28 +165,49 @@ def command(**options: Any) -> int:
     if plan_only or not all_blocked:
         plan_summary.say_blocked(planned, note)
     plan_summary.say_code(planned, note)
-    if plan_only:
-        _print_plan(planned, folders, options)
-        return 0
-    if all_blocked:
+    conditions = _conditions(folders, options)
+    if all_blocked and not plan_only:
         raise BenchError(plan_summary.all_blocked(planned))
+    if options["calibrate"]:
+        _calibrate(planned, folders, conditions)
+    choice = None
+    if options["settle"] or options["budget"]:
+        code = InstalledCode(accept=options["accept_stale_code"])
+        budget = Budget(options["budget"], options["jobs"], is_settling=options["settle"])
+        choice = chosen_plan.choose(planned, chosen, store, code, conditions, budget)
+        planned = choice.plan if plan_only else chosen_plan.declared(choice, store)
+    if plan_only:
+        chosen_plan.print_plan(planned, conditions, folders.data, choice, as_json=options["as_json"])
+        return 0
     troubled = _run(planned, folders, store, chosen, options)
-    if options["audit"]:
-        _print_audits(planned, store)
-    else:
-        _print_tables(planned, selection, store, chosen, options)
+    run_tables.print_results(planned, selection, store, chosen, options)
     return 1 if troubled else 0
 
 
-def _print_plan(planned: "Plan", folders: "Folders", options: dict[str, Any]) -> None:
+def _check_choice(options: dict[str, Any]) -> None:
+    """Refuse options that mean nothing together; raises BenchError."""
+    if options["as_json"] and not options["plan_only"]:
+        raise BenchError("--json prints a plan: give --plan with it, or see bench results list --json for runs")
+    name = "--settle" if options["settle"] else "--budget"
+    if not (options["settle"] or options["budget"]):
+        return
+    for other, text in (("force", "--force"), ("retry_failed", "--retry-failed"), ("audit", "--audit-selection")):
+        if options[other]:
+            raise BenchError(f"{name} chooses among missing runs: leave out {text}, or give it without {name}")
+
+
+def _conditions(folders: "Folders", options: dict[str, Any]) -> "Conditions":
     from benchmark.planning.costs.forecast import Conditions
-    from benchmark.views.plan_summary import plan_lines
 
     threads = options["threads"] or _free_threads(options["jobs"])
-    for line in plan_lines(
-        planned, Conditions(folders.cache, options["device"], threads, options["jobs"]), folders.data
-    ):
-        say(line)
+    return Conditions(folders.cache, options["device"], threads, options["jobs"])
+
+
+def _calibrate(planned: "Plan", folders: "Folders", conditions: "Conditions") -> None:
+    from benchmark.execution.executor import worker_environment
+    from benchmark.execution.processes.calibration import calibrate
+
+    calibrate(planned, folders, conditions, worker_environment(conditions.threads), note)
 
 
 def _run(planned: "Plan", folders: "Folders", store: "Store", layouts: "list[Layout]", options: dict[str, Any]) -> bool:
@@ -228,7 +259,8 @@ def _engine(tasks: "list[Task]", folders: "Folders", store: "Store", options: di
     from benchmark.execution.processes.handover import Machine
     from benchmark.execution.progress import show_progress
 
-    deadline = time.monotonic() + options["max_time"] if options["max_time"] else None
+    times = [seconds for seconds in (options["max_time"], options["budget"]) if seconds]
+    deadline = time.monotonic() + min(times) if times else None
     threads = options["threads"] or _default_threads(options["jobs"])
     head, dirty = provenance.commit()
     machine = Machine(
@@ -269,72 +301,6 @@ def _free_threads(jobs: int) -> int:
     from benchmark.upkeep import memory
 
     return max(1, memory.machine_limits().usable // jobs)
-
-
-def _print_audits(planned: "Plan", store: "Store") -> None:
-    """The audits of these runs: last epoch, best epoch and the gap."""
-    from reports.comparison.selection import render_selection, selection_audits
-
-    stored = (record for run in planned.runs if run.spec and (record := store.get(run.spec.key)))
-    say_page(render_selection(selection_audits(stored), "md"))
-
-
-def _print_tables(
-    planned: "Plan", selection: "Selection", store: "Store", layouts: "list[Layout]", options: dict[str, Any]
-) -> None:
-    """The papers' tables with what these runs measured, the suite's own with runs that stand in none, what they lack.
-
-    All runs stand in the suite's own where a method was run with several values of a parameter.
-    """
-    from benchmark.planning.equivalence import detector_versions, measures, method_titles
-    from benchmark.planning.installed import InstalledCode
-    from benchmark.planning.suite import option_words
-    from benchmark.terminal.narrow import narrow_text, say_fitting
-    from benchmark.views.derived import derive_words
-    from benchmark.views.metric_values import scores_digest, scores_finder
-    from benchmark.views.runs.small_budget import budget_sentences
-    from benchmark.views.tables.suites import suite_view
-    from reports.pages import page, render
-    from reports.tables import table, unplaced_runs
-
-    code = InstalledCode(accept=options["accept_stale_code"])
-    build = partial(
-        table.build_table,
-        versions=detector_versions(),
-        stale=code.stale,
-        remark=code.note,
-        scores_digest=partial(scores_digest, scores_finder([store], note)),
-    )
-    folder = f" --results {options['results']}" if options["results"] else ""
-
-    def say_table(built: "Table", asked: str) -> None:
-        part = built.measured_part()
-        whole = f"The whole table: bench report {asked}{folder} --output table.md"
-        say_fitting(render.render_table(part, "md"), partial(narrow_text, page.table_page(part), whole))
-
-    stored = (record for run in planned.runs if run.spec and (record := store.get(run.spec.key)))
-    records = derive_words(stored, note)
-    others, measured_as = records, measures()
-    for chosen in layouts:
-        built = build(
-            chosen,
-            records,
-            measures=measured_as,
-            added_methods=sorted({run.wanted_run.method for run in planned.runs}),
-            titles=method_titles(),
-        )
-        others = unplaced_runs.unplaced_runs(built, others, measured_as)
-        if built.has_measured:
-            say_table(built, f"--table {chosen.id}")
-    if planned.is_swept:
-        others = records
-    if any(record.status == "done" for record in others):
-        view = suite_view(planned.suite, selection, others)
-        chosen_columns = build(view.layout, others, measures=view.measures, titles=view.titles)
-        filters = {name: text for name, text in selection.options.items() if name in _REPORT_FILTERS}
-        say_table(chosen_columns, f"--suite {options['suite']}{option_words(filters)}")
-    for sentence in budget_sentences(records, options["suite"], option_words(selection.options)):
-        note(sentence)
 
 
 def _assignments(

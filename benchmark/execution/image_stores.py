@@ -6,7 +6,6 @@ Files must still be those of the manifest. Decoding shows its progress, damage i
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmark.execution.processes.handover import Outcome
 from benchmark.execution.progress import RunProgress
 from benchmark.planning.types import StoreKey, Task
 from protocols.catalogue import data_folder
@@ -45,6 +44,7 @@ def tasks_with_images(tasks: Sequence[Task], data: Path, cache: Path, progress: 
     """The tasks whose images can be read, and whose source's can; the others end as blocked."""
     failed = build_stores(tasks, data, cache, progress)
     lost: dict[str, str] = {}
+    blocked: dict[str, list[Task]] = {}
     ready = []
     for task in tasks:
         reason = next((failed[key] for key in task.image_stores if key in failed), lost.get(task.source_key or ""))
@@ -52,5 +52,7 @@ def tasks_with_images(tasks: Sequence[Task], data: Path, cache: Path, progress: 
             ready.append(task)
         else:
             lost[task.key] = reason
-            progress.finished(task, Outcome("blocked", reason))
+            blocked.setdefault(reason, []).append(task)
+    for reason, alike in blocked.items():
+        progress.blocked(alike, reason)
     return ready

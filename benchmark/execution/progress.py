@@ -14,7 +14,7 @@ from benchmark.planning.types import Task
 from benchmark.terminal.options import note
 from benchmark.terminal.progress import LINE_SECONDS, is_live, live_bar
 from benchmark.terminal.time_left import TimeLeft, time_in_words
-from protocols.text import printable_line
+from protocols.text import first_few, plural, printable_line
 from results.errors import ResultsError
 from results.record import Record
 from results.store import Store
@@ -22,6 +22,8 @@ from results.store import Store
 STILL_SECONDS = 300.0
 NAMED_FITS = 3
 """Most fits at work that one line names."""
+NAMED_RUNS = 3
+"""Most runs blocked by one cause that a line names."""
 
 
 class RunProgress:
@@ -42,16 +44,9 @@ class RunProgress:
         self.troubles = 0
 
     def finished(self, task: Task, outcome: Outcome) -> None:
-        self.done += 1
+        self._count(task, outcome)
         for text in outcome.notes:
             self.say(text)
-        self.troubles += outcome.state not in {"done", "taken", "paused"}
-        self._tasks.pop(task.key, None)
-        self._time_left.finish(task.key, time.monotonic(), was_worked=outcome.state == "done")
-        if self._bar:
-            line = self._lines.pop(task.key, None)
-            if line is not None:
-                self._bar.remove_task(line)
         if not task.runs and outcome.state != "taken":
             self.say(f"{outcome.state}: {task.name}" + (f"  {outcome.reason}" if outcome.reason else ""))
         for spec in (run.spec for run in task.runs):
@@ -62,6 +57,29 @@ class RunProgress:
                 text += f"  AUC {record.metrics.auroc:.4f}{doubt}  {record.timings.get('fit_s', 0):.0f} s"
             self.say(text + (f"  {outcome.reason}" if outcome.reason else ""))
         self.tick()
+
+    def blocked(self, tasks: Sequence[Task], reason: str) -> None:
+        """Tasks that one cause keeps from starting: one line, with the number of their runs and the first few names."""
+        outcome = Outcome("blocked", reason)
+        names = [name for task in tasks for name in ([run.spec.name for run in task.runs] or [task.name])]
+        if len(names) == 1:
+            self.finished(tasks[0], outcome)
+            return
+        for task in tasks:
+            self._count(task, outcome)
+        self.say(f"blocked: {plural(len(names), 'run')} ({first_few(names, NAMED_RUNS)}): {reason}")
+        self.tick()
+
+    def _count(self, task: Task, outcome: Outcome) -> None:
+        """A task is over, whatever became of it."""
+        self.done += 1
+        self.troubles += outcome.state not in {"done", "taken", "paused"}
+        self._tasks.pop(task.key, None)
+        self._time_left.finish(task.key, time.monotonic(), was_worked=outcome.state == "done")
+        if self._bar:
+            line = self._lines.pop(task.key, None)
+            if line is not None:
+                self._bar.remove_task(line)
 
     def waiting(self, task: Task, outcome: Outcome) -> None:
         """Say once whose claim a task waits for."""

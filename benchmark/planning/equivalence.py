@@ -9,6 +9,7 @@ from methods.registry import installed
 from methods.registry.recipe import EVALUATION, resolve
 from protocols.values import ParamValue
 from results.record import Record
+from results.spec import RunSpec
 
 
 def detector_versions() -> dict[str, int]:
@@ -32,6 +33,21 @@ def leaking_series(records: Iterable[Record]) -> frozenset[str]:
 
 def measures() -> Callable[[Record], frozenset[str]]:
     """A function from a record to the ids it measures: the one it was run as, and every twin with equal parameters."""
+    of_spec = spec_measures()
+    known_ids: dict[tuple[str, str, str], frozenset[str]] = {}
+
+    def ids(record: Record) -> frozenset[str]:
+        # A series has all that twins are told by: parameters, size, evaluation, dataset.
+        identity = record.series, record.spec.method, record.spec.recipe
+        if identity not in known_ids:
+            known_ids[identity] = of_spec(record.spec)
+        return known_ids[identity]
+
+    return ids
+
+
+def spec_measures() -> Callable[[RunSpec], frozenset[str]]:
+    """As `measures`, of a run that need not be made yet."""
     methods = installed.methods()
 
     @functools.cache
@@ -41,31 +57,20 @@ def measures() -> Callable[[Record], frozenset[str]]:
         except MethodError:
             return None
 
-    known_ids: dict[tuple[str, str, str], frozenset[str]] = {}
-
-    def ids(record: Record) -> frozenset[str]:
-        # A series has all that twins are told by: parameters, size, evaluation, dataset.
-        identity = record.series, record.spec.method, record.spec.recipe
-        if identity not in known_ids:
-            known_ids[identity] = ids_of(record)
-        return known_ids[identity]
-
-    def ids_of(record: Record) -> frozenset[str]:
-        spec = record.spec
+    def ids(spec: RunSpec) -> frozenset[str]:
         twins = {spec.method}
         for info in methods.values():
             if info.detector_id == spec.fit.detector and info.id != spec.method:
                 twin_params = params(info.id, spec.recipe, spec.split.dataset)
-                if twin_params is not None and _is_measured_by(twin_params, record):
+                if twin_params is not None and _is_measured_by(twin_params, spec):
                     twins.add(info.id)
         return frozenset(twins)
 
     return ids
 
 
-def _is_measured_by(params: Mapping[str, ParamValue], record: Record) -> bool:
+def _is_measured_by(params: Mapping[str, ParamValue], spec: RunSpec) -> bool:
     """True where a method with these resolved parameters would have made the same run."""
-    spec = record.spec
     size, resize = params.get("img_size"), params.get("img_resize") or "squash"
     evaluation = spec.evaluation and (spec.evaluation.order, spec.evaluation.batch)
     return (

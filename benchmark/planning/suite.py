@@ -102,6 +102,19 @@ class WantedRun(Coordinates, frozen=True, kw_only=True):
     split_seed: int
 
 
+def with_more_seeds(suite: Suite, selection: Selection, total: int) -> Selection:
+    """The selection with the suite's seeds and the smallest others, so many in all; seeds that were given stay.
+
+    Where a suite lists split seeds, these are the ones that become more.
+    """
+    if selection.seeds or selection.split_seeds:
+        return selection
+    listed = suite.split_seeds or suite.seeds
+    others = (seed for seed in itertools.count() if seed not in listed)
+    seeds = (*listed, *itertools.islice(others, max(0, total - len(listed))))
+    return replace(selection, split_seeds=seeds) if suite.split_seeds else replace(selection, seeds=seeds)
+
+
 def class_subsets(info: DatasetInfo | None, subset: str | None) -> tuple[str, ...]:
     """The values by which a rule splits a dataset, as its facts have them under the coordinate's plural."""
     values: tuple[str, ...] = getattr(info, COORDINATE_FIELDS[subset].plural, ()) if subset else ()

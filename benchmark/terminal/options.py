@@ -1,8 +1,10 @@
 """Options and types of options that several verbs share, and their output on stdout and stderr."""
 
 import os
+import re
 import sys
 from collections.abc import Callable, Iterable
+from math import inf
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
@@ -40,6 +42,21 @@ class CommaList(click.ParamType[Any]):
                 self.fail(f"'{value}' has a number below {self.least}", param, ctx)
             return tuple(dict.fromkeys(int(part) for part in parts))
         return tuple(dict.fromkeys(parts))
+
+
+class Duration(click.ParamType[float]):
+    """`90`, `90s`, `15m`, `2h` or `2h30m`, in seconds."""
+
+    name = "TIME"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        number = r"([0-9]+(?:\.[0-9]+)?)"
+        match = re.fullmatch(f"(?:{number}h)?(?:{number}m)?(?:{number}s?)?", str(value))
+        parts = zip(match.groups() if match else (), (3600, 60, 1), strict=False)
+        seconds = sum(float(text or 0) * unit for text, unit in parts)
+        if not 0 < seconds < inf:
+            self.fail(f"'{value}' is not a time such as 90s, 15m, 2h or 2h30m", param, ctx)
+        return seconds
 
 
 class FilePath(click.Path):

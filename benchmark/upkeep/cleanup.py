@@ -20,6 +20,7 @@ OLD_SECONDS = 3600.0
 """A write takes seconds; what a writer left may go when it is this old and the writer is dead."""
 
 STORE, CHECKPOINT, STATE, NOTE, TEMPORARY = "image store", "checkpoint", "fit state", "note", "temporary file"
+COST = "cost of fits"
 
 _ATOMIC = re.compile(r"\A\.(?P<rest>.+)\.(?P<pid>\d+)\.[0-9a-f]{8}(?:\.tmp)?\Z")
 _NOTE = re.compile(r"\A[0-9a-f]{64}\.json\w{8}\Z")
@@ -34,8 +35,10 @@ class Leftovers:
     remarks: tuple[str, ...]
 
 
-def find_leftovers(folders: Folders, *, stores: bool = False, fits: bool = False) -> Leftovers:
-    """Everything that may go; changes nothing. `stores` takes all image stores, `fits` all kept states of fits.
+def find_leftovers(folders: Folders, *, stores: bool = False, fits: bool = False, costs: bool = False) -> Leftovers:
+    """Everything that may go; changes nothing.
+
+    `stores` takes all image stores, `fits` all kept states of fits, `costs` what was measured of the time of fits.
 
     What a living process has locked is left out, as is every image store while a fit is at work in the results folder.
     """
@@ -44,6 +47,7 @@ def find_leftovers(folders: Folders, *, stores: bool = False, fits: bool = False
         *_image_stores(folders, remarks, every=stores),
         *_of_fits(Store(folders.results), remarks, every=fits),
         *_notes(folders.cache),
+        *_costs(folders.cache, remarks, every=costs),
         *_temporary(folders, remarks),
     ]
     locked = [leftover for leftover in items if leftover.lock is not None and is_locked(leftover.lock)]
@@ -168,6 +172,21 @@ def _notes(cache: Path) -> Iterator[RemovableItem]:
     notes = ("weights/[!.]*.json", f"{NOTES}/[!.]*.json", f"{INDEXES}/[!.]*.index", f"{STATISTICS}/[!.]*.kept")
     for path in sorted(path for pattern in notes for path in cache.glob(pattern)):
         yield removable_item(NOTE, f"{path} (looked up again when needed)", path)
+
+
+def _costs(cache: Path, remarks: list[str], *, every: bool) -> Iterator[RemovableItem]:
+    """Measured costs of fits, a file a kind."""
+    from benchmark.planning.costs.measured import cost_files
+
+    files = cost_files(cache)
+    if every:
+        for path in files:
+            yield removable_item(COST, f"{path} (measured again when fits of its kind are run)", path)
+    elif files:
+        from protocols.text import size_in_words
+
+        size = size_in_words(sum(map(disk_size, files)))
+        remarks.append(f"measured costs of fits stay, plans foretell times from them ({size}): --costs takes them too")
 
 
 def _temporary(folders: Folders, remarks: list[str]) -> Iterator[RemovableItem]:

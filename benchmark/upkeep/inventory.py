@@ -111,6 +111,14 @@ def dataset_states(data: Path) -> dict[str, str]:
     return {name: data_folder.dataset_state(data, name) for name in sorted({*data_folder.prepared(data), *embedded})}
 
 
+def measured_kinds(cache: Path) -> int:
+    """Kinds of fits of which a cost is kept."""
+    from benchmark.planning.costs.decoding import DECODING_FILE
+    from benchmark.planning.costs.measured import cost_files
+
+    return sum(path.name != DECODING_FILE for path in cost_files(cache))
+
+
 def list_plug_ins() -> tuple[PlugIn, ...]:
     """Methods, datasets, suites and papers that other packages offer."""
     from benchmark.planning import suite

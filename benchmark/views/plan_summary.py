@@ -1,23 +1,36 @@
 """A plan in words: blocked runs with reasons, runs to be made, and the time, memory and disk that they take."""
 
+import re
 import shutil
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
+import msgspec
+
+from benchmark.planning.costs.decoding import decode_seconds, image_sets
 from benchmark.planning.costs.forecast import Conditions, Span, TaskForecast, forecast_tasks, jobs_span
 from benchmark.planning.types import Plan, PlannedRun, StoreKey, Task
 from benchmark.terminal.time_left import forecast_in_words
 from protocols.datasets.manifest import read_manifest
-from protocols.text import plural, size_in_words
+from protocols.text import first_few, plural, size_in_words
 
 KIB_PER_RUN = 40
 
 
 def say_blocked(plan: Plan, say: Callable[[str], None]) -> None:
-    """One line a reason, with the number of runs behind it."""
+    """One line a cause, with the number of runs behind it; reasons that differ in a dataset's name alone are one."""
+    causes: dict[str, dict[str, list[PlannedRun]]] = defaultdict(dict)
     for reason, runs in _blocked(plan).items():
-        say(f"blocked: {plural(len(runs), 'run')} ({_names(runs)}): {reason}")
+        dataset = runs[0].wanted_run.dataset
+        causes[re.sub(rf"(?<!\w){re.escape(dataset)}(?!\w)", "*", reason)][reason] = runs
+    for reasons in causes.values():
+        (first, runs), *_ = reasons.items()
+        others = len(reasons) - 1
+        likewise = f"; likewise {plural(others, 'other dataset')}" if others else ""
+        every = [run for several in reasons.values() for run in several]
+        say(f"blocked: {plural(len(every), 'run')} ({_names(every)}): {first}{likewise}")
 
 
 def say_code(plan: Plan, say: Callable[[str], None]) -> None:
@@ -68,6 +81,46 @@ def plan_lines(plan: Plan, conditions: Conditions, data: Path) -> Iterator[str]:
         yield from _needs(tasks, forecasts, conditions, data)
 
 
+def plan_fields(plan: Plan, conditions: Conditions, data: Path) -> dict[str, Any]:
+    """The same for a program: every run with its state; seconds are the fewest and the most, None where not known."""
+    tasks = plan.tasks({"missing"})
+    forecasts = forecast_tasks(plan, tasks, conditions)
+    spans = [forecast.whole for forecast in forecasts.values() if forecast]
+    whole = jobs_span(spans, conditions.jobs) if spans else None
+    stores = image_sets((key for task in tasks for key in task.image_stores), data)
+    decoding = decode_seconds(stores, conditions.cache, conditions.threads)
+    peaks = [forecast.memory_mib for forecast in forecasts.values() if forecast]
+    return {
+        "suite": plan.suite.id,
+        "recipe": plan.recipe,
+        "jobs": conditions.jobs,
+        "threads": conditions.threads,
+        "counts": {state: plan.count(state) for state in ("cached", "missing", "failed", "blocked", "stale")},
+        "fits": len(tasks),
+        "fits_of_unknown_time": sum(forecast is None for forecast in forecasts.values()),
+        "seconds": [whole.low, whole.high] if whole else None,
+        "memory_mib": max(peaks, default=None),
+        "decoding_seconds": sum(decoding.values()) if len(decoding) == len(stores) else None,
+        "decoded_bytes": sum(_decoded_bytes(key, data) for key in {key for task in tasks for key in task.image_stores}),
+        "runs": [_run_fields(run, forecasts) for run in plan.runs],
+    }
+
+
+def _run_fields(run: PlannedRun, forecasts: Mapping[str, TaskForecast | None]) -> dict[str, Any]:
+    fields: dict[str, Any] = {"state": run.state, "reason": run.reason, **msgspec.to_builtins(run.wanted_run)}
+    if run.spec is None:
+        return fields
+    forecast = forecasts.get(run.spec.fit.fit_key) if run.state == "missing" else None
+    span = forecast.of_run(run.spec.key) if forecast else None
+    return {
+        **fields,
+        "name": run.spec.name,
+        "key": run.spec.key,
+        "seconds": [span.low, span.high] if span else None,
+        "seconds_from": forecast.basis if forecast else None,
+    }
+
+
 def _whole_time(forecasts: Mapping[str, TaskForecast | None], conditions: Conditions) -> str:
     """The time of all fits of which there is a forecast."""
     spans = [forecast.whole for forecast in forecasts.values() if forecast]
@@ -100,8 +153,8 @@ def _kinds(
         else:
             fit = alike[0].fit
             yield (
-                f"  {name}: {fits}, time not known: --method {fit.method} --dataset {fit.dataset} --max-time 1m in "
-                "place of --plan measures it, and what it does is kept"
+                f"  {name}: {fits}, time not known: --calibrate estimates it; --method {fit.method} --dataset "
+                f"{fit.dataset} --max-time 1m in place of --plan measures it, and what it does is kept"
             )
 
 
@@ -111,7 +164,13 @@ def _needs(
     """Memory and disk."""
     peaks = [forecast.memory_mib for forecast in forecasts.values() if forecast]
     if peaks:
-        yield f"memory: up to {size_in_words(int(max(peaks) * 2**20))} a fit, as measured"
+        yield f"memory: up to {size_in_words(int(max(peaks) * 2**20))} a fit, as measured or scaled from a calibration"
+    stores = image_sets((key for task in tasks for key in task.image_stores), data)
+    decoding = decode_seconds(stores, conditions.cache, conditions.threads)
+    if decoding:
+        images = plural(sum(len(dataset.rows) for key, dataset in stores if key in decoding), "image")
+        about = forecast_in_words(sum(decoding.values()))
+        yield f"decoding, where it is not done yet: {images} in about {about}, from a calibration"
     kept = size_in_words(sum(len(task.runs) for task in tasks) * KIB_PER_RUN * 1024)
     decoded = size_in_words(sum(_decoded_bytes(key, data) for key in {key for t in tasks for key in t.image_stores}))
     free = next(
@@ -146,5 +205,4 @@ def _blocked(plan: Plan) -> dict[str, list[PlannedRun]]:
 def _names(runs: list[PlannedRun]) -> str:
     datasets = list(dict.fromkeys(run.wanted_run.dataset for run in runs))
     methods = list(dict.fromkeys(run.wanted_run.method for run in runs))
-    names = ", ".join(datasets[:6]) + (f" and {len(datasets) - 6} more" if len(datasets) > 6 else "")
-    return f"{names}; {', '.join(methods)}"
+    return f"{first_few(datasets, 6)}; {', '.join(methods)}"

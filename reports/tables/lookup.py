@@ -26,6 +26,7 @@ from reports.tables.measured import (
 from reports.tables.nesting import ScoresDigest, no_scores
 from results.maintenance.twins import disagreements
 from results.record import Record
+from results.spec import SplitDefinition
 
 MeasuredIds = Callable[[Record], Collection[str]]
 """Ids of the detectors and variants that a record measures: the same for all of a series, method and recipe."""
@@ -53,7 +54,11 @@ def source_key(source: Source, coordinates: Mapping[str, str]) -> LookupKey:
 
 def record_key(record: Record, method: str) -> LookupKey:
     """The key of a run as `method`, a prepared variant of a dataset under the dataset's id."""
-    split = record.spec.split
+    return split_key(record.spec.split, method)
+
+
+def split_key(split: SplitDefinition, method: str) -> LookupKey:
+    """The key of the runs of `method` on such splits."""
     dataset = split.dataset.partition("@")[0]
     return LookupKey(method, split.rule, (dataset, *split.coordinate_texts.values()))
 

@@ -15,6 +15,7 @@ from results.metrics import AUROC, Metric, stored_value
 from results.record import Provenance, Record
 
 RECIPE_ORDER = ("official", "paper", "quick")
+COMPARABLE_RECIPES = frozenset({"official", "paper"})
 LIMITS = ("limit_train", "limit_test")
 CUTTING = {*LIMITS, "img_size"}
 """Settings of a smoke test: fewer images, or images of another size."""
@@ -338,7 +339,7 @@ def _recipe_rank(recipe: str) -> int:
 
 
 def _reasons(recipe: str, records: Iterable[Record], other_data: str) -> tuple[str, ...]:
-    reasons = [] if recipe in {"official", "paper"} else [f"recipe {recipe}"]
+    reasons = [] if recipe in COMPARABLE_RECIPES else [f"recipe {recipe}"]
     reasons += [other_data] if other_data else []
     for record in records:
         if record.metrics:

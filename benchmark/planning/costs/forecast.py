@@ -1,4 +1,4 @@
-"""Forecast of what the missing fits of a plan take, from measured costs of their kind on this kind of machine."""
+"""Forecast of what the missing fits of a plan take, from costs of their kind on this kind of machine."""
 
 import functools
 from collections import defaultdict
@@ -93,7 +93,9 @@ def _of_class(costs: list[FitCost], precision: str, conditions: Conditions) -> l
     if conditions.device == "cpu":
         expected = numerics.expected_numerics_class(precision=precision, threads=conditions.threads)
     of_class = [cost for cost in unique if cost.numerics_class == expected]
-    return [cost for cost in of_class if cost.run] or of_class[-1:]
+    finished = [cost for cost in of_class if cost.run]
+    stopped = [cost for cost in of_class if cost.calibrated_px is None]
+    return finished or stopped[-1:] or of_class[-1:]
 
 
 def _forecast(task: Task, costs: list[FitCost]) -> TaskForecast:
@@ -108,6 +110,8 @@ def _forecast(task: Task, costs: list[FitCost]) -> TaskForecast:
     low, high = _most_of([cost.fit_s for cost in alike])
     ratio = count / max(1, nearest)
     source = plural(len(alike), "finished run") if alike[0].run else "the first part of a fit"
+    if alike[0].calibrated_px is not None:
+        source = f"a calibration at {alike[0].calibrated_px} px"
     if is_alike := abs(ratio - 1) <= ALIKE:
         ratio = 1.0
     each = [cost.score_s / cost.test for cost in costs if cost.test]

@@ -18,7 +18,7 @@ class FitCost(msgspec.Struct, frozen=True, kw_only=True):
     """Seconds of one fit on `train` images and of scoring `test` images with it; the peak memory of its process in MiB.
 
     `run` is the key of its record. A fit that was stopped has none; its `fit_s` is what its own steps foretold of the
-    whole.
+    whole. Of one that was calibrated, a few steps were measured on images of `calibrated_px` a side, and scaled.
     """
 
     run: str | None
@@ -28,6 +28,7 @@ class FitCost(msgspec.Struct, frozen=True, kw_only=True):
     fit_s: float
     score_s: float
     memory_mib: float
+    calibrated_px: int | None = None
 
 
 def cost_kind(spec: FitSpec, *, cpu: str, device: str, threads: int) -> str:
@@ -69,6 +70,11 @@ def kept_costs(cache: Path, kind: str) -> Iterator[FitCost]:
     for line in lines:
         with contextlib.suppress(msgspec.DecodeError):
             yield msgspec.json.decode(line, type=FitCost)
+
+
+def cost_files(cache: Path) -> list[Path]:
+    """The files of costs, one a kind of fit, in the order of their names."""
+    return sorted((cache / COSTS).glob("[!.]*.jsonl"))
 
 
 def _file(cache: Path, kind: str) -> Path:

@@ -33,8 +33,8 @@ class Listener:
     def counting(self, what):
         return lambda done, total: None
 
-    def finished(self, task, outcome):
-        self.ended.append((outcome.state, outcome.reason))
+    def blocked(self, tasks, reason):
+        self.ended.extend(("blocked", reason) for _ in tasks)
 
 
 @pytest.fixture

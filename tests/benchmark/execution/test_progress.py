@@ -110,3 +110,19 @@ def test_a_terminal_shows_phase_step_loss_and_elapsed_time_within_its_columns(ba
 
 def test_a_dumb_terminal_gets_lines(bar):
     assert bar("dumb") == "decoding elpv at 224 px: 3 of 2624\n"
+
+
+def test_one_cause_that_blocks_many_runs_is_one_line(tmp_path, capsys):
+    def task(name, *runs):
+        scorings = [SimpleNamespace(spec=SimpleNamespace(name=run)) for run in runs]
+        return SimpleNamespace(key=name, name=name, runs=scorings)
+
+    tasks = [task("a", "a-s0", "a-s1"), task("b", "b-s0"), task("source"), task("c", "c-s0")]
+    shown = progress.RunProgress(Store(tmp_path), tasks, None)
+    shown.blocked(tasks[:3], "the disk is gone")
+    shown.blocked(tasks[3:], "no such file")
+    assert capsys.readouterr().err.splitlines() == [
+        "blocked: 4 runs (a-s0, a-s1, b-s0 and 1 more): the disk is gone",
+        "blocked: c-s0  no such file",
+    ]
+    assert (shown.done, shown.troubles) == (4, 4)

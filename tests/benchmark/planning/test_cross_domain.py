@@ -213,8 +213,8 @@ def test_images_of_a_source_that_cannot_be_read_block_its_targets(textures):
         def say(self, text):
             pass
 
-        def finished(self, task, outcome):
-            said.append((task.fit.dataset, outcome.state, outcome.reason))
+        def blocked(self, tasks, reason):
+            said.extend((task.fit.dataset, "blocked", reason) for task in tasks)
 
     ready = tasks_with_images(tasks, textures.data, textures.house.root / "cache", Listener())
     assert [task.fit.dataset for task in ready] == ["grey", "light"], "only the sources of the unreadable target"

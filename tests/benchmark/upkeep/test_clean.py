@@ -17,6 +17,7 @@ import pytest
 
 from benchmark.paths import Folders
 from benchmark.planning.code_digest import code_digest
+from benchmark.planning.costs.measured import COSTS
 from benchmark.upkeep import cleanup
 from protocols.catalogue import data_folder
 from protocols.images.store import ImageStore
@@ -314,6 +315,18 @@ def test_nothing_goes_without_a_yes_and_records_and_data_never(bench, house, whe
     assert "removed 1 of 1: " in out
     assert all(path.exists() for path in keep)
     assert bench("clean", "--stores") == (0, "there is nothing to clean\n", "")
+
+
+def test_measured_costs_stay_with_a_word_until_they_are_asked_for(bench, house, where):
+    cost = write(where.cache / COSTS / f"{'c' * 32}.jsonl")
+    code, out, err = bench("clean", "--yes")
+    assert (code, out, cost.exists()) == (0, "there is nothing to clean\n", True)
+    assert err.startswith("measured costs of fits stay, plans foretell times from them (")
+    assert "costs      1 kind of fits measured" in bench("doctor")[1]
+    code, out, _ = bench("clean", "--costs", "--yes")
+    assert (code, cost.exists()) == (0, False)
+    assert "removed 1 of 1: " in out
+    assert "costs      0 kinds of fits measured" in bench("doctor")[1]
 
 
 @pytest.mark.parametrize(("typed", "goes"), [(b"y\n", True), (b"n\n", False), (b"\n", False)])
