@@ -7,30 +7,38 @@ import click
 from benchmark.errors import BenchError
 from benchmark.execution.executor import engine_names
 from benchmark.numerics import PRECISIONS
+from benchmark.terminal.given import given_words
 from benchmark.terminal.options import (
     CommaList,
     Duration,
+    ShardType,
     SuiteCommand,
     accept_stale_option,
     each_once,
     note,
     parse_options,
     results_option,
+    say,
 )
-from methods.devices import best_device, device_forms, parse_device
+from benchmark.terminal.run_options import check_choice, check_engine, chosen_device
+from methods.devices import device_forms
 from protocols.text import plural
 
 if TYPE_CHECKING:
     from benchmark.execution.processes.handover import Again
     from benchmark.paths import Folders
     from benchmark.planning.costs.forecast import Conditions
-    from benchmark.planning.types import Plan, PlannedRun, RunState, Task
+    from benchmark.planning.suite import Selection
+    from benchmark.planning.types import Plan, PlannedRun, RunRequest, RunState, Task
+    from benchmark.views.settling.choice import Choice
     from methods.devices import Device
     from protocols.values import ParamValue
     from reports.layouts.layout import Layout
     from results.store import Store
 
 
+OF_THE_CALL = {"plan_only", "form", "fits", "shard", "calibrate", "jobs"}
+"""Parameters that a command for one of the fits does not repeat."""
 SETTLING_SEEDS = 10
 """Seeds that --settle considers for a cell; --seed gives others."""
 
@@ -79,6 +87,15 @@ SETTLING_SEEDS = 10
 @click.option("--plan", "plan_only", is_flag=True, help="Say what would run, and how long; run nothing.")
 @click.option("--json", "as_json", is_flag=True, help="With --plan: print JSON.")
 @click.option(
+    "--format",
+    "form",
+    type=click.Choice(["text", "json", "tasks"]),
+    default="text",
+    help="With --plan: tasks is one command a fit, for any scheduler.",
+)
+@click.option("--shard", type=ShardType(), help="Only a part of the fits, such as 2/8: each machine runs one.")
+@click.option("--fit", "fits", type=CommaList(), help="Only these fits, as --plan --format tasks names them.")
+@click.option(
     "--calibrate",
     is_flag=True,
     help="First measure, for about 20 s, steps of fits of which no time is known; what they tell is kept.",
@@ -105,62 +122,39 @@ SETTLING_SEEDS = 10
 @click.option("--max-time", type=Duration(), help="Stop fits after this time and keep checkpoints.")
 @click.option("--fit-timeout", type=Duration(), help="A fit that takes longer has failed; its checkpoint is kept.")
 @results_option
-def command(**options: Any) -> int:
+@click.pass_context
+def command(ctx: click.Context, /, **options: Any) -> int:
     """Run what is missing of a suite, store it, and print the suite's table."""
     from dataclasses import replace
 
     from benchmark.paths import AUDITS_FOLDER, resolve_folders
     from benchmark.planning import suite
-    from benchmark.planning.installed import InstalledCode
     from benchmark.planning.plan import plan
-    from benchmark.planning.types import RunRequest
     from benchmark.views import plan_summary
     from benchmark.views.settling import chosen_plan
-    from benchmark.views.settling.choice import Budget
     from benchmark.views.tables import run_tables
     from benchmark.views.tables.suites import suite_layouts
-    from protocols.coordinates import COORDINATE_FIELDS
     from results.store import Store
 
-    _check_engine(options)
-    device = _device(options["device"], options["precision"], is_here=options["address"] is None)
-    options["device"] = str(device)
-    _check_choice(options)
+    check_engine(options)
+    check_choice(options)
+    device = chosen_device(options)
     folders = resolve_folders(options["results"])
     if options["audit"]:
         folders = replace(folders, results=folders.results / AUDITS_FOLDER)
     store = Store(folders.results, warn=note)
     chosen_suite = suite.load_suite(options["suite"])
-    sets, sweeps = _assignments(options["sets"])
-    selection = suite.Selection(
-        methods=options["methods"],
-        datasets=options["datasets"],
-        seeds=options["seeds"],
-        split_seeds=options["split_seeds"],
-        coordinates={name: options[name] for name in COORDINATE_FIELDS if options[name]},
-    )
+    selection = _selection(options)
     if options["settle"]:
         selection = suite.with_more_seeds(chosen_suite, selection, SETTLING_SEEDS)
     chosen = suite_layouts([part for part, _ in suite.suite_parts(chosen_suite, selection)])
-    planned = plan(
-        chosen_suite,
-        selection,
-        RunRequest(
-            recipe=options["recipe"],
-            sets=sets,
-            sweeps=sweeps,
-            split_options=parse_options(options["options"], deduplicate=options["deduplicate"]),
-            weights=options["weights"],
-            precision=options["precision"],
-            device=device,
-            accept_stale_code=options["accept_stale_code"],
-            audit=options["audit"],
-        ),
-        folders=folders,
-        store=store,
-        notify=note,
-    )
-    all_blocked = planned.count("blocked") == len(planned.runs)
+    request = _request(options, device)
+    planned = plan(chosen_suite, selection, request, folders=folders, store=store, notify=note)
+    planned = _part(planned, options)
+    if not planned.runs:
+        note("no fit of the plan falls to this shard")
+        return 0
+    all_blocked = planned.is_blocked
     plan_only = options["plan_only"] and not planned.is_refused
     if plan_only or not all_blocked:
         plan_summary.say_blocked(planned, note)
@@ -172,28 +166,85 @@ def command(**options: Any) -> int:
         _calibrate(planned, folders, conditions)
     choice = None
     if options["settle"] or options["budget"]:
-        code = InstalledCode(accept=options["accept_stale_code"])
-        budget = Budget(options["budget"], options["jobs"], is_settling=options["settle"])
-        choice = chosen_plan.choose(planned, chosen, store, code, conditions, budget)
+        choice = _choice(planned, chosen, store, conditions, options)
         planned = choice.plan if plan_only else chosen_plan.declared(choice, store)
     if plan_only:
-        chosen_plan.print_plan(planned, conditions, folders.data, choice, as_json=options["as_json"])
+        if options["form"] == "tasks":
+            _print_tasks(planned, options, given_words(ctx, OF_THE_CALL))
+        else:
+            as_json = options["as_json"] or options["form"] == "json"
+            chosen_plan.print_plan(planned, conditions, folders.data, choice, as_json=as_json)
         return 0
     troubled = _run(planned, folders, store, chosen, options)
     run_tables.print_results(planned, selection, store, chosen, options)
     return 1 if troubled else 0
 
 
-def _check_choice(options: dict[str, Any]) -> None:
-    """Refuse options that mean nothing together; raises BenchError."""
-    if options["as_json"] and not options["plan_only"]:
-        raise BenchError("--json prints a plan: give --plan with it, or see bench results list --json for runs")
-    name = "--settle" if options["settle"] else "--budget"
-    if not (options["settle"] or options["budget"]):
-        return
-    for other, text in (("force", "--force"), ("retry_failed", "--retry-failed"), ("audit", "--audit-selection")):
-        if options[other]:
-            raise BenchError(f"{name} chooses among missing runs: leave out {text}, or give it without {name}")
+def _selection(options: dict[str, Any]) -> "Selection":
+    from benchmark.planning.suite import Selection
+    from protocols.coordinates import COORDINATE_FIELDS
+
+    return Selection(
+        methods=options["methods"],
+        datasets=options["datasets"],
+        seeds=options["seeds"],
+        split_seeds=options["split_seeds"],
+        coordinates={name: options[name] for name in COORDINATE_FIELDS if options[name]},
+    )
+
+
+def _request(options: dict[str, Any], device: "Device") -> "RunRequest":
+    from benchmark.planning.types import RunRequest
+
+    sets, sweeps = _assignments(options["sets"])
+    return RunRequest(
+        recipe=options["recipe"],
+        sets=sets,
+        sweeps=sweeps,
+        split_options=parse_options(options["options"], deduplicate=options["deduplicate"]),
+        weights=options["weights"],
+        precision=options["precision"],
+        device=device,
+        accept_stale_code=options["accept_stale_code"],
+        audit=options["audit"],
+    )
+
+
+def _choice(
+    planned: "Plan", layouts: "list[Layout]", store: "Store", conditions: "Conditions", options: dict[str, Any]
+) -> "Choice":
+    from benchmark.planning.installed import InstalledCode
+    from benchmark.views.settling import chosen_plan
+    from benchmark.views.settling.choice import Budget
+
+    code = InstalledCode(accept=options["accept_stale_code"])
+    budget = Budget(options["budget"], options["jobs"], is_settling=options["settle"])
+    return chosen_plan.choose(planned, layouts, store, code, conditions, budget)
+
+
+def _part(planned: "Plan", options: dict[str, Any]) -> "Plan":
+    from benchmark.planning.parts import named_fits, shard_of
+
+    if options["fits"]:
+        planned = named_fits(planned, options["fits"])
+    return shard_of(planned, options["shard"]) if options["shard"] else planned
+
+
+def _print_tasks(planned: "Plan", options: dict[str, Any], words: list[str]) -> None:
+    from benchmark.planning.parts import task_commands
+
+    for line in task_commands(planned, _states(options), words):
+        say(line)
+
+
+def _states(options: dict[str, Any]) -> "set[RunState]":
+    """The states of runs that are due."""
+    states: set[RunState] = {"missing"}
+    if options["retry_failed"] or options["force"]:
+        states.add("failed")
+    if options["force"]:
+        states |= {"cached", "stale"}
+    return states
 
 
 def _conditions(folders: "Folders", options: dict[str, Any]) -> "Conditions":
@@ -214,11 +265,7 @@ def _run(planned: "Plan", folders: "Folders", store: "Store", layouts: "list[Lay
     """Run the tasks that are due; True where a run came to nothing, now or before."""
     from benchmark.planning.declaration import declare
 
-    states: set[RunState] = {"missing"}
-    if options["retry_failed"] or options["force"]:
-        states.add("failed")
-    if options["force"]:
-        states |= {"cached", "stale"}
+    states = _states(options)
     tasks = planned.tasks(states)
     to_do = sum(len(task.runs) for task in tasks)
     total, cached, blocked = len(planned.runs), planned.count("cached"), planned.count("blocked")
@@ -320,25 +367,3 @@ def _assignments(
         if len(values) > 1:
             sweeps.setdefault(method, {})[name] = values
     return sets, sweeps
-
-
-def _check_engine(options: dict[str, Any]) -> None:
-    if options["address"] is None:
-        return
-    if options["engine"] == "local":
-        raise BenchError("--address says where a cluster is: give --engine dask or ray with it")
-    if options["threads"] is None:
-        raise BenchError("with --address give --threads too: the cores of one of its workers")
-
-
-def _device(name: str, precision: str | None, *, is_here: bool) -> "Device":
-    """The device of that name; one that is to be used here must be here."""
-    if name == "auto" and not is_here:
-        raise BenchError("--device auto looks at this machine: with --address name the device of the workers")
-    device = best_device() if name == "auto" else parse_device(name)
-    if precision == "bf16" and not device.traits.bf16:
-        raise BenchError(f"device '{device}' does not compute in bf16: give --precision fp32")
-    missing = device.missing() if is_here else None
-    if missing:
-        raise BenchError(f"no device '{name}' on this machine, {missing}: give --device cpu, or run where one is")
-    return device

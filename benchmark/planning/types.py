@@ -162,9 +162,14 @@ class Plan:
         return sum(run.state == state for run in self.runs)
 
     @property
+    def is_blocked(self) -> bool:
+        """True where all runs are blocked."""
+        return self.count("blocked") == len(self.runs)
+
+    @property
     def is_refused(self) -> bool:
         """True where all runs are blocked, some by the command line itself."""
-        return self.count("blocked") == len(self.runs) and any(run.is_refused for run in self.runs)
+        return self.is_blocked and any(run.is_refused for run in self.runs)
 
     def tasks(self, states: Collection[RunState]) -> list[Task]:
         """The fits behind the runs in `states`, each once, in the order of the plan, a source before what needs it."""

@@ -5,7 +5,7 @@ import re
 import sys
 from collections.abc import Callable, Iterable
 from math import inf
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import click
 
@@ -57,6 +57,27 @@ class Duration(click.ParamType[float]):
         if not 0 < seconds < inf:
             self.fail(f"'{value}' is not a time such as 90s, 15m, 2h or 2h30m", param, ctx)
         return seconds
+
+
+class Shard(NamedTuple):
+    """Part `number`, from 1, of `parts`."""
+
+    number: int
+    parts: int
+
+
+class ShardType(click.ParamType[Shard]):
+    """`2/8` as a part and the number of parts."""
+
+    name = "I/N"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Shard:
+        number, _, count = str(value).partition("/")
+        if not (number.isascii() and number.isdigit() and count.isascii() and count.isdigit()):
+            self.fail(f"'{value}' is not a part such as 2/8", param, ctx)
+        if not 1 <= int(number) <= int(count):
+            self.fail(f"'{value}': parts are numbered from 1 to {count}", param, ctx)
+        return Shard(int(number), int(count))
 
 
 class FilePath(click.Path):

@@ -1,0 +1,48 @@
+"""Options of `bench run` that have to go together."""
+
+from typing import Any
+
+from benchmark.errors import BenchError
+from methods.devices import Device, best_device, parse_device
+
+
+def check_choice(options: dict[str, Any]) -> None:
+    """Refuse options that mean nothing together; raises BenchError."""
+    if options["form"] != "text" and not options["plan_only"]:
+        raise BenchError(f"--format {options['form']} is a form of a plan: give --plan with it")
+    if options["form"] == "tasks" and (options["as_json"] or options["settle"] or options["budget"]):
+        raise BenchError("--format tasks names every missing fit: leave out --json, --settle and --budget")
+    if (options["shard"] or options["fits"]) and (options["settle"] or options["budget"]):
+        raise BenchError("--settle and --budget choose among all fits: leave out --shard and --fit")
+    if options["as_json"] and not options["plan_only"]:
+        raise BenchError("--json prints a plan: give --plan with it, or see bench results list --json for runs")
+    name = "--settle" if options["settle"] else "--budget"
+    if not (options["settle"] or options["budget"]):
+        return
+    for other, text in (("force", "--force"), ("retry_failed", "--retry-failed"), ("audit", "--audit-selection")):
+        if options[other]:
+            raise BenchError(f"{name} chooses among missing runs: leave out {text}, or give it without {name}")
+
+
+def check_engine(options: dict[str, Any]) -> None:
+    if options["address"] is None:
+        return
+    if options["engine"] == "local":
+        raise BenchError("--address says where a cluster is: give --engine dask or ray with it")
+    if options["threads"] is None:
+        raise BenchError("with --address give --threads too: the cores of one of its workers")
+
+
+def chosen_device(options: dict[str, Any]) -> Device:
+    """The device that --device names, whose own name takes its place; one that is to be used here must be here."""
+    name, precision, is_here = options["device"], options["precision"], options["address"] is None
+    if name == "auto" and not is_here:
+        raise BenchError("--device auto looks at this machine: with --address name the device of the workers")
+    device = best_device() if name == "auto" else parse_device(name)
+    if precision == "bf16" and not device.traits.bf16:
+        raise BenchError(f"device '{device}' does not compute in bf16: give --precision fp32")
+    missing = device.missing() if is_here else None
+    if missing:
+        raise BenchError(f"no device '{name}' on this machine, {missing}: give --device cpu, or run where one is")
+    options["device"] = str(device)
+    return device

@@ -1,0 +1,78 @@
+"""Parts of a plan: shards for several machines, one command a fit for a scheduler."""
+
+import shlex
+
+import pytest
+
+from results.store import Store
+
+SHARDS = 3
+
+
+@pytest.fixture
+def call(house):
+    return lambda *words: house.run("--threads", "1", *words)
+
+
+def planned(done):
+    """Names of the runs that a plan prints."""
+    assert done.returncode == 0, done.stderr
+    return [line.split()[1] for line in done.stdout.splitlines() if line.split()[:1] in (["missing"], ["cached"])]
+
+
+def test_shards_hold_every_fit_once_whatever_is_done(call, house):
+    seeds = ("--seed", "0,1,2,3")
+    every = planned(call("--plan", *seeds))
+    before = [planned(call("--plan", *seeds, "--shard", f"{n}/{SHARDS}")) for n in range(1, SHARDS + 1)]
+    assert sorted(name for part in before for name in part) == sorted(every)
+    assert all(len(part) < len(every) for part in before)
+
+
+def test_each_machine_runs_its_shard_and_together_they_are_the_suite(call, house):
+    for number in (1, 2):
+        done = call("--shard", f"{number}/2")
+        assert done.returncode == 0, done.stderr
+    assert "4 runs: all cached" in call().stderr
+    assert (
+        "no fit of the plan falls to this shard"
+        in call("--method", "dra", "--known-class", "bar", "--shard", empty(call)).stderr
+    )
+
+
+def empty(call):
+    """A shard of two to which the one fit does not fall."""
+    one = ("--method", "dra", "--known-class", "bar", "--plan")
+    return next(f"{n}/2" for n in (1, 2) if not planned(call(*one, "--shard", f"{n}/2")))
+
+
+def test_the_commands_for_a_scheduler_run_one_fit_each(call, house):
+    done = call("--plan", "--format", "tasks", "--device", "cpu")
+    assert done.returncode == 0, done.stderr
+    commands = [shlex.split(line) for line in done.stdout.splitlines()]
+    assert len(commands) == 4
+    assert all(words[:2] == ["bench", "run"] and words[-2] == "--fit" for words in commands)
+    for count, words in enumerate(commands, 1):
+        ran = house.bench(*words[1:])
+        assert ran.returncode == 0, ran.stderr
+        assert "1 run: 0 cached, 1 to run, 0 blocked" in ran.stderr
+        assert len(list(Store(house.results).records())) == count
+    assert call("--plan", "--format", "tasks").stdout == ""
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--shard", "0/2"), "parts are numbered from 1 to 2"),
+        (("--shard", "3/2"), "parts are numbered from 1 to 2"),
+        (("--shard", "half"), "is not a part such as 2/8"),
+        (("--fit", "zzz", "--plan"), "no fit of this plan starts with it"),
+        (("--format", "tasks"), "give --plan with it"),
+        (("--plan", "--format", "tasks", "--budget", "1h"), "leave out"),
+        (("--plan", "--shard", "1/2", "--settle"), "leave out"),
+    ],
+)
+def test_what_cannot_be_meant_is_one_line_and_exit_status_2(words, said, call):
+    done = call(*words)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert said in done.stderr
+    assert [line for line in done.stderr.splitlines() if line.startswith("bench: ")] == done.stderr.splitlines()[-1:]
