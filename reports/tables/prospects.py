@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from math import sqrt
 from typing import Literal
 
+from protocols.text import plural
 from reports.stats.expected import BORROWED_FREEDOM, SpreadGuess, decision_chances, pooled_guess, spread_guess
 from reports.stats.sample import Sample, t_quantile
 from reports.stats.thresholds import VERDICT_QUANTILE
@@ -115,7 +116,7 @@ def _pooled(table: Table, cells: Iterable[Cell]) -> tuple[SpreadGuess | None, st
         if cell.published and cell.measured and cell.verdict.name not in {"stale", NOT_COMPARABLE}
     ]
     with_spread = [sample for sample in samples if sample.has_spread and not sample.exact]
-    return pooled_guess(with_spread, BORROWED_FREEDOM), f"pooled over {len(with_spread)} cells of its method"
+    return pooled_guess(with_spread, BORROWED_FREEDOM), f"pooled ({plural(len(with_spread), 'cell')})"
 
 
 def _by_method(cells: Iterable[Cell]) -> dict[str, list[Cell]]:

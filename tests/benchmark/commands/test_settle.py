@@ -2,8 +2,8 @@
 
 import json
 
+import loud as loud_suite
 import msgspec
-import noisy
 import pytest
 import strangers
 
@@ -18,9 +18,9 @@ BAR, DOT = "hard/tiny/bar/noisy/10", "hard/tiny/dot/noisy/10"
 def loud(house, monkeypatch):
     """Runs a suite of two cells: of one the paper prints a std of 0.03, of the other one of 0.9."""
     (house.root / "site").mkdir()
-    noisy.install(house.root / "site")
+    loud_suite.install(house.root / "site")
     monkeypatch.setenv("PYTHONPATH", strangers.path(house.root / "site"))
-    (house.root / "loud.toml").write_text(noisy.SUITE)
+    (house.root / "loud.toml").write_text(loud_suite.SUITE)
 
     def run(*words):
         return house.bench("run", "--suite", house.root / "loud.toml", "--threads", "1", *words)

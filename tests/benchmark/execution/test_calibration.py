@@ -2,7 +2,7 @@
 
 import json
 
-import noisy
+import loud as loud_suite
 import pytest
 import strangers
 from msgspec.structs import replace
@@ -86,9 +86,9 @@ def test_images_that_are_not_decoded_are_timed_once(tiles):
 @pytest.fixture
 def loud(house, monkeypatch):
     (house.root / "site").mkdir()
-    noisy.install(house.root / "site")
+    loud_suite.install(house.root / "site")
     monkeypatch.setenv("PYTHONPATH", strangers.path(house.root / "site"))
-    (house.root / "loud.toml").write_text(noisy.SUITE)
+    (house.root / "loud.toml").write_text(loud_suite.SUITE)
     return lambda *words: house.bench("run", "--suite", house.root / "loud.toml", "--threads", "1", *words)
 
 
@@ -108,7 +108,7 @@ def test_what_was_calibrated_tells_a_plan_until_a_run_is_finished(house, loud):
 
 
 def test_a_detector_that_fails_is_named_and_the_plan_goes_on(house, loud):
-    broken = noisy.DETECTOR.replace(
+    broken = loud_suite.DETECTOR.replace(
         "for step in range(1, 5):", "raise RuntimeError('no kernel')\n        for step in ():"
     )
     (house.root / "site" / "noisy" / "detector.py").write_text(broken)
