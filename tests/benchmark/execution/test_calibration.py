@@ -92,6 +92,7 @@ def loud(house, monkeypatch):
     return lambda *words: house.bench("run", "--suite", house.root / "loud.toml", "--threads", "1", *words)
 
 
+@pytest.mark.slow
 def test_what_was_calibrated_tells_a_plan_until_a_run_is_finished(house, loud):
     first = loud("--plan")
     assert "time not known: --calibrate estimates it; --method noisy --dataset tiny --max-time 1m" in first.stdout
@@ -107,6 +108,7 @@ def test_what_was_calibrated_tells_a_plan_until_a_run_is_finished(house, loud):
     assert "from 2 finished runs on this kind of machine" in loud("--plan").stdout
 
 
+@pytest.mark.slow
 def test_a_detector_that_fails_is_named_and_the_plan_goes_on(house, loud):
     broken = loud_suite.DETECTOR.replace(
         "for step in range(1, 5):", "raise RuntimeError('no kernel')\n        for step in ():"
