@@ -75,8 +75,8 @@ def _prospect(
     if published is None:
         return CellProspect(table, cell, "never", "nothing is published")
     is_measured = cell.measured is not None and verdict.name != "stale"
-    given = verdict.reasons if is_measured else planned_reasons
-    reasons = [text for text in given if not text.startswith(_ONE_SPLIT)]
+    every_reason = verdict.reasons if is_measured else planned_reasons
+    reasons = [text for text in every_reason if not text.startswith(_ONE_SPLIT)]
     if reasons:
         would_be = f", would be {verdict.would_be}" if verdict.would_be else ""
         return CellProspect(table, cell, "never", f"not comparable ({'; '.join(reasons)}){would_be}")

@@ -134,11 +134,11 @@ def calibrate(
     workers = Workers(1, environment)
     try:
         for number, alike in enumerate(ordered):
-            left = CALIBRATION_SECONDS - (time.monotonic() - started)
-            if number and left < SMALLEST_SECONDS:
+            seconds_left = CALIBRATION_SECONDS - (time.monotonic() - started)
+            if number and seconds_left < SMALLEST_SECONDS:
                 break
             done += 1
-            seconds = max(SMALLEST_SECONDS, left / (len(ordered) - number))
+            seconds = max(SMALLEST_SECONDS, seconds_left / (len(ordered) - number))
             _calibrate_kind(alike, folders.data, conditions, seconds, workers, tell)
     finally:
         workers.close(kill=True)
