@@ -134,6 +134,20 @@ def test_a_budget_runs_what_fits_and_says_what_is_left(house, looked):
 
 
 @pytest.mark.slow
+def test_seeds_that_were_declared_before_the_first_run_are_no_later_ones(house, looked):
+    """The suite declared the seeds 0 and 1; a budget that leaves one out takes no look at a verdict, 2 is another."""
+    lost = next(record for record in Store(house.results).records() if record.spec.split_seed == 1)
+    Store(house.results).record_path(lost.key).unlink()
+    assert looked("--seed", "0,1,2", "--budget", "1h").returncode == 0
+    (later,) = declared(house)
+    notes = {
+        record.spec.split_seed: record.notes for record in Store(house.results).records() if record.key in later.runs
+    }
+    assert notes[2] == [later.note]
+    assert Store(house.results).get(lost.key).notes == []
+
+
+@pytest.mark.slow
 def test_a_budget_in_which_no_fit_ends_runs_nothing(house, looked):
     slow(house, 3600.0)
     done = looked("--seed", "0,1,2,3,4", "--budget", "30m")
