@@ -61,7 +61,7 @@ def tiles(drifting, rows):
     return drifting
 
 
-def test_a_detector_that_reports_nothing_is_timed_whole(tiles):
+def test_a_detector_that_reports_nothing_is_timed_whole_and_stdout_stays_clean(tiles, capfd):
     (task,) = tiles.plan(tiles.suite(SUITE)).tasks({"missing"})
     measured = measure_steps(KindOfFit(task.fit, 1, None, 16, 1, "cpu"))
     assert measured.px == 16
@@ -69,6 +69,7 @@ def test_a_detector_that_reports_nothing_is_timed_whole(tiles):
     assert measured.score_s >= 0
     assert measured.peak_mib >= measured.resting_mib > 0
     assert len(tiles.fits) == 1
+    assert capfd.readouterr().out == ""
 
 
 def test_images_that_are_not_decoded_are_timed_once(tiles):
