@@ -134,6 +134,15 @@ def declare(root: Path, plan: "Plan", groups: Mapping[str, Sequence[str]]) -> No
     write_atomic(path, msgspec.json.format(msgspec.json.encode(declaration), indent=2) + b"\n")
 
 
+def declared_seeds(root: Path, suite: str) -> frozenset[tuple[int, int]]:
+    """Seeds of split and training that a suite declared before its first run; none where it declared nothing."""
+    try:
+        declaration = msgspec.json.decode(_path(root, suite).read_bytes(), type=Declaration)
+    except (OSError, msgspec.DecodeError):
+        return frozenset()
+    return frozenset(declaration.seeds)
+
+
 def undeclared_margins(roots: Sequence[Path], margin: float) -> Iterator[str]:
     """One sentence a declaration with another margin than this; what is no declaration is passed over."""
     for root in roots:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from math import sqrt
 from typing import Literal
 
+from protocols.text import plural
 from reports.stats.expected import BORROWED_FREEDOM, SpreadGuess, decision_chances, pooled_guess, spread_guess
 from reports.stats.sample import Sample, t_quantile
 from reports.stats.thresholds import VERDICT_QUANTILE
@@ -74,8 +75,8 @@ def _prospect(
     if published is None:
         return CellProspect(table, cell, "never", "nothing is published")
     is_measured = cell.measured is not None and verdict.name != "stale"
-    given = verdict.reasons if is_measured else planned_reasons
-    reasons = [text for text in given if not text.startswith(_ONE_SPLIT)]
+    every_reason = verdict.reasons if is_measured else planned_reasons
+    reasons = [text for text in every_reason if not text.startswith(_ONE_SPLIT)]
     if reasons:
         would_be = f", would be {verdict.would_be}" if verdict.would_be else ""
         return CellProspect(table, cell, "never", f"not comparable ({'; '.join(reasons)}){would_be}")
@@ -115,7 +116,7 @@ def _pooled(table: Table, cells: Iterable[Cell]) -> tuple[SpreadGuess | None, st
         if cell.published and cell.measured and cell.verdict.name not in {"stale", NOT_COMPARABLE}
     ]
     with_spread = [sample for sample in samples if sample.has_spread and not sample.exact]
-    return pooled_guess(with_spread, BORROWED_FREEDOM), f"pooled over {len(with_spread)} cells of its method"
+    return pooled_guess(with_spread, BORROWED_FREEDOM), f"pooled ({plural(len(with_spread), 'cell')})"
 
 
 def _by_method(cells: Iterable[Cell]) -> dict[str, list[Cell]]:

@@ -17,6 +17,7 @@ from typing import Any
 import msgspec
 
 from benchmark import numerics
+from benchmark.execution.processes.confine import confined_fit
 from benchmark.execution.processes.fit_clock import FitClock
 from benchmark.execution.processes.pool import CallError, WorkerLostError, Workers
 from benchmark.paths import Folders
@@ -134,11 +135,11 @@ def calibrate(
     workers = Workers(1, environment)
     try:
         for number, alike in enumerate(ordered):
-            left = CALIBRATION_SECONDS - (time.monotonic() - started)
-            if number and left < SMALLEST_SECONDS:
+            seconds_left = CALIBRATION_SECONDS - (time.monotonic() - started)
+            if number and seconds_left < SMALLEST_SECONDS:
                 break
             done += 1
-            seconds = max(SMALLEST_SECONDS, left / (len(ordered) - number))
+            seconds = max(SMALLEST_SECONDS, seconds_left / (len(ordered) - number))
             _calibrate_kind(alike, folders.data, conditions, seconds, workers, tell)
     finally:
         workers.close(kill=True)
@@ -261,9 +262,10 @@ def measure_steps(kind: KindOfFit) -> MeasuredSteps:
     torch.set_num_threads(kind.threads)
     torch.set_float32_matmul_precision("highest")
     resting = _reset_peak()
-    with tempfile.TemporaryDirectory() as folder:
+    with confined_fit(), tempfile.TemporaryDirectory() as folder:
         clock = FitClock(Path(folder) / "progress.json", None)
         detector, seconds, whole = _trained(kind, clock)
+        score_s = _score_seconds(detector, kind)
     foretold = clock.foretold or whole
     if foretold is None:
         raise ValueError("it reported its progress less than twice")
@@ -271,7 +273,7 @@ def measure_steps(kind: KindOfFit) -> MeasuredSteps:
     return MeasuredSteps(
         px=kind.px,
         fit_s=max(foretold, seconds if whole else 0.0),
-        score_s=_score_seconds(detector, kind),
+        score_s=score_s,
         resting_mib=resting,
         peak_mib=_peak_mib(),
         numerics_class=numerics.numerics_class(device=kind.device, precision=spec.precision, threads=kind.threads),

@@ -5,7 +5,8 @@ from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-TINY = 1e-9
+TIME_ROUNDING = 1e-9
+"""Share of a time, or difference of a value, that is of rounding alone."""
 
 
 @dataclass(frozen=True)
@@ -53,14 +54,14 @@ def choose_steps(offers: Sequence[Offer], *, seconds: float, longest: float) -> 
         (increment for number, offer in enumerate(offers) for increment in _increments(number, offer.steps)),
         key=lambda increment: (-increment.ratio, increment.offer, increment.start),
     )
-    taken: dict[int, int] = {}
-    left = seconds
+    step_counts: dict[int, int] = {}
+    seconds_left = seconds
     for increment in increments:
-        fits = increment.seconds <= left * (1 + TINY) and increment.longest <= longest
-        if fits and taken.get(increment.offer, 0) == increment.start:
-            taken[increment.offer] = increment.end
-            left -= increment.seconds
-    return {offers[number].name: end for number, end in sorted(taken.items())}
+        fits = increment.seconds <= seconds_left * (1 + TIME_ROUNDING) and increment.longest <= longest
+        if fits and step_counts.get(increment.offer, 0) == increment.start:
+            step_counts[increment.offer] = increment.end
+            seconds_left -= increment.seconds
+    return {offers[number].name: end for number, end in sorted(step_counts.items())}
 
 
 def _increments(number: int, steps: Sequence[Step]) -> list[Increment]:
@@ -70,7 +71,7 @@ def _increments(number: int, steps: Sequence[Step]) -> list[Increment]:
         points.append((points[-1][0] + step.seconds, step.value))
     hull = [0]
     for index in range(1, len(points)):
-        if points[index][1] <= points[hull[-1]][1] + TINY:
+        if points[index][1] <= points[hull[-1]][1] + TIME_ROUNDING:
             continue
         while len(hull) > 1 and _ratio(points, hull[-1], index) > _ratio(points, hull[-2], hull[-1]):
             hull.pop()
@@ -90,4 +91,4 @@ def _increments(number: int, steps: Sequence[Step]) -> list[Increment]:
 
 
 def _ratio(points: Sequence[tuple[float, float]], start: int, end: int) -> float:
-    return (points[end][1] - points[start][1]) / max(points[end][0] - points[start][0], TINY)
+    return (points[end][1] - points[start][1]) / max(points[end][0] - points[start][0], TIME_ROUNDING)

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import inf
 
-from benchmark.planning.costs.budget import TINY, Offer, Step, choose_steps
+from benchmark.planning.costs.budget import TIME_ROUNDING, Offer, Step, choose_steps
 from benchmark.planning.costs.forecast import TaskForecast
 from benchmark.planning.types import Plan, PlannedRun, Task
 from benchmark.views.settling.outlook import CellOutlook, SeedStep
@@ -119,9 +119,11 @@ def choose_runs(plan: Plan, outlooks: Sequence[CellOutlook], forecasts: Forecast
     costs = Costs(plan.tasks({"missing"}), forecasts)
     groups = _groups(outlooks, costs)
     offers = [Offer(number, steps) for number, group in enumerate(groups) if (steps := tuple(_offered(group, costs)))]
-    taken = choose_steps(offers, seconds=budget.machine_seconds, longest=budget.longest)
+    step_counts = choose_steps(offers, seconds=budget.machine_seconds, longest=budget.longest)
     seeds = {
-        outlook.name: _seeds(group)[: taken.get(number, 0)] for number, group in enumerate(groups) for outlook in group
+        outlook.name: _seeds(group)[: step_counts.get(number, 0)]
+        for number, group in enumerate(groups)
+        for outlook in group
     }
     chosen = {
         run.spec.key: run
@@ -139,8 +141,8 @@ def restricted(choice: Choice, plan: Plan, keys: Sequence[str], forecasts: Forec
     """A choice of these runs in place of another one, as many as fit into the budget, in their order."""
     costs = Costs(plan.tasks({"missing"}), forecasts)
     runs = {run.spec.key: run for run in plan.runs if run.spec and run.state == "missing"}
-    wanted = [runs[key] for key in keys]
-    chosen = _fitting(wanted, set(), choice.budget.machine_seconds, costs, choice.budget)
+    wanted_runs = [runs[key] for key in keys]
+    chosen = _fitting(wanted_runs, set(), choice.budget.machine_seconds, costs, choice.budget)
     outlooks = [row.outlook for row in choice.rows]
     seeds = {
         outlook.name: [
@@ -235,13 +237,13 @@ def _fillers(plan: Plan, chosen: Mapping[str, PlannedRun], costs: Costs, budget:
     """Missing runs that fit into the rest of the time: all with the first seed before any with the next one."""
     runs = [run for run in plan.runs if run.state == "missing" and run.spec and run.spec.key not in chosen]
     ranks = {seeds: rank for rank, seeds in enumerate(dict.fromkeys(_run_seeds(run) for run in plan.runs))}
-    left = budget.machine_seconds - sum(costs.seconds(chosen.values()).values())
+    seconds_left = budget.machine_seconds - sum(costs.seconds(chosen.values()).values())
     ordered = sorted(runs, key=lambda run: ranks[_run_seeds(run)])
-    return _fitting(ordered, set(costs.fits(chosen.values())), left, costs, budget)
+    return _fitting(ordered, set(costs.fits(chosen.values())), seconds_left, costs, budget)
 
 
 def _fitting(
-    runs: Iterable[PlannedRun], paid: set[str], left: float, costs: Costs, budget: Budget
+    runs: Iterable[PlannedRun], paid: set[str], seconds_left: float, costs: Costs, budget: Budget
 ) -> dict[str, PlannedRun]:
     """The runs, in their order, that fit into the time that is left; fits that are `paid` cost their scores alone."""
     fitting: dict[str, PlannedRun] = {}
@@ -250,10 +252,10 @@ def _fitting(
             continue
         seconds = costs.seconds([run], paid)
         needed = sum(seconds.values())
-        if needed <= left * (1 + TINY) and max(seconds.values()) <= budget.longest:
+        if needed <= seconds_left * (1 + TIME_ROUNDING) and max(seconds.values()) <= budget.longest:
             fitting[run.spec.key] = run
             paid |= seconds.keys()
-            left -= needed
+            seconds_left -= needed
     return fitting
 
 

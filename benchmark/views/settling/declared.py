@@ -1,12 +1,19 @@
 """Choices of runs as they are declared before they run, and the choice of before that is not done yet."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from benchmark.planning.declaration import LaterSeeds, LookedAtCell, declare_later, last_later_seeds, with_notes
-from benchmark.planning.types import Plan
+from benchmark.planning.declaration import (
+    LaterSeeds,
+    LookedAtCell,
+    declare_later,
+    declared_seeds,
+    last_later_seeds,
+    with_notes,
+)
+from benchmark.planning.types import Plan, PlannedRun
 from benchmark.views.settling.choice import CellRow, Choice, Forecasts, restricted
 from protocols.text import plural
 from reports.stats.thresholds import MARGIN
@@ -56,17 +63,29 @@ def declare_choice(store: Store, choice: Choice) -> Choice:
     """
     store.check_writable()
     unfinished = unfinished_choice(store.root, choice.plan) if choice.budget.is_settling else None
-    later = unfinished.later if unfinished else choice_declaration(choice)
+    later = (
+        unfinished.later if unfinished else choice_declaration(choice, declared_seeds(store.root, choice.plan.suite.id))
+    )
     if unfinished is None:
         declare_later(store.root, later)
     return replace(choice, plan=with_notes(choice.plan, set(later.after_look), later.note))
 
 
-def choice_declaration(choice: Choice) -> LaterSeeds:
-    """The declaration of a choice."""
+def choice_declaration(choice: Choice, declared: Collection[tuple[int, int]]) -> LaterSeeds:
+    """The declaration of a choice.
+
+    --settle adds seeds to a cell until it has a verdict: all that come after a result are chosen by a look. --budget
+    alone only puts seeds in order, of which those that were `declared` before the first run are none.
+    """
     chosen = {run.spec.key: run for run in choice.plan.runs if run.state == "missing" and run.spec}
     rows = [row for row in choice.rows if row.seeds]
-    looked = {key for row in choice.rows if row.outlook.prospect.runs for key in _keys(row) if key in chosen}
+    looked = {
+        key
+        for row in choice.rows
+        if row.outlook.prospect.runs
+        for key in _keys(row)
+        if key in chosen and (choice.budget.is_settling or _seeds(chosen[key]) not in declared)
+    }
     return LaterSeeds(
         suite=choice.plan.suite.id,
         recipe=choice.plan.recipe,
@@ -79,6 +98,10 @@ def choice_declaration(choice: Choice) -> LaterSeeds:
         runs=sorted(chosen),
         after_look=sorted(looked),
     )
+
+
+def _seeds(run: PlannedRun) -> tuple[int, int]:
+    return run.wanted_run.split_seed, run.wanted_run.seed
 
 
 def _keys(row: CellRow) -> Mapping[str, None]:

@@ -2,8 +2,8 @@
 
 import json
 
+import loud as loud_suite
 import msgspec
-import noisy
 import pytest
 import strangers
 
@@ -18,9 +18,9 @@ BAR, DOT = "hard/tiny/bar/noisy/10", "hard/tiny/dot/noisy/10"
 def loud(house, monkeypatch):
     """Runs a suite of two cells: of one the paper prints a std of 0.03, of the other one of 0.9."""
     (house.root / "site").mkdir()
-    noisy.install(house.root / "site")
+    loud_suite.install(house.root / "site")
     monkeypatch.setenv("PYTHONPATH", strangers.path(house.root / "site"))
-    (house.root / "loud.toml").write_text(noisy.SUITE)
+    (house.root / "loud.toml").write_text(loud_suite.SUITE)
 
     def run(*words):
         return house.bench("run", "--suite", house.root / "loud.toml", "--threads", "1", *words)
@@ -54,6 +54,7 @@ def seeds(house):
     return {known: sorted(seed for name, seed in stored if name == known) for known in ("bar", "dot")}
 
 
+@pytest.mark.slow
 def test_a_plan_says_what_seeds_bring_and_what_nothing_settles(house, looked):
     slow(house, 3600.0)
     plan = looked("--settle", "--plan")
@@ -68,6 +69,7 @@ def test_a_plan_says_what_seeds_bring_and_what_nothing_settles(house, looked):
     assert looked("--settle", "--plan").stdout == plan.stdout, "equal records give an equal choice"
 
 
+@pytest.mark.slow
 def test_chosen_seeds_are_declared_before_they_run_and_their_records_say_so(house, looked):
     done = looked("--settle", "--seed", "0,1,2,3")
     assert done.returncode == 0, done.stderr
@@ -85,6 +87,7 @@ def test_chosen_seeds_are_declared_before_they_run_and_their_records_say_so(hous
     assert "chosen after a look" not in house.bench("report", "--table", "loud:1", "--where", "split_seed=0").stdout
 
 
+@pytest.mark.slow
 def test_runs_of_a_cell_without_results_are_no_second_look(house, loud):
     """Times are known of neither cell, then of both: no run is there yet."""
     refused = loud("--settle", "--seed", "0,1")
@@ -100,6 +103,7 @@ def test_runs_of_a_cell_without_results_are_no_second_look(house, loud):
     assert all(record.notes == [] for record in Store(house.results).records())
 
 
+@pytest.mark.slow
 def test_an_unfinished_choice_is_finished_before_another_look(house, looked):
     assert looked("--settle", "--seed", "0,1,2,3,4").returncode == 0
     (later,) = declared(house)
@@ -112,6 +116,7 @@ def test_an_unfinished_choice_is_finished_before_another_look(house, looked):
     assert Store(house.results).get(lost.key).notes == [later.note]
 
 
+@pytest.mark.slow
 def test_a_budget_runs_what_fits_and_says_what_is_left(house, looked):
     slow(house, 3600.0)
     words = ("--seed", "0,1,2,3,4", "--plan", "--json")
@@ -128,6 +133,21 @@ def test_a_budget_runs_what_fits_and_says_what_is_left(house, looked):
     assert (run["seconds"], run["seconds_from"]) == ([3600.0, 3600.0], "from 4 finished runs")
 
 
+@pytest.mark.slow
+def test_seeds_that_were_declared_before_the_first_run_are_no_later_ones(house, looked):
+    """The suite declared the seeds 0 and 1; a budget that leaves one out takes no look at a verdict, 2 is another."""
+    lost = next(record for record in Store(house.results).records() if record.spec.split_seed == 1)
+    Store(house.results).record_path(lost.key).unlink()
+    assert looked("--seed", "0,1,2", "--budget", "1h").returncode == 0
+    (later,) = declared(house)
+    notes = {
+        record.spec.split_seed: record.notes for record in Store(house.results).records() if record.key in later.runs
+    }
+    assert notes[2] == [later.note]
+    assert Store(house.results).get(lost.key).notes == []
+
+
+@pytest.mark.slow
 def test_a_budget_in_which_no_fit_ends_runs_nothing(house, looked):
     slow(house, 3600.0)
     done = looked("--seed", "0,1,2,3,4", "--budget", "30m")
@@ -139,27 +159,28 @@ def test_a_budget_in_which_no_fit_ends_runs_nothing(house, looked):
 
 
 @pytest.mark.parametrize("text", ["", "0h", "-3h", "forty hours", "3d", "1h1h", "nan", "inf", "30m2h", "1e3"])
-def test_nonsense_is_no_budget(loud, text):
-    refused = loud("--plan", "--budget", text)
-    assert refused.returncode == 2
-    assert f"'{text}' is not a time such as 90s, 15m, 2h or 2h30m" in refused.stderr
+def test_nonsense_is_no_budget(bench, text):
+    code, _, err = bench("run", "--suite", "quick", "--plan", "--budget", text)
+    assert code == 2
+    assert f"'{text}' is not a time such as 90s, 15m, 2h or 2h30m" in err
 
 
+@pytest.mark.parametrize("option", [("--settle",), ("--budget", "1h")])
 @pytest.mark.parametrize("other", ["--force", "--retry-failed", "--audit-selection"])
-def test_what_chooses_among_missing_runs_takes_no_stored_ones(loud, other):
-    refused = loud("--settle", other)
-    assert refused.returncode == 2
-    assert refused.stderr.splitlines()[-1].endswith(
-        f"--settle chooses among missing runs: leave out {other}, or give it without --settle"
-    )
+def test_what_chooses_among_missing_runs_takes_no_stored_ones(bench, option, other):
+    code, _, err = bench("run", "--suite", "quick", *option, other)
+    name = option[0]
+    assert code == 2
+    assert err == f"bench: {name} chooses among missing runs: leave out {other}, or give it without {name}\n"
 
 
-def test_json_is_of_a_plan(loud):
-    refused = loud("--json")
-    assert (refused.returncode, refused.stdout) == (2, "")
-    assert "give --plan with it" in refused.stderr
+def test_json_is_of_a_plan(bench):
+    code, out, err = bench("run", "--suite", "quick", "--json")
+    assert (code, out) == (2, "")
+    assert "give --plan with it" in err
 
 
+@pytest.mark.slow
 def test_what_is_not_comparable_gets_no_seed(house):
     """A dataset that is not the paper's, recipe quick: no verdict, whatever is run."""
     assert house.run("--known-class", "dot", "--seed", "0").returncode == 0

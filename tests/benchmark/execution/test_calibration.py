@@ -2,7 +2,7 @@
 
 import json
 
-import noisy
+import loud as loud_suite
 import pytest
 import strangers
 from msgspec.structs import replace
@@ -86,20 +86,24 @@ def test_images_that_are_not_decoded_are_timed_once(tiles):
 @pytest.fixture
 def loud(house, monkeypatch):
     (house.root / "site").mkdir()
-    noisy.install(house.root / "site")
+    loud_suite.install(house.root / "site")
     monkeypatch.setenv("PYTHONPATH", strangers.path(house.root / "site"))
-    (house.root / "loud.toml").write_text(noisy.SUITE)
+    (house.root / "loud.toml").write_text(loud_suite.SUITE)
     return lambda *words: house.bench("run", "--suite", house.root / "loud.toml", "--threads", "1", *words)
 
 
+@pytest.mark.slow
 def test_what_was_calibrated_tells_a_plan_until_a_run_is_finished(house, loud):
     first = loud("--plan")
     assert "time not known: --calibrate estimates it; --method noisy --dataset tiny --max-time 1m" in first.stdout
-    calibrated = loud("--plan", "--calibrate")
+    calibrated = loud("--plan", "--calibrate", "--json")
     assert calibrated.returncode == 0, calibrated.stderr
+    assert json.loads(calibrated.stdout)["fits_of_unknown_time"] == 0, "what a detector prints is not on stdout"
+    assert "hello from a guest" in calibrated.stderr
     assert "calibration: 1 kind of fits in " in calibrated.stderr
-    assert "from a calibration at 16 px on this kind of machine with 1 thread" in calibrated.stdout
-    assert "decoding, where it is not done yet: 44 images in about " in calibrated.stdout
+    plan = loud("--plan").stdout
+    assert "from a calibration at 16 px on this kind of machine with 1 thread" in plan
+    assert "decoding, where it is not done yet: 44 images in about " in plan
     assert list(house.results.rglob("*.json")) == [], "a calibration leaves no record"
     again = loud("--plan", "--calibrate")
     assert again.stderr.splitlines()[-1] == "calibration: nothing to measure, the time of every missing fit is known"
@@ -107,8 +111,9 @@ def test_what_was_calibrated_tells_a_plan_until_a_run_is_finished(house, loud):
     assert "from 2 finished runs on this kind of machine" in loud("--plan").stdout
 
 
+@pytest.mark.slow
 def test_a_detector_that_fails_is_named_and_the_plan_goes_on(house, loud):
-    broken = noisy.DETECTOR.replace(
+    broken = loud_suite.DETECTOR.replace(
         "for step in range(1, 5):", "raise RuntimeError('no kernel')\n        for step in ():"
     )
     (house.root / "site" / "noisy" / "detector.py").write_text(broken)

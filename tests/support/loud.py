@@ -25,7 +25,7 @@ class Noisy:
         self.context, self.history = context, {"loss": [1.0]}
 
     def fit(self, data):
-        self.count = len(data.normal) + len(data.anomaly)
+        print("hello from a guest")
         for step in range(1, 5):
             self.context.progress(step, 4, loss=1.0 / step)
 
