@@ -7,6 +7,7 @@ from importlib.metadata import PackageNotFoundError, metadata, version
 from pathlib import Path
 
 from benchmark import numerics
+from benchmark.execution.stores import feature_files
 from benchmark.paths import Folders
 from methods import devices
 from methods.backbones.table import BACKBONES
@@ -109,6 +110,19 @@ def dataset_states(data: Path) -> dict[str, str]:
 
     embedded = (info.id for info in dataset_infos().values() if info.embedded)
     return {name: data_folder.dataset_state(data, name) for name in sorted({*data_folder.prepared(data), *embedded})}
+
+
+def feature_state(cache: Path) -> dict[str, int]:
+    """Feature maps that are kept: folders, their bytes on the disk, and the most bytes that they may take.
+
+    Raises BenchError where the limit is no number.
+    """
+    kept = list(feature_files.kept_features(cache / feature_files.FEATURES))
+    return {
+        "folders": len(kept),
+        "bytes": sum(folder.size for folder in kept),
+        "limit": feature_files.feature_limit(),
+    }
 
 
 def list_plug_ins() -> tuple[PlugIn, ...]:

@@ -53,8 +53,19 @@ class StoredImages:
 
     def __init__(self, array: ArrayFile, ids: tuple[str, ...], rows: npt.NDArray[np.intp]) -> None:
         self.ids = ids
+        self.rows = rows
+        """Place of each image in the array (n,)."""
         self._array = array
-        self._rows = rows
+
+    @property
+    def folder(self) -> Path:
+        """The array's folder, named by the SHA-256 of all that its pixels depend on."""
+        return self._array.folder
+
+    @property
+    def stored(self) -> int:
+        """Number of images in the array."""
+        return self._array.shape[0]
 
     @property
     def channels(self) -> int:
@@ -68,15 +79,15 @@ class StoredImages:
         return len(self.ids)
 
     def take(self, index: Index) -> Pixels:
-        return self._array.take(self._rows[_positions(index)])
+        return self._array.take(self.rows[_positions(index)])
 
     def one(self, i: int) -> Pixels:
-        image: Pixels = self._array.take(self._rows[[i]])[0]
+        image: Pixels = self._array.take(self.rows[[i]])[0]
         return image
 
     def select(self, index: Index) -> "StoredImages":
         positions = _positions(index)
-        return StoredImages(self._array, tuple(self.ids[i] for i in positions), self._rows[positions])
+        return StoredImages(self._array, tuple(self.ids[i] for i in positions), self.rows[positions])
 
 
 class FileImages:

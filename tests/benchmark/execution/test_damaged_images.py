@@ -5,7 +5,7 @@ import shutil
 
 import pytest
 
-from benchmark.execution.image_stores import tasks_with_images
+from benchmark.execution.stores.image_stores import tasks_with_images
 from benchmark.execution.worker import execute
 
 SUITE = """
