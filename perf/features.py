@@ -1,8 +1,9 @@
 """What kept feature maps cost and save: processor time over that of computing the maps (`methods.backbones.features`).
 
 For KDAD's teacher and PatchCore's trunk, with random weights on made-up images: `new` computes and keeps rows, `first`
-reads them and compares their digests, as each process does once, `read` reads them again. Prints one line of JSON a network, size and
-precision: medians of the rounds, each round measured one after the other in one process, and the bytes of a row.
+reads them and compares their digests, as each process does once, `read` reads them again. Prints one line of JSON a
+network, size and precision: medians of the rounds, each measured one after the other in one process, and the bytes of
+a row.
 
     python perf/features.py --images 64 --repeats 3
 """
