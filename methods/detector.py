@@ -6,7 +6,7 @@ A detector sees arrays, never files, and in `fit` never a test image or a test l
 import contextlib
 import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Protocol
 
@@ -15,6 +15,7 @@ import numpy.typing as npt
 import torch
 from torch import nn
 
+from methods.backbones.features import ComputedFeatures, FeatureSource
 from methods.backbones.find import WeightsFile
 from methods.devices import kept_generators
 from methods.uploads import Uploads
@@ -57,6 +58,7 @@ class FitContext:
     `deadline` is on the clock of `time.monotonic`; it may come nearer while a fit is at work, so look at each step.
     `progress(done, total, **numbers)` takes the numbers of one epoch. `epoch_done`, where it is given, is called after
     each epoch and may score images with the detector as it is then; the training goes on as if it had not been called.
+    `features` gives the maps of a frozen network, computed or kept from an earlier fit.
     """
 
     seed: int
@@ -69,6 +71,7 @@ class FitContext:
     artefact: Callable[[str, bytes], None]
     deadline: float | None = None
     epoch_done: Callable[[], None] | None = None
+    features: FeatureSource = field(default_factory=ComputedFeatures)
 
     def backbone(self, arch: str, nodes: Sequence[str] = ()) -> nn.Module:
         """The trunk of `arch` with the weights that this run resolved: images (B, 3, S, S) -> deepest map (B, C, h, w).

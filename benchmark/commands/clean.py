@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 @click.command("clean", short_help="Remove what can be made again: image stores, checkpoints, temporary files.")
-@click.option("--stores", is_flag=True, help="All image stores, also those of prepared datasets.")
+@click.option("--stores", is_flag=True, help="All image stores and feature maps, also those that fits may use.")
 @click.option("--fits", is_flag=True, help="All kept states of fits, also those that runs may start from.")
 @click.option(
     "--costs", is_flag=True, help="What was measured of the time of fits, from which --plan foretells others."
@@ -24,9 +24,9 @@ if TYPE_CHECKING:
 def command(*, stores: bool, fits: bool, costs: bool, yes: bool, results: "Path | None", as_json: bool) -> None:
     """List what can be made again and serves nobody; remove it after a yes.
 
-    Image stores in BENCH_CACHE that no dataset in BENCH_DATA can use, checkpoints of fits that are done, kept states of
-    fits that no run can start from, what was remembered of files, and what killed writers left. Records, scores
-    and prepared datasets stay, and whatever a living process is at work on.
+    Image stores in BENCH_CACHE that no dataset in BENCH_DATA can use, feature maps of other code, checkpoints of fits
+    that are done, kept states of fits that no run can start from, what was remembered of files, and what killed writers
+    left. Records, scores and prepared datasets stay, and whatever a living process is at work on.
     """
     from benchmark.paths import resolve_folders
     from benchmark.upkeep import cleanup

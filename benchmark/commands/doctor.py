@@ -72,6 +72,7 @@ def _examined(results: "Path | None", *, deep: bool) -> "tuple[dict[str, Any], l
         "hub": str(folders.hub),
         "weights": [asdict(state) for state in weights],
         "other_weights_files": [asdict(file) for file in others],
+        "features": inventory.feature_state(folders.cache),
         "datasets": states,
         "costs": inventory.measured_kinds(folders.cache),
         "plug_ins": [asdict(plug_in) for plug_in in plug_ins],
@@ -113,6 +114,7 @@ def _lines(facts: dict[str, Any]) -> list[str]:
         ("weights", "; ".join(f"{state['arch']} {', '.join(state['labels']) or 'none'}" for state in facts["weights"])),
         ("", f"from BENCH_WEIGHTS ({facts['weights_from'] or 'not set'}), then {facts['hub']}"),
         *(("", f"passed over: {file['path']}; bench weights list says why") for file in facts["other_weights_files"]),
+        ("features", _features(**facts["features"])),
         ("datasets", _datasets(facts["datasets"])),
         ("costs", f"{plural(facts['costs'], 'kind')} of fits measured, from which bench run --plan foretells times"),
         ("plug-ins", ", ".join(f"{plug_in['name']} ({plug_in['kind']})" for plug_in in facts["plug_ins"]) or "none"),
@@ -128,6 +130,14 @@ def _place(folder: dict[str, Any]) -> str:
     state = "" if folder["there"] else ", made at first use"
     system = f" on {folder['system']}" if folder["system"] else ""
     return f"{folder['path']} ({folder['origin']}{state}): {size(folder['free'])} free{system}"
+
+
+def _features(*, folders: int, bytes: int, limit: int) -> str:  # noqa: A002 - as JSON names it
+    from protocols.text import size_in_words as size
+
+    if not limit:
+        return "not kept (BENCH_FEATURES_GIB is 0)"
+    return f"{size(bytes)} of {size(limit)} kept in the cache folder, of {folders} networks and image stores"
 
 
 def _datasets(states: dict[str, str]) -> str:

@@ -301,10 +301,12 @@ def _engine(tasks: "list[Task]", folders: "Folders", store: "Store", options: di
     import time
 
     import benchmark
-    from benchmark.execution import image_stores, provenance, scheduler
+    from benchmark.execution import provenance, scheduler
     from benchmark.execution.executor import find_engine
     from benchmark.execution.processes.handover import Machine
     from benchmark.execution.progress import show_progress
+    from benchmark.execution.stores import image_stores
+    from benchmark.execution.stores.feature_files import feature_limit
 
     times = [seconds for seconds in (options["max_time"], options["budget"]) if seconds]
     deadline = time.monotonic() + min(times) if times else None
@@ -317,6 +319,7 @@ def _engine(tasks: "list[Task]", folders: "Folders", store: "Store", options: di
         threads=threads,
         device=options["device"],
         fit_seconds=options["fit_timeout"],
+        feature_bytes=feature_limit(),
         package_version=benchmark.__version__,
         git_commit=head,
         git_dirty=dirty,

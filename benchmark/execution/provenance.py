@@ -72,6 +72,19 @@ def fit_identity(fit: PlannedFit, machine: Machine) -> dict[str, str]:
     }
 
 
+def feature_facts(fit: PlannedFit, machine: Machine) -> dict[str, str]:
+    """What the feature maps of a fit's frozen networks depend on beside these networks and the images."""
+    info = installed.get(fit.method)
+    versions = _library_versions(info.packages, info.package if info.is_plug_in else None)
+    return {
+        "code": digest_at_import(info.module),
+        "numerics": _numerics_class(fit, machine),
+        "precision": fit.spec.precision,
+        "processor": numerics.cpu_name(),
+        "libraries": ", ".join(f"{name} {version}" for name, version in sorted(versions.items())),
+    }
+
+
 def other_code(task: Task, machine: Machine) -> str | None:
     """Reason not to make the runs of a task: the code of this worker is not that of the plan; None where it is."""
     if machine.code not in {None, installed_digest()}:

@@ -1,5 +1,6 @@
 """Going on from what a fit left on disk; where a detector does not take it, the fit is made anew and that is said."""
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -53,3 +54,21 @@ class Resumption:
 def in_brief(error: BaseException) -> str:
     """An error's kind and the first line of what it says."""
     return f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else 'no message'}"
+
+
+def recordable_history(detector: "Detector", method: str) -> tuple[dict[str, list[float]], list[str]]:
+    """The history of a detector without what no record can hold, and a note on each name that is left out.
+
+    Raises ValueError where it is no history at all.
+    """
+    try:
+        history = {str(name): [float(value) for value in values] for name, values in detector.history.items()}
+    except (AttributeError, TypeError, ValueError) as error:
+        raise ValueError(f"the history of {method} is not one list of numbers for each name ({error})") from error
+    wrong = {name: sum(not math.isfinite(value) for value in values) for name, values in history.items()}
+    notes = [
+        f"history of {name} left out: {count} of {len(history[name])} numbers are not finite"
+        for name, count in wrong.items()
+        if count
+    ]
+    return {name: values for name, values in history.items() if not wrong[name]}, notes

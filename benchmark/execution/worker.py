@@ -1,6 +1,5 @@
 """Execution of a task in a worker process: claim, fit, scores, records."""
 
-import math
 import os
 import time
 import traceback
@@ -18,7 +17,7 @@ from benchmark.execution.checkpoints import REUSED_MIB, CheckpointFile, KeptStat
 from benchmark.execution.processes import confine, handover
 from benchmark.execution.processes.fit_clock import FitClock
 from benchmark.execution.processes.handover import Again, Machine, Outcome, outcome_elsewhere
-from benchmark.execution.resuming import Resumption, in_brief
+from benchmark.execution.resuming import Resumption, in_brief, recordable_history
 from benchmark.planning.code_digest import code_digest, digest_at_import
 from benchmark.planning.costs import measured
 from benchmark.planning.types import PlannedFit, Scoring, Task
@@ -210,27 +209,13 @@ class _Execution:
         with self._timed("fit"):
             detector = resumption.fitted(data, checkpoint)
         self.timings["fit_s"] = round(self.timings["fit_s"] + checkpoint.seconds, 3)
-        self._take_history(detector)
+        self.history, notes = recordable_history(detector, self.fit.method)
+        self.notes += notes
         if self.task.is_source or self.fit.reusable:
             limit = None if self.task.is_source else REUSED_MIB
             kept_state = KeptState(detector.state(), self.history, self.timings["fit_s"])
             self._state_file(self.fit).save(kept_state, limit)
         return detector
-
-    def _take_history(self, detector: "Detector") -> None:
-        """Keep the detector's history; what no record can hold is left out, with a note.
-
-        Raises ValueError where it is no history at all.
-        """
-        try:
-            history = {str(name): [float(value) for value in values] for name, values in detector.history.items()}
-        except (AttributeError, TypeError, ValueError) as error:
-            text = f"the history of {self.fit.method} is not one list of numbers for each name"
-            raise ValueError(f"{text} ({error})") from error
-        for name, values in history.items():
-            if wrong := sum(not math.isfinite(value) for value in values):
-                self.notes.append(f"history of {name} left out: {wrong} of {len(values)} numbers are not finite")
-        self.history = {name: values for name, values in history.items() if all(map(math.isfinite, values))}
 
     def _detector(self, checkpoint: CheckpointFile) -> "Detector":
         params = {**self.fit.spec.params, **self.fit.measures.params}
@@ -363,6 +348,7 @@ class _Execution:
         return [*self.notes, f"the code of {self.info.id} was edited while this run was made"]
 
     def _context(self, checkpoint: CheckpointFile) -> "FitContext":
+        from benchmark.execution.stores.feature_store import feature_source
         from methods.detector import FitContext
 
         fit, machine = self.fit, self.machine
@@ -378,6 +364,7 @@ class _Execution:
             artefact=lambda name, data: write_atomic(self.store.root / "artefacts" / fit.key / name, data),
             deadline=time.monotonic() if self.is_asked_to_stop else deadline,
             epoch_done=self.epoch_done,
+            features=feature_source(machine, provenance.feature_facts(fit, machine), self.notify),
         )
         return self.context
 

@@ -6,9 +6,10 @@ import re
 import socket
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+from benchmark.execution.stores import feature_files
 from benchmark.paths import Folders
 from results.files import disk_size
 from results.locks import is_at_work, is_locked
@@ -19,7 +20,14 @@ from results.store import Store, read_records
 OLD_SECONDS = 3600.0
 """A write takes seconds; what a writer left may go when it is this old and the writer is dead."""
 
-STORE, CHECKPOINT, STATE, NOTE, TEMPORARY = "image store", "checkpoint", "fit state", "note", "temporary file"
+STORE, FEATURES, CHECKPOINT, STATE, NOTE, TEMPORARY = (
+    "image store",
+    "feature maps",
+    "checkpoint",
+    "fit state",
+    "note",
+    "temporary file",
+)
 COST = "cost of fits"
 
 _ATOMIC = re.compile(r"\A\.(?P<rest>.+)\.(?P<pid>\d+)\.[0-9a-f]{8}(?:\.tmp)?\Z")
@@ -38,13 +46,15 @@ class Leftovers:
 def find_leftovers(folders: Folders, *, stores: bool = False, fits: bool = False, costs: bool = False) -> Leftovers:
     """Everything that may go; changes nothing.
 
-    `stores` takes all image stores, `fits` all kept states of fits, `costs` what was measured of the time of fits.
+    `stores` takes all image stores and feature maps, `fits` all kept states of fits, `costs` what was measured of the
+    time of fits.
 
     What a living process has locked is left out, as is every image store while a fit is at work in the results folder.
     """
     remarks: list[str] = []
     items = [
         *_image_stores(folders, remarks, every=stores),
+        *_feature_maps(folders, remarks, every=stores),
         *_of_fits(Store(folders.results), remarks, every=fits),
         *_notes(folders.cache),
         *_costs(folders.cache, remarks, every=costs),
@@ -91,6 +101,30 @@ def _image_stores(folders: Folders, remarks: list[str], *, every: bool) -> list[
         used = stores
     remarks += [f"left, a process uses it or a fit is at work: {store.kind} {store.name}" for store in used]
     return [store for store in stores if store not in used]
+
+
+def _feature_maps(folders: Folders, remarks: list[str], *, every: bool) -> list[RemovableItem]:
+    """Feature maps that no fit can use, or all; a process that uses them holds a lock."""
+    kept = list(feature_files.kept_features(folders.cache / feature_files.FEATURES))
+    codes = _codes() if kept else set()
+    items, stay = [], 0
+    for features in kept:
+        facts = features.meta.facts if features.meta else {}
+        reason = features.problem
+        if not reason and facts.get("code") not in codes:
+            reason = "no detector has the code that made it"
+        if reason or every:
+            name = f"{facts['network']} at {facts['layers']}" if {"network", "layers"} <= facts.keys() else "unknown"
+            text = f"{name} ({reason or 'computed again when needed'}): {features.folder}"
+            item = removable_item(FEATURES, text, features.folder, lock=features.lock)
+            items.append(replace(item, size=features.size))
+        else:
+            stay += features.size
+    if stay:
+        from protocols.text import size_in_words
+
+        remarks.append(f"feature maps stay, fits may read them ({size_in_words(stay)}): --stores takes them too")
+    return items
 
 
 def _of_fits(store: Store, remarks: list[str], *, every: bool) -> Iterator[RemovableItem]:
@@ -224,7 +258,7 @@ def _temporary(folders: Folders, remarks: list[str]) -> Iterator[RemovableItem]:
 def _hidden(folders: Folders) -> list[Path]:
     """Files and folders that are being written, or were when their writer died."""
     paths = [path for room in _ROOMS for path in (folders.results / room).rglob(".*") if path.is_file()]
-    for folder in (folders.data, folders.cache / "images"):
+    for folder in (folders.data, folders.cache / "images", folders.cache / feature_files.FEATURES):
         paths += [path for path in folder.glob(".*.tmp") if path.is_dir()]
     return sorted(paths)
 

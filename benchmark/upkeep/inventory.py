@@ -7,6 +7,7 @@ from importlib.metadata import PackageNotFoundError, metadata, version
 from pathlib import Path
 
 from benchmark import numerics
+from benchmark.execution.stores import feature_files
 from benchmark.paths import Folders
 from methods import devices
 from methods.backbones.table import BACKBONES
@@ -117,6 +118,19 @@ def measured_kinds(cache: Path) -> int:
     from benchmark.planning.costs.measured import cost_files
 
     return sum(path.name != DECODING_FILE for path in cost_files(cache))
+
+
+def feature_state(cache: Path) -> dict[str, int]:
+    """Feature maps that are kept: folders, their bytes on the disk, and the most bytes that they may take.
+
+    Raises BenchError where the limit is no number.
+    """
+    kept = list(feature_files.kept_features(cache / feature_files.FEATURES))
+    return {
+        "folders": len(kept),
+        "bytes": sum(folder.size for folder in kept),
+        "limit": feature_files.feature_limit(),
+    }
 
 
 def list_plug_ins() -> tuple[PlugIn, ...]:

@@ -1,18 +1,21 @@
 """KDAD: multiresolution knowledge distillation, a small student that imitates VGG-16 on normal images (spec 7)."""
 
 import dataclasses
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Literal
 
+import numpy as np
+import numpy.typing as npt
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from methods.backbones.features import FrozenNetwork, Maps
 from methods.backbones.table import BACKBONES
 from methods.detector import FitContext, TrainData
 from methods.devices import accumulated
 from methods.nn.data.epochs import ShuffledEpochs
-from methods.nn.data.loader import in_batches
+from methods.nn.data.loader import batches, in_batches
 from methods.nn.data.samplers import Indices
 from methods.nn.data.transforms import normalise, to_unit
 from methods.nn.neural_detector import NeuralDetector, Scorer
@@ -96,11 +99,20 @@ class KDADNetwork(nn.Module):
         self.teacher.eval()
         return self
 
-    def teacher_maps(self, images: Tensor) -> PoolMaps:
-        """The teacher's maps of (B, 3, S, S), without gradient."""
+    def teacher_levels(self, images: Tensor) -> Maps:
+        """The teacher's maps of (B, 3, S, S) after the tapped pools, as it gives them, without gradient."""
         with torch.no_grad(), autocast(images.device, self._precision):
             maps = self.teacher(images)
-        return {pool: level / mean for (pool, level), mean in zip(_tapped(maps).items(), self.tap_means, strict=True)}
+        return [maps[pool - 1] for pool in TAPPED_POOLS]
+
+    def scaled(self, levels: Maps) -> PoolMaps:
+        """The maps of `teacher_levels` in float32, divided by the means of their taps."""
+        pools = zip(TAPPED_POOLS, levels, self.tap_means, strict=True)
+        return {pool: full_precision(level) / mean for pool, level, mean in pools}
+
+    def teacher_maps(self, images: Tensor) -> PoolMaps:
+        """The teacher's maps of (B, 3, S, S), without gradient."""
+        return self.scaled(self.teacher_levels(images))
 
     def student_maps(self, images: Tensor) -> PoolMaps:
         with autocast(images.device, self._precision):
@@ -125,14 +137,14 @@ def value(student: PoolMaps, teacher: PoolMaps, pools: Iterable[int]) -> Tensor:
 
 
 class TeacherMaps:
-    """The teacher's maps of training images, which no augmentation changes.
+    """The teacher's maps of training images, which no augmentation changes; `maps` gives those of a batch.
 
-    They are computed once and kept, in batches of `batch`, where they fit into `limit` bytes and have `uses` of at
+    They are taken once and kept, in batches of `batch`, where they fit into `limit` bytes and have `uses` of at
     least one an image on average; else anew for each batch.
     """
 
     def __init__(
-        self, images: Images, maps: Callable[[Tensor], PoolMaps], *, batch: int, limit: int, uses: int
+        self, images: Images, maps: Callable[[Indices], PoolMaps], *, batch: int, limit: int, uses: int
     ) -> None:
         self._maps = maps
         needed = (
@@ -142,13 +154,13 @@ class TeacherMaps:
         )
         self._kept: PoolMaps | None = None
         if needed <= limit and uses >= len(images):
-            parts = [maps(pixels) for _, pixels in in_batches(images, batch)]
+            parts = [maps(index) for index in batches(len(images), batch)]
             self._kept = {pool: torch.cat([part[pool] for part in parts]) for pool in TAPPED_POOLS}
 
-    def __call__(self, index: Indices, pixels: Tensor) -> PoolMaps:
-        """The maps of images `index`, whose pixels (B, S, S, C) are given."""
+    def __call__(self, index: Indices) -> PoolMaps:
+        """The maps of images `index`."""
         if self._kept is None:
-            return self._maps(pixels)
+            return self._maps(index)
         return {pool: maps[upload(torch.from_numpy(index), maps.device)] for pool, maps in self._kept.items()}
 
 
@@ -180,7 +192,7 @@ class KDAD(NeuralDetector[KDADParams, KDADNetwork]):
         passes, network, pools = self._passes(data), self.network, self.params.taps_train
         teacher = TeacherMaps(
             data.normal,
-            self._teacher_maps,
+            lambda index: self._kept_maps(data.normal, index),
             batch=self.params.batch_size,
             limit=self.params.teacher_cache_mib * 2**20,
             uses=passes.images(self._settings(passes).total),
@@ -189,7 +201,7 @@ class KDAD(NeuralDetector[KDADParams, KDADNetwork]):
         def terms(step: int) -> dict[str, Tensor]:
             index = passes.take(step)
             pixels = self.context.uploads.take(data.normal, index)
-            maps = network.student_maps(self._normalise(pixels)), teacher(index, pixels)
+            maps = network.student_maps(self._normalise(pixels)), teacher(index)
             return {
                 "direction": direction(*maps, pools).mean(),
                 "value": self.params.lambda_ * value(*maps, pools).mean(),
@@ -197,14 +209,22 @@ class KDAD(NeuralDetector[KDADParams, KDADNetwork]):
 
         return terms
 
+    def score(self, images: Images, batch: int | None = None) -> npt.NDArray[np.float64]:
+        """As every neural detector; the teacher's maps are computed or were kept from another fit."""
+        scores = np.empty(len(images))
+        self.network.eval()
+        with torch.inference_mode():
+            for span, pixels in in_batches(images, self.params.evaluation_batch if batch is None else batch):
+                teacher = self._kept_maps(images, np.arange(span.start, span.stop))
+                scores[span] = self._batch_scores(upload(pixels, self.context.device), teacher).cpu().numpy()
+        return scores
+
     def scorer(self) -> Scorer:
-        network, pools = self.network, self.params.taps_score
+        return lambda pixels, _: self._batch_scores(pixels, self._teacher_maps(pixels))
 
-        def score(pixels: Tensor, _: int) -> Tensor:
-            maps = network.student_maps(self._normalise(pixels)), self._teacher_maps(pixels)
-            return accumulated(direction(*maps, pools)) + self.params.lambda_ * accumulated(value(*maps, pools))
-
-        return score
+    def _batch_scores(self, pixels: Tensor, teacher: PoolMaps) -> Tensor:
+        maps, pools = (self.network.student_maps(self._normalise(pixels)), teacher), self.params.taps_score
+        return accumulated(direction(*maps, pools)) + self.params.lambda_ * accumulated(value(*maps, pools))
 
     def _passes(self, data: TrainData) -> ShuffledEpochs:
         return ShuffledEpochs(self.context, "batch", len(data.normal), self.params.batch_size, keep_rest=True)
@@ -217,13 +237,30 @@ class KDAD(NeuralDetector[KDADParams, KDADNetwork]):
             max_steps=self.params.max_steps,
         )
 
+    def build(self, state: Mapping[str, Tensor] | None = None) -> None:
+        super().build(state)
+        network = self.network
+        self._features = self.context.features.reader(
+            FrozenNetwork(
+                network.teacher,
+                self.params.backbone,
+                tuple(f"pool{pool}" for pool in TAPPED_POOLS),
+                self.params.norm,
+                lambda pixels: network.teacher_levels(self._normalise(upload(pixels, self.context.device))),
+            )
+        )
+
     def _teacher_maps(self, pixels: Tensor) -> PoolMaps:
         return self.network.teacher_maps(self._normalise(upload(pixels, self.context.device)))
+
+    def _kept_maps(self, images: Images, index: Indices) -> PoolMaps:
+        """The teacher's maps of the images at positions `index`."""
+        return self.network.scaled(self._features(images, index))
 
     def _measure_teacher(self, normal: Images) -> None:
         """Set the means by which the teacher's maps are divided: of each tap over the training normals."""
         sums = torch.zeros(len(TAPPED_POOLS), dtype=torch.float64)
-        for _, pixels in in_batches(normal, self.params.batch_size):
-            maps = self._teacher_maps(pixels)
+        for index in batches(len(normal), self.params.batch_size):
+            maps = self._kept_maps(normal, index)
             sums += torch.stack([accumulated(maps[pool]).mean((1, 2, 3)).sum() for pool in TAPPED_POOLS]).cpu()
         self.network.tap_means.copy_(sums / len(normal))

@@ -8,7 +8,7 @@ import importlib
 import io
 import time
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,15 +17,15 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
+from methods.backbones.features import FeatureReader, FrozenNetwork, Maps
 from methods.detector import DeadlineReached, FitContext, TrainData
 from methods.devices import accumulated, placed
 from methods.errors import MethodError
-from methods.nn.data.loader import in_batches
+from methods.nn.data.loader import batches
 from methods.nn.data.samplers import Indices
 from methods.nn.data.transforms import normalise
 from methods.nn.params import Params, read_params
 from methods.nn.precision import autocast, full_precision
-from methods.uploads import upload
 from protocols.images.store import Images
 
 
@@ -41,18 +41,27 @@ class PatchCoreParams:
 
 
 class PatchExtractor(nn.Module):
-    """The feature extractor of anomalib in the precision of the run; what follows it stays in float32."""
+    """The feature extractor of anomalib in the precision of the run; what follows it stays in float32.
 
-    def __init__(self, inner: nn.Module, precision: str) -> None:
+    anomalib's model asks it for the maps of the images that it was last told of by `given`, whatever pixels it gets.
+    """
+
+    def __init__(self, inner: nn.Module, layers: Sequence[str], precision: str) -> None:
         super().__init__()
         self.inner = inner
+        self.given: Maps = []
+        self._layers = tuple(layers)
         self._precision = precision
 
-    def forward(self, images: Tensor) -> dict[str, Tensor]:
-        """(B, 3, S, S) -> maps (B, C, h, w) by the name of their layer."""
+    def levels(self, images: Tensor) -> Maps:
+        """(B, 3, S, S) -> the map (B, C, h, w) of each layer."""
         with autocast(images.device, self._precision):
             maps = self.inner(images)
-        return {name: full_precision(level) for name, level in maps.items()}
+        return [maps[layer] for layer in self._layers]
+
+    def forward(self, _: Tensor) -> dict[str, Tensor]:
+        """The maps that were given, in float32, by the name of their layer."""
+        return {name: full_precision(level) for name, level in zip(self._layers, self.given, strict=True)}
 
 
 class PatchCore:
@@ -75,11 +84,12 @@ class PatchCore:
             ValueError: the share of the patches that the bank keeps is less than one patch.
         """
         model = self._new_model().train()
-        for span, pixels in in_batches(data.normal, self.params.batch_size):
-            patches = model(normalise(upload(pixels, self.context.device)))
-            chosen = self._candidates(span, len(patches) // len(pixels), len(data.normal))
+        features = self._features(model)
+        for index in batches(len(data.normal), self.params.batch_size):
+            patches = self._outputs(model, features, data.normal, index)
+            chosen = self._candidates(index, len(patches) // len(index), len(data.normal))
             model.embedding_store[-1] = patches if chosen is None else patches[chosen]
-            self._advance(span.stop, len(data.normal))
+            self._advance(int(index[-1]) + 1, len(data.normal))
         patches = torch.vstack(model.embedding_store)
         model.embedding_store.clear()
         model.memory_bank = self._coreset(patches)
@@ -92,10 +102,11 @@ class PatchCore:
             raise MethodError("PatchCore has nothing to score with yet: call fit or load first")
         scores = np.empty(len(images))
         size = self.params.evaluation_batch if batch is None else batch
+        features = self._features(self._model)
         with torch.inference_mode():
-            for span, pixels in in_batches(images, size):
-                outputs = self._model(normalise(upload(pixels, self.context.device)))
-                scores[span] = accumulated(outputs.pred_score).cpu().numpy()
+            for index in batches(len(images), size):
+                outputs = self._outputs(self._model, features, images, index)
+                scores[index] = accumulated(outputs.pred_score).cpu().numpy()
         return scores
 
     def state(self) -> dict[str, Tensor]:
@@ -118,18 +129,38 @@ class PatchCore:
             )
         network, weights = model.feature_extractor.feature_extractor, self.context.backbone(arch).state_dict()
         network.load_state_dict({name: weights[name] for name in network.state_dict()})
-        model.feature_extractor = PatchExtractor(model.feature_extractor, self.context.precision)
+        layers = self.params.layers
+        model.feature_extractor = PatchExtractor(model.feature_extractor, layers, self.context.precision)
         return placed(model.requires_grad_(False), self.context.device)
 
-    def _candidates(self, span: slice, each: int, images: int) -> Indices | None:
+    def _features(self, model: Any) -> FeatureReader:
+        extractor: PatchExtractor = model.feature_extractor
+        return self.context.features.reader(
+            FrozenNetwork(
+                extractor.inner,
+                self.params.backbone,
+                self.params.layers,
+                "imagenet",
+                lambda pixels: extractor.levels(normalise(upload(pixels, self.context.device))),
+            )
+        )
+
+    def _outputs(self, model: Any, features: FeatureReader, images: Images, index: Indices) -> Any:
+        """What anomalib's model makes of the maps of the images at positions `index`."""
+        model.feature_extractor.given = features(images, index)
+        sides = torch.empty(1, device=self.context.device).expand(len(index), 3, images.size, images.size)
+        return model(sides)  # of which only the shape is read
+
+    def _candidates(self, index: Indices, each: int, images: int) -> Indices | None:
         """Indices of a batch's patches that may come into the bank; None for all. An image has `each` patches."""
         limit = self.params.coreset_candidates
         if limit is None or limit >= images * each:
             return None
         order = torch.randperm(images * each, generator=self.context.generator("candidates"))
         chosen = order[:limit].sort().values.numpy()
-        first, last = np.searchsorted(chosen, [span.start * each, span.stop * each])
-        return np.asarray(chosen[first:last] - span.start * each)
+        start = int(index[0]) * each
+        first, last = np.searchsorted(chosen, [start, start + len(index) * each])
+        return np.asarray(chosen[first:last] - start)
 
     def _coreset(self, patches: Tensor) -> Tensor:
         """The share `coreset.ratio` of patches (m, d) that anomalib's greedy k-centre selection takes."""

@@ -4,13 +4,15 @@
 pixels were made of and the SHA-256 of `images.sha256`. An array with a damaged file is built again.
 """
 
+import contextlib
 import hashlib
 import io
 import json
 import os
+from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -89,55 +91,99 @@ class ArrayFile:
         )
 
 
-def array_folder(
+class ArrayForm(NamedTuple):
+    """Side in pixels and resize of an array; see `protocols.images.decode`."""
+
+    size: int
+    resize: str
+
+
+class _Target(NamedTuple):
+    """An array to be: its folder, whose name is the SHA-256 of everything that the pixels depend on, and its header."""
+
+    form: ArrayForm
+    folder: Path
+    meta: _Meta
+    shape: _Shape
+
+    @property
+    def hashed(self) -> _Meta:
+        return {name: value for name, value in self.meta.items() if name != "dataset"}
+
+    @property
+    def bytes_needed(self) -> int:
+        return len(_header(self.shape)) + self.shape[0] * _DIGEST_BYTES + int(np.prod(self.shape))
+
+
+def array_folders(
     dataset: Dataset,
-    size: int,
-    resize: str,
+    forms: Sequence[ArrayForm],
     parent: Path,
     *,
     jobs: int,
     every_pixel: bool,
     progress: Count | None,
     notify: Notify | None,
-) -> Path:
-    """The folder that holds the array of `dataset` at this size, built where it is not there yet or damaged.
+) -> list[Path]:
+    """The folder that holds the array of `dataset` for each of `forms`.
 
-    Its name is the SHA-256 of everything that the pixels depend on. `every_pixel` compares all images with their
-    digests now; else only the file sizes, the header and the digests are checked.
+    Those that are not there yet or damaged are built together: each image is decoded once for all of them.
+    `every_pixel` compares all images with their digests now; else only the file sizes, the header and the digests are
+    checked.
     """
+    targets = {form: _target(dataset, form, parent) for form in forms}
+
+    def damage(target: _Target) -> str | None:
+        problem = _damage(target.folder, target.hashed, target.shape)
+        return _pixel_damage(target.folder, dataset, jobs) if problem is None and every_pixel else problem
+
+    def is_whole(target: _Target) -> bool:
+        return target.folder.exists() and damage(target) is None
+
+    lacking = sorted((target for target in targets.values() if not is_whole(target)), key=lambda target: target.folder)
+    with contextlib.ExitStack() as claims:  # in one order everywhere, so that no two processes wait for each other
+        for target in lacking:
+            claims.enter_context(claimed_folder(target.folder, "BENCH_CACHE", notify))
+        problems = {target.form: damage(target) if target.folder.exists() else "" for target in lacking}
+        lacking = [target for target in lacking if problems[target.form] is not None]
+        for target in lacking:
+            if notify is not None and problems[target.form]:
+                notify(
+                    f"the decoded images of {dataset.name} at {target.form.size} px are damaged and made again: "
+                    f"{target.folder}: {problems[target.form]}"
+                )
+        if lacking:
+            bytes_needed = sum(target.bytes_needed for target in lacking)
+            check_space(parent, bytes_needed, f"the images of {dataset.name}", "BENCH_CACHE")
+            _build(dataset, lacking, jobs, progress)
+    return [targets[form].folder for form in forms]
+
+
+def _target(dataset: Dataset, form: ArrayForm, parent: Path) -> _Target:
     meta: _Meta = {
         "version": STORE_VERSION,
         "dataset": dataset.name,
         "dataset_fingerprint": dataset.fingerprint,
-        "size": size,
-        "resize": resize,
+        "size": form.size,
+        "resize": form.resize,
         "channels": dataset.channels,
         "pillow": PIL.__version__,
     }
-    hashed = {name: value for name, value in meta.items() if name != "dataset"}
-    folder = parent / hashlib.sha256(json.dumps(hashed, sort_keys=True).encode()).hexdigest()
-    shape = (len(dataset.rows), size, size, dataset.channels)
+    shape = (len(dataset.rows), form.size, form.size, dataset.channels)
+    target = _Target(form, parent, meta, shape)
+    name = hashlib.sha256(json.dumps(target.hashed, sort_keys=True).encode()).hexdigest()
+    return target._replace(folder=parent / name)
 
-    def damage() -> str | None:
-        problem = _damage(folder, hashed, shape)
-        return _pixel_damage(folder, dataset, jobs) if problem is None and every_pixel else problem
 
-    if folder.exists() and damage() is None:
-        return folder
-    with claimed_folder(folder, "BENCH_CACHE", notify):
-        problem = damage() if folder.exists() else None
-        if folder.exists() and problem is None:
-            return folder
-        if problem is not None and notify is not None:
-            notify(f"the decoded images of {dataset.name} at {size} px are damaged and made again: {folder}: {problem}")
-        bytes_needed = len(_header(shape)) + len(dataset.rows) * _DIGEST_BYTES + int(np.prod(shape))
-        check_space(parent, bytes_needed, f"the images of {dataset.name}", "BENCH_CACHE")
-        with fresh_folder(folder) as building:
-            digests = _fill(building / STORE_ARRAY, dataset, shape, resize, jobs, progress)
-            (building / STORE_DIGESTS).write_bytes(digests)
-            sealed = meta | {"digests": hashlib.sha256(digests).hexdigest()}
+def _build(dataset: Dataset, targets: Sequence[_Target], jobs: int, progress: Count | None) -> None:
+    """Make the folders, which are claimed."""
+    with contextlib.ExitStack() as stack:
+        buildings = [stack.enter_context(fresh_folder(target.folder)) for target in targets]
+        digests = _fill([building / STORE_ARRAY for building in buildings], dataset, targets, jobs, progress)
+        for building, target, own in zip(buildings, targets, digests, strict=True):
+            (building / STORE_DIGESTS).write_bytes(own)
+            sealed = target.meta | {"digests": hashlib.sha256(own).hexdigest()}
             (building / STORE_META).write_text(json.dumps(sealed, indent=2, sort_keys=True) + "\n", encoding="utf-8")
-    return folder
 
 
 def _damage(folder: Path, hashed: _Meta, shape: _Shape) -> str | None:
@@ -189,32 +235,40 @@ def _header(shape: _Shape) -> bytes:
     return written.getvalue()
 
 
-def _fill(path: Path, dataset: Dataset, shape: _Shape, resize: str, jobs: int, progress: Count | None) -> bytes:
-    """Write the array. Returns the digests of its images, one after another.
+def _fill(
+    paths: Sequence[Path], dataset: Dataset, targets: Sequence[_Target], jobs: int, progress: Count | None
+) -> list[bytes]:
+    """Write the arrays. Returns for each the digests of its images, one after another.
 
     Threads write at their offsets with plain writes: a full disk is then an error, not a signal.
     """
-    size, image_bytes = shape[1], int(np.prod(shape[1:]))
-    digests = bytearray()
-    with path.open("wb") as file:
-        start, descriptor = file.write(_header(shape)), file.fileno()
-        file.flush()
-        os.posix_fallocate(descriptor, 0, start + len(dataset.rows) * image_bytes)
+    digests = [bytearray() for _ in targets]
+    reader = decode.ImageReader(dataset)
+    with contextlib.ExitStack() as files:
+        arrays = []
+        for path, target in zip(paths, targets, strict=True):
+            file = files.enter_context(path.open("wb"))
+            start, image_bytes = file.write(_header(target.shape)), int(np.prod(target.shape[1:]))
+            file.flush()
+            os.posix_fallocate(file.fileno(), 0, start + len(dataset.rows) * image_bytes)
+            arrays.append((file.fileno(), target.form, start, image_bytes))
 
-        reader = decode.ImageReader(dataset)
-
-        def write_one(item: tuple[int, Row]) -> bytes:
+        def write_one(item: tuple[int, Row]) -> list[bytes]:
             position, row = item
-            pixels = decode.image_array(decode.resize_image(reader.load(row), size, resize)).tobytes()
-            _write_all(descriptor, pixels, start + position * image_bytes)
-            return hashlib.sha256(pixels).digest()
+            image, written = reader.load(row), []
+            for descriptor, form, start, image_bytes in arrays:
+                pixels = decode.image_array(decode.resize_image(image, *form)).tobytes()
+                _write_all(descriptor, pixels, start + position * image_bytes)
+                written.append(hashlib.sha256(pixels).digest())
+            return written
 
         with decode.quiet_decoding():
-            for done, digest in enumerate(parallel(write_one, enumerate(dataset.rows), jobs), start=1):
-                digests += digest
+            for done, written in enumerate(parallel(write_one, enumerate(dataset.rows), jobs), start=1):
+                for own, digest in zip(digests, written, strict=True):
+                    own.extend(digest)
                 if progress is not None:
                     progress(done, len(dataset.rows))
-    return bytes(digests)
+    return list(map(bytes, digests))
 
 
 def _write_all(descriptor: int, data: bytes, offset: int) -> None:

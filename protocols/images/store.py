@@ -1,6 +1,6 @@
 """Images as arrays: decoded and resized once, kept in a memory-mapped file that all processes share."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Protocol
@@ -12,7 +12,7 @@ from protocols.datasets.manifest import ARRAY_FILE as RELEASE_ARRAY
 from protocols.datasets.manifest import Dataset
 from protocols.errors import DataError
 from protocols.images import decode
-from protocols.images.array_file import ArrayFile, array_folder
+from protocols.images.array_file import ArrayFile, ArrayForm, array_folders
 from protocols.images.decode import Pixels
 from protocols.text import near_miss
 
@@ -53,8 +53,19 @@ class StoredImages:
 
     def __init__(self, array: ArrayFile, ids: tuple[str, ...], rows: npt.NDArray[np.intp]) -> None:
         self.ids = ids
+        self.rows = rows
+        """Place of each image in the array (n,)."""
         self._array = array
-        self._rows = rows
+
+    @property
+    def folder(self) -> Path:
+        """The array's folder, named by the SHA-256 of all that its pixels depend on."""
+        return self._array.folder
+
+    @property
+    def stored(self) -> int:
+        """Number of images in the array."""
+        return self._array.shape[0]
 
     @property
     def channels(self) -> int:
@@ -68,15 +79,15 @@ class StoredImages:
         return len(self.ids)
 
     def take(self, index: Index) -> Pixels:
-        return self._array.take(self._rows[_positions(index)])
+        return self._array.take(self.rows[_positions(index)])
 
     def one(self, i: int) -> Pixels:
-        image: Pixels = self._array.take(self._rows[[i]])[0]
+        image: Pixels = self._array.take(self.rows[[i]])[0]
         return image
 
     def select(self, index: Index) -> "StoredImages":
         positions = _positions(index)
-        return StoredImages(self._array, tuple(self.ids[i] for i in positions), self._rows[positions])
+        return StoredImages(self._array, tuple(self.ids[i] for i in positions), self.rows[positions])
 
 
 class FileImages:
@@ -151,25 +162,43 @@ class ImageStore:
         Raises:
             DataError: an image that cannot be read, too little space, or a wrong size or resize.
         """
-        if resize not in decode.RESIZES:
-            raise DataError(f"there is no resize '{resize}': {near_miss(resize, decode.RESIZES)}")
-        if resize == "none" and _square_array(dataset):
-            size, resize = dataset.rows[0].width, "squash"
-        if resize == "none":
-            return cls(dataset, None)
-        if size < 1:
-            raise DataError(f"the image size cannot be {size}: give the side in pixels, such as 224")
-        folder = array_folder(
+        (store,) = cls.open_all(
             dataset,
-            size,
-            resize,
+            [ArrayForm(size, resize)],
+            cache_dir=cache_dir,
+            jobs=jobs,
+            every_pixel=every_pixel,
+            progress=progress,
+            notify=notify,
+        )
+        return store
+
+    @classmethod
+    def open_all(
+        cls,
+        dataset: Dataset,
+        forms: Sequence[ArrayForm],
+        *,
+        cache_dir: Path,
+        jobs: int = 1,
+        every_pixel: bool = False,
+        progress: Callable[[int, int], None] | None = None,
+        notify: Callable[[str], None] | None = None,
+    ) -> "list[ImageStore]":
+        """The store of each of `forms`, as `open` gives it; an image is decoded once for all that are built."""
+        wanted = [_array_form(dataset, form) for form in forms]
+        arrays = [form for form in wanted if form is not None]
+        folders = array_folders(
+            dataset,
+            arrays,
             (cache_dir / "images").absolute(),
             jobs=jobs,
             every_pixel=every_pixel,
             progress=progress,
             notify=notify,
         )
-        return cls(dataset, folder)
+        folder_of = dict(zip(arrays, folders, strict=True))
+        return [cls(dataset, folder_of[form] if form is not None else None) for form in wanted]
 
     @cached_property
     def _position(self) -> dict[str, int]:
@@ -188,6 +217,18 @@ class ImageStore:
             return FileImages(self._dataset, listed, self._dataset.channels)
         rows = np.array([self._position[id_] for id_ in listed], dtype=np.intp)
         return StoredImages(self._array, listed, rows)
+
+
+def _array_form(dataset: Dataset, form: ArrayForm) -> ArrayForm | None:
+    """The form of the array that holds these images; None where they stay in their files. Raises DataError."""
+    size, resize = form
+    if resize not in decode.RESIZES:
+        raise DataError(f"there is no resize '{resize}': {near_miss(resize, decode.RESIZES)}")
+    if resize == "none":
+        return ArrayForm(dataset.rows[0].width, "squash") if _square_array(dataset) else None
+    if size < 1:
+        raise DataError(f"the image size cannot be {size}: give the side in pixels, such as 224")
+    return form
 
 
 def _square_array(dataset: Dataset) -> bool:

@@ -29,8 +29,8 @@ class Machine:
     """Settings of this call for its workers: folders, threads a fit, device, times, state of the code.
 
     `seconds` are those left of --max-time when a task is handed over: no two machines share a clock; `fit_seconds` is
-    what one fit may take. `code` is the digest of the code that the worker must have too; None for workers of this
-    very installation.
+    what one fit may take, `feature_bytes` the disk that feature maps may take, 0 to keep none. `code` is the digest of
+    the code that the worker must have too; None for workers of this very installation.
     """
 
     data: Path
@@ -44,6 +44,7 @@ class Machine:
     code: str | None = None
     seconds: float | None = None
     fit_seconds: float | None = None
+    feature_bytes: int = 0
 
     @property
     def fit_over(self) -> str:

@@ -112,8 +112,13 @@ class Feed:
         return {int(place): self._maker.draw(size, generator) for place in np.flatnonzero(draw.labels == PSEUDO)}
 
 
+def batches(count: int, size: int) -> Iterator[Indices]:
+    """The positions of `count` images in their order, `size` at a time."""
+    for start in range(0, count, size):
+        yield np.arange(start, min(start + size, count))
+
+
 def in_batches(images: Images, size: int) -> Iterator[tuple[slice, torch.Tensor]]:
     """All images in their order, `size` at a time: where they stand, and their pixels (k, S, S, C) uint8."""
-    for start in range(0, len(images), size):
-        span = slice(start, min(start + size, len(images)))
-        yield span, pixels_of(images, np.arange(span.start, span.stop))
+    for index in batches(len(images), size):
+        yield slice(int(index[0]), int(index[-1]) + 1), pixels_of(images, index)

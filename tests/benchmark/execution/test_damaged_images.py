@@ -2,10 +2,12 @@
 
 import os
 import shutil
+from dataclasses import replace
 
+import msgspec
 import pytest
 
-from benchmark.execution.image_stores import tasks_with_images
+from benchmark.execution.stores.image_stores import tasks_with_images
 from benchmark.execution.worker import execute
 
 SUITE = """
@@ -141,3 +143,17 @@ def test_bench_run_says_what_it_made_again_and_refuses_what_was_replaced(driftin
     assert f"{drifting.data / 'grey' / 'test/dot/000.png'} is not the image that the manifest describes" in said
     assert "bench data verify grey" in said
     assert len(list(drifting.store.records())) == 1
+
+
+def test_where_two_sizes_have_no_room_the_one_that_fits_is_made(texture, task, monkeypatch):
+    small, large = (
+        replace(task, fit=replace(task.fit, spec=msgspec.structs.replace(task.fit.spec, size=size)))
+        for size in (16, 512)
+    )
+    usage = shutil.disk_usage("/")
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage._replace(free=2**20))
+    listener = Listener()
+    assert tasks_with_images([large, small], texture.data, texture.house.root / "cache", listener) == [small]
+    ((state, reason),) = listener.ended
+    assert state == "blocked"
+    assert "MiB are free: free some, or set BENCH_CACHE to another folder" in reason

@@ -6,9 +6,9 @@ import signal
 
 import pytest
 
-from benchmark.execution.image_stores import tasks_with_images
 from benchmark.execution.processes.handover import TIME_IS_OVER, Outcome
 from benchmark.execution.scheduler import Queue
+from benchmark.execution.stores.image_stores import tasks_with_images
 from benchmark.execution.worker import execute
 from benchmark.planning.types import Task
 

@@ -13,8 +13,10 @@ import sys
 import time
 
 import msgspec
+import numpy as np
 import pytest
 
+from benchmark.execution.stores import feature_files
 from benchmark.paths import Folders
 from benchmark.planning.code_digest import code_digest
 from benchmark.planning.costs.measured import COSTS
@@ -359,3 +361,36 @@ def test_a_folder_that_is_not_there_is_one_line(bench):
     code, out, err = bench("clean", "--results", "none")
     assert (code, out) == (2, "")
     assert err == "bench: --results none: there is no such folder\n"
+
+
+def feature_maps(where, code):
+    """A folder of eight rows of 64 KiB, of which one is written, and what holds it."""
+    parent = where.cache / feature_files.FEATURES
+    folder = feature_files.FeatureFolder(parent, {"code": code, "network": "vgg16", "layers": "pool2"}, 8, 2**30)
+    folder.create(feature_files.map_forms([("float32", (16384,), (1,), 65536)]))
+    assert folder.write(np.array([3]), [np.ones((1, 65536), np.uint8)])
+    return folder
+
+
+def test_feature_maps_of_other_code_go_and_with_stores_all(where):
+    ours, other = feature_maps(where, code_digest("methods.detectors.kdad")), feature_maps(where, "0" * 64)
+    other.close()
+    ours.close()
+    leftovers = cleanup.find_leftovers(where)
+    (item,) = leftovers.items
+    assert item.files == (other.folder,)
+    assert item.name == f"vgg16 at pool2 (no detector has the code that made it): {other.folder}"
+    assert 65536 <= item.size < 2 * 65536
+    (remark,) = leftovers.remarks
+    assert remark.endswith("KiB): --stores takes them too")
+    assert listed(where, stores=True) == {ours.folder: cleanup.FEATURES, other.folder: cleanup.FEATURES}
+    assert cleanup.clear_item(item, where) is None
+    assert not other.folder.exists()
+    assert ours.folder.exists()
+
+
+def test_feature_maps_in_use_stay(where):
+    used = feature_maps(where, "0" * 64)
+    (item,) = cleanup.find_leftovers(where).items
+    assert cleanup.clear_item(item, where) == "a living process is at work on it"
+    assert used.present(np.array([2, 3])).tolist() == [False, True]

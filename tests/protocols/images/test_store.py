@@ -10,9 +10,10 @@ import pytest
 from PIL import Image
 
 from protocols.catalogue import data_folder
-from protocols.datasets.manifest import Dataset
+from protocols.datasets.manifest import Dataset, Row
 from protocols.errors import DataError
-from protocols.images.array_file import STORE_ARRAY
+from protocols.images import decode
+from protocols.images.array_file import STORE_ARRAY, ArrayForm
 from protocols.images.store import Images, ImageStore
 
 
@@ -63,6 +64,43 @@ def test_select_keeps_order_and_repeats(dataset: Dataset, cache: Path) -> None:
         assert chosen.ids == (images.ids[5], images.ids[2], images.ids[5])
         assert np.array_equal(chosen.take(np.arange(3)), images.take(np.array([5, 2, 5])))
         assert np.array_equal(chosen.select(np.array([1])).one(0), images.one(2))
+
+
+def test_stores_of_several_sizes_are_made_of_one_decoding_with_the_same_bytes(
+    dataset: Dataset, cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    decoded: list[str] = []
+    load = decode.ImageReader.load
+
+    def counted(reader: decode.ImageReader, row: Row) -> Image.Image:
+        decoded.append(row.id)
+        return load(reader, row)
+
+    monkeypatch.setattr(decode.ImageReader, "load", counted)
+    ImageStore.open(dataset, size=9, cache_dir=cache)
+    decoded.clear()
+    forms = [ArrayForm(7, "squash"), ArrayForm(9, "squash"), ArrayForm(7, "shorter_side"), ArrayForm(0, "none")]
+    stores = ImageStore.open_all(dataset, forms, cache_dir=cache, jobs=2)
+    assert sorted(decoded) == [row.id for row in dataset.rows]
+    for store, (size, resize) in zip(stores, forms, strict=True):
+        images = everything(store, dataset)
+        alone = everything(ImageStore.open(dataset, size=size, resize=resize, cache_dir=tmp_path / "alone"), dataset)
+        assert images.size == alone.size
+        assert all(np.array_equal(images.one(i), alone.one(i)) for i in range(len(images)))
+    files = {path.relative_to(cache): path.read_bytes() for path in cache.rglob("*") if path.is_file()}
+    for path in (tmp_path / "alone").rglob("[!.]*"):
+        if path.is_file():
+            assert files[path.relative_to(tmp_path / "alone")] == path.read_bytes()
+
+
+def test_room_for_all_sizes_is_looked_for_before_any_is_made(
+    dataset: Dataset, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    usage = shutil.disk_usage("/")
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage._replace(free=12 * 700 * 700))
+    with pytest.raises(DataError, match=r"need .* MiB in .*, .* MiB are free"):
+        ImageStore.open_all(dataset, [ArrayForm(600, "squash"), ArrayForm(700, "squash")], cache_dir=cache)
+    assert not list((cache / "images").glob("[!.]*"))
 
 
 def test_images_survive_pickling_without_their_pixels(dataset: Dataset, cache: Path) -> None:

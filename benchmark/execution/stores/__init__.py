@@ -1,0 +1,1 @@
+"""Data that fits share: decoded images, and feature maps of frozen networks."""
