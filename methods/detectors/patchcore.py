@@ -26,6 +26,7 @@ from methods.nn.data.samplers import Indices
 from methods.nn.data.transforms import normalise
 from methods.nn.params import Params, read_params
 from methods.nn.precision import autocast, full_precision
+from methods.uploads import upload
 from protocols.images.store import Images
 
 
