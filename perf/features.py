@@ -88,7 +88,7 @@ def measured(frozen: FrozenNetwork, images: Images, folder: Path, repeats: int) 
     row_bytes = 0
     for number in range(repeats):
         parent = folder / f"features{number}-{frozen.arch}-{images.size}-{frozen.transform[-4:]}"
-        source = StoredFeatures(parent, 2**34, {"code": "perf"}, sys.stderr.write)
+        source = StoredFeatures(parent, 2**34, {"code": "perf"}, print)
         computed = seconds(lambda chosen, index: computed_maps(frozen, chosen, index), images)
         new = seconds(source.reader(frozen), images)
         reader = source.reader(frozen)
