@@ -80,7 +80,7 @@ def _assignments(record: Record) -> Iterable[str]:
         params = resolve(installed.get(spec.method), spec.recipe, spec.split.dataset, {}).params
     except MethodError:
         return
-    usual = fit_params(params, fine_tuned=spec.source is not None)
+    usual = fit_params(params, fine_tuned=spec.is_fine_tuned)
     for name, value in sorted(spec.fit.params.items()):
         if name in usual and usual[name] != value:
             yield f"{spec.method}.{name}={shown(value)}"
