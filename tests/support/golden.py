@@ -58,7 +58,7 @@ SMALL = {
     "score.draws": 2,
 }
 OWN_SMALL = {
-    "ahl": {"budget.epochs": 3, "inner.passes": 2, "importance.length": 1, "importance.start": 1}
+    "ahl": {"budget.epochs": 3, "clusters.count": 2, "inner.passes": 2, "importance.length": 1, "importance.start": 1}
 }
 """By the start of a method's id: what its own code needs to be run through."""
 THREADS = 1

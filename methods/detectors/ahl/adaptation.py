@@ -30,7 +30,7 @@ class MapBatch(NamedTuple):
 
 @dataclass(frozen=True)
 class BatchLoss:
-    """The loss of a batch under given parameters of the heads, which are not changed.
+    """The loss of a batch under given learned parameters of the heads, which are not changed.
 
     Batch norms read the batch. They update the statistics that are given, else those of the heads.
     """
@@ -39,7 +39,7 @@ class BatchLoss:
     criterion: Criterion
 
     def __call__(self, parameters: Tensors, batch: MapBatch, statistics: Statistics | None = None) -> Tensor:
-        named = dict(zip(dict(self.heads.named_parameters()), parameters, strict=True))
+        named = dict(zip(self.heads.learned(), parameters, strict=True))
         scores = functional_call(self.heads, {**(statistics or {}), **named}, (batch.maps, batch.references))
         return self.heads.loss(scores, batch.labels, self.criterion, batch.number)
 

@@ -14,7 +14,7 @@ from methods.nn.data.samplers import NORMAL, PSEUDO, SEEN, Indices, Stream
 
 
 class SetRows:
-    """Rows of a map table that a set holds, by label and all together: normals, seen anomalies, pseudo anomalies."""
+    """Rows of a map table that a set holds: by label in the order of a batch, and all, normals and pseudo anomalies first."""
 
     def __init__(self, task_set: TaskSet, table: MapTable) -> None:
         groups = task_set.groups
@@ -24,8 +24,9 @@ class SetRows:
             PSEUDO: table.pseudo_rows(task_set.pseudo, task_set.kind),
         }
         self.groups: Mapping[int, Indices] = {label: rows[label] for label in groups}
-        self.rows = np.concatenate([*self.groups.values()])
-        self.labels = np.concatenate([np.full(len(part), label) for label, part in self.groups.items()])
+        listed = [label for label in (NORMAL, PSEUDO, SEEN) if label in groups]
+        self.rows = np.concatenate([self.groups[label] for label in listed])
+        self.labels = np.concatenate([np.full(len(self.groups[label]), label) for label in listed])
 
 
 def slots(size: int, groups: Sequence[int]) -> dict[int, int]:

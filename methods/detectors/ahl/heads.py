@@ -63,6 +63,10 @@ class AHLHeads(nn.Module, ABC):
     reads_references: bool = False
     """True where a head compares with reference maps."""
 
+    def learned(self) -> dict[str, nn.Parameter]:
+        """The parameters that a loss can move, by name; the gradient of the others is 0."""
+        return dict(self.named_parameters())
+
     @abstractmethod
     def forward(self, maps: LevelMaps, references: LevelMaps | None = None) -> HeadScores:
         """Maps (B, C, h, w) of each level, mean maps (1 | B, C, h, w) -> per head the level scores (levels, B)."""
@@ -110,6 +114,10 @@ class DRAHeads(AHLHeads):
         elif references is not None:
             scores["r"] = self.residual_scores(maps, references)
         return scores
+
+    def learned(self) -> dict[str, nn.Parameter]:
+        named = super().learned()
+        return {name: value for name, value in named.items() if not (self.is_dead and name.startswith("g_r."))}
 
     def residual_scores(self, maps: LevelMaps, references: LevelMaps) -> Tensor:
         """Level scores of g_r (levels, B): residual = the references' mean map - the image's."""

@@ -42,7 +42,8 @@ SCORED = 256
 class CollaborativeState(nn.Module):
     """Everything that a checkpoint holds but moments of optimisers.
 
-    Heads, estimator, each task's outer gradient (T, P) of the epoch at work, the gradient (P,) that waits for its step,
+    Heads, estimator, each task's outer gradient (T, P) of the epoch at work, the gradient (P,) that waits for its step
+    (P: values of the learned parameters),
     scores (n, T) of this epoch and (K, n, T) of those before, oldest first.
     """
 
@@ -50,7 +51,7 @@ class CollaborativeState(nn.Module):
         super().__init__()
         self.heads = heads
         self.estimator = estimator
-        like = flattened(heads.parameters())
+        like = flattened(heads.learned().values())
         self.task_gradients: Tensor
         self.register_buffer("task_gradients", like.new_zeros(tasks, len(like)))
         self.pending: Tensor
@@ -120,7 +121,7 @@ class CollaborativeTraining:
     def _learn_task(self, epoch: int, task: int) -> dict[str, Tensor]:
         steps, passes = self._params.budget_steps, self._params.inner.passes
         support, query = (self._batches(epoch, task, side) for side in (0, 1))
-        model = adapted(self.state.heads.parameters(), support, steps, self.loss, self._params.inner)
+        model = adapted(self.state.heads.learned().values(), support, steps, self.loss, self._params.inner)
         # The released loop draws query batches after each pass and uses the last ones.
         last_pass = range((passes - 1) * steps, passes * steps)
         gradient, query_loss = query_gradient(model, map(query, last_pass), self.loss)
@@ -147,7 +148,7 @@ class CollaborativeTraining:
     def base_scores(self, model: BaseModel, epoch: int, task: int) -> Tensor:
         """Scores (n,) float64 of all judged samples under a base model, by the statistics of the heads (H18)."""
         heads = self.state.heads
-        named = dict(zip(dict(heads.named_parameters()), model.parameters, strict=True))
+        named = dict(zip(heads.learned(), model.parameters, strict=True))
         heads.eval()
         parts = []
         for rows, number in self._scored_parts(epoch, task):
@@ -210,10 +211,14 @@ class CollaborativeTraining:
         return importance_weights(eq6_risk(foretold_all, samples, anomaly))
 
     def _outer_step(self, epoch: int) -> None:
-        """Clip the waiting gradient and move the unified parameters by Adam, at the rate of `epoch`."""
+        """Clip the waiting gradient and move the unified parameters by Adam, at the rate of `epoch`.
+
+        Parameters whose gradient is 0 shrink by weight decay.
+        """
+        gradients = shaped(self.state.pending, self.state.heads.learned())
         named = dict(self.state.heads.named_parameters())
-        for name, gradient in shaped(self.state.pending, named).items():
-            named[name].grad = gradient
+        for name, value in named.items():
+            value.grad = gradients[name] if name in gradients else torch.zeros_like(value)
         for group in self._optimiser.param_groups:
             group["lr"] = self._params.outer.rate(epoch)
         if self._params.outer.clip_norm is not None:
