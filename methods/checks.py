@@ -15,8 +15,8 @@ import numpy.typing as npt
 from methods.backbones.find import RANDOM, WeightsFile
 from methods.devices import CPU
 from methods.errors import MethodError
-from methods.registry.info import MethodInfo
 from methods.registry.base import resolve_base
+from methods.registry.info import MethodInfo
 from methods.registry.installed import load, methods
 from methods.registry.recipe import resolve
 from protocols.values import ParamValue
@@ -34,6 +34,7 @@ TINY: Mapping[str, ParamValue] = {
     "batch.size": 6,
     "batch.seen": 2,
     "reference.size": 2,
+    "clusters.count": 2,
     "inner.passes": 2,
     "importance.length": 1,
     "importance.start": 1,

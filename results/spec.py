@@ -104,8 +104,9 @@ class RunSpec(msgspec.Struct, frozen=True, kw_only=True, dict=True):
 
     Only `fit`, `test` (fingerprint of the test list) and `evaluation` (None where scores are independent of their
     batch) are hashed into `key`; the rest says how a person would name the run. `source` is the fit whose key
-    `fit.source` is, on the source dataset or, for a method with a base, on the same split. `deviations` are the reasons why this run is not the paper's beyond recipe and weights: overridden
-    parameters, other data or size, an assumed method.
+    `fit.source` is, on the source dataset or, for a method with a base, on the same split. `deviations` are the reasons
+    why this run is not the paper's beyond recipe and weights: overridden parameters, other data or size, an assumed
+    method.
     """
 
     fit: FitSpec

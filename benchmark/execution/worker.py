@@ -247,12 +247,10 @@ class _Execution:
             anomaly=images.images(self.fit.train_anomaly),
             pools=pools,
             init=self._source_state(self.fit.source) if self.fit.source else None,
-            native=self._native_normals() if self.fit.takes_native_images else None,
+            native=self._open_store(self.fit.dataset, native=True).images(self.fit.train_normal)
+            if self.fit.takes_native_images
+            else None,
         )
-
-    def _native_normals(self) -> Images:
-        """The training normals at their own sizes."""
-        return self._open_store(self.fit.dataset, size=0, resize="none").images(self.fit.train_normal)
 
     def _pool(self, name: str) -> Images:
         from protocols.images.concatenated import JoinedImages
@@ -386,13 +384,12 @@ class _Execution:
         )
         return self.context
 
-    def _open_store(self, name: str, *, size: int | None = None, resize: str | None = None) -> ImageStore:
-        """The images of a dataset, in the form that the fit has them if no other is given."""
+    def _open_store(self, name: str, *, native: bool = False) -> ImageStore:
         dataset = data_folder.open_dataset(self.machine.data, name)
         return ImageStore.open(
             dataset,
-            size=self.fit.spec.size if size is None else size,
-            resize=resize or self.fit.spec.resize,
+            size=0 if native else self.fit.spec.size,
+            resize="none" if native else self.fit.spec.resize,
             cache_dir=self.machine.cache,
             jobs=self.machine.threads,
             notify=self.notify,

@@ -189,14 +189,16 @@ class Planner:
     def _fit_of_run(self, info: MethodInfo, split: Split, run: WantedRun) -> PlannedFit:
         """The fit behind a run; it starts from a fit on the source dataset (cross_domain), or from that of its base."""
         if run.source_dataset is None:
-            base = self._resolved_base(info.id, split.dataset) if info.base else None
-            source = base and self._fit(
-                base.info, split, run.seed, anomalies=base.info.anomalies, params=base.resolved.params
-            )
+            source = self._base_fit(info, split, run.seed) if info.base else None
             return self._fit(info, split, run.seed, anomalies=info.anomalies, source=source)
         origin = structs.replace(run, dataset=run.source_dataset, source_dataset=None)
         source = self._fit(info, self._split("general", info, origin), run.seed, anomalies=True)
         return self._fit(info, split, run.seed, anomalies=False, source=source, fine_tuned=True)
+
+    def _base_fit(self, info: MethodInfo, split: Split, seed: int) -> PlannedFit:
+        """The fit of a method's base, on the same split and seed."""
+        base = self._resolved_base(info.id, split.dataset)
+        return self._fit(base.info, split, seed, anomalies=base.info.anomalies, params=base.resolved.params)
 
     def _fit(
         self,

@@ -53,5 +53,5 @@ def resolve_base(
         raise MethodError(f"{info.id}.{info.base.recipe} must be official, paper or quick. Got '{recipe}' instead")
     shared = {name: params[name] for name in info.base.shared if name in params}
     resolved = resolve(base, recipe, dataset, {**overrides, **shared})
-    own = {name: values for name, values in resolved.changed.items() if name not in shared}
-    return ResolvedBase(base, recipe, Resolved(resolved.params, own))
+    changed = {name: values for name, values in resolved.changed.items() if name not in shared}
+    return ResolvedBase(base, recipe, Resolved(resolved.params, changed))

@@ -228,14 +228,7 @@ def _check_references(info: MethodInfo) -> None:
     """Raise MethodError where the file names a parameter, value or recipe that it does not have."""
     for name in info.params:
         _check_param(info, name)
-    for field in ("dependent_where", "native_images_where"):
-        for name, values in getattr(info.capabilities, field).items():
-            if name not in info.params or not set(values) <= set(info.params[name].choices):
-                text = "name a parameter, and values among its choices"
-                raise MethodError(f"{info.origin}, [capabilities] {field} '{name}': {text}")
-    for name in (info.base.recipe, *info.base.shared) if info.base else ():
-        if name not in info.params:
-            raise MethodError(f"{info.origin}, [base] '{name}': {near_miss(name, info.params, 'name a parameter')}")
+    _check_capabilities(info)
     for name, ids in info.pool_values.items():
         choices = info.params[name].choices if name in info.params else ()
         unknown = [value for value in ids if value not in choices]
@@ -246,6 +239,18 @@ def _check_references(info: MethodInfo) -> None:
         if recipe not in RECIPES:
             text = near_miss(recipe, RECIPES, _RECIPES)
             raise MethodError(f"{info.origin}, [recipe.{recipe}]: {text}")
+
+
+def _check_capabilities(info: MethodInfo) -> None:
+    """Raise MethodError where capabilities or base name a parameter, or a value, that is not there."""
+    for field in ("dependent_where", "native_images_where"):
+        for name, values in getattr(info.capabilities, field).items():
+            if name not in info.params or not set(values) <= set(info.params[name].choices):
+                text = "name a parameter, and values among its choices"
+                raise MethodError(f"{info.origin}, [capabilities] {field} '{name}': {text}")
+    for name in (info.base.recipe, *info.base.shared) if info.base else ():
+        if name not in info.params:
+            raise MethodError(f"{info.origin}, [base] '{name}': {near_miss(name, info.params, 'name a parameter')}")
 
 
 def _check_param(info: MethodInfo, name: str) -> None:

@@ -76,7 +76,7 @@ def adapted(
     current, differentiable, losses = start, None, []
     scratch = {name: value.clone() for name, value in loss.heads.named_buffers()}
     update = _Adam(inner.lr) if inner.optimiser == "adam" else _SGD(inner.lr)
-    first = steps - 1 if inner.first_pass == "last_batch" else 0
+    first = 0 if inner.is_chained else steps - 1
     for index in range(first, inner.passes * steps):
         is_kept = inner.order == "second_all" or (inner.order == "second_first_step" and index == first)
         value = loss(current, batches(index), scratch)
@@ -111,7 +111,7 @@ def flattened(tensors: Iterable[Tensor]) -> Tensor:
 
 def shaped(vector: Tensor, like: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """The parts of a vector (P,) in the shapes and layouts of `like`, by name."""
-    parts = vector.split([tensor.numel() for tensor in like.values()])
+    parts = torch.split(vector, [tensor.numel() for tensor in like.values()])
     return {
         name: torch.empty_like(tensor).copy_(part.reshape(tensor.shape))
         for (name, tensor), part in zip(like.items(), parts, strict=True)

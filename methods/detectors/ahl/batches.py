@@ -1,4 +1,4 @@
-"""Balanced batches of stored maps, and the reference maps that a residual head compares them with (spec ahl 3.1, 3.4)."""
+"""Balanced batches of stored maps, and the mean maps that a residual head compares them with (spec ahl 3.1, 3.4)."""
 
 from collections.abc import Mapping, Sequence
 
@@ -14,7 +14,7 @@ from methods.nn.data.samplers import NORMAL, PSEUDO, SEEN, Indices, Stream
 
 
 class SetRows:
-    """Rows of a map table that a set holds: by label in the order of a batch, and all, normals and pseudo anomalies first."""
+    """Rows of a map table that a set holds: by label in the order of a batch, and all, the seen anomalies last."""
 
     def __init__(self, task_set: TaskSet, table: MapTable) -> None:
         groups = task_set.groups
@@ -87,8 +87,6 @@ class MeanMaps:
         return Stream(self._context, f"{stream}.{level}", self._table.n_normal).take(start, count)
 
 
-def map_batch(
-    table: MapTable, rows: Indices, labels: Indices, references: LevelMaps | None, number: int
-) -> MapBatch:
+def map_batch(table: MapTable, rows: Indices, labels: Indices, references: LevelMaps | None, number: int) -> MapBatch:
     """The batch of these rows."""
     return MapBatch(table.take(rows), labels, references, number)

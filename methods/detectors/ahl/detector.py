@@ -15,7 +15,7 @@ from methods.detectors.ahl.features import FrozenTrunk, MapTable, image_maps, jo
 from methods.detectors.ahl.heads import AHLHeads, DevNetHeads, DRAHeads, start_heads
 from methods.detectors.ahl.params import AHLParams
 from methods.detectors.ahl.pseudo import PseudoImages, needed_versions
-from methods.detectors.ahl.tasks import Task, build_tasks, clusters_of, normals_of_pairs
+from methods.detectors.ahl.tasks import MetaTask, build_tasks, clusters_of, normals_of_pairs
 from methods.detectors.ahl.training import CollaborativeTraining
 from methods.detectors.dra.detector import LevelMaps
 from methods.errors import MethodError
@@ -25,7 +25,7 @@ from methods.nn.params import Params, read_params
 from methods.nn.training.loop import TrainingLoop
 from protocols.images.store import Images
 
-REFERENCE = "reference."
+MEAN_MAPS = "reference."
 
 
 class AHLNetwork(nn.Module):
@@ -96,7 +96,7 @@ class AHL(ABC):
             start_heads(heads, self.params, base, self.context)
         return heads.to(self.context.device)
 
-    def _stored(self, data: TrainData, frozen: FrozenTrunk) -> tuple[MapTable, list[Task]]:
+    def _stored(self, data: TrainData, frozen: FrozenTrunk) -> tuple[MapTable, list[MetaTask]]:
         """Maps of all training images and of the pseudo anomalies that tasks hold, and these tasks."""
         maps = [self._training_maps(frozen, data.normal, "normal")]
         tasks = self._tasks(maps[0], len(data.anomaly))
@@ -114,7 +114,7 @@ class AHL(ABC):
             return image_maps(frozen, images)
         return image_maps(frozen, images, lambda number: self.context.generator(f"features.{group}.angle", number))
 
-    def _tasks(self, maps: LevelMaps, n_seen: int) -> list[Task]:
+    def _tasks(self, maps: LevelMaps, n_seen: int) -> list[MetaTask]:
         params, context = self.params, self.context
         level = maps[0].mean((1, 2)) if params.clusters.features == "pooled" else maps[0].flatten(1)
         clusters = clusters_of(level.cpu().numpy(), params.clusters, context)
@@ -157,7 +157,7 @@ class AHL(ABC):
         yield from self.network.frozen.state_dict().items()
         yield from self.network.heads.state_dict().items()
         for level, maps in enumerate(self._fixed or ()):
-            yield f"{REFERENCE}{level}", maps
+            yield f"{MEAN_MAPS}{level}", maps
 
     def load(self, state: Mapping[str, Tensor]) -> None:
         """Take over the `state` of another detector with the same parameters."""
@@ -165,8 +165,8 @@ class AHL(ABC):
         heads.load_state_dict({name: state[name] for name in heads.state_dict()})
         self._network = AHLNetwork(self._frozen(state), heads)
         self._references = None
-        levels = range(sum(name.startswith(REFERENCE) for name in state))
-        self._fixed = [state[f"{REFERENCE}{level}"].to(self.context.device) for level in levels] or None
+        levels = range(sum(name.startswith(MEAN_MAPS) for name in state))
+        self._fixed = [state[f"{MEAN_MAPS}{level}"].to(self.context.device) for level in levels] or None
 
 
 class AHLDRA(AHL):

@@ -1,4 +1,4 @@
-"""Feature maps of a frozen base: of images as they are, of pseudo anomalies, and the table that keeps them (spec ahl 2)."""
+"""Feature maps of images under a frozen base, and the table that keeps them (spec ahl 2)."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
@@ -16,8 +16,8 @@ from methods.nn.data.transforms import normalise, rotate, rotation_angles
 from methods.nn.networks.pyramid import Pyramid, PyramidTrunk
 from protocols.images.store import Images
 
-TRUNK = "trunk."
-BATCH = 32
+TRUNK_PREFIX = "trunk."
+TRUNK_BATCH = 32
 """Images that pass the trunk at a time; part of no parameter, since it changes rounding alone."""
 TRAINING_ROTATION = 180.0
 """Degrees either way of the base's training transform (spec 1.4)."""
@@ -30,7 +30,9 @@ class FrozenTrunk(nn.Module):
         """Raises MethodError where `state` holds no such trunk."""
         super().__init__()
         trunk = context.backbone(arch)
-        own_state = {name.removeprefix(TRUNK): value for name, value in state.items() if name.startswith(TRUNK)}
+        own_state = {
+            name.removeprefix(TRUNK_PREFIX): value for name, value in state.items() if name.startswith(TRUNK_PREFIX)
+        }
         try:
             trunk.load_state_dict(own_state)
         except RuntimeError:
@@ -39,7 +41,7 @@ class FrozenTrunk(nn.Module):
         self._run = PyramidTrunk(pyramid, arch, context.precision)
         self._device = context.device
 
-    def train(self, mode: bool = True) -> "FrozenTrunk":  # noqa: ARG002, FBT001, FBT002 - torch's signature
+    def train(self, mode: bool = True) -> "FrozenTrunk":  # noqa: ARG002 - torch's signature
         """Stay in evaluation mode."""
         return super().train(mode=False)
 
@@ -64,11 +66,13 @@ class FrozenTrunk(nn.Module):
         return [torch.cat(level) for level in zip(*parts, strict=True)]
 
 
-def image_maps(trunk: FrozenTrunk, images: Images, rotation: Callable[[int], torch.Generator] | None = None) -> LevelMaps:
+def image_maps(
+    trunk: FrozenTrunk, images: Images, rotation: Callable[[int], torch.Generator] | None = None
+) -> LevelMaps:
     """The maps (n, h, w, C) of each level of all images, each rotated by its own angle where `rotation` draws one."""
 
     def inputs() -> Iterable[Tensor]:
-        for span, pixels in in_batches(images, BATCH):
+        for span, pixels in in_batches(images, TRUNK_BATCH):
             if rotation is None:
                 yield normalise(pixels)
             else:
@@ -85,9 +89,11 @@ def joined(parts: Sequence[LevelMaps]) -> LevelMaps:
 
 
 class MapTable:
-    """Stored maps (rows, h, w, C) of each level on the run's device: training normals, seen anomalies, pseudo anomalies."""
+    """Stored maps (rows, h, w, C) of each level, on the run's device: normals, then seen, then pseudo anomalies."""
 
-    def __init__(self, levels: LevelMaps, n_normal: int, n_seen: int, pseudo_rows: Mapping[tuple[str, int], int]) -> None:
+    def __init__(
+        self, levels: LevelMaps, n_normal: int, n_seen: int, pseudo_rows: Mapping[tuple[str, int], int]
+    ) -> None:
         self._levels = levels
         self.n_normal = n_normal
         self.n_seen = n_seen

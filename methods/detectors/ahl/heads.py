@@ -151,7 +151,9 @@ class DevNetHeads(AHLHeads):
         if not self._has_two_terms:
             return criterion(values, targets, number, "score")
         terms = [
-            criterion(values.masked_fill(torch.from_numpy(labels == other).to(values.device), 1.0), targets, number, head)
+            criterion(
+                values.masked_fill(torch.from_numpy(labels == other).to(values.device), 1.0), targets, number, head
+            )
             for other, head in ((SEEN, "pseudo"), (PSEUDO, "seen"))
         ]
         return torch.stack(terms).sum()

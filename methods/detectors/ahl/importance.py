@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -10,6 +11,7 @@ from torch import Tensor, nn
 from methods.detector import FitContext
 from methods.detectors.ahl.params import ImportanceParams
 from methods.nn.data.samplers import NORMAL, PSEUDO, SEEN, Indices
+from methods.nn.training.optimisers import new_adam
 
 LAYERS = 2
 DIRECTIONS = 2
@@ -19,7 +21,7 @@ States = tuple[Tensor, Tensor]
 
 
 class ScoreEstimator(nn.Module):
-    """Bidirectional LSTM of two layers over the last epochs' scores; linear layer on its newest output (spec ahl 5.1)."""
+    """Bidirectional LSTM of two layers over the last epochs' scores; linear layer on its newest output (spec ahl 5)."""
 
     def __init__(self, tasks: int, hidden: int, dropout: float) -> None:
         super().__init__()
@@ -38,7 +40,7 @@ class Foretelling:
 
     def __init__(self, estimator: ScoreEstimator, params: ImportanceParams, context: FitContext) -> None:
         self.estimator = estimator
-        self.optimiser = torch.optim.Adam(estimator.parameters(), lr=params.lr, weight_decay=params.weight_decay)
+        self.optimiser = new_adam(estimator, lr=params.lr, weight_decay=params.weight_decay)
         self._params = params
         self._context = context
 
@@ -107,7 +109,8 @@ def double_mean_risk(foretold: Sequence[Tensor], labels: Sequence[Indices], anom
     for label, share in SHARES.items():
         target = 0.0 if label == NORMAL else anomaly
         chosen = [
-            (scores.double()[of_set == label] - target) ** 2 for scores, of_set in zip(foretold, labels, strict=True)
+            (scores.double()[np.flatnonzero(of_set == label)] - target) ** 2
+            for scores, of_set in zip(foretold, labels, strict=True)
         ]
         count = sum(map(len, chosen))
         if count:

@@ -119,6 +119,11 @@ class InnerParams:
     first_pass: Literal["last_batch", "chain"]
     order: Literal["first", "second_first_step", "second_all"] = "first"
 
+    @property
+    def is_chained(self) -> bool:
+        """False where each batch of the first pass starts at the unified parameters again (F7)."""
+        return self.first_pass == "chain"
+
 
 @dataclass(frozen=True, slots=True)
 class OuterParams:

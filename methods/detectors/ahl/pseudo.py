@@ -7,9 +7,9 @@ import torch
 from torch import Tensor
 
 from methods.detector import FitContext, TrainData
-from methods.detectors.ahl.features import BATCH, FrozenTrunk, joined
+from methods.detectors.ahl.features import TRUNK_BATCH, FrozenTrunk, joined
 from methods.detectors.ahl.params import AHLParams
-from methods.detectors.ahl.tasks import Task
+from methods.detectors.ahl.tasks import MetaTask
 from methods.detectors.dra.detector import LevelMaps
 from methods.errors import MethodError
 from methods.nn.data.transforms import normalise, rotate, rotation_angles, to_unit
@@ -23,7 +23,7 @@ Version = tuple[str, int]
 """Kind of a pseudo anomaly, and index of the training normal that it is made of."""
 
 
-def needed_versions(tasks: Iterable[Task]) -> list[Version]:
+def needed_versions(tasks: Iterable[MetaTask]) -> list[Version]:
     """The versions that tasks hold, each once, sorted."""
     sets = [part for task in tasks for part in (task.support, task.query)]
     return sorted({(part.kind, int(index)) for part in sets if part.kind for index in part.pseudo})
@@ -49,10 +49,10 @@ class PseudoImages:
         return joined([run(torch.stack(batch)) for batch in self._batches(versions)])
 
     def _batches(self, versions: Sequence[Version]) -> Iterator[list[Tensor]]:
-        for start in range(0, len(versions), BATCH):
-            yield [self.made(kind, index) for kind, index in versions[start : start + BATCH]]
+        for start in range(0, len(versions), TRUNK_BATCH):
+            yield [self.network_input(kind, index) for kind, index in versions[start : start + TRUNK_BATCH]]
 
-    def made(self, kind: str, index: int) -> Tensor:
+    def network_input(self, kind: str, index: int) -> Tensor:
         """The input (3, S, S) float32 of one version."""
         return self._makers[kind](index)
 
@@ -90,8 +90,8 @@ class PseudoImages:
         """A textured image; as the released code has it, blue-green-red in [0, 1] (F15, H14)."""
         image, generator = self._data.normal.one(index), self._context.generator("pseudo.draem", index)
         textures = self._textures()
-        made = self._draem_kind(image, textures.one(_any(len(textures), generator)), generator)
-        pixels = torch.from_numpy(made)[None]
+        textured = self._draem_kind(image, textures.one(_any(len(textures), generator)), generator)
+        pixels = torch.from_numpy(textured)[None]
         return normalise(pixels)[0] if self._params.draem.normalise else to_unit(pixels)[0].flip(0)
 
     def _textures(self) -> Images:

@@ -40,7 +40,7 @@ class TaskSet:
 
 
 @dataclass(frozen=True)
-class Task:
+class MetaTask:
     """A base model's support and query set."""
 
     support: TaskSet
@@ -128,7 +128,9 @@ def kinds_of_task(params: TaskPseudoParams, task: int, context: FitContext) -> t
     return kinds[order[0]], kinds[second]
 
 
-def without_replaced(normal: Indices, share: float, task: int, side: int, context: FitContext) -> tuple[Indices, Indices]:
+def without_replaced(
+    normal: Indices, share: float, task: int, side: int, context: FitContext
+) -> tuple[Indices, Indices]:
     """The normals of a set that stay, and those that are replaced, each with probability `share`.
 
     A draw that replaces all is made again; if it always does, the first stays (F14).
@@ -147,7 +149,7 @@ def build_tasks(
     tasks: TaskParams,
     pseudo: TaskPseudoParams,
     context: FitContext,
-) -> list[Task]:
+) -> list[MetaTask]:
     """Tasks with their anomalies and pseudo anomalies, drawn once for a fit."""
     built = []
     for number, pair in enumerate(normals):
@@ -158,5 +160,5 @@ def build_tasks(
             share = pseudo.share if kinds[side] else 0.0
             stay, replaced = without_replaced(pair[side], share, number, side, context)
             sets.append(TaskSet(stay, seen[side], replaced, kinds[side] if len(replaced) else None))
-        built.append(Task(*sets))
+        built.append(MetaTask(*sets))
     return built

@@ -29,10 +29,11 @@ from methods.detectors.ahl.importance import (
     importance_weights,
 )
 from methods.detectors.ahl.params import AHLParams
-from methods.detectors.ahl.tasks import Task
+from methods.detectors.ahl.tasks import MetaTask
+from methods.detectors.dra.detector import LevelMaps
 from methods.nn.data.samplers import Indices
-from methods.nn.training.losses import Criterion
 from methods.nn.training.loop import Optimisers
+from methods.nn.training.losses import Criterion
 from methods.nn.training.optimisers import new_adam
 
 SCORED = 256
@@ -47,7 +48,9 @@ class CollaborativeState(nn.Module):
     scores (n, T) of this epoch and (K, n, T) of those before, oldest first.
     """
 
-    def __init__(self, heads: AHLHeads, estimator: ScoreEstimator | None, tasks: int, samples: int, length: int) -> None:
+    def __init__(
+        self, heads: AHLHeads, estimator: ScoreEstimator | None, tasks: int, samples: int, length: int
+    ) -> None:
         super().__init__()
         self.heads = heads
         self.estimator = estimator
@@ -70,7 +73,7 @@ class CollaborativeTraining:
         self,
         heads: AHLHeads,
         table: MapTable,
-        tasks: Sequence[Task],
+        tasks: Sequence[MetaTask],
         params: AHLParams,
         context: FitContext,
     ) -> None:
@@ -81,7 +84,7 @@ class CollaborativeTraining:
         self.references = MeanMaps(table, params.reference, context) if heads.reads_references else None
         self.rows, self.samples = judged_samples(self._sets, table, params.importance.data)
         self._foretelling = self._new_foretelling()
-        estimator = self._foretelling and self._foretelling.estimator
+        estimator = self._foretelling.estimator if self._foretelling else None
         count = len(self.rows) if self._foretelling else 0
         self.state = CollaborativeState(heads, estimator, len(tasks), count, params.importance.length)
         self.loss = BatchLoss(heads, Criterion(params.loss.score_loss, params.loss.unused_focal, context))
@@ -102,8 +105,8 @@ class CollaborativeTraining:
 
     @property
     def optimisers(self) -> Optimisers:
-        own: Optimisers = {"outer": self._optimiser}
-        return {**own, "estimator": self._foretelling.optimiser} if self._foretelling else own
+        optimisers: Optimisers = {"outer": self._optimiser}
+        return {**optimisers, "estimator": self._foretelling.optimiser} if self._foretelling else optimisers
 
     def train_step(self, step: int) -> Mapping[str, Tensor]:
         """One task of an epoch; its losses by name."""
@@ -139,10 +142,13 @@ class CollaborativeTraining:
         def batch(index: int) -> MapBatch:
             rows, labels = sampler.draw(index)
             number = first + index
-            references = self.references and self.references.for_batch("batch", number)
+            references = self._mean_maps("batch", number)
             return map_batch(self._table, rows, labels, references, number)
 
         return batch
+
+    def _mean_maps(self, stream: str, number: int) -> LevelMaps | None:
+        return self.references.for_batch(stream, number) if self.references else None
 
     @torch.no_grad()
     def base_scores(self, model: BaseModel, epoch: int, task: int) -> Tensor:
@@ -152,7 +158,7 @@ class CollaborativeTraining:
         heads.eval()
         parts = []
         for rows, number in self._scored_parts(epoch, task):
-            references = self.references and self.references.for_batch("scores", number)
+            references = self._mean_maps("scores", number)
             scores = functional_call(heads, named, (self._table.take(rows), references))
             parts.append(heads.total(scores).cpu())
         heads.train()
@@ -161,10 +167,8 @@ class CollaborativeTraining:
     def _scored_parts(self, epoch: int, task: int) -> list[tuple[Indices, int]]:
         """Rows that are scored together, with the number of their references: one draw a query set and base model."""
         number = (epoch * self.tasks + task) * (self.tasks + 1)
-        if self._params.importance.data == "query_sets":
-            sets = [query.rows for _, query in self._sets]
-        else:
-            sets = [self.rows]
+        by_set = self._params.importance.data == "query_sets"
+        sets = [query.rows for _, query in self._sets] if by_set else [self.rows]
         return [
             (rows[start : start + SCORED], number + position)
             for position, rows in enumerate(sets)
@@ -174,7 +178,8 @@ class CollaborativeTraining:
     def _close_epoch(self, epoch: int) -> dict[str, Tensor]:
         """Factors of the tasks, the estimator's step where there is one, and the gradient for the outer step."""
         device = self.state.pending.device
-        factors, numbers = torch.full((self.tasks,), 1 / self.tasks, dtype=torch.float64), {}
+        factors = torch.full((self.tasks,), 1 / self.tasks, dtype=torch.float64)
+        numbers: dict[str, Tensor] = {}
         if self._foretelling:
             weights, numbers = self._importance(epoch, self._foretelling)
             if weights is not None:
@@ -188,7 +193,8 @@ class CollaborativeTraining:
     def _importance(self, epoch: int, foretelling: Foretelling) -> tuple[Tensor | None, dict[str, Tensor]]:
         """Weights of the base models, where they are due, and the estimator's loss; this epoch joins the series."""
         importance, state, sets = self._params.importance, self.state, self.samples.sets
-        is_due, numbers, weights = epoch >= importance.start, {}, None
+        is_due, weights = epoch >= importance.start, None
+        numbers: dict[str, Tensor] = {}
         if is_due and importance.predict == "before_training":
             weights = self._weights(foretelling, epoch)
         if epoch >= importance.length:
@@ -206,7 +212,9 @@ class CollaborativeTraining:
         anomaly = 1.0 if importance.target == "label" else self._params.loss.margin
         if importance.reduction == "double":
             foretold = foretelling.foretell(self.state.series, samples.sets, epoch)
-            return importance_weights(double_mean_risk(foretold, [samples.labels[rows] for rows in samples.sets], anomaly))
+            return importance_weights(
+                double_mean_risk(foretold, [samples.labels[rows] for rows in samples.sets], anomaly)
+            )
         (foretold_all,) = foretelling.foretell(self.state.series, [np.arange(len(samples.labels))], epoch)
         return importance_weights(eq6_risk(foretold_all, samples, anomaly))
 

@@ -58,7 +58,8 @@ def drawn_mask(size: int, generator: torch.Generator) -> npt.NDArray[np.bool_]:
     cells = 2 ** int(first * (LARGEST_OCTAVE + 1)), 2 ** int(second * (LARGEST_OCTAVE + 1))
     angles = torch.rand((cells[0] + 1, cells[1] + 1), generator=generator, dtype=torch.float64) * 2 * math.pi
     noise = Image.fromarray(perlin_noise(size, angles.numpy()).astype(np.float32))
-    return np.asarray(noise.rotate(_within(turn, MASK_TURN), Image.Resampling.BILINEAR)) > MASK_ABOVE
+    turned = np.asarray(noise.rotate(_within(turn, MASK_TURN), Image.Resampling.BILINEAR))
+    return np.asarray(turned > MASK_ABOVE, np.bool_)
 
 
 def perlin_noise(size: int, angles: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
@@ -75,9 +76,7 @@ def perlin_noise(size: int, angles: npt.NDArray[np.float64]) -> npt.NDArray[np.f
         return np.cos(angle) * (y - down)[:, None] + np.sin(angle) * (x - right)[None, :]
 
     fade_y, fade_x = (t**3 * (t * (6 * t - 15) + 10) for t in (y, x))
-    upper, lower = (
-        ramp(down, 0) + fade_x[None, :] * (ramp(down, 1) - ramp(down, 0)) for down in (0, 1)
-    )
+    upper, lower = (ramp(down, 0) + fade_x[None, :] * (ramp(down, 1) - ramp(down, 0)) for down in (0, 1))
     noise: npt.NDArray[np.float64] = math.sqrt(2) * (upper + fade_y[:, None] * (lower - upper))
     return noise
 

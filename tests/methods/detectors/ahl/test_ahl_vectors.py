@@ -8,16 +8,13 @@ import numpy as np
 import pytest
 import torch
 
-from methods.checks import ArrayImages
-from methods.detector import TrainData
-from methods.detectors.ahl.adaptation import MapBatch, adapted, query_gradient
-from methods.detectors.ahl.batches import SetRows, SetSampler, slots
+from methods.detectors.ahl.adaptation import adapted
+from methods.detectors.ahl.batches import slots
 from methods.detectors.ahl.features import MapTable
 from methods.detectors.ahl.heads import DevNetHeads, DRAHeads
 from methods.detectors.ahl.importance import Foretelling, ScoreEstimator, double_mean_risk, importance_weights
 from methods.detectors.ahl.params import AHLParams
-from methods.detectors.ahl.pseudo import PseudoImages
-from methods.detectors.ahl.tasks import Task, TaskSet, build_tasks, normals_of_pairs, seen_of_task
+from methods.detectors.ahl.tasks import MetaTask, TaskSet, normals_of_pairs, seen_of_task
 from methods.detectors.ahl.training import CollaborativeTraining
 from methods.detectors.dra.detector import mean_maps
 from methods.nn.params import read_params
@@ -64,7 +61,9 @@ def dra_heads(make_params, fill_network, ahl):
 @pytest.fixture
 def devnet_heads(make_params, fill_network, ahl):
     entries = [
-        entry | {"shape": [1, 512, 1, 1], "fan_in": 512, "gain": 1.0} if entry["kind"] == "weight" else entry | {"shape": [1]}
+        entry | {"shape": [1, 512, 1, 1], "fan_in": 512, "gain": 1.0}
+        if entry["kind"] == "weight"
+        else entry | {"shape": [1]}
         for entry in ahl["cdl_devnet"]["fill"]
     ]
     return fill_network(DevNetHeads(512, read(make_params, "ahl_devnet")), entries)
@@ -137,7 +136,7 @@ class StatedTraining(CollaborativeTraining):
             return TaskSet(places[0], places[1], places[2], "stated")
 
         self._fixed, self._fill, self._calls = fixed, fill, 0
-        super().__init__(heads, table, [Task(*map(task_set, pair)) for pair in sets], params, context)
+        super().__init__(heads, table, [MetaTask(*map(task_set, pair)) for pair in sets], params, context)
         self.loss = replace(self.loss, criterion=criterion)
         if self.references:
             self.references.fixed = fixed
@@ -146,8 +145,7 @@ class StatedTraining(CollaborativeTraining):
         if self._fill is None:
             return super()._new_foretelling()
         estimator = self._fill(ScoreEstimator(6, 6, 0.0))
-        foretelling = StatedStates(estimator, self._params.importance, self._context)
-        return foretelling
+        return StatedStates(estimator, self._params.importance, self._context)
 
 
 class StatedStates(Foretelling):
@@ -210,14 +208,16 @@ def test_an_epoch_on_devnet_and_its_outer_step_equal_the_released_ones(
 
 
 @pytest.mark.usefixtures("identity_permutations")
-def test_base_models_equal_the_released_ones_after_each_pass(dra_heads, make_params, make_context, criterion, ahl, close):
+def test_base_models_equal_the_released_ones_after_each_pass(
+    dra_heads, make_params, make_context, criterion, ahl, close
+):
     for passes, key in ((1, "adapted_after_first_pass"), (2, "adapted_after_pass_1"), (3, "adapted_after_pass_2")):
         params = cdl_params(make_params, "ahl_dra", **{"head.residual": "released_live", "inner.passes": passes})
-        training = released_training(dra_heads, ahl["cdl_dra"], params, make_context(), criterion, references(REFERENCES))
+        training = released_training(
+            dra_heads, ahl["cdl_dra"], params, make_context(), criterion, references(REFERENCES)
+        )
         for task, expected in enumerate(ahl["cdl_dra"]["tasks"]):
-            model = adapted(
-                dra_heads.learned().values(), training._batches(0, task, 0), 2, training.loss, params.inner
-            )
+            model = adapted(dra_heads.learned().values(), training._batches(0, task, 0), 2, training.loss, params.inner)
             for name, value in zip(dra_heads.learned(), model.parameters, strict=True):
                 close("adapted, sums", value.sum(), expected[key][name][0], atol=1e-8)
                 close("adapted, squares", value.square().sum(), expected[key][name][1], atol=1e-12, rtol=1e-9)
