@@ -242,21 +242,20 @@ class _Execution:
 
         with self._timed("images"):
             pools = {name: self._pool(name) for name in self.fit.pools}
+            native = self._open_store(self.fit.dataset, native=True) if self.fit.takes_native_images else None
         return TrainData(
             normal=images.images(self.fit.train_normal),
             anomaly=images.images(self.fit.train_anomaly),
             pools=pools,
             init=self._source_state(self.fit.source) if self.fit.source else None,
-            native=self._open_store(self.fit.dataset, native=True).images(self.fit.train_normal)
-            if self.fit.takes_native_images
-            else None,
+            native=native.images(self.fit.train_normal) if native else None,
         )
 
     def _pool(self, name: str) -> Images:
         from protocols.images.concatenated import JoinedImages
 
-        parts = self.fit.pools[name]
-        return JoinedImages([(part.dataset, self._open_store(part.dataset).images(part.ids)) for part in parts])
+        opened = ((part, self._open_store(part.dataset)) for part in self.fit.pools[name])
+        return JoinedImages([(part.dataset, store.images(part.ids)) for part, store in opened])
 
     def _source_state(self, source: PlannedFit) -> Mapping[str, Any]:
         kept_state = self._state_file(source).load()

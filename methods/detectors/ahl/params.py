@@ -122,7 +122,7 @@ class InnerParams:
     @property
     def is_chained(self) -> bool:
         """False where each batch of the first pass starts at the unified parameters again (F7)."""
-        return self.first_pass == "chain"
+        return self.first_pass != "last_batch"  # noqa: S105 - a pass over batches
 
 
 @dataclass(frozen=True, slots=True)

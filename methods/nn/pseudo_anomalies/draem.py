@@ -59,7 +59,8 @@ def drawn_mask(size: int, generator: torch.Generator) -> npt.NDArray[np.bool_]:
     angles = torch.rand((cells[0] + 1, cells[1] + 1), generator=generator, dtype=torch.float64) * 2 * math.pi
     noise = Image.fromarray(perlin_noise(size, angles.numpy()).astype(np.float32))
     turned = np.asarray(noise.rotate(_within(turn, MASK_TURN), Image.Resampling.BILINEAR))
-    return np.asarray(turned > MASK_ABOVE, np.bool_)
+    mask: npt.NDArray[np.bool_] = turned > MASK_ABOVE
+    return mask
 
 
 def perlin_noise(size: int, angles: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
@@ -73,7 +74,8 @@ def perlin_noise(size: int, angles: npt.NDArray[np.float64]) -> npt.NDArray[np.f
 
     def ramp(down: int, right: int) -> npt.NDArray[np.float64]:
         angle = angles[np.ix_(row + down, column + right)]
-        return np.cos(angle) * (y - down)[:, None] + np.sin(angle) * (x - right)[None, :]
+        slope: npt.NDArray[np.float64] = np.cos(angle) * (y - down)[:, None] + np.sin(angle) * (x - right)[None, :]
+        return slope
 
     fade_y, fade_x = (t**3 * (t * (6 * t - 15) + 10) for t in (y, x))
     upper, lower = (ramp(down, 0) + fade_x[None, :] * (ramp(down, 1) - ramp(down, 0)) for down in (0, 1))
