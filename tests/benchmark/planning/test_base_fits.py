@@ -5,10 +5,12 @@ import json
 import pytest
 from msgspec import structs
 
+from benchmark.errors import BenchError
 from benchmark.execution.worker import execute
 from benchmark.planning.equivalence import measures
 from benchmark.views.contradictions import contradiction
 from benchmark.views.derived import RecordDeriver
+from benchmark.views.pages.remaking import remake_command
 from methods.registry.installed import methods
 from protocols.datasets.registry import dataset_infos
 from results.spec import canonical
@@ -143,3 +145,15 @@ def test_a_base_on_other_images_or_none_is_a_contradiction(done):
     changed = structs.replace(done["dra"], spec=spec)
     assert "one source dataset" in contradiction(changed, base_info, infos)
     assert canonical(record.spec.source) == canonical(done["dra"].spec.fit)
+
+
+def test_the_command_that_makes_a_run_again_sets_its_base_too(done):
+    words = remake_command([done["ahl_dra"]]).split()
+    assert "dra.budget.epochs=1" in words
+    assert "ahl_dra.budget.epochs=1" in words
+    assert "dra.img_size=32" not in words
+
+
+def test_parameters_of_a_base_that_nothing_asks_for_are_refused(runs):
+    with pytest.raises(BenchError, match="no run of devnet is asked for"):
+        runs(methods=("ahl_dra",), sets={"devnet": {"budget.epochs": 1}})
