@@ -254,12 +254,11 @@ class _Execution:
     def _pool(self, name: str) -> Images:
         from protocols.images.concatenated import JoinedImages
 
-        opened = ((part, self._open_store(part.dataset)) for part in self.fit.pools[name])
-        return JoinedImages([(part.dataset, store.images(part.ids)) for part, store in opened])
+        parts = self.fit.pools[name]
+        return JoinedImages([(part.dataset, self._open_store(part.dataset).images(part.ids)) for part in parts])
 
     def _source_state(self, source: PlannedFit) -> Mapping[str, Any]:
-        kept_state = self._state_file(source).load()
-        if kept_state is None:
+        if (kept_state := self._state_file(source).load()) is None:
             raise ResultsError(
                 f"the state of {source.name} is not in {self.store.root}: the same command makes it again"
             )

@@ -87,10 +87,10 @@ def paper_table(layout: Layout, request: ReportRequest, tell: Callable[[str], No
     tell_remarks([values], tell)
     for remark in undeclared_margins(request.results or (resolve_folders().results,), request.margin):
         tell(remark)
-    shown = filter_table(
+    printed_table = filter_table(
         replace(built, names_runs=request.names_runs), TableFilter(request.values, request.measured_only)
     )
-    return _with_base_gains(shown, records, find_scores)
+    return _with_base_gains(printed_table, records, find_scores)
 
 
 def suite_table(name: str, request: ReportRequest, tell: Callable[[str], None]) -> Table:
@@ -146,19 +146,19 @@ def suite_table(name: str, request: ReportRequest, tell: Callable[[str], None]) 
             scores=find_scores,
             alone=view.alone,
         )
-    shown = filter_table(
+    printed_table = filter_table(
         replace(built, names_runs=request.names_runs), TableFilter(measured_only=request.measured_only)
     )
-    return _with_base_gains(shown, all_records, find_scores)
+    return _with_base_gains(printed_table, all_records, find_scores)
 
 
-def _with_base_gains(shown: Table, records: Sequence[Record], find_scores: "ScoresOf") -> Table:
+def _with_base_gains(built: Table, records: Sequence[Record], find_scores: "ScoresOf") -> Table:
     """The table with a remark on each method of it that has a base: what it gains on that."""
     if not any(record.spec.source for record in records):
-        return shown
+        return built
     from reports.comparison.bases import base_remarks
 
-    return replace(shown, remarks=(*shown.remarks, *base_remarks(shown, records, find_scores)))
+    return replace(built, remarks=(*built.remarks, *base_remarks(built, records, find_scores)))
 
 
 def _beside(suite: Suite, records: Sequence[Record]) -> str:

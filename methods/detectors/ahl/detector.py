@@ -147,7 +147,7 @@ class AHL(ABC):
                 "AHL draws reference images from the training set when it scores, and this one was loaded without it: "
                 "call fit, or set reference.mode to fixed"
             )
-        return joined([self._references.drawn("reference.test", place) for place in places])
+        return joined([self._references.drawn("reference.test", position) for position in places])
 
     def state(self) -> dict[str, Tensor]:
         """Trunk, heads, and the mean maps of fixed references."""

@@ -3,6 +3,7 @@
 import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -73,9 +74,10 @@ def _kmeans_labels(
     from threadpoolctl import threadpool_limits
 
     seed = context.generator("clusters").initial_seed() % 2**32
+    kmeans: Any = KMeans  # its stubs know only the default of n_init
     with threadpool_limits(limits=1), warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # fewer different images than clusters
-        labels: npt.NDArray[np.int32] = KMeans(count, n_init=restarts, random_state=seed).fit_predict(features)
+        labels: npt.NDArray[np.int32] = kmeans(count, n_init=restarts, random_state=seed).fit_predict(features)
     return labels
 
 

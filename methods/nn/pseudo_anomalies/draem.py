@@ -53,7 +53,7 @@ class Draem:
 
 
 def drawn_mask(size: int, generator: torch.Generator) -> npt.NDArray[np.bool_]:
-    """Where noise with 1 to 32 cells a side, turned by up to 90 degrees, is above one half; (S, S), may be empty."""
+    """Pixels (S, S) at which noise with 1 to 32 cells a side, turned by up to 90 degrees, is above 0.5; maybe none."""
     first, second, turn = uniform(3, generator)
     cells = 2 ** int(first * (LARGEST_OCTAVE + 1)), 2 ** int(second * (LARGEST_OCTAVE + 1))
     angles = torch.rand((cells[0] + 1, cells[1] + 1), generator=generator, dtype=torch.float64) * 2 * math.pi
