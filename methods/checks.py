@@ -15,8 +15,9 @@ import numpy.typing as npt
 from methods.backbones.find import RANDOM, WeightsFile
 from methods.devices import CPU
 from methods.errors import MethodError
+from methods.registry.base import resolve_base
 from methods.registry.info import MethodInfo
-from methods.registry.installed import load
+from methods.registry.installed import load, methods
 from methods.registry.recipe import resolve
 from protocols.values import ParamValue
 
@@ -33,6 +34,10 @@ TINY: Mapping[str, ParamValue] = {
     "batch.size": 6,
     "batch.seen": 2,
     "reference.size": 2,
+    "clusters.count": 2,
+    "inner.passes": 2,
+    "importance.length": 1,
+    "importance.start": 1,
     "evaluation.batch": 4,
 }
 """Values that make a fit small, for the parameters that a detector has."""
@@ -125,10 +130,27 @@ class Case:
         anomaly = self._images(4 if self.info.anomalies else 0, anomalous=True)
         pools = {pool: self._images(3, seed=7) for pool in self.info.pools(self.params)}
         if renamed:
-            return TrainData(
-                normal.renamed(), anomaly.renamed(), {name: pool.renamed() for name, pool in pools.items()}
-            )
-        return TrainData(normal, anomaly, dict(pools))
+            normal, anomaly = normal.renamed(), anomaly.renamed()
+            pools = {name: pool.renamed() for name, pool in pools.items()}
+        native = normal if self.info.takes_native_images(self.params) else None
+        return TrainData(normal, anomaly, dict(pools), self._base_state, native)
+
+    @cached_property
+    def _base_state(self) -> "Mapping[str, torch.Tensor] | None":
+        """The state of a fit of the method's base, where it has one."""
+        from methods.detector import TrainData
+
+        if self.info.base is None:
+            return None
+        every = methods()
+        base_info = every.get(self.info.base.method)
+        tiny = {name: value for name, value in TINY.items() if base_info and name in base_info.params}
+        base = resolve_base(self.info, self.params, every, "tiny", tiny)
+        detector = load(base.info)(dict(base.resolved.params), self.context())
+        anomaly = self._images(4 if base.info.anomalies else 0, anomalous=True)
+        pools = {pool: self._images(3, seed=7) for pool in base.info.pools(base.resolved.params)}
+        detector.fit(TrainData(self._images(12), anomaly, dict(pools)))
+        return {name: value.clone() for name, value in detector.state().items()}
 
     def context(self, checkpoint: MemoryCheckpoint | None = None, deadline: float | None = None) -> "FitContext":
         from methods.detector import FitContext

@@ -26,13 +26,16 @@ from protocols.values import ParamValue
 @dataclass(frozen=True)
 class TrainData:
     """Data of a fit: training normals, labelled anomalies (maybe none), external pools by id, and the state of
-    the source fit where this one fine-tunes another.
+    the source fit where this one fine-tunes another or has a base.
+
+    `native` are the training normals at their own sizes, for the methods that ask for them.
     """
 
     normal: Images
     anomaly: Images
     pools: Mapping[str, Images]
     init: Mapping[str, torch.Tensor] | None = None
+    native: Images | None = None
 
 
 class Checkpoint(Protocol):

@@ -104,8 +104,9 @@ class RunSpec(msgspec.Struct, frozen=True, kw_only=True, dict=True):
 
     Only `fit`, `test` (fingerprint of the test list) and `evaluation` (None where scores are independent of their
     batch) are hashed into `key`; the rest says how a person would name the run. `source` is the fit whose key
-    `fit.source` is. `deviations` are the reasons why this run is not the paper's beyond recipe and weights: overridden
-    parameters, other data or size, an assumed method.
+    `fit.source` is, on the source dataset or, for a method with a base, on the same split. `deviations` are the reasons
+    why this run is not the paper's beyond recipe and weights: overridden parameters, other data or size, an assumed
+    method.
     """
 
     fit: FitSpec
@@ -138,6 +139,11 @@ class RunSpec(msgspec.Struct, frozen=True, kw_only=True, dict=True):
             if value is not None or name not in COORDINATE_FIELDS or name in _ALWAYS_HASHED
         }
         return digest({"fit": fit, "evaluation": self.evaluation, "split": split})
+
+    @property
+    def is_fine_tuned(self) -> bool:
+        """True where the fit goes on from one of the same method on another dataset, not from that of a base."""
+        return self.source is not None and self.split.source_dataset is not None
 
     @property
     def settings(self) -> dict[str, str]:

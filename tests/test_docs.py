@@ -272,5 +272,9 @@ def test_every_id_and_section_that_a_recipe_cites_is_explained():
             assert missing == [], info.id
             cited += len(names)
     assert cited > 300
+    ahl = [info for info in installed.methods().values() if info.base is not None]
+    for param in (param for info in ahl for param in info.params.values()):
+        names = re.findall(r"\bH\d+\b", param.diff or "") + re.findall(r"spec ahl \d+(?:\.\d+)*", param.source)
+        assert [name for name in names if f"| {name} |" not in chapters["AHL"]] == []
     on_the_page = set(re.findall(r"\b[ACD]\d+b?\b", PAGES["fidelity"]))
     assert [name for name in sorted(on_the_page) if f"| {name} |" not in PAGES["facts"]] == []

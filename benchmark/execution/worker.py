@@ -227,11 +227,13 @@ class _Execution:
 
         with self._timed("images"):
             pools = {name: self._pool(name) for name in self.fit.pools}
+            native = self._open_store(self.fit.dataset, native=True) if self.fit.takes_native_images else None
         return TrainData(
             normal=images.images(self.fit.train_normal),
             anomaly=images.images(self.fit.train_anomaly),
             pools=pools,
             init=self._source_state(self.fit.source) if self.fit.source else None,
+            native=native.images(self.fit.train_normal) if native else None,
         )
 
     def _pool(self, name: str) -> Images:
@@ -241,8 +243,7 @@ class _Execution:
         return JoinedImages([(part.dataset, self._open_store(part.dataset).images(part.ids)) for part in parts])
 
     def _source_state(self, source: PlannedFit) -> Mapping[str, Any]:
-        kept_state = self._state_file(source).load()
-        if kept_state is None:
+        if (kept_state := self._state_file(source).load()) is None:
             raise ResultsError(
                 f"the state of {source.name} is not in {self.store.root}: the same command makes it again"
             )
@@ -368,12 +369,12 @@ class _Execution:
         )
         return self.context
 
-    def _open_store(self, name: str) -> ImageStore:
+    def _open_store(self, name: str, *, native: bool = False) -> ImageStore:
         dataset = data_folder.open_dataset(self.machine.data, name)
         return ImageStore.open(
             dataset,
-            size=self.fit.spec.size,
-            resize=self.fit.spec.resize,
+            size=0 if native else self.fit.spec.size,
+            resize="none" if native else self.fit.spec.resize,
             cache_dir=self.machine.cache,
             jobs=self.machine.threads,
             notify=self.notify,

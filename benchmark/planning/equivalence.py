@@ -74,7 +74,7 @@ def _is_measured_by(params: Mapping[str, ParamValue], spec: RunSpec) -> bool:
     size, resize = params.get("img_size"), params.get("img_resize") or "squash"
     evaluation = spec.evaluation and (spec.evaluation.order, spec.evaluation.batch)
     return (
-        fit_params(params, fine_tuned=spec.source is not None) == spec.fit.params
+        fit_params(params, fine_tuned=spec.is_fine_tuned) == spec.fit.params
         and (resize == "none" or not isinstance(size, int) or size == spec.fit.size)
         and resize == spec.fit.resize
         and (evaluation is None or evaluation == tuple(params.get(name) for name in EVALUATION))

@@ -64,9 +64,14 @@ def _settings(request: RunRequest, part: Suite, selection: Selection) -> Iterato
 
 
 def _check_sets(request: RunRequest, methods: Collection[str]) -> None:
-    """Refuse to set parameters of a method that is none of those to be run; raises BenchError, MethodError."""
+    """Refuse to set parameters of a method that is none of those to be run, nor the base of one.
+
+    Raises BenchError, MethodError.
+    """
+    infos = installed.methods()
+    bases = {base.method for name in methods if name in infos and (base := infos[name].base)}
     for name in request.sets:
-        if name not in methods:
+        if name not in {*methods, *bases}:
             installed.get(name)
             raise BenchError(f"--set {name}...: no run of {name} is asked for: leave it out, or add it to --method")
 

@@ -19,6 +19,7 @@ from methods.errors import MethodError
 from methods.measures import request as measuring
 from methods.measures.request import Measures
 from methods.registry import installed
+from methods.registry.base import ResolvedBase, resolve_base
 from methods.registry.info import MethodInfo
 from methods.registry.params import PER_DATASET
 from methods.registry.recipe import EVALUATION, Resolved, resolve
@@ -69,6 +70,7 @@ class Planner:
         self.infos = dataset_infos()
         self.precision = request.precision or request.device.default_precision
         self._resolved = functools.cache(self._resolve)
+        self._resolved_base = functools.cache(self._resolve_base)
         self._data_deviations = functools.cache(self._data_deviations_of)
         self._release_deviations = functools.cache(self._release_deviations_of)
 
@@ -185,18 +187,33 @@ class Planner:
             raise RefusedError(str(error)) from error
 
     def _fit_of_run(self, info: MethodInfo, split: Split, run: WantedRun) -> PlannedFit:
-        """The fit behind a run; under cross_domain it starts from a fit on the source dataset."""
+        """The fit behind a run; it starts from a fit on the source dataset (cross_domain), or from that of its base."""
         if run.source_dataset is None:
-            return self._fit(info, split, run.seed, anomalies=info.anomalies)
+            source = self._base_fit(info, split, run.seed) if info.base else None
+            return self._fit(info, split, run.seed, anomalies=info.anomalies, source=source)
         origin = structs.replace(run, dataset=run.source_dataset, source_dataset=None)
         source = self._fit(info, self._split("general", info, origin), run.seed, anomalies=True)
-        return self._fit(info, split, run.seed, anomalies=False, source=source)
+        return self._fit(info, split, run.seed, anomalies=False, source=source, fine_tuned=True)
+
+    def _base_fit(self, info: MethodInfo, split: Split, seed: int) -> PlannedFit:
+        """The fit of a method's base, on the same split and seed."""
+        base = self._resolved_base(info.id, split.dataset)
+        return self._fit(base.info, split, seed, anomalies=base.info.anomalies, params=base.resolved.params)
 
     def _fit(
-        self, info: MethodInfo, split: Split, seed: int, *, anomalies: bool, source: PlannedFit | None = None
+        self,
+        info: MethodInfo,
+        split: Split,
+        seed: int,
+        *,
+        anomalies: bool,
+        source: PlannedFit | None = None,
+        fine_tuned: bool = False,
+        params: Mapping[str, ParamValue] | None = None,
     ) -> PlannedFit:
+        """The fit of a method, with `params` where they are not those that the command line resolves to."""
         dataset = self.resources.dataset(split.dataset)
-        params = self._resolved(info.id, split.dataset).params
+        params = self._resolved(info.id, split.dataset).params if params is None else params
         pool_parts = {
             pool: pools.pool_parts(pool, params, dataset, self.resources.data, self.resources.dataset)
             for pool in info.pools(params)
@@ -209,7 +226,7 @@ class Planner:
         spec = FitSpec(
             detector=info.detector_id,
             version=info.version,
-            params=fit_params(params, fine_tuned=source is not None),
+            params=fit_params(params, fine_tuned=fine_tuned),
             dataset_fingerprint=split.dataset_fingerprint,
             train_normal=split.fingerprints["train_normal"],
             train_anomaly=split.fingerprints["train_anomaly"] if anomalies else list_fingerprint(()),
@@ -234,6 +251,7 @@ class Planner:
             notes=tuple(pools.pool_note(pool, parts) for pool, parts in pool_parts.items()),
             source=source,
             measures=self._measures(params),
+            takes_native_images=info.takes_native_images(params),
             code=self.resources.codes.of(info.module),
         )
 
@@ -248,6 +266,14 @@ class Planner:
     def _resolve(self, method: str, dataset: str) -> Resolved:
         try:
             return resolve(self.methods[method], self.recipe, dataset, self.request.sets.get(method, {}))
+        except MethodError as error:
+            raise RefusedError(str(error)) from error
+
+    def _resolve_base(self, method: str, dataset: str) -> ResolvedBase:
+        info, params = self.methods[method], self._resolved(method, dataset).params
+        sets = self.request.sets.get(info.base.method, {}) if info.base else {}
+        try:
+            return resolve_base(info, params, self.methods, dataset, sets)
         except MethodError as error:
             raise RefusedError(str(error)) from error
 
@@ -276,6 +302,9 @@ class Planner:
         dataset = self.resources.dataset(split.dataset)
         resolved = self._resolved(info.id, split.dataset)
         yield from comparability.of_method(info.id, info, resolved)
+        if info.base is not None:
+            base = self._resolved_base(info.id, split.dataset)
+            yield from comparability.of_method(base.info.id, base.info, base.resolved)
         yield from comparability.of_options(split.options)
         if self.recipe != "quick":
             yield from comparability.of_size(fit.spec.size, resolved, self._default_size(dataset))
@@ -286,7 +315,7 @@ class Planner:
             for part in parts:
                 yield from self._release_deviations(part.dataset)
         yield from self._data_deviations(split.dataset)
-        if fit.source is not None:
+        if fit.source is not None and fit.source.dataset != split.dataset:
             yield from self._data_deviations(fit.source.dataset)
 
     def _data_deviations_of(self, name: str) -> tuple[str, ...]:

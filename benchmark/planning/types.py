@@ -53,7 +53,8 @@ class PlannedFit:
 
     `name` is for people; `notes` go into the records; `reusable` says that its state alone scores any test list, so
     that it is worth keeping; `source` is the fit whose state this one starts from; `measures` are taken beside it;
-    `code` is the digest of the detector's installed code.
+    `code` is the digest of the detector's installed code; `takes_native_images`: it is given the training normals at
+    their own sizes too.
     """
 
     spec: FitSpec
@@ -69,6 +70,7 @@ class PlannedFit:
     notes: tuple[str, ...] = ()
     source: "PlannedFit | None" = None
     measures: Measures = NONE
+    takes_native_images: bool = False
 
     @property
     def key(self) -> str:

@@ -19,7 +19,13 @@ def contradiction(record: Record, method: MethodInfo | None, datasets: Mapping[s
 
     `method` is that of the record, None where it is not installed; `datasets` are all with facts, by id.
     """
-    parts = (_of_method(record, method), _of_data(record, datasets), _of_labels(record), _of_split(record))
+    parts = (
+        _of_method(record, method),
+        _of_data(record, datasets),
+        _of_source(record, method),
+        _of_labels(record),
+        _of_split(record),
+    )
     return next(itertools.chain.from_iterable(parts), "")
 
 
@@ -38,12 +44,24 @@ def _of_data(record: Record, datasets: Mapping[str, DatasetInfo]) -> Iterator[st
             yield f"says dataset {split.dataset}, but its key holds the manifest of {info.id}"
 
 
+def _of_source(record: Record, method: MethodInfo | None) -> Iterator[str]:
+    """A source fit where nothing asks for one, or none; one of a base that is another method's or on other images."""
+    spec = record.spec
+    has_base = method is not None and method.base is not None
+    if spec.split.source_dataset is None and (has_base or method is None):
+        fit, source = spec.fit, spec.source
+        if has_base and source is None:
+            yield f"says method {spec.method}, but its key holds no fit that this starts from"
+        if source and (source.dataset_fingerprint, source.train_normal) != (fit.dataset_fingerprint, fit.train_normal):
+            yield "starts from a fit on other images"
+    elif (spec.split.source_dataset is None) != (spec.source is None):
+        yield "says one source dataset and its key holds another, or none"
+
+
 def _of_labels(record: Record) -> Iterator[str]:
     """Labelled anomalies that the training list has not, or the other way round."""
     spec, counts = record.spec, record.counts
     split, has_anomalies = spec.split, spec.fit.train_anomaly != EMPTY_LIST
-    if (split.source_dataset is None) != (spec.source is None):
-        yield "says one source dataset and its key holds another, or none"
     labels = {name: field for name, field in COORDINATE_FIELDS.items() if field.role == "labels"}
     if has_anomalies and all(getattr(split, name) in {None, field.unlabelled} for name, field in labels.items()):
         yield "says no labelled anomalies, but its key holds a list of them"

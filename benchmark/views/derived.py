@@ -18,6 +18,7 @@ from benchmark.views.contradictions import contradiction
 from methods.backbones import find
 from methods.errors import MethodError
 from methods.registry import installed
+from methods.registry.base import resolve_base
 from methods.registry.info import MethodInfo
 from methods.registry.params import PER_DATASET, shown
 from methods.registry.recipe import EVALUATION, Resolved, resolve
@@ -140,6 +141,8 @@ class RecordDeriver:
         """Deviations as planning would say them, except for the number of images in the dataset."""
         fit, split = spec.fit, spec.split
         yield from comparability.of_method(info.id, info, resolved)
+        if info.base is not None:
+            yield from self._of_base(spec, info, resolved)
         yield from comparability.of_options(split.options)
         default = self._default_size(split.dataset)
         if spec.recipe != "quick" and default is not None:
@@ -153,6 +156,20 @@ class RecordDeriver:
         yield from self._data(split.dataset, fit.dataset_fingerprint, spec.deviations)
         if spec.source is not None and split.source_dataset is not None:
             yield from self._data(split.source_dataset, spec.source.dataset_fingerprint, spec.deviations)
+
+    def _of_base(self, spec: RunSpec, info: MethodInfo, resolved: Resolved) -> Iterator[str]:
+        """Parameters of the base fit that are not its recipe's."""
+        held = spec.source.params if spec.source else {}
+        try:
+            base = resolve_base(info, resolved.params, self._methods, spec.split.dataset, held)
+        except MethodError:
+            base = None
+        if base is None or spec.source is None or fit_params(base.resolved.params) != held:
+            yield "the parameters of its base fit are none that the base has here"
+        elif spec.source.version != base.info.version:
+            yield f"its base fit is of {base.info.id} version {spec.source.version}, {base.info.version} is installed"
+        else:
+            yield from comparability.of_method(base.info.id, base.info, base.resolved)
 
     def _data(self, name: str, fingerprint: str, deviations: list[str]) -> Iterator[str]:
         if name not in self._datasets:
@@ -183,7 +200,7 @@ class RecordDeriver:
             resolved = resolve(info, spec.recipe, spec.split.dataset, held)
         except MethodError:
             return None
-        own_params = fit_params(resolved.params, fine_tuned=spec.source is not None)
+        own_params = fit_params(resolved.params, fine_tuned=spec.is_fine_tuned)
         return resolved if own_params == spec.fit.params else None
 
     def _image_form(self, spec: RunSpec, usual: Mapping[str, ParamValue]) -> dict[str, ParamValue]:
@@ -214,7 +231,7 @@ def _claim(record: Record) -> tuple[object, ...]:
 def _held(spec: RunSpec, info: MethodInfo, usual: Mapping[str, ParamValue]) -> dict[str, ParamValue]:
     """The parameters that a key holds, by the names under which they are given."""
     held = dict(spec.fit.params)
-    if spec.source is not None:
+    if spec.source is not None and spec.is_fine_tuned:
         for name in (name for name in info.params if name.startswith(FINE_TUNING)):
             plain = name.removeprefix(FINE_TUNING)
             own_value = held.get(plain if plain in held else name)

@@ -22,7 +22,8 @@ class Capabilities(msgspec.Struct, frozen=True, kw_only=True):
 
     The rules it fits, whether it learns from labelled anomalies, whether an image's score is the same in any
     batch, and the backbones it needs as its recipe stands. `dependent_where` names values of parameters with which it
-    is not the same after all. `precision` says whether it computes in the precision of the run; without it, those with
+    is not the same after all, `native_images_where` those with which a fit is given the training normals at their own
+    sizes too. `precision` says whether it computes in the precision of the run; without it, those with
     backbones do.
     """
 
@@ -31,8 +32,20 @@ class Capabilities(msgspec.Struct, frozen=True, kw_only=True):
     independent_scores: bool
     backbones: tuple[Id, ...] = ()
     dependent_where: dict[str, tuple[str, ...]] = {}
+    native_images_where: dict[str, tuple[str, ...]] = {}
     precision: bool | None = None
     scored_between_epochs: bool = False
+
+
+class Base(msgspec.Struct, frozen=True, kw_only=True):
+    """The method whose fit, on the same split and seed, a detector starts from.
+
+    `recipe` names the parameter that says by which recipe, `shared` those that the base is given as they are.
+    """
+
+    method: Id
+    recipe: str
+    shared: tuple[str, ...] = ()
 
 
 class RecipeBlock(msgspec.Struct, frozen=True, kw_only=True):
@@ -47,7 +60,8 @@ class MethodInfo(msgspec.Struct, frozen=True, kw_only=True):
 
     `detector` is `module:Class`, `detector_id` the id that keys hold (a variant's is that of its detector),
     `pool_values` the values of a parameter that name an external pool, `packages` what must be installed beside
-    swanbench: name of the import -> what pip installs it by, `origin` the file.
+    swanbench: name of the import -> what pip installs it by, `origin` the file. `base` is set where a fit starts from
+    that of another method.
     """
 
     id: str
@@ -67,6 +81,7 @@ class MethodInfo(msgspec.Struct, frozen=True, kw_only=True):
     packages: dict[str, str] = {}
     variant_of: str | None = None
     overrides: ParamBlock = {}
+    base: Base | None = None
 
     @property
     def module(self) -> str:
@@ -104,7 +119,11 @@ class MethodInfo(msgspec.Struct, frozen=True, kw_only=True):
     def scores_independently(self, params: Mapping[str, ParamValue]) -> bool:
         """True where, with these resolved parameters, an image's score is the same in any batch."""
         dependent = self.capabilities.dependent_where
-        return self.independent_scores and not any(params[name] in values for name, values in dependent.items())
+        return self.independent_scores and not _is_any(params, dependent)
+
+    def takes_native_images(self, params: Mapping[str, ParamValue]) -> bool:
+        """True where, with these resolved parameters, a fit is given the training normals at their own sizes too."""
+        return _is_any(params, self.capabilities.native_images_where)
 
     def lacking(self, params: Mapping[str, ParamValue] | None = None) -> str | None:
         """The sentence that names a package which the method needs and which is not installed; imports nothing.
@@ -190,3 +209,8 @@ class MethodInfo(msgspec.Struct, frozen=True, kw_only=True):
     def _refusal(self, name: str, expected: str, value: object) -> str:
         must = f"the '{name}' parameter of {self.id} must be {expected}"
         return f"{must}. Got {shown(value)} instead: bench methods show {self.id}"
+
+
+def _is_any(params: Mapping[str, ParamValue], values: Mapping[str, tuple[str, ...]]) -> bool:
+    """True where a parameter has one of the values named for it; one without effect has none."""
+    return any(params.get(name) in named for name, named in values.items())

@@ -9,7 +9,7 @@ from msgspec import Meta
 
 from methods.backbones.table import fitting_backbones
 from methods.errors import MethodError
-from methods.registry.info import Capabilities, Id, MethodInfo, ParamBlock, RecipeBlock
+from methods.registry.info import Base, Capabilities, Id, MethodInfo, ParamBlock, RecipeBlock
 from methods.registry.params import PER_DATASET, RECIPES, Param, assignment
 from protocols.text import near_miss
 from protocols.values import ParamValue
@@ -101,6 +101,7 @@ class _DetectorFile(msgspec.Struct, kw_only=True):
     pools: dict[str, tuple[str, ...]] = {}
     dataset: dict[str, ParamBlock] = {}
     recipe: dict[str, dict[str, Any]] = {}
+    base: dict[str, Any] | None = None
 
 
 class _VariantFile(msgspec.Struct, kw_only=True):
@@ -155,6 +156,7 @@ def detector(tables: Mapping[str, Any], origin: str) -> MethodInfo:
         recipes={n: _convert(t, RecipeBlock, f"{origin}, [recipe.{n}]") for n, t in file.recipe.items()},
         packages=file.packages,
         origin=origin,
+        base=None if file.base is None else _convert(file.base, Base, f"{origin}, [base]"),
     )
     _check_references(info)
     recipes = {}
@@ -226,10 +228,7 @@ def _check_references(info: MethodInfo) -> None:
     """Raise MethodError where the file names a parameter, value or recipe that it does not have."""
     for name in info.params:
         _check_param(info, name)
-    for name, values in info.capabilities.dependent_where.items():
-        if name not in info.params or not set(values) <= set(info.params[name].choices):
-            text = "name a parameter, and values among its choices"
-            raise MethodError(f"{info.origin}, [capabilities] dependent_where '{name}': {text}")
+    _check_capabilities(info)
     for name, ids in info.pool_values.items():
         choices = info.params[name].choices if name in info.params else ()
         unknown = [value for value in ids if value not in choices]
@@ -240,6 +239,18 @@ def _check_references(info: MethodInfo) -> None:
         if recipe not in RECIPES:
             text = near_miss(recipe, RECIPES, _RECIPES)
             raise MethodError(f"{info.origin}, [recipe.{recipe}]: {text}")
+
+
+def _check_capabilities(info: MethodInfo) -> None:
+    """Raise MethodError where capabilities or base name a parameter, or a value, that is not there."""
+    for field in ("dependent_where", "native_images_where"):
+        for name, values in getattr(info.capabilities, field).items():
+            if name not in info.params or not set(values) <= set(info.params[name].choices):
+                text = "name a parameter, and values among its choices"
+                raise MethodError(f"{info.origin}, [capabilities] {field} '{name}': {text}")
+    for name in (info.base.recipe, *info.base.shared) if info.base else ():
+        if name not in info.params:
+            raise MethodError(f"{info.origin}, [base] '{name}': {near_miss(name, info.params, 'name a parameter')}")
 
 
 def _check_param(info: MethodInfo, name: str) -> None:

@@ -68,7 +68,7 @@ def _likeness(record: Record) -> Hashable:
 def _draws_no_anomaly(record: Record) -> bool:
     """True for a fit without labelled anomalies, and for one that got all that there are."""
     fit, source, shots = record.spec.fit, record.spec.source, record.spec.split.shots
-    if source is not None and source.train_anomaly != EMPTY_LIST:
+    if source is not None and record.spec.is_fine_tuned and source.train_anomaly != EMPTY_LIST:
         return False
     if fit.train_anomaly == EMPTY_LIST:
         return True

@@ -3,7 +3,8 @@
 What is drawn on the processor is drawn in earnest, so that batches have all kinds of images; what reads other numbers
 reads zeros. Four things are stood in for, since fakes or torch without a GPU do none of them: moving a network makes
 new parameters, pinning memory gives the tensor back, threads work at once, and a backward pass, which torch runs on the
-device's own streams, gives each leaf that it would reach a gradient of zeros where the leaf lies.
+device's own streams, gives each leaf that it would reach, or each input that it is asked for, a gradient of zeros where
+the tensor lies.
 """
 
 import contextlib
@@ -28,7 +29,7 @@ def fake_devices(free_memory=2**40):
     stand_ins = [
         (torch.Tensor, {"numpy": _numpy, "tolist": _tolist, "item": _tolist, "backward": _backward}),
         (torch.Tensor, {"__bool__": _bool, "__float__": _float, "__int__": _int}),
-        (torch.autograd, {"backward": _backward}),
+        (torch.autograd, {"backward": _backward, "grad": _grad}),
         (nn.Module, {"to": _moved}),
         (torch.cuda, {"get_rng_state": lambda device: None, "set_rng_state": lambda state, device: None}),
         (torch.cuda, {"mem_get_info": lambda device: (free_memory, free_memory)}),
@@ -110,6 +111,10 @@ def _backward(tensors, *_, inputs=None, **__):
     for leaf in _leaves(tensors) if inputs is None else inputs:
         zeros = torch.zeros_like(leaf)
         leaf.grad = zeros if leaf.grad is None else leaf.grad + zeros
+
+
+def _grad(outputs, inputs, *_, **__):
+    return tuple(torch.zeros_like(tensor) for tensor in inputs)
 
 
 def _leaves(tensors):

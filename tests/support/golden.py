@@ -5,6 +5,7 @@ Record after a deliberate change of a detector's numbers, together with a raised
 
 import hashlib
 import json
+from dataclasses import replace
 
 import numpy as np
 from repository import ROOT
@@ -14,11 +15,14 @@ from methods.backbones.find import RANDOM, WeightsFile
 from methods.checks import ArrayImages, MemoryCheckpoint
 from methods.detector import FitContext, TrainData
 from methods.registry import installed
+from methods.registry.base import resolve_base
 from methods.registry.recipe import resolve
 
 FILE = ROOT / "tests" / "methods" / "data" / "golden.json"
 DETECTORS = (
     "agad",
+    "ahl_devnet",
+    "ahl_dra",
     "csi",
     "csi_gan",
     "deep_sad",
@@ -37,8 +41,10 @@ VARIANTS = (
     "agad_naive",
     "agad_unet_adv_prop_freeze_bn",
     "dra_cp_mix",
+    "ahl_dra:paper",
+    "ahl_devnet:paper",
 )
-"""Variants with code that no detector's own case runs through."""
+"""Variants, and recipes beside the official one, with code that no detector's own case runs through."""
 SMALL = {
     "budget.epochs": 1,
     "budget.steps": 2,
@@ -51,6 +57,10 @@ SMALL = {
     "gan.every": 1,
     "score.draws": 2,
 }
+OWN_SMALL = {
+    "ahl": {"budget.epochs": 3, "clusters.count": 2, "inner.passes": 2, "importance.length": 1, "importance.start": 1}
+}
+"""By the start of a method's id: what its own code needs to be run through."""
 THREADS = 1
 
 
@@ -70,9 +80,9 @@ def images(name, *blocks):
 
 def scores(method, seed=0, precision="fp32", device="cpu", checkpoint=None):
     """Scores of the twelve test images after the fit, which goes on from `checkpoint`, if one is given."""
-    info = installed.get(method)
-    small = {name: value for name, value in SMALL.items() if name in info.params}
-    params = resolve(info, "official", "toy", small).params
+    name, _, recipe = method.partition(":")
+    info = installed.get(name)
+    params = resolve(info, recipe or "official", "toy", small_params(info)).params
     context = FitContext(
         seed=seed,
         threads=THREADS,
@@ -84,14 +94,29 @@ def scores(method, seed=0, precision="fp32", device="cpu", checkpoint=None):
         artefact=lambda *_: None,
     )
     detector = installed.load(info)(params, context)
-    detector.fit(
-        TrainData(
-            normal=images("n", pictures(12, 0, False)),
-            anomaly=images("a", pictures(3, 40, True)),
-            pools={pool: images("p", 255 - pictures(5, 100, False)) for pool in info.pools(params)},
-        )
-    )
+    detector.fit(train_data(info, params, context))
     return detector.score(images("t", pictures(6, 60, False), pictures(6, 80, True)), params["evaluation.batch"])
+
+
+def small_params(info):
+    own = next((values for start, values in OWN_SMALL.items() if info.id.startswith(start)), {})
+    return {name: value for name, value in (SMALL | own).items() if name in info.params}
+
+
+def train_data(info, params, context):
+    """The images of a fit, after the fit of its base, where it has one."""
+    data = TrainData(
+        normal=images("n", pictures(12, 0, False)),
+        anomaly=images("a", pictures(3, 40, True)),
+        pools={pool: images("p", 255 - pictures(5, 100, False)) for pool in info.pools(params)},
+    )
+    if info.base is None:
+        return data
+    every = installed.methods()
+    base = resolve_base(info, params, every, "toy", small_params(every[info.base.method]))
+    detector = installed.load(base.info)(base.resolved.params, replace(context, checkpoint=MemoryCheckpoint()))
+    detector.fit(train_data(base.info, base.resolved.params, context))
+    return replace(data, init=detector.state(), native=images("n", pictures(12, 0, False)))
 
 
 def here():
@@ -110,9 +135,10 @@ if __name__ == "__main__":
     torch.set_num_threads(THREADS)
     stored = read()
     for name in DETECTORS + NEEDING_PACKAGES + VARIANTS:
-        if lacking := installed.get(name).lacking():
+        info = installed.get(name.partition(":")[0])
+        if lacking := info.lacking():
             print(f"left as it is: {lacking}")  # noqa: T201
             continue
-        of_version = stored.setdefault(name, {}).setdefault(str(installed.get(name).version), {})
+        of_version = stored.setdefault(name, {}).setdefault(str(info.version), {})
         of_version[here()] = [float(value).hex() for value in scores(name)]
     FILE.write_text(json.dumps(stored, indent=1, sort_keys=True) + "\n", encoding="utf-8")

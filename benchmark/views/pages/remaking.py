@@ -8,6 +8,7 @@ from benchmark.planning.fit_params import fit_params
 from benchmark.planning.suite import Suite, load_suite, suite_names
 from methods.errors import MethodError
 from methods.registry import installed
+from methods.registry.base import resolve_base
 from methods.registry.params import shown
 from methods.registry.recipe import resolve
 from protocols.coordinates import COORDINATE_FIELDS
@@ -80,13 +81,29 @@ def _assignments(record: Record) -> Iterable[str]:
         params = resolve(installed.get(spec.method), spec.recipe, spec.split.dataset, {}).params
     except MethodError:
         return
-    usual = fit_params(params, fine_tuned=spec.source is not None)
+    usual = fit_params(params, fine_tuned=spec.is_fine_tuned)
     for name, value in sorted(spec.fit.params.items()):
         if name in usual and usual[name] != value:
             yield f"{spec.method}.{name}={shown(value)}"
     size = params.get("img_size")
     if isinstance(size, int) and spec.fit.size not in {0, size}:
         yield f"{spec.method}.img_size={spec.fit.size}"
+    yield from _base_assignments(record)
+
+
+def _base_assignments(record: Record) -> Iterable[str]:
+    """Parameters of the base fit that are neither its recipe's nor the method's own."""
+    spec, info = record.spec, installed.get(record.spec.method)
+    if info.base is None or spec.source is None:
+        return
+    try:
+        base = resolve_base(info, spec.fit.params, installed.methods(), spec.split.dataset, {})
+    except (MethodError, KeyError):
+        return
+    usual = fit_params(base.resolved.params)
+    for name, value in sorted(spec.source.params.items()):
+        if name in usual and usual[name] != value and name not in info.base.shared:
+            yield f"{base.info.id}.{name}={shown(value)}"
 
 
 def _weights(record: Record) -> tuple[str, ...]:

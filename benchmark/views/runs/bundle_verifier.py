@@ -43,7 +43,8 @@ class BundleVerifier:
             return contradictions
         try:
             dataset = self._release(spec.split.dataset, spec.fit)
-            source = self._release(spec.split.source_dataset or "", spec.source) if spec.source else None
+            source_name = spec.split.source_dataset
+            source = self._release(source_name, spec.source) if spec.source and source_name else None
         except DataError as error:
             self.undrawn[spec.name] = str(error)
             return []
@@ -66,7 +67,7 @@ class BundleVerifier:
             yield f"its test list is not the one that the rule {split.rule} draws"
         info = self._methods.get(spec.method)
         takes_anomalies = info.anomalies if info else spec.fit.train_anomaly != EMPTY_LIST
-        yield from _training_differences(split, spec.fit, takes_anomalies=takes_anomalies and spec.source is None)
+        yield from _training_differences(split, spec.fit, takes_anomalies=takes_anomalies and not spec.is_fine_tuned)
         if source is not None and spec.source is not None:
             yield from _training_differences(_drawn_split(spec, "general", source), spec.source, takes_anomalies=True)
 

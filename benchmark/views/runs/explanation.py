@@ -16,6 +16,7 @@ from reports.layouts.cell_ids import run_cell_id
 from reports.tables.measured import weight_labels
 from reports.tables.sources import published_sources
 from results.record import Record
+from results.spec import RunSpec
 
 LINE_WIDTH = 80
 _OF_POOLS = ("pool.", "lag.")
@@ -222,7 +223,7 @@ def _made_of(record: Record) -> list[str]:
         ),
         *(f"weights {arch} {digest}" for arch, digest in fit.weights.items()),
         *(f"pool {pool}: {part.dataset} {part.fingerprint}" for pool, parts in fit.pools.items() for part in parts),
-        *([f"starts from the fit {fit.source} on {spec.split.source_dataset}"] if fit.source else []),
+        *([f"starts from the fit {fit.source} {_source_words(spec)}"] if fit.source else []),
     ]
     if provenance := record.provenance:
         lines += [
@@ -233,6 +234,12 @@ def _made_of(record: Record) -> list[str]:
             "  " + ", ".join(f"{name} {version}" for name, version in provenance.libraries.items()),
         ]
     return [*lines, *(f"time {name} {seconds:.1f}" for name, seconds in record.timings.items())]
+
+
+def _source_words(spec: RunSpec) -> str:
+    if spec.is_fine_tuned or spec.source is None:
+        return f"on {spec.split.source_dataset}"
+    return f"of {spec.source.detector} version {spec.source.version} on the same images, seed {spec.source.seed}"
 
 
 def _wrapped(text: str, indent: str = "  ") -> list[str]:

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from benchmark.errors import BenchError
 from benchmark.paths import resolve_folders
@@ -23,6 +24,9 @@ from reports.tables.measured import CellValue
 from reports.tables.table import Show, Table
 from results.metrics import Metric
 from results.record import Record
+
+if TYPE_CHECKING:
+    from reports.comparison.pairing import ScoresOf
 
 
 @dataclass(frozen=True)
@@ -83,9 +87,10 @@ def paper_table(layout: Layout, request: ReportRequest, tell: Callable[[str], No
     tell_remarks([values], tell)
     for remark in undeclared_margins(request.results or (resolve_folders().results,), request.margin):
         tell(remark)
-    return filter_table(
+    printed_table = filter_table(
         replace(built, names_runs=request.names_runs), TableFilter(request.values, request.measured_only)
     )
+    return _with_base_gains(printed_table, records, find_scores)
 
 
 def suite_table(name: str, request: ReportRequest, tell: Callable[[str], None]) -> Table:
@@ -99,7 +104,8 @@ def suite_table(name: str, request: ReportRequest, tell: Callable[[str], None]) 
     from reports.comparison.baseline import with_baseline
 
     suite = load_suite(name)
-    records = chosen_records(load_records(request.results, tell), request.recipe, parse_conditions(request.wheres))
+    all_records = load_records(request.results, tell)
+    records = chosen_records(all_records, request.recipe, parse_conditions(request.wheres))
     selection = Selection(
         methods=request.values.get("method"),
         datasets=request.values.get("dataset"),
@@ -140,7 +146,19 @@ def suite_table(name: str, request: ReportRequest, tell: Callable[[str], None]) 
             scores=find_scores,
             alone=view.alone,
         )
-    return filter_table(replace(built, names_runs=request.names_runs), TableFilter(measured_only=request.measured_only))
+    printed_table = filter_table(
+        replace(built, names_runs=request.names_runs), TableFilter(measured_only=request.measured_only)
+    )
+    return _with_base_gains(printed_table, all_records, find_scores)
+
+
+def _with_base_gains(built: Table, records: Sequence[Record], find_scores: "ScoresOf") -> Table:
+    """The table with a remark on each method of it that has a base: what it gains on that."""
+    if not any(record.spec.source for record in records):
+        return built
+    from reports.comparison.bases import base_remarks
+
+    return replace(built, remarks=(*built.remarks, *base_remarks(built, records, find_scores)))
 
 
 def _beside(suite: Suite, records: Sequence[Record]) -> str:
