@@ -24,7 +24,9 @@ from protocols.io.parallel import default_jobs, parallel
 
 TEST = 200
 DEFECTS = 60
-BUDGET = ("budget.epochs=1", "budget.steps=4", "batch.size=16", "batch.seen=4")
+SCORED = 40
+BUDGET = ("budget.epochs=1", "budget.steps=3", "batch.size=6", "batch.seen=2", "evaluation.batch=8")
+"""Small batches: those of 16 images in training and 48 in scoring take 3.5 GiB, whatever the number of images."""
 BENCH = (sys.executable, "-m", "swanbench")
 _MAPPING = re.compile(rb"\A[0-9a-f]+-[0-9a-f]+ \S+ \S+ \S+ \S+ *(.*)\Z")
 
@@ -48,6 +50,7 @@ def main() -> None:
         subprocess.run(adopt, env=environment, check=True, stdout=sys.stderr)
     sets = [word for setting in (*BUDGET, f"img_size={options.size}") for word in ("--set", f"dra.{setting}")]
     words = ["run", "--suite", "general", "--dataset", "big", "--method", "dra", "--recipe", "quick", "--shots", "10"]
+    words += ["--split", f"limit_test={SCORED}"]
     fixed = ["--seed", "0", "--weights", "random", "--threads", "1", *sets]
     start = time.monotonic()
     with subprocess.Popen([*BENCH, *words, *fixed], env=environment, stdout=sys.stderr) as process:
