@@ -1,13 +1,14 @@
-"""Growth with the number of images: of adopting a dataset, of its image store, and of a plan; 1 is linear."""
+"""Growth with the number of images: of adopting a dataset, of opening it, and of its image store; 1 is linear."""
 
 from perf.houses import new_house
-from perf.ratios import MeasurePlan, Ratios, children_seconds, family_seconds, make_ratio
+from perf.ratios import MeasurePlan, Ratios, family_seconds, make_ratio
+from protocols.catalogue import data_folder
 from protocols.images.store import ImageStore
 
 TITLE = "Growth with data"
 SAYS = (
     "Processor time an image with so many images, over that with fewer: 1 is linear. Photographs of 64 px, stored at "
-    "32 px; a plan is of ten runs. Growth with records and with runs stands under those parts."
+    "32 px. Growth with ids, with records and with runs stands under those parts."
 )
 COUNTS, QUICK_COUNTS = (500, 5_000), (40, 80)
 FILE_SIDE, SIDE = 64, 32
@@ -23,10 +24,9 @@ def measure_ratios(plan: MeasurePlan) -> Ratios:
 
 def seconds_an_image(count: int) -> dict[str, float]:
     with new_house() as house:
-        house.install_nothing()
-        adopting = family_seconds(lambda: house.adopt_noise(count, FILE_SIDE)) / count
-        dataset = house.adopt_noise(0, FILE_SIDE)
+        adopting = family_seconds(lambda: house.adopt_noise(count, FILE_SIDE))
+        dataset = data_folder.open_dataset(house.root / "data", "noise")
+        opening = family_seconds(lambda: data_folder.open_dataset(house.root / "data", "noise"))
         building = family_seconds(lambda: ImageStore.open(dataset, size=SIDE, cache_dir=house.root / "cache"))
-        suite = house.write_suite(10)
-        planning = children_seconds(lambda: house.bench("run", "--suite", suite, "--plan"))
-    return {"saving and adopting": adopting, "building the store": building / count, "planning": planning / count}
+    seconds = {"saving and adopting": adopting, "opening the dataset": opening, "building the store": building}
+    return {name: taken / count for name, taken in seconds.items()}

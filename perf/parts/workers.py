@@ -21,7 +21,7 @@ SAYS = (
 )
 WAYS = {"2 jobs of 1 thread": (2, 1), "1 job of 2 threads": (1, 2)}
 UNIT = "1 job of 1 thread"
-FITS = ("--set", "dra.budget.epochs=1", "--set", "dra.budget.steps=6", "--set", "dra.img_size=128")
+FITS = ("--set", "dra.budget.epochs=1", "--set", "dra.budget.steps=4", "--set", "dra.img_size=128")
 BUSY = "import torch\na = torch.randn(1024, 1024)\nwhile True: a @ a"
 
 
