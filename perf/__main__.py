@@ -3,7 +3,7 @@
 import argparse
 import importlib
 import pkgutil
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Protocol, cast
 
@@ -30,25 +30,25 @@ def find_part(name: str) -> Part:
     return cast("Part", importlib.import_module(f"perf.parts.{name}"))
 
 
-def measured_part(name: str, plan: MeasurePlan) -> PartResult:
-    """Measure a part, and print each ratio as it comes."""
+def partial_results(name: str, plan: MeasurePlan) -> Iterator[PartResult]:
+    """The part as it is after each ratio, which is printed as it comes."""
     ratios: list[Ratio] = []
     for ratio in find_part(name).measure_ratios(plan):
         print(f"{name}/{ratio.name} / {ratio.over}: {ratio_text(ratio)}   load {ratio.load}", flush=True)
         ratios.append(ratio)
-    return part_result(ratios)
+        yield part_result(ratios)
 
 
 def run(options: argparse.Namespace) -> None:
-    """Measure parts one after the other; each is written as soon as it is there."""
+    """Measure parts one after the other; each ratio is written as soon as it is there."""
     plan = MeasurePlan(1 if options.quick else options.rounds, options.quick)
     output = options.output
     if output is None and not options.quick:
         output = RESULTS / f"{measured_here({}).name}.json"
     for name in options.only or part_names():
-        result = measured_here({name: measured_part(name, plan)})
-        if output is not None:
-            write_result(output, result)
+        for part in partial_results(name, plan):
+            if output is not None:
+                write_result(output, measured_here({name: part}))
     if output is not None:
         print(f"written to {output}")
 

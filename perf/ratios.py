@@ -77,7 +77,7 @@ def seconds_in_turns(
 
 
 def processor_seconds(work: Callable[[], object]) -> float:
-    """Processor time, user and system, of all threads of this process: what others do on a busy machine is not in it."""
+    """Processor time, user and system, of all threads of this process: work of others is not in it."""
     start = time.process_time()
     work()
     return time.process_time() - start
@@ -111,7 +111,7 @@ def _used(who: int) -> float:
 def run_command(
     command: Sequence[str], variables: Mapping[str, str] | None = None, *, accepted: frozenset[int] = GOOD
 ) -> str:
-    """Standard output of a command in a process of its own, with one thread; SystemExit with its words where it fails."""
+    """Standard output of a command in a process of its own, with one thread; SystemExit where it fails."""
     environment = os.environ | BASE_VARIABLES | dict(variables or {})
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     if done.returncode not in accepted:
