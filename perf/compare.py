@@ -52,9 +52,8 @@ def comparison_text(before: MachineResult, after: MachineResult) -> str:
     moved = sum(row.movement in {"higher", "lower"} for row in rows)
     lines += ["", f"{moved} of {len(rows)} ratios moved beyond their own spread."]
     if (before.processor, before.numerics) != (after.processor, after.numerics):
-        lines.append(
-            f"The machines differ: {before.processor} ({before.numerics}), {after.processor} ({after.numerics})."
-        )
+        machines = (f"{result.processor} ({result.numerics})" for result in (before, after))
+        lines.append(f"The machines differ: {', '.join(machines)}.")
     names = {row.name for row in rows}
     for word, result in (("before", before), ("after", after)):
         if alone := [name for name in result.ratio_rows() if name not in names]:

@@ -16,6 +16,7 @@ from results.files import write_atomic
 
 RESULTS = Path(__file__).parent / "results"
 SCHEMA = 1
+NEXT_STEP = "give a file that `python -m perf run` wrote"
 
 
 class PartResult(msgspec.Struct, frozen=True, kw_only=True):
@@ -90,17 +91,11 @@ def read_result(path: Path) -> MachineResult:
     try:
         result = msgspec.json.decode(path.read_bytes(), type=MachineResult)
     except OSError as error:
-        raise SystemExit(
-            f"{path} cannot be read ({error.strerror}): give a file that `python -m perf run` wrote"
-        ) from None
+        raise SystemExit(f"{path} cannot be read ({error.strerror}): {NEXT_STEP}") from None
     except msgspec.MsgspecError as error:
-        raise SystemExit(
-            f"{path} is no result of perf ({error}): give a file that `python -m perf run` wrote"
-        ) from None
+        raise SystemExit(f"{path} is no result of perf ({error}): {NEXT_STEP}") from None
     if result.schema != SCHEMA:
-        raise SystemExit(
-            f"{path} has schema {result.schema}, this is {SCHEMA}: measure again with `python -m perf run`"
-        )
+        raise SystemExit(f"{path} has schema {result.schema}, this is {SCHEMA}: measure again")
     return result
 
 

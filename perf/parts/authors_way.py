@@ -12,6 +12,7 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import torch
@@ -41,8 +42,8 @@ from perf.ratios import MeasurePlan, Ratios, timed_ratio
 
 TITLE = "The authors' way"
 SAYS = (
-    "A training step of DRA in float32 and contiguous layout, with each image decoded, resized and rotated in one of two "
-    "loader processes, over ours; of all processes' processor time, and of the time that passes."
+    "A training step of DRA in float32 and contiguous layout, with each image decoded, resized and rotated in one of "
+    "two loader processes, over ours; of all processes' processor time, and of the time that passes."
 )
 WORKERS, REFERENCES = 2, 5
 FILE_SIDE = 300
@@ -120,8 +121,7 @@ class EndlessBatches(Sampler[list[int]]):
 
 
 def authors_step(folder: Path, size: StepSize) -> Work:
-    detector = new_detector("dra", "fp32", size)
-    assert isinstance(detector, DRA)
+    detector = cast("DRA", new_detector("dra", "fp32", size))
     network = detector.network.to(memory_format=torch.contiguous_format).train()
     batches, references = file_loaders(folder, size.side, detector.params.batch_size)
     criterion = Criterion(detector.params.loss, detector.params.focal, detector.context)

@@ -13,8 +13,8 @@ from perf.ratios import MeasurePlan, Ratios, make_ratio, processor_seconds, seco
 
 TITLE = "Against the matrix peak"
 SAYS = (
-    "Floating point operations a second of our training step, over those of the fastest of a few square matrix products "
-    "in the same precision, on one thread."
+    "Floating point operations a second of our training step, over those of the fastest of a few square matrix "
+    "products in the same precision, on one thread."
 )
 SIDES, QUICK_SIDES = (512, 1024, 2048), (128, 256)
 DETECTORS = ("dra", "devnet")

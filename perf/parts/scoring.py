@@ -10,7 +10,6 @@ from methods.nn.precision import autocast
 from perf.fits import (
     PRECISIONS,
     SMALL_SIZE,
-    MappedImages,
     StepSize,
     Work,
     made_train_data,
@@ -22,8 +21,8 @@ from perf.ratios import MeasurePlan, Ratios, processor_seconds, seconds_in_turns
 
 TITLE = "Scoring"
 SAYS = (
-    "The scores of a test list over bare inference, the forward pass of the same networks on random tensors of the same "
-    "batches. DRA passes its reference images with each batch, bare inference as many."
+    "The scores of a test list over bare inference, the forward pass of the same networks on random tensors of the "
+    "same batches. DRA passes its reference images with each batch, bare inference as many."
 )
 DETECTORS = ("dra", "devnet", "mlep", "kdad")
 BARE = "bare inference"
@@ -37,7 +36,6 @@ def measure_ratios(plan: MeasurePlan) -> Ratios:
             if hasattr(detector.params, "reference"):
                 detector.loss_terms(data)  # it draws reference images from the training set
             images, batch = data.normal, min(len(data.normal), detector.params.evaluation_batch or 64)
-            assert isinstance(images, MappedImages)
             ways: dict[str, Work] = {
                 "ours": lambda detector=detector, images=images, batch=batch: detector.score(images, batch),
                 BARE: bare_inference(detector, len(images), size.side, batch, precision),

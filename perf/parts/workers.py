@@ -16,8 +16,8 @@ from perf.ratios import BASE_VARIABLES, MeasurePlan, Ratios, elapsed_seconds, se
 
 TITLE = "Workers"
 SAYS = (
-    "Time that passes in `bench run` of four short fits of DRA at 128 px, with two jobs of one thread or one job of two "
-    "threads, over one job of one thread; quiet, and beside a process that keeps one core busy."
+    "Time that passes in `bench run` of four short fits of DRA at 128 px, with two jobs of one thread or one job of "
+    "two threads, over one job of one thread; quiet, and beside a process that keeps one core busy."
 )
 WAYS = {"2 jobs of 1 thread": (2, 1), "1 job of 2 threads": (1, 2)}
 UNIT = "1 job of 1 thread"
