@@ -1,33 +1,14 @@
-"""The command line: `python -m perf run`, `compare`, `table`."""
+"""The command line: `python -m perf run`, `compare`, `table`, `page`."""
 
 import argparse
-import importlib
-import pkgutil
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Protocol, cast
 
-from perf import parts
 from perf.compare import comparison_text, ratio_text, table_text
-from perf.ratios import MeasurePlan, Ratio, Ratios
+from perf.page import write_page
+from perf.ratios import MeasurePlan, Ratio
+from perf.registered import find_part, part_names
 from perf.result import RESULTS, PartResult, measured_here, part_result, read_result, write_result
-
-
-class Part(Protocol):
-    """A module of `perf.parts`; the letter of issue 25 sorts them."""
-
-    TITLE: str
-    SAYS: str
-
-    def measure_ratios(self, plan: MeasurePlan) -> Ratios: ...
-
-
-def part_names() -> list[str]:
-    return sorted(module.name for module in pkgutil.iter_modules(parts.__path__))
-
-
-def find_part(name: str) -> Part:
-    return cast("Part", importlib.import_module(f"perf.parts.{name}"))
 
 
 def partial_results(name: str, plan: MeasurePlan) -> Iterator[PartResult]:
@@ -59,6 +40,11 @@ def compare(options: argparse.Namespace) -> None:
 
 def table(options: argparse.Namespace) -> None:
     print(table_text([read_result(options.file)]))
+
+
+def page(_: argparse.Namespace) -> None:
+    for path in write_page():
+        print(f"written to {path}")
 
 
 def parts_list(text: str) -> list[str]:
@@ -93,6 +79,8 @@ def parser() -> argparse.ArgumentParser:
     verb = verbs.add_parser("table", help="print a result file as a table")
     verb.add_argument("file", type=Path)
     verb.set_defaults(command=table)
+    verb = verbs.add_parser("page", help="write docs/speed.md and its picture from perf/results")
+    verb.set_defaults(command=page)
     return top
 
 

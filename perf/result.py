@@ -65,7 +65,7 @@ def measured_here(parts: dict[str, PartResult]) -> MachineResult:
     precision = CPU.default_precision
     versions = {
         "python": platform.python_version(),
-        "torch": torch.__version__,
+        "torch": str(torch.__version__),
         "numpy": np.__version__,
         "pillow": PIL.__version__,
     }

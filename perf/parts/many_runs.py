@@ -28,10 +28,9 @@ def measure_ratios(plan: MeasurePlan) -> Ratios:
             for name, seconds, least in zip(costs, run_seconds(house, count), base, strict=True):
                 costs[name].append((seconds - least) / (count - first))
                 yield make_ratio(f"a run of {count:,}, {name}", UNIT, [costs[name][-1] / unit])
-    if not plan.is_quick:
-        for name, values in costs.items():
-            over = f"a run of {counts[0]:,}"
-            yield make_ratio(f"a run of {counts[-1]:,}, {name}", over, [values[-1] / values[0]])
+                if count != counts[0] and not plan.is_quick:
+                    growth = costs[name][-1] / costs[name][0]
+                    yield make_ratio(f"a run of {count:,}, {name}", f"a run of {counts[0]:,}", [growth])
 
 
 def words(house: House, count: int) -> list[str]:
