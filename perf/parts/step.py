@@ -30,8 +30,8 @@ from perf.ratios import MeasurePlan, Ratios, processor_seconds, seconds_in_turns
 
 TITLE = "Training step"
 SAYS = (
-    "A training step of a detector over a bare step: forward, backward and Adam on random tensors. Grey images of 224 px, "
-    "in batches of 24; of DRA in 48 and 5 references. One thread."
+    "A training step of a detector over a bare step: forward, backward and Adam on random tensors. Grey images of "
+    "224 px, in batches of 24; of DRA in 48 and 5 references. One thread."
 )
 DETECTORS = ("dra", "devnet", "mlep", "kdad")
 HALF_BATCH = StepSize(params={"batch.size": 24, "batch.seen": 8, "batch.triplets": 8})
