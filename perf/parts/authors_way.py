@@ -42,8 +42,9 @@ from perf.ratios import MeasurePlan, Ratios, timed_ratio
 
 TITLE = "The authors' way"
 SAYS = (
-    "A training step of DRA in float32 and contiguous layout, with each image decoded, resized and rotated in one of "
-    "two loader processes, over ours; of all processes' processor time, and of the time that passes."
+    "A training step of DRA on 24 images and 5 references of 224 px in float32 and contiguous layout, with each image "
+    "decoded, resized and rotated in one of two loader processes, over ours; of all processes' processor time, and of "
+    "the time that passes."
 )
 WORKERS, REFERENCES = 2, 5
 FILE_SIDE = 300
@@ -53,7 +54,7 @@ Item = tuple[str, int]
 
 
 def measure_ratios(plan: MeasurePlan) -> Ratios:
-    size = SMALL_SIZE if plan.is_quick else StepSize()
+    size = SMALL_SIZE if plan.is_quick else StepSize(params={"batch.size": 24, "batch.seen": 8})
     precisions = dict.fromkeys(("fp32", CPU.default_precision))
     with ExitStack() as stack:
         house = stack.enter_context(new_house())

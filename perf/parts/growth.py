@@ -10,7 +10,7 @@ SAYS = (
     "Processor time an image with so many images, over that with fewer: 1 is linear. Photographs of 64 px, stored at "
     "32 px. Growth with ids, with records and with runs stands under those parts."
 )
-COUNTS, QUICK_COUNTS = (500, 5_000), (40, 80)
+COUNTS, QUICK_COUNTS = (300, 3_000), (40, 80)
 FILE_SIDE, SIDE = 64, 32
 
 

@@ -20,7 +20,7 @@ from protocols.images.store import ImageStore
 
 TITLE = "Image store"
 SAYS = "What the checks of an image store cost beside decoding, reading and hashing."
-IMAGES, QUICK_IMAGES = 200, 6
+IMAGES, QUICK_IMAGES = 100, 6
 FILE_SIDE, SIDE = 512, 224
 PAIRS = (
     ("opening and checking every pixel", "building the store"),

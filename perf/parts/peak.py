@@ -23,7 +23,7 @@ PRODUCTS = 4
 
 
 def measure_ratios(plan: MeasurePlan) -> Ratios:
-    size = SMALL_SIZE if plan.is_quick else StepSize()
+    size = SMALL_SIZE if plan.is_quick else StepSize(params={"batch.size": 24, "batch.seen": 8})
     sides = QUICK_SIDES if plan.is_quick else SIDES
     for precision in PRECISIONS:
         for name in DETECTORS:

@@ -30,7 +30,7 @@ BARE = "bare inference"
 
 def measure_ratios(plan: MeasurePlan) -> Ratios:
     for name, precision in itertools.product(DETECTORS, PRECISIONS):
-        size = SMALL_SIZE if plan.is_quick else StepSize(normals=16 if name == "kdad" else 48)
+        size = SMALL_SIZE if plan.is_quick else StepSize(normals=8 if name == "kdad" else 24)
         with torch_threads(1), made_train_data(size) as data:
             detector = new_detector(name, precision, size)
             if hasattr(detector.params, "reference"):

@@ -31,17 +31,17 @@ from perf.ratios import MeasurePlan, Ratios, processor_seconds, seconds_in_turns
 TITLE = "Training step"
 SAYS = (
     "A training step of a detector over a bare step: forward, backward and Adam on random tensors. Grey images of "
-    "224 px, in batches of 24; of DRA in 48 and 5 references. One thread."
+    "224 px, in batches of 18; of DRA in 48 and 5 references. One thread."
 )
-DETECTORS = ("dra", "devnet", "mlep", "kdad")
-HALF_BATCH = StepSize(params={"batch.size": 24, "batch.seen": 8, "batch.triplets": 8})
-SIZES = {"dra": StepSize(), "kdad": StepSize(normals=24, params=HALF_BATCH.params)}
+DETECTORS = ("devnet", "mlep", "kdad", "dra")
+SMALL_BATCH = StepSize(params={"batch.size": 18, "batch.seen": 6, "batch.triplets": 6})
+SIZES = {"dra": StepSize(), "kdad": StepSize(normals=18, params=SMALL_BATCH.params)}
 TRUNK, NETWORK = "a step of its trunk alone", "a step of its network on ready tensors"
 
 
 def measure_ratios(plan: MeasurePlan) -> Ratios:
     for name, precision in itertools.product(DETECTORS, PRECISIONS):
-        size = SMALL_SIZE if plan.is_quick else SIZES.get(name, HALF_BATCH)
+        size = SMALL_SIZE if plan.is_quick else SIZES.get(name, SMALL_BATCH)
         with torch_threads(1), made_train_data(size) as data:
             detector = new_detector(name, precision, size)
             ways = {"ours": our_step(detector, data), **bare_steps(detector, size, precision)}
