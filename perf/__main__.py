@@ -1,35 +1,27 @@
 """The command line: `python -m perf run`, `compare`, `table`, `page`."""
 
 import argparse
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from perf.compare import comparison_text, ratio_text, table_text
 from perf.page import write_page
-from perf.ratios import MeasurePlan, Ratio
+from perf.ratios import MeasurePlan
 from perf.registered import find_part, part_names
-from perf.result import RESULTS, PartResult, measured_here, part_result, read_result, write_result
-
-
-def partial_results(name: str, plan: MeasurePlan) -> Iterator[PartResult]:
-    """The part as it is after each ratio, which is printed as it comes."""
-    ratios: list[Ratio] = []
-    for ratio in find_part(name).measure_ratios(plan):
-        print(f"{name}/{ratio.name} / {ratio.over}: {ratio_text(ratio)}   load {ratio.load}", flush=True)
-        ratios.append(ratio)
-        yield part_result(ratios)
+from perf.result import RESULTS, measured_here, read_result, write_result
 
 
 def run(options: argparse.Namespace) -> None:
-    """Measure parts one after the other; each ratio is written as soon as it is there."""
+    """Measure parts one after the other; each ratio is printed and written as soon as it is there."""
     plan = MeasurePlan(1 if options.quick else options.rounds, options.quick)
     output = options.output
     if output is None and not options.quick:
         output = RESULTS / f"{measured_here({}).name}.json"
     for name in options.only or part_names():
-        for part in partial_results(name, plan):
+        for ratio in find_part(name).measure_ratios(plan):
+            print(f"{name}/{ratio.name} / {ratio.over}: {ratio_text(ratio)}   load {ratio.load}", flush=True)
             if output is not None:
-                write_result(output, measured_here({name: part}))
+                write_result(output, measured_here({name: [ratio]}))
     if output is not None:
         print(f"written to {output}")
 

@@ -46,17 +46,20 @@ def part_sections(results: Sequence[MachineResult]) -> list[str]:
             f"| | over | {' | '.join(result.name for result in having)} | load |",
             "|---" * (len(having) + 3) + "|",
         ]
-        rows = [{(ratio.name, ratio.over): ratio for ratio in result.parts[name].ratios} for result in having]
+        rows = [{(ratio.name, ratio.over): ratio for ratio in result.parts[name]} for result in having]
         for key in dict.fromkeys(key for row in rows for key in row):
             cells = [ratio_text(row[key]) if key in row else "" for row in rows]
             loads = ", ".join(f"{row[key].load:.0f}" for row in rows if key in row)
             lines.append(f"| {key[0]} | {key[1]} | {' | '.join(cells)} | {loads} |")
-        said = "; ".join(
-            f"{result.name}: {result.parts[name].measured[:10]}, commit {(result.parts[name].commit or 'unknown')[:8]}"
-            for result in having
-        )
-        lines += ["", f"Measured {said}.", ""]
+        lines += ["", f"Measured {'; '.join(measured_text(result, name) for result in having)}.", ""]
     return lines
+
+
+def measured_text(result: MachineResult, name: str) -> str:
+    """The machine with the days and commits of a part."""
+    ratios = result.parts[name]
+    days, commits = (sorted(set(texts)) for texts in zip(*((r.measured[:10], r.commit) for r in ratios), strict=True))
+    return f"on {result.name}, {', '.join(days)}, at {', '.join(commits)}"
 
 
 def picture(results: Sequence[MachineResult]) -> bytes:
@@ -97,7 +100,7 @@ def picture(results: Sequence[MachineResult]) -> bytes:
 
 
 def ratios_of(result: MachineResult, name: str) -> list[Ratio]:
-    return list(result.parts[name].ratios) if name in result.parts else []
+    return result.parts.get(name, [])
 
 
 def write_page() -> list[Path]:

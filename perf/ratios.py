@@ -1,5 +1,6 @@
 """Ratios of the seconds of two ways that take turns, and the clocks by which they are taken."""
 
+import functools
 import os
 import resource
 import statistics
@@ -7,8 +8,11 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 import msgspec
+
+from benchmark.execution.provenance import commit
 
 Clock = Callable[[Callable[[], object]], float]
 """Seconds that a piece of work takes."""
@@ -28,13 +32,16 @@ class MeasurePlan:
 class Ratio(msgspec.Struct, frozen=True, kw_only=True):
     """A named ratio, one value a round: the seconds of `name` over those of `over`, or what `over` says in full.
 
-    `load` is the load average of the machine when the rounds were over, over one minute.
+    `load` is the load average of the machine over one minute when the rounds were over, at the time `measured`;
+    `commit` is that of the code, with a plus sign where it had changes.
     """
 
     name: str
     over: str
     rounds: tuple[float, ...]
     load: float
+    measured: str
+    commit: str
 
     @property
     def median(self) -> float:
@@ -50,12 +57,22 @@ class Ratio(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def make_ratio(name: str, over: str, rounds: Sequence[float]) -> Ratio:
-    """The ratio with four significant digits a round and the load average of this moment."""
-    return Ratio(name=name, over=over, rounds=tuple(float(f"{value:.4g}") for value in rounds), load=load_average())
+    """The ratio with four significant digits a round, as it is measured now by this code."""
+    return Ratio(
+        name=name,
+        over=over,
+        rounds=tuple(float(f"{value:.4g}") for value in rounds),
+        load=round(os.getloadavg()[0], 2),
+        measured=datetime.now(UTC).isoformat(timespec="minutes"),
+        commit=code_commit(),
+    )
 
 
-def load_average() -> float:
-    return round(os.getloadavg()[0], 2)
+@functools.cache
+def code_commit() -> str:
+    """The first ten digits of the commit of this code, with a plus sign where it has changes; `unknown` without git."""
+    head, has_changes = commit()
+    return "unknown" if head is None else f"{head[:10]}{'+' if has_changes else ''}"
 
 
 def timed_ratio(name: str, over: str, upper: Sequence[float], lower: Sequence[float]) -> Ratio:

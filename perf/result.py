@@ -1,14 +1,11 @@
-"""Result files: one a machine, precision and torch, in which each part is replaced when it is measured again."""
+"""Result files: one a machine, precision and torch, in which a ratio is replaced when it is measured again."""
 
 import platform
 import re
-from collections.abc import Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 
 import msgspec
 
-from benchmark.execution.provenance import commit
 from benchmark.numerics import cores, cpu_name, numerics_class
 from methods.devices import CPU, NATIVE_BF16, cpu_flags
 from perf.ratios import Ratio
@@ -16,16 +13,8 @@ from results.files import write_atomic
 
 RESULTS = Path(__file__).parent / "results"
 SCHEMA = 1
+Parts = dict[str, list[Ratio]]
 NEXT_STEP = "give a file that `python -m perf run` wrote"
-
-
-class PartResult(msgspec.Struct, frozen=True, kw_only=True):
-    """The ratios of a part, with the commit at which they were measured and when."""
-
-    measured: str
-    commit: str | None
-    dirty: bool | None
-    ratios: list[Ratio]
 
 
 class MachineResult(msgspec.Struct, frozen=True, kw_only=True):
@@ -37,7 +26,7 @@ class MachineResult(msgspec.Struct, frozen=True, kw_only=True):
     precision: str
     numerics: str
     versions: dict[str, str]
-    parts: dict[str, PartResult]
+    parts: Parts
 
     @property
     def name(self) -> str:
@@ -50,13 +39,11 @@ class MachineResult(msgspec.Struct, frozen=True, kw_only=True):
     def ratio_rows(self) -> dict[str, Ratio]:
         """All ratios by `PART/NAME over OVER`."""
         return {
-            f"{part}/{ratio.name} over {ratio.over}": ratio
-            for part, result in self.parts.items()
-            for ratio in result.ratios
+            f"{part}/{ratio.name} over {ratio.over}": ratio for part, ratios in self.parts.items() for ratio in ratios
         }
 
 
-def measured_here(parts: dict[str, PartResult]) -> MachineResult:
+def measured_here(parts: Parts) -> MachineResult:
     """The result of this machine with these parts."""
     import numpy as np
     import PIL
@@ -80,12 +67,6 @@ def measured_here(parts: dict[str, PartResult]) -> MachineResult:
     )
 
 
-def part_result(ratios: Sequence[Ratio]) -> PartResult:
-    head, dirty = commit()
-    now = datetime.now(UTC).isoformat(timespec="minutes")
-    return PartResult(measured=now, commit=head, dirty=dirty, ratios=list(ratios))
-
-
 def read_result(path: Path) -> MachineResult:
     """The result in a file; SystemExit where there is none that can be read."""
     try:
@@ -99,13 +80,21 @@ def read_result(path: Path) -> MachineResult:
     return result
 
 
+def joined_parts(old: Parts, new: Parts) -> Parts:
+    """The parts of both, a ratio of the same name in its old place with its new value."""
+    joined = {name: {(ratio.name, ratio.over): ratio for ratio in ratios} for name, ratios in old.items()}
+    for name, ratios in new.items():
+        joined.setdefault(name, {}).update({(ratio.name, ratio.over): ratio for ratio in ratios})
+    return {name: list(ratios.values()) for name, ratios in sorted(joined.items())}
+
+
 def write_result(path: Path, result: MachineResult) -> None:
-    """Write a result; parts that only the file has stay, if they are of the same machine and versions."""
+    """Write a result; ratios that only the file has stay, if they are of the same machine and versions."""
     if path.exists():
         old = read_result(path)
         if (old.processor, old.numerics, old.versions) != (result.processor, result.numerics, result.versions):
             raise SystemExit(f"{path} is of another machine or other versions: give --output another name")
-        result = msgspec.structs.replace(result, parts={**old.parts, **result.parts})
+        result = msgspec.structs.replace(result, parts=joined_parts(old.parts, result.parts))
     path.parent.mkdir(parents=True, exist_ok=True)
     text = msgspec.json.format(msgspec.json.encode(result, order="sorted"), indent=1)
     write_atomic(path, text + b"\n")

@@ -26,5 +26,5 @@ def measure_ratios(plan: MeasurePlan) -> Ratios:
         seconds = seconds_in_turns(ways, plan.rounds, children_seconds)
     for name in COMMANDS:
         for over in ("import click", "import torch"):
-            yield timed_ratio(f"bench {name}", over, seconds[name], seconds[over])
+            yield timed_ratio(name, over, seconds[name], seconds[over])
     yield timed_ratio("import click", "an empty Python", seconds["import click"], seconds["python"])

@@ -9,15 +9,14 @@ from repository import ROOT
 
 from perf.compare import compare_ratios, comparison_text, number_text, ratio_text
 from perf.ratios import Ratio
-from perf.result import MachineResult, PartResult, read_result, write_result
+from perf.result import MachineResult, read_result, write_result
 
 
 def ratio(*rounds, name="dra bf16", over="its trunk"):
-    return Ratio(name=name, over=over, rounds=rounds, load=1.0)
+    return Ratio(name=name, over=over, rounds=rounds, load=1.0, measured="2026-11-29T20:00+00:00", commit="f" * 10)
 
 
 def result(*ratios, processor="AMD EPYC", **changes):
-    part = PartResult(measured="2026-11-29T20:00+00:00", commit="f" * 40, dirty=False, ratios=list(ratios))
     fields = {
         "schema": 1,
         "processor": processor,
@@ -25,7 +24,7 @@ def result(*ratios, processor="AMD EPYC", **changes):
         "precision": "fp32",
         "numerics": "cpu-avx512-torch2.14-threads1-pillow13.0",
         "versions": {"torch": "2.14.1+cu130"},
-        "parts": {"step": part},
+        "parts": {"step": list(ratios)},
     }
     return MachineResult(**fields | changes)
 
@@ -76,13 +75,13 @@ def test_a_number_has_three_digits(value, text):
     assert number_text(value) == text
 
 
-def test_a_part_that_is_measured_again_replaces_its_own_alone(tmp_path):
+def test_a_ratio_that_is_measured_again_replaces_itself_alone(tmp_path):
     path = tmp_path / "machine.json"
-    first = result(ratio(1.0, 1.1))
+    first = result(ratio(1.0, 1.1), ratio(3.0, name="kdad bf16"))
     write_result(path, msgspec.structs.replace(first, parts={**first.parts, "peak": first.parts["step"]}))
-    write_result(path, result(ratio(2.0, 2.1)))
-    parts = read_result(path).parts
-    assert (parts["step"].ratios[0].rounds, parts["peak"].ratios[0].rounds) == ((2.0, 2.1), (1.0, 1.1))
+    write_result(path, result(ratio(2.0, 2.1), ratio(4.0, name="new")))
+    rounds = {name: [one.rounds for one in ratios] for name, ratios in read_result(path).parts.items()}
+    assert rounds == {"peak": [(1.0, 1.1), (3.0,)], "step": [(2.0, 2.1), (3.0,), (4.0,)]}
 
 
 def test_a_file_of_another_machine_is_left_alone(tmp_path):
@@ -90,7 +89,7 @@ def test_a_file_of_another_machine_is_left_alone(tmp_path):
     write_result(path, result(ratio(1.0)))
     with pytest.raises(SystemExit, match="of another machine or other versions: give --output another name"):
         write_result(path, result(ratio(2.0), processor="Intel Xeon"))
-    assert read_result(path).parts["step"].ratios[0].rounds == (1.0,)
+    assert read_result(path).parts["step"][0].rounds == (1.0,)
 
 
 @pytest.mark.parametrize(

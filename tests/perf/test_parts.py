@@ -61,7 +61,7 @@ def test_a_measurement_is_printed_and_kept_where_a_file_is_given(tmp_path, capsy
     main(["run", "--only", "splits", "--quick", "--output", str(tmp_path / "quick.json")])
     kept = read_result(tmp_path / "quick.json")
     assert list(kept.parts) == ["splits"]
-    assert f"splits/{kept.parts['splits'].ratios[0].name} / hashing the ids: " in capsys.readouterr().out
+    assert f"splits/{kept.parts['splits'][0].name} / hashing the ids: " in capsys.readouterr().out
 
 
 def test_an_unknown_part_is_refused_with_those_that_there_are(capsys):
