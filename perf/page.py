@@ -34,7 +34,7 @@ def page_text(results: Sequence[MachineResult]) -> str:
 
 
 def part_sections(results: Sequence[MachineResult]) -> list[str]:
-    """A section for each part that some result has: what is measured, and a row a ratio with a column a machine."""
+    """A section for each part that some result has, a row a ratio with a column a machine; then the parts without."""
     lines = []
     for name in part_names():
         having = [result for result in results if name in result.parts]
@@ -52,6 +52,9 @@ def part_sections(results: Sequence[MachineResult]) -> list[str]:
             loads = ", ".join(f"{row[key].load:.0f}" for row in rows if key in row)
             lines.append(f"| {key[0]} | {key[1]} | {' | '.join(cells)} | {loads} |")
         lines += ["", f"Measured {'; '.join(measured_text(result, name) for result in having)}.", ""]
+    unmeasured = [name for name in part_names() if not any(name in result.parts for result in results)]
+    if unmeasured:
+        lines += [f"No result yet: {', '.join(f'`{name}`' for name in unmeasured)}.", ""]
     return lines
 
 
