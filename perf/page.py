@@ -69,6 +69,7 @@ def picture(results: Sequence[MachineResult]) -> bytes:
     """Medians and ranges of the drawn parts on a logarithmic axis, a panel a part, a colour a machine; SVG."""
     import matplotlib as mpl
     from matplotlib.figure import Figure
+    from matplotlib.ticker import NullFormatter
 
     parts = [name for name in DRAWN if any(name in result.parts for result in results)]
     labels = {
@@ -94,7 +95,8 @@ def picture(results: Sequence[MachineResult]) -> bytes:
             axes.set_yticks(range(len(labels[name])), labels[name], fontsize=7)
             axes.set_xscale("log")
             axes.xaxis.set_major_formatter("{x:g}")
-            axes.xaxis.set_minor_formatter("{x:g}")
+            left, right = axes.get_xlim()
+            axes.xaxis.set_minor_formatter("{x:g}" if right < 5 * left else NullFormatter())
             axes.tick_params(axis="x", which="both", labelsize=7)
             axes.invert_yaxis()
         buffer = BytesIO()
