@@ -3,7 +3,7 @@
 import functools
 from collections.abc import Callable, Iterable, Mapping
 
-from benchmark.planning.fit_params import fit_params
+from benchmark.planning.inputs.fit_params import fit_params
 from methods.errors import MethodError
 from methods.registry import installed
 from methods.registry.recipe import EVALUATION, resolve

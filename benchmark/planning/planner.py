@@ -9,8 +9,8 @@ from msgspec import structs
 
 from benchmark.errors import BenchError
 from benchmark.planning import comparability
-from benchmark.planning.fit_params import fit_params
 from benchmark.planning.inputs import pools
+from benchmark.planning.inputs.fit_params import fit_params
 from benchmark.planning.inputs.resources import Resources
 from benchmark.planning.suite import Selection, Suite, WantedRun, class_subsets
 from benchmark.planning.types import PlannedFit, PlannedRun, RunRequest, RunState

@@ -12,8 +12,8 @@ from typing import NamedTuple
 import msgspec
 
 from benchmark.planning import comparability
-from benchmark.planning.fit_params import FINE_TUNING, fit_params
 from benchmark.planning.inputs import pools
+from benchmark.planning.inputs.fit_params import FINE_TUNING, fit_params
 from benchmark.views.contradictions import contradiction
 from methods.backbones import find
 from methods.errors import MethodError

@@ -4,7 +4,7 @@ import hashlib
 
 from records import make_fit, make_provenance, make_record, make_spec, make_split
 
-from benchmark.planning.fit_params import fit_params
+from benchmark.planning.inputs.fit_params import fit_params
 from methods.registry import installed
 from methods.registry.recipe import resolve
 from protocols.datasets.registry import dataset_infos

@@ -4,7 +4,7 @@ import functools
 import shlex
 from collections.abc import Iterable, Sequence
 
-from benchmark.planning.fit_params import fit_params
+from benchmark.planning.inputs.fit_params import fit_params
 from benchmark.planning.suite import Suite, load_suite, suite_names
 from methods.errors import MethodError
 from methods.registry import installed

@@ -13,7 +13,7 @@ from torch import nn
 from benchmark.errors import BenchError
 from benchmark.execution.worker import execute
 from benchmark.planning.equivalence import measures
-from benchmark.planning.fit_params import fit_params
+from benchmark.planning.inputs.fit_params import fit_params
 from benchmark.planning.suite import Selection, expand_suite, load_suite, suite_parts
 from benchmark.views.tables.suites import suite_layouts
 from methods.backbones import networks

@@ -9,7 +9,7 @@ from selecting import select
 
 from benchmark.paths import Folders
 from benchmark.planning import plan as planning
-from benchmark.planning.fit_params import fit_params
+from benchmark.planning.inputs.fit_params import fit_params
 from benchmark.planning.suite import Selection, expand_suite, load_suite
 from protocols.splits import rules
 from results.store import Store

@@ -12,7 +12,7 @@ import torch
 from torchvision.models import inception_v3
 
 from benchmark.planning.comparability import of_method
-from benchmark.planning.fit_params import fit_params
+from benchmark.planning.inputs.fit_params import fit_params
 from methods.backbones import content
 from methods.backbones.find import RANDOM, WeightsFile, identify
 from methods.backbones.table import BACKBONES, GenuineFile

@@ -1,0 +1,1 @@
+"""Speed as ratios, each of two ways measured in turns: `python -m perf run`, `compare`, `table`, `page`."""
