@@ -13,6 +13,8 @@ from swanbench.shadows import refuse_shadows
 
 if TYPE_CHECKING:
     from benchmark import __version__ as __version__
+    from methods.backbones.table import BACKBONES as BACKBONES
+    from methods.checks import battery as battery
     from methods.checks import check_detector as check_detector
     from methods.detector import Checkpoint as Checkpoint
     from methods.detector import DeadlineReached as DeadlineReached
@@ -43,6 +45,7 @@ if TYPE_CHECKING:
     from swanbench.notebooks import scores as scores
 
 _HOMES = {
+    "BACKBONES": "methods.backbones.table",
     "Checkpoint": "methods.detector",
     "DataError": "protocols.errors",
     "DatasetBuilder": "protocols.release.builder",
@@ -62,6 +65,7 @@ _HOMES = {
     "SourceImage": "protocols.release.image_files",
     "TrainData": "methods.detector",
     "__version__": "benchmark",
+    "battery": "methods.checks",
     "cells": "swanbench.notebooks",
     "check_detector": "methods.checks",
     "frame": "results.maintenance.export",
