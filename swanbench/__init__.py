@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from methods.registry.installed import get as get_method  # noqa: F401
     from methods.registry.installed import methods as methods
     from methods.registry.recipe import resolve as resolve_recipe  # noqa: F401
+    from protocols.catalogue.dataset_checks import check_dataset as check_dataset
     from protocols.datasets.info import DatasetInfo as DatasetInfo
     from protocols.datasets.info import KnownRelease as KnownRelease
     from protocols.datasets.manifest import Row as Row
@@ -67,6 +68,7 @@ _HOMES = {
     "__version__": "benchmark",
     "battery": "methods.checks",
     "cells": "swanbench.notebooks",
+    "check_dataset": "protocols.catalogue.dataset_checks",
     "check_detector": "methods.checks",
     "frame": "results.maintenance.export",
     "get_method": "methods.registry.installed:get",

@@ -83,6 +83,8 @@ def package_files(kind: PackageKind, name: str) -> dict[str, str]:
     """The files of the package of a method or dataset: POSIX path -> text."""
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
+    from protocols.catalogue.dataset_checks import UNFILLED
+
     environment = Environment(
         loader=PackageLoader("benchmark.scaffolds", "templates"),
         autoescape=False,  # noqa: S701 - nothing of it is a page
@@ -97,6 +99,7 @@ def package_files(kind: PackageKind, name: str) -> dict[str, str]:
         "package": f"swanbench_{name}",
         "distribution": f"swanbench-{name.replace('_', '-')}",
         "title": " ".join(words).capitalize(),
+        "unfilled": UNFILLED,
         "class_name": "".join(word.capitalize() for word in words),
     }
     texts = {

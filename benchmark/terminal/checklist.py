@@ -29,8 +29,8 @@ def print_checks(
 ) -> bool:
     """Run checks and print a line for each, then one that counts them; returns True where all hold.
 
-    `faults` are the errors whose text says what is wrong; of any other the line names the place in `package`. `repair`
-    is the next step, the end of the last line where one fails.
+    `faults` are the errors whose text says what is wrong. The line of `package` at which an error arose is named.
+    `repair` is the next step, the end of the last line where a check fails.
     """
     waiting = list(checks)
     total, failed = len(waiting), 0
@@ -54,22 +54,24 @@ def print_checks(
 
 def _fault_of(check: ListedCheck, faults: tuple[type[Exception], ...], package: str) -> str | None:
     """The fault that a check finds; None where it holds."""
+    expected: tuple[type[Exception], ...] = (*faults, PluginError)
     try:
         with guest_code(*faults):
             check.run()
-    except faults as error:
-        return " ".join(str(error).split())
-    except PluginError as error:
-        return f"{error}{_place_of(error.__cause__, package)}"
+    except expected as error:
+        return f"{' '.join(str(error).split())}{_place_of(error, package)}"
     return None
 
 
-def _place_of(error: BaseException | None, package: str) -> str:
-    """The innermost line of `package` that an error passed, as the end of a sentence; empty where there is none."""
-    frames = traceback.walk_tb(error.__traceback__ if error else None)
+def _place_of(error: BaseException, package: str) -> str:
+    """The innermost line of `package` that an error, or its first cause, passed, as the end of a sentence; empty where
+    there is none.
+    """
+    while error.__cause__ is not None:
+        error = error.__cause__
     lines = [
         f"{frame.f_code.co_filename}, line {number}"
-        for frame, number in frames
+        for frame, number in traceback.walk_tb(error.__traceback__)
         if str(frame.f_globals.get("__name__")).partition(".")[0] == package
     ]
     return f" ({lines[-1]})" if lines else ""
