@@ -83,7 +83,7 @@ def package_files(kind: PackageKind, name: str) -> dict[str, str]:
     """The files of the package of a method or dataset: POSIX path -> text."""
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
-    from protocols.catalogue.dataset_checks import UNFILLED
+    from protocols.datasets.info import UNFILLED
 
     environment = Environment(
         loader=PackageLoader("benchmark.scaffolds", "templates"),

@@ -13,16 +13,13 @@ from typing import Any
 
 from protocols.catalogue import data_folder, recognition
 from protocols.catalogue.verify import file_differences
-from protocols.datasets.info import DatasetInfo
+from protocols.datasets.info import UNFILLED, DatasetInfo
 from protocols.datasets.manifest import Dataset
 from protocols.datasets.naming import NORMAL, is_image_id, snake_case
 from protocols.datasets.registry import dataset_info
 from protocols.errors import DataError
 from protocols.splits.split import draw
 from protocols.text import near_miss, plural
-
-UNFILLED = "to be filled in"
-"""Text of a fact that the author of a new dataset has not written yet."""
 
 
 class DatasetError(AssertionError):
