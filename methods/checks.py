@@ -268,9 +268,7 @@ def history_holds_finite_numbers(case: Case) -> None:
 
 
 def independent_scores_are_independent(case: Case) -> None:
-    """Where the recipe promises `independent_scores`, other images, order and batch size change no score beyond
-    rounding.
-    """
+    """With `independent_scores` in the recipe, other images, order and batch size change no score beyond rounding."""
     if not case.info.scores_independently(case.params):
         return
     blank = case.detector()

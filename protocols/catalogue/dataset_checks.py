@@ -91,11 +91,11 @@ def dataset_checks(
         DatasetCheck(
             name=check.__name__.replace("_", " "),
             demand=" ".join((check.__doc__ or "").partition("\n\n")[0].split()),
-            is_needed=check is CHECKS[0],
+            is_needed=check is DATASET_CHECKS[0],
             function=check,
             case=case,
         )
-        for check in CHECKS
+        for check in DATASET_CHECKS
         if source is not None or check is not preparing_again_gives_the_same
     )
 
@@ -186,7 +186,7 @@ def facts_name_classes_that_are_there(case: DatasetCase) -> None:
 
 
 def the_release_is_the_one_described(case: DatasetCase) -> None:
-    """Where the facts have `[[releases]]`, the images are those of one: counts, sides, channels, form, fingerprint."""
+    """The images are those of one of the `[[releases]]` of the facts, if there are any: counts, sides, form."""
     doubts = recognition.release_doubts(case.info, case.dataset) if case.info else ()
     _require(not doubts, ", ".join(doubts))
 
@@ -208,7 +208,7 @@ def splits_can_be_drawn(case: DatasetCase) -> None:
         _drawn_by_shots(case.dataset, "hard", known_class=label)
 
 
-CHECKS: tuple[Callable[[DatasetCase], None], ...] = (
+DATASET_CHECKS: tuple[Callable[[DatasetCase], None], ...] = (
     the_images_can_be_read,
     preparing_again_gives_the_same,
     files_are_those_of_the_manifest,
