@@ -183,15 +183,16 @@ def _write_dataset(name: str, output: "Path | None") -> None:
 @click.argument("name")
 @click.option("--source", type=FilePath(), help="The raw release: its folder, its archive, or a folder of archives.")
 @_jobs
+@json_option
 @click.pass_context
-def _check_dataset(ctx: click.Context, name: str, source: "Path | None", jobs: int | None) -> None:
+def _check_dataset(ctx: click.Context, name: str, source: "Path | None", jobs: int | None, as_json: bool) -> None:
     """Check that dataset NAME is well-formed, a line a check; exit status 1 where one fails.
 
     With --source the release is prepared twice in a temporary folder, which needs the package of the dataset; without,
     what is prepared or adopted already is checked. The data folder stays as it is.
     """
     from benchmark.paths import resolve_folders
-    from benchmark.terminal.checklist import print_checks
+    from benchmark.terminal.checklist import check_outcomes, outcome_rows, print_outcomes
     from protocols.catalogue.dataset_checks import DatasetError, dataset_checks, scratch_folder, unfilled_facts
     from protocols.datasets.registry import dataset_info, discover_datasets
     from protocols.errors import DataError
@@ -206,9 +207,14 @@ def _check_dataset(ctx: click.Context, name: str, source: "Path | None", jobs: i
     module = prepare.partition(":")[0]
     with scratch_folder(data) as scratch:
         checks = dataset_checks(name, data_dir=data, source=source, scratch=scratch, jobs=jobs)
-        repair = f": change {f'{module} or the facts' if module else 'the images'}, then {repeated}"
-        package = module.partition(".")[0]
-        holds = print_checks(name, checks, (DatasetError, DataError), package=package, repair=repair)
+        outcomes = check_outcomes(checks, (DatasetError, DataError), module.partition(".")[0])
+        if as_json:
+            listed = list(outcomes)
+            holds = all(outcome.outcome == "holds" for outcome in listed)
+            echo_json({name: outcome_rows(listed)})
+        else:
+            repair = f": change {f'{module} or the facts' if module else 'the images'}, then {repeated}"
+            holds = print_outcomes(name, outcomes, repair)
     unfilled = unfilled_facts(info) if info else []
     if unfilled:
         note(f"{name}: {', '.join(unfilled)}: still to be filled in, in the file of facts")

@@ -10,6 +10,8 @@ from benchmark.terminal.options import FilePath, each_once, echo_json, json_opti
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from benchmark.terminal.checklist import CheckOutcome
+    from methods.checks import BatteryCheck
     from methods.registry.info import MethodInfo
     from protocols.values import ParamValue
 
@@ -146,24 +148,47 @@ def _write_method(name: str, output: "Path | None") -> None:
     "--set", "settings", multiple=True, metavar="METHOD.PARAM=VALUE", help="Another hyper-parameter; repeatable."
 )
 @click.option("--size", type=click.IntRange(8), default=32, show_default=True, help="Side of the images in pixels.")
+@json_option
 @click.pass_context
 def _check_methods(
-    ctx: click.Context, methods: tuple[str, ...], recipe: str, settings: tuple[str, ...], size: int
+    ctx: click.Context, methods: tuple[str, ...], recipe: str, settings: tuple[str, ...], size: int, as_json: bool
 ) -> None:
     """Run the battery on each METHOD: what every detector must hold, a line a check; exit status 1 where one fails.
 
     Each check fits the detector on a dozen made-up images with random weights, on the processor, with one epoch or two
     steps where budget.epochs or budget.steps are hyper-parameters.
     """
+    from benchmark.terminal.checklist import check_outcomes, outcome_rows, print_outcomes
+    from methods.checks import CheckError
+    from methods.errors import MethodError
     from methods.registry import installed
     from protocols.text import near_miss
 
+    listed: dict[str, list[CheckOutcome]] = {}
     infos = {name: installed.get(name) for name in methods if not installed.trouble(name)}
     overrides = _overrides(settings)
     for name in overrides:
         if name not in methods:
             raise click.UsageError(f"--set names {name}, which is not checked: {near_miss(name, methods)}")
-    sound = [_passes(name, infos.get(name), recipe, overrides.get(name, {}), size) for name in dict.fromkeys(methods)]
+    batteries = {
+        name: _battery(name, infos.get(name), recipe, overrides.get(name, {}), size) for name in dict.fromkeys(methods)
+    }
+    sound = []
+    for name, checks in batteries.items():
+        if checks is None:
+            sound.append(False)
+            continue
+        info = infos[name]
+        outcomes = check_outcomes(checks, (CheckError, MethodError), info.package)
+        if as_json:
+            listed[name] = list(outcomes)
+            sound.append(all(outcome.outcome == "holds" for outcome in listed[name]))
+        else:
+            say(f"{name}, version {info.version}, recipe {recipe}")
+            repair = f": change {info.module}, then repeat bench methods check {name}"
+            sound.append(print_outcomes(name, outcomes, repair))
+    if as_json:
+        echo_json({name: outcome_rows(outcomes) for name, outcomes in listed.items()})
     ctx.exit(0 if all(sound) else 1)
 
 
@@ -179,27 +204,25 @@ def _overrides(settings: tuple[str, ...]) -> "dict[str, dict[str, ParamValue]]":
     return overrides
 
 
-def _passes(name: str, info: "MethodInfo | None", recipe: str, overrides: "dict[str, ParamValue]", size: int) -> bool:
-    """Print the checks of a method; True where all hold. One that cannot be loaded gets one sentence."""
-    from benchmark.terminal.checklist import print_checks
+def _battery(
+    name: str, info: "MethodInfo | None", recipe: str, overrides: "dict[str, ParamValue]", size: int
+) -> "tuple[BatteryCheck, ...] | None":
+    """The checks of a method; None where it cannot be loaded, which is said in one sentence."""
     from methods.errors import MethodError
     from methods.registry import installed
 
-    again = f"bench methods check {name}"
+    again = f"then repeat bench methods check {name}"
     if info is None:
-        note(f"{installed.trouble(name)}; repair that package or pip uninstall it, then repeat {again}")
-        return False
+        note(f"{installed.trouble(name)}; repair that package or pip uninstall it, {again}")
+        return None
     try:
         installed.load(info)
     except MethodError as error:
-        note(f"{error}; then repeat {again}" if info.lacking() else f"{error}; repair it, then repeat {again}")
-        return False
-    from methods.checks import CheckError, battery
+        note(f"{error}; {again}" if info.lacking() else f"{error}; repair it, {again}")
+        return None
+    from methods.checks import battery
 
-    checks = battery(info, overrides=overrides, size=size, recipe=recipe)
-    say(f"{name}, version {info.version}, recipe {recipe}")
-    repair = f": change {info.module}, then repeat {again}"
-    return print_checks(name, checks, (CheckError, MethodError), package=info.package, repair=repair)
+    return battery(info, overrides=overrides, size=size, recipe=recipe)
 
 
 @command.command("sizes")

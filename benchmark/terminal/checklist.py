@@ -1,8 +1,9 @@
 """Checks of something that a person wrote, one line each: what it demands, and what was seen where it fails."""
 
 import traceback
-from collections.abc import Iterable
-from typing import Protocol
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass
+from typing import Any, Protocol
 
 from benchmark.terminal.options import say
 from protocols.plugins import PluginError, guest_code
@@ -24,32 +25,58 @@ class ListedCheck(Protocol):
     def run(self) -> None: ...
 
 
-def print_checks(
-    subject: str, checks: Iterable[ListedCheck], faults: tuple[type[Exception], ...], *, package: str, repair: str
-) -> bool:
-    """Run checks and print a line for each, then one that counts them; returns True where all hold.
+@dataclass(frozen=True)
+class CheckOutcome:
+    """Outcome of a check: `holds`, `fails` or `not run`; `seen` says what was wrong."""
+
+    name: str
+    demand: str
+    outcome: str
+    seen: str | None = None
+
+
+def check_outcomes(
+    checks: Iterable[ListedCheck], faults: tuple[type[Exception], ...], package: str
+) -> Iterator[CheckOutcome]:
+    """Run checks one by one, until one that is needed fails.
 
     `faults` are the errors whose text says what is wrong. The line of `package` at which an error arose is named.
+    """
+    is_over = False
+    for check in checks:
+        if is_over:
+            yield CheckOutcome(check.name, check.demand, "not run")
+            continue
+        seen = _fault_of(check, faults, package)
+        yield CheckOutcome(check.name, check.demand, "holds" if seen is None else "fails", seen)
+        is_over = seen is not None and check.is_needed
+
+
+def print_outcomes(subject: str, outcomes: Iterable[CheckOutcome], repair: str) -> bool:
+    """Print a line for each outcome as it comes, then one that counts them; returns True where all checks hold.
+
     `repair` is the next step, the end of the last line where a check fails.
     """
-    waiting = list(checks)
-    total, failed = len(waiting), 0
-    while waiting:
-        check = waiting.pop(0)
-        fault = _fault_of(check, faults, package)
-        say(f"{'holds' if fault is None else 'FAILS'}  {check.name}: {check.demand}")
-        if fault is None:
-            continue
-        failed += 1
-        say(f"       seen: {fault}")
-        if check.is_needed and waiting:
-            say(f"       {plural(len(waiting), 'further check')} not run, since this one must hold first")
-            break
+    listed: list[CheckOutcome] = []
+    for outcome in outcomes:
+        listed.append(outcome)
+        if outcome.outcome != "not run":
+            say(f"{outcome.outcome}  {outcome.name}: {outcome.demand}")
+        if outcome.seen is not None:
+            say(f"       seen: {outcome.seen}")
+    failed, waiting = (sum(outcome.outcome == word for outcome in listed) for word in ("fails", "not run"))
+    if waiting:
+        say(f"       {plural(waiting, 'further check')} not run, since this one must hold first")
     if failed:
-        say(f"{subject}: {failed} of {total} checks failed{repair}")
+        say(f"{subject}: {failed} of {len(listed)} checks failed{repair}")
     else:
-        say(f"{subject}: all {total} checks hold")
+        say(f"{subject}: all {len(listed)} checks hold")
     return not failed
+
+
+def outcome_rows(outcomes: Iterable[CheckOutcome]) -> list[dict[str, Any]]:
+    """Outcomes for programs."""
+    return [asdict(outcome) for outcome in outcomes]
 
 
 def _fault_of(check: ListedCheck, faults: tuple[type[Exception], ...], package: str) -> str | None:

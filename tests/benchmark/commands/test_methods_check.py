@@ -1,5 +1,6 @@
 """`bench methods check`: a line for each check, a sentence for a plug-in that cannot be checked."""
 
+import json
 import sys
 
 import pytest
@@ -73,10 +74,23 @@ def test_a_line_for_each_check_says_what_it_demands(check):
     assert all(line.startswith("holds  ") and line.endswith(".") for line in lines)
 
 
+def test_outcomes_are_json_for_programs(check):
+    code, out, err = check("slip", "--json", "--set", "slip.slip=float32")
+    rows = json.loads(out)["slip"]
+    assert (code, err) == (1, "")
+    assert [row["outcome"] for row in rows] == ["fails", *["not run"] * 8]
+    assert rows[0] == {
+        "name": "scores are finite numbers",
+        "demand": "Scores of grey and of colour images are float64 of shape (n,), finite, and not all the same.",
+        "outcome": "fails",
+        "seen": "got float32, not float64",
+    }
+
+
 def test_a_check_that_fails_says_what_was_seen_and_the_others_go_on(check):
     code, out, _ = check("slip", "--set", "slip.slip=reads_names")
     assert code == 1
-    assert "FAILS  scores do not read ids: The names of test images change no score.\n       seen: scores differ" in out
+    assert "fails  scores do not read ids: The names of test images change no score.\n       seen: scores differ" in out
     assert out.count("\nholds  ") == 8
     assert "slip: 1 of 9 checks failed: change slip.detector, then repeat bench methods check slip\n" in out
 

@@ -59,6 +59,8 @@ def test_it_is_checked_and_leaves_nothing_behind(bench, release, tmp_path):
     assert done.stdout.splitlines()[-1] == f"{NAME}: all 8 checks hold"
     assert done.stderr == f"{NAME}: licence, citation, source: still to be filled in, in the file of facts\n"
     assert list((tmp_path / "data").iterdir()) == []
+    done = bench("data", "check", NAME, "--source", release, "--json")
+    assert [row["outcome"] for row in json.loads(done.stdout)[NAME]] == ["holds"] * 8
 
 
 def test_a_release_in_another_form_is_named_with_the_line_that_wants_it(bench, release, tmp_path):
