@@ -193,6 +193,7 @@ def _check_dataset(ctx: click.Context, name: str, source: "Path | None", jobs: i
     """
     from benchmark.paths import resolve_folders
     from benchmark.terminal.checklist import check_outcomes, outcome_rows, print_outcomes
+    from benchmark.terminal.progress import show_counts
     from protocols.catalogue.dataset_checks import DatasetError, dataset_checks, scratch_folder, unfilled_facts
     from protocols.datasets.registry import dataset_info, discover_datasets
     from protocols.errors import DataError
@@ -205,20 +206,18 @@ def _check_dataset(ctx: click.Context, name: str, source: "Path | None", jobs: i
     data, info = resolve_folders().data, dataset_info(name)
     prepare = info.prepare if info and isinstance(info.prepare, str) else ""
     module = prepare.partition(":")[0]
-    with scratch_folder(data) as scratch:
-        checks = dataset_checks(name, data_dir=data, source=source, scratch=scratch, jobs=jobs)
-        outcomes = check_outcomes(checks, (DatasetError, DataError), module.partition(".")[0])
-        if as_json:
-            listed = list(outcomes)
-            holds = all(outcome.outcome == "holds" for outcome in listed)
-            echo_json({name: outcome_rows(listed)})
-        else:
-            repair = f": change {f'{module} or the facts' if module else 'the images'}, then {repeated}"
-            holds = print_outcomes(name, outcomes, repair)
+    with scratch_folder(data) as scratch, show_counts() as progress:
+        checks = dataset_checks(name, data_dir=data, source=source, scratch=scratch, jobs=jobs, progress=progress)
+        outcomes = list(check_outcomes(checks, (DatasetError, DataError), module.partition(".")[0]))
+    if as_json:
+        echo_json({name: outcome_rows(outcomes)})
+    else:
+        repair = f": change {f'{module} or the facts' if module else 'the images'}, then {repeated}"
+        print_outcomes(name, outcomes, repair)
     unfilled = unfilled_facts(info) if info else []
     if unfilled:
         note(f"{name}: {', '.join(unfilled)}: still to be filled in, in the file of facts")
-    ctx.exit(0 if holds else 1)
+    ctx.exit(0 if all(outcome.outcome == "holds" for outcome in outcomes) else 1)
 
 
 @command.command("path")

@@ -18,6 +18,7 @@ from protocols.datasets.manifest import Dataset
 from protocols.datasets.naming import NORMAL, is_image_id, snake_case
 from protocols.datasets.registry import dataset_info
 from protocols.errors import DataError
+from protocols.io.parallel import Progress
 from protocols.splits.split import draw
 from protocols.text import near_miss, plural
 
@@ -29,8 +30,17 @@ class DatasetError(AssertionError):
 class DatasetCase:
     """A dataset that is checked: prepared in `scratch` from `source`, or, without one, as it lies in `data_dir`."""
 
-    def __init__(self, name: str, data_dir: Path, source: Path | None, scratch: Path, jobs: int | None = None) -> None:
+    def __init__(
+        self,
+        name: str,
+        data_dir: Path,
+        source: Path | None,
+        scratch: Path,
+        jobs: int | None = None,
+        progress: Progress | None = None,
+    ) -> None:
         self.name = name
+        self.progress = progress
         self.info: DatasetInfo | None = dataset_info(name)
         self.source = source
         self.jobs = jobs
@@ -42,7 +52,13 @@ class DatasetCase:
 
     def prepared(self, folder: str) -> Dataset:
         """The dataset, prepared from its source in a folder of its own."""
-        return data_folder.prepare(self._scratch / folder, self.name, self.source, jobs=self.jobs)
+        return data_folder.prepare(
+            self._scratch / folder, self.name, self.source, jobs=self.jobs, progress=self.progress
+        )
+
+    def count(self, done: int, total: int) -> None:
+        if self.progress is not None:
+            self.progress(self.name, done, total)
 
     @property
     def is_class_set(self) -> bool:
@@ -71,7 +87,13 @@ class DatasetCheck:
 
 
 def dataset_checks(
-    name: str, *, data_dir: Path, source: Path | None, scratch: Path, jobs: int | None = None
+    name: str,
+    *,
+    data_dir: Path,
+    source: Path | None,
+    scratch: Path,
+    jobs: int | None = None,
+    progress: Progress | None = None,
 ) -> tuple[DatasetCheck, ...]:
     """The checks of a dataset; without a `source` those of the one that is prepared in `data_dir`.
 
@@ -84,7 +106,7 @@ def dataset_checks(
         target = data_folder.known_target(name, data_dir)
         if target.info.prepare is None:
             target.preparation()
-    case = DatasetCase(name, data_dir, source, scratch, jobs)
+    case = DatasetCase(name, data_dir, source, scratch, jobs, progress)
     if source is None:
         case.dataset  # noqa: B018 - a dataset that is not there is no fault of it
     return tuple(
@@ -153,7 +175,7 @@ def preparing_again_gives_the_same(case: DatasetCase) -> None:
 
 def files_are_those_of_the_manifest(case: DatasetCase) -> None:
     """Every image can be decoded and is the one in the manifest."""
-    differences = file_differences(case.dataset, jobs=case.jobs)
+    differences = file_differences(case.dataset, jobs=case.jobs, count=case.count)
     _require(not differences, f"{plural(len(differences), 'difference')}: {differences[0] if differences else ''}")
 
 
