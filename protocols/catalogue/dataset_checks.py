@@ -142,10 +142,16 @@ def check_dataset(name: str, source: Path | str, *, jobs: int | None = None) -> 
 def scratch_folder(data_dir: Path) -> Iterator[Path]:
     """An empty folder, removed when the block ends: in the data folder, which has room for releases, or where temporary
     files go if nobody may write there. `bench clean` knows one that a killed process left by its name.
+
+    Raises:
+        DataError: nowhere can be written.
     """
-    parent = data_dir if data_dir.is_dir() and os.access(data_dir, os.W_OK) else Path(tempfile.gettempdir())
-    folder = parent / f".data-check.{os.uname().nodename}.{os.getpid()}.{secrets.token_hex(4)}.tmp"
-    folder.mkdir()
+    try:
+        parent = data_dir if data_dir.is_dir() and os.access(data_dir, os.W_OK) else Path(tempfile.gettempdir())
+        folder = parent / f".data-check.{os.uname().nodename}.{os.getpid()}.{secrets.token_hex(4)}.tmp"
+        folder.mkdir()
+    except OSError as error:
+        raise DataError(f"no folder for temporary files ({error.strerror}): set TMPDIR to one with space") from error
     try:
         yield folder
     finally:
