@@ -1,7 +1,8 @@
 """Public interface for plug-ins and notebooks, under one name that no other file has.
 
 Each name is loaded when it is first used, so that `import swanbench` takes no time and needs no torch. A detector is a
-class with the methods of `Detector`; `check_detector(get_method("mine"))` is the battery that it must pass;
+class with the methods of `Detector`; `check_detector(get_method("mine"))` is the battery that it must pass,
+`check_dataset("mine", release)` that of a dataset;
 `results("runs")` is a data frame with one row a run, `scores("runs")` one with a row an image, `cells("2", "runs")` one
 with a row a cell of Table 2; `judge_table(published, measured)` is `bench verdict` for rows.
 """

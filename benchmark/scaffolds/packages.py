@@ -7,6 +7,7 @@ import secrets
 import shutil
 from collections.abc import Iterator, Mapping
 from importlib.resources import files
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Literal
 
@@ -62,9 +63,12 @@ def write_package(kind: PackageKind, name: str, folder: Path | None = None) -> P
     """Write the package of a new method or dataset into a folder (default: `swanbench-NAME` here), which it returns.
 
     Raises:
-        BenchError: the name cannot be, the folder is there and not empty, or it cannot be written.
+        BenchError: the name cannot be, a package of that name is installed, the folder is there and not empty, or it
+            cannot be written.
     """
     check_new_name(name, kind)
+    if find_spec(f"swanbench_{name}") is not None:
+        raise BenchError(f"a package swanbench_{name} is installed already: choose another name for the {kind}")
     target = Path(f"swanbench-{name.replace('_', '-')}") if folder is None else folder
     _refuse_taken(target)
     texts = package_files(kind, name)

@@ -50,6 +50,14 @@ def test_a_name_that_cannot_be_is_refused(tmp_path, name, hint):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_method_and_a_dataset_do_not_share_a_package(tmp_path, monkeypatch):
+    write_package("method", "bolts", tmp_path / "first")
+    monkeypatch.syspath_prepend(tmp_path / "first")
+    with pytest.raises(BenchError, match="a package swanbench_bolts is installed already: choose another name for the"):
+        write_package("dataset", "bolts", tmp_path / "second")
+    assert not (tmp_path / "second").exists()
+
+
 def test_what_is_there_stays_as_it_is(tmp_path):
     full, file, link = (tmp_path / name for name in ("full", "file", "link"))
     full.mkdir()
