@@ -41,10 +41,6 @@ def bench(written, tmp_path):
     return call
 
 
-def test_its_code_is_tidy(written):
-    new_packages.tidy(written / "swanbench-steel-bolts")
-
-
 @pytest.mark.slow
 def test_its_own_test_passes(written):
     words = ("-m", "pytest", "-q", "-p", "no:cacheprovider", "swanbench-steel-bolts")

@@ -31,10 +31,6 @@ def test_it_is_shown_with_its_parameters(written):
     assert json.loads(done.stdout)["params"]["budget.epochs"]["quick"] == 5
 
 
-def test_its_code_is_tidy(written):
-    new_packages.tidy(written / "swanbench-my-head")
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize("recipe", ["quick", "official"])
 def test_it_passes_the_battery(written, recipe):

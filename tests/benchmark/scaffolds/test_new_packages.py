@@ -1,5 +1,6 @@
 """Writing a package: names that can be, folders that are free, whole or not at all."""
 
+import new_packages
 import pytest
 
 from benchmark.errors import BenchError
@@ -48,6 +49,12 @@ def test_a_name_that_cannot_be_is_refused(tmp_path, name, hint):
         write_package("method", name, tmp_path / "new")
     assert hint in str(caught.value)
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("kind", ["method", "dataset"])
+@pytest.mark.parametrize("name", ["x", "steel_bolts_" + "of_the_longest_name_that_there_can_be_here_" * 2])
+def test_the_code_is_tidy_whatever_the_name(tmp_path, kind, name):
+    new_packages.tidy(write_package(kind, name[: packages.LONGEST_NAME].rstrip("_"), tmp_path / "new"))
 
 
 def test_a_method_and_a_dataset_do_not_share_a_package(tmp_path, monkeypatch):
