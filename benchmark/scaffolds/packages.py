@@ -19,7 +19,7 @@ SKILL_FILE = ".agents/skills/swanbench/SKILL.md"
 """Where a package keeps the skill for coding agents, as their tools look for it."""
 
 _NAME = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
-LONGEST_NAME = 60
+LONGEST_ID = 60
 _SUFFIX = ".j2"
 
 _FILES: Mapping[PackageKind, Mapping[str, str]] = {
@@ -55,9 +55,9 @@ def check_new_name(name: str, kind: PackageKind) -> None:
         raise BenchError(
             f"'{name}' cannot be the id of a {kind}: use lower-case letters, digits and single underscores{hint}"
         )
-    if len(name) > LONGEST_NAME:
+    if len(name) > LONGEST_ID:
         raise BenchError(
-            f"the id of a {kind} has at most {LONGEST_NAME} characters, not {len(name)}: choose a shorter one"
+            f"the id of a {kind} has at most {LONGEST_ID} characters, not {len(name)}: choose a shorter one"
         )
 
 

@@ -27,12 +27,12 @@ class ListedCheck(Protocol):
 
 @dataclass(frozen=True)
 class CheckOutcome:
-    """Outcome of a check: `holds`, `fails` or `not run`; `seen` says what was wrong."""
+    """Outcome of a check: `holds`, `fails` or `not run`; `fault` says what was seen."""
 
     name: str
     demand: str
     outcome: str
-    seen: str | None = None
+    fault: str | None = None
 
 
 def check_outcomes(
@@ -47,9 +47,9 @@ def check_outcomes(
         if is_over:
             yield CheckOutcome(check.name, check.demand, "not run")
             continue
-        seen = _fault_of(check, faults, package)
-        yield CheckOutcome(check.name, check.demand, "holds" if seen is None else "fails", seen)
-        is_over = seen is not None and check.is_needed
+        fault = _fault_of(check, faults, package)
+        yield CheckOutcome(check.name, check.demand, "holds" if fault is None else "fails", fault)
+        is_over = fault is not None and check.is_needed
 
 
 def print_outcomes(subject: str, outcomes: Iterable[CheckOutcome], repair: str) -> bool:
@@ -62,8 +62,8 @@ def print_outcomes(subject: str, outcomes: Iterable[CheckOutcome], repair: str) 
         listed.append(outcome)
         if outcome.outcome != "not run":
             say(f"{outcome.outcome}  {outcome.name}: {outcome.demand}")
-        if outcome.seen is not None:
-            say(f"       seen: {outcome.seen}")
+        if outcome.fault is not None:
+            say(f"       seen: {outcome.fault}")
     failed, waiting = (sum(outcome.outcome == word for outcome in listed) for word in ("fails", "not run"))
     if waiting:
         say(f"       {plural(waiting, 'further check')} not run, since this one must hold first")

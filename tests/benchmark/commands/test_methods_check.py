@@ -83,7 +83,7 @@ def test_outcomes_are_json_for_programs(check):
         "name": "scores are finite numbers",
         "demand": "Scores of grey and of colour images are float64 of shape (n,), finite, and not all the same.",
         "outcome": "fails",
-        "seen": "got float32, not float64",
+        "fault": "got float32, not float64",
     }
 
 

@@ -54,7 +54,7 @@ def test_a_name_that_cannot_be_is_refused(tmp_path, name, hint):
 @pytest.mark.parametrize("kind", ["method", "dataset"])
 @pytest.mark.parametrize("name", ["x", "steel_bolts_" + "of_the_longest_name_that_there_can_be_here_" * 2])
 def test_the_code_is_tidy_whatever_the_name(tmp_path, kind, name):
-    new_packages.tidy(write_package(kind, name[: packages.LONGEST_NAME].rstrip("_"), tmp_path / "new"))
+    new_packages.tidy(write_package(kind, name[: packages.LONGEST_ID].rstrip("_"), tmp_path / "new"))
 
 
 def test_a_method_and_a_dataset_do_not_share_a_package(tmp_path, monkeypatch):
