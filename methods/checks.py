@@ -1,13 +1,13 @@
 """Checks that every detector must pass, ours and those of plug-ins: call `check_detector(get("mine"))` in a test."""
 
 import contextlib
-import copy
 import math
 import random
 import time
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -15,6 +15,7 @@ import numpy.typing as npt
 from methods.backbones.find import RANDOM, WeightsFile
 from methods.devices import CPU
 from methods.errors import MethodError
+from methods.in_memory import ArrayImages, MemoryCheckpoint, tiny_images
 from methods.registry.base import resolve_base
 from methods.registry.info import MethodInfo
 from methods.registry.installed import load, methods
@@ -47,77 +48,24 @@ class CheckError(AssertionError):
     """A detector breaks the contract of `methods.detector.Detector`; the text says which check and what was seen."""
 
 
-class ArrayImages:
-    """`protocols.images.store.Images` over a uint8 array (n, S, S, C) that nobody can write to."""
-
-    def __init__(self, pixels: npt.NDArray[np.uint8], ids: tuple[str, ...] = ()) -> None:
-        self.pixels = pixels.copy()
-        self.pixels.flags.writeable = False
-        self.ids = ids or tuple(f"image{number:03}" for number in range(len(pixels)))
-        self.size: int = pixels.shape[1]
-        self.channels: int = pixels.shape[3]
-
-    def __len__(self) -> int:
-        return len(self.pixels)
-
-    def take(self, index: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
-        pixels: npt.NDArray[np.uint8] = self.pixels[index]
-        return pixels
-
-    def one(self, i: int) -> npt.NDArray[np.uint8]:
-        image: npt.NDArray[np.uint8] = self.pixels[i]
-        return image
-
-    def select(self, index: npt.NDArray[Any]) -> "ArrayImages":
-        return ArrayImages(self.pixels[index], tuple(self.ids[position] for position in index))
-
-    def joined(self, second: "ArrayImages") -> "ArrayImages":
-        return ArrayImages(np.concatenate([self.pixels, second.pixels]), self.ids + second.ids)
-
-    def renamed(self) -> "ArrayImages":
-        """The same images under ids that say nothing."""
-        return ArrayImages(self.pixels, tuple(f"other{number}" for number in reversed(range(len(self)))))
-
-
-def tiny_images(n: int, *, size: int = 32, channels: int = 1, anomalous: bool = False, seed: int = 0) -> ArrayImages:
-    """Noisy grey images (n, size, size, channels), with a bright square somewhere in each anomalous one."""
-    generator = np.random.default_rng([seed, anomalous])
-    pixels = generator.integers(90, 140, (n, size, size, channels), dtype=np.uint8)
-    side = size // 4
-    for image in pixels:
-        y, x = generator.integers(0, size - side, 2)
-        if anomalous:
-            image[y : y + side, x : x + side] = 250
-    kind = "anomalous" if anomalous else "normal"
-    return ArrayImages(pixels, tuple(f"{kind}/{seed}-{number:03}.png" for number in range(n)))
-
-
-class MemoryCheckpoint:
-    """`methods.detector.Checkpoint` that keeps a copy of the last state and never asks for another."""
-
-    def __init__(self) -> None:
-        self._state: dict[str, Any] | None = None
-
-    def load(self) -> dict[str, Any] | None:
-        return copy.deepcopy(self._state)
-
-    def save(self, state: Mapping[str, Any]) -> None:
-        self._state = copy.deepcopy(dict(state))
-
-    def due(self) -> bool:
-        return False
-
-
 class Case:
     """A method with tiny parameters and images, and its first fit, which the checks share and must not change."""
 
     def __init__(
-        self, info: MethodInfo, overrides: Mapping[str, ParamValue], size: int, *, channels: int, precision: str
+        self,
+        info: MethodInfo,
+        overrides: Mapping[str, ParamValue],
+        size: int,
+        *,
+        channels: int,
+        precision: str,
+        recipe: str = "quick",
     ) -> None:
         tiny = {name: value for name, value in TINY.items() if name in info.params}
         self.info = info
-        self.params = resolve(info, "quick", "tiny", tiny | dict(overrides)).params
-        self._size, self._channels, self._precision = size, channels, precision
+        self.precision = precision
+        self.params = resolve(info, recipe, "tiny", tiny | dict(overrides)).params
+        self._size, self._channels = size, channels
         self.test = self._images(5, seed=2).joined(self._images(4, anomalous=True, seed=2))
 
     def _images(self, n: int, *, anomalous: bool = False, seed: int = 0) -> ArrayImages:
@@ -159,7 +107,7 @@ class Case:
         return FitContext(
             seed=3,
             threads=1,
-            precision=self._precision,
+            precision=self.precision,
             device="cpu",
             weights={arch: WeightsFile(arch, None, RANDOM, RANDOM) for arch in backbones},
             checkpoint=checkpoint or MemoryCheckpoint(),
@@ -192,33 +140,80 @@ class Case:
         return self.scored(self.fitted, self.test)
 
 
-def check_detector(info: MethodInfo, *, overrides: Mapping[str, ParamValue] | None = None, size: int = 32) -> None:
-    """Run every check on a method with recipe quick, tiny budgets, random weights and grey images; the first in colour.
+@dataclass(frozen=True)
+class BatteryCheck:
+    """One check of the battery on one method. `demand` is the sentence that a detector has to meet; where a check that
+    `is_needed` fails, the others have nothing to go by.
+    """
 
-    In fp32, and a detector that takes the precision of a run in the machine's default too.
+    name: str
+    demand: str
+    is_needed: bool
+    function: Callable[[Case], None]
+    cases: tuple[Case, ...]
 
-    `overrides` are parameters to change, `size` the side of the images in pixels.
+    def run(self) -> None:
+        """Run it with as many threads as the context says; raises CheckError, and whatever the detector raises."""
+        with _one_thread():
+            for case in self.cases:
+                try:
+                    self.function(case)
+                except CheckError as error:
+                    precision = "" if case.precision == "fp32" else f" ({case.precision})"
+                    raise CheckError(f"{error}{precision}") from None
+
+
+def battery(
+    info: MethodInfo, *, overrides: Mapping[str, ParamValue] | None = None, size: int = 32, recipe: str = "quick"
+) -> tuple[BatteryCheck, ...]:
+    """The checks of a method with tiny budgets, random weights and grey images of `size` pixels; the first in colour.
+
+    In fp32, and of a detector that takes the precision of a run in the machine's default too. `overrides` are
+    parameters to change.
+
+    Raises:
+        MethodError: there is no such recipe, or a parameter is wrong.
+    """
+    default = CPU.default_precision if info.takes_precision else "fp32"
+    precisions = tuple(dict.fromkeys(("fp32", default)))
+
+    def cases(channels: int) -> tuple[Case, ...]:
+        return tuple(
+            Case(info, overrides or {}, size, channels=channels, precision=precision, recipe=recipe)
+            for precision in precisions
+        )
+
+    grey = cases(1)
+    return tuple(
+        BatteryCheck(
+            name=check.__name__.replace("_", " "),
+            demand=" ".join((check.__doc__ or "").partition("\n\n")[0].split()),
+            is_needed=check is CHECKS[0],
+            function=check,
+            cases=(*cases(3), *grey) if check is CHECKS[0] else grey,
+        )
+        for check in CHECKS
+    )
+
+
+def check_detector(
+    info: MethodInfo, *, overrides: Mapping[str, ParamValue] | None = None, size: int = 32, recipe: str = "quick"
+) -> None:
+    """Run every check of the `battery` on a method; the parameters are those of `battery`.
 
     Raises:
         CheckError: the detector breaks its contract.
         MethodError: it cannot be imported, or a parameter is wrong.
     """
-    changed = overrides or {}
-    default = CPU.default_precision if info.takes_precision else "fp32"
-    with _one_thread():
-        for precision in dict.fromkeys(("fp32", default)):
-            colour, grey = (Case(info, changed, size, channels=n, precision=precision) for n in (3, 1))
-            for case, check in [(colour, CHECKS[0]), *((grey, check) for check in CHECKS)]:
-                try:
-                    check(case)
-                except CheckError as error:
-                    text = f"{check.__name__.replace('_', ' ')}: {error}"
-                    raise CheckError(
-                        f"{info.id}: {text}" + ("" if precision == "fp32" else f" ({precision})")
-                    ) from None
+    for check in battery(info, overrides=overrides, size=size, recipe=recipe):
+        try:
+            check.run()
+        except CheckError as error:
+            raise CheckError(f"{info.id}: {check.name}: {error}") from None
 
 
 def scores_are_finite_numbers(case: Case) -> None:
+    """Scores of grey and of colour images are float64 of shape (n,), finite, and not all the same."""
     scores = case.scores
     _require(isinstance(scores, np.ndarray), f"got a {type(scores).__name__}, not an array")
     _require(scores.dtype == np.float64, f"got {scores.dtype}, not float64")
@@ -228,18 +223,19 @@ def scores_are_finite_numbers(case: Case) -> None:
 
 
 def scoring_twice_gives_the_same(case: Case) -> None:
+    """A second call of `score` gives the same bits: scoring changes nothing in the detector."""
     _require_equal(case.scored(case.fitted, case.test), case.scores)
 
 
 def one_image_can_be_scored(case: Case) -> None:
+    """A single image gets a score of shape (1,)."""
     scores = case.scored(case.fitted, case.test.select(np.array([0])))
     _require(scores.shape == (1,), f"got shape {scores.shape}")
 
 
 def same_seed_gives_the_same_fit(case: Case) -> None:
-    """Neither the state of global generators nor the names of images change a fit: a path may give a label away.
-
-    The mapping of parameters is only read.
+    """A second fit has the same scores and state, bit for bit, whatever the global generators are at and the images are
+    called, for a path may give a label away; the mapping of parameters is only read.
     """
     first, params = case.scores, dict(case.params)
     _disturb_global_generators()
@@ -252,11 +248,14 @@ def same_seed_gives_the_same_fit(case: Case) -> None:
 
 
 def scores_do_not_read_ids(case: Case) -> None:
+    """The names of test images change no score."""
     _require_equal(case.scored(case.fitted, case.test.renamed()), case.scores)
 
 
 def a_loaded_state_scores_the_same(case: Case) -> None:
-    """A detector whose scores need more than its state may refuse by MethodError, but not score otherwise."""
+    """`state` is tensors alone, and a detector that loads them scores the same; one whose scores need more may refuse
+    by MethodError.
+    """
     import torch
 
     state = case.fitted.state()
@@ -273,6 +272,7 @@ def a_loaded_state_scores_the_same(case: Case) -> None:
 
 
 def a_stopped_fit_goes_on_to_the_same(case: Case) -> None:
+    """A fit that its deadline stopped goes on from its checkpoint, or starts over, and ends with the same scores."""
     from methods.detector import DeadlineReached
 
     checkpoint = MemoryCheckpoint()
@@ -284,12 +284,13 @@ def a_stopped_fit_goes_on_to_the_same(case: Case) -> None:
 
 
 def history_holds_finite_numbers(case: Case) -> None:
+    """Each list in `history` holds finite floats."""
     for name, values in case.fitted.history.items():
         _require(all(isinstance(value, float) and math.isfinite(value) for value in values), f"{name} is {values}")
 
 
 def independent_scores_are_independent(case: Case) -> None:
-    """Only where the recipe file says so: other images, order and batch size change no score beyond rounding."""
+    """With `independent_scores` in the recipe, other images, order and batch size change no score beyond rounding."""
     if not case.info.scores_independently(case.params):
         return
     blank = case.detector()

@@ -1,7 +1,8 @@
 """Public interface for plug-ins and notebooks, under one name that no other file has.
 
 Each name is loaded when it is first used, so that `import swanbench` takes no time and needs no torch. A detector is a
-class with the methods of `Detector`; `check_detector(get_method("mine"))` is the battery that it must pass;
+class with the methods of `Detector`; `check_detector(get_method("mine"))` is the battery that it must pass,
+`check_dataset("mine", release)` that of a dataset;
 `results("runs")` is a data frame with one row a run, `scores("runs")` one with a row an image, `cells("2", "runs")` one
 with a row a cell of Table 2; `judge_table(published, measured)` is `bench verdict` for rows.
 """
@@ -13,6 +14,8 @@ from swanbench.shadows import refuse_shadows
 
 if TYPE_CHECKING:
     from benchmark import __version__ as __version__
+    from methods.backbones.table import BACKBONES as BACKBONES
+    from methods.checks import battery as battery
     from methods.checks import check_detector as check_detector
     from methods.detector import Checkpoint as Checkpoint
     from methods.detector import DeadlineReached as DeadlineReached
@@ -24,6 +27,7 @@ if TYPE_CHECKING:
     from methods.registry.installed import get as get_method  # noqa: F401
     from methods.registry.installed import methods as methods
     from methods.registry.recipe import resolve as resolve_recipe  # noqa: F401
+    from protocols.catalogue.dataset_checks import check_dataset as check_dataset
     from protocols.datasets.info import DatasetInfo as DatasetInfo
     from protocols.datasets.info import KnownRelease as KnownRelease
     from protocols.datasets.manifest import Row as Row
@@ -43,6 +47,7 @@ if TYPE_CHECKING:
     from swanbench.notebooks import scores as scores
 
 _HOMES = {
+    "BACKBONES": "methods.backbones.table",
     "Checkpoint": "methods.detector",
     "DataError": "protocols.errors",
     "DatasetBuilder": "protocols.release.builder",
@@ -62,7 +67,9 @@ _HOMES = {
     "SourceImage": "protocols.release.image_files",
     "TrainData": "methods.detector",
     "__version__": "benchmark",
+    "battery": "methods.checks",
     "cells": "swanbench.notebooks",
+    "check_dataset": "protocols.catalogue.dataset_checks",
     "check_detector": "methods.checks",
     "frame": "results.maintenance.export",
     "get_method": "methods.registry.installed:get",

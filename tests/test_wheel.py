@@ -37,6 +37,9 @@ def test_the_wheel_holds_the_six_packages_and_nothing_else(wheel):
         "methods/recipes/dra.toml",
         "benchmark/suites/hard.toml",
         "protocols/datasets/facts/mvtec_ad.toml",
+        "benchmark/scaffolds/templates/method/detector.py.j2",
+        "benchmark/scaffolds/templates/dataset/facts.toml.j2",
+        "swanbench/skills/swanbench/SKILL.md",
     ):
         assert data in names
     assert not [name for name in names if name.endswith((".pyc", ".png", ".pth", ".npy"))]
@@ -65,4 +68,8 @@ def test_the_installed_wheel_works_from_an_empty_folder(wheel, tmp_path):
     )
     assert "official" in call("-m", "benchmark", "methods", "show", "dra")
     assert "990 runs" in call("-m", "benchmark", "run", "--suite", "hard", "--plan")
+    assert call("-m", "benchmark", "skill", "--path") == f"{target}/swanbench/skills/swanbench/SKILL.md\n"
     assert list(empty.iterdir()) == []
+    call("-m", "benchmark", "methods", "new", "mine")
+    call("-m", "benchmark", "data", "new", "bolts")
+    assert [path.name for path in sorted(empty.iterdir())] == ["swanbench-bolts", "swanbench-mine"]

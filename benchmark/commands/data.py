@@ -1,5 +1,6 @@
-"""`bench data`: datasets, what is known of them and what is prepared."""
+"""`bench data`: datasets, what is known of them and what is prepared; a new one, and the checks that each must pass."""
 
+import shlex
 from typing import TYPE_CHECKING
 
 import click
@@ -16,7 +17,7 @@ _jobs = click.option("--jobs", type=click.IntRange(1), help="Threads (default: t
 _near = click.option("--near", is_flag=True, help="Look for images that are alike too, by a perceptual hash.")
 
 
-@click.group("data", short_help="List, prepare, adopt and verify datasets.")
+@click.group("data", short_help="List, prepare, adopt and verify datasets; write and check your own.")
 def command() -> None:
     """Datasets, with licence and citation. What a package embeds (ELPV) prepares itself at first use."""
 
@@ -148,6 +149,75 @@ def _verify_datasets(ctx: click.Context, name: str, near: bool, jobs: int | None
     for dataset in data_folder.open_all(resolve_folders().data, name, notify=note):
         differences += _verified(dataset, near, jobs)
     ctx.exit(1 if differences else 0)
+
+
+@command.command("new")
+@click.argument("name")
+@click.option(
+    "--output",
+    type=FilePath(),
+    metavar="DIR",
+    help="Write the package into DIR, a new or empty folder (default: swanbench-NAME).",
+)
+def _write_dataset(name: str, output: "Path | None") -> None:
+    """Write a package with a dataset NAME of your own: facts, preparation, test, pyproject, README.
+
+    The preparation takes one folder a class, so that everything runs before you change it. A folder in the layout of
+    MVTec AD, or of one folder a class, needs no package: bench data adopt. NAME is its id, in lower snake case.
+    """
+    from benchmark.errors import BenchError
+    from benchmark.scaffolds.packages import check_new_name, write_package
+    from protocols.datasets.registry import dataset_family, discover_datasets
+
+    check_new_name(name, "dataset")
+    infos, broken = discover_datasets()
+    if name in infos or name in broken or dataset_family(name):
+        raise BenchError(f"there is a dataset '{name}' already (bench data show {name}): choose another name")
+    folder = write_package("dataset", name, output)
+    say(f"{folder}: a package with the dataset {name}")
+    say(f"next: pip install -e {shlex.quote(str(folder))}")
+    say(f"then: bench data check {name} --source DIR, where DIR is the release")
+
+
+@command.command("check")
+@click.argument("name")
+@click.option("--source", type=FilePath(), help="The raw release: its folder, its archive, or a folder of archives.")
+@_jobs
+@json_option
+@click.pass_context
+def _check_dataset(ctx: click.Context, name: str, source: "Path | None", jobs: int | None, as_json: bool) -> None:
+    """Check that dataset NAME is well-formed, a line a check; exit status 1 where one fails.
+
+    With --source the release is prepared twice in a temporary folder, which needs the package of the dataset; without,
+    what is prepared or adopted already is checked. The data folder stays as it is.
+    """
+    from benchmark.paths import resolve_folders
+    from benchmark.terminal.checklist import check_outcomes, outcome_rows, print_outcomes
+    from benchmark.terminal.progress import show_counts
+    from protocols.catalogue.dataset_checks import DatasetError, dataset_checks, scratch_folder, unfilled_facts
+    from protocols.datasets.registry import dataset_info, discover_datasets
+    from protocols.errors import DataError
+
+    repeated = f"repeat bench data check {name}" + (f" --source {shlex.quote(str(source))}" if source else "")
+    broken = discover_datasets()[1]
+    if name in broken:
+        note(f"the plug-in '{name}' cannot be used: {broken[name]}; repair that package, then {repeated}")
+        ctx.exit(1)
+    data, info = resolve_folders().data, dataset_info(name)
+    prepare = info.prepare if info and isinstance(info.prepare, str) else ""
+    module = prepare.partition(":")[0]
+    with scratch_folder(data) as scratch, show_counts() as progress:
+        checks = dataset_checks(name, data_dir=data, source=source, scratch=scratch, jobs=jobs, progress=progress)
+        outcomes = list(check_outcomes(checks, (DatasetError, DataError), module.partition(".")[0]))
+    if as_json:
+        echo_json({name: outcome_rows(outcomes)})
+    else:
+        repair = f": change {f'{module} or the facts' if module else 'the images'}, then {repeated}"
+        print_outcomes(name, outcomes, repair)
+    unfilled = unfilled_facts(info) if info else []
+    if unfilled:
+        note(f"{name}: {', '.join(unfilled)}: still to be filled in, in the file of facts")
+    ctx.exit(0 if all(outcome.outcome == "holds" for outcome in outcomes) else 1)
 
 
 @command.command("path")

@@ -11,6 +11,9 @@ from protocols.io.release_file import Download
 Prepare = Callable[[Any], list[Row]]
 """Puts the images of a dataset into the builder (`protocols.release.builder`) that it is given; returns their rows."""
 
+UNFILLED = "to be filled in"
+"""Text of a fact that the author of a new dataset has not written yet."""
+
 
 class Published(Struct, frozen=True, forbid_unknown_fields=True):
     """The counts that DRA's Table 5 prints."""

@@ -35,3 +35,11 @@ def canonical_id(path: str) -> str:
     if any(unicodedata.category(character) in {"Cc", "Cs"} for character in path):
         raise DataError(f"{path!r} has control characters or broken UTF-8 in its name: rename the file")
     return unicodedata.normalize("NFC", path)
+
+
+def is_image_id(text: str) -> bool:
+    """True for what can be the id of an image: a relative POSIX path in NFC without empty parts, `.` and `..`."""
+    try:
+        return canonical_id(text) == text and not {"", ".", ".."} & {*text.split("/")}
+    except DataError:
+        return False

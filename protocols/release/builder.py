@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from protocols.datasets.info import DatasetInfo
 from protocols.datasets.manifest import ARRAY_FILE, Row, pixels_digest
+from protocols.datasets.naming import is_image_id
 from protocols.errors import DataError
 from protocols.io.parallel import Progress
 
@@ -90,11 +91,14 @@ class DatasetBuilder:
         Grey images of 16 bits that leave high bytes unused are scaled (`protocols.images.deep`).
 
         Raises:
-            DataError: two images of one id, or a file that cannot be read or decoded.
+            DataError: two images of one id, an id that is no path in the release, or a file that cannot be read or
+                decoded.
         """
         from protocols.release.image_files import conversion_sentences, inspect_images, place_images
 
         listed = list(images)
+        for image in listed:
+            self._check_id(image.id)
         inspected = inspect_images(listed, self.jobs, verify=verify, resume_log=self.resume_log, count=self._count)
         for sentence in conversion_sentences(inspected):
             self.notify(f"{self.name}: {sentence}")
@@ -106,7 +110,7 @@ class DatasetBuilder:
         """Write what `cut` makes of each source file, in parallel; each source is read once.
 
         Raises:
-            DataError: what `cut` raises, or two pieces of one id or file name.
+            DataError: what `cut` raises, two pieces of one id or file name, or an id that is no path in the release.
         """
         from protocols.images import decode
         from protocols.io.parallel import parallel
@@ -155,6 +159,14 @@ class DatasetBuilder:
                 self._count(len(rows), len(order))
         return rows
 
+    def _check_id(self, id_: str) -> None:
+        """Refuse the id of a file that would lie outside of the folder that is built, or have another name."""
+        if not is_image_id(id_):
+            raise DataError(
+                f"{self.name}: {id_!r} cannot be the id of an image: give its path in the release, relative, in "
+                "Unicode's NFC and without '..'"
+            )
+
     def _count(self, done: int, total: int) -> None:
         if self.progress is not None:
             self.progress(self.name, done, total)
@@ -187,6 +199,7 @@ class DatasetBuilder:
 
     def _write(self, piece: ImagePiece, folder: Path) -> tuple[Row, str]:
         """Write a piece. Returns its row, and the SHA-256 of the file."""
+        self._check_id(piece.id)
         file = str(PurePosixPath(piece.id).with_suffix(".png"))
         height, width, channels = piece.pixels.shape
         data = encode_png(piece.pixels)

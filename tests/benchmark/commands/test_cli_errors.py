@@ -62,6 +62,17 @@ WRONG = {
     "adopt an empty folder": (("data", "adopt", "empty", "--name", "mine"), "train/good"),
     "adopt under a bad name": (("data", "adopt", "empty", "--name", "My Data"), "My Data"),
     "show of no dataset": (("data", "show", "elvp"), "did you mean 'elpv'?"),
+    "a new method under a bad name": (("methods", "new", "MyHead"), "such as my_head"),
+    "a new method in place of ours": (("methods", "new", "dra"), "there is a method 'dra' already (dra.toml)"),
+    "a new method where a file is": (
+        ("methods", "new", "mine", "--output", "tiny.toml"),
+        "tiny.toml is a file: choose",
+    ),
+    "a new dataset in place of ours": (("data", "new", "elpv"), "there is a dataset 'elpv' already"),
+    "a new dataset with a family's name": (("data", "new", "mvtec_ad"), "there is a dataset 'mvtec_ad' already"),
+    "a check of no method": (("methods", "check", "drb"), "did you mean"),
+    "a check of no dataset": (("data", "check", "elvp"), "did you mean 'elpv'?"),
+    "a check of what is not prepared": (("data", "check", "carpet"), "carpet is not in"),
     "fetch of nothing known": (("weights", "fetch", "resnet81"), "did you mean 'resnet18'?"),
 }
 

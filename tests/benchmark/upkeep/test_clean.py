@@ -11,6 +11,7 @@ import socket
 import subprocess
 import sys
 import time
+from dataclasses import replace
 
 import msgspec
 import numpy as np
@@ -263,6 +264,24 @@ def test_what_killed_writers_left_goes_when_it_is_old(writer, house, where):
     assert all(path in items or path.parent in items for path in left)
     assert cleared(where) == []
     assert not left & files()
+
+
+CHECK_KILLED = """
+from protocols.catalogue.dataset_checks import scratch_folder
+with scratch_folder(root / "own_data") as folder:
+    (folder / "images.npy").write_bytes(b"half")
+    die()
+"""
+
+
+def test_what_a_killed_check_of_a_dataset_left_in_the_data_folder_goes(house, where):
+    """In a data folder of its own: that of the house is shared."""
+    data = house.root / "own_data"
+    data.mkdir()
+    subprocess.run([sys.executable, "-c", KILLED + CHECK_KILLED, house.root], check=False)
+    (left,) = data.iterdir()
+    os.utime(left, (OLD, OLD))
+    assert listed(replace(where, data=data)) == {left: cleanup.TEMPORARY}
 
 
 def test_temporary_files_of_the_living_and_of_other_machines_stay(where):
