@@ -61,6 +61,7 @@ def _show_method(method: str, as_json: bool) -> None:
                 "citation": info.citation,
                 "packages": dict(info.packages),
                 "overrides": dict(info.overrides),
+                "history": dict(info.history),
                 "params": {
                     name: {
                         **{recipe: param.value(recipe) for recipe in RECIPES},
@@ -97,6 +98,8 @@ def _show_method(method: str, as_json: bool) -> None:
             say(f"    {param.note}")
     if any(param.diff or "spec " in param.source for param in info.params.values()):
         say("ids such as D7 and sections such as spec 1.12: docs/facts.md")
+    for name, meaning in info.history.items():
+        say(f"history {name}: {meaning}")
     for dataset, block in info.datasets.items():
         say(f"on {dataset}: " + ", ".join(f"{name} = {shown(value)}" for name, value in block.items()))
 

@@ -1,6 +1,7 @@
 """Facts of a method that the harness knows without importing its Python file."""
 
 from collections.abc import Mapping
+from fnmatch import fnmatchcase
 from importlib.util import find_spec
 from typing import Annotated
 
@@ -47,7 +48,8 @@ class MethodInfo(msgspec.Struct, frozen=True, kw_only=True):
 
     `detector` is `module:Class`, `detector_id` the id that keys hold (a variant's is that of its detector),
     `pool_values` the values of a parameter that name an external pool, `packages` what must be installed beside
-    swanbench: name of the import -> what pip installs it by, `origin` the file.
+    swanbench: name of the import -> what pip installs it by, `history` the numbers that a fit leaves: name, or a pattern
+    such as `bag*`, -> what it is; `origin` the file.
     """
 
     id: str
@@ -65,6 +67,7 @@ class MethodInfo(msgspec.Struct, frozen=True, kw_only=True):
     recipes: dict[str, RecipeBlock]
     origin: str
     packages: dict[str, str] = {}
+    history: dict[str, str] = {}
     variant_of: str | None = None
     overrides: ParamBlock = {}
 
@@ -105,6 +108,12 @@ class MethodInfo(msgspec.Struct, frozen=True, kw_only=True):
         """True where, with these resolved parameters, an image's score is the same in any batch."""
         dependent = self.capabilities.dependent_where
         return self.independent_scores and not any(params[name] in values for name, values in dependent.items())
+
+    def history_meaning(self, name: str) -> str | None:
+        """The recipe's words on a number of a fit's history; None where it has none."""
+        exact = self.history.get(name)
+        patterns = (text for pattern, text in self.history.items() if fnmatchcase(name, pattern))
+        return exact or next(patterns, None)
 
     def lacking(self, params: Mapping[str, ParamValue] | None = None) -> str | None:
         """The sentence that names a package which the method needs and which is not installed; imports nothing.

@@ -70,8 +70,14 @@ def images(name, *blocks):
 
 def scores(method, seed=0, precision="fp32", device="cpu", checkpoint=None):
     """Scores of the twelve test images after the fit, which goes on from `checkpoint`, if one is given."""
+    detector, params = fitted(method, seed, precision, device, checkpoint)
+    return detector.score(images("t", pictures(6, 60, False), pictures(6, 80, True)), params["evaluation.batch"])
+
+
+def fitted(method, seed=0, precision="fp32", device="cpu", checkpoint=None, overrides=None):
+    """The detector after the tiny fit, with its parameters."""
     info = installed.get(method)
-    small = {name: value for name, value in SMALL.items() if name in info.params}
+    small = {name: value for name, value in SMALL.items() if name in info.params} | (overrides or {})
     params = resolve(info, "official", "toy", small).params
     context = FitContext(
         seed=seed,
@@ -91,7 +97,7 @@ def scores(method, seed=0, precision="fp32", device="cpu", checkpoint=None):
             pools={pool: images("p", 255 - pictures(5, 100, False)) for pool in info.pools(params)},
         )
     )
-    return detector.score(images("t", pictures(6, 60, False), pictures(6, 80, True)), params["evaluation.batch"])
+    return detector, params
 
 
 def here():
