@@ -1,13 +1,19 @@
 """Hooks of mkdocs for these pages."""
 
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
+from mkdocs.structure.files import File, Files
+
 from benchmark.planning.equivalence import detector_versions, measures
+from benchmark.views.pages.detectors import DetectorPages
 from benchmark.views.pages.evidence import evidence_source
+from benchmark.views.pages.fact_links import fact_links, with_anchors
 from benchmark.views.records import REFERENCE, load_records
 from benchmark.views.runs.reproduction_log import log_page
+from methods.registry import installed
 from reports.layouts import layout
 from reports.pages import render
 from reports.pages.html.output import render_page
@@ -19,10 +25,50 @@ PLACE = "<!-- tables -->"
 LOG_PLACE = "<!-- log -->"
 RESULT_PAGE = "table2.html"
 """The file of the page of DRA's Table 2 with the packaged runs, to which `pages.md` links."""
+DETECTORS = "detectors"
+"""Folder of the pages of detectors, which are made when the documentation is built; its index is in the navigation."""
+FACTS = "facts.md"
 
 
-def on_page_markdown(markdown: str, **_: Any) -> str:
-    """Put the tables that packaged records fill, one heading deeper than they come, and the log into their places."""
+def on_config(config: Any, **_: Any) -> Any:
+    """Put the page of each installed detector below the index of detectors in the navigation."""
+    index = f"{DETECTORS}/index.md"
+    pages = [{info.title: f"{DETECTORS}/{info.id}.md"} for info in detector_pages().detectors()]
+    config["nav"] = [{name: [{"All": path}, *pages] if path == index else path} for name, path in nav_entries(config)]
+    return config
+
+
+def nav_entries(config: Any) -> Iterator[tuple[str, str]]:
+    """Titles and paths of the navigation."""
+    for entry in config["nav"]:
+        yield from entry.items()
+
+
+def on_files(files: Files, config: Any, **_: Any) -> Files:
+    """Add the index of detectors and the page of each."""
+    pages = detector_pages()
+    texts = {info.id: pages.page(info) for info in pages.detectors()}
+    texts["index"] = pages.index(lambda detector: f"{detector}.md")
+    for name, text in texts.items():
+        files.append(File.generated(config, f"{DETECTORS}/{name}.md", content=text))
+    return files
+
+
+@cache
+def detector_pages() -> DetectorPages:
+    """Pages of all installed detectors with the packaged runs, linked to the page of facts."""
+    facts = Path(__file__).with_name(FACTS).read_text(encoding="utf-8")
+    records = load_records([Path(REFERENCE)], print)
+    return DetectorPages(installed.methods(), records, fact_links(facts, f"../{FACTS}"))
+
+
+def on_page_markdown(markdown: str, page: Any = None, **_: Any) -> str:
+    """Put the tables that packaged records fill, one heading deeper than they come, and the log into their places.
+
+    The rows of the page of facts get the anchors that the pages of detectors link to.
+    """
+    if page is not None and page.file.src_uri == FACTS:
+        return with_anchors(markdown)
     if LOG_PLACE in markdown:
         return markdown.replace(LOG_PLACE, log_page(list(accepted_bundles())))
     return markdown.replace(PLACE, "\n".join(tables()).replace("# ", "## ")) if PLACE in markdown else markdown

@@ -1,8 +1,13 @@
 """`bench methods`: detectors, their recipes and hyper-parameters."""
 
+from typing import TYPE_CHECKING
+
 import click
 
-from benchmark.terminal.options import echo_json, json_option, note, say, say_page
+from benchmark.terminal.options import FilePath, echo_json, json_option, note, put, say, say_page
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 @click.group("methods", short_help="List detectors; show their hyper-parameters and sources.")
@@ -102,6 +107,26 @@ def _show_method(method: str, as_json: bool) -> None:
         say(f"history {name}: {meaning}")
     for dataset, block in info.datasets.items():
         say(f"on {dataset}: " + ", ".join(f"{name} = {shown(value)}" for name, value in block.items()))
+
+
+@command.command("page")
+@click.argument("method")
+@click.option(
+    "--results",
+    type=FilePath(),
+    multiple=True,
+    metavar="DIR",
+    help="Results folder; repeatable; 'reference' is the packaged index.",
+)
+@click.option("--output", type=FilePath(dir_okay=False), metavar="FILE", help="Write to FILE.")
+def _print_page(method: str, results: "tuple[Path, ...]", output: "Path | None") -> None:
+    """Print all that is known of METHOD in Markdown: idea, recipe, sources, history, measured cells, commands."""
+    from benchmark.views.pages.detectors import DetectorPages
+    from benchmark.views.records import load_records
+    from methods.registry import installed
+
+    info = installed.get(method)
+    put(DetectorPages(installed.methods(), load_records(results, note)).page(info), output)
 
 
 @command.command("sizes")

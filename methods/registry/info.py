@@ -48,8 +48,8 @@ class MethodInfo(msgspec.Struct, frozen=True, kw_only=True):
 
     `detector` is `module:Class`, `detector_id` the id that keys hold (a variant's is that of its detector),
     `pool_values` the values of a parameter that name an external pool, `packages` what must be installed beside
-    swanbench: name of the import -> what pip installs it by, `history` the numbers that a fit leaves: name, or a pattern
-    such as `bag*`, -> what it is; `origin` the file.
+    swanbench: name of the import -> what pip installs it by, `history` the numbers that a fit leaves: name or pattern
+    (`bag*`) -> what it is, `origin` the file.
     """
 
     id: str
