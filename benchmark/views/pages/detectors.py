@@ -172,7 +172,7 @@ class DetectorPages:
         rows = [(*row, escape_markdown(", ".join(tables))) for row, tables in tables_of_row.items()]
         parts = [
             pipe_table(_CELL_HEADINGS, rows) if rows else "No cell of a paper is measured by these runs.",
-            "`bench report --cell CELL` prints the history of a cell, and the [verdicts](../verdicts.md) have a page."
+            "`bench report --cell CELL` prints the history of a cell; [verdicts](../verdicts.md) have a page of their own."
             if self.links
             else "`bench report --cell CELL` prints the history of a cell.",
         ]
