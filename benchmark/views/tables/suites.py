@@ -13,12 +13,16 @@ from benchmark.planning.types import RunRequest
 from methods.registry import installed
 from protocols.coordinates import COORDINATE_FIELDS
 from protocols.splits import rules
+from protocols.splits.draw.options import Options
 from reports.layouts import layout
 from reports.layouts.layout import Layout
 from reports.layouts.suite import SettingColumns, SuiteCell, SuiteLayout, column_order, column_title
 from reports.tables.lookup import MeasuredIds
 from results.record import Record
+from results.spec import SplitDefinition
 from results.store import Store
+
+_TEST_OPTION = "one_shot_test"
 
 
 def suite_layouts(suites: Iterable[Suite]) -> list[Layout]:
@@ -51,9 +55,7 @@ def suite_view(suite: Suite, selection: Selection, records: Sequence[Record], ad
         BenchError: a selected method, dataset or class does not exist, or nothing is left.
     """
     measured_as = measures()
-    parts = [
-        _Part(part, part_selection, records, measured_as) for part, part_selection in suite_parts(suite, selection)
-    ]
+    parts = [_Part(part, part_selection, records, measured_as) for part, part_selection in _parts(suite, selection)]
     columns = SettingColumns(record for part in parts for record in part.records)
     by_method: dict[str, set[str]] = {}
     for record in (record for part in parts for record in part.records):
@@ -72,6 +74,14 @@ def suite_view(suite: Suite, selection: Selection, records: Sequence[Record], ad
             column for column in every_column if (info := methods.get(column.partition("[")[0])) and not info.anomalies
         ),
     )
+
+
+def _parts(suite: Suite, selection: Selection) -> Iterator[tuple[Suite, Selection]]:
+    """The parts of a suite, of each rule those that test on the same images as the first one of it."""
+    tests: dict[str, object] = {}
+    for part, part_selection in suite_parts(suite, selection):
+        if tests.setdefault(part.rule, part.options.get(_TEST_OPTION)) == part.options.get(_TEST_OPTION):
+            yield part, part_selection
 
 
 class _Part:
@@ -124,8 +134,13 @@ class _Part:
         run = WantedRun(method=record.spec.method, dataset=_dataset(record), seed=0, split_seed=0, **split.coordinates)
         rule, kept = self._kept(run)
         is_unlabelled = all(value in {None, COORDINATE_FIELDS[name].unlabelled} for name, value in split.labels.items())
-        is_alike = split.rule == self._suite.rule or is_unlabelled
+        is_alike = (split.rule == self._suite.rule or is_unlabelled) and self._has_test_of_suite(split)
         return is_alike and split.rule == rule and kept.coordinates == split.coordinates
+
+    def _has_test_of_suite(self, split: SplitDefinition) -> bool:
+        """False where the suite says which draw leaves the test set, and these runs were tested on another's."""
+        wanted_test = self._suite.options.get(_TEST_OPTION)
+        return wanted_test is None or split.options.get(_TEST_OPTION, Options().one_shot_test) == wanted_test
 
     def _classes(self, name: str) -> tuple[str, ...]:
         """Classes of a dataset as planning knows them, else those that its records have."""
