@@ -11,9 +11,12 @@ from benchmark.planning.equivalence import detector_versions, measures
 from benchmark.views.pages.detectors import DetectorPages
 from benchmark.views.pages.evidence import evidence_source
 from benchmark.views.pages.fact_links import fact_links, with_anchors
+from benchmark.views.pages.labels import label_picture, packaged_label_report
 from benchmark.views.records import REFERENCE, load_records
 from benchmark.views.runs.reproduction_log import log_page
 from methods.registry import installed
+from reports.comparison.label_page import LabelReport, label_page
+from reports.figures.plots import has_plots
 from reports.layouts import layout
 from reports.pages import render
 from reports.pages.html.output import render_page
@@ -23,6 +26,9 @@ from results.reference import reference_records
 
 PLACE = "<!-- tables -->"
 LOG_PLACE = "<!-- log -->"
+LABELS_PLACE = "<!-- labels -->"
+LABELS_PICTURE = "figures/labels.svg"
+"""The curves of the page on labelled anomalies, drawn when the documentation is built."""
 RESULT_PAGE = "table2.html"
 """The file of the page of DRA's Table 2 with the packaged runs, to which `pages.md` links."""
 DETECTORS = "detectors"
@@ -51,7 +57,21 @@ def on_files(files: Files, config: Any, **_: Any) -> Files:
     texts["index"] = pages.index(lambda detector: f"{detector}.md")
     for name, text in texts.items():
         files.append(File.generated(config, f"{DETECTORS}/{name}.md", content=text))
+    report = packaged_labels()
+    if labels_picture(report):
+        files.append(File.generated(config, LABELS_PICTURE, content=label_picture(report, "svg")))
     return files
+
+
+@cache
+def packaged_labels() -> LabelReport:
+    """What the packaged runs say on the worth of labelled anomalies."""
+    return packaged_label_report(Path(REFERENCE), print)
+
+
+def labels_picture(report: LabelReport) -> str:
+    """The address of the curves; empty where there is nothing to draw, or nothing to draw it with."""
+    return LABELS_PICTURE if has_plots() and any(section.panels for section in report.sections) else ""
 
 
 @cache
@@ -69,6 +89,9 @@ def on_page_markdown(markdown: str, page: Any = None, **_: Any) -> str:
     """
     if page is not None and page.file.src_uri == FACTS:
         return with_anchors(markdown)
+    if LABELS_PLACE in markdown:
+        report = packaged_labels()
+        return markdown.replace(LABELS_PLACE, label_page(report, labels_picture(report), whole=False))
     if LOG_PLACE in markdown:
         return markdown.replace(LOG_PLACE, log_page(list(accepted_bundles())))
     return markdown.replace(PLACE, "\n".join(tables()).replace("# ", "## ")) if PLACE in markdown else markdown

@@ -286,7 +286,7 @@ def _print_tables(
     from benchmark.views.derived import derive_words
     from benchmark.views.metric_values import scores_digest, scores_finder
     from benchmark.views.runs.small_budget import budget_sentences
-    from benchmark.views.tables.suites import suite_view
+    from benchmark.views.tables.suites import suite_view, suites_tested_apart
     from reports.pages import page, render
     from reports.tables import table, unplaced_runs
 
@@ -321,11 +321,15 @@ def _print_tables(
             say_table(built, f"--table {chosen.id}")
     if planned.is_swept:
         others = records
-    if any(record.status == "done" for record in others):
-        view = suite_view(planned.suite, selection, others)
-        chosen_columns = build(view.layout, others, measures=view.measures, titles=view.titles)
-        filters = {name: text for name, text in selection.options.items() if name in _REPORT_FILTERS}
-        say_table(chosen_columns, f"--suite {options['suite']}{option_words(filters)}")
+    others = [record for record in others if record.status == "done"]
+    filters = {name: text for name, text in selection.options.items() if name in _REPORT_FILTERS}
+    for suite in (planned.suite, *suites_tested_apart(planned.suite)) if others else ():
+        view = suite_view(suite, selection, others)
+        chosen_columns = build(view.layout, view.records, measures=view.measures, titles=view.titles)
+        if chosen_columns.has_measured:
+            name = options["suite"] if suite is planned.suite else suite.id
+            say_table(chosen_columns, f"--suite {name}{option_words(filters)}")
+            others = unplaced_runs.unplaced_runs(chosen_columns, others, view.measures)
     for sentence in budget_sentences(records, options["suite"], option_words(selection.options)):
         note(sentence)
 

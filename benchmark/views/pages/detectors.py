@@ -172,9 +172,8 @@ class DetectorPages:
         rows = [(*row, escape_markdown(", ".join(tables))) for row, tables in tables_of_row.items()]
         parts = [
             pipe_table(_CELL_HEADINGS, rows) if rows else "No cell of a paper is measured by these runs.",
-            "`bench report --cell CELL` prints the history of a cell; [verdicts](../verdicts.md) have a page of their own."
-            if self.links
-            else "`bench report --cell CELL` prints the history of a cell.",
+            "`bench report --cell CELL` prints the history of a cell."
+            + (" [Verdicts](../verdicts.md) says how they are told." if self.links else ""),
         ]
         others = _series_rows(record for record in runs if record.series not in placed)
         if others:

@@ -93,7 +93,10 @@ def n_shots(request: DrawRequest) -> int:
 
 
 def n_leaving(request: DrawRequest) -> int:
-    """Drawn anomalies that leave the test set: max(10, n) with n shots; under `one_shot_test` = m max(m, n), = `own` n."""
+    """Drawn anomalies that leave the test set with n shots: max(10, n), or as `one_shot_test` has it.
+
+    That is max(m, n) where it is a number m, and n where it is `own`.
+    """
     n, test = n_shots(request), request.options.one_shot_test
     if test == "own":
         return n

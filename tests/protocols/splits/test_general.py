@@ -87,16 +87,18 @@ def test_a_number_is_the_draw_that_leaves_the_test_set_of_every_number_of_labels
     assert [split.train_anomaly for split in (one, ten, twenty)] == [tuple(order[:n]) for n in (1, 10, 20)]
     assert {split.test_anomaly for split in (none, one, ten, twenty)} == {tuple(sorted(order[20:]))}
     assert {split.test_fingerprint for split in (none, one, ten)} == {twenty.test_fingerprint}
-    assert ten.fingerprints["train_anomaly"] == splits.draw(
-        dataset, "general", split_seed=0, shots=10
-    ).fingerprints["train_anomaly"]
+    assert (
+        ten.fingerprints["train_anomaly"]
+        == splits.draw(dataset, "general", split_seed=0, shots=10).fingerprints["train_anomaly"]
+    )
     assert ten.options == {"one_shot_test": 20}
 
 
 def test_the_draw_of_ten_is_the_option_that_nobody_has_to_give(make_dataset: Make) -> None:
     dataset = make_dataset(COUNTS)
     usual, stated = (
-        splits.draw(dataset, "general", split_seed=0, shots=1, options=options) for options in ({}, {"one_shot_test": 10})
+        splits.draw(dataset, "general", split_seed=0, shots=1, options=options)
+        for options in ({}, {"one_shot_test": 10})
     )
     assert stated == usual
     assert stated.options == {}
