@@ -109,7 +109,7 @@ def _section(table: Table, rule: str, name: str, title: str, text: str, command:
 
 
 def label_page(report: LabelReport, picture: str = "", *, whole: bool = True) -> str:
-    """The page; `picture` is the address of the drawn curves, empty where there are none. Not `whole`: without title."""
+    """The page; `picture` is the address of the drawn curves, empty where there are none. Not `whole`: no title."""
     parts = [_TITLE, _INTRODUCTION] if whole else [_INTRODUCTION]
     if picture:
         parts.append(f"![AUC against the number of labelled anomalies, a panel for each set of test images]({picture})")
@@ -217,16 +217,19 @@ def _seconds(seconds: float) -> str:
 
 
 def _ranks(section: LabelSection, counts: Sequence[int]) -> Iterator[str]:
-    yield "Ranks, 1 is best, over datasets; methods without labels take part with their one value."
-    for labels in counts:
-        rows = rank_rows(section.panels, labels)
-        methods = list(next(iter(rows.values()), {}))
-        name = _labels_text(labels)
-        if len(rows) < 2 or len(methods) < 2:
-            yield f"With {name} nothing can be ranked: {_FEW_RANKS}"
-            continue
+    rows_by_count = {labels: rank_rows(section.panels, labels) for labels in counts}
+    rankable = {
+        labels: rows for labels, rows in rows_by_count.items() if len(rows) > 1 and len(next(iter(rows.values()))) > 1
+    }
+    left_out = [_labels_text(labels) for labels in counts if labels not in rankable]
+    if rankable:
+        yield "Mean ranks over datasets, 1 is best; methods without labels take part with their one value."
+    for labels, rows in rankable.items():
+        methods = list(next(iter(rows.values())))
         compared = compare_ranks([[of_method[method] for method in methods] for of_method in rows.values()])
-        yield _rank_sentence(name, methods, compared)
+        yield _rank_sentence(_labels_text(labels), methods, compared)
+    if left_out:
+        yield f"With {', '.join(left_out)} nothing can be ranked: {_FEW_RANKS}"
 
 
 def _rank_sentence(name: str, methods: Sequence[str], compared: RankComparison) -> str:

@@ -47,7 +47,7 @@ def draw_label_curves(sections: Mapping[str, Sequence[LabelPanel]], form: str) -
         figure.supylabel("AUC, mean and std over seeds", fontsize=10)
         handles = [Line2D([], [], label=printable(method), **_look(method, methods)) for method in methods]
         many = min(len(methods), 4)
-        figure.legend(handles=handles, loc="outside lower center", ncols=many, frameon=False, fontsize=9)
+        figure.legend(handles=handles, loc="outside upper center", ncols=many, frameon=False, fontsize=9)
         return drawn_picture(figure, form)
 
 
