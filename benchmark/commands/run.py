@@ -329,7 +329,6 @@ def _print_tables(
         if chosen_columns.has_measured:
             name = options["suite"] if suite is planned.suite else suite.id
             say_table(chosen_columns, f"--suite {name}{option_words(filters)}")
-            others = unplaced_runs.unplaced_runs(chosen_columns, others, view.measures)
     for sentence in budget_sentences(records, options["suite"], option_words(selection.options)):
         note(sentence)
 
