@@ -65,7 +65,7 @@ def on_files(files: Files, config: Any, **_: Any) -> Files:
 
 @cache
 def packaged_labels() -> LabelReport:
-    """What the packaged runs say on the worth of labelled anomalies."""
+    """The contents of the page on labelled anomalies, from the packaged runs."""
     return packaged_label_report(Path(REFERENCE), print)
 
 

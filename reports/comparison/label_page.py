@@ -60,7 +60,7 @@ class LabelReport:
     machines: Sequence[str]
 
     def costs(self, measured: Iterable[Measured]) -> RunCosts | None:
-        """What the runs behind some values took."""
+        """Costs of the runs behind some values."""
         series = dict.fromkeys(id_ for value in measured for id_ in value.series)
         return run_costs(record for id_ in series for record in self.runs.get(id_, ()))
 
@@ -163,10 +163,10 @@ def _section_parts(report: LabelReport, section: LabelSection) -> Iterator[str]:
             "what is missing."
         )
     counts = label_counts(section.panels)
-    known = ["known class"] if any(panel.known_class for panel in section.panels) else []
+    class_heading = ["known class"] if any(panel.known_class for panel in section.panels) else []
     heading = [
         "dataset",
-        *known,
+        *class_heading,
         "test images",
         "method",
         *map(_labels_text, counts),
@@ -177,7 +177,7 @@ def _section_parts(report: LabelReport, section: LabelSection) -> Iterator[str]:
     rows = [
         [
             escape_markdown(panel.dataset),
-            *([escape_markdown(panel.known_class)] if known else []),
+            *([escape_markdown(panel.known_class)] if class_heading else []),
             _test_images(curve),
             escape_markdown(curve.method),
             *_values(curve, counts),

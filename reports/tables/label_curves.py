@@ -74,7 +74,7 @@ def label_counts(panels: Iterable[LabelPanel]) -> list[int]:
 
 
 def run_costs(records: Iterable[Record]) -> RunCosts | None:
-    """What runs took; None where no record says it."""
+    """Mean seconds of runs; None where no record says them."""
     timings = [record.timings for record in records if {"fit_s", "score_s"} <= record.timings.keys()]
     if not timings:
         return None
@@ -90,8 +90,8 @@ def rank_rows(panels: Sequence[LabelPanel], labels: int) -> dict[str, dict[str, 
     """
     values: list[tuple[str, dict[str, Measured]]] = []
     for panel in panels:
-        found = {curve.method: curve.at(labels) or curve.at(0) for curve in panel.curves}
-        values.append((panel.dataset, {method: measured for method, measured in found.items() if measured}))
+        candidates = {curve.method: curve.at(labels) or curve.at(0) for curve in panel.curves}
+        values.append((panel.dataset, {method: measured for method, measured in candidates.items() if measured}))
     if not any(curve.at(labels) for panel in panels for curve in panel.curves):
         return {}
     methods = list(dict.fromkeys(method for _, by_method in values for method in by_method))
