@@ -232,3 +232,11 @@ def test_the_table_of_the_suite_holds_the_test_set_of_100_labels_alone(runs, cap
 def test_the_suites_of_other_test_images_have_tables_of_their_own():
     assert [suite.id for suite in suites_tested_apart(load_suite("labels"))] == ["labels_ten_shot"]
     assert suites_tested_apart(load_suite("ablation")) == []
+
+
+def test_the_page_of_the_suite_names_its_rows_without_what_they_lack(runs, tmp_path):
+    words = ["--suite", "labels", "--results", str(runs), "--format", "html", "--dataset", "aitex"]
+    assert status(["report", *words, "--output", str(tmp_path / "labels.html")]) == 0
+    page = (tmp_path / "labels.html").read_text(encoding="utf-8")
+    assert ">aitex, nep<" in re.sub(r"\s*\n\s*", "", page)
+    assert "aitex,<" not in re.sub(r"\s*\n\s*", "", page)
