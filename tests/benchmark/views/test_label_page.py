@@ -239,4 +239,4 @@ def test_the_page_of_the_suite_names_its_rows_without_what_they_lack(runs, tmp_p
     assert status(["report", *words, "--output", str(tmp_path / "labels.html")]) == 0
     page = (tmp_path / "labels.html").read_text(encoding="utf-8")
     assert ">aitex, nep<" in re.sub(r"\s*\n\s*", "", page)
-    assert "aitex,<" not in re.sub(r"\s*\n\s*", "", page)
+    assert "aitex, <" not in re.sub(r"\s*\n\s*", "", page)
