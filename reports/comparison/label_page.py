@@ -271,8 +271,8 @@ def _classes_text(report: LabelReport) -> str:
 def _class_rows(report: LabelReport, seen_section: LabelSection) -> Iterator[tuple[str, ...]]:
     """Rows of the methods that learn from labels and have both sides: general runs of one test set, and hard ones."""
     hard = [section for section in report.sections if section.rule == "hard"]
-    shown = {series for section in (seen_section, *hard) for series in _series(section)}
-    scored = [run for run in report.scored if run.record.series in shown and run.record.spec.split.shots]
+    shown_series = {series for section in (seen_section, *hard) for series in _series(section)}
+    scored = [run for run in report.scored if run.record.series in shown_series and run.record.spec.split.shots]
     for method in sorted({run.record.spec.method for run in scored}):
         areas = class_areas(run for run in scored if run.record.spec.method == method)
         both = {place: area for place, area in areas.items() if len(area) == 2}

@@ -23,7 +23,7 @@ def label_report(request: ReportRequest, tell: Callable[[str], None]) -> LabelRe
     sections = label_sections(*label_tables(request, tell))
     records = load_records(request.results, lambda _: None)  # what is to be said of them was said before
     evidence = evidence_source(records, request.results, tell, pictures=False)
-    shown = {
+    shown_series = {
         series
         for section in sections
         for panel in section.panels
@@ -33,12 +33,12 @@ def label_report(request: ReportRequest, tell: Callable[[str], None]) -> LabelRe
     }
     runs = defaultdict[str, list[Record]](list)
     for record in evidence.finished:
-        if record.series in shown:
+        if record.series in shown_series:
             runs[record.series].append(record)
     return LabelReport(
         sections=sections,
         runs=runs,
-        scored=evidence.scored if shown else (),
+        scored=evidence.scored if shown_series else (),
         titles=method_titles(),
         machines=machine_names(record for of_series in runs.values() for record in of_series),
     )
