@@ -289,6 +289,12 @@ def history_holds_finite_numbers(case: Case) -> None:
         _require(all(isinstance(value, float) and math.isfinite(value) for value in values), f"{name} is {values}")
 
 
+def history_says_what_its_numbers_are(case: Case) -> None:
+    """Only where the recipe file has a table [history]: it must have every name."""
+    unexplained = [name for name in case.fitted.history if case.info.history_meaning(name) is None]
+    _require(not (case.info.history and unexplained), f"[history] of the recipe lacks {', '.join(unexplained)}")
+
+
 def independent_scores_are_independent(case: Case) -> None:
     """With `independent_scores` in the recipe, other images, order and batch size change no score beyond rounding."""
     if not case.info.scores_independently(case.params):
@@ -311,6 +317,7 @@ CHECKS: tuple[Callable[[Case], None], ...] = (
     scores_do_not_read_ids,
     a_stopped_fit_goes_on_to_the_same,
     history_holds_finite_numbers,
+    history_says_what_its_numbers_are,
     independent_scores_are_independent,
 )
 

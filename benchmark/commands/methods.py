@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from benchmark.terminal.options import FilePath, each_once, echo_json, json_option, note, say, say_page
+from benchmark.terminal.options import FilePath, each_once, echo_json, json_option, note, put, say, say_page
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -72,6 +72,7 @@ def _show_method(method: str, as_json: bool) -> None:
                 "citation": info.citation,
                 "packages": dict(info.packages),
                 "overrides": dict(info.overrides),
+                "history": dict(info.history),
                 "params": {
                     name: {
                         **{recipe: param.value(recipe) for recipe in RECIPES},
@@ -108,6 +109,8 @@ def _show_method(method: str, as_json: bool) -> None:
             say(f"    {param.note}")
     if any(param.diff or "spec " in param.source for param in info.params.values()):
         say("ids such as D7 and sections such as spec 1.12: docs/facts.md")
+    for name, meaning in info.history.items():
+        say(f"history {name}: {meaning}")
     for dataset, block in info.datasets.items():
         say(f"on {dataset}: " + ", ".join(f"{name} = {shown(value)}" for name, value in block.items()))
 
@@ -223,6 +226,26 @@ def _battery(
     from methods.checks import battery
 
     return battery(info, overrides=overrides, size=size, recipe=recipe)
+
+
+@command.command("page")
+@click.argument("method")
+@click.option(
+    "--results",
+    type=FilePath(),
+    multiple=True,
+    metavar="DIR",
+    help="Results folder; repeatable; 'reference' is the packaged index.",
+)
+@click.option("--output", type=FilePath(dir_okay=False), metavar="FILE", help="Write to FILE.")
+def _print_page(method: str, results: "tuple[Path, ...]", output: "Path | None") -> None:
+    """Print all that is known of METHOD in Markdown: idea, recipe, sources, history, measured cells, commands."""
+    from benchmark.views.pages.detectors import DetectorPages
+    from benchmark.views.records import load_records
+    from methods.registry import installed
+
+    info = installed.get(method)
+    put(DetectorPages(installed.methods(), load_records(results, note)).page(info), output)
 
 
 @command.command("sizes")

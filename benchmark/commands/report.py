@@ -65,6 +65,11 @@ class _OfPapers(click.Option):
     help="A suite by its name or the path of its file, of a paper or your own: its datasets and classes, a column for "
     "each method and each setting of --set that has runs; in place of a table.",
 )
+@click.option(
+    "--labels",
+    is_flag=True,
+    help="AUC, ranks and cost against the number of labelled anomalies, of the suites labels and labels_ten_shot.",
+)
 @click.option("--selection", is_flag=True, help="Last and best epoch of the runs of bench run --audit-selection.")
 @click.option("--show", type=click.Choice(["published", "measured", "both"]), default="both", show_default=True)
 @click.option(
@@ -128,6 +133,7 @@ def command(
     figure: str | None,
     cell: str | None,
     claims: str | None,
+    labels: bool,
     selection: bool,
     show: "Show",
     form: str | None,
@@ -153,10 +159,11 @@ def command(
     from benchmark.views.tables.reported import ReportRequest
     from reports.layouts import layout
 
-    if [table, figure, cell, claims, suite, selection or None].count(None) != 5:
+    if [table, figure, cell, claims, suite, labels or None, selection or None].count(None) != 6:
         raise BenchError(
-            "report prints one table, figure, suite or cell, the claims of one paper, or what was selected: give "
-            "--table or --figure, as bench report --help has them, --suite, --cell, --claims or --selection"
+            "report prints one table, figure, suite or cell, the claims of one paper, the page on labels, or what was "
+            "selected: give --table or --figure, as bench report --help has them, --suite, --cell, --claims, --labels "
+            "or --selection"
         )
     request = ReportRequest(
         show=show,
@@ -178,9 +185,11 @@ def command(
     if table is not None:
         listed = layout.auc_layout(table) if form == "macros" else layout.find_layout(table)
     drawn = layout.figure_layout(figure) if figure is not None else None
-    _check_options(request, listed or drawn, table=table, suite=suite)
+    _check_options(request, listed or drawn, table=table, suite=suite, takes_parts=labels)
     if claims is not None:
         put(contents.claims_content(claims, request, form or "md"), output)
+    elif labels:
+        put(contents.labels_content(request, form or "md"), output)
     elif selection:
         put(contents.selection_content(request, form or "md"), output)
     elif cell is not None:
@@ -209,9 +218,17 @@ def _check_page_options(
 
 
 def _check_options(
-    request: "ReportRequest", chosen: "Layout | FactLayout | BoxLayout | None", *, table: str | None, suite: str | None
+    request: "ReportRequest",
+    chosen: "Layout | FactLayout | BoxLayout | None",
+    *,
+    table: str | None,
+    suite: str | None,
+    takes_parts: bool,
 ) -> None:
-    """Refuse options that say nothing of what is printed; raises BenchError."""
+    """Refuse options that say nothing of what is printed; raises BenchError.
+
+    takes_parts: it can be cut down to datasets, methods and numbers of labels.
+    """
     from reports.layouts import layout
 
     if request.all_sources and table is None:
@@ -227,8 +244,10 @@ def _check_options(
     if suite is not None or isinstance(chosen, layout.Layout):
         return
     names = ["add", "measured_only", *(["method", "gamma"] if not isinstance(chosen, layout.BoxLayout) else [])]
+    names += ["dataset", "shots"]
     given = {"add": request.added, "measured_only": request.measured_only, **request.values}
-    wrong = next((name for name in (*names, "dataset", "shots") if given.get(name)), None)
+    allowed = {"dataset", "method", "shots"} if takes_parts else set()
+    wrong = next((name for name in names if name not in allowed and given.get(name)), None)
     if wrong:
         raise BenchError(f"--{wrong.replace('_', '-')} is for tables of AUCs and suites: leave it out")
 

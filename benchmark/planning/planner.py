@@ -29,8 +29,8 @@ from protocols.datasets.naming import base_id
 from protocols.datasets.registry import dataset_infos
 from protocols.errors import DataError
 from protocols.splits import rules
+from protocols.splits.draw.options import LARGEST_ONE_SHOT_DRAW
 from protocols.splits.draw.ranking import list_fingerprint
-from protocols.splits.draw.steps import LARGEST_ONE_SHOT_DRAW
 from protocols.splits.split import Split
 from protocols.values import ParamValue
 from results.errors import ResultsError

@@ -279,7 +279,8 @@ def _foreign(suite: Suite, selection: Selection) -> str | None:
 
 
 def _matches(run: WantedRun, coordinates: Mapping[Any, str]) -> bool:
-    return all(getattr(run, name) == value for name, value in coordinates.items())
+    """True where a run has these coordinates, written as tables print them: `{"shots": "100"}`."""
+    return all(str(getattr(run, name)) == value for name, value in coordinates.items())
 
 
 def _parse(text: str, origin: str) -> Suite:

@@ -1,6 +1,7 @@
 """Facts of a method that the harness knows without importing its Python file."""
 
 from collections.abc import Mapping
+from fnmatch import fnmatchcase
 from importlib.util import find_spec
 from typing import Annotated
 
@@ -60,8 +61,8 @@ class MethodInfo(msgspec.Struct, frozen=True, kw_only=True):
 
     `detector` is `module:Class`, `detector_id` the id that keys hold (a variant's is that of its detector),
     `pool_values` the values of a parameter that name an external pool, `packages` what must be installed beside
-    swanbench: name of the import -> what pip installs it by, `origin` the file. `base` is set where a fit starts from
-    that of another method.
+    swanbench: name of the import -> what pip installs it by, `history` the numbers that a fit leaves: name or pattern
+    (`bag*`) -> what it is, `origin` the file. `base` is set where a fit starts from that of another method.
     """
 
     id: str
@@ -79,6 +80,7 @@ class MethodInfo(msgspec.Struct, frozen=True, kw_only=True):
     recipes: dict[str, RecipeBlock]
     origin: str
     packages: dict[str, str] = {}
+    history: dict[str, str] = {}
     variant_of: str | None = None
     overrides: ParamBlock = {}
     base: Base | None = None
@@ -124,6 +126,12 @@ class MethodInfo(msgspec.Struct, frozen=True, kw_only=True):
     def takes_native_images(self, params: Mapping[str, ParamValue]) -> bool:
         """True where, with these resolved parameters, a fit is given the training normals at their own sizes too."""
         return _is_any(params, self.capabilities.native_images_where)
+
+    def history_meaning(self, name: str) -> str | None:
+        """The recipe's words on a number of a fit's history; None where it has none."""
+        exact = self.history.get(name)
+        patterns = (text for pattern, text in self.history.items() if fnmatchcase(name, pattern))
+        return exact or next(patterns, None)
 
     def lacking(self, params: Mapping[str, ParamValue] | None = None) -> str | None:
         """The sentence that names a package which the method needs and which is not installed; imports nothing.

@@ -98,6 +98,7 @@ class _DetectorFile(msgspec.Struct, kw_only=True):
     citation: str = ""
     assumed: bool = False
     packages: dict[_Package, _Name] = {}
+    history: dict[_Name, _Name] = {}
     pools: dict[str, tuple[str, ...]] = {}
     dataset: dict[str, ParamBlock] = {}
     recipe: dict[str, dict[str, Any]] = {}
@@ -155,6 +156,7 @@ def detector(tables: Mapping[str, Any], origin: str) -> MethodInfo:
         datasets=file.dataset,
         recipes={n: _convert(t, RecipeBlock, f"{origin}, [recipe.{n}]") for n, t in file.recipe.items()},
         packages=file.packages,
+        history=file.history,
         origin=origin,
         base=None if file.base is None else _convert(file.base, Base, f"{origin}, [base]"),
     )

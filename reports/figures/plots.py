@@ -18,19 +18,26 @@ if TYPE_CHECKING:
 
 Filling = Literal["none", "full", "left"]
 """Of the marks of published values, of measured ones, and of those that are not comparable (half filled)."""
-_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")  # Okabe and Ito: told apart by all eyes
-_SHAPES = ("o", "s", "^", "D", "v", "P")
+PLOT_COLOURS = (
+    "#0072B2",
+    "#D55E00",
+    "#009E73",
+    "#CC79A7",
+    "#E69F00",
+    "#56B4E9",
+)  # Okabe and Ito: told apart by all eyes
+PLOT_SHAPES = ("o", "s", "^", "D", "v", "P")
 _ROWS: Mapping[RowKind, tuple[str, str, bool]] = {
-    "published": (_COLOURS[0], "o", False),
+    "published": (PLOT_COLOURS[0], "o", False),
     "quoted": ("#777777", "o", False),
-    "pooled": (_COLOURS[2], "D", True),
-    "measured": (_COLOURS[1], "s", True),
-    "run": (_COLOURS[1], "x", True),
+    "pooled": (PLOT_COLOURS[2], "D", True),
+    "measured": (PLOT_COLOURS[1], "s", True),
+    "run": (PLOT_COLOURS[1], "x", True),
 }
 """Colour, shape and filling of each kind of line in a forest plot."""
 _DPI = 150
 _ASIDE = 0.04  # published values stand to the left, measured ones to the right
-_STYLE: dict[Any, Any] = {
+PLOT_STYLE: dict[Any, Any] = {
     "font.size": 10.0,
     "axes.spines.top": False,
     "axes.spines.right": False,
@@ -46,15 +53,15 @@ def draw_dots(table: Table, form: str) -> bytes:
     Raises:
         ReportError: no such format, or matplotlib is not installed.
     """
-    _check(form)
+    check_picture(form)
     import matplotlib as mpl
 
     layout = table.layout
     (row,), (column,) = layout.entry.rows, layout.entry.columns
     groups = list(dict.fromkeys(cell.coordinates[row] for cell in table.cells))
     kinds = list(dict.fromkeys(cell.coordinates[column] for cell in table.cells))
-    with mpl.rc_context(_STYLE):
-        figure = _figure(max(6.0, 1.6 * len(groups) + 2.0), 4.0)
+    with mpl.rc_context(PLOT_STYLE):
+        figure = new_figure(max(6.0, 1.6 * len(groups) + 2.0), 4.0)
         axes = figure.add_subplot()
         for cell in table.cells:
             kind = kinds.index(cell.coordinates[column])
@@ -67,7 +74,7 @@ def draw_dots(table: Table, form: str) -> bytes:
         axes.set_axisbelow(True)
         _key(figure, [table.label(column, value) for value in kinds], _sides(table))
         figure.suptitle(_wrapped(table.title), fontsize=11)
-        return _drawn(figure, form)
+        return drawn_picture(figure, form)
 
 
 def draw_boxes(plot: BoxPlot, form: str) -> bytes:
@@ -76,19 +83,19 @@ def draw_boxes(plot: BoxPlot, form: str) -> bytes:
     Raises:
         ReportError: no such format, or matplotlib is not installed.
     """
-    _check(form)
+    check_picture(form)
     import matplotlib as mpl
 
     most = max(len(groups) for groups in plot.panels.values())
-    with mpl.rc_context(_STYLE):
-        figure = _figure(max(6.0, 0.2 * most + 2.0), 0.9 + 2.9 * len(plot.panels))
+    with mpl.rc_context(PLOT_STYLE):
+        figure = new_figure(max(6.0, 0.2 * most + 2.0), 0.9 + 2.9 * len(plot.panels))
         panels = figure.subplots(len(plot.panels), squeeze=False)[:, 0]
         for axes, (title, groups) in zip(panels, plot.panels.items(), strict=True):
             _panel(axes, plot, groups)
             axes.set_title(printable(title), fontsize=10, loc="left")
         _box_key(figure, plot)
         figure.suptitle(_wrapped(printable(f"{plot.title}: {plot.method}")), fontsize=11)
-        return _drawn(figure, form)
+        return drawn_picture(figure, form)
 
 
 def draw_forest(rows: Sequence[ForestRow], title: str, metric: str, limit: float, form: str) -> bytes:
@@ -97,11 +104,11 @@ def draw_forest(rows: Sequence[ForestRow], title: str, metric: str, limit: float
     Raises:
         ReportError: no such format, or matplotlib is not installed.
     """
-    _check(form)
+    check_picture(form)
     import matplotlib as mpl
 
-    with mpl.rc_context(_STYLE):
-        figure = _figure(8.0, 1.4 + 0.32 * len(rows))
+    with mpl.rc_context(PLOT_STYLE):
+        figure = new_figure(8.0, 1.4 + 0.32 * len(rows))
         axes = figure.add_subplot()
         for line, row in enumerate(rows):
             colour, shape, filled = _ROWS[row.kind]
@@ -124,7 +131,7 @@ def draw_forest(rows: Sequence[ForestRow], title: str, metric: str, limit: float
         axes.grid(axis="x", color="#dddddd", linewidth=0.8)
         axes.set_axisbelow(True)
         figure.suptitle(_wrapped(printable(title)), fontsize=11)
-        return _drawn(figure, form)
+        return drawn_picture(figure, form)
 
 
 def draw_curves(history: Mapping[str, Sequence[float | None]], title: str, form: str) -> bytes:
@@ -133,17 +140,17 @@ def draw_curves(history: Mapping[str, Sequence[float | None]], title: str, form:
     Raises:
         ReportError: no such format, or matplotlib is not installed.
     """
-    _check(form)
+    check_picture(form)
     import matplotlib as mpl
 
-    with mpl.rc_context(_STYLE):
-        figure = _figure(8.0, 4.0)
+    with mpl.rc_context(PLOT_STYLE):
+        figure = new_figure(8.0, 4.0)
         axes = figure.add_subplot()
         for at, (name, values) in enumerate(history.items()):
             numbers = [nan if value is None else value for value in values]
             style: dict[str, Any] = {
-                "color": _COLOURS[at % len(_COLOURS)],
-                "marker": _SHAPES[at % len(_SHAPES)],
+                "color": PLOT_COLOURS[at % len(PLOT_COLOURS)],
+                "marker": PLOT_SHAPES[at % len(PLOT_SHAPES)],
                 "markersize": 3,
             }
             axes.plot(range(1, len(numbers) + 1), numbers, label=printable(name), **style)
@@ -152,7 +159,7 @@ def draw_curves(history: Mapping[str, Sequence[float | None]], title: str, form:
         axes.set_axisbelow(True)
         figure.legend(loc="outside lower center", ncols=min(len(history), 5), frameon=False, fontsize=9)
         figure.suptitle(_wrapped(printable(title)), fontsize=11)
-        return _drawn(figure, form)
+        return drawn_picture(figure, form)
 
 
 def has_plots() -> bool:
@@ -162,7 +169,8 @@ def has_plots() -> bool:
     return find_spec("matplotlib") is not None
 
 
-def _check(form: str) -> None:
+def check_picture(form: str) -> None:
+    """Raise ReportError where a picture cannot be drawn: no such format, or matplotlib is not installed."""
     if form not in PICTURE_FORMATS:
         raise ReportError(f"no picture format {form!r}: choose {' or '.join(PICTURE_FORMATS)}")
     try:
@@ -174,13 +182,14 @@ def _check(form: str) -> None:
     del mpl
 
 
-def _figure(width: float, height: float) -> "Figure":
+def new_figure(width: float, height: float) -> "Figure":
+    """An empty figure; width and height in inches."""
     from matplotlib.figure import Figure
 
     return Figure(figsize=(width, height), layout="constrained")
 
 
-def _drawn(figure: "Figure", form: str) -> bytes:
+def drawn_picture(figure: "Figure", form: str) -> bytes:
     """The picture's bytes, the same for the same numbers and library."""
     buffer = BytesIO()
     metadata = {"Date": None} if form == "svg" else None
@@ -189,7 +198,7 @@ def _drawn(figure: "Figure", form: str) -> bytes:
 
 
 def _dot(axes: "Axes", table: Table, cell: Cell, x: float, index: int) -> None:
-    colour, shape = _COLOURS[index % len(_COLOURS)], _SHAPES[index % len(_SHAPES)]
+    colour, shape = PLOT_COLOURS[index % len(PLOT_COLOURS)], PLOT_SHAPES[index % len(PLOT_SHAPES)]
     if cell.published and table.show != "measured":
         axes.plot(x - _ASIDE, cell.published.mean, shape, markersize=9, markerfacecolor="none", markeredgecolor=colour)
     if cell.measured:
@@ -216,7 +225,12 @@ def _key(figure: "Figure", kinds: list[str], sides: list[tuple[str, Filling]]) -
 
     handles = [
         Line2D(
-            [], [], linestyle="none", marker=_SHAPES[at % len(_SHAPES)], color=_COLOURS[at % len(_COLOURS)], label=text
+            [],
+            [],
+            linestyle="none",
+            marker=PLOT_SHAPES[at % len(PLOT_SHAPES)],
+            color=PLOT_COLOURS[at % len(PLOT_COLOURS)],
+            label=text,
         )
         for at, text in enumerate(kinds)
     ]
@@ -244,7 +258,7 @@ def _panel(axes: "Axes", plot: BoxPlot, groups: tuple[BoxGroup, ...]) -> None:
         split = group.record.spec.split
         slot = slots.index((split.gamma or "", group.images))
         x = classes.index(split.normal_class or "") + (slot - (len(slots) - 1) / 2) * width
-        colour = _COLOURS[plot.gammas.index(split.gamma or "") % len(_COLOURS)]
+        colour = PLOT_COLOURS[plot.gammas.index(split.gamma or "") % len(PLOT_COLOURS)]
         _box(axes, group, x, 0.8 * width, colour)
     axes.set_xticks(range(len(classes)), list(map(printable, classes)))
     axes.set_xlim(-0.6, len(classes) - 0.4)
@@ -277,8 +291,8 @@ def _box_key(figure: "Figure", plot: BoxPlot) -> None:
 
     handles = [
         Patch(
-            facecolor=_COLOURS[at % len(_COLOURS)] if images == "anomalous" else "white",
-            edgecolor=_COLOURS[at % len(_COLOURS)],
+            facecolor=PLOT_COLOURS[at % len(PLOT_COLOURS)] if images == "anomalous" else "white",
+            edgecolor=PLOT_COLOURS[at % len(PLOT_COLOURS)],
             label=printable(f"gamma {gamma}, {images} test images"),
         )
         for at, gamma in enumerate(plot.gammas)

@@ -80,9 +80,15 @@ def images(name, *blocks):
 
 def scores(method, seed=0, precision="fp32", device="cpu", checkpoint=None):
     """Scores of the twelve test images after the fit, which goes on from `checkpoint`, if one is given."""
+    detector, params = fitted(method, seed, precision, device, checkpoint)
+    return detector.score(images("t", pictures(6, 60, False), pictures(6, 80, True)), params["evaluation.batch"])
+
+
+def fitted(method, seed=0, precision="fp32", device="cpu", checkpoint=None, overrides=None):
+    """The detector after the tiny fit, with its parameters."""
     name, _, recipe = method.partition(":")
     info = installed.get(name)
-    params = resolve(info, recipe or "official", "toy", small_params(info)).params
+    params = resolve(info, recipe or "official", "toy", small_params(info) | (overrides or {})).params
     context = FitContext(
         seed=seed,
         threads=THREADS,
@@ -95,7 +101,7 @@ def scores(method, seed=0, precision="fp32", device="cpu", checkpoint=None):
     )
     detector = installed.load(info)(params, context)
     detector.fit(train_data(info, params, context))
-    return detector.score(images("t", pictures(6, 60, False), pictures(6, 80, True)), params["evaluation.batch"])
+    return detector, params
 
 
 def small_params(info):

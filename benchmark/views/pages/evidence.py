@@ -46,7 +46,7 @@ class EvidenceSource:
         return PageEvidence(
             runs=runs,
             runs_at=self._at,
-            scored=self._scored if shown else (),
+            scored=self.scored if shown else (),
             remake=remake_command,
             fill=fill_command,
             explain=reason_sentence,
@@ -70,7 +70,7 @@ class EvidenceSource:
         return by_key
 
     @functools.cached_property
-    def _scored(self) -> tuple[ScoredRun, ...]:
+    def scored(self) -> tuple[ScoredRun, ...]:
         """The runs of today in the general and hard settings whose scores are at hand."""
         return tuple(self._scored_runs())
 

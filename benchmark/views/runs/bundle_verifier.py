@@ -11,8 +11,8 @@ from protocols.datasets.manifest import Dataset
 from protocols.datasets.registry import dataset_info
 from protocols.errors import DataError
 from protocols.splits import rules
+from protocols.splits.draw.options import LARGEST_ONE_SHOT_DRAW
 from protocols.splits.draw.ranking import list_fingerprint
-from protocols.splits.draw.steps import LARGEST_ONE_SHOT_DRAW
 from protocols.splits.split import Split, draw
 from results.maintenance.bundles import Bundle
 from results.maintenance.verification import VerifiedRecord, verify_bundle

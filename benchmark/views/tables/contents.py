@@ -76,6 +76,13 @@ def claims_content(name: str, request: ReportRequest, form: str) -> str:
     return render_claims(judge_claims(claims, tables), f"Claims in the text of {paper.name}", form)
 
 
+def labels_content(request: ReportRequest, form: str) -> str | bytes:
+    """The page on labelled anomalies, with the records that were asked for."""
+    from benchmark.views.pages.labels import label_content
+
+    return label_content(request, form, note)
+
+
 def selection_content(request: ReportRequest, form: str) -> str:
     """Audited runs of the results folders that were asked for."""
     from benchmark.paths import AUDITS_FOLDER, resolve_folders

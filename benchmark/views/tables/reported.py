@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from benchmark.errors import BenchError
 from benchmark.paths import resolve_folders
@@ -26,6 +26,7 @@ from results.metrics import Metric
 from results.record import Record
 
 if TYPE_CHECKING:
+    from benchmark.views.tables.suites import SuiteView
     from reports.comparison.pairing import ScoresOf
 
 
@@ -93,6 +94,28 @@ def paper_table(layout: Layout, request: ReportRequest, tell: Callable[[str], No
     return _with_base_gains(printed_table, records, find_scores)
 
 
+class _BuiltSuite(NamedTuple):
+    """The table of a suite, measured or not, with what it was made of; `beside` are records of its other datasets."""
+
+    suite: Suite
+    selection: Selection
+    view: "SuiteView"
+    table: Table
+    beside: Sequence[Record]
+
+
+def label_tables(request: ReportRequest, tell: Callable[[str], None]) -> tuple[Table, Table]:
+    """The tables of the suites `labels` and `labels_ten_shot`, measured or not.
+
+    Raises:
+        BenchError: there is no such method, dataset or folder, or the selection leaves nothing.
+        ReportError: a wrong recipe or condition.
+    """
+    records = chosen_records(load_records(request.results, tell), request.recipe, parse_conditions(request.wheres))
+    general, ten_shot = (_built_suite(name, request, records, tell).table for name in ("labels", "labels_ten_shot"))
+    return general, ten_shot
+
+
 def suite_table(name: str, request: ReportRequest, tell: Callable[[str], None]) -> Table:
     """The table of a suite, of a paper or not: its datasets and classes, a column for each method and setting.
 
@@ -100,12 +123,39 @@ def suite_table(name: str, request: ReportRequest, tell: Callable[[str], None]) 
         BenchError: there is no such suite, method, dataset or folder, or the selection leaves nothing.
         ReportError: a wrong recipe, condition or baseline, or nothing measured where only that is asked for.
     """
-    from benchmark.views.tables.suites import suite_view
     from reports.comparison.baseline import with_baseline
 
-    suite = load_suite(name)
     all_records = load_records(request.results, tell)
     records = chosen_records(all_records, request.recipe, parse_conditions(request.wheres))
+    find_scores = scores_finder(scored_folders(request.results), tell)
+    suite, selection, view, built, beside = _built_suite(name, request, records, tell)
+    if not built.has_measured:
+        command = f"bench run --suite {name}{option_words(selection.options)}"
+        further = "" if request.values else _further_datasets(suite, beside)
+        raise BenchError(f"no run of suite {suite.id} that is asked for is measured: {command} makes them{further}")
+    if request.baseline:
+        built = with_baseline(
+            built,
+            request.baseline,
+            view.records,
+            measures=view.measures,
+            versions=detector_versions(),
+            stale=InstalledCode(accept=request.accept_stale_code).stale,
+            scores=find_scores,
+            alone=view.alone,
+        )
+    printed_table = filter_table(
+        replace(built, names_runs=request.names_runs), TableFilter(measured_only=request.measured_only)
+    )
+    return _with_base_gains(printed_table, all_records, find_scores)
+
+
+def _built_suite(
+    name: str, request: ReportRequest, records: Sequence[Record], tell: Callable[[str], None]
+) -> _BuiltSuite:
+    from benchmark.views.tables.suites import suite_view
+
+    suite = load_suite(name)
     selection = Selection(
         methods=request.values.get("method"),
         datasets=request.values.get("dataset"),
@@ -121,7 +171,7 @@ def suite_table(name: str, request: ReportRequest, tell: Callable[[str], None]) 
     values = MetricValues(request.metric, find_scores)
     built = table.build_table(
         view.layout,
-        records,
+        view.records,
         measures=view.measures,
         versions=detector_versions(),
         stale=code.stale,
@@ -131,25 +181,7 @@ def suite_table(name: str, request: ReportRequest, tell: Callable[[str], None]) 
         scores_digest=partial(scores_digest, find_scores),
     )
     tell_remarks([values], tell)
-    if not built.has_measured:
-        command = f"bench run --suite {name}{option_words(selection.options)}"
-        beside = "" if request.values else _beside(suite, records)
-        raise BenchError(f"no run of suite {suite.id} that is asked for is measured: {command} makes them{beside}")
-    if request.baseline:
-        built = with_baseline(
-            built,
-            request.baseline,
-            records,
-            measures=view.measures,
-            versions=detector_versions(),
-            stale=code.stale,
-            scores=find_scores,
-            alone=view.alone,
-        )
-    printed_table = filter_table(
-        replace(built, names_runs=request.names_runs), TableFilter(measured_only=request.measured_only)
-    )
-    return _with_base_gains(printed_table, all_records, find_scores)
+    return _BuiltSuite(suite, selection, view, built, records)
 
 
 def _with_base_gains(built: Table, records: Sequence[Record], find_scores: "ScoresOf") -> Table:
@@ -161,7 +193,7 @@ def _with_base_gains(built: Table, records: Sequence[Record], find_scores: "Scor
     return replace(built, remarks=(*built.remarks, *base_remarks(built, records, find_scores)))
 
 
-def _beside(suite: Suite, records: Sequence[Record]) -> str:
+def _further_datasets(suite: Suite, records: Sequence[Record]) -> str:
     """The datasets with runs under the rule of a suite that does not list them; it has a table of these on demand."""
     datasets = {
         record.spec.split.dataset.partition("@")[0] for record in records if record.spec.split.rule == suite.rule

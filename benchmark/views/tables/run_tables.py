@@ -13,7 +13,7 @@ from benchmark.terminal.options import note, say_page
 from benchmark.views.derived import derive_words
 from benchmark.views.metric_values import scores_digest, scores_finder
 from benchmark.views.runs.small_budget import budget_sentences
-from benchmark.views.tables.suites import suite_view
+from benchmark.views.tables.suites import suite_view, suites_tested_apart
 from reports.comparison.selection import render_selection, selection_audits
 from reports.layouts.layout import Layout
 from reports.pages import page, render
@@ -79,10 +79,13 @@ def _print_tables(
             say_table(built, f"--table {chosen.id}")
     if planned.is_swept:
         others = records
-    if any(record.status == "done" for record in others):
-        view = suite_view(planned.suite, selection, others)
-        chosen_columns = build(view.layout, others, measures=view.measures, titles=view.titles)
-        filters = {name: text for name, text in selection.options.items() if name in REPORT_FILTERS}
-        say_table(chosen_columns, f"--suite {options['suite']}{option_words(filters)}")
+    others = [record for record in others if record.status == "done"]
+    filters = {name: text for name, text in selection.options.items() if name in REPORT_FILTERS}
+    for suite in (planned.suite, *suites_tested_apart(planned.suite)) if others else ():
+        view = suite_view(suite, selection, others)
+        chosen_columns = build(view.layout, view.records, measures=view.measures, titles=view.titles)
+        if chosen_columns.has_measured:
+            name = options["suite"] if suite is planned.suite else suite.id
+            say_table(chosen_columns, f"--suite {name}{option_words(filters)}")
     for sentence in budget_sentences(records, options["suite"], option_words(selection.options)):
         note(sentence)

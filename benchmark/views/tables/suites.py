@@ -8,17 +8,20 @@ from benchmark.paths import resolve_folders
 from benchmark.planning.equivalence import measures, method_titles
 from benchmark.planning.inputs.resources import Resources
 from benchmark.planning.planner import Planner
-from benchmark.planning.suite import Selection, Suite, WantedRun, expand_suite, suite_parts
+from benchmark.planning.suite import Selection, Suite, WantedRun, expand_suite, load_suite, suite_parts
 from benchmark.planning.types import RunRequest
 from methods.registry import installed
 from protocols.coordinates import COORDINATE_FIELDS
 from protocols.splits import rules
+from protocols.splits.draw.options import Options
 from reports.layouts import layout
 from reports.layouts.layout import Layout
 from reports.layouts.suite import SettingColumns, SuiteCell, SuiteLayout, column_order, column_title
 from reports.tables.lookup import MeasuredIds
 from results.record import Record
 from results.store import Store
+
+_TEST_OPTION = "one_shot_test"
 
 
 def suite_layouts(suites: Iterable[Suite]) -> list[Layout]:
@@ -34,9 +37,13 @@ def suite_layouts(suites: Iterable[Suite]) -> list[Layout]:
 
 @dataclass(frozen=True)
 class SuiteView:
-    """The table of a suite with its columns: what records measure, and their titles; `alone` are without anomalies."""
+    """The table of a suite with its columns: what records measure, and their titles; `alone` are without anomalies.
+
+    records: those of before without what was tested on other images than the suite's.
+    """
 
     layout: SuiteLayout
+    records: tuple[Record, ...]
     measures: MeasuredIds
     titles: Mapping[str, str]
     alone: tuple[str, ...]
@@ -51,9 +58,7 @@ def suite_view(suite: Suite, selection: Selection, records: Sequence[Record], ad
         BenchError: a selected method, dataset or class does not exist, or nothing is left.
     """
     measured_as = measures()
-    parts = [
-        _Part(part, part_selection, records, measured_as) for part, part_selection in suite_parts(suite, selection)
-    ]
+    parts = [_Part(part, part_selection, records, measured_as) for part, part_selection in _parts(suite, selection)]
     columns = SettingColumns(record for part in parts for record in part.records)
     by_method: dict[str, set[str]] = {}
     for record in (record for part in parts for record in part.records):
@@ -66,12 +71,31 @@ def suite_view(suite: Suite, selection: Selection, records: Sequence[Record], ad
     titles, methods = method_titles(), installed.methods()
     return SuiteView(
         layout=SuiteLayout(suite.id, suite.title, suite_cells),
+        records=tuple(record for record in records if all(part.has_its_test(record) for part in parts)),
         measures=columns.measures(measured_as),
         titles={column: column_title(column, titles) for column in every_column},
         alone=tuple(
             column for column in every_column if (info := methods.get(column.partition("[")[0])) and not info.anomalies
         ),
     )
+
+
+def suites_tested_apart(suite: Suite) -> list[Suite]:
+    """Suites planned after this one that have other test images under its rule: each has a table of its own."""
+    listed = map(load_suite, suite.also)
+    return [part for part in listed if part.rule == suite.rule and _test_of(part) != _test_of(suite)]
+
+
+def _test_of(suite: Suite) -> object:
+    return suite.options.get(_TEST_OPTION)
+
+
+def _parts(suite: Suite, selection: Selection) -> Iterator[tuple[Suite, Selection]]:
+    """The parts of a suite, of each rule those that test on the same images as the first one of it."""
+    tests: dict[str, object] = {}
+    for part, part_selection in suite_parts(suite, selection):
+        if tests.setdefault(part.rule, _test_of(part)) == _test_of(part):
+            yield part, part_selection
 
 
 class _Part:
@@ -124,8 +148,15 @@ class _Part:
         run = WantedRun(method=record.spec.method, dataset=_dataset(record), seed=0, split_seed=0, **split.coordinates)
         rule, kept = self._kept(run)
         is_unlabelled = all(value in {None, COORDINATE_FIELDS[name].unlabelled} for name, value in split.labels.items())
-        is_alike = split.rule == self._suite.rule or is_unlabelled
+        is_alike = (split.rule == self._suite.rule or is_unlabelled) and self.has_its_test(record)
         return is_alike and split.rule == rule and kept.coordinates == split.coordinates
+
+    def has_its_test(self, record: Record) -> bool:
+        """False where the suite says which draw leaves the test set of its rule, and a run was tested on another's."""
+        split, wanted_test = record.spec.split, _test_of(self._suite)
+        if wanted_test is None or split.rule != self._suite.rule:
+            return True
+        return split.options.get(_TEST_OPTION, Options().one_shot_test) == wanted_test
 
     def _classes(self, name: str) -> tuple[str, ...]:
         """Classes of a dataset as planning knows them, else those that its records have."""

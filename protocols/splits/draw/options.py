@@ -8,6 +8,8 @@ from protocols.text import near_miss
 
 OptionValue = str | int | float | bool
 
+LARGEST_ONE_SHOT_DRAW = 10
+"""Draws of up to so many anomalies leave one and the same test set, where no option says otherwise."""
 
 OPTION_DESCRIPTIONS = {
     "normal_split": "`ranked`, or `released`: the authors' own draw of normals where the label file's order is known",
@@ -17,7 +19,8 @@ OPTION_DESCRIPTIONS = {
     "others (D31)",
     "leak_guard": "a test image with the sha256 of a drawn anomaly leaves the test set; on for Mastcam (D32b)",
     "contamination": "share of unlabelled anomalies among the training normals (D37)",
-    "one_shot_test": "`ten_shot_set`: every draw of up to ten leaves the same test set; or `own` (D26)",
+    "one_shot_test": "`ten_shot_set`: every draw of up to ten leaves the same test set; a number above 10, such as "
+    "100: every draw of up to so many does; or `own` (D26)",
     "limit_train": "keep the first n training normals by rank",
     "limit_test": "keep the first n test images by rank",
 }
@@ -32,7 +35,7 @@ class Options:
     deduplicate: bool = False
     leak_guard: bool = False
     contamination: float = 0.0
-    one_shot_test: str = "ten_shot_set"
+    one_shot_test: str | int = "ten_shot_set"
     limit_train: int | None = None
     limit_test: int | None = None
 
@@ -72,6 +75,8 @@ def parse_split_options(
 
 def _checked(name: str, value: object) -> OptionValue:
     number = isinstance(value, int | float) and not isinstance(value, bool)
+    if name == "one_shot_test" and number:
+        return _test_of(value)
     if name in _CHOICES:
         if isinstance(value, str) and value in _CHOICES[name]:
             return value
@@ -87,3 +92,13 @@ def _checked(name: str, value: object) -> OptionValue:
     if number and 0 <= value < 1:  # type: ignore[operator]  # a number, by the line above
         return float(value)  # type: ignore[arg-type]
     raise DataError(f"split option {name} cannot be '{value}': give a share from 0 up to, not including, 1")
+
+
+def _test_of(draw: object) -> OptionValue:
+    """The test set of draws of up to `draw` anomalies, that of ten shots by its name."""
+    if not isinstance(draw, int) or draw < LARGEST_ONE_SHOT_DRAW:
+        raise DataError(
+            f"split option one_shot_test cannot be '{draw}': give ten_shot_set, own or a whole number from "
+            f"{LARGEST_ONE_SHOT_DRAW}"
+        )
+    return _CHOICES["one_shot_test"][0] if draw == LARGEST_ONE_SHOT_DRAW else draw

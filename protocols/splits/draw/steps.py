@@ -9,13 +9,10 @@ from protocols.datasets.manifest import Dataset, Row
 from protocols.datasets.naming import NORMAL
 from protocols.datasets.registry import dataset_info
 from protocols.errors import DataError
-from protocols.splits.draw.options import Options
+from protocols.splits.draw.options import LARGEST_ONE_SHOT_DRAW, Options
 from protocols.splits.draw.ranking import divided_ids, first_ids
 
 Ids = tuple[str, ...]
-
-LARGEST_ONE_SHOT_DRAW = 10
-"""Draws of up to so many anomalies leave one and the same test set."""
 
 
 @dataclass(frozen=True)
@@ -96,9 +93,14 @@ def n_shots(request: DrawRequest) -> int:
 
 
 def n_leaving(request: DrawRequest) -> int:
-    """Drawn anomalies that leave the test set: max(10, n) with n shots, or n under `one_shot_test` = `own`."""
-    n = n_shots(request)
-    return n if request.options.one_shot_test == "own" else max(LARGEST_ONE_SHOT_DRAW, n)
+    """Drawn anomalies that leave the test set with n shots: max(10, n), or as `one_shot_test` has it.
+
+    That is max(m, n) where it is a number m, and n where it is `own`.
+    """
+    n, test = n_shots(request), request.options.one_shot_test
+    if test == "own":
+        return n
+    return max(test if isinstance(test, int) else LARGEST_ONE_SHOT_DRAW, n)
 
 
 def without_leaks(request: DrawRequest, drawn: Ids, lists: SplitLists) -> SplitLists:

@@ -16,15 +16,16 @@ def lists(request: DrawRequest) -> SplitLists:
     Under `contamination` the unlabelled anomalies are the next by rank after those that leave the test set anyway, so
     that one shot and ten shots keep one test set; they leave it too and join the training normals.
 
-    A method without labelled anomalies has the same test set; where the dataset has too few anomalies for it, all of
-    them are tested.
+    A method without labelled anomalies has the same test set; where the dataset has too few anomalies for the ten-shot
+    one, all of them are tested.
     """
     train_normal, test_normal = steps.draw_normals(request)
     train_normal = steps.limit_train(request, train_normal)
     anomalies = tuple(row.id for row in request.rows if row.label != NORMAL)
     n_labelled, n_leaving = steps.n_shots(request), steps.n_leaving(request)
     n_extra = _n_extra(len(train_normal), request.options.contamination)
-    if not request.is_labelled and n_leaving + n_extra >= len(anomalies):
+    is_asked_for = isinstance(request.options.one_shot_test, int)
+    if not request.is_labelled and not is_asked_for and n_leaving + n_extra >= len(anomalies):
         n_labelled, n_leaving = 0, 0
     n_gone = n_leaving + n_extra
     if n_gone >= len(anomalies):
@@ -48,6 +49,8 @@ def _too_few(request: DrawRequest, n_anomalies: int, n_gone: int, n_extra: int) 
     options = request.options
     if n_extra:
         step = "lower the contamination"
+    elif isinstance(options.one_shot_test, int) and options.one_shot_test >= n_anomalies:
+        step = f"set the split option one_shot_test to less than {n_anomalies}, or leave it out"
     elif options.one_shot_test != "own" and n_anomalies > steps.n_shots(request):
         step = "set the split option one_shot_test to own"
     else:

@@ -190,7 +190,7 @@ def _board_block(
     for row in block.rows:
         group, *rest = row.labels if len(row.labels) > 1 else ("", *row.labels)
         told = [told_label(*pair) for pair in zip(block.row_headings[-len(rest) :], rest, strict=True)]
-        name = ", ".join(told if len(rest) > 1 else rest)
+        name = ", ".join(filter(None, told if len(rest) > 1 else rest))
         groups.setdefault(group, []).append(BoardRow(name, tuple(map(cell, row.cells))))
     return BoardBlock(
         title=block.title,

@@ -24,7 +24,7 @@ NO_SEEN = (
 )
 
 
-class _Place(NamedTuple):
+class AnomalyPlace(NamedTuple):
     """One anomaly class under a number of labelled anomalies."""
 
     dataset: str
@@ -32,14 +32,15 @@ class _Place(NamedTuple):
     shots: int | None
 
 
-_Sides = dict[bool, list[float]]
+ClassAreas = dict[bool, list[float]]
+"""AUCs of one anomaly class: under True those of runs whose training had examples of it."""
 
 
 def slope_charts(table: Table, scored: Iterable[ScoredRun]) -> tuple[SlopeChart, ...]:
     """A chart for each method of the table, and number of shots, that has both sides of an anomaly class."""
     runs, charts = list(scored), []
     for method in dict.fromkeys(cell.source.method for cell in table.cells if cell.source):
-        sides = _class_sides(run for run in runs if method in run.methods)
+        sides = class_areas(run for run in runs if method in run.methods)
         for shots in dict.fromkeys(place.shots for place in sides):
             both = {place: side for place, side in sides.items() if place.shots == shots and len(side) == 2}
             if both:
@@ -47,9 +48,9 @@ def slope_charts(table: Table, scored: Iterable[ScoredRun]) -> tuple[SlopeChart,
     return tuple(charts)
 
 
-def _class_sides(runs: Iterable[ScoredRun]) -> dict[_Place, _Sides]:
-    """AUCs of a method by anomaly class: those where it was seen under True."""
-    sides: dict[_Place, _Sides] = {}
+def class_areas(runs: Iterable[ScoredRun]) -> dict[AnomalyPlace, ClassAreas]:
+    """AUCs of the runs of one method by anomaly class and number of labels, where the class was seen and where not."""
+    sides: dict[AnomalyPlace, ClassAreas] = {}
     for run in runs:
         split, counts = run.record.spec.split, run.record.counts
         known = split.known_class
@@ -57,12 +58,12 @@ def _class_sides(runs: Iterable[ScoredRun]) -> dict[_Place, _Sides]:
             continue
         for label in sorted({*run.scores.classes} - {"normal"}):
             area = METRICS["auroc_seen"].of(run.scores, label)
-            place = _Place(split.dataset, label, split.shots)
+            place = AnomalyPlace(split.dataset, label, split.shots)
             sides.setdefault(place, {}).setdefault(known in {None, label}, []).append(area)
     return sides
 
 
-def _chart(table: Table, method: str, shots: int | None, both: Mapping[_Place, _Sides]) -> SlopeChart:
+def _chart(table: Table, method: str, shots: int | None, both: Mapping[AnomalyPlace, ClassAreas]) -> SlopeChart:
     layout = table.layout
     means = {place: (fmean(side[True]), fmean(side[False])) for place, side in both.items()}
     seen, unseen = (fmean(pair[side] for pair in means.values()) for side in (0, 1))
@@ -94,7 +95,7 @@ def _method_title(table: Table, method: str) -> str:
     return table.label("method", next(printed, method))
 
 
-def _draw(means: Mapping[_Place, tuple[float, float]], mean: tuple[float, float], sentence: str) -> Markup:
+def _draw(means: Mapping[AnomalyPlace, tuple[float, float]], mean: tuple[float, float], sentence: str) -> Markup:
     low, high, ticks = round_axis([value for pair in means.values() for value in pair], 1.0)
     y, left, right, height = AxisScale(low, high, 226, 26), 60.0, 240.0, 250
     parts = [

@@ -7,6 +7,8 @@ from io import StringIO
 
 import pytest
 
+from results.store import Store
+
 
 def rows(text):
     return list(csv.DictReader(StringIO(text)))
@@ -118,3 +120,21 @@ def test_each_swept_value_is_a_run_and_a_column(house):
     by_rate = {row["name"].partition("optim.lr=")[2][:4]: f"{row['auroc']:.3f}" for row in house.listed()}
     assert measured == {f"dra[optim.lr={rate}]": value for rate, value in by_rate.items()}
     assert set(by_rate) == {"0.01", "0.02"}
+
+
+def test_a_run_on_two_test_sets_trains_once_and_ends_with_a_table_of_each(new_house):
+    house = new_house("two_tests")
+    text = 'title = "T"\nrule = "general"\nrecipe = "quick"\nmethods = ["devnet"]\nshots = [1]\nseeds = [0]\n'
+    ten, twelve = house.root / "ten.toml", house.root / "twelve.toml"
+    ten.write_text(f'id = "ten"\n{text}[options]\none_shot_test = "ten_shot_set"\n[datasets]\ntiny = []\n')
+    twelve.write_text(f'id = "twelve"\n{text}also = ["{ten}"]\n[options]\none_shot_test = 12\n[datasets]\ntiny = []\n')
+    small = [word for at, word in enumerate(house.small) if "devnet" in house.small[at + (word == "--set")]]
+    done = house.bench("run", "--suite", twelve, "--weights", "random", "--threads", "1", *small)
+    assert done.returncode == 0, done.stderr
+    assert re.findall(r"^# Suite (\w+)", done.stdout, re.MULTILINE) == ["twelve", "ten"]
+    records = list(Store(house.results).records())
+    assert len({record.fit_key for record in records}) == 1
+    for suite, options in ((twelve, {"one_shot_test": 12}), (ten, {})):
+        (auroc,) = [record.metrics.auroc for record in records if record.spec.split.options == options]
+        (row,) = rows(house.bench("report", "--suite", suite, "--format", "csv").stdout)
+        assert row["mean"] == f"{auroc:.3f}"

@@ -149,3 +149,35 @@ def test_a_method_fits_the_splits_of_a_rule_that_is_like_one_that_it_knows(plan,
         assert {run.reason for run in planned.runs} == {
             f"{name} does not run under the rule 'harder'" for name in ("DRA", "DevNet")
         }
+
+
+def test_test_sets_of_two_draws_share_their_fits(plan, house):
+    """Per method and number of labels: one fit, tested on the images that ten labels leave and on those of twelve."""
+    text = 'title = "T"\nrule = "general"\nrecipe = "quick"\nmethods = ["kdad", "dra"]\nseeds = [0]\n'
+    ten = house.root / "ten.toml"
+    ten.write_text(f'id = "ten"\n{text}shots = [1, 10]\n[datasets]\ntiny = []\n')
+    twelve = house.root / "twelve.toml"
+    twelve.write_text(
+        f'id = "twelve"\n{text}shots = [1, 10, 12]\nalso = ["{ten}"]\n[options]\none_shot_test = 12\n'
+        "[datasets]\ntiny = []\n"
+    )
+    planned = plan(twelve)
+    assert [(run.wanted_run.method, run.wanted_run.shots) for run in planned.runs] == [
+        ("kdad", None), ("dra", 1), ("dra", 10), ("dra", 12), ("kdad", None), ("dra", 1), ("dra", 10),
+    ]  # fmt: skip
+    of_twelve, of_ten = planned.runs[:4], planned.runs[4:]
+    assert {run.spec.test for run in of_twelve} != {run.spec.test for run in of_ten}
+    assert [len({run.spec.test for run in runs}) for runs in (of_twelve, of_ten)] == [1, 1]
+    assert [run.fit.key for run in of_ten] == [run.fit.key for run in of_twelve[:3]]
+    assert len({run.fit.key for run in planned.runs}) == 4
+    assert not {run.spec.key for run in of_ten} & {run.spec.key for run in of_twelve}
+
+
+def test_a_suite_leaves_runs_out_by_their_numbers_of_labels_too(house):
+    file = house.root / "left.toml"
+    file.write_text(
+        'id = "left"\ntitle = "T"\nrule = "hard"\nrecipe = "quick"\nmethods = ["dra"]\nshots = [1, 10]\nseeds = [0]\n'
+        'leave_out = [{ known_class = "bar", shots = "10" }]\n[datasets]\ntiny = ["bar", "dot"]\n'
+    )
+    runs = expand_suite(load_suite(str(file)), Selection(), without_anomalies=(), classes={})
+    assert [(run.known_class, run.shots) for run in runs] == [("bar", 1), ("dot", 1), ("dot", 10)]

@@ -73,3 +73,47 @@ def test_without_labels_enough_anomalies_give_the_ten_shot_test_set(make_dataset
         splits.draw(many, "general", split_seed=3, shots=10, is_labelled=is_labelled) for is_labelled in (True, False)
     )
     assert with_labels.fingerprint == without.fingerprint
+
+
+def test_a_number_is_the_draw_that_leaves_the_test_set_of_every_number_of_labels(make_dataset: Make) -> None:
+    dataset = make_dataset(COUNTS)
+    order = by_rank(dataset, "bent", "cut", "hole")
+    none, one, ten, twenty = (
+        splits.draw(
+            dataset, "general", split_seed=0, shots=shots, options={"one_shot_test": 20}, is_labelled=is_labelled
+        )
+        for shots, is_labelled in ((10, False), (1, True), (10, True), (20, True))
+    )
+    assert [split.train_anomaly for split in (one, ten, twenty)] == [tuple(order[:n]) for n in (1, 10, 20)]
+    assert {split.test_anomaly for split in (none, one, ten, twenty)} == {tuple(sorted(order[20:]))}
+    assert {split.test_fingerprint for split in (none, one, ten)} == {twenty.test_fingerprint}
+    assert (
+        ten.fingerprints["train_anomaly"]
+        == splits.draw(dataset, "general", split_seed=0, shots=10).fingerprints["train_anomaly"]
+    )
+    assert ten.options == {"one_shot_test": 20}
+
+
+def test_the_draw_of_ten_is_the_option_that_nobody_has_to_give(make_dataset: Make) -> None:
+    dataset = make_dataset(COUNTS)
+    usual, stated = (
+        splits.draw(dataset, "general", split_seed=0, shots=1, options=options)
+        for options in ({}, {"one_shot_test": 10})
+    )
+    assert stated == usual
+    assert stated.options == {}
+
+
+def test_a_number_that_leaves_no_anomaly_is_refused_without_labels_too(make_dataset: Make) -> None:
+    dataset = make_dataset({"normal": 20, "bent": 10, "cut": 10})
+    for is_labelled in (True, False):
+        with pytest.raises(DataError, match="set the split option one_shot_test to less than 20, or leave it out"):
+            splits.draw(
+                dataset, "general", split_seed=0, shots=1, options={"one_shot_test": 20}, is_labelled=is_labelled
+            )
+
+
+@pytest.mark.parametrize("value", [9, 0, -100, 20.0, True])
+def test_a_number_below_ten_or_no_whole_one_is_refused(make_dataset: Make, value: object) -> None:
+    with pytest.raises(DataError, match=f"one_shot_test cannot be '{value}'"):
+        splits.draw(make_dataset(COUNTS), "general", split_seed=0, shots=1, options={"one_shot_test": value})

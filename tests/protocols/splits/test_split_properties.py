@@ -21,7 +21,7 @@ OPTIONS = st.fixed_dictionaries(
     optional={
         "deduplicate": st.booleans(),
         "leak_guard": st.booleans(),
-        "one_shot_test": st.sampled_from(["ten_shot_set", "own"]),
+        "one_shot_test": st.sampled_from(["ten_shot_set", "own", 10, 12, 18]),
         "limit_train": st.integers(1, 10),
         "limit_test": st.integers(8, 30),
     },

@@ -72,7 +72,7 @@ def test_published_dots_are_hollow_and_measured_ones_filled(record, monkeypatch)
     assert [y for y, *how in seen if how == ["none"]] == [
         0.828, 0.756, 0.935, 0.688, 0.630, 0.733, 0.689, 0.699, 0.766, 0.872, 0.872, 0.844,
     ]  # fmt: skip
-    assert [one for one in seen if len(one) == 3] == [(pytest.approx(0.7), plots._COLOURS[2], 0.0)]
+    assert [one for one in seen if len(one) == 3] == [(pytest.approx(0.7), plots.PLOT_COLOURS[2], 0.0)]
     assert "measured, std over seeds" in said
 
 
