@@ -14,6 +14,7 @@ from methods.nn.data.loader import in_batches
 from methods.nn.data.samplers import NORMAL, PSEUDO, SEEN, Indices
 from methods.nn.data.transforms import normalise, rotate, rotation_angles
 from methods.nn.networks.pyramid import Pyramid, PyramidTrunk
+from methods.uploads import upload
 from protocols.images.store import Images
 
 TRUNK_PREFIX = "trunk."
@@ -110,7 +111,7 @@ class MapTable:
 
     def take(self, rows: Indices) -> LevelMaps:
         """The maps (B, C, h, w) of each level, channels last in memory."""
-        index = torch.from_numpy(rows).to(self._levels[0].device)
+        index = upload(torch.from_numpy(rows), self._levels[0].device)
         return [level.index_select(0, index).permute(0, 3, 1, 2) for level in self._levels]
 
     def seen_rows(self, indices: Indices) -> Indices:

@@ -17,6 +17,7 @@ from methods.nn.data.samplers import PSEUDO, SEEN, Indices
 from methods.nn.networks.heads import CompositeHead, HolisticHead, TopK, TopKHead
 from methods.nn.precision import autocast, full_precision
 from methods.nn.training.losses import Criterion
+from methods.uploads import upload
 
 KERNEL = 3
 """Side of the released residual head's convolution, and its stride."""
@@ -152,7 +153,7 @@ class DevNetHeads(AHLHeads):
             return criterion(values, targets, number, "score")
         terms = [
             criterion(
-                values.masked_fill(torch.from_numpy(labels == other).to(values.device), 1.0), targets, number, head
+                values.masked_fill(upload(torch.from_numpy(labels == other), values.device), 1.0), targets, number, head
             )
             for other, head in ((SEEN, "pseudo"), (PSEUDO, "seen"))
         ]

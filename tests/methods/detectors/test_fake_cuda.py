@@ -10,6 +10,7 @@ from torch import nn
 from torch._subclasses.fake_tensor import DynamicOutputShapeException
 
 from methods.detectors.agad import detector as agad
+from methods.detectors.ahl import detector as ahl
 from methods.detectors.csi import base as csi_base
 from methods.devices import placed
 from methods.nn.training import supervised
@@ -17,11 +18,17 @@ from methods.nn.training.loop import TrainingLoop
 from methods.uploads import upload
 
 READS_VALUES = {
+    **dict.fromkeys(
+        ("ahl_devnet", "ahl_dra", "ahl_devnet:paper", "ahl_dra:paper"),
+        "training.py: parts.append(heads.total(scores).cpu())",
+    ),
     "agad": "train_step.py: happens",
     "agad_naive": "train_step.py: happens",
     "agad_unet_adv_prop_freeze_bn": "train_step.py: happens",
 }
-"""By method the line of its step that reads a value from the device: the discriminator starts anew by its loss."""
+"""By method the line of its step that reads values: AGAD's discriminator starts anew by its loss, AHL's estimator learns
+the scores of base models on the processor.
+"""
 
 
 @pytest.mark.parametrize("free_memory", [2**40, 0])
@@ -37,7 +44,7 @@ def test_a_step_waits_for_the_device_only_where_it_is_listed(method, free_memory
 
             super().__init__(network, optimisers, watched, **settings)
 
-    for module in (supervised, agad, csi_base):
+    for module in (supervised, agad, ahl, csi_base):
         monkeypatch.setattr(module, "TrainingLoop", Watched)
     with fake_devices(free_memory):
         golden.scores(method, device="cuda:0")
