@@ -55,7 +55,7 @@ class FrozenDetector(ABC, Generic[FrozenFields]):
         self.params = params
         self.context = context
         self.history: dict[str, list[float]] = {}
-        self._state: dict[str, Tensor] | None = None
+        self._learned: dict[str, Vectors] | None = None
 
     @abstractmethod
     def learned(self, normal: Vectors, anomaly: Vectors) -> dict[str, Vectors]:
@@ -73,22 +73,21 @@ class FrozenDetector(ABC, Generic[FrozenFields]):
         size = self.params.batch_size
         normal, anomaly = (self._features(reader, images, size) for images in (data.normal, data.anomaly))
         self.history = {"images": [float(len(normal) + len(anomaly))]}
-        state = self.learned(normal, anomaly)
-        self._state = {name: torch.from_numpy(np.ascontiguousarray(values)) for name, values in state.items()}
+        self._learned = self.learned(normal, anomaly)
 
     def score(self, images: Images, batch: int | None = None) -> Vectors:
         """Scores (n,), `batch` images at a time; MethodError before `fit` or `load`."""
-        if self._state is None:
+        if self._learned is None:
             raise MethodError(f"{type(self).__name__} has nothing to score with yet: call fit or load first")
         size = self.params.evaluation_batch if batch is None else batch
-        state = {name: values.numpy() for name, values in self._state.items()}
-        return self.judged(state, self._features(self._reader(), images, size, is_fit=False))
+        return self.judged(self._learned, self._features(self._reader(), images, size, is_fit=False))
 
     def state(self) -> dict[str, Tensor]:
-        return {} if self._state is None else dict(self._state)
+        learned = {} if self._learned is None else self._learned
+        return {name: torch.from_numpy(np.ascontiguousarray(values)) for name, values in learned.items()}
 
     def load(self, state: Mapping[str, Tensor]) -> None:
-        self._state = {name: values.cpu() for name, values in state.items()}
+        self._learned = {name: values.cpu().numpy() for name, values in state.items()}
 
     def _reader(self) -> FeatureReader:
         arch, device, precision = self.params.backbone, self.context.device, self.context.precision
