@@ -2,6 +2,7 @@
 
 import json
 import re
+from statistics import stdev
 
 import msgspec
 import pytest
@@ -62,9 +63,11 @@ def test_a_series_is_one_value_on_the_hub_with_what_it_is_a_mean_of():
     assert path == "dra/.eval_results/swanbench.yaml"
     entries = text.split("- dataset:\n")[1:]
     assert len(entries) == len({record.series for record in RECORDS})
-    (mono,) = [entry for entry in entries if "mean of 4 runs" in entry]
+    runs = [run for run in RECORDS if (run.spec.split.rule, run.spec.fit.precision) == ("hard", "bf16")]
+    (mono,) = [entry for entry in entries if f"mean of {len(runs)} runs" in entry]
     assert mono.splitlines()[:2] == ['    id: "owner/elpv"', '    task_id: "hard_elpv_mono_10"']
-    assert "std 0.0528; recipe official; weights resnet18 custom:9400829f; bf16" in mono
+    spread = stdev(run.metrics.auroc for run in runs)
+    assert f"std {spread:.4f}; recipe official; weights resnet18 custom:9400829f; bf16" in mono
 
 
 def test_datasets_without_an_id_on_the_hub_are_left_out():
