@@ -193,11 +193,11 @@ def test_names_of_files_and_archives_are_shown_safely(tmp_path, monkeypatch, cap
 
 
 RECIPE = """
-id = "loud"
-title = "Loud \\u001b[31m"
+id = "garish"
+title = "Garish \\u001b[31m"
 summary = "A \\u001b]0;title\\u0007 \\u009b2J"
 citation = "no\\u001bbody"
-detector = "loud:Detector"
+detector = "garish:Detector"
 version = 1
 
 [capabilities]
@@ -214,19 +214,19 @@ note = "a \\u001b[31m note"
 
 
 def test_the_recipe_of_a_plug_in_is_shown_safely(tmp_path, monkeypatch, capfd):
-    info = tmp_path / "loud-1.0.dist-info"
+    info = tmp_path / "garish-1.0.dist-info"
     info.mkdir()
-    (tmp_path / "loud").mkdir()
-    (tmp_path / "loud" / "loud.toml").write_text(RECIPE)
-    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: loud\nVersion: 1.0\n")
-    (info / "entry_points.txt").write_text("[swanbench.methods]\nloud = loud:loud.toml\n")
+    (tmp_path / "garish").mkdir()
+    (tmp_path / "garish" / "garish.toml").write_text(RECIPE)
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: garish\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text("[swanbench.methods]\nloud = garish:garish.toml\n")
     monkeypatch.syspath_prepend(tmp_path)
     forget_installed()
     try:
-        for words in (["list"], ["list", "--json"], ["show", "loud"], ["show", "loud", "--json"]):
+        for words in (["list"], ["list", "--json"], ["show", "garish"], ["show", "garish", "--json"]):
             assert status(["methods", *words]) == 0
             out, err = capfd.readouterr()
             assert not control(out + err)
-            assert "loud" in out.lower()
+            assert "garish" in out.lower()
     finally:
         forget_installed()
