@@ -101,6 +101,8 @@ def known_targets(name: str, others: Collection[str] = ()) -> list[Target]:
         _, broken = discover_datasets()
         if base_id(name) in broken:
             raise DataError(f"the plug-in '{base_id(name)}' cannot be used: {broken[base_id(name)]}")
+        if name in others:
+            raise DataError(f"'{name}' was adopted and has no preparation of its own: leave out the release")
         choices = {*infos, *broken, *others, *(info.family for info in infos.values() if info.family)}
         raise DataError(f"there is no dataset '{name}': {near_miss(name, choices)}")
     target = Target(name, info)

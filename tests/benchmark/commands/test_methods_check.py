@@ -138,6 +138,7 @@ def test_a_plug_in_that_cannot_be_loaded_gets_one_sentence(check, changes, said)
         (("slip", "--recipe", "qick"), "unknown recipe 'qick': did you mean 'quick'?"),
         (("slip", "--set", "slip.slip=fall"), "the 'slip' parameter of slip must be one of"),
         (("slip", "--set", "slip.slip=none", "--set", "slip.slip=none"), "--set gives slip.slip twice"),
+        (("slip", "--size", "99999999"), "not in the range 8<=x<=4096"),
         (("slip", "--set", "devnet.optim.lr=1"), "--set names devnet, which is not checked"),
     ],
 )

@@ -87,16 +87,16 @@ def test_size_and_trunk_are_those_of_the_method(runs):
     assert not any(text.startswith("dra.") for text in spec.deviations)
 
 
-def test_each_value_of_the_base_is_a_run_whose_name_says_it(runs, leather):
-    for methods in (("ahl_dra",), ("dra", "ahl_dra", "ahl_devnet")):
+def test_each_value_of_the_base_is_a_run_whose_name_says_it(runs):
+    for asked in (("ahl_dra",), ("dra", "ahl_dra", "ahl_devnet")):
         values = {"dra": {"budget.epochs": (5, 6)}}
-        _, plan = runs(methods=methods, seeds=(0,), sets={"dra": {"budget.epochs": 5}}, sweeps=values)
+        _, plan = runs(methods=asked, seeds=(0,), sets={"dra": {"budget.epochs": 5}}, sweeps=values)
         found = [run for run in plan.runs if run.wanted_run.method == "ahl_dra"]
         assert [run.spec.source.params["budget.epochs"] for run in found] == [5, 6]
         assert ["-dra.budget.epochs=5-" in run.spec.name for run in found] == [True, False]
         assert [run.spec.settings["dra.budget.epochs"] for run in found] == ["5", "6"]
         assert len({run.spec.series for run in found}) == 2
-        assert sum(run.wanted_run.method == "ahl_devnet" for run in plan.runs) == len(methods) // 3
+        assert sum(run.wanted_run.method == "ahl_devnet" for run in plan.runs) == len(asked) // 3
 
 
 def test_a_size_of_the_base_that_no_run_would_have_is_refused(runs):
@@ -174,6 +174,10 @@ def test_the_command_that_makes_a_run_again_sets_its_base_too(done):
     assert "dra.budget.epochs=1" in words
     assert "ahl_dra.budget.epochs=1" in words
     assert "dra.img_size=32" not in words
+
+
+def test_the_command_that_makes_a_run_again_sets_a_size_that_its_recipe_leaves_to_the_dataset(done):
+    assert "dra.img_size=32" in remake_command([done["dra"]]).split()
 
 
 def test_parameters_of_a_base_that_nothing_asks_for_are_refused(runs):
