@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from benchmark.terminal.completion import complete_datasets
 from benchmark.terminal.options import FilePath, echo_json, json_option, note, say
 from protocols.text import plural
 
@@ -82,7 +83,7 @@ def _show_dataset(name: str, near: bool, jobs: int | None, as_json: bool) -> Non
 
 
 @command.command("prepare")
-@click.argument("name")
+@click.argument("name", shell_complete=complete_datasets)
 @click.option("--source", type=FilePath(), help="The raw release: its folder, its archive, or a folder of archives.")
 @click.option("--download", is_flag=True, help="Fetch the release, where it is free to fetch.")
 @_jobs
@@ -131,7 +132,7 @@ def _adopt_folder(folder: "Path", name: str, layout: str, jobs: int | None) -> N
 
 
 @command.command("verify")
-@click.argument("name")
+@click.argument("name", shell_complete=complete_datasets)
 @_near
 @_jobs
 @click.pass_context
@@ -180,7 +181,7 @@ def _write_dataset(name: str, output: "Path | None") -> None:
 
 
 @command.command("check")
-@click.argument("name")
+@click.argument("name", shell_complete=complete_datasets)
 @click.option("--source", type=FilePath(), help="The raw release: its folder, its archive, or a folder of archives.")
 @_jobs
 @json_option

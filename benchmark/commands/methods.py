@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from benchmark.terminal.completion import complete_methods
 from benchmark.terminal.options import FilePath, each_once, echo_json, json_option, note, put, say, say_page
 
 if TYPE_CHECKING:
@@ -60,7 +61,7 @@ def _list_methods(as_json: bool) -> None:
 
 
 @command.command("show")
-@click.argument("method")
+@click.argument("method", shell_complete=complete_methods)
 @json_option
 def _show_method(method: str, as_json: bool) -> None:
     """Hyper-parameters of METHOD: official, paper, quick, then source, difference and note."""
@@ -149,7 +150,7 @@ def _write_method(name: str, output: "Path | None") -> None:
 
 
 @command.command("check")
-@click.argument("methods", nargs=-1, required=True, metavar="METHOD...")
+@click.argument("methods", nargs=-1, required=True, metavar="METHOD...", shell_complete=complete_methods)
 @click.option("--recipe", default="quick", show_default=True, help="The recipe whose hyper-parameters are checked.")
 @click.option(
     "--set", "settings", multiple=True, metavar="METHOD.PARAM=VALUE", help="Another hyper-parameter; repeatable."
@@ -239,7 +240,7 @@ def _battery(
 
 
 @command.command("page")
-@click.argument("method")
+@click.argument("method", shell_complete=complete_methods)
 @click.option(
     "--results",
     type=FilePath(),

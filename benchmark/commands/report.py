@@ -6,6 +6,7 @@ import click
 
 from benchmark.errors import BenchError
 from benchmark.terminal.collector import no_collection
+from benchmark.terminal.completion import complete_datasets, complete_methods, complete_suites, complete_tables
 from benchmark.terminal.options import (
     CommaList,
     FilePath,
@@ -53,7 +54,13 @@ class _OfPapers(click.Option):
 
 
 @click.command("report", short_help="Print a table or figure of the papers: published and measured values.")
-@click.option("--table", cls=_OfPapers, metavar="TABLE", help="{tables}; in short {short_forms}.")
+@click.option(
+    "--table",
+    cls=_OfPapers,
+    metavar="TABLE",
+    shell_complete=complete_tables,
+    help="{tables}; in short {short_forms}.",
+)
 @click.option("--figure", cls=_OfPapers, metavar="FIGURE", help="{figures}; in place of a table.")
 @click.option("--cell", metavar="CELL", help="History of one cell, such as hard/elpv/mono/dra/10; in place of a table.")
 @click.option(
@@ -61,6 +68,7 @@ class _OfPapers(click.Option):
 )
 @click.option(
     "--suite",
+    shell_complete=complete_suites,
     metavar="SUITE",
     help="A suite by its name or the path of its file, of a paper or your own: its datasets and classes, a column for "
     "each method and each setting of --set that has runs; in place of a table.",
@@ -98,11 +106,18 @@ class _OfPapers(click.Option):
     "(genuine, random, custom:...); repeatable.",
 )
 @click.option("--add", "added", type=CommaList(), default=(), help="Methods that get a column even without records.")
-@click.option("--dataset", type=CommaList(), default=(), help="Only these datasets of a table.")
+@click.option(
+    "--dataset",
+    type=CommaList(),
+    default=(),
+    shell_complete=complete_datasets,
+    help="Only these datasets of a table.",
+)
 @click.option(
     "--method",
     "--only",
     "method",
+    shell_complete=complete_methods,
     type=CommaList(),
     default=(),
     help="Only these methods of a table; or the one whose scores a figure of scores shows, in place of its own.",

@@ -7,6 +7,7 @@ import click
 from benchmark.errors import BenchError
 from benchmark.execution.executor import engine_names
 from benchmark.numerics import PRECISIONS
+from benchmark.terminal.completion import complete_datasets, complete_methods, complete_recipes, complete_suites
 from benchmark.terminal.given import given_words
 from benchmark.terminal.options import (
     CommaList,
@@ -47,10 +48,23 @@ SETTLING_SEEDS = 10
 @click.option(
     "--suite",
     required=True,
+    shell_complete=complete_suites,
     help="quick, general, hard, ablation, cross_domain, one_class and others, or the path of a suite file.",
 )
-@click.option("--method", "methods", type=CommaList(), help="Only these methods, or others than the suite's.")
-@click.option("--dataset", "datasets", type=CommaList(), help="Only these datasets, or others than the suite's.")
+@click.option(
+    "--method",
+    "methods",
+    type=CommaList(),
+    shell_complete=complete_methods,
+    help="Only these methods, or others than the suite's.",
+)
+@click.option(
+    "--dataset",
+    "datasets",
+    type=CommaList(),
+    shell_complete=complete_datasets,
+    help="Only these datasets, or others than the suite's.",
+)
 @click.option("--seed", "seeds", type=CommaList(int), help="Seeds, each of a split and a training.")
 @click.option(
     "--split-seed",
@@ -58,7 +72,7 @@ SETTLING_SEEDS = 10
     type=CommaList(int),
     help="Seeds of splits alone: each of --seed is then of a training, on each of these splits.",
 )
-@click.option("--recipe", help="official, paper or quick (default: the suite's).")
+@click.option("--recipe", shell_complete=complete_recipes, help="official, paper or quick (default: the suite's).")
 @click.option(
     "--set",
     "sets",

@@ -31,7 +31,8 @@ _TITLE = "# Do labelled anomalies pay?"
 _INTRODUCTION = """\
 AUC of every method without labels and with 1, 10 and, where a dataset has so many, 100 labelled anomalies, each time on
 the same test images. Methods without labels stand at 0. A value is the mean±std over seeds, with their number in
-brackets; seconds are means over the runs of a row, on the machines named at the end."""
+brackets; seconds are means over the runs of a row, on the machines named at the end, and fall to almost nothing where a
+method with a frozen network found its feature maps kept by an earlier run."""
 _FEW_RANKS = "fewer than two methods have a value on the same test images of two datasets or more."
 
 

@@ -30,6 +30,8 @@ DETECTORS = (
     "dra",
     "dra_non_disentangled",
     "flos",
+    "frozen_logistic",
+    "frozen_nearest",
     "kdad",
     "minns",
     "mlep",
@@ -41,6 +43,7 @@ VARIANTS = (
     "agad_naive",
     "agad_unet_adv_prop_freeze_bn",
     "dra_cp_mix",
+    "frozen_mahalanobis",
     "ahl_dra:paper",
     "ahl_devnet:paper",
 )

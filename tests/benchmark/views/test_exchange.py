@@ -2,6 +2,7 @@
 
 import json
 import re
+from statistics import stdev
 
 import msgspec
 import pytest
@@ -9,7 +10,8 @@ import pytest
 from benchmark.views.runs.exchange import eval_documents, hub_results
 from results.reference import reference_records
 
-RECORDS = list(reference_records())
+RECORDS = [record for record in reference_records() if record.spec.method == "dra"]
+"""Packaged runs of one method."""
 TOP = {
     *("schema_version", "evaluation_id", "evaluation_timestamp", "retrieved_timestamp", "source_metadata"),
     *("eval_library", "model_info", "evaluation_results"),
@@ -61,9 +63,11 @@ def test_a_series_is_one_value_on_the_hub_with_what_it_is_a_mean_of():
     assert path == "dra/.eval_results/swanbench.yaml"
     entries = text.split("- dataset:\n")[1:]
     assert len(entries) == len({record.series for record in RECORDS})
-    (mono,) = [entry for entry in entries if "mean of 4 runs" in entry]
+    runs = [run for run in RECORDS if (run.spec.split.rule, run.spec.fit.precision) == ("hard", "bf16")]
+    (mono,) = [entry for entry in entries if f"mean of {len(runs)} runs" in entry]
     assert mono.splitlines()[:2] == ['    id: "owner/elpv"', '    task_id: "hard_elpv_mono_10"']
-    assert "std 0.0528; recipe official; weights resnet18 custom:9400829f; bf16" in mono
+    spread = stdev(run.metrics.auroc for run in runs)
+    assert f"std {spread:.4f}; recipe official; weights resnet18 custom:9400829f; bf16" in mono
 
 
 def test_datasets_without_an_id_on_the_hub_are_left_out():
@@ -82,12 +86,13 @@ def export(bench, *words):
 
 
 def test_the_command_writes_a_folder(bench, tmp_path):
-    folder = tmp_path / "collection"
+    folder, every = tmp_path / "collection", list(reference_records())
     code, out, _ = export(bench, "--format", "every-eval-ever", "--output", folder)
-    assert (code, out) == (0, f"{len(RECORDS)} files written below {folder}\n")
-    assert len(list(folder.rglob("*.json"))) == len(RECORDS)
+    assert (code, out) == (0, f"{len(every)} files written below {folder}\n")
+    assert len(list(folder.rglob("*.json"))) == len(every)
     hub = ["--format", "hf-eval-results", "--hub-dataset", "elpv=owner/elpv", "--output", folder]
-    assert export(bench, *hub)[:2] == (0, f"1 file written below {folder}\n")
+    methods = {record.spec.method for record in every}
+    assert export(bench, *hub)[:2] == (0, f"{len(methods)} files written below {folder}\n")
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ from methods.detectors.devnet import DevNetParams
 from methods.detectors.dra.detector import DRAParams
 from methods.detectors.dra.non_disentangled import NonDisentangledParams
 from methods.detectors.flos import FLOSParams
+from methods.detectors.frozen import LogisticParams, NearestParams
 from methods.detectors.kdad import KDADParams
 from methods.detectors.minns import MINNSParams
 from methods.detectors.mlep import MLEPParams
@@ -32,6 +33,8 @@ KINDS = {
     "dra": DRAParams,
     "dra_non_disentangled": NonDisentangledParams,
     "flos": FLOSParams,
+    "frozen_logistic": LogisticParams,
+    "frozen_nearest": NearestParams,
     "kdad": KDADParams,
     "minns": MINNSParams,
     "mlep": MLEPParams,
