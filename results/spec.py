@@ -147,14 +147,17 @@ class RunSpec(msgspec.Struct, frozen=True, kw_only=True, dict=True):
 
     @property
     def settings(self) -> dict[str, str]:
-        """Parameters and split options that are not the recipe's, by name, as the deviations have them."""
+        """Parameters and split options that are not the recipe's, by name, as the deviations have them.
+
+        Those of a base fit have the base in front: `dra.budget.epochs`.
+        """
         settings = {}
         for text in self.deviations:
             name, _, value = text.partition(" = ")
             value, is_set, _ = value.partition(_INSTEAD_OF)
             if name.startswith(_SPLIT_OPTION):
                 settings[name.removeprefix(_SPLIT_OPTION)] = value
-            elif is_set and name.startswith(f"{self.method}."):
+            elif is_set:
                 settings[name.removeprefix(f"{self.method}.")] = value.strip("'")
         return dict(sorted(settings.items()))
 

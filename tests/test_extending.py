@@ -140,6 +140,8 @@ def test_the_skill_is_printed_and_found(tmp_path, capfd):
     assert capfd.readouterr().out == skill_text()
     assert status(["skill", "--path"]) == 0
     assert capfd.readouterr().out == f"{skill_file()}\n"
+    assert status(["skill", "--path", "--output", str(tmp_path / "SKILL.md")]) == 2
+    assert "leave out --output" in capfd.readouterr().err
     assert status(["skill", "--output", str(tmp_path / "SKILL.md")]) == 0
     assert (tmp_path / "SKILL.md").read_text(encoding="utf-8") == skill_text()
 

@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     from protocols.values import ParamValue
 
 
+LARGEST_CHECKED = 4096
+"""Pixels of a side: larger images of the battery would fill the memory."""
+
+
 @click.group("methods", short_help="List detectors; show their hyper-parameters and sources; write and check your own.")
 def command() -> None:
     """Detectors and variants, with every hyper-parameter, its value in each recipe, and where that comes from."""
@@ -151,7 +155,13 @@ def _write_method(name: str, output: "Path | None") -> None:
 @click.option(
     "--set", "settings", multiple=True, metavar="METHOD.PARAM=VALUE", help="Another hyper-parameter; repeatable."
 )
-@click.option("--size", type=click.IntRange(8), default=32, show_default=True, help="Side of the images in pixels.")
+@click.option(
+    "--size",
+    type=click.IntRange(8, LARGEST_CHECKED),
+    default=32,
+    show_default=True,
+    help="Side of the images in pixels.",
+)
 @json_option
 @click.pass_context
 def _check_methods(

@@ -165,8 +165,7 @@ def command(ctx: click.Context, /, **options: Any) -> int:
     request = _request(options, device)
     planned = plan(chosen_suite, selection, request, folders=folders, store=store, notify=note)
     planned = _part(planned, options)
-    if not planned.runs:
-        note("no fit of the plan falls to this shard")
+    if not planned.runs and not options["plan_only"]:
         return 0
     all_blocked = planned.is_blocked
     plan_only = options["plan_only"] and not planned.is_refused
@@ -241,7 +240,11 @@ def _part(planned: "Plan", options: dict[str, Any]) -> "Plan":
 
     if options["fits"]:
         planned = named_fits(planned, options["fits"])
-    return shard_of(planned, options["shard"]) if options["shard"] else planned
+    if options["shard"]:
+        planned = shard_of(planned, options["shard"])
+    if not planned.runs:
+        note("no fit of the plan falls to this shard")
+    return planned
 
 
 def _print_tasks(planned: "Plan", options: dict[str, Any], words: list[str]) -> None:
@@ -283,7 +286,9 @@ def _run(planned: "Plan", folders: "Folders", store: "Store", layouts: "list[Lay
     tasks = planned.tasks(states)
     to_do = sum(len(task.runs) for task in tasks)
     total, cached, blocked = len(planned.runs), planned.count("cached"), planned.count("blocked")
-    note(f"{plural(total, 'run')}: {'all' if cached == total else cached} cached, {to_do} to run, {blocked} blocked")
+    note(
+        f"{plural(total, 'run')}: {'all' if 0 < cached == total else cached} cached, {to_do} to run, {blocked} blocked"
+    )
     skipped = planned.count("failed") if "failed" not in states else 0
     if skipped:
         verb = "is" if skipped == 1 else "are"

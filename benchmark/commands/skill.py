@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from benchmark.errors import BenchError
 from benchmark.terminal.options import FilePath, put, say
 
 if TYPE_CHECKING:
@@ -20,6 +21,8 @@ def command(is_path: bool, output: "Path | None") -> None:
     """
     from benchmark.scaffolds.packages import skill_file, skill_text
 
+    if is_path and output is not None:
+        raise BenchError("--path only says where the installed file is: leave it out, or leave out --output")
     if is_path:
         say(str(skill_file()))
     else:

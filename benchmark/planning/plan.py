@@ -54,26 +54,48 @@ def plan(
 
 
 def _settings(request: RunRequest, part: Suite, selection: Selection) -> Iterator[tuple[RunRequest, Selection]]:
-    """The request itself, then for each method with a sweep one for every further setting of it alone."""
+    """The request itself, then for each method with a sweep one for every further setting, of what it changes."""
     yield request, selection
+    asked = selection.methods or part.methods
     for method, several in request.sweeps.items():
-        if method in (selection.methods or part.methods):
+        changed = tuple(name for name in asked if name == method or _takes_from_base(name, method, several))
+        if changed:
             for values in itertools.islice(itertools.product(*several.values()), 1, None):
                 params = {**request.sets[method], **dict(zip(several, values, strict=True))}
-                yield replace(request, sets={**request.sets, method: params}), replace(selection, methods=(method,))
+                yield replace(request, sets={**request.sets, method: params}), replace(selection, methods=changed)
+
+
+def _takes_from_base(method: str, base: str, names: Collection[str]) -> bool:
+    """Whether a method starts from a fit of `base` that any of these parameters changes."""
+    info = installed.methods().get(method)
+    return (
+        info is not None and info.base is not None and info.base.method == base and not {*names} <= {*info.base.shared}
+    )
 
 
 def _check_sets(request: RunRequest, methods: Collection[str]) -> None:
-    """Refuse to set parameters of a method that is none of those to be run, nor the base of one.
+    """Refuse to set parameters of a method that is none of those to be run, nor the base of one that takes them.
 
     Raises BenchError, MethodError.
     """
     infos = installed.methods()
-    bases = {base.method for name in methods if name in infos and (base := infos[name].base)}
-    for name in request.sets:
-        if name not in {*methods, *bases}:
+    for name, params in request.sets.items():
+        if name in methods:
+            continue
+        based = {method: base for method in sorted(methods) if method in infos and (base := infos[method].base)}
+        based = {method: base for method, base in based.items() if base.method == name}
+        if not based:
             installed.get(name)
             raise BenchError(f"--set {name}...: no run of {name} is asked for: leave it out, or add it to --method")
+        for param, value in params.items():
+            givers = [method for method, base in based.items() if param in base.shared]
+            is_given = all(request.sets.get(method, {}).get(param) == value for method in givers)
+            if len(givers) == len(based) and (param in request.sweeps.get(name, {}) or not is_given):
+                instead = " ".join(f"--set {method}.{param}=VALUE" for method in givers)
+                raise BenchError(
+                    f"--set {name}.{param} changes nothing: the fit of {name} takes it from {' and '.join(givers)}; "
+                    f"give {instead}"
+                )
 
 
 def _check_split_options(request: RunRequest, rules_asked: Sequence[str]) -> None:

@@ -8,6 +8,7 @@ import shutil
 from collections.abc import Iterator, Mapping
 from importlib.resources import files
 from importlib.util import find_spec
+from keyword import iskeyword
 from pathlib import Path
 from typing import Literal
 
@@ -47,7 +48,7 @@ def check_new_name(name: str, kind: PackageKind) -> None:
     """Refuse what cannot be the id of a method or dataset of one's own.
 
     Raises:
-        BenchError: it is not in lower snake case, or too long.
+        BenchError: it is not in lower snake case, too long, or its class would be a word of Python's.
     """
     if not _NAME.fullmatch(name):
         example = _near_name(name)
@@ -55,6 +56,9 @@ def check_new_name(name: str, kind: PackageKind) -> None:
         raise BenchError(
             f"'{name}' cannot be the id of a {kind}: use lower-case letters, digits and single underscores{hint}"
         )
+    if kind == "method" and iskeyword(_class_name(name)):
+        word = _class_name(name)
+        raise BenchError(f"'{name}' cannot be the id of a method: its class would be Python's {word}; choose another")
     if len(name) > LONGEST_ID:
         raise BenchError(
             f"the id of a {kind} has at most {LONGEST_ID} characters, not {len(name)}: choose a shorter one"
@@ -106,7 +110,7 @@ def package_files(kind: PackageKind, name: str) -> dict[str, str]:
         "distribution": f"swanbench-{name.replace('_', '-')}",
         "title": " ".join(words).capitalize(),
         "unfilled": UNFILLED,
-        "class_name": "".join(word.capitalize() for word in words),
+        "class_name": _class_name(name),
     }
     texts = {
         path.format(**values): environment.get_template(f"{kind}/{template}{_SUFFIX}").render(values)
@@ -123,6 +127,10 @@ def skill_file() -> Path:
 def skill_text() -> str:
     """The skill for coding agents: how to add a method or a dataset, and how to read a verdict, in Markdown."""
     return skill_file().read_text(encoding="utf-8")
+
+
+def _class_name(name: str) -> str:
+    return "".join(word.capitalize() for word in name.split("_"))
 
 
 def _near_name(name: str) -> str:

@@ -1,6 +1,7 @@
 """Options of a call as somebody typed them, for a command that says them again."""
 
 from collections.abc import Collection
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -27,5 +28,5 @@ def _words(option: click.Option, value: Any) -> list[str]:
     if isinstance(value, tuple):
         return [name, ",".join(map(str, value))]
     if isinstance(value, float):
-        return [name, f"{value:g}s"]
+        return [name, f"{Decimal(repr(value)):f}s"]
     return [name, str(value.absolute() if isinstance(value, Path) else value)]

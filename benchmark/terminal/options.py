@@ -75,6 +75,8 @@ class ShardType(click.ParamType[Shard]):
         number, _, count = str(value).partition("/")
         if not (number.isascii() and number.isdigit() and count.isascii() and count.isdigit()):
             self.fail(f"'{value}' is not a part such as 2/8", param, ctx)
+        if not int(count):
+            self.fail(f"'{value}' is not a part such as 2/8", param, ctx)
         if not 1 <= int(number) <= int(count):
             self.fail(f"'{value}': parts are numbered from 1 to {count}", param, ctx)
         return Shard(int(number), int(count))

@@ -38,6 +38,8 @@ def chosen_device(options: dict[str, Any]) -> Device:
     name, precision, is_here = options["device"], options["precision"], options["address"] is None
     if name == "auto" and not is_here:
         raise BenchError("--device auto looks at this machine: with --address name the device of the workers")
+    if name != "auto" and "auto" in name.split(","):
+        raise BenchError("--device auto is no part of a list: give it alone, or numbered devices such as cuda:0,cuda:1")
     device = best_device() if name == "auto" else parse_device(name)
     if precision == "bf16" and not device.traits.bf16:
         raise BenchError(f"device '{device}' does not compute in bf16: give --precision fp32")

@@ -101,6 +101,8 @@ def known_targets(name: str, others: Collection[str] = ()) -> list[Target]:
         _, broken = discover_datasets()
         if base_id(name) in broken:
             raise DataError(f"the plug-in '{base_id(name)}' cannot be used: {broken[base_id(name)]}")
+        if name in others:
+            raise DataError(f"'{name}' is adopted and has no preparation of its own: use it as it is, without --source")
         choices = {*infos, *broken, *others, *(info.family for info in infos.values() if info.family)}
         raise DataError(f"there is no dataset '{name}': {near_miss(name, choices)}")
     target = Target(name, info)
@@ -149,7 +151,7 @@ def prepare_all(
     from protocols.release.source import open_source
 
     notify, progress, jobs = notify or _quiet, progress or _uncounted, jobs or default_jobs()
-    targets = known_targets(name)
+    targets = known_targets(name, prepared(data_dir))
     for target in targets:
         target.preparation()
     if source is None and all(target.info.embedded for target in targets):

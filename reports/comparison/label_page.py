@@ -262,8 +262,7 @@ def _classes_text(report: LabelReport) -> str:
     )
     if not rows:
         return (
-            f"{text} Nothing can be said of it yet: it needs stored scores of a method in both settings, which the "
-            "packaged index has not."
+            f"{text} Nothing can be said of it yet: it needs runs of a method in both settings whose scores are stored."
         )
     heading = ("test set of the seen", "method", "labels", "classes", "seen", "unseen", "change")
     return f"{text}\n\n{pipe_table(heading, rows)}"

@@ -27,7 +27,9 @@ def draw_label_curves(sections: Mapping[str, Sequence[LabelPanel]], form: str) -
     check_picture(form)
     panels = [(name, panel) for name, several in sections.items() for panel in several]
     if not panels:
-        raise ReportError("nothing of the suite labels is measured, so there is nothing to draw: run it first")
+        raise ReportError(
+            "nothing of the suite labels is measured, so there is nothing to draw: bench run --suite labels makes it"
+        )
     import matplotlib as mpl
     from matplotlib.lines import Line2D
 

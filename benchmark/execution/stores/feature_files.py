@@ -1,7 +1,8 @@
 """Feature maps on the disk: a row for each image that one frozen network saw, within a limit for all networks together.
 
 A folder holds `rows.bin`, in which an image's row stands at its place in the image store, `rows.sha256`, the SHA-256 of
-each row (zeros where there is none yet), and `meta.json`, what the rows depend on and how they are laid out. Whoever
+each row (zeros where there is none yet), and `meta.json`, what the rows depend on and how they are laid out, with a
+digest of its own. Whoever
 computes a row writes the same bytes, and its digest follows it: writers need not wait for each other, and of a writer
 that was killed only whole rows count. A process that uses a folder holds a shared lock on the file beside it; the
 least recently used folder without such a lock makes room for new rows.
@@ -36,7 +37,7 @@ DISK_RESERVE = 2 << 30
 """Bytes of disk that rows leave free: records matter more."""
 
 FEATURE_ROWS, FEATURE_DIGESTS, FEATURE_META = "rows.bin", "rows.sha256", "meta.json"
-FEATURE_VERSION = 1
+FEATURE_VERSION = 2
 _DIGEST_BYTES = 32
 _ALIGNED = 64
 
@@ -55,12 +56,24 @@ class MapForm(msgspec.Struct, frozen=True):
 
 
 class FeatureMeta(msgspec.Struct, frozen=True):
-    """Contents of `meta.json`; without `forms` nothing is kept, since maps depend on the batch that they come from."""
+    """Contents of `meta.json`; without `forms` nothing is kept, since maps depend on the batch that they come from.
+
+    `digest` is the SHA-256 of all the rest: other strides would turn whole rows into other maps.
+    """
 
     version: int
     facts: dict[str, str]
     count: int
     forms: tuple[MapForm, ...]
+    digest: str = ""
+
+    @property
+    def is_whole(self) -> bool:
+        return self.digest == self.own_digest
+
+    @property
+    def own_digest(self) -> str:
+        return hashlib.sha256(msgspec.json.encode(msgspec.structs.replace(self, digest=""), order="sorted")).hexdigest()
 
     @property
     def row_bytes(self) -> int:
@@ -138,7 +151,7 @@ class FeatureFolder:
         self.close = weakref.finalize(self, os.close, self._lock)
         """Let the folder go, so that others may remove it; so does the end of this object."""
         fcntl.flock(self._lock, fcntl.LOCK_SH)
-        if self.folder.exists() and self._damage() is not None:
+        if os.path.lexists(self.folder) and self._damage() is not None:
             self._remove_damaged()
         with contextlib.suppress(OSError):
             os.utime(self.folder / FEATURE_META)
@@ -153,6 +166,7 @@ class FeatureFolder:
     def create(self, forms: Sequence[MapForm]) -> None:
         """Make the folder, unless somebody else did meanwhile; without `forms` it says that no rows can be kept."""
         meta = FeatureMeta(FEATURE_VERSION, self._facts, self._count, tuple(forms))
+        meta = msgspec.structs.replace(meta, digest=meta.own_digest)
         with _exclusive(self._parent):
             if self.folder.exists():
                 return
@@ -280,17 +294,22 @@ def _remove_unused(kept: KeptFeatures) -> bool:
 
 
 def _remove(folder: Path) -> None:
-    """Take a folder away in one step, then its files."""
+    """Take a folder away in one step, then its files; of a link, or a file in its place, that alone."""
     old = folder.with_name(f".{folder.name}.{os.uname().nodename}.{_unique()}.tmp")
     folder.rename(old)
-    shutil.rmtree(old)
+    if old.is_symlink() or not old.is_dir():
+        old.unlink()
+    else:
+        shutil.rmtree(old)
 
 
 def _read_meta(folder: Path) -> FeatureMeta | None:
+    """What a folder says of itself, also of another version; None where it is not there or not as it was written."""
     try:
-        return msgspec.json.decode((folder / FEATURE_META).read_bytes(), type=FeatureMeta)
+        meta = msgspec.json.decode((folder / FEATURE_META).read_bytes(), type=FeatureMeta)
     except (OSError, msgspec.DecodeError):
         return None
+    return meta if meta.is_whole or meta.version != FEATURE_VERSION else None
 
 
 def _lock_of(folder: Path) -> Path:

@@ -71,7 +71,9 @@ class StoredReader:
             return self._maps(images, np.asarray(index, dtype=np.intp))
         except OSError as error:
             self._is_broken = True
-            self._source.notify(f"feature maps are computed, not kept, in {self._source.parent}: {error.strerror}")
+            self._source.notify(
+                f"feature maps are computed, not kept, in {self._source.parent}: {error.strerror or error}"
+            )
             return computed_maps(self._frozen, images, index)
 
     def _maps(self, images: StoredImages, index: Index) -> Maps:

@@ -86,7 +86,8 @@ def _assignments(record: Record) -> Iterable[str]:
         if name in usual and usual[name] != value:
             yield f"{spec.method}.{name}={shown(value)}"
     size = params.get("img_size")
-    if isinstance(size, int) and spec.fit.size not in {0, size}:
+    is_set = spec.fit.size != size if isinstance(size, int) else "img_size" in spec.settings
+    if is_set and spec.fit.size:
         yield f"{spec.method}.img_size={spec.fit.size}"
     yield from _base_assignments(record)
 

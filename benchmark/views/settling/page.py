@@ -121,6 +121,8 @@ def _totals(choice: Choice) -> Iterator[str]:
         yield f"{plural(choice.fillers, 'chosen run brings', 'chosen runs bring')} no verdict nearer and fill the time"
     if choice.left:
         yield f"missing runs that are left: {choice.left}"
+    if choice.left and not choice.runs and not budget.is_settling and not choice.unknown:
+        yield "no missing run fits into this time: --plan without --budget says what each takes"
     if choice.unknown:
         yield f"fits of unknown time, none of them chosen: {choice.unknown}; --calibrate measures what they need"
 

@@ -68,8 +68,8 @@ def test_a_line_for_each_check_says_what_it_demands(check):
     code, out, err = check("slip")
     first, *lines, last = out.splitlines()
     assert (code, err) == (0, "")
-    assert (first, last) == ("slip, version 1, recipe quick", "slip: all 9 checks hold")
-    assert len(lines) == 9
+    assert (first, last) == ("slip, version 1, recipe quick", "slip: all 10 checks hold")
+    assert len(lines) == 10
     assert lines[5] == "holds  scores do not read ids: The names of test images change no score."
     assert all(line.startswith("holds  ") and line.endswith(".") for line in lines)
 
@@ -78,7 +78,7 @@ def test_outcomes_are_json_for_programs(check):
     code, out, err = check("slip", "--json", "--set", "slip.slip=float32")
     rows = json.loads(out)["slip"]
     assert (code, err) == (1, "")
-    assert [row["outcome"] for row in rows] == ["fails", *["not run"] * 8]
+    assert [row["outcome"] for row in rows] == ["fails", *["not run"] * 9]
     assert rows[0] == {
         "name": "scores are finite numbers",
         "demand": "Scores of grey and of colour images are float64 of shape (n,), finite, and not all the same.",
@@ -91,8 +91,8 @@ def test_a_check_that_fails_says_what_was_seen_and_the_others_go_on(check):
     code, out, _ = check("slip", "--set", "slip.slip=reads_names")
     assert code == 1
     assert "fails  scores do not read ids: The names of test images change no score.\n       seen: scores differ" in out
-    assert out.count("\nholds  ") == 8
-    assert "slip: 1 of 9 checks failed: change slip.detector, then repeat bench methods check slip\n" in out
+    assert out.count("\nholds  ") == 9
+    assert "slip: 1 of 10 checks failed: change slip.detector, then repeat bench methods check slip\n" in out
 
 
 @pytest.mark.parametrize(
@@ -109,7 +109,7 @@ def test_a_detector_without_scores_is_not_checked_further(check, tmp_path, slip,
     assert seen in out
     if slip != "float32":
         assert f"({tmp_path / 'slip' / 'detector.py'}, line 1" in out
-    assert "       8 further checks not run, since this one must hold first\n" in out
+    assert "       9 further checks not run, since this one must hold first\n" in out
     assert "Traceback" not in out + err
     assert "said while" not in out
 
@@ -138,6 +138,7 @@ def test_a_plug_in_that_cannot_be_loaded_gets_one_sentence(check, changes, said)
         (("slip", "--recipe", "qick"), "unknown recipe 'qick': did you mean 'quick'?"),
         (("slip", "--set", "slip.slip=fall"), "the 'slip' parameter of slip must be one of"),
         (("slip", "--set", "slip.slip=none", "--set", "slip.slip=none"), "--set gives slip.slip twice"),
+        (("slip", "--size", "99999999"), "not in the range 8<=x<=4096"),
         (("slip", "--set", "devnet.optim.lr=1"), "--set names devnet, which is not checked"),
     ],
 )

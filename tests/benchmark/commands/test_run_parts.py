@@ -1,5 +1,6 @@
 """Parts of a plan: shards for several machines, one command a fit for a scheduler."""
 
+import json
 import shlex
 
 import pytest
@@ -43,6 +44,22 @@ def empty(call):
     """A shard of two to which the one fit does not fall."""
     one = ("--method", "dra", "--known-class", "bar", "--plan")
     return next(f"{n}/2" for n in (1, 2) if not planned(call(*one, "--shard", f"{n}/2")))
+
+
+def test_the_plan_of_an_empty_shard_is_a_plan(call):
+    words = ("--method", "dra", "--known-class", "bar", "--shard", empty(call), "--plan")
+    done = call(*words, "--json")
+    assert (done.returncode, json.loads(done.stdout)["runs"]) == (0, [])
+    assert call(*words, "--format", "tasks").stdout == ""
+
+
+def test_times_of_the_call_are_the_same_in_the_commands(call, house):
+    words = ("--max-time", "400h0.0000001s", "--fit-timeout", "1234567.25")
+    done = call("--plan", "--format", "tasks", *words, "--method", "dra", "--known-class", "bar")
+    (line,) = done.stdout.splitlines()
+    for text in ("--max-time 1440000.0000001s ", "--fit-timeout 1234567.25s "):
+        assert text in line
+    assert house.bench(*shlex.split(line)[1:], "--plan").returncode == 0
 
 
 def test_the_commands_for_a_scheduler_run_one_fit_each(call, house):

@@ -1,7 +1,9 @@
 """Kept feature maps are those that would be computed, bit for bit; rows survive killed writers, and stay in a limit."""
 
 import fcntl
+import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -17,6 +19,7 @@ from benchmark.execution.processes.handover import Machine
 from benchmark.execution.stores import feature_files
 from benchmark.execution.stores.feature_files import (
     FEATURE_DIGESTS,
+    FEATURE_META,
     FEATURE_ROWS,
     FeatureFolder,
     feature_limit,
@@ -226,6 +229,43 @@ def test_a_folder_that_is_not_whole_is_made_anew(name, images, counting, source)
     assert_same(source().reader(gone[0])(images, order(0, 1, 2)), expected)
     assert gone[1] == [3, 2]
     assert not source.said
+
+
+@pytest.mark.parametrize("field", ["strides", "dtype", "start"])
+def test_forms_that_changed_since_are_not_read_by(field, images, counting, source):
+    expected = source().reader(counting()[0])(images, order(0, 1, 2))
+    (kept,) = kept_features(source.folder)
+    content = json.loads((kept.folder / FEATURE_META).read_bytes())
+    form = content["forms"][0]
+    form["strides"][1:] = form["strides"][:0:-1]
+    changed = {"strides": form["strides"], "dtype": "system", "start": -64}
+    (kept.folder / FEATURE_META).write_text(json.dumps(content | {"forms": [form | {field: changed[field]}]}))
+    again, seen = counting()
+    assert_same(source().reader(again)(images, order(0, 1, 2)), expected)
+    assert seen == [3, 2]
+
+
+@pytest.mark.parametrize("kind", ["file", "link", "dangling"])
+def test_what_else_lies_in_the_place_of_a_folder_makes_way_and_a_link_alone(kind, images, counting, source, tmp_path):
+    expected = source().reader(counting()[0])(images, order(0, 1, 2))
+    (kept,) = kept_features(source.folder)
+    other = tmp_path / "other"
+    kept.folder.rename(other) if kind == "dangling" else shutil.rmtree(kept.folder)
+    if kind == "file":
+        kept.folder.write_text("mine")
+    else:
+        kept.folder.symlink_to(other)
+    if kind == "link":
+        other.mkdir()
+        (other / "mine").touch()
+    if kind == "dangling":
+        shutil.rmtree(other)
+    again, seen = counting()
+    assert_same(source().reader(again)(images, order(0, 1, 2)), expected)
+    assert seen == [3, 2]
+    assert not source.said
+    assert not list(source.folder.glob(".*.tmp"))
+    assert (other / "mine").exists() == (kind == "link")
 
 
 WRITER = """

@@ -87,6 +87,28 @@ def test_size_and_trunk_are_those_of_the_method(runs):
     assert not any(text.startswith("dra.") for text in spec.deviations)
 
 
+def test_each_value_of_the_base_is_a_run_whose_name_says_it(runs):
+    for asked in (("ahl_dra",), ("dra", "ahl_dra", "ahl_devnet")):
+        values = {"dra": {"budget.epochs": (5, 6)}}
+        _, plan = runs(methods=asked, seeds=(0,), sets={"dra": {"budget.epochs": 5}}, sweeps=values)
+        found = [run for run in plan.runs if run.wanted_run.method == "ahl_dra"]
+        assert [run.spec.source.params["budget.epochs"] for run in found] == [5, 6]
+        assert ["-dra.budget.epochs=5-" in run.spec.name for run in found] == [True, False]
+        assert [run.spec.settings["dra.budget.epochs"] for run in found] == ["5", "6"]
+        assert len({run.spec.series for run in found}) == 2
+        assert sum(run.wanted_run.method == "ahl_devnet" for run in plan.runs) == len(asked) // 3
+
+
+def test_a_size_of_the_base_that_no_run_would_have_is_refused(runs):
+    with pytest.raises(BenchError, match=r"dra\.img_size changes nothing.*give --set ahl_dra\.img_size=VALUE"):
+        runs(methods=("ahl_dra",), sets={"dra": {"img_size": 64}})
+    by_method, _ = runs(
+        methods=("dra", "ahl_dra"), seeds=(0,), sets={"dra": {"img_size": 64}}, sweeps={"dra": {"img_size": (64, 96)}}
+    )
+    assert by_method["ahl_dra", 0].spec.source.size == by_method["ahl_dra", 0].spec.fit.size != 96
+    assert by_method["dra", 0].spec.fit.size == 96
+
+
 def test_released_crops_ask_for_images_of_their_own_sizes(runs):
     assert runs()[0]["ahl_dra", 0].fit.takes_native_images
     assert not runs()[0]["dra", 0].fit.takes_native_images
@@ -152,6 +174,10 @@ def test_the_command_that_makes_a_run_again_sets_its_base_too(done):
     assert "dra.budget.epochs=1" in words
     assert "ahl_dra.budget.epochs=1" in words
     assert "dra.img_size=32" not in words
+
+
+def test_the_command_that_makes_a_run_again_sets_a_size_that_its_recipe_leaves_to_the_dataset(done):
+    assert "dra.img_size=32" in remake_command([done["dra"]]).split()
 
 
 def test_parameters_of_a_base_that_nothing_asks_for_are_refused(runs):

@@ -38,6 +38,12 @@ def test_a_device_of_a_cluster_is_not_looked_for_here(bench, monkeypatch):
     assert "4 missing" in out
 
 
+def test_auto_in_a_list_is_refused(bench):
+    for text in ("auto,auto", "cuda:0,auto"):
+        code, _, err = bench("run", "--suite", "tiny.toml", "--device", text, "--plan")
+        assert (code, "auto is no part of a list" in err) == (2, True)
+
+
 def test_auto_is_the_accelerator_that_is_here_or_the_processor(bench, monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     assert bench("run", "--suite", "tiny.toml", "--device", "auto", "--plan")[0] == 0

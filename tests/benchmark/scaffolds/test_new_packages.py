@@ -42,6 +42,7 @@ def test_a_package_carries_the_skill_that_is_installed():
         ("../up", "such as up"),
         ("a\n", "such as a"),
         ("x" * 61, "at most 60 characters"),
+        ("none", "Python's None; choose another"),
     ],
 )
 def test_a_name_that_cannot_be_is_refused(tmp_path, name, hint):
