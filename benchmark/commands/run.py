@@ -8,7 +8,6 @@ from benchmark.errors import BenchError
 from benchmark.execution.executor import engine_names
 from benchmark.numerics import PRECISIONS
 from benchmark.terminal.completion import complete_datasets, complete_methods, complete_recipes, complete_suites
-from benchmark.terminal.given import given_words
 from benchmark.terminal.options import (
     CommaList,
     Duration,
@@ -21,7 +20,7 @@ from benchmark.terminal.options import (
     results_option,
     say,
 )
-from benchmark.terminal.run_options import check_choice, check_engine, chosen_device
+from benchmark.terminal.run_options import check_choice, check_engine, chosen_device, given_words
 from methods.devices import device_forms
 from protocols.text import plural
 

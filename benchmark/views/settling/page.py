@@ -11,7 +11,7 @@ from benchmark.views.settling.choice import CellRow, Choice
 from protocols.text import first_few, plural
 
 NAMED_CELLS = 3
-HEADINGS = ("cell", "n", "std", "std from", "a seed", "seeds", "chance", "time")
+SETTLING_HEADINGS = ("cell", "n", "std", "std from", "a seed", "seeds", "chance", "time")
 _FLUSH_LEFT = {"cell", "std from", "seeds"}
 
 
@@ -85,14 +85,14 @@ def _texts(row: CellRow) -> tuple[str, ...]:
 
 def _table(rows: Sequence[Sequence[str]], width: int | None) -> Iterator[str]:
     """One line a cell; where that is too wide, the cell and below it the rest."""
-    lines = [HEADINGS, *rows]
-    widths = [max(len(line[column]) for line in lines) for column in range(len(HEADINGS))]
+    lines = [SETTLING_HEADINGS, *rows]
+    widths = [max(len(line[column]) for line in lines) for column in range(len(SETTLING_HEADINGS))]
     is_narrow = width is not None and sum(widths) + 2 * (len(widths) - 1) > width
     first = 1 if is_narrow else 0
     for number, line in enumerate(lines):
         padded = [
             text.ljust(size) if name in _FLUSH_LEFT else text.rjust(size)
-            for name, text, size in zip(HEADINGS, line, widths, strict=True)
+            for name, text, size in zip(SETTLING_HEADINGS, line, widths, strict=True)
         ][first:]
         if is_narrow and number:
             yield line[0]
