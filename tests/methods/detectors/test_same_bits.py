@@ -28,6 +28,10 @@ def dirty_heap():
     libc.mallopt(M_MMAP_MAX, 65536)
 
 
+WITHOUT_STEPS = {"frozen_logistic", "frozen_nearest"}
+"""Detectors that solve a problem at once: a fit that was stopped starts over."""
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("precision", ["fp32", "bf16"])
 @pytest.mark.parametrize("method", golden.DETECTORS)
@@ -41,7 +45,7 @@ def test_the_smallest_images_give_the_same_bits_five_times_on_a_dirty_heap(metho
     assert len(seen) == 1
 
 
-@pytest.mark.parametrize("method", golden.DETECTORS)
+@pytest.mark.parametrize("method", sorted({*golden.DETECTORS} - WITHOUT_STEPS))
 def test_a_fit_in_bf16_that_was_killed_goes_on_to_the_same_bits(method):
     if not installed.get(method).takes_precision:
         pytest.skip("it computes in fp32 whatever the run asks for")
