@@ -144,10 +144,10 @@ def test_the_pictures_of_the_pages_can_be_made_again():
 
 
 def test_the_page_of_table_2_is_built_with_the_documentation(tmp_path):
-    hooks = run_path(str(ROOT / "docs" / "hooks.py"))
-    hooks["on_post_build"]({"site_dir": str(tmp_path)})
-    page = (tmp_path / hooks["RESULT_PAGE"]).read_text(encoding="utf-8")
-    assert f'href="{hooks["RESULT_PAGE"]}' in PAGES["pages"]
+    made = run_path(str(ROOT / "docs" / "made_pages.py"))
+    made["write_table_page"](tmp_path)
+    page = (tmp_path / made["RESULT_PAGE"]).read_text(encoding="utf-8")
+    assert f'href="{made["RESULT_PAGE"]}' in PAGES["pages"]
     assert "hard-elpv-mono-dra-10-s0-30403168" in page
     assert "are estimated from compressed copies" in page
 
@@ -208,7 +208,7 @@ def test_the_paper_of_the_page_is_a_table_of_published_and_measured_cells(site, 
 
 
 def test_the_page_of_measured_values_holds_every_packaged_series():
-    on_page = run_path(str(ROOT / "docs" / "hooks.py"))["on_page_markdown"](PAGES["measured"])
+    on_page = run_path(str(ROOT / "docs" / "made_pages.py"))["filled"]("measured", PAGES["measured"])
     assert "<!-- tables -->" not in on_page
     by_series = defaultdict(list)
     for record in reference.reference_records():

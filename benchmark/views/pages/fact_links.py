@@ -46,8 +46,7 @@ def fact_links(page: str, address: str) -> FactLinks:
 def with_anchors(page: str) -> str:
     """The page of facts with an anchor in each row that explains an id or a section."""
     return "\n".join(
-        f'| <a id="{anchor}"></a>{line.removeprefix("| ")}' if anchor else line
-        for line, anchor in _lines_with_anchors(page)
+        _ROW.sub(rf"| [\1]{{#{anchor}}} |", line) if anchor else line for line, anchor in _lines_with_anchors(page)
     )
 
 
@@ -57,4 +56,4 @@ def _lines_with_anchors(page: str) -> Iterable[tuple[str, str]]:
     for line in page.split("\n"):
         heading, row = _CHAPTER.match(line), _ROW.match(line)
         chapter = heading[1].split()[0].lower() if heading else chapter
-        yield line, f"{chapter}-{row[1].lower().replace(' ', '-')}" if row and chapter else ""
+        yield line, f"{chapter}-{re.sub(r'[ .]', '-', row[1].lower())}" if row and chapter else ""

@@ -64,7 +64,11 @@ def test_a_page_has_every_hyper_parameter_with_its_values_and_sources(pages):
 
 
 def test_the_anchor_of_every_link_stands_on_the_page_of_facts(pages):
-    anchors = set(re.findall(r'<a id="([^"]+)"></a>', with_anchors((ROOT / "docs" / "facts.md").read_text("utf-8"))))
+    anchors = set(
+        re.findall(
+            r"^\| \[[^]]+\]{#([^}]+)} \|", with_anchors((ROOT / "docs" / "facts.md").read_text("utf-8")), re.MULTILINE
+        )
+    )
     linked = {
         anchor for info in pages.detectors() for anchor in re.findall(r"\(\.\./facts\.md#([^)]+)\)", pages.page(info))
     }
@@ -85,9 +89,9 @@ def test_a_section_leads_to_the_chapter_of_the_ids_beside_it():
     assert links.linked("paper; spec 2", {"A1"}) == "paper; [spec 2](facts.md#second-spec-2)"
     assert links.linked("spec 2", {"D7"}) == "[spec 2](facts.md#first-spec-2)"
     assert links.linked("spec 2.10, spec 2.1, D7", ()) == (
-        "[spec 2.10](facts.md#second-spec-2.10), spec 2.1, [D7](facts.md#first-d7)"
+        "[spec 2.10](facts.md#second-spec-2-10), spec 2.1, [D7](facts.md#first-d7)"
     )
-    assert '| <a id="second-a1"></a>A1 | Scale. |' in with_anchors(FACTS)
+    assert "| [A1]{#second-a1} | Scale. |" in with_anchors(FACTS)
 
 
 def test_the_measured_cells_are_those_of_the_packaged_records(pages):
@@ -133,9 +137,12 @@ def test_a_page_of_a_method_of_somebody_else_is_made_of_its_recipe_alone():
     assert section(text, "Switches and their sources").strip() == "There are none."
 
 
-def test_the_documentation_has_a_page_of_each_detector_in_its_navigation():
-    hooks = run_path(str(ROOT / "docs" / "hooks.py"))
-    config = hooks["on_config"]({"nav": [{"Start": "index.md"}, {"Detectors": "detectors/index.md"}]})
-    (entries,) = [entry["Detectors"] for entry in config["nav"] if "Detectors" in entry]
+def test_the_documentation_has_a_page_of_each_detector_in_its_navigation(tmp_path):
+    gone = tmp_path / "detectors" / "gone.md"
+    gone.parent.mkdir()
+    gone.write_text("A detector that is no more.")
+    run_path(str(ROOT / "docs" / "made_pages.py"))["write_pages"](tmp_path)
     ids = {info.id for info in installed.methods().values() if info.variant_of is None}
-    assert {path for entry in entries[1:] for path in entry.values()} == {f"detectors/{id_}.md" for id_ in ids}
+    assert {path.stem for path in gone.parent.glob("*.md")} == ids | {"index"}
+    listed = (gone.parent / "index.md").read_text("utf-8").partition("```{toctree}\n:hidden:\n\n")[2]
+    assert set(listed.removesuffix("\n```\n").split("\n")) == ids

@@ -26,7 +26,7 @@ def page():
 
 def test_the_page_of_the_docs_has_every_packaged_cell_and_the_campaign():
     page = (ROOT / "docs" / "reproduction.md").read_text(encoding="utf-8")
-    built = run_path(str(ROOT / "docs" / "hooks.py"))["on_page_markdown"](page)
+    built = run_path(str(ROOT / "docs" / "made_pages.py"))["filled"]("reproduction", page)
     outcomes = built[built.index("## Reproduces") : built.index("## Draws and trainings")]
     cells = {line.split("`")[1] for line in outcomes.splitlines() if line.startswith("| `")}
     assert {"hard/elpv/mono/dra/10", "general/elpv/dra/10"} <= cells

@@ -41,7 +41,7 @@ def test_an_accepted_bundle_is_as_attested_and_small(accepted, tmp_path):
 
 def test_the_page_counts_every_accepted_bundle_and_cell():
     page = (ROOT / "docs" / "reproduction_log.md").read_text(encoding="utf-8")
-    built = run_path(str(ROOT / "docs" / "hooks.py"))["on_page_markdown"](page)
+    built = run_path(str(ROOT / "docs" / "made_pages.py"))["filled"]("reproduction_log", page)
     assert log_page(ACCEPTED) in built
     for accepted in ACCEPTED:
         assert f"`{accepted.digest}`" in built

@@ -1,12 +1,13 @@
-"""Hooks of mkdocs for these pages."""
+"""What Sphinx makes of packaged records and of the code while it builds these pages."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
-from mkdocs.structure.files import File, Files
+import click
 
+from benchmark.cli import bench
 from benchmark.planning.equivalence import detector_versions, measures
 from benchmark.planning.suite import load_suite
 from benchmark.views.pages.detectors import DetectorPages
@@ -26,11 +27,10 @@ from reports.tables import table, unplaced_runs
 from results.log.accepted import accepted_bundles
 from results.reference import reference_records
 
+if TYPE_CHECKING:
+    from sphinx.application import Sphinx
+
 CAMPAIGN = Path(__file__).parents[1] / "results" / "reference" / "campaign"
-PLACE = "<!-- tables -->"
-LOG_PLACE = "<!-- log -->"
-REPRODUCTION_PLACE = "<!-- reproduction -->"
-LABELS_PLACE = "<!-- labels -->"
 LABELS_PICTURE = "figures/labels.svg"
 """The curves of the page on labelled anomalies, drawn when the documentation is built."""
 RESULT_PAGE = "table2.html"
@@ -40,31 +40,37 @@ DETECTORS = "detectors"
 FACTS = "facts.md"
 
 
-def on_config(config: Any, **_: Any) -> Any:
-    """Put the page of each installed detector below the index of detectors in the navigation."""
-    index = f"{DETECTORS}/index.md"
-    pages = [{info.title: f"{DETECTORS}/{info.id}.md"} for info in detector_pages().detectors()]
-    config["nav"] = [{name: [{"All": path}, *pages] if path == index else path} for name, path in nav_entries(config)]
-    return config
+def setup(app: "Sphinx") -> dict[str, bool]:
+    """Make pages before the others are read, fill places while they are read, add the page of a table at the end."""
+    from pygments.lexers.special import TextLexer
+
+    app.add_lexer("csv", TextLexer)
+    app.connect("builder-inited", lambda app: write_pages(Path(app.srcdir)))
+    app.connect("source-read", fill_source)
+    app.connect("build-finished", lambda app, _: write_table_page(Path(app.outdir)))
+    return {"parallel_read_safe": True}
 
 
-def nav_entries(config: Any) -> Iterator[tuple[str, str]]:
-    """Titles and paths of the navigation."""
-    for entry in config["nav"]:
-        yield from entry.items()
-
-
-def on_files(files: Files, config: Any, **_: Any) -> Files:
-    """Add the index of detectors and the page of each."""
+def write_pages(folder: Path) -> None:
+    """Write the index of detectors, the page of each and the curves of labelled anomalies; old ones go."""
     pages = detector_pages()
-    texts = {info.id: pages.page(info) for info in pages.detectors()}
-    texts["index"] = pages.index(lambda detector: f"{detector}.md")
-    for name, text in texts.items():
-        files.append(File.generated(config, f"{DETECTORS}/{name}.md", content=text))
+    texts = {f"{DETECTORS}/{info.id}.md": pages.page(info) for info in pages.detectors()}
+    listed = "\n".join(Path(name).stem for name in texts)
+    index = pages.index(lambda detector: f"{detector}.md")
+    texts[f"{DETECTORS}/index.md"] = f"{index}\n\n```{{toctree}}\n:hidden:\n\n{listed}\n```\n"
     report = packaged_labels()
     if labels_picture(report):
-        files.append(File.generated(config, LABELS_PICTURE, content=label_picture(report, "svg")))
-    return files
+        texts[LABELS_PICTURE] = label_picture(report, "svg").decode("utf-8")
+    for old in {*folder.glob(f"{DETECTORS}/*.md")} - {folder / name for name in texts}:
+        old.unlink()
+    for name, text in texts.items():
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).write_text(text, encoding="utf-8")
+
+
+def fill_source(_app: "Sphinx", page: str, source: list[str]) -> None:
+    """Replace the text of a page, which Sphinx hands over as a list of one, by the filled one."""
+    source[0] = filled(page, source[0])
 
 
 @cache
@@ -86,22 +92,33 @@ def detector_pages() -> DetectorPages:
     return DetectorPages(installed.methods(), records, fact_links(facts, f"../{FACTS}"))
 
 
-def on_page_markdown(markdown: str, page: Any = None, **_: Any) -> str:
-    """Put the tables that packaged records fill, one heading deeper than they come, the log and what is said of all
-    records into their places.
+def filled(page: str, markdown: str) -> str:
+    """A page with what `PLACES` names in its place.
 
     The rows of the page of facts get the anchors that the pages of detectors link to.
     """
-    if page is not None and page.file.src_uri == FACTS:
+    if page == Path(FACTS).stem:
         return with_anchors(markdown)
-    if REPRODUCTION_PLACE in markdown:
-        return markdown.replace(REPRODUCTION_PLACE, packaged_reproduction())
-    if LABELS_PLACE in markdown:
-        report = packaged_labels()
-        return markdown.replace(LABELS_PLACE, label_page(report, labels_picture(report), whole=False))
-    if LOG_PLACE in markdown:
-        return markdown.replace(LOG_PLACE, log_page(list(accepted_bundles())))
-    return markdown.replace(PLACE, "\n".join(tables()).replace("# ", "## ")) if PLACE in markdown else markdown
+    for place, text in PLACES.items():
+        if place in markdown:
+            return markdown.replace(place, text())
+    return markdown
+
+
+def packaged_labels_page() -> str:
+    report = packaged_labels()
+    return label_page(report, labels_picture(report), whole=False)
+
+
+def help_of_commands(command: click.Command = bench, context: click.Context | None = None) -> Iterator[str]:
+    """A heading for the command and each below it, with what its `--help` prints."""
+    context = click.Context(command, context, command.name, terminal_width=100)
+    yield f"## {context.command_path}\n\n```text\n{command.get_help(context)}\n```\n"
+    if isinstance(command, click.Group):
+        for name in command.list_commands(context):
+            child = command.get_command(context, name)
+            if child is not None:
+                yield from help_of_commands(child, context)
 
 
 def packaged_reproduction() -> str:
@@ -128,9 +145,9 @@ def tables() -> Iterator[str]:
         yield f"# Runs of other series\n\n{text}\n\n{unplaced_runs.runs_table(others)}"
 
 
-def on_post_build(config: Any, **_: Any) -> None:
+def write_table_page(folder: Path) -> None:
     """Write the page of Table 2 beside the pages of documentation."""
-    Path(config["site_dir"], RESULT_PAGE).write_text(packaged_page(), encoding="utf-8")
+    (folder / RESULT_PAGE).write_text(packaged_page(), encoding="utf-8")
 
 
 def packaged_page() -> str:
@@ -139,3 +156,13 @@ def packaged_page() -> str:
     built = table.build_table(layout.auc_layout("2"), records, measures=measured_as, versions=detector_versions())
     evidence = evidence_source(records, [Path(REFERENCE)], print, pictures=False)
     return render_page(built, evidence.of_table(built))
+
+
+PLACES: dict[str, Callable[[], str]] = {
+    "<!-- tables -->": lambda: "\n".join(tables()).replace("# ", "## "),  # one heading deeper than they come
+    "<!-- log -->": lambda: log_page(list(accepted_bundles())),
+    "<!-- reproduction -->": packaged_reproduction,
+    "<!-- labels -->": packaged_labels_page,
+    "<!-- commands -->": lambda: "\n".join(help_of_commands()),
+}
+"""What stands on a page in the place of a comment."""
