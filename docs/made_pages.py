@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from sphinx.application import Sphinx
 
 CAMPAIGN = Path(__file__).parents[1] / "results" / "reference" / "campaign"
-LABELS_PICTURE = "figures/labels.svg"
+LABELS_PICTURE = "made/labels.svg"
 """The curves of the page on labelled anomalies, drawn when the documentation is built."""
 RESULT_PAGE = "table2.html"
 """The file of the page of DRA's Table 2 with the packaged runs, to which `pages.md` links."""

@@ -13,6 +13,7 @@ import numpy as np
 import page_outputs
 import pytest
 import settling_rates
+import split_pictures
 import strangers
 import verdict_pictures
 import verdict_rates
@@ -135,11 +136,11 @@ def test_the_rates_of_the_gate_are_those_of_the_rules():
 
 
 def test_the_pictures_of_the_pages_can_be_made_again():
-    named = set(re.findall(r"figures/(\w+)\.svg", PAGES["verdicts"] + PAGES["verdict_rates"]))
+    named = set(re.findall(r"figures/(\w+)\.svg", PAGES["splits"] + PAGES["verdicts"] + PAGES["verdict_rates"]))
     rates = {"cells": verdict_rates.cell_rates("2", 1), "gate": verdict_rates.gate_rates(2, (3, 5, 10))}
-    made = verdict_pictures.pictures(rates["cells"], rates["gate"])
+    made = verdict_pictures.pictures(rates["cells"], rates["gate"]) | {"splits": split_pictures.picture()}
     assert set(made) == named == {path.stem for path in (ROOT / "docs" / "figures").glob("*.svg")}
-    for name in ("words", "three_runs", "prediction", "readings"):
+    for name in ("words", "three_runs", "prediction", "readings", "splits"):
         assert made[name].startswith(b"<?xml")
 
 
