@@ -132,12 +132,14 @@ def _place(folder: dict[str, Any]) -> str:
     return f"{folder['path']} ({folder['origin']}{state}): {size(folder['free'])} free{system}"
 
 
-def _features(*, folders: int, bytes: int, limit: int) -> str:  # noqa: A002 - as JSON names it
+def _features(*, folders: int, bytes: int, limit: int | None) -> str:  # noqa: A002 - as JSON names it
+    from protocols.text import plural
     from protocols.text import size_in_words as size
 
-    if not limit:
+    if limit == 0:
         return "not kept (BENCH_FEATURES_GIB is 0)"
-    return f"{size(bytes)} of {size(limit)} kept in the cache folder, of {folders} networks and image stores"
+    most = "a size that is not known" if limit is None else size(limit)
+    return f"{size(bytes)} of {most} kept in the cache folder, in {plural(folders, 'folder')}"
 
 
 def _datasets(states: dict[str, str]) -> str:

@@ -39,7 +39,8 @@ class RunProgress:
         self._time_left = TimeLeft(len(tasks))
         self._lines: dict[str, Any] = {}
         self._awaited: dict[str, str | None] = {}
-        self._moved: dict[str, tuple[int | None, float]] = {}
+        self._moved: dict[str, tuple[tuple[int | None, int] | None, float]] = {}
+        """Process and step of each fit when it was first seen there, and when that was."""
         self.done = 0
         self.troubles = 0
 
@@ -122,8 +123,9 @@ class RunProgress:
         now = time.monotonic()
         at_work = {key: (task, state) for key, task in self._tasks.items() if (state := self._state(key))}
         for key, (_, state) in at_work.items():
-            done, moved = self._moved.get(key, (None, now))
-            self._moved[key] = (state["done"], moved if done == state["done"] else now)
+            place = (state.get("process"), state["done"])
+            last, moved = self._moved.get(key, (None, now))
+            self._moved[key] = (place, moved if last == place else now)
             self._time_left.see(key, _share(state), now)
         part = self.done + sum(_share(state) for _, state in at_work.values())
         if self._bar:

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmark import numerics
+from benchmark.errors import BenchError
+from benchmark.execution.stores.feature_files import feature_limit
 from benchmark.upkeep.filesystem import FolderState
 from benchmark.upkeep.inventory import PlugIn, TorchState, UnusableWeights, UsableWeights
 from benchmark.upkeep.memory import MachineLimits
@@ -137,7 +139,7 @@ def machine_findings(limits: MachineLimits, expected: str | None, torch: TorchSt
 
 
 def environment_findings() -> Iterator[Finding]:
-    """Environment variables that change threads or results but enter no key."""
+    """Environment variables that change threads or results but enter no key, or hold what no run can use."""
     texts = {
         THREADS: "fits do not go by it but by --threads (default: cores / jobs)",
         BINDING: "it may bind the threads of several workers to the same cores; unset it before --jobs above 1",
@@ -147,3 +149,7 @@ def environment_findings() -> Iterator[Finding]:
         for name in names:
             if os.environ.get(name):
                 yield Finding(hinders=False, text=f"{name}={os.environ[name]} is set: {text}")
+    try:
+        feature_limit()
+    except BenchError as error:
+        yield Finding(hinders=True, text=str(error))

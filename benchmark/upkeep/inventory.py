@@ -7,6 +7,7 @@ from importlib.metadata import PackageNotFoundError, metadata, version
 from pathlib import Path
 
 from benchmark import numerics
+from benchmark.errors import BenchError
 from benchmark.execution.stores import feature_files
 from benchmark.paths import Folders
 from methods import devices
@@ -120,17 +121,23 @@ def measured_kinds(cache: Path) -> int:
     return sum(path.name != DECODING_FILE for path in cost_files(cache))
 
 
-def feature_state(cache: Path) -> dict[str, int]:
-    """Feature maps that are kept: folders, their bytes on the disk, and the most bytes that they may take.
-
-    Raises BenchError where the limit is no number.
+def feature_state(cache: Path) -> dict[str, int | None]:
+    """Feature maps that are kept: folders, their bytes on the disk, and the most bytes that they may take; no `limit`
+    where the variable holds no number.
     """
     kept = list(feature_files.kept_features(cache / feature_files.FEATURES))
     return {
         "folders": len(kept),
         "bytes": sum(folder.size for folder in kept),
-        "limit": feature_files.feature_limit(),
+        "limit": _feature_limit(),
     }
+
+
+def _feature_limit() -> int | None:
+    try:
+        return feature_files.feature_limit()
+    except BenchError:
+        return None
 
 
 def list_plug_ins() -> tuple[PlugIn, ...]:

@@ -120,7 +120,7 @@ def _sentence(table: Table, gain: BaseGain) -> str:
     lacking = f"{plural(gain.unpaired, 'run')} of it without a scored base fit" if gain.unpaired else ""
     if gain.test is None:
         reason = lacking or "no seed that all cells have"
-        return f"{subject}: not known, {reason}; bench run --method {gain.base} scores it"
+        return f"{subject}: not known, {reason}; the command that made its runs with --method {gain.base} scores it"
     decimals = table.layout.paper.decimals + 1
     factor = table.value.factor(table.layout.scale)
     parts = [f"{subject}, on the same splits: {factor * gain.test.difference:+.{decimals}f}"]

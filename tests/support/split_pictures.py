@@ -53,7 +53,7 @@ def picture() -> bytes:
         return drawn(figure)
 
 
-def _draw_panel(axes, title: str, dataset: Dataset, split: Split) -> None:  # noqa: ANN001 - matplotlib's
+def _draw_panel(axes, title: str, dataset: Dataset, split: Split) -> None:
     labels = list(dict.fromkeys(row.label for row in sorted(dataset.rows, key=lambda row: row.label != "normal")))
     lists = (split.train_normal, split.train_anomaly, split.test_normal, split.test_anomaly)
     uses = {id_: use for use, ids in zip(COLOURS, lists, strict=False) for id_ in ids}

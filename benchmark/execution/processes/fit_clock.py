@@ -2,6 +2,7 @@
 
 import json
 import math
+import os
 import time
 from contextlib import suppress
 from pathlib import Path
@@ -76,6 +77,7 @@ class FitClock:
             return
         self._last_written = now
         place = {"phase": self._phase, "done": int(done), "total": int(total), PATIENCE: self._patience}
+        place["process"] = os.getpid()
         text = json.dumps({**self._numbers, **place})
         beside = self._progress.with_suffix(".part")
         with suppress(OSError):  # nobody loses a fit for want of its progress

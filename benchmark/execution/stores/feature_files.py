@@ -15,6 +15,7 @@ import json
 import os
 import secrets
 import shutil
+import stat
 import weakref
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -321,10 +322,12 @@ def _unique() -> str:
 
 
 def _size(path: Path) -> int:
+    """Bytes of a file; -1 where there is none of our own, such as a link that would be written through."""
     try:
-        return path.stat().st_size
+        state = path.lstat()
     except OSError:
         return -1
+    return state.st_size if stat.S_ISREG(state.st_mode) else -1
 
 
 def _allocated(folder: Path) -> int:

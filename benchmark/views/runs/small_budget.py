@@ -26,7 +26,7 @@ def budget_sentences(records: Iterable[Record], suite: str, filters: str = "") -
     commands = [f"bench weights fetch {arch}" for arch in random] + [
         f"bench run --suite {suite}{filters} --recipe official"
     ]
-    because = f"Low AUCs are no wonder here: {', and '.join(causes)}. " if causes else ""
+    because = f"These AUCs say little of the methods: {', and '.join(causes)}. " if causes else ""
     lead = plural(len(commands), "command leads", "commands lead")
     return [
         *wrap(f"{because}No number of recipe quick is comparable with a paper's.", 80),

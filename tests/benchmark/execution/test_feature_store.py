@@ -231,6 +231,19 @@ def test_a_folder_that_is_not_whole_is_made_anew(name, images, counting, source)
     assert not source.said
 
 
+@pytest.mark.parametrize("name", [FEATURE_ROWS, FEATURE_DIGESTS])
+def test_a_link_in_the_place_of_a_file_is_never_written_through(name, images, counting, source, tmp_path):
+    expected = source().reader(counting()[0])(images, order(0, 1, 2))
+    (kept,) = kept_features(source.folder)
+    other = tmp_path / "mine"
+    other.write_bytes(bytes((kept.folder / name).stat().st_size))
+    (kept.folder / name).unlink()
+    (kept.folder / name).symlink_to(other)
+    assert_same(source().reader(counting()[0])(images, order(0, 1, 2)), expected)
+    assert not any(other.read_bytes())
+    assert not (kept.folder / name).is_symlink()
+
+
 @pytest.mark.parametrize("field", ["strides", "dtype", "start"])
 def test_forms_that_changed_since_are_not_read_by(field, images, counting, source):
     expected = source().reader(counting()[0])(images, order(0, 1, 2))
@@ -414,11 +427,11 @@ def test_a_run_has_the_same_scores_without_rows_with_new_and_kept_ones_and_in_tw
 
 
 def test_a_limit_that_is_no_number_is_refused(house):
-    done = house.bench("doctor")
-    assert "features" in done.stdout
     with pytest.MonkeyPatch.context() as changed:
         changed.setenv("BENCH_FEATURES_GIB", "lots")
-        done = house.run()
+        done, doctor = house.run(), house.bench("doctor")
     assert done.returncode == 2
     assert "BENCH_FEATURES_GIB is 'lots': give the GiB" in done.stderr
     assert "Traceback" not in done.stderr
+    assert "BENCH_FEATURES_GIB is 'lots': give the GiB" in doctor.stdout
+    assert "datasets" in doctor.stdout

@@ -2,6 +2,7 @@
 
 import io
 import json
+import os
 import re
 from itertools import pairwise
 from types import SimpleNamespace
@@ -22,9 +23,9 @@ def fit(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(progress, "time", SimpleNamespace(monotonic=lambda: clock.now))
     shown = progress.RunProgress(store, [SimpleNamespace(key=key, name=key) for key in "ab"], None)
 
-    def at(done, seconds):
+    def at(done, seconds, process=1):
         clock.now = float(seconds)
-        store.progress_path("a").write_text(json.dumps({"done": done, "total": 100}))
+        store.progress_path("a").write_text(json.dumps({"done": done, "total": 100, "process": process}))
         shown.tick()
         return capsys.readouterr().err
 
@@ -60,6 +61,18 @@ def test_a_line_comes_within_half_a_minute_as_often_as_who_waits_looks(fit):
     gaps = [later - earlier for earlier, later in pairwise([0, *spoken])]
     assert max(gaps) <= 30
     assert min(gaps) > 25
+
+
+def test_a_fit_that_another_process_takes_over_is_still_from_then_on(fit):
+    fit(20, 0)
+    assert "no progress for 10 min 0 s: a;" in fit(20, 600)
+    assert "no progress" not in fit(20, 700, process=2)
+    assert "no progress for 10 min 0 s: a;" in fit(20, 1300, process=2)
+
+
+def test_the_process_of_a_fit_stands_in_its_progress(tmp_path):
+    FitClock(tmp_path / "progress", None).report(0, 10)
+    assert json.loads((tmp_path / "progress").read_text())["process"] == os.getpid()
 
 
 def test_phase_and_last_loss_stand_in_the_line(fit, tmp_path):

@@ -97,7 +97,7 @@ def test_a_base_that_was_not_scored_is_named_with_the_next_step():
     (text,) = base_remarks(built(records), records, no_scores)
     assert text == (
         "AHL (DRA) minus DRA, its base, ten-shot: not known, 3 runs of it without a scored base fit; "
-        "bench run --method dra scores it"
+        "the command that made its runs with --method dra scores it"
     )
     some = [record for record in runs() if record.spec.fit.seed < 2 or record.spec.method == "ahl_dra"]
     assert base_remarks(built(some), some, no_scores)[0].endswith("n = 2, 1 run of it without a scored base fit")
