@@ -21,16 +21,19 @@ from perf.ratios import MeasurePlan, Ratios, processor_seconds, seconds_in_turns
 
 TITLE = "Scoring"
 SAYS = (
-    "The scores of a test list over bare inference, the forward pass of the same networks on random tensors of the "
-    "same batches. DRA passes its reference images with each batch, bare inference as many."
+    "The scores of a test list over bare inference, the forward pass of the same trunks on random tensors of the "
+    "same batches, and over that of the whole network with its heads. DRA passes its reference images with each batch, "
+    "bare inference as many."
 )
 DETECTORS = ("dra", "devnet", "mlep", "kdad")
-BARE = "bare inference"
+BATCH = 48
+"""Images that are scored: a batch of DRA's."""
+BARE, NETWORK = "bare inference", "inference of its network on ready tensors"
 
 
 def measure_ratios(plan: MeasurePlan) -> Ratios:
     for name, precision in itertools.product(DETECTORS, PRECISIONS):
-        size = SMALL_SIZE if plan.is_quick else StepSize(normals=8 if name == "kdad" else 24)
+        size = SMALL_SIZE if plan.is_quick else StepSize(normals=8 if name == "kdad" else BATCH)
         with torch_threads(1), made_train_data(size) as data:
             detector = new_detector(name, precision, size)
             if hasattr(detector.params, "reference"):
@@ -40,8 +43,12 @@ def measure_ratios(plan: MeasurePlan) -> Ratios:
                 "ours": lambda detector=detector, images=images, batch=batch: detector.score(images, batch),
                 BARE: bare_inference(detector, len(images), size.side, batch, precision),
             }
+            if not hasattr(detector.network, "student"):
+                ways[NETWORK] = network_inference(detector, len(images), size.side, batch)
             seconds = seconds_in_turns(ways, plan.rounds, processor_seconds)
-        yield timed_ratio(f"{name} {precision}", BARE, seconds["ours"], seconds[BARE])
+        for over in ways:
+            if over != "ours":
+                yield timed_ratio(f"{name} {precision}", over, seconds["ours"], seconds[over])
 
 
 def bare_inference(detector: NeuralDetector[Any, Any], images: int, side: int, batch: int, precision: str) -> Work:
@@ -49,8 +56,7 @@ def bare_inference(detector: NeuralDetector[Any, Any], images: int, side: int, b
     network, params = detector.network, detector.params
     is_pair = hasattr(network, "student")
     networks = [network.student, network.teacher] if is_pair else [network.trunk]
-    more = params.reference.size if hasattr(params, "reference") else 0
-    counts = [min(batch, images - start) + more for start in range(0, images, batch)]
+    counts = batch_counts(detector, images, batch)
     tensors = {count: random_levels(count, side, 1 if is_pair else params.pyramid.n_scales) for count in counts}
 
     def forward() -> None:
@@ -61,3 +67,27 @@ def bare_inference(detector: NeuralDetector[Any, Any], images: int, side: int, b
                     part(level)
 
     return forward
+
+
+def network_inference(detector: NeuralDetector[Any, Any], images: int, side: int, batch: int) -> Work:
+    """Forward passes of the whole network, which has its own blocks of lower precision, in batches of `batch`."""
+    network, references = detector.network, reference_count(detector)
+    counts = batch_counts(detector, images, batch)
+    tensors = {count: random_levels(count, side, 1)[0] for count in counts}
+
+    def forward() -> None:
+        network.eval()
+        with torch.inference_mode():
+            for count in counts:
+                network(tensors[count], *([references] if references else []))
+
+    return forward
+
+
+def batch_counts(detector: NeuralDetector[Any, Any], images: int, batch: int) -> list[int]:
+    """Images that each forward pass takes, references among them."""
+    return [min(batch, images - start) + reference_count(detector) for start in range(0, images, batch)]
+
+
+def reference_count(detector: NeuralDetector[Any, Any]) -> int:
+    return detector.params.reference.size if hasattr(detector.params, "reference") else 0

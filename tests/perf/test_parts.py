@@ -49,7 +49,7 @@ def test_a_part_gives_positive_ratios_by_name(name):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("name", "count"), [("step", 14), ("scoring", 8), ("peak", 4)])
+@pytest.mark.parametrize(("name", "count"), [("step", 14), ("scoring", 14), ("peak", 4)])
 def test_parts_of_fits_measure_four_detectors_in_both_precisions(name, count):
     ratios = list(find_part(name).measure_ratios(QUICK))
     assert len(ratios) == count
