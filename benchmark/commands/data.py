@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import click
 
 from benchmark.terminal.completion import complete_datasets
-from benchmark.terminal.options import FilePath, echo_json, json_option, note, say
+from benchmark.terminal.options import FilePath, echo_json, json_option, note, package_folder_option, say
 from protocols.text import plural
 
 if TYPE_CHECKING:
@@ -154,12 +154,7 @@ def _verify_datasets(ctx: click.Context, name: str, near: bool, jobs: int | None
 
 @command.command("new")
 @click.argument("name")
-@click.option(
-    "--output",
-    type=FilePath(),
-    metavar="DIR",
-    help="Write the package into DIR, a new or empty folder (default: swanbench-NAME).",
-)
+@package_folder_option
 def _write_dataset(name: str, output: "Path | None") -> None:
     """Write a package with a dataset NAME of your own: facts, preparation, test, pyproject, README.
 

@@ -6,7 +6,17 @@ from typing import TYPE_CHECKING
 import click
 
 from benchmark.terminal.completion import complete_methods
-from benchmark.terminal.options import FilePath, each_once, echo_json, json_option, note, put, say, say_page
+from benchmark.terminal.options import (
+    FilePath,
+    each_once,
+    echo_json,
+    json_option,
+    note,
+    package_folder_option,
+    put,
+    say,
+    say_page,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -122,12 +132,7 @@ def _show_method(method: str, as_json: bool) -> None:
 
 @command.command("new")
 @click.argument("name")
-@click.option(
-    "--output",
-    type=FilePath(),
-    metavar="DIR",
-    help="Write the package into DIR, a new or empty folder (default: swanbench-NAME).",
-)
+@package_folder_option
 def _write_method(name: str, output: "Path | None") -> None:
     """Write a package with a method NAME of your own: recipe, detector, test, pyproject, README.
 

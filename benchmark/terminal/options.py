@@ -191,6 +191,16 @@ def accept_stale_option(function: Callable[..., Any]) -> Callable[..., Any]:
     )(function)
 
 
+def package_folder_option(function: Callable[..., Any]) -> Callable[..., Any]:
+    """`--output` of the verbs that write a package for a person to change."""
+    return click.option(
+        "--output",
+        type=FilePath(),
+        metavar="DIR",
+        help="Write the package into DIR, a new or empty folder (default: swanbench-NAME).",
+    )(function)
+
+
 def json_option(function: Callable[..., Any]) -> Callable[..., Any]:
     return click.option("--json", "as_json", is_flag=True, help="Print JSON.")(function)
 

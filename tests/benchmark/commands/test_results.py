@@ -9,6 +9,7 @@ import pytest
 from results.reference import read_reference_lines, reference_records
 
 RECORDS = list(reference_records())
+FIRST_OF_SERIES = list({record.series: record for record in reversed(RECORDS)}.values())
 
 
 def test_the_packaged_records_are_listed(bench):
@@ -17,8 +18,8 @@ def test_the_packaged_records_are_listed(bench):
     assert {row["key"]: row["auroc"] for row in json.loads(out)} == {r.key: r.metrics.auroc for r in RECORDS}
 
 
-@pytest.mark.parametrize("record", RECORDS, ids=lambda record: record.spec.name)
-def test_each_packaged_record_is_shown_and_explained(record, bench):
+@pytest.mark.parametrize("record", FIRST_OF_SERIES, ids=lambda record: record.spec.name)
+def test_a_packaged_record_of_each_series_is_shown_and_explained(record, bench):
     code, out, _ = bench("results", "show", record.key[:12], "--results", "reference")
     assert (code, json.loads(out)["key"]) == (0, record.key)
     code, out, _ = bench("results", "why", record.spec.name, "--results", "reference")
