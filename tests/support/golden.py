@@ -32,6 +32,7 @@ DETECTORS = (
     "flos",
     "frozen_logistic",
     "frozen_nearest",
+    "frozen_patches",
     "kdad",
     "minns",
     "mlep",

@@ -37,7 +37,13 @@ def fitted(method, arch, make_context, **changes):
     return detector
 
 
-@pytest.mark.parametrize(("method", "changes"), [*((name, {}) for name in FREE), ("mlep", {"mode": "recon"})])
+READ_AT = {"frozen_patches": {"nodes_above": 0}}
+"""Changes by which a detector takes the only node of a network."""
+
+
+@pytest.mark.parametrize(
+    ("method", "changes"), [*((name, READ_AT.get(name, {})) for name in FREE), ("mlep", {"mode": "recon"})]
+)
 def test_heads_have_the_channels_of_the_table(method, changes, make_context, replace_backbone):
     replace_backbone("resnet50", WideTrunk, {"relu": 24})
     detector = fitted(method, "resnet50", make_context, **changes)

@@ -28,7 +28,7 @@ def dirty_heap():
     libc.mallopt(M_MMAP_MAX, 65536)
 
 
-WITHOUT_STEPS = {"frozen_logistic", "frozen_nearest"}
+WITHOUT_STEPS = {"frozen_logistic", "frozen_nearest", "frozen_patches"}
 """Detectors that solve a problem at once: a fit that was stopped starts over."""
 
 

@@ -14,6 +14,7 @@ from methods.detectors.dra.detector import DRAParams
 from methods.detectors.dra.non_disentangled import NonDisentangledParams
 from methods.detectors.flos import FLOSParams
 from methods.detectors.frozen import LogisticParams, NearestParams
+from methods.detectors.frozen_patches import PatchesParams
 from methods.detectors.kdad import KDADParams
 from methods.detectors.minns import MINNSParams
 from methods.detectors.mlep import MLEPParams
@@ -35,6 +36,7 @@ KINDS = {
     "flos": FLOSParams,
     "frozen_logistic": LogisticParams,
     "frozen_nearest": NearestParams,
+    "frozen_patches": PatchesParams,
     "kdad": KDADParams,
     "minns": MINNSParams,
     "mlep": MLEPParams,

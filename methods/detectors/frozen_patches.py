@@ -1,0 +1,144 @@
+"""Baseline on the patches of a frozen network: distance of an image's patches from those of all normal images."""
+
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from methods.backbones.features import FeatureReader, FrozenNetwork
+from methods.backbones.table import BACKBONES
+from methods.detector import DeadlineReached, FitContext, TrainData
+from methods.devices import accumulated, placed
+from methods.errors import MethodError
+from methods.nn.data.loader import batches
+from methods.nn.data.transforms import normalise
+from methods.nn.params import Params, read_params
+from methods.nn.precision import autocast, full_precision
+from methods.uploads import upload
+from protocols.images.store import Images
+from protocols.text import plural
+
+BANK = "bank"
+_ROWS = 1 << 16
+"""Patches of the bank that are compared at once: memory, and no bit of a distance."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PatchesParams:
+    backbone: str
+    nodes_above: int
+    distance: Literal["euclidean", "cosine"]
+    bank_patches: int | None
+    top_share: float
+    batch_size: int
+    evaluation_batch: int = 64
+
+
+class FrozenPatches:
+    """A bank of the normals' patches; an image's score is the mean of the largest distances of its patches to it.
+
+    A fit keeps no checkpoint: one that `--max-time` stopped starts over.
+    """
+
+    def __init__(self, params: Params, context: FitContext) -> None:
+        self.params = read_params(PatchesParams, params)
+        self.context = context
+        self.history: dict[str, list[float]] = {}
+        self._bank: Tensor | None = None
+
+    def fit(self, data: TrainData) -> None:
+        """Raises MethodError where there is no normal image, and DeadlineReached where the time was over."""
+        if not len(data.normal):
+            raise MethodError("there are no normal training images to learn from: give at least one")
+        parts, count = [], 0
+        for patches in self._patches(data.normal, self.params.batch_size, is_fit=True):
+            flat = patches.flatten(0, 2)
+            parts.append(flat[self._chosen(count, patches, len(data.normal))])
+            count += len(flat)
+        self._bank = torch.cat(parts)
+        self.history = {"patches": [float(count)], "bank": [float(len(self._bank))]}
+
+    def score(self, images: Images, batch: int | None = None) -> npt.NDArray[np.float64]:
+        """Scores (n,), features of `batch` images at a time; MethodError before `fit` or `load`."""
+        scores = [np.empty(0)]
+        for patches in self._patches(images, self.params.evaluation_batch if batch is None else batch):
+            distances = self._distances(patches).flatten(1)
+            largest = distances.topk(max(1, int(self.params.top_share * distances.shape[1]))).values
+            scores.append(accumulated(largest).mean(1).cpu().numpy())
+        return np.concatenate(scores)
+
+    def state(self) -> dict[str, Tensor]:
+        return {} if self._bank is None else {BANK: self._bank}
+
+    def load(self, state: Mapping[str, Tensor]) -> None:
+        self._bank = state[BANK].to(self.context.device)
+
+    def _patches(self, images: Images, size: int, *, is_fit: bool = False) -> Iterator[Tensor]:
+        """The patches (B, h, w, d) of `size` images at a time, of length 1 where angles are compared."""
+        reader = self._reader()
+        for index in batches(len(images), size):
+            (maps,) = reader(images, index)
+            patches = maps.permute(0, 2, 3, 1).contiguous()
+            yield F.normalize(patches, dim=3) if self.params.distance == "cosine" else patches
+            if is_fit:
+                self.context.progress(int(index[-1]) + 1, len(images))
+                if self.context.deadline is not None and time.monotonic() >= self.context.deadline:
+                    raise DeadlineReached
+
+    def _reader(self) -> FeatureReader:
+        arch, layer, device = self.params.backbone, self._layer(), self.context.device
+        trunk = placed(self.context.backbone(arch, [layer]).requires_grad_(requires_grad=False).eval(), device)
+
+        def maps(pixels: Tensor) -> list[Tensor]:
+            with autocast(torch.device(device), self.context.precision):
+                (level,) = trunk(normalise(upload(pixels, device)))
+            return [full_precision(level)]
+
+        return self.context.features.reader(FrozenNetwork(trunk, arch, (layer,), "imagenet", maps))
+
+    def _layer(self) -> str:
+        nodes = tuple(BACKBONES[self.params.backbone].taps)
+        if self.params.nodes_above >= len(nodes):
+            raise MethodError(
+                f"{self.params.backbone} is read at {plural(len(nodes), 'node')}: set nodes_above to {len(nodes) - 1} "
+                "at most"
+            )
+        return nodes[-1 - self.params.nodes_above]
+
+    def _chosen(self, start: int, patches: Tensor, images: int) -> Tensor | slice:
+        """Those of a batch's patches, numbered from `start`, that come into the bank."""
+        each = patches[0, ..., 0].numel()
+        limit = self.params.bank_patches
+        if limit is None or limit >= images * each:
+            return slice(None)
+        chosen = torch.randperm(images * each, generator=self.context.generator("bank"))[:limit].sort().values
+        inside = chosen[(chosen >= start) & (chosen < start + len(patches) * each)]
+        return (inside - start).to(self.context.device)
+
+    def _distances(self, patches: Tensor) -> Tensor:
+        """Patches (B, h, w, d) -> distance (B, h, w) of each from the nearest of the bank.
+
+        An image's are computed by themselves, so that they depend on no other image.
+        """
+        if self._bank is None:
+            raise MethodError("FrozenPatches has nothing to score with yet: call fit or load first")
+        squares = [rows.square().sum(1) for rows in torch.split(self._bank, _ROWS)]
+        distances = torch.empty(patches.shape[:3], device=patches.device)
+        for image, own in enumerate(patches.flatten(1, 2)):
+            nearest = torch.stack(
+                [
+                    (of_rows - 2 * own @ rows.T).amin(1)
+                    for rows, of_rows in zip(torch.split(self._bank, _ROWS), squares, strict=True)
+                ]
+            ).amin(0)
+            squared = (nearest + own.square().sum(1)).clamp(min=0)
+            distances[image] = (squared / 2 if self.params.distance == "cosine" else squared.sqrt()).view_as(
+                distances[0]
+            )
+        return distances
