@@ -13,8 +13,8 @@ from benchmark.terminal.options import (
     json_option,
     note,
     parse_options,
+    put,
     say,
-    say_page,
     write_output,
 )
 from protocols.text import plural
@@ -74,10 +74,12 @@ def split_options(*, required: bool) -> Callable[[Callable[..., Any]], Callable[
 @json_option
 def _show_split(dataset: str, as_json: bool, **coordinates: Any) -> None:
     """The lists and fingerprints of one split."""
+    from protocols.splits.split import split_statement
+
     split = _drawn(_opened(dataset), **coordinates)
     lists = {name: getattr(split, name) for name in split.fingerprints}
     if as_json:
-        echo_json({**_definition(split), "fingerprints": dict(split.fingerprints), **lists})
+        echo_json({**split_statement(split), **lists})
         return
     say(f"fingerprint    {split.fingerprint}")
     for name, ids in lists.items():
@@ -128,12 +130,14 @@ def _verify_splits(
 @click.option(
     "--format",
     "form",
-    type=click.Choice(["csv", "mvtec"]),
+    type=click.Choice(["csv", "json", "mvtec"]),
     default="csv",
     show_default=True,
-    help="A list, or folders of images in the layout of MVTec AD.",
+    help="A list, ArcAD's JSON, or folders of images in the layout of MVTec AD.",
 )
-@click.option("--output", type=FilePath(), metavar="PATH", help="File (csv; default: print) or new folder (mvtec).")
+@click.option(
+    "--output", type=FilePath(), metavar="PATH", help="File (csv, json; default: print) or new folder (mvtec)."
+)
 @click.option("--symbolic", is_flag=True, help="Symbolic links, not copies (mvtec); anomalib passes over them.")
 @click.option("--masks", is_flag=True, help="Add masks, white all over, which anomalib's loader asks for (mvtec).")
 def _export_split(
@@ -143,6 +147,8 @@ def _export_split(
 
     csv: one line an image with its id, file, place in the manifest, label, side, list and place in the draw.
 
+    json: the form of ArcAD's published splits, with ids, the definition of the split and its fingerprints besides.
+
     mvtec: PATH/DATASET/train/good, test/good and test/CLASS hold copies of the images; the labelled anomalies lie in
     PATH/labelled-anomalies/CLASS, since loaders take all of train for normal. PATH/split.csv says which file is which
     id. Images of an array set are written as PNG.
@@ -150,19 +156,18 @@ def _export_split(
     from benchmark.paths import resolve_folders
     from protocols.catalogue import export as split_export
     from protocols.catalogue.replaced import refuse_replaced
+    from protocols.catalogue.split_json import split_json
     from protocols.io.parallel import default_jobs
 
     if form == "mvtec" and output is None:
         raise BenchError("--format mvtec needs a folder: give --output PATH, new or empty")
-    if form == "csv" and (masks or symbolic):
+    if form != "mvtec" and (masks or symbolic):
         raise BenchError("--masks and --symbolic go with folders only: add --format mvtec")
     opened = _opened(dataset)
     split = _drawn(opened, **coordinates)
-    if output is None:
-        say_page(split_export.split_csv(split, opened))
-    elif form == "csv":
-        write_output(output, split_export.split_csv(split, opened))
-    else:
+    if form != "mvtec":
+        put(split_json(split, opened) if form == "json" else split_export.split_csv(split, opened), output)
+    elif output is not None:
         refuse_replaced(opened, resolve_folders().cache, jobs=default_jobs())
         split_export.write_tree(split, opened, output, symbolic=symbolic, masks=masks)
 
@@ -192,26 +197,13 @@ def _drawn(
     return draw(dataset, rule, split_seed=seed, options=chosen, **coordinates)
 
 
-def _definition(split: "Split") -> dict[str, Any]:
-    """The definition of a split; coordinates but the known class and the shots only where the rule has them."""
-    always = ("known_class", "shots")
-    return {
-        "dataset": split.dataset,
-        "protocol": split.rule,
-        **{name: value for name, value in split.coordinates.items() if value is not None or name in always},
-        "seed": split.split_seed,
-        "options": dict(split.options),
-        "dataset_fingerprint": split.dataset_fingerprint,
-        "fingerprint": split.fingerprint,
-    }
-
-
 def _finding(dataset: "Dataset", *, near: bool, rule: str | None, **coordinates: Any) -> dict[str, Any]:
     """Leaks across a split of one dataset, and its differences from the committed fingerprints, for JSON."""
     from protocols.catalogue.near_duplicates import near_duplicates
     from protocols.datasets.naming import NORMAL
     from protocols.io.parallel import default_jobs
     from protocols.splits import fingerprints, leakage
+    from protocols.splits.split import split_statement
 
     if rule is None and all(row.label != NORMAL for row in dataset.rows):
         if any(value for name, value in coordinates.items() if name != "seed"):
@@ -225,7 +217,7 @@ def _finding(dataset: "Dataset", *, near: bool, rule: str | None, **coordinates:
     pinned = fingerprints.pinned_fingerprints(dataset.name)
     return {
         "dataset": dataset.name,
-        "split": _definition(split) if split else None,
+        "split": split_statement(split) if split else None,
         "contents": _crossings(leaks.contents),
         "photographs": _crossings(leaks.photographs),
         "duplicates": leakage.duplicate_groups(dataset),

@@ -96,6 +96,24 @@ def draw(
     )
 
 
+def split_statement(split: Split) -> dict[str, Any]:
+    """Definition of a split and its fingerprints, for JSON.
+
+    Coordinates but the known class and the shots stand only where the rule has them.
+    """
+    always = ("known_class", "shots")
+    return {
+        "dataset": split.dataset,
+        "protocol": split.rule,
+        **{name: value for name, value in split.coordinates.items() if value is not None or name in always},
+        "seed": split.split_seed,
+        "options": dict(split.options),
+        "dataset_fingerprint": split.dataset_fingerprint,
+        "fingerprint": split.fingerprint,
+        "fingerprints": dict(split.fingerprints),
+    }
+
+
 def validate(split: Split, dataset: Dataset) -> None:
     """Check that a split is the one which its rule draws from `dataset`.
 

@@ -97,6 +97,7 @@ def test_the_class_and_the_share_are_shown_where_the_rule_has_them(classes, capf
         ),
         (["export", "--protocol", "general", "--dataset", "toyset", "--format", "mvtec"], "give --output PATH"),
         (["export", "--protocol", "general", "--dataset", "toyset", "--masks"], "add --format mvtec"),
+        (["export", "--protocol", "general", "--dataset", "toyset", "--format", "json", "--symbolic"], "add --format"),
         (["verify", "toyset", "--deduplicate"], "add --protocol one_class and --normal-class"),
         (["verify", "toysets"], "did you mean 'toyset'?"),
     ],
@@ -183,6 +184,20 @@ def test_export_prints_or_writes_the_list(elpv, tmp_path, capfd):
     lines = list(csv.DictReader(io.StringIO(printed)))
     assert [line["id"] for line in lines if line["list"] == "train_anomaly"] == stated["train_anomaly"]
     assert [sum(line["list"] == name for line in lines) for name in LISTS] == stated["counts"]
+
+
+def test_export_prints_or_writes_json_of_the_same_lists(elpv, tmp_path, capfd):
+    words = ["--protocol", "hard", "--known-class", "poly", "--dataset", "elpv"]
+    assert status(["splits", "show", *words, "--json"]) == 0
+    shown = json.loads(capfd.readouterr().out)
+    assert status(["splits", "export", *words, "--format", "json"]) == 0
+    printed = capfd.readouterr().out
+    assert status(["splits", "export", *words, "--format", "json", "--output", str(tmp_path / "split.json")]) == 0
+    assert (tmp_path / "split.json").read_text() == printed
+    exported = json.loads(printed)
+    assert [entry["id"] for entry in exported["labeled"]] == shown["train_normal"] + shown["train_anomaly"]
+    assert [entry["id"] for entry in exported["test"]] == shown["test_normal"] + shown["test_anomaly"]
+    assert exported["meta"]["split"].items() <= shown.items()
 
 
 def test_export_writes_folders_for_other_code(classes, capfd):
