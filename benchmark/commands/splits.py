@@ -15,6 +15,7 @@ from benchmark.terminal.options import (
     parse_options,
     put,
     say,
+    split_choice_options,
     write_output,
 )
 from protocols.text import plural
@@ -44,39 +45,29 @@ class _OfRules(click.Option):
         return record and (record[0], record[1].format(rules=", ".join(rule_names())))
 
 
-def split_options(*, required: bool) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+def split_options(function: Callable[..., Any]) -> Callable[..., Any]:
     """The options that name a split."""
     options = (
         click.option(
-            "--protocol",
-            "--rule",
-            "rule",
-            cls=_OfRules,
-            required=required,
-            help="The rule: {rules}.",
+            "--protocol", "--rule", "rule", cls=_OfRules, help="The rule: {rules}. A split file may say it itself."
         ),
         click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True),
-        click.option("--split", "options", multiple=True, metavar="OPTION=VALUE", help="A split option; repeatable."),
-        click.option("--deduplicate", is_flag=True, help="Short for --split deduplicate=true."),
+        split_choice_options,
     )
-
-    def decorated(function: Callable[..., Any]) -> Callable[..., Any]:
-        for option in reversed(options):
-            function = option(function)
-        return function
-
-    return decorated
+    for option in reversed(options):
+        function = option(function)
+    return function
 
 
 @command.command("show", cls=SplitCommand)
-@click.option("--dataset", required=True)
-@split_options(required=True)
+@click.option("--dataset", help="Its dataset. A split file may say it itself.")
+@split_options
 @json_option
-def _show_split(dataset: str, as_json: bool, **coordinates: Any) -> None:
+def _show_split(dataset: str | None, as_json: bool, **coordinates: Any) -> None:
     """The lists and fingerprints of one split."""
     from protocols.splits.split import split_statement
 
-    split = _drawn(_opened(dataset), **coordinates)
+    _, split = _named_split(dataset, **coordinates)
     lists = {name: getattr(split, name) for name in split.fingerprints}
     if as_json:
         echo_json({**split_statement(split), **lists})
@@ -88,7 +79,7 @@ def _show_split(dataset: str, as_json: bool, **coordinates: Any) -> None:
 
 @command.command("verify", cls=SplitCommand)
 @click.argument("datasets", nargs=-1, metavar="[DATASET]...")
-@split_options(required=False)
+@split_options
 @click.option("--near", is_flag=True, help="Look for pictures that are alike, too (needs 'swanbench[audit]').")
 @click.option(
     "--write", "file", type=FilePath(), metavar="FILE", help="Write the fingerprints of DATASET... into FILE, and stop."
@@ -107,6 +98,10 @@ def _verify_splits(
     from protocols.catalogue import data_folder
     from protocols.splits import fingerprints
 
+    if coordinates["split_file"] is not None:
+        named = datasets[0] if datasets else None
+        dataset, coordinates["rule"] = _stated(coordinates["split_file"], named, coordinates["rule"])
+        datasets = datasets or (dataset,)
     names = datasets or tuple(data_folder.prepared(resolve_folders().data))
     if not names:
         raise BenchError("no dataset is prepared: name one that prepares itself, such as 'bench splits verify elpv'")
@@ -125,8 +120,8 @@ def _verify_splits(
 
 
 @command.command("export", cls=SplitCommand)
-@click.option("--dataset", required=True)
-@split_options(required=True)
+@click.option("--dataset", help="Its dataset. A split file may say it itself.")
+@split_options
 @click.option(
     "--format",
     "form",
@@ -141,7 +136,7 @@ def _verify_splits(
 @click.option("--symbolic", is_flag=True, help="Symbolic links, not copies (mvtec); anomalib passes over them.")
 @click.option("--masks", is_flag=True, help="Add masks, white all over, which anomalib's loader asks for (mvtec).")
 def _export_split(
-    dataset: str, form: str, output: "Path | None", symbolic: bool, masks: bool, **coordinates: Any
+    dataset: str | None, form: str, output: "Path | None", symbolic: bool, masks: bool, **coordinates: Any
 ) -> None:
     """The same split for other code.
 
@@ -163,8 +158,7 @@ def _export_split(
         raise BenchError("--format mvtec needs a folder: give --output PATH, new or empty")
     if form != "mvtec" and (masks or symbolic):
         raise BenchError("--masks and --symbolic go with folders only: add --format mvtec")
-    opened = _opened(dataset)
-    split = _drawn(opened, **coordinates)
+    opened, split = _named_split(dataset, **coordinates)
     if form != "mvtec":
         put(split_json(split, opened) if form == "json" else split_export.split_csv(split, opened), output)
     elif output is not None:
@@ -179,6 +173,30 @@ def _opened(name: str) -> "Dataset":
     return data_folder.open_dataset(resolve_folders().data, name, notify=note)
 
 
+def _named_split(dataset: str | None, **coordinates: Any) -> "tuple[Dataset, Split]":
+    """The split that the options name, and its dataset."""
+    if coordinates["split_file"] is not None:
+        dataset, coordinates["rule"] = _stated(coordinates["split_file"], dataset, coordinates["rule"])
+    for option, value in (("--dataset", dataset), ("--protocol", coordinates["rule"])):
+        if value is None:
+            raise BenchError(f"a split is of a dataset under a rule: give {option}, or a --split-file that says it")
+    opened = _opened(str(dataset))
+    return opened, _drawn(opened, **coordinates)
+
+
+def _stated(path: "Path", dataset: str | None, rule: str | None) -> tuple[str, str]:
+    """Dataset and rule of a split file, as given or as it says itself."""
+    from protocols.splits.split_files import read_split_file
+
+    file = read_split_file(path)
+    dataset, rule = dataset or file.dataset, rule or file.rule
+    if not dataset:
+        raise BenchError(f"{path} does not say its dataset: name it in the command")
+    if not rule:
+        raise BenchError(f"{path} does not say its rule: give --protocol general or hard")
+    return dataset, rule
+
+
 def _drawn(
     dataset: "Dataset",
     *,
@@ -186,14 +204,24 @@ def _drawn(
     seed: int,
     options: tuple[str, ...],
     deduplicate: bool,
+    split_file: "Path | None",
     **coordinates: Any,
 ) -> "Split":
     from protocols.splits import rules
-    from protocols.splits.split import draw
+    from protocols.splits.split import draw, draw_from_file, file_remarks
+    from protocols.splits.split_files import read_split_file, release_remark
 
+    chosen = parse_options(options, deduplicate=deduplicate)
+    if split_file is not None:
+        split = draw_from_file(dataset, rule, split_file, split_seed=seed, options=chosen, **coordinates)
+        for remark in file_remarks(split, dataset):
+            note(f"{split_file}: {remark}")
+        release = release_remark(read_split_file(split_file), dataset)
+        if release:
+            note(release)
+        return split
     if coordinates["shots"] is None and "shots" in rules.find_rule(rule).COORDINATES:
         coordinates["shots"] = SHOTS
-    chosen = parse_options(options, deduplicate=deduplicate)
     return draw(dataset, rule, split_seed=seed, options=chosen, **coordinates)
 
 

@@ -2,7 +2,7 @@
 
 import functools
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 
 from protocols.coordinates import Coordinates
 from protocols.datasets.manifest import Dataset, Row
@@ -23,6 +23,9 @@ class SplitLists:
     train_anomaly: Ids
     test_normal: Ids
     test_anomaly: Ids
+
+
+LIST_NAMES = tuple(field.name for field in fields(SplitLists))
 
 
 class DrawRequest(Coordinates, frozen=True, kw_only=True, dict=True):

@@ -7,7 +7,16 @@ from protocols.splits.draw.steps import DrawRequest, SplitLists
 
 COORDINATES = ("shots",)
 SUBSET = None
-OPTIONS = ("normal_split", "deduplicate", "leak_guard", "contamination", "one_shot_test", "limit_train", "limit_test")
+DRAW_OPTIONS = (
+    "normal_split",
+    "deduplicate",
+    "leak_guard",
+    "contamination",
+    "one_shot_test",
+    "limit_train",
+    "limit_test",
+)
+OPTIONS = (*DRAW_OPTIONS, "split_file")
 
 
 def lists(request: DrawRequest) -> SplitLists:

@@ -8,7 +8,7 @@ from protocols.text import near_miss
 
 COORDINATES = ("known_class", "shots")
 SUBSET = "known_class"
-OPTIONS = ("normal_split", "deduplicate", "leak_guard", "one_shot_test", "limit_train", "limit_test")
+OPTIONS = ("normal_split", "deduplicate", "leak_guard", "one_shot_test", "limit_train", "limit_test", "split_file")
 
 
 def lists(request: DrawRequest) -> SplitLists:

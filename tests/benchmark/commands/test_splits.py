@@ -200,6 +200,30 @@ def test_export_prints_or_writes_json_of_the_same_lists(elpv, tmp_path, capfd):
     assert exported["meta"]["split"].items() <= shown.items()
 
 
+def test_a_split_file_is_shown_verified_and_exported(elpv, tmp_path, capfd):
+    words = ["--protocol", "hard", "--known-class", "mono", "--dataset", "elpv", "--seed", "1"]
+    file = tmp_path / "split.json"
+    assert status(["splits", "export", *words, "--format", "json", "--output", str(file)]) == 0
+    assert status(["splits", "show", *words, "--json"]) == 0
+    shown = json.loads(capfd.readouterr().out)
+    assert status(["splits", "show", "--split-file", str(file), "--json"]) == 0
+    assert json.loads(capfd.readouterr().out) == shown
+    assert status(["splits", "export", *words]) == 0
+    printed = capfd.readouterr().out
+    assert status(["splits", "export", "--split-file", str(file)]) == 0
+    assert capfd.readouterr().out == printed
+    foreign = {name: shown[name] for name in LISTS} | {"train_anomaly": shown["train_anomaly"][:4]}
+    foreign["test_anomaly"] = [*shown["test_anomaly"], shown["train_anomaly"][9]]
+    file.write_text(json.dumps(foreign))
+    assert status(["splits", "verify", "elpv", "--protocol", "hard", "--split-file", str(file)]) == 0
+    told = capfd.readouterr()
+    assert told.out.startswith("elpv: hard, mono, 4 shots, seed 0, split_file = ")
+    assert told.err == f"{file}: 1 test anomaly of the known class mono\n"
+    for command in ("show", "export", "verify"):
+        assert status(["splits", command, "--split-file", str(file)]) == 2
+        assert "does not say its dataset: name it" in capfd.readouterr().err
+
+
 def test_export_writes_folders_for_other_code(classes, capfd):
     words = ["splits", "export", "--protocol", "one_class", "--normal-class", "0", "--dataset", "toyset"]
     target = classes / "out"
