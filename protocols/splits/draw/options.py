@@ -16,6 +16,8 @@ SPLIT_FILE = "split_file"
 
 OPTION_DESCRIPTIONS = {
     "normal_split": "`ranked`, or `released`: the authors' own draw of normals where the label file's order is known",
+    "anomaly_draw": "`ranked`, or `released`: the shuffle of the authors' code, whose own seed is 42 (D27); of what "
+    "it shuffles, a listing of directories, nobody wrote down the order: classes by id, then images by id (assumption)",
     "normal_side": "of a set of classes, `one_class` makes the named class normal and every other anomalous, "
     "`leave_one_out` the other way round (AGAD spec 1.2)",
     "deduplicate": "before any draw only the first id of equal sha256 stays, whatever the labels and halves of the "
@@ -35,6 +37,7 @@ class Options:
     """Every option of a split with its default; `OPTION_DESCRIPTIONS` describes each."""
 
     normal_split: str = "ranked"
+    anomaly_draw: str = "ranked"
     normal_side: str = "one_class"
     deduplicate: bool = False
     leak_guard: bool = False
@@ -52,6 +55,7 @@ class Options:
 
 _CHOICES = {
     "normal_split": ("ranked", "released"),
+    "anomaly_draw": ("ranked", "released"),
     "normal_side": ("one_class", "leave_one_out"),
     "one_shot_test": ("ten_shot_set", "own"),
 }
