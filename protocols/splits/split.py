@@ -111,7 +111,7 @@ def draw_from_file(
     names = rules.find_rule(rule).COORDINATES
     file = split_files.read_split_file(path)
     lists = split_files.listed_ids(file, dataset)
-    given = {name: value for name, value in coordinates.items() if value is not None}
+    given_coordinates = {name: value for name, value in coordinates.items() if value is not None}
     implied: dict[str, Any] = {"shots": LARGEST_ONE_SHOT_DRAW} if "shots" in names else {}
     implied |= split_files.implied_coordinates(file, lists, dataset, names)
     return draw(
@@ -120,7 +120,7 @@ def draw_from_file(
         split_seed=split_seed,
         options={**(options or {}), SPLIT_FILE: str(path)},
         is_labelled=bool(lists.train_anomaly),
-        **{**implied, **given},
+        **{**implied, **given_coordinates},
     )
 
 
@@ -261,12 +261,12 @@ def file_remarks(split: Split, dataset: Dataset) -> Iterator[str]:
     """Images that a split from a file has where no rule would: known anomalies under test, any among normals."""
     if SPLIT_FILE not in split.options:
         return
-    known = sum(dataset.row(id_).label == split.known_class for id_ in split.test_anomaly)
-    if known:
-        yield f"{plural(known, 'test anomaly', 'test anomalies')} of the known class {split.known_class}"
-    unlabelled = sum(dataset.row(id_).label != NORMAL for id_ in split.train_normal)
-    if unlabelled:
-        yield f"{plural(unlabelled, 'anomaly', 'anomalies')} among the training normals"
+    n_known = sum(dataset.row(id_).label == split.known_class for id_ in split.test_anomaly)
+    if n_known:
+        yield f"{plural(n_known, 'test anomaly', 'test anomalies')} of the known class {split.known_class}"
+    n_unlabelled = sum(dataset.row(id_).label != NORMAL for id_ in split.train_normal)
+    if n_unlabelled:
+        yield f"{plural(n_unlabelled, 'anomaly', 'anomalies')} among the training normals"
 
 
 def drawable_anomalies(split: Split, dataset: Dataset) -> int:

@@ -36,7 +36,7 @@ _NAMED = 3
 
 
 class _Statement(Coordinates, frozen=True, kw_only=True):
-    """What a file says of a split beside its lists."""
+    """Statements of a file on its split, beside the lists."""
 
     dataset: str = ""
     protocol: str = ""
@@ -120,7 +120,7 @@ def listed_ids(file: SplitFile, dataset: Dataset) -> SplitLists:
     _refuse_repeated(file, ids)
     _refuse_wrong_lists(file, ids, dataset)
     lists = SplitLists(
-        **{name: found if name == "train_anomaly" else tuple(sorted(found)) for name, found in ids.items()}
+        **{name: listed if name == "train_anomaly" else tuple(sorted(listed)) for name, listed in ids.items()}
     )
     fingerprint = list_fingerprint(list_fingerprint(getattr(lists, name)) for name in LIST_NAMES)
     if file.fingerprint and file.fingerprint != fingerprint:
@@ -225,15 +225,15 @@ def _read_csv(path: Path, data: bytes) -> SplitFile:
 
 def _known_ids(file: SplitFile, dataset: Dataset) -> dict[str, tuple[str, ...]]:
     """The ids of the images that a file names, by list; raises DataError with near misses where one is unknown."""
-    known = {row.id for row in dataset.rows}
+    known_ids = {row.id for row in dataset.rows}
     ids: dict[str, tuple[str, ...]] = {}
     unknown: list[str] = []
     for list_name in LIST_NAMES:
-        found = {name: _id_of(name, dataset.name, known) for name in file.names[list_name]}
-        unknown += [name for name, id_ in found.items() if id_ is None]
-        ids[list_name] = tuple(id_ for name in file.names[list_name] if (id_ := found[name]) is not None)
+        ids_by_name = {name: _id_of(name, dataset.name, known_ids) for name in file.names[list_name]}
+        unknown += [name for name, id_ in ids_by_name.items() if id_ is None]
+        ids[list_name] = tuple(id_ for name in file.names[list_name] if (id_ := ids_by_name[name]) is not None)
     if unknown:
-        steps = [f"'{name}', {near_miss(name, known, _ids_step(dataset))}" for name in unknown[:_NAMED]]
+        steps = [f"'{name}', {near_miss(name, known_ids, _ids_step(dataset))}" for name in unknown[:_NAMED]]
         rest = f"; and {len(unknown) - _NAMED} more" if unknown[_NAMED:] else ""
         raise DataError(f"{file.path} names images that {dataset.name} has not: {'; '.join(steps)}{rest}")
     return ids
@@ -243,7 +243,7 @@ def _ids_step(dataset: Dataset) -> str:
     return f"'bench data show {dataset.name}' describes its ids"
 
 
-def _id_of(name: str, dataset: str, known: set[str]) -> str | None:
+def _id_of(name: str, dataset: str, known_ids: set[str]) -> str | None:
     """The id that a file means by a name; the apostrophe is that of `csv_cell`."""
     path = unicodedata.normalize("NFC", name).replace("\\", "/")
     forms = (
@@ -253,7 +253,7 @@ def _id_of(name: str, dataset: str, known: set[str]) -> str | None:
         path.removeprefix(f"{dataset}/"),
         name.removeprefix("'"),
     )
-    return next((form for form in forms if form in known), None)
+    return next((form for form in forms if form in known_ids), None)
 
 
 def _refuse_repeated(file: SplitFile, ids: Mapping[str, tuple[str, ...]]) -> None:

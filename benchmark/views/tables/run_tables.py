@@ -88,9 +88,9 @@ def _print_tables(
         if chosen_columns.has_measured:
             name = options["suite"] if suite is planned.suite else suite.id
             say_table(chosen_columns, f"--suite {name}{option_words(filters)}")
-    given = selection.options
+    given_options = selection.options
     if options["split_file"]:
-        given = {name: text for name, text in given.items() if name != "split-seed"}
-        given["split-file"] = shlex.quote(str(options["split_file"]))
-    for sentence in budget_sentences(records, options["suite"], option_words(given)):
+        given_options = {name: text for name, text in given_options.items() if name != "split-seed"}
+        given_options["split-file"] = shlex.quote(str(options["split_file"]))
+    for sentence in budget_sentences(records, options["suite"], option_words(given_options)):
         note(sentence)
