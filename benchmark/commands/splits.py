@@ -125,14 +125,12 @@ def _verify_splits(
 @click.option(
     "--format",
     "form",
-    type=click.Choice(["csv", "json", "mvtec"]),
+    type=click.Choice(["csv", "json", "croissant", "mvtec"]),
     default="csv",
     show_default=True,
-    help="A list, ArcAD's JSON, or folders of images in the layout of MVTec AD.",
+    help="A list, ArcAD's JSON, a Croissant description, or folders of images in the layout of MVTec AD.",
 )
-@click.option(
-    "--output", type=FilePath(), metavar="PATH", help="File (csv, json; default: print) or new folder (mvtec)."
-)
+@click.option("--output", type=FilePath(), metavar="PATH", help="File (csv, json; default: print) or new folder.")
 @click.option("--symbolic", is_flag=True, help="Symbolic links, not copies (mvtec); anomalib passes over them.")
 @click.option("--masks", is_flag=True, help="Add masks, white all over, which anomalib's loader asks for (mvtec).")
 def _export_split(
@@ -144,22 +142,28 @@ def _export_split(
 
     json: the form of ArcAD's published splits, with ids, the definition of the split and its fingerprints besides.
 
+    croissant: PATH/croissant.json describes, in JSON-LD, the split and the two lists beside it, split.csv and
+    manifest.csv; no image is copied.
+
     mvtec: PATH/DATASET/train/good, test/good and test/CLASS hold copies of the images; the labelled anomalies lie in
     PATH/labelled-anomalies/CLASS, since loaders take all of train for normal. PATH/split.csv says which file is which
     id. Images of an array set are written as PNG.
     """
     from benchmark.paths import resolve_folders
     from protocols.catalogue import export as split_export
+    from protocols.catalogue.croissant import write_croissant
     from protocols.catalogue.replaced import refuse_replaced
     from protocols.catalogue.split_json import split_json
     from protocols.io.parallel import default_jobs
 
-    if form == "mvtec" and output is None:
-        raise BenchError("--format mvtec needs a folder: give --output PATH, new or empty")
+    if form in {"croissant", "mvtec"} and output is None:
+        raise BenchError(f"--format {form} needs a folder: give --output PATH, new or empty")
     if form != "mvtec" and (masks or symbolic):
         raise BenchError("--masks and --symbolic go with folders only: add --format mvtec")
     opened, split = _named_split(dataset, **coordinates)
-    if form != "mvtec":
+    if form == "croissant" and output is not None:
+        write_croissant(split, opened, output)
+    elif form != "mvtec":
         put(split_json(split, opened) if form == "json" else split_export.split_csv(split, opened), output)
     elif output is not None:
         refuse_replaced(opened, resolve_folders().cache, jobs=default_jobs())

@@ -96,6 +96,7 @@ def test_the_class_and_the_share_are_shown_where_the_rule_has_them(classes, capf
             "did you mean '0.10'?",
         ),
         (["export", "--protocol", "general", "--dataset", "toyset", "--format", "mvtec"], "give --output PATH"),
+        (["export", "--protocol", "general", "--dataset", "toyset", "--format", "croissant"], "give --output PATH"),
         (["export", "--protocol", "general", "--dataset", "toyset", "--masks"], "add --format mvtec"),
         (["export", "--protocol", "general", "--dataset", "toyset", "--format", "json", "--symbolic"], "add --format"),
         (["verify", "toyset", "--deduplicate"], "add --protocol one_class and --normal-class"),
@@ -198,6 +199,15 @@ def test_export_prints_or_writes_json_of_the_same_lists(elpv, tmp_path, capfd):
     assert [entry["id"] for entry in exported["labeled"]] == shown["train_normal"] + shown["train_anomaly"]
     assert [entry["id"] for entry in exported["test"]] == shown["test_normal"] + shown["test_anomaly"]
     assert exported["meta"]["split"].items() <= shown.items()
+
+
+def test_export_describes_a_split_in_a_folder(elpv, tmp_path, capfd):
+    words = ["--protocol", "hard", "--known-class", "mono", "--dataset", "elpv"]
+    assert status(["splits", "export", *words, "--format", "croissant", "--output", str(tmp_path / "out")]) == 0
+    assert status(["splits", "export", *words]) == 0
+    assert (tmp_path / "out" / "split.csv").read_text() == capfd.readouterr().out
+    described = json.loads((tmp_path / "out" / "croissant.json").read_text())
+    assert (described["name"], described["license"]) == ("elpv-hard-mono-10-s0", our_datasets()["elpv"].licence)
 
 
 def test_a_split_file_is_shown_verified_and_exported(elpv, tmp_path, capfd):
