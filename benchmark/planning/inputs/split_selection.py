@@ -42,6 +42,8 @@ def with_split_file(
     if len(datasets) != 1:
         raise BenchError(f"{file.path} is a split of one dataset: name that one with --dataset")
     part = _part_of_rule(suite, selection, file)
+    if SPLIT_FILE not in rules.find_rule(part.rule).OPTIONS:
+        raise BenchError(f"suite {suite.id} has the rule {part.rule}, which takes no split file: take general or hard")
     dataset = data_folder.open_dataset(data, datasets[0], notify=notify)
     names = rules.find_rule(part.rule).COORDINATES
     implied: dict[str, Any] = implied_coordinates(file, listed_ids(file, dataset), dataset, names)

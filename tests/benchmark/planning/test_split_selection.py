@@ -94,6 +94,7 @@ def _series(house, path):
         (("--split", "limit_train=3"), "split_file gives all four lists: leave out limit_train"),
         (("--split", "split_file=other.json"), "gives split_file twice"),
         (("--dataset", "tin"), "did you mean"),
+        (("--suite", "one_class"), "suite one_class has the rule one_class, which takes no split file"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
 )
