@@ -19,13 +19,6 @@ from protocols.splits.split import Split, draw
 
 
 @pytest.fixture
-def carpet(tmp_path: Path, mvtec_folder: Path, save_image: Callable[..., Path]) -> Dataset:
-    for i in range(12):
-        save_image(mvtec_folder / "test" / "cut" / f"{i:03d}.png", 100 + i)
-    return adopt_dataset(mvtec_folder, "carpet", tmp_path / "data")
-
-
-@pytest.fixture
 def split(carpet: Dataset) -> Split:
     return draw(carpet, "hard", split_seed=0, known_class="cut", shots=10)
 

@@ -1,25 +1,15 @@
 """A split in the form of ArcAD's JSON: its loader's reading of it gives the split's own lists."""
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import pytest
 from array_sets import array_set
 from pictures import noise
 
-from protocols.catalogue.data_folder import adopt_dataset
 from protocols.catalogue.split_json import split_json
 from protocols.datasets.manifest import Dataset
 from protocols.splits.split import Split, draw
-
-
-@pytest.fixture
-def carpet(tmp_path: Path, mvtec_folder: Path, save_image: Callable[..., Path]) -> Dataset:
-    for i in range(12):
-        save_image(mvtec_folder / "test" / "cut" / f"{i:03d}.png", 100 + i)
-    return adopt_dataset(mvtec_folder, "carpet", tmp_path / "data")
 
 
 def read(split: Split, dataset: Dataset) -> dict[str, Any]:
