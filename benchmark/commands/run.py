@@ -19,6 +19,7 @@ from benchmark.terminal.options import (
     parse_options,
     results_option,
     say,
+    split_choice_options,
 )
 from benchmark.terminal.run_options import check_choice, check_engine, chosen_device, given_words
 from methods.devices import device_forms
@@ -80,8 +81,7 @@ SETTLING_SEEDS = 10
     help="Override a hyper-parameter; repeatable. Each of several values is run, and is a column of the suite's table; "
     "where the parameter is a list itself, such as dra.heads=s,p, quote each value.",
 )
-@click.option("--split", "options", multiple=True, metavar="OPTION=VALUE", help="A split option; repeatable.")
-@click.option("--deduplicate", is_flag=True, help="Short for --split deduplicate=true.")
+@split_choice_options
 @click.option("--weights", multiple=True, metavar="[ARCH=]FILE", help="ImageNet weights; or random, auto. Repeatable.")
 @click.option("--precision", type=click.Choice(PRECISIONS), help="Of the trunk (default: bf16 where native).")
 @click.option(
@@ -142,6 +142,7 @@ def command(ctx: click.Context, /, **options: Any) -> int:
 
     from benchmark.paths import AUDITS_FOLDER, resolve_folders
     from benchmark.planning import suite
+    from benchmark.planning.inputs.split_selection import with_split_file
     from benchmark.planning.plan import plan
     from benchmark.views import plan_summary
     from benchmark.views.settling import chosen_plan
@@ -156,12 +157,13 @@ def command(ctx: click.Context, /, **options: Any) -> int:
     if options["audit"]:
         folders = replace(folders, results=folders.results / AUDITS_FOLDER)
     store = Store(folders.results, warn=note)
-    chosen_suite = suite.load_suite(options["suite"])
-    selection = _selection(options)
+    request = _request(options, device)
+    chosen_suite, selection = with_split_file(
+        suite.load_suite(options["suite"]), _selection(options), request.split_options, folders.data, note
+    )
     if options["settle"]:
         selection = suite.with_more_seeds(chosen_suite, selection, SETTLING_SEEDS)
     chosen = suite_layouts([part for part, _ in suite.suite_parts(chosen_suite, selection)])
-    request = _request(options, device)
     planned = plan(chosen_suite, selection, request, folders=folders, store=store, notify=note)
     planned = _part(planned, options)
     if not planned.runs and not options["plan_only"]:
@@ -213,7 +215,9 @@ def _request(options: dict[str, Any], device: "Device") -> "RunRequest":
         recipe=options["recipe"],
         sets=sets,
         sweeps=sweeps,
-        split_options=parse_options(options["options"], deduplicate=options["deduplicate"]),
+        split_options=parse_options(
+            options["options"], deduplicate=options["deduplicate"], split_file=options["split_file"]
+        ),
         weights=options["weights"],
         precision=options["precision"],
         device=device,

@@ -13,8 +13,9 @@ from benchmark.terminal.options import (
     json_option,
     note,
     parse_options,
+    put,
     say,
-    say_page,
+    split_choice_options,
     write_output,
 )
 from protocols.text import plural
@@ -44,40 +45,32 @@ class _OfRules(click.Option):
         return record and (record[0], record[1].format(rules=", ".join(rule_names())))
 
 
-def split_options(*, required: bool) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+def split_options(function: Callable[..., Any]) -> Callable[..., Any]:
     """The options that name a split."""
     options = (
         click.option(
-            "--protocol",
-            "--rule",
-            "rule",
-            cls=_OfRules,
-            required=required,
-            help="The rule: {rules}.",
+            "--protocol", "--rule", "rule", cls=_OfRules, help="The rule: {rules}. A split file may say it itself."
         ),
         click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True),
-        click.option("--split", "options", multiple=True, metavar="OPTION=VALUE", help="A split option; repeatable."),
-        click.option("--deduplicate", is_flag=True, help="Short for --split deduplicate=true."),
+        split_choice_options,
     )
-
-    def decorated(function: Callable[..., Any]) -> Callable[..., Any]:
-        for option in reversed(options):
-            function = option(function)
-        return function
-
-    return decorated
+    for option in reversed(options):
+        function = option(function)
+    return function
 
 
 @command.command("show", cls=SplitCommand)
-@click.option("--dataset", required=True)
-@split_options(required=True)
+@click.option("--dataset", help="Its dataset. A split file may say it itself.")
+@split_options
 @json_option
-def _show_split(dataset: str, as_json: bool, **coordinates: Any) -> None:
+def _show_split(dataset: str | None, as_json: bool, **coordinates: Any) -> None:
     """The lists and fingerprints of one split."""
-    split = _drawn(_opened(dataset), **coordinates)
+    from protocols.splits.split import split_statement
+
+    _, split = _named_split(dataset, **coordinates)
     lists = {name: getattr(split, name) for name in split.fingerprints}
     if as_json:
-        echo_json({**_definition(split), "fingerprints": dict(split.fingerprints), **lists})
+        echo_json({**split_statement(split), **lists})
         return
     say(f"fingerprint    {split.fingerprint}")
     for name, ids in lists.items():
@@ -86,7 +79,7 @@ def _show_split(dataset: str, as_json: bool, **coordinates: Any) -> None:
 
 @command.command("verify", cls=SplitCommand)
 @click.argument("datasets", nargs=-1, metavar="[DATASET]...")
-@split_options(required=False)
+@split_options
 @click.option("--near", is_flag=True, help="Look for pictures that are alike, too (needs 'swanbench[audit]').")
 @click.option(
     "--write", "file", type=FilePath(), metavar="FILE", help="Write the fingerprints of DATASET... into FILE, and stop."
@@ -105,6 +98,10 @@ def _verify_splits(
     from protocols.catalogue import data_folder
     from protocols.splits import fingerprints
 
+    if coordinates["split_file"] is not None:
+        named = datasets[0] if datasets else None
+        dataset, coordinates["rule"] = _stated(coordinates["split_file"], named, coordinates["rule"])
+        datasets = datasets or (dataset,)
     names = datasets or tuple(data_folder.prepared(resolve_folders().data))
     if not names:
         raise BenchError("no dataset is prepared: name one that prepares itself, such as 'bench splits verify elpv'")
@@ -123,25 +120,30 @@ def _verify_splits(
 
 
 @command.command("export", cls=SplitCommand)
-@click.option("--dataset", required=True)
-@split_options(required=True)
+@click.option("--dataset", help="Its dataset. A split file may say it itself.")
+@split_options
 @click.option(
     "--format",
     "form",
-    type=click.Choice(["csv", "mvtec"]),
+    type=click.Choice(["csv", "json", "croissant", "mvtec"]),
     default="csv",
     show_default=True,
-    help="A list, or folders of images in the layout of MVTec AD.",
+    help="A list, ArcAD's JSON, a Croissant description, or folders of images in the layout of MVTec AD.",
 )
-@click.option("--output", type=FilePath(), metavar="PATH", help="File (csv; default: print) or new folder (mvtec).")
+@click.option("--output", type=FilePath(), metavar="PATH", help="File (csv, json; default: print) or new folder.")
 @click.option("--symbolic", is_flag=True, help="Symbolic links, not copies (mvtec); anomalib passes over them.")
 @click.option("--masks", is_flag=True, help="Add masks, white all over, which anomalib's loader asks for (mvtec).")
 def _export_split(
-    dataset: str, form: str, output: "Path | None", symbolic: bool, masks: bool, **coordinates: Any
+    dataset: str | None, form: str, output: "Path | None", symbolic: bool, masks: bool, **coordinates: Any
 ) -> None:
     """The same split for other code.
 
     csv: one line an image with its id, file, place in the manifest, label, side, list and place in the draw.
+
+    json: the form of ArcAD's published splits, with ids, the definition of the split and its fingerprints besides.
+
+    croissant: PATH/croissant.json describes, in JSON-LD, the split and the two lists beside it, split.csv and
+    manifest.csv; no image is copied.
 
     mvtec: PATH/DATASET/train/good, test/good and test/CLASS hold copies of the images; the labelled anomalies lie in
     PATH/labelled-anomalies/CLASS, since loaders take all of train for normal. PATH/split.csv says which file is which
@@ -149,20 +151,21 @@ def _export_split(
     """
     from benchmark.paths import resolve_folders
     from protocols.catalogue import export as split_export
+    from protocols.catalogue.croissant import write_croissant
     from protocols.catalogue.replaced import refuse_replaced
+    from protocols.catalogue.split_json import split_json
     from protocols.io.parallel import default_jobs
 
-    if form == "mvtec" and output is None:
-        raise BenchError("--format mvtec needs a folder: give --output PATH, new or empty")
-    if form == "csv" and (masks or symbolic):
+    if form in {"croissant", "mvtec"} and output is None:
+        raise BenchError(f"--format {form} needs a folder: give --output PATH, new or empty")
+    if form != "mvtec" and (masks or symbolic):
         raise BenchError("--masks and --symbolic go with folders only: add --format mvtec")
-    opened = _opened(dataset)
-    split = _drawn(opened, **coordinates)
-    if output is None:
-        say_page(split_export.split_csv(split, opened))
-    elif form == "csv":
-        write_output(output, split_export.split_csv(split, opened))
-    else:
+    opened, split = _named_split(dataset, **coordinates)
+    if form == "croissant" and output is not None:
+        write_croissant(split, opened, output)
+    elif form != "mvtec":
+        put(split_json(split, opened) if form == "json" else split_export.split_csv(split, opened), output)
+    elif output is not None:
         refuse_replaced(opened, resolve_folders().cache, jobs=default_jobs())
         split_export.write_tree(split, opened, output, symbolic=symbolic, masks=masks)
 
@@ -174,6 +177,30 @@ def _opened(name: str) -> "Dataset":
     return data_folder.open_dataset(resolve_folders().data, name, notify=note)
 
 
+def _named_split(dataset: str | None, **coordinates: Any) -> "tuple[Dataset, Split]":
+    """The split that the options name, and its dataset."""
+    if coordinates["split_file"] is not None:
+        dataset, coordinates["rule"] = _stated(coordinates["split_file"], dataset, coordinates["rule"])
+    for option, value in (("--dataset", dataset), ("--protocol", coordinates["rule"])):
+        if value is None:
+            raise BenchError(f"a split is of a dataset under a rule: give {option}, or a --split-file that says it")
+    opened = _opened(str(dataset))
+    return opened, _drawn(opened, **coordinates)
+
+
+def _stated(path: "Path", dataset: str | None, rule: str | None) -> tuple[str, str]:
+    """Dataset and rule of a split file, as given or as it says itself."""
+    from protocols.splits.split_files import read_split_file
+
+    file = read_split_file(path)
+    dataset, rule = dataset or file.dataset, rule or file.rule
+    if not dataset:
+        raise BenchError(f"{path} does not say its dataset: name it in the command")
+    if not rule:
+        raise BenchError(f"{path} does not say its rule: give --protocol general or hard")
+    return dataset, rule
+
+
 def _drawn(
     dataset: "Dataset",
     *,
@@ -181,29 +208,25 @@ def _drawn(
     seed: int,
     options: tuple[str, ...],
     deduplicate: bool,
+    split_file: "Path | None",
     **coordinates: Any,
 ) -> "Split":
     from protocols.splits import rules
-    from protocols.splits.split import draw
+    from protocols.splits.split import draw, draw_from_file, file_remarks
+    from protocols.splits.split_files import read_split_file, release_remark
 
+    chosen = parse_options(options, deduplicate=deduplicate)
+    if split_file is not None:
+        split = draw_from_file(dataset, rule, split_file, split_seed=seed, options=chosen, **coordinates)
+        for remark in file_remarks(split, dataset):
+            note(f"{split_file}: {remark}")
+        release = release_remark(read_split_file(split_file), dataset)
+        if release:
+            note(release)
+        return split
     if coordinates["shots"] is None and "shots" in rules.find_rule(rule).COORDINATES:
         coordinates["shots"] = SHOTS
-    chosen = parse_options(options, deduplicate=deduplicate)
     return draw(dataset, rule, split_seed=seed, options=chosen, **coordinates)
-
-
-def _definition(split: "Split") -> dict[str, Any]:
-    """The definition of a split; coordinates but the known class and the shots only where the rule has them."""
-    always = ("known_class", "shots")
-    return {
-        "dataset": split.dataset,
-        "protocol": split.rule,
-        **{name: value for name, value in split.coordinates.items() if value is not None or name in always},
-        "seed": split.split_seed,
-        "options": dict(split.options),
-        "dataset_fingerprint": split.dataset_fingerprint,
-        "fingerprint": split.fingerprint,
-    }
 
 
 def _finding(dataset: "Dataset", *, near: bool, rule: str | None, **coordinates: Any) -> dict[str, Any]:
@@ -212,6 +235,7 @@ def _finding(dataset: "Dataset", *, near: bool, rule: str | None, **coordinates:
     from protocols.datasets.naming import NORMAL
     from protocols.io.parallel import default_jobs
     from protocols.splits import fingerprints, leakage
+    from protocols.splits.split import split_statement
 
     if rule is None and all(row.label != NORMAL for row in dataset.rows):
         if any(value for name, value in coordinates.items() if name != "seed"):
@@ -225,7 +249,7 @@ def _finding(dataset: "Dataset", *, near: bool, rule: str | None, **coordinates:
     pinned = fingerprints.pinned_fingerprints(dataset.name)
     return {
         "dataset": dataset.name,
-        "split": _definition(split) if split else None,
+        "split": split_statement(split) if split else None,
         "contents": _crossings(leaks.contents),
         "photographs": _crossings(leaks.photographs),
         "duplicates": leakage.duplicate_groups(dataset),

@@ -29,9 +29,9 @@ from protocols.datasets.naming import base_id
 from protocols.datasets.registry import dataset_infos
 from protocols.errors import DataError
 from protocols.splits import rules
-from protocols.splits.draw.options import LARGEST_ONE_SHOT_DRAW
+from protocols.splits.draw.options import LARGEST_ONE_SHOT_DRAW, SPLIT_FILE
 from protocols.splits.draw.ranking import list_fingerprint
-from protocols.splits.split import Split
+from protocols.splits.split import Split, file_remarks
 from protocols.values import ParamValue
 from results.errors import ResultsError
 from results.spec import Evaluation, FitSpec, RunSpec, SplitDefinition
@@ -168,7 +168,8 @@ class Planner:
         return "stale" if is_stale else "cached"
 
     def _split(self, rule: str, info: MethodInfo, run: WantedRun) -> Split:
-        own_options = {**self.suite.options, **info.split(self.recipe)}
+        is_filed = SPLIT_FILE in self.request.split_options
+        own_options = {} if is_filed else {**self.suite.options, **info.split(self.recipe)}
         # A method without anomalies is scored on the test set of the ten-shot split (design section 6).
         coordinates = run.coordinates | {"shots": LARGEST_ONE_SHOT_DRAW if run.shots is None else run.shots}
         dataset = self.resources.dataset(run.dataset)
@@ -306,6 +307,7 @@ class Planner:
             base = self._resolved_base(info.id, split.dataset)
             yield from comparability.of_method(base.info.id, base.info, base.resolved)
         yield from comparability.of_options(split.options)
+        yield from file_remarks(split, dataset)
         if self.recipe != "quick":
             yield from comparability.of_size(fit.spec.size, resolved, self._default_size(dataset))
         for pool, parts in fit.pools.items():

@@ -107,7 +107,26 @@ class MetricName(click.ParamType[Any]):
         return f"[{'|'.join(METRICS)}]"
 
 
-def parse_options(assignments: tuple[str, ...], *, deduplicate: bool) -> dict[str, str | int | float | bool]:
+def split_choice_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the options of what a split is made with, which `parse_options` reads."""
+    options = (
+        click.option("--split", "options", multiple=True, metavar="OPTION=VALUE", help="A split option; repeatable."),
+        click.option("--deduplicate", is_flag=True, help="Short for --split deduplicate=true."),
+        click.option(
+            "--split-file",
+            type=FilePath(),
+            metavar="FILE",
+            help="A split that was drawn elsewhere: JSON or CSV of its lists (rules general and hard).",
+        ),
+    )
+    for option in reversed(options):
+        function = option(function)
+    return function
+
+
+def parse_options(
+    assignments: tuple[str, ...], *, deduplicate: bool, split_file: "Path | None" = None
+) -> dict[str, str | int | float | bool]:
     """Split options from `OPTION=VALUE` texts; the value is TOML, a bare word is a text.
 
     Raises:
@@ -116,6 +135,7 @@ def parse_options(assignments: tuple[str, ...], *, deduplicate: bool) -> dict[st
     from methods.registry.params import assignment
 
     options: list[tuple[str, str | int | float | bool]] = [("deduplicate", True)] if deduplicate else []
+    options += [("split_file", str(split_file))] if split_file else []
     for text in assignments:
         try:
             options.append(assignment(text))

@@ -83,10 +83,7 @@ def write_tree(split: Split, dataset: Dataset, folder: Path, *, symbolic: bool =
     Raises:
         DataError: the folder is not empty or cannot be written, or an image is gone.
     """
-    target = folder.resolve()
-    if target.exists() and not (target.is_dir() and not any(target.iterdir())):
-        raise DataError(f"{folder} is not empty: give a new or an empty folder")
-    with _translated(folder), _building(target) as building:
+    with new_folder(folder) as building:
         listed = exported_images(split, dataset)
         files = _write_images(listed, dataset, building, _link if symbolic else shutil.copyfile)
         if masks:
@@ -170,21 +167,22 @@ def _definition(split: Split) -> str:
 
 
 @contextlib.contextmanager
-def _building(target: Path) -> Iterator[Path]:
-    """A new folder that takes the place of `target`, which is not there or empty, when the block ends well."""
-    target.parent.mkdir(parents=True, exist_ok=True)
+def new_folder(folder: Path) -> Iterator[Path]:
+    """A folder to write into, which takes the place of `folder` when the block ends well; else nothing is left of it.
+
+    Raises:
+        DataError: `folder` is there and not empty, or it cannot be written.
+    """
+    target = folder.resolve()
+    if target.exists() and not (target.is_dir() and not any(target.iterdir())):
+        raise DataError(f"{folder} is not empty: give a new or an empty folder")
     building = target.with_name(f".{target.name}.{secrets.token_hex(8)}.tmp")
-    building.mkdir()
     try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        building.mkdir()
         yield building
         building.rename(target)
+    except OSError as error:
+        raise DataError(f"cannot write {folder} ({error.strerror}): choose another place") from error
     finally:
         shutil.rmtree(building, ignore_errors=True)
-
-
-@contextlib.contextmanager
-def _translated(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise DataError(f"cannot write {path} ({error.strerror}): choose another place") from error

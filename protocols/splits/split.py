@@ -2,21 +2,27 @@
 
 import functools
 import hashlib
-from collections.abc import Mapping
+import itertools
+from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
+
+import msgspec
 
 from protocols.coordinates import COORDINATE_FIELDS, Coordinates, CoordinateValue
 from protocols.datasets.manifest import Dataset
 from protocols.datasets.naming import NORMAL
 from protocols.datasets.registry import leak_guard
 from protocols.errors import DataError
-from protocols.splits import rules
-from protocols.splits.draw.options import Options, OptionValue, parse_split_options
+from protocols.splits import rules, split_files
+from protocols.splits.draw.options import LARGEST_ONE_SHOT_DRAW, SPLIT_FILE, Options, OptionValue, parse_split_options
 from protocols.splits.draw.ranking import list_fingerprint
-from protocols.splits.draw.steps import DrawRequest, Ids, SplitLists
-from protocols.text import near_miss
+from protocols.splits.draw.steps import LIST_NAMES, DrawRequest, Ids, SplitLists
+from protocols.splits.split_files import SplitFile
+from protocols.text import near_miss, plural
 
-_LISTS = ("train_normal", "train_anomaly", "test_normal", "test_anomaly")
+_TRIED_SEEDS = 100
+"""Seeds, from 0, of which the draws are compared with a file that does not say its own."""
 
 
 class Split(Coordinates, frozen=True, kw_only=True, dict=True):
@@ -38,7 +44,7 @@ class Split(Coordinates, frozen=True, kw_only=True, dict=True):
     @functools.cached_property
     def fingerprints(self) -> dict[str, str]:
         """The SHA-256 of each list, by the list's name."""
-        return {name: list_fingerprint(getattr(self, name)) for name in _LISTS}
+        return {name: list_fingerprint(getattr(self, name)) for name in LIST_NAMES}
 
     @functools.cached_property
     def fingerprint(self) -> str:
@@ -80,14 +86,52 @@ def draw(
     request = DrawRequest(
         dataset=dataset, split_seed=split_seed, options=chosen, is_labelled=is_labelled, **rule_coordinates
     )
+    differing = chosen.without(defaults)
+    if SPLIT_FILE in differing:
+        return _filed(request, rule, differing)
     lists = module.lists(request)
     _refuse_empty(dataset, rule, lists)
-    return Split(
-        dataset=dataset.name,
-        dataset_fingerprint=dataset.fingerprint,
-        rule=rule,
-        options=chosen.without(defaults),
+    return _assembled(request, rule, lists, differing)
+
+
+def draw_from_file(
+    dataset: Dataset,
+    rule: str,
+    path: Path,
+    *,
+    split_seed: int = 0,
+    options: Mapping[str, object] | None = None,
+    **coordinates: CoordinateValue,
+) -> Split:
+    """The split of a file, with the coordinates that it states or its labelled anomalies have, where none are given.
+
+    Raises:
+        DataError: the file is no such split; see `draw`.
+    """
+    names = rules.find_rule(rule).COORDINATES
+    file = split_files.read_split_file(path)
+    lists = split_files.listed_ids(file, dataset)
+    given_coordinates = {name: value for name, value in coordinates.items() if value is not None}
+    implied: dict[str, Any] = {"shots": LARGEST_ONE_SHOT_DRAW} if "shots" in names else {}
+    implied |= split_files.implied_coordinates(file, lists, dataset, names)
+    return draw(
+        dataset,
+        rule,
         split_seed=split_seed,
+        options={**(options or {}), SPLIT_FILE: str(path)},
+        is_labelled=bool(lists.train_anomaly),
+        **{**implied, **given_coordinates},
+    )
+
+
+def _assembled(request: DrawRequest, rule: str, lists: SplitLists, options: Mapping[str, OptionValue]) -> Split:
+    rule_coordinates = {name: getattr(request, name) for name in rules.find_rule(rule).COORDINATES}
+    return Split(
+        dataset=request.dataset.name,
+        dataset_fingerprint=request.dataset.fingerprint,
+        rule=rule,
+        options=options,
+        split_seed=request.split_seed,
         **rule_coordinates,
         train_normal=lists.train_normal,
         train_anomaly=lists.train_anomaly,
@@ -96,8 +140,85 @@ def draw(
     )
 
 
+def _filed(request: DrawRequest, rule: str, options: Mapping[str, OptionValue]) -> Split:
+    """The split of a file; where our rule draws the very same lists, that draw: equal lists are one split."""
+    others = options.keys() - {SPLIT_FILE}
+    if others:
+        raise DataError(f"{SPLIT_FILE} gives all four lists: leave out {', '.join(sorted(others))}")
+    file = split_files.read_split_file(Path(str(options[SPLIT_FILE])))
+    if file.rule not in {"", rule}:
+        raise DataError(f"{file.path} is a split of the rule {file.rule}, not {rule}: take that rule")
+    lists = split_files.listed_ids(file, request.dataset)
+    _refuse_other_coordinates(request, rule, file, lists)
+    drawn = _equal_draw(request, rule, file, lists)
+    if drawn is not None:
+        return drawn
+    split = _assembled(request, rule, lists, {})
+    return msgspec.structs.replace(split, options={SPLIT_FILE: split.fingerprint[: split_files.FINGERPRINT_DIGITS]})
+
+
+def _refuse_other_coordinates(request: DrawRequest, rule: str, file: SplitFile, lists: SplitLists) -> None:
+    """Refuse coordinates that are not the file's; a method without labelled anomalies has no shots."""
+    if request.is_labelled and not lists.train_anomaly:
+        raise DataError(f"{file.path} has no labelled anomalies: choose a method that is given none")
+    names = rules.find_rule(rule).COORDINATES
+    for name, value in split_files.implied_coordinates(file, lists, request.dataset, names).items():
+        if getattr(request, name) != value and (request.is_labelled or COORDINATE_FIELDS[name].role != "labels"):
+            raise DataError(
+                f"{file.path} has {name.replace('_', ' ')} {value}, not {getattr(request, name)}: give what it has"
+            )
+    if request.shots is not None and len(lists.train_anomaly) > request.shots and request.is_labelled:
+        raise DataError(
+            f"{file.path} has {len(lists.train_anomaly)} labelled anomalies and states {request.shots} shots"
+        )
+
+
+def _equal_draw(request: DrawRequest, rule: str, file: SplitFile, lists: SplitLists) -> Split | None:
+    """The rule's own draw with these lists: by the seed and options that the file states, else by one of the first
+    seeds without options. None where there is none.
+    """
+    coordinates = {name: getattr(request, name) for name in rules.find_rule(rule).COORDINATES}
+    is_stated = file.seed is not None and SPLIT_FILE not in file.options
+    stated = [(file.seed, file.options)] if is_stated and file.rule else []
+    for seed, options in itertools.chain(stated, ((seed, {}) for seed in range(_TRIED_SEEDS))):
+        try:
+            drawn = draw(
+                request.dataset,
+                rule,
+                split_seed=seed or 0,
+                options=options,
+                is_labelled=request.is_labelled,
+                **coordinates,
+            )
+        except DataError:
+            continue
+        if all(getattr(drawn, name) == getattr(lists, name) for name in LIST_NAMES):
+            return drawn
+        if not options and drawn.train_normal != lists.train_normal:
+            return None  # the draw of normals knows no seed
+    return None
+
+
+def split_statement(split: Split) -> dict[str, Any]:
+    """Definition of a split and its fingerprints, for JSON.
+
+    Coordinates but the known class and the shots stand only where the rule has them.
+    """
+    always = ("known_class", "shots")
+    return {
+        "dataset": split.dataset,
+        "protocol": split.rule,
+        **{name: value for name, value in split.coordinates.items() if value is not None or name in always},
+        "seed": split.split_seed,
+        "options": dict(split.options),
+        "dataset_fingerprint": split.dataset_fingerprint,
+        "fingerprint": split.fingerprint,
+        "fingerprints": dict(split.fingerprints),
+    }
+
+
 def validate(split: Split, dataset: Dataset) -> None:
-    """Check that a split is the one which its rule draws from `dataset`.
+    """Check that a split is the one which its rule draws from `dataset`, or from a file with images of it, each once.
 
     Raises:
         DataError: it was drawn from other data, its lists share images or hold unknown ones, or they are not the
@@ -108,9 +229,12 @@ def validate(split: Split, dataset: Dataset) -> None:
             f"the split was drawn from {split.dataset} {split.dataset_fingerprint[:12]}, this data is {dataset.name} "
             f"{dataset.fingerprint[:12]}: prepare the same release, or draw the split again"
         )
+    if SPLIT_FILE in split.options:
+        _refuse_shared_and_unknown(split, dataset)
+        return
     drawn = draw(dataset, split.rule, split_seed=split.split_seed, options=split.options, **split.coordinates)
-    differing = [name for name in _LISTS if getattr(split, name) != getattr(drawn, name)]
-    if differing or _n_images(split) != sum(len(getattr(split, name)) for name in _LISTS):
+    differing = [name for name in LIST_NAMES if getattr(split, name) != getattr(drawn, name)]
+    if differing or _n_images(split) != sum(len(getattr(split, name)) for name in LIST_NAMES):
         _refuse_shared_and_unknown(split, dataset)
         raise DataError(
             f"{', '.join(differing)} of the split differ from what the rule {split.rule} draws: draw it again"
@@ -123,7 +247,7 @@ def _n_images(split: Split) -> int:
 
 def _refuse_shared_and_unknown(split: Split, dataset: Dataset) -> None:
     lists_by_id: dict[str, str] = {}
-    for name in _LISTS:
+    for name in LIST_NAMES:
         for id_ in getattr(split, name):
             dataset.row(id_)
             if id_ in lists_by_id:
@@ -131,6 +255,18 @@ def _refuse_shared_and_unknown(split: Split, dataset: Dataset) -> None:
                     f"'{id_}' is in {lists_by_id[id_]} and again in {name} of the split: draw the split again"
                 )
             lists_by_id[id_] = name
+
+
+def file_remarks(split: Split, dataset: Dataset) -> Iterator[str]:
+    """Images that a split from a file has where no rule would: known anomalies under test, any among normals."""
+    if SPLIT_FILE not in split.options:
+        return
+    n_known = sum(dataset.row(id_).label == split.known_class for id_ in split.test_anomaly)
+    if n_known:
+        yield f"{plural(n_known, 'test anomaly', 'test anomalies')} of the known class {split.known_class}"
+    n_unlabelled = sum(dataset.row(id_).label != NORMAL for id_ in split.train_normal)
+    if n_unlabelled:
+        yield f"{plural(n_unlabelled, 'anomaly', 'anomalies')} among the training normals"
 
 
 def drawable_anomalies(split: Split, dataset: Dataset) -> int:

@@ -40,6 +40,17 @@ def test_no_script_holds_the_text_of_an_input(file):
     assert [step["name"] for step in steps(file) if "${{" in step.get("run", "")] == []
 
 
+@pytest.mark.parametrize("name", ["publish.yml", "audit.yml"])
+def test_tools_that_see_a_release_or_the_lock_are_pinned_and_files_that_they_read_are_there(name):
+    scripts = [step["run"] for step in steps(WORKFLOW.with_name(name)) if "run" in step]
+    installed = [word for text in scripts if " pip install " in text for word in text.split(" pip install ")[1].split()]
+    assert installed
+    assert [word for word in installed if not re.fullmatch(r"[a-z-]+==[0-9.]+", word)] == []
+    locks = re.findall(r"requirements/\S+", " ".join(scripts))
+    assert locks
+    assert all((ROOT / lock).is_file() for lock in locks)
+
+
 def test_the_workflow_may_read_the_repository_and_nothing_else():
     content = read(WORKFLOW)
     assert content["permissions"] == {"contents": "read"}

@@ -12,15 +12,17 @@ from methods.registry.base import resolve_base
 from methods.registry.params import shown
 from methods.registry.recipe import resolve
 from protocols.coordinates import COORDINATE_FIELDS
+from protocols.splits.draw.options import SPLIT_FILE
 from reports.layouts.layout import Layout
 from reports.tables.lookup import LookupKey
 from results.record import Record
 
 
 def remake_command(records: Sequence[Record]) -> str:
-    """The command that makes these runs of one method again; FILE stands for weights that are no published file.
+    """The command that makes these runs of one method again.
 
-    Empty where no suite has their rule.
+    FILE stands for weights that are no published file, and for a split that was drawn elsewhere. Empty where
+    no suite has their rule.
     """
     first = records[0].spec
     if first.split.rule not in suite_names():
@@ -33,13 +35,14 @@ def remake_command(records: Sequence[Record]) -> str:
         texts = [record.spec.split.coordinate_texts[name] for record in records]
         words += [_option(name), _joined(texts)] if any(texts) else []
     words += ["--seed", _joined(map(str, sorted(seeds)))]
-    if any(record.spec.split_seed != record.spec.fit.seed for record in records):
+    is_filed = SPLIT_FILE in first.split.options
+    if not is_filed and any(record.spec.split_seed != record.spec.fit.seed for record in records):
         words += ["--split-seed", _joined(map(str, sorted(split_seeds)))]
     words += ["--recipe", first.recipe]
     for assignment in dict.fromkeys(text for record in records for text in _assignments(record)):
         words += ["--set", assignment]
     for name, value in first.split.options.items():
-        words += ["--split", f"{name}={shown(value)}"]
+        words += ["--split-file", "FILE"] if is_filed else ["--split", f"{name}={shown(value)}"]
     words += [word for text in dict.fromkeys(map(_weights, records)) for word in text]
     return shlex.join([*words, *_precision(records[0])])
 

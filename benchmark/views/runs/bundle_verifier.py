@@ -11,7 +11,7 @@ from protocols.datasets.manifest import Dataset
 from protocols.datasets.registry import dataset_info
 from protocols.errors import DataError
 from protocols.splits import rules
-from protocols.splits.draw.options import LARGEST_ONE_SHOT_DRAW
+from protocols.splits.draw.options import LARGEST_ONE_SHOT_DRAW, SPLIT_FILE
 from protocols.splits.draw.ranking import list_fingerprint
 from protocols.splits.split import Split, draw
 from results.maintenance.bundles import Bundle
@@ -41,6 +41,9 @@ class BundleVerifier:
         contradictions = self._derive.contradictions(record)
         if contradictions:
             return contradictions
+        if SPLIT_FILE in spec.split.options:
+            self.undrawn[spec.name] = "its split is from a file, and no rule draws it"
+            return []
         try:
             dataset = self._release(spec.split.dataset, spec.fit)
             source_name = spec.split.source_dataset

@@ -1,5 +1,6 @@
 """Tables that a run ends with: the papers', the suite's own, and what selection of the best epoch would be worth."""
 
+import shlex
 from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
@@ -87,5 +88,9 @@ def _print_tables(
         if chosen_columns.has_measured:
             name = options["suite"] if suite is planned.suite else suite.id
             say_table(chosen_columns, f"--suite {name}{option_words(filters)}")
-    for sentence in budget_sentences(records, options["suite"], option_words(selection.options)):
+    given_options = selection.options
+    if options["split_file"]:
+        given_options = {name: text for name, text in given_options.items() if name != "split-seed"}
+        given_options["split-file"] = shlex.quote(str(options["split_file"]))
+    for sentence in budget_sentences(records, options["suite"], option_words(given_options)):
         note(sentence)

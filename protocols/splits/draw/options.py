@@ -11,8 +11,13 @@ OptionValue = str | int | float | bool
 LARGEST_ONE_SHOT_DRAW = 10
 """Draws of up to so many anomalies leave one and the same test set, where no option says otherwise."""
 
+SPLIT_FILE = "split_file"
+"""The option that takes all four lists from a file, and so goes with no other."""
+
 OPTION_DESCRIPTIONS = {
     "normal_split": "`ranked`, or `released`: the authors' own draw of normals where the label file's order is known",
+    "anomaly_draw": "`ranked`, or `released`: the shuffle of the authors' code, whose own seed is 42 (D27); of what "
+    "it shuffles, a listing of directories, nobody wrote down the order: classes by id, then images by id (assumption)",
     "normal_side": "of a set of classes, `one_class` makes the named class normal and every other anomalous, "
     "`leave_one_out` the other way round (AGAD spec 1.2)",
     "deduplicate": "before any draw only the first id of equal sha256 stays, whatever the labels and halves of the "
@@ -23,6 +28,7 @@ OPTION_DESCRIPTIONS = {
     "100: every draw of up to so many does; or `own` (D26)",
     "limit_train": "keep the first n training normals by rank",
     "limit_test": "keep the first n test images by rank",
+    SPLIT_FILE: "a file of the four lists, drawn elsewhere; records hold the first digits of their fingerprint",
 }
 
 
@@ -31,6 +37,7 @@ class Options:
     """Every option of a split with its default; `OPTION_DESCRIPTIONS` describes each."""
 
     normal_split: str = "ranked"
+    anomaly_draw: str = "ranked"
     normal_side: str = "one_class"
     deduplicate: bool = False
     leak_guard: bool = False
@@ -38,6 +45,7 @@ class Options:
     one_shot_test: str | int = "ten_shot_set"
     limit_train: int | None = None
     limit_test: int | None = None
+    split_file: str | None = None
 
     def without(self, defaults: "Options") -> dict[str, OptionValue]:
         """The options that differ from `defaults`, by name."""
@@ -47,6 +55,7 @@ class Options:
 
 _CHOICES = {
     "normal_split": ("ranked", "released"),
+    "anomaly_draw": ("ranked", "released"),
     "normal_side": ("one_class", "leave_one_out"),
     "one_shot_test": ("ten_shot_set", "own"),
 }
@@ -85,6 +94,8 @@ def _checked(name: str, value: object) -> OptionValue:
         if isinstance(value, bool):
             return value
         raise DataError(f"split option {name} cannot be '{value}': give true or false")
+    if name == SPLIT_FILE:
+        return _path_text(value)
     if name in _LIMITS:
         if isinstance(value, int) and number and value >= 1:
             return value
@@ -92,6 +103,12 @@ def _checked(name: str, value: object) -> OptionValue:
     if number and 0 <= value < 1:  # type: ignore[operator]  # a number, by the line above
         return float(value)  # type: ignore[arg-type]
     raise DataError(f"split option {name} cannot be '{value}': give a share from 0 up to, not including, 1")
+
+
+def _path_text(value: object) -> str:
+    if isinstance(value, str) and value:
+        return value
+    raise DataError(f"split option {SPLIT_FILE} cannot be '{value}': give the path of a file")
 
 
 def _test_of(draw: object) -> OptionValue:

@@ -1,14 +1,13 @@
 """Steps that the rules share: from a request for a split to lists of ids."""
 
 import functools
-import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 
 from protocols.coordinates import Coordinates
 from protocols.datasets.manifest import Dataset, Row
 from protocols.datasets.naming import NORMAL
-from protocols.datasets.registry import dataset_info
 from protocols.errors import DataError
+from protocols.splits.draw import released
 from protocols.splits.draw.options import LARGEST_ONE_SHOT_DRAW, Options
 from protocols.splits.draw.ranking import divided_ids, first_ids
 
@@ -23,6 +22,9 @@ class SplitLists:
     train_anomaly: Ids
     test_normal: Ids
     test_anomaly: Ids
+
+
+LIST_NAMES = tuple(field.name for field in fields(SplitLists))
 
 
 class DrawRequest(Coordinates, frozen=True, kw_only=True, dict=True):
@@ -41,9 +43,14 @@ class DrawRequest(Coordinates, frozen=True, kw_only=True, dict=True):
         """The dataset's rows that may be drawn: all, or after `deduplicate` the first of equal content."""
         return _distinct(self.dataset.rows) if self.options.deduplicate else self.dataset.rows
 
-    def first(self, purpose: str, ids: Ids, count: int) -> Ids:
-        """The first `count` ids by rank with this request's split seed, first drawn first."""
-        return tuple(first_ids(self.dataset.name, purpose, str(self.split_seed), ids, count))
+    def drawn_anomalies(self, ids: Ids, count: int) -> Ids:
+        """The first `count` of these anomalies with this request's split seed, first drawn first: by rank, or as
+        `anomaly_draw` has it.
+        """
+        if self.options.anomaly_draw == "released":
+            listing = tuple(sorted(ids, key=lambda id_: (self.dataset.row(id_).label, id_)))
+            return released.shuffled(listing, self.split_seed)[:count]
+        return tuple(first_ids(self.dataset.name, "anomaly", str(self.split_seed), ids, count))
 
 
 def draw_normals(request: DrawRequest) -> tuple[Ids, Ids]:
@@ -69,7 +76,7 @@ def _normals(request: DrawRequest) -> tuple[Ids, Ids]:
         )
     parts = {row.split for row in rows}
     if request.options.normal_split == "released":
-        train, test = _released(request.dataset.name, parts, tuple(row.id for row in rows))
+        train, test = released.drawn_normals(request.dataset.name, parts, tuple(row.id for row in rows))
     elif parts == {""}:
         train, test = divided_ids(name, NORMAL, "", [row.id for row in rows], 3 * len(rows) // 4)
     elif "" in parts:
@@ -140,37 +147,3 @@ def _distinct(rows: tuple[Row, ...]) -> tuple[Row, ...]:
     for row in rows:
         first.setdefault(row.sha256, row)
     return tuple(first.values())
-
-
-def _released(name: str, parts: set[str], ids: Ids) -> tuple[Ids, Ids]:
-    """The authors' draw: scikit-learn's `train_test_split(test_size=0.25, random_state=42)` (spec 10.0).
-
-    It permutes the positions with NumPy's legacy generator; the first ceil(n / 4) are test, the rest train.
-    """
-    import numpy as np
-
-    order = _label_order(name, ids) if parts == {""} else None
-    if order is None:
-        raise DataError(
-            f"normal_split cannot be 'released' for {name}: the label file's order is not known; use 'ranked'"
-        )
-    permuted = [order[position] for position in np.random.RandomState(42).permutation(len(order))]
-    n_test = math.ceil(len(order) * 0.25)
-    return tuple(sorted(permuted[n_test:])), tuple(sorted(permuted[:n_test]))
-
-
-def _label_order(name: str, ids: Ids) -> Ids | None:
-    """Ids in the order of the release's label file; None where that is not known, or has a value that an id lacks."""
-    info = dataset_info(name)
-    if info is None or info.label_order is None:
-        return None
-    try:
-        return tuple(sorted(ids, key=functools.partial(_label_key, info.label_order)))
-    except ValueError:
-        return None
-
-
-def _label_key(values: tuple[Ids, ...], id_: str) -> tuple[list[int], list[str]]:
-    """Place of each part of an id among its `values`, then the rest of the id; ValueError: a part is none of them."""
-    parts = id_.split("/", len(values))
-    return [choices.index(part) for choices, part in zip(values, parts, strict=False)], parts[len(values) :]

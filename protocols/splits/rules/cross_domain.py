@@ -8,7 +8,8 @@ fit, not of the split; the target's labelled anomalies leave the test set and ar
 from collections.abc import Collection
 
 from protocols.coordinates import AnyCoordinates
-from protocols.splits.rules.general import COORDINATES, OPTIONS, lists
+from protocols.splits.rules.general import COORDINATES, lists
+from protocols.splits.rules.general import DRAW_OPTIONS as OPTIONS
 
 __all__ = ["COORDINATES", "OPTIONS", "SUBSET", "kept_as", "lists"]
 

@@ -7,7 +7,17 @@ from protocols.splits.draw.steps import DrawRequest, SplitLists
 
 COORDINATES = ("shots",)
 SUBSET = None
-OPTIONS = ("normal_split", "deduplicate", "leak_guard", "contamination", "one_shot_test", "limit_train", "limit_test")
+DRAW_OPTIONS = (
+    "normal_split",
+    "anomaly_draw",
+    "deduplicate",
+    "leak_guard",
+    "contamination",
+    "one_shot_test",
+    "limit_train",
+    "limit_test",
+)
+OPTIONS = (*DRAW_OPTIONS, "split_file")
 
 
 def lists(request: DrawRequest) -> SplitLists:
@@ -30,7 +40,7 @@ def lists(request: DrawRequest) -> SplitLists:
     n_gone = n_leaving + n_extra
     if n_gone >= len(anomalies):
         raise DataError(_too_few(request, len(anomalies), n_gone, n_extra))
-    order = request.first("anomaly", anomalies, n_gone)
+    order = request.drawn_anomalies(anomalies, n_gone)
     drawn_ids = frozenset(order)
     drawn = SplitLists(
         train_normal=tuple(sorted((*train_normal, *order[n_leaving:]))) if n_extra else train_normal,

@@ -8,7 +8,16 @@ from protocols.text import near_miss
 
 COORDINATES = ("known_class", "shots")
 SUBSET = "known_class"
-OPTIONS = ("normal_split", "deduplicate", "leak_guard", "one_shot_test", "limit_train", "limit_test")
+OPTIONS = (
+    "normal_split",
+    "anomaly_draw",
+    "deduplicate",
+    "leak_guard",
+    "one_shot_test",
+    "limit_train",
+    "limit_test",
+    "split_file",
+)
 
 
 def lists(request: DrawRequest) -> SplitLists:
@@ -27,7 +36,7 @@ def lists(request: DrawRequest) -> SplitLists:
     if not known_ids:
         raise DataError(f"every image of '{known_class}' in {dataset.name} repeats another's: do not set deduplicate")
     n_labelled, n_leaving = steps.n_shots(request), steps.n_leaving(request)
-    order = request.first("anomaly", known_ids, n_leaving)
+    order = request.drawn_anomalies(known_ids, n_leaving)
     drawn = SplitLists(
         train_normal=steps.limit_train(request, train_normal),
         train_anomaly=order[:n_labelled],

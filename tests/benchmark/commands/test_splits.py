@@ -96,7 +96,9 @@ def test_the_class_and_the_share_are_shown_where_the_rule_has_them(classes, capf
             "did you mean '0.10'?",
         ),
         (["export", "--protocol", "general", "--dataset", "toyset", "--format", "mvtec"], "give --output PATH"),
+        (["export", "--protocol", "general", "--dataset", "toyset", "--format", "croissant"], "give --output PATH"),
         (["export", "--protocol", "general", "--dataset", "toyset", "--masks"], "add --format mvtec"),
+        (["export", "--protocol", "general", "--dataset", "toyset", "--format", "json", "--symbolic"], "add --format"),
         (["verify", "toyset", "--deduplicate"], "add --protocol one_class and --normal-class"),
         (["verify", "toysets"], "did you mean 'toyset'?"),
     ],
@@ -183,6 +185,53 @@ def test_export_prints_or_writes_the_list(elpv, tmp_path, capfd):
     lines = list(csv.DictReader(io.StringIO(printed)))
     assert [line["id"] for line in lines if line["list"] == "train_anomaly"] == stated["train_anomaly"]
     assert [sum(line["list"] == name for line in lines) for name in LISTS] == stated["counts"]
+
+
+def test_export_prints_or_writes_json_of_the_same_lists(elpv, tmp_path, capfd):
+    words = ["--protocol", "hard", "--known-class", "poly", "--dataset", "elpv"]
+    assert status(["splits", "show", *words, "--json"]) == 0
+    shown = json.loads(capfd.readouterr().out)
+    assert status(["splits", "export", *words, "--format", "json"]) == 0
+    printed = capfd.readouterr().out
+    assert status(["splits", "export", *words, "--format", "json", "--output", str(tmp_path / "split.json")]) == 0
+    assert (tmp_path / "split.json").read_text() == printed
+    exported = json.loads(printed)
+    assert [entry["id"] for entry in exported["labeled"]] == shown["train_normal"] + shown["train_anomaly"]
+    assert [entry["id"] for entry in exported["test"]] == shown["test_normal"] + shown["test_anomaly"]
+    assert exported["meta"]["split"].items() <= shown.items()
+
+
+def test_export_describes_a_split_in_a_folder(elpv, tmp_path, capfd):
+    words = ["--protocol", "hard", "--known-class", "mono", "--dataset", "elpv"]
+    assert status(["splits", "export", *words, "--format", "croissant", "--output", str(tmp_path / "out")]) == 0
+    assert status(["splits", "export", *words]) == 0
+    assert (tmp_path / "out" / "split.csv").read_text() == capfd.readouterr().out
+    described = json.loads((tmp_path / "out" / "croissant.json").read_text())
+    assert (described["name"], described["license"]) == ("elpv-hard-mono-10-s0", our_datasets()["elpv"].licence)
+
+
+def test_a_split_file_is_shown_verified_and_exported(elpv, tmp_path, capfd):
+    words = ["--protocol", "hard", "--known-class", "mono", "--dataset", "elpv", "--seed", "1"]
+    file = tmp_path / "split.json"
+    assert status(["splits", "export", *words, "--format", "json", "--output", str(file)]) == 0
+    assert status(["splits", "show", *words, "--json"]) == 0
+    shown = json.loads(capfd.readouterr().out)
+    assert status(["splits", "show", "--split-file", str(file), "--json"]) == 0
+    assert json.loads(capfd.readouterr().out) == shown
+    assert status(["splits", "export", *words]) == 0
+    printed = capfd.readouterr().out
+    assert status(["splits", "export", "--split-file", str(file)]) == 0
+    assert capfd.readouterr().out == printed
+    foreign = {name: shown[name] for name in LISTS} | {"train_anomaly": shown["train_anomaly"][:4]}
+    foreign["test_anomaly"] = [*shown["test_anomaly"], shown["train_anomaly"][9]]
+    file.write_text(json.dumps(foreign))
+    assert status(["splits", "verify", "elpv", "--protocol", "hard", "--split-file", str(file)]) == 0
+    told = capfd.readouterr()
+    assert told.out.startswith("elpv: hard, mono, 4 shots, seed 0, split_file = ")
+    assert told.err == f"{file}: 1 test anomaly of the known class mono\n"
+    for command in ("show", "export", "verify"):
+        assert status(["splits", command, "--split-file", str(file)]) == 2
+        assert "does not say its dataset: name it" in capfd.readouterr().err
 
 
 def test_export_writes_folders_for_other_code(classes, capfd):

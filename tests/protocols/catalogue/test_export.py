@@ -14,19 +14,11 @@ from pictures import noise
 from PIL import Image
 
 from protocols.catalogue import export
-from protocols.catalogue.data_folder import adopt_dataset
 from protocols.datasets.manifest import Dataset, assemble_dataset
 from protocols.errors import DataError
 from protocols.splits import split as splits
 
 Make = Callable[..., Dataset]
-
-
-@pytest.fixture
-def carpet(tmp_path: Path, mvtec_folder: Path, save_image: Callable[..., Path]) -> Dataset:
-    for i in range(12):
-        save_image(mvtec_folder / "test" / "cut" / f"{i:03d}.png", 100 + i)
-    return adopt_dataset(mvtec_folder, "carpet", tmp_path / "data")
 
 
 @pytest.fixture
