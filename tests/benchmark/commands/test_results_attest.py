@@ -7,6 +7,8 @@ import msgspec
 import pytest
 
 from benchmark.execution.worker import execute
+from protocols.catalogue.data_folder import open_dataset
+from protocols.splits.split import draw
 from results.maintenance.bundles import bundle_bytes, read_bundle
 from results.spec import EMPTY_LIST
 
@@ -113,6 +115,24 @@ def forged(record, **changes):
     """A record whose spec says other lists, with keys that fit."""
     spec = msgspec.structs.replace(record.spec, fit=msgspec.structs.replace(record.spec.fit, **changes))
     return msgspec.structs.replace(record, spec=spec, key=spec.key, fit_key=spec.fit.fit_key, series=spec.series)
+
+
+def test_the_lists_of_a_file_are_told_and_are_no_difference(bench, make, drifting):
+    split = draw(open_dataset(drifting.house.root / "data", "dark"), "general", split_seed=0, shots=10)
+    lists = {name: getattr(split, name) for name in split.fingerprints} | {"train_anomaly": split.train_anomaly[1::-1]}
+    path = drifting.house.root / "foreign.json"
+    path.write_text(json.dumps(lists))
+    for record in make(GENERAL.replace("[1, 10]", "[2]"), split_options={"split_file": str(path)}):
+        (option,) = record.spec.split.options.values()
+        assert f"split option split_file = {option}" in record.spec.deviations
+        assert (record.counts.train_anomaly, record.counts.test_anomaly) == (2, len(split.test_anomaly))
+    attest(bench)
+    code, lines = verify(bench)
+    assert code == 0
+    assert (
+        sum("lists not drawn again, since its split is from a file, and no rule draws it" in text for text in lines)
+        == 2
+    )
 
 
 def test_lists_that_the_rule_does_not_draw_are_found(bench, records, drifting):

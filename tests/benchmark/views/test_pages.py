@@ -65,6 +65,17 @@ def test_a_training_on_another_split_names_both_seeds():
     assert "--seed 3 --split-seed 5 " in remake_command([run])
 
 
+def test_a_split_from_a_file_is_asked_for_by_its_file():
+    run = built(make_split(options={"split_file": "0123456789abcdef"}), 3, 0.7, method="dra", size=224)
+    run = msgspec.structs.replace(run, spec=msgspec.structs.replace(run.spec, split_seed=0))
+    command = remake_command([run])
+    assert "--seed 3 " in command
+    assert "--split-file FILE" in command
+    assert "--split " not in command
+    assert "--split-seed" not in command
+    parses(command)
+
+
 def test_runs_under_a_rule_without_a_suite_have_no_command():
     assert remake_command([built(make_split(rule="mine"), 0, 0.7, method="dra", size=224)]) == ""
 
