@@ -53,8 +53,8 @@ def say_models(plan: Plan, models: Collection[str] | None, say: Callable[[str], 
     """One line on the fits of stored runs that are made again for their models; `models` are the keys of those kept."""
     lacking = [] if models is None else plan.lacking_models(models)
     if lacking:
-        fits = plural(len(lacking), "fit")
-        say(f"{fits} of stored runs made again to keep a model, the records stay: {_names(lacking)}")
+        fits = plural(len(lacking), "fit of stored runs is", "fits of stored runs are")
+        say(f"{fits} made again to keep a model, the records stay: {_names(lacking)}")
 
 
 def all_blocked(plan: Plan) -> str:

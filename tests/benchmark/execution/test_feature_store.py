@@ -17,6 +17,7 @@ from torch import nn
 from benchmark.errors import BenchError
 from benchmark.execution.processes.handover import Machine
 from benchmark.execution.stores import feature_files
+from benchmark.execution.stores.digests import tensors_digest
 from benchmark.execution.stores.feature_files import (
     FEATURE_DIGESTS,
     FEATURE_META,
@@ -26,7 +27,6 @@ from benchmark.execution.stores.feature_files import (
     kept_features,
     map_forms,
 )
-from benchmark.execution.stores.digests import tensors_digest
 from benchmark.execution.stores.feature_store import StoredFeatures, feature_source
 from methods.backbones.features import ComputedFeatures, FrozenNetwork, computed_maps
 from protocols.catalogue.data_folder import open_dataset
