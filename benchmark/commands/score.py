@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     from benchmark.execution.stores.models.kept_model import KeptModel
     from benchmark.execution.stores.models.scoring import FolderScores
     from results.record import Record
-    from results.store import Store
 
 FEW = 20
 """Training normals below which a quantile of their scores says little."""
@@ -54,7 +53,6 @@ def command(run: str, source: "Path", results: "Path | None", **options: Any) ->
 
     Exit status 1 where some files cannot be read: the others are scored.
     """
-    from benchmark.execution.stores.models.scoring import score_files
     from benchmark.views.runs.found_runs import find_run, folder_records
     from protocols.text import plural
 
@@ -63,6 +61,8 @@ def command(run: str, source: "Path", results: "Path | None", **options: Any) ->
     if options["output"] is not None:
         check_output(options["output"])
     model = _model(record, results, options)
+    from benchmark.execution.stores.models.scoring import score_files
+
     for remark in _remarks(model, options["threshold"]):
         note(remark)
     folder = options["heatmaps"]
@@ -100,13 +100,13 @@ def _images(source: "Path") -> "list[Path]":
 
 def _model(record: "Record", results: "Path | None", options: dict[str, Any]) -> "KeptModel":
     from benchmark.paths import resolve_folders
+    from benchmark.views.pages.remaking import refuse_unkept
     from results.store import Store
 
     folders = resolve_folders(results)
     store = Store(folders.results)
-    if not store.model_path(record.fit_key).is_file():
-        raise BenchError(_unkept(record, store, results))
-    from benchmark.execution.stores.models.keeping import open_model
+    refuse_unkept(record, store, results)
+    from benchmark.execution.stores.models.keeping import open_model  # loads torch
 
     return open_model(
         store,
@@ -115,22 +115,6 @@ def _model(record: "Record", results: "Path | None", options: dict[str, Any]) ->
         weights=options["weights"],
         device=_device(options["device"]),
         threads=options["threads"],
-    )
-
-
-def _unkept(record: "Record", store: "Store", results: "Path | None") -> str:
-    """The sentence on a run without a model, with the command that keeps one."""
-    import shlex
-
-    from benchmark.views.pages.remaking import remake_command
-
-    name = record.spec.name
-    if record.status == "failed":
-        return f"{name} failed, so that it has no model: bench results why {record.key[:8]} says more"
-    words = remake_command([record]) or "the command that made the run"
-    folder = "" if results is None else f" --results {shlex.quote(str(results))}"
-    return (
-        f"no model of {name} is kept in {store.root}: {words} --keep-models{folder} makes its fit again and keeps one"
     )
 
 

@@ -12,6 +12,8 @@ from benchmark.paths import Folders
 from methods import devices
 from methods.backbones.table import BACKBONES
 from methods.errors import MethodError
+from results.files import disk_size
+from results.store import Store
 
 DISTRIBUTION = "swanbench"
 _LIBRARIES = ("torch", "torchvision", "numpy", "scipy", "scikit-learn", "pandas", "pillow")
@@ -131,6 +133,12 @@ def feature_state(cache: Path) -> dict[str, int]:
         "bytes": sum(folder.size for folder in kept),
         "limit": feature_files.feature_limit(),
     }
+
+
+def model_state(results: Path) -> dict[str, int]:
+    """Kept models of a results folder: their number and their bytes."""
+    paths = Store(results).kept_models().values() if results.is_dir() else ()
+    return {"models": len(paths), "bytes": sum(map(disk_size, paths))}
 
 
 def list_plug_ins() -> tuple[PlugIn, ...]:

@@ -81,7 +81,7 @@ def _keep(task: Task, machine: Machine, detector: "Detector", context: FitContex
 
 
 def open_model(
-    store: Store, fit_key: str, folders: Folders, *, weights: Sequence[str], device: str, threads: int | None
+    store: Store, fit_key: str, folders: Folders, *, weights: Sequence[str], device: str, threads: int | None = None
 ) -> KeptModel:
     """The kept model of a fit; `weights` are options as `--weights` has them, `threads` None those of its fit.
 

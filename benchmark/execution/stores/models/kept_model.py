@@ -75,7 +75,7 @@ class KeptModel:
         facts = self.contents.facts
         info = installed.get(facts.method)
         unmeasured = {
-            name: param.default
+            name: info.check(name, param.default)
             for name, param in info.params.items()
             if name.startswith(PREFIX) and param.default is not UNSET
         }
