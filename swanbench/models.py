@@ -14,8 +14,8 @@ def load(
 ) -> "KeptModel":
     """The detector that `bench run --keep-models` kept of a run: a name, or the beginning of one or of a key.
 
-    It has `score(images)`, `maps(images)`, `thresholds`, `threshold(share)` and `spec`. `results` is a results folder, by
-    default the one that `bench` would take; `weights` are files as `--weights` has them.
+    It has `score(images)`, `maps(images)`, `thresholds`, `threshold(share)` and `spec`. `results` is the folder of runs
+    (default: the one that `bench` would take); `weights` are files as `--weights` has them.
 
     Raises:
         BenchError: a folder is not there, no run or several have that name, or no model of the run is kept.

@@ -57,12 +57,14 @@ def command(run: str, source: "Path", results: "Path | None", **options: Any) ->
     from protocols.text import plural
 
     record = find_run(run, folder_records(results, note), results)
-    paths = _images(source)
+    paths, others = _images(source)
     if options["output"] is not None:
         check_output(options["output"])
     model = _model(record, results, options)
     from benchmark.execution.stores.models.scoring import score_files
 
+    if others:
+        note(f"{plural(others, 'file')} passed over, whose endings are no image's")
     for remark in _remarks(model, options["threshold"]):
         note(remark)
     folder = options["heatmaps"]
@@ -80,22 +82,19 @@ def command(run: str, source: "Path", results: "Path | None", **options: Any) ->
     return 1 if scores.unreadable else 0
 
 
-def _images(source: "Path") -> "list[Path]":
-    """The images to score; raises BenchError where there are none."""
+def _images(source: "Path") -> "tuple[list[Path], int]":
+    """The images to score, and how many other files lie beside them; raises BenchError where there are no images."""
     from protocols.release.release_files import IMAGE_SUFFIXES, images_below
-    from protocols.text import plural
 
     if not source.exists():
         raise BenchError(f"--input {source}: there is no such file or folder; give a folder of images, or one image")
     if not source.is_dir():
-        return [source]
+        return [source], 0
     images, others = images_below(source)
     if not images:
         endings = ", ".join(IMAGE_SUFFIXES)
         raise BenchError(f"--input {source}: the folder holds no image ({endings}); give another, or one image")
-    if others:
-        note(f"{plural(others, 'file')} passed over, which no image's ending has")
-    return images
+    return images, others
 
 
 def _model(record: "Record", results: "Path | None", options: dict[str, Any]) -> "KeptModel":
@@ -133,7 +132,6 @@ def _remarks(model: "KeptModel", share: float) -> "list[str]":
     """Sentences on what scores and threshold of a model are worth here."""
     from benchmark import numerics
     from benchmark.planning.code_digest import code_digest
-    from methods.detector import SelfContained
     from methods.registry import installed
 
     facts, context = model.contents.facts, model.context
@@ -142,7 +140,7 @@ def _remarks(model: "KeptModel", share: float) -> "list[str]":
     few = f"; {count} are few to tell it from" if count < FEW else ""
     threshold = f"the threshold is such that {share:.3g} of the {count} training normals are not over it{few}"
     remarks = [f"{threshold}: they score lower than new normals, of which more will be over it"]
-    if not facts.independent and isinstance(model.detector, SelfContained):
+    if not facts.independent and model.is_by_itself:
         remarks.append(
             f"{facts.method} compares each test batch with references that it draws from the training images; here one "
             "set, drawn when the model was kept, serves all images, so that scores are not quite those of the record"

@@ -13,7 +13,7 @@ from msgspec import UNSET
 
 from benchmark.execution.stores.models.model_files import ModelContents
 from benchmark.numerics import exact_arithmetic
-from methods.detector import FitContext, HeatMaps
+from methods.detector import FitContext, HeatMaps, SelfContained
 from methods.errors import MethodError
 from methods.in_memory import ArrayImages
 from methods.measures.request import PREFIX
@@ -41,8 +41,8 @@ BLOCK = 256
 class KeptModel:
     """A detector as its fit left it. `context` says on which device it scores, and where its ImageNet weights lie.
 
-    Images are decoded and resized by the rules of the dataset that it learned from. An image has the same score in any
-    company where `facts.independent`; elsewhere scores depend on the order of the images.
+    Images are decoded and resized by the rules of the dataset that it learned from. Where `is_by_itself`, they are
+    scored in full batches, so that an image has the same bits alone and among others; elsewhere the order matters.
     """
 
     contents: ModelContents
@@ -93,6 +93,11 @@ class KeptModel:
         return detector
 
     @property
+    def is_by_itself(self) -> bool:
+        """True where an image's score does not depend on the images beside it."""
+        return self.contents.facts.independent or isinstance(self.detector, SelfContained)
+
+    @property
     def has_maps(self) -> bool:
         return isinstance(self.detector, HeatMaps)
 
@@ -112,12 +117,13 @@ class KeptModel:
     def stored_scores(self, images: Images) -> npt.NDArray[np.float64]:
         """Scores (n,) of images in the form of the training images."""
         batch, count = self.contents.facts.batch, len(images)
-        # For a batch of one image kernels take another path, with other last bits.
-        alone = count == 1 if batch is None else batch > 1 and count % batch == 1
-        together = images.select(np.append(np.arange(count), count - 1)) if alone else images
+        if batch is None or not self.is_by_itself:
+            with self._scoring():
+                return np.asarray(self.detector.score(images, *([batch] if batch else [])), np.float64)
+        # For small batches kernels take other paths, with other last bits: the last batch is filled up.
+        filled = np.minimum(np.arange(count + -count % batch), count - 1)
         with self._scoring():
-            scores = self.detector.score(together) if batch is None else self.detector.score(together, batch)
-        return np.asarray(scores, np.float64)[:count]
+            return np.asarray(self.detector.score(images.select(filled), batch), np.float64)[:count]
 
     def stored_maps(self, images: Images) -> npt.NDArray[np.float32]:
         """Heat maps (n, S, S) of such images; MethodError where the detector has none."""
