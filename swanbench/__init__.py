@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from results.metrics import METRICS as METRICS
     from results.metrics import Metric as Metric
     from results.record import Record as Record
-    from swanbench.models import load as load
+    from swanbench.models import load_model as load  # noqa: F401
     from swanbench.notebooks import cells as cells
     from swanbench.notebooks import records as records
     from swanbench.notebooks import results as results
@@ -76,7 +76,7 @@ _HOMES = {
     "frame": "results.maintenance.export",
     "get_method": "methods.registry.installed:get",
     "judge_table": "reports.judgement.judge",
-    "load": "swanbench.models",
+    "load": "swanbench.models:load_model",
     "methods": "methods.registry.installed",
     "records": "swanbench.notebooks",
     "resolve_recipe": "methods.registry.recipe:resolve",

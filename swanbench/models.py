@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from benchmark.execution.stores.models.kept_model import KeptModel
 
 
-def load(
+def load_model(
     run: str, results: str | Path | None = None, *, weights: Sequence[str] = (), device: str = "cpu"
 ) -> "KeptModel":
     """The detector that `bench run --keep-models` kept of a run: a name, or the beginning of one or of a key.

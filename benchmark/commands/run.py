@@ -135,6 +135,13 @@ SETTLING_SEEDS = 10
     help="Keep the fitted detectors for bench score; fits of stored runs without one are made again for it, and their "
     "records stay.",
 )
+@click.option(
+    "--tracker",
+    "trackers",
+    multiple=True,
+    metavar="NAME",
+    help="Tell this tracker of experiments of fits, losses and AUCs; an installed package offers it. Repeatable.",
+)
 @accept_stale_option
 @click.option("--max-time", type=Duration(), help="Stop fits after this time and keep checkpoints.")
 @click.option("--fit-timeout", type=Duration(), help="A fit that takes longer has failed; its checkpoint is kept.")
@@ -153,8 +160,7 @@ def command(ctx: click.Context, /, **options: Any) -> int:
     from benchmark.views.tables.suites import suite_layouts
     from results.store import Store
 
-    check_engine(options)
-    check_choice(options)
+    _check(options)
     device = chosen_device(options)
     folders = resolve_folders(options["results"])
     if options["audit"]:
@@ -175,8 +181,7 @@ def command(ctx: click.Context, /, **options: Any) -> int:
     if plan_only or not all_blocked:
         plan_summary.say_blocked(planned, note)
     plan_summary.say_code(planned, note)
-    models = store.kept_models() if options["keep_models"] else None
-    plan_summary.say_models(planned, models, note)
+    plan_summary.say_models(planned, store.kept_models() if options["keep_models"] else None, note)
     conditions = _conditions(folders, options)
     if all_blocked and not plan_only:
         raise BenchError(plan_summary.all_blocked(planned))
@@ -196,6 +201,15 @@ def command(ctx: click.Context, /, **options: Any) -> int:
     troubled = _run(planned, folders, store, chosen, options)
     run_tables.print_results(planned, selection, store, chosen, options)
     return 1 if troubled else 0
+
+
+def _check(options: dict[str, Any]) -> None:
+    """Refuse options that cannot be, before anything is looked up."""
+    from benchmark.execution.listeners.trackers import check_trackers
+
+    check_engine(options)
+    check_choice(options)
+    check_trackers(options["trackers"])
 
 
 def _selection(options: dict[str, Any]) -> "Selection":
@@ -327,8 +341,8 @@ def _engine(tasks: "list[Task]", folders: "Folders", store: "Store", options: di
     import benchmark
     from benchmark.execution import provenance, scheduler
     from benchmark.execution.executor import find_engine
+    from benchmark.execution.listeners.progress import show_progress
     from benchmark.execution.processes.handover import Machine
-    from benchmark.execution.progress import show_progress
     from benchmark.execution.stores import image_stores
     from benchmark.execution.stores.feature_files import feature_limit
 
@@ -352,7 +366,7 @@ def _engine(tasks: "list[Task]", folders: "Folders", store: "Store", options: di
     opener = find_engine(options["engine"]).opener
     workers = opener(threads=machine.threads, address=options["address"], device=options["device"])
     again: Again = "all" if options["force"] else "failed" if options["retry_failed"] else "never"
-    with show_progress(store, tasks) as progress:
+    with show_progress(store, tasks, options["trackers"]) as progress:
         ready = image_stores.tasks_with_images(tasks, folders.data, folders.cache, progress)
         scheduler.Scheduler(machine, workers, options["jobs"], again, progress, deadline).run(ready)
     return progress.troubles

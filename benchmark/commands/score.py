@@ -136,7 +136,7 @@ def _remarks(model: "KeptModel", share: float) -> "list[str]":
 
     facts, context = model.contents.facts, model.context
     count = len(model.contents.train_scores)
-    here = numerics.numerics_class(device=context.device, precision=facts.fit.precision, threads=context.threads)
+    own_class = numerics.numerics_class(device=context.device, precision=facts.fit.precision, threads=context.threads)
     few = f"; {count} are few to tell it from" if count < FEW else ""
     threshold = f"the threshold is such that {share:.3g} of the {count} training normals are not over it{few}"
     remarks = [f"{threshold}: they score lower than new normals, of which more will be over it"]
@@ -149,9 +149,9 @@ def _remarks(model: "KeptModel", share: float) -> "list[str]":
         remarks.append(f"scores of {facts.method} depend on the images beside them in a batch, which are others here")
     if facts.code_digest != code_digest(installed.get(facts.method).module):
         remarks.append(f"the model was made by other code of {facts.method} than is installed now")
-    if facts.numerics_class != here:
+    if facts.numerics_class != own_class:
         remarks.append(
-            f"the model was made in numerics class {facts.numerics_class}, this is {here}: last digits differ"
+            f"the model was made in numerics class {facts.numerics_class}, this is {own_class}: last digits differ"
         )
     return remarks
 

@@ -142,7 +142,8 @@ def model_state(results: Path) -> dict[str, int]:
 
 
 def list_plug_ins() -> tuple[PlugIn, ...]:
-    """Methods, datasets, suites and papers that other packages offer."""
+    """Methods, datasets, suites, papers and trackers that other packages offer."""
+    from benchmark.execution.listeners.trackers import TRACKER_GROUP
     from benchmark.planning import suite
     from methods.registry import installed
     from protocols.datasets.registry import DATASET_GROUP, discover_datasets
@@ -154,6 +155,7 @@ def list_plug_ins() -> tuple[PlugIn, ...]:
         "datasets": (DATASET_GROUP, discover_datasets()[1]),
         "suites": (suite.SUITE_ENTRY_POINTS, suite.broken_suites()),
         "papers": (papers.PAPERS_GROUP, papers.broken_papers()),
+        "trackers": (TRACKER_GROUP, {}),
     }
     listed = tuple(
         PlugIn(kind, point.name, point.value, broken.get(point.name, ""))

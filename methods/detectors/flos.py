@@ -61,5 +61,5 @@ class FLOS(MappedDetector[FLOSParams, SingleHeadNetwork]):
         return lambda images, _: accumulated(self.network(normalise(images))).mean(0)
 
     def position_scores(self, images: Tensor) -> list[Tensor]:
-        """What the head gives each position, as it is ranked."""
+        """The head's scores, as they are ranked."""
         return [head_positions(self.network.head, level) for level in self.network.maps(normalise(images))]

@@ -1,22 +1,17 @@
 """Base of the neural detectors whose scores come from positions of an image: heat maps."""
 
 from abc import abstractmethod
-from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
 
 from methods.nn.data.loader import in_batches
-from methods.nn.neural_detector import NeuralDetector
-from methods.nn.training.supervised import TrainParams
+from methods.nn.neural_detector import DetectorFields, DetectorNetwork, NeuralDetector
 from methods.uploads import upload
 from protocols.images.store import Images
-
-DetectorFields = TypeVar("DetectorFields", bound=TrainParams)
-DetectorNetwork = TypeVar("DetectorNetwork", bound=nn.Module)
 
 
 class MappedDetector(NeuralDetector[DetectorFields, DetectorNetwork]):

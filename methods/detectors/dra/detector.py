@@ -205,8 +205,8 @@ class DRA(MappedDetector[DRAParams, DRANetwork]):
 
         Raises MethodError where there is none of these heads.
         """
-        network, kept = self.network, self._kept_references()
-        sets = [] if kept is None else self._means_of_sets(kept)
+        network, references = self.network, self._kept_references()
+        sets = [] if references is None else self._means_of_sets(references)
         local = [letter for letter in network.letters if letter in {"s", "p"}]
         if not local and not network.has("r"):
             raise MethodError(
@@ -235,8 +235,8 @@ class DRA(MappedDetector[DRAParams, DRANetwork]):
         """`state`; where each test batch draws its own references, with the set of reference.test_mode
         fixed_after_training, with which all images are compared then.
         """
-        kept = self._kept_references()
-        return self.state() if kept is None else {**self.state(), REFERENCE_IMAGES: kept}
+        references = self._kept_references()
+        return self.state() if references is None else {**self.state(), REFERENCE_IMAGES: references}
 
     def state(self) -> dict[str, Tensor]:
         """The network, and the reference images that a test needs, where they are kept."""

@@ -94,7 +94,7 @@ class HolisticHead(nn.Module):
 
 
 def head_positions(head: nn.Module, maps: Tensor) -> Tensor:
-    """What a top-K head ranks: maps (B, C, h, w) -> (B, h, w)."""
+    """The values that a top-K head ranks: maps (B, C, h, w) -> (B, h, w)."""
     if not isinstance(head, TopKHead | CompositeHead):
         raise TypeError(f"{type(head).__name__} has no positions")
     return head.pool.compared(head.positions(maps))[:, 0]

@@ -17,7 +17,7 @@ from PIL import Image
 import swanbench
 from benchmark.errors import BenchError
 from benchmark.execution.stores.models import keeping
-from benchmark.execution.stores.models.kept_model import BLOCK, KeptModel, blocks
+from benchmark.execution.stores.models.kept_model import HELD_IMAGES, KeptModel, blocks
 from benchmark.execution.stores.models.model_files import read_model, write_model
 from benchmark.execution.stores.models.pictures import heat_picture
 from benchmark.execution.stores.models.scoring import score_files
@@ -214,7 +214,7 @@ def test_a_loaded_model_scores_paths_and_arrays_alike(kept, model, monkeypatch, 
 def test_images_of_many_blocks_have_the_scores_of_one(model, tiny_folder):
     images = np.stack([np.asarray(Image.open(path)) for path in sorted((tiny_folder / "test" / "dot").iterdir())])
     assert model.block % model.contents.facts.batch == 0
-    assert model.block >= BLOCK
+    assert model.block >= HELD_IMAGES
     formed = [model.formed(image) for image in images]
     parts = [model.stored_scores(block) for block in blocks(formed, 11)]
     assert [len(part) for part in parts] == [11, 1]

@@ -20,6 +20,7 @@ from methods.measures.request import PREFIX
 from methods.registry import installed
 from protocols.errors import DataError
 from protocols.images.array_file import ArrayForm
+from protocols.images.decode import Pixels
 from protocols.images.loose import loose_array, loose_image
 from protocols.images.store import Images
 from protocols.release.release_files import images_below
@@ -28,12 +29,11 @@ from results.spec import FitSpec
 if TYPE_CHECKING:
     from methods.detector import Detector
 
-Pixels = npt.NDArray[np.uint8]
 LooseImages = str | Path | Pixels | Sequence[str | Path | Pixels]
 """A file, a folder of files, an image as an array (h, w) or (h, w, 1 | 3) uint8, several (n, h, w, C), or a list."""
 
 QUANTILES = (0.95, 0.99)
-BLOCK = 256
+HELD_IMAGES = 256
 """Images that are decoded before they are scored, rounded up to whole batches."""
 
 
@@ -146,7 +146,7 @@ class KeptModel:
     def block(self) -> int:
         """Images that are held at the same time: whole batches."""
         batch = self.contents.facts.batch or 1
-        return -(-BLOCK // batch) * batch
+        return -(-HELD_IMAGES // batch) * batch
 
     def _blocks(self, images: LooseImages) -> Iterator[ArrayImages]:
         return blocks(map(self.formed, listed_images(images)), self.block)

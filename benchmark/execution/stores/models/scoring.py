@@ -72,10 +72,10 @@ def score_files(
         if not np.isfinite(scores).all():
             raise MethodError(f"{model.method} gave scores that are not finite")
         maps = model.stored_maps(images) if heat_maps is not None else [None] * len(images)
-        for place, (path, score, heat) in enumerate(zip(files, scores, maps, strict=True)):
+        for position, (path, score, heat) in enumerate(zip(files, scores, maps, strict=True)):
             target = None if heat_maps is None else heat_maps(path)
             if target is not None and span is not None and heat is not None:
-                write_atomic(target, heat_picture(images.one(place), heat, span))
+                write_atomic(target, heat_picture(images.one(position), heat, span))
             scored.append(ScoredFile(path, float(score), target))
         progress(len(scored) + len(unreadable), len(paths))
     return FolderScores(tuple(scored), unreadable)
