@@ -34,7 +34,6 @@ class RunProgress:
 
     def __init__(self, store: Store, tasks: Sequence[Task], bar: Any, trackers: Sequence[str] = ()) -> None:
         self._store = store
-        self._trackers = load_trackers(trackers, store.root, self.say) if trackers else None
         self._tasks = {task.key: task for task in tasks}
         self._bar = bar
         self._started = time.monotonic()
@@ -46,6 +45,7 @@ class RunProgress:
         self._moved: dict[str, tuple[int | None, float]] = {}
         self.done = 0
         self.troubles = 0
+        self._trackers = load_trackers(trackers, store.root, self.say) if trackers else None
 
     def finished(self, task: Task, outcome: Outcome) -> None:
         self._count(task, outcome)
@@ -53,16 +53,16 @@ class RunProgress:
             self.say(text)
         if not task.runs and outcome.state != "taken":
             self.say(f"{outcome.state}: {task.name}" + (f"  {outcome.reason}" if outcome.reason else ""))
-        records = {run.spec.key: self._stored(run.spec.key) for run in task.runs if outcome.state in WITH_RECORDS}
-        for spec in (run.spec for run in task.runs):
-            text = f"{outcome.state}: {spec.name}"
-            record = records.get(spec.key)
+        has_records = outcome.state in WITH_RECORDS
+        records = [self._stored(run.spec.key) if has_records else None for run in task.runs]
+        for run, record in zip(task.runs, records, strict=True):
+            text = f"{outcome.state}: {run.spec.name}"
             if record and record.metrics:
                 doubt = ", one score for all images" if record.has_one_score else ""
                 text += f"  AUC {record.metrics.auroc:.4f}{doubt}  {record.timings.get('fit_s', 0):.0f} s"
             self.say(text + (f"  {outcome.reason}" if outcome.reason else ""))
         if self._trackers:
-            self._trackers.finish(task.fit, outcome.state, filter(None, records.values()))
+            self._trackers.finish(task.fit, outcome.state, filter(None, records))
         self.tick()
 
     def blocked(self, tasks: Sequence[Task], reason: str) -> None:

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import re
 import shutil
 from dataclasses import replace
 from types import SimpleNamespace
@@ -13,6 +14,7 @@ import pytest
 import torch
 from pictures import save_picture
 from PIL import Image
+from repository import ROOT
 
 import swanbench
 from benchmark.errors import BenchError
@@ -355,3 +357,17 @@ def test_a_stored_run_gets_its_model_by_a_second_fit_and_keeps_its_record(kept, 
     assert "2 runs: all cached, 0 to run" in again.stderr
     assert {each: each.read_bytes() for each in house.results.glob("records/*/*")} == before
     assert path.read_bytes() == model
+
+
+def test_the_python_of_the_page_counts_the_images_over_the_threshold(kept, monkeypatch, tmp_path, tiny_folder, capsys):
+    page = (ROOT / "docs" / "use_a_detector.md").read_text(encoding="utf-8")
+    (snippet,) = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    for name, value in kept.env.items():
+        monkeypatch.setenv(name, value)
+    (tmp_path / "photos").symlink_to(tiny_folder / "test")
+    (tmp_path / "runs").symlink_to(kept.results)
+    monkeypatch.chdir(tmp_path)
+    exec(snippet.replace("hard-elpv-mono-devnet", "hard-tiny-dot-devnet"), {})
+    model = opened(kept, "devnet")
+    scores, limit = model.score(tiny_folder / "test"), model.thresholds[0.95]
+    assert capsys.readouterr().out == f"{sum(scores > limit)} of 30 images are over {limit:.3f}\n"
