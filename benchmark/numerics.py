@@ -1,6 +1,8 @@
 """Processor and numerics class of this machine."""
 
+import contextlib
 import os
+from collections.abc import Iterator
 
 from methods.devices import cpu_flags, cpu_info, parse_device
 
@@ -23,6 +25,28 @@ ARITHMETIC = (
 
 _AVX2 = {"avx2", "fma"}
 _AVX512 = {"avx512vl", "avx512bw", "avx512dq", "fma"}  # what torch asks for
+
+
+@contextlib.contextmanager
+def exact_arithmetic(threads: int) -> Iterator[None]:
+    """Run a block with so many threads and without TF32, bf16 or such in what is called fp32; then as before."""
+    import torch
+
+    before = torch.get_num_threads(), torch.get_float32_matmul_precision(), torch.backends.cudnn.allow_tf32
+    set_arithmetic(threads)
+    try:
+        yield
+    finally:
+        set_arithmetic(before[0], before[1], allow_tf32=before[2])
+
+
+def set_arithmetic(threads: int, matmul: str = "highest", *, allow_tf32: bool = False) -> None:
+    """Threads of torch, and by default no TF32, bf16 or such in what is called fp32."""
+    import torch
+
+    torch.set_num_threads(threads)
+    torch.set_float32_matmul_precision(matmul)
+    torch.backends.cudnn.allow_tf32 = allow_tf32
 
 
 def cpu_name() -> str:

@@ -8,7 +8,7 @@ import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
@@ -113,7 +113,8 @@ class Detector(Protocol):
 
     `history` holds one number an epoch under each name, such as `loss`. A class may have a static or class method
     `network_parameters(params, side, channels)` too: the parameters, a whole number, of the network that it would use
-    for images of `side` pixels with so many channels, for papers that print it.
+    for images of `side` pixels with so many channels, for papers that print it. One whose scores come from positions of
+    an image may have the method of `HeatMaps`, one whose scores need more than `state` that of `SelfContained`.
     """
 
     history: dict[str, list[float]]
@@ -133,3 +134,24 @@ class Detector(Protocol):
     def state(self) -> dict[str, torch.Tensor]: ...
 
     def load(self, state: Mapping[str, torch.Tensor]) -> None: ...
+
+
+@runtime_checkable
+class HeatMaps(Protocol):
+    """A detector that says where an image is anomalous."""
+
+    def maps(self, images: Images, batch: int | None = None) -> npt.NDArray[np.float32]:
+        """Anomaly of each pixel (n, S, S), higher is more anomalous, at the side S of the images.
+
+        Raises MethodError where the detector has none with its parameters.
+        """
+        ...
+
+
+@runtime_checkable
+class SelfContained(Protocol):
+    """A detector that scores by drawing from its training images, which `state` does not hold."""
+
+    def kept_state(self) -> dict[str, torch.Tensor]:
+        """`state` with one fixed draw: what `load` makes of it scores any image by itself, always the same."""
+        ...

@@ -1,8 +1,8 @@
 """Results folder: one JSON file a run, written atomically, and the claims of processes at work in it.
 
 records/<2 hex>/<key>.json    scores/<2 hex>/<key>.npz    checkpoints/<fit_key>.pt
-artefacts/<fit_key>/    locks/<fit_key>.lock, .claim (without locks), .json (progress), .crash
-tracebacks/<key>.txt
+artefacts/<fit_key>/    models/<2 hex>/<fit_key>.safetensors
+locks/<fit_key>.lock, .claim (without locks), .json (progress), .crash    tracebacks/<key>.txt
 set_aside/ (records that could not be read)
 """
 
@@ -115,6 +115,13 @@ class Store:
 
     def artefacts_path(self, fit_key: str) -> Path:
         return self.root / "artefacts" / fit_key
+
+    def model_path(self, fit_key: str) -> Path:
+        return self.root / "models" / fit_key[:2] / f"{fit_key}.safetensors"
+
+    def kept_models(self) -> dict[str, Path]:
+        """The files of kept models by the keys of their fits, sorted."""
+        return {path.stem: path for path in sorted((self.root / "models").glob("??/[!.]*.safetensors"))}
 
     def lock_path(self, fit_key: str) -> Path:
         return self.root / "locks" / f"{fit_key}.lock"

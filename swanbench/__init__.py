@@ -1,10 +1,11 @@
 """Public interface for plug-ins and notebooks, under one name that no other file has.
 
-Each name is loaded when it is first used, so that `import swanbench` takes no time and needs no torch. A detector is a
-class with the methods of `Detector`; `check_detector(get_method("mine"))` is the battery that it must pass,
-`check_dataset("mine", release)` that of a dataset;
-`results("runs")` is a data frame with one row a run, `scores("runs")` one with a row an image, `cells("2", "runs")` one
-with a row a cell of Table 2; `judge_table(published, measured)` is `bench verdict` for rows.
+Each name is loaded when it is first used, so that `import swanbench` takes no time and needs no torch. A detector is
+a class with the methods of `Detector`; `check_detector(get_method("mine"))` is the battery that it must pass,
+`check_dataset("mine", release)` that of a dataset; `results("runs")` is a data frame with one row a run,
+`scores("runs")` one with a row an image, `cells("2", "runs")` one with a row a cell of Table 2; `load(run, "runs")`
+is the detector that `bench run --keep-models` kept of a run; `judge_table(published, measured)` is `bench verdict`
+for rows.
 """
 
 from importlib import import_module
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
     from results.metrics import METRICS as METRICS
     from results.metrics import Metric as Metric
     from results.record import Record as Record
+    from swanbench.models import load_model as load  # noqa: F401
     from swanbench.notebooks import cells as cells
     from swanbench.notebooks import records as records
     from swanbench.notebooks import results as results
@@ -74,6 +76,7 @@ _HOMES = {
     "frame": "results.maintenance.export",
     "get_method": "methods.registry.installed:get",
     "judge_table": "reports.judgement.judge",
+    "load": "swanbench.models:load_model",
     "methods": "methods.registry.installed",
     "records": "swanbench.notebooks",
     "resolve_recipe": "methods.registry.recipe:resolve",

@@ -7,6 +7,7 @@ from collections import defaultdict
 from importlib.metadata import EntryPoint
 from runpy import run_path
 from statistics import fmean
+from types import SimpleNamespace
 
 import fault_table
 import numpy as np
@@ -22,6 +23,7 @@ from repository import ROOT
 from typing_in import parses
 
 from benchmark.cli import status
+from benchmark.execution.listeners.trackers import TRACKER_GROUP, TrackedFit, Trackers
 from benchmark.planning.suite import load_suite
 from methods.registry import installed
 from protocols.catalogue import data_folder, recognition
@@ -279,3 +281,40 @@ def test_every_id_and_section_that_a_recipe_cites_is_explained():
         assert [name for name in names if f"| {name} |" not in chapters["AHL"]] == []
     on_the_page = set(re.findall(r"\b[ACD]\d+b?\b", PAGES["fidelity"]))
     assert [name for name in sorted(on_the_page) if f"| {name} |" not in PAGES["facts"]] == []
+
+
+def test_the_tracker_of_the_page_is_one(capsys):
+    space: dict = {}
+    exec(code("track_runs", "python")[0], space)
+    fit = TrackedFit("f" * 64, "fit-tiny-dra-0", "dra", "tiny", 7, {"heads": "s"}, ROOT)
+    group = Trackers({"printer": space["Printer"]()}, ROOT, pytest.fail)
+    planned = SimpleNamespace(
+        key=fit.key, name=fit.name, method="dra", dataset="tiny", spec=SimpleNamespace(seed=7, params=fit.params)
+    )
+    group.see(planned, {"done": 1, "total": 2, "loss": 0.5})
+    group.finish(planned, "done", list(reference.reference_records())[:1])
+    lines = capsys.readouterr().err.splitlines()
+    assert lines[0] == "fit fit-tiny-dra-0 of dra on tiny seed 7 {'heads': 's'}"
+    assert lines[1] == "step 1 of 2 {'loss': 0.5}"
+    assert lines[2].startswith("AUC 0.")
+    assert lines[3:] == ["over: done"]
+
+
+def test_the_pages_on_trackers_and_maps_name_all_that_there_are():
+    points = tomllib.loads((ROOT / "examples" / "trackers" / "pyproject.toml").read_text())["project"]["entry-points"]
+    assert [row[0] for row in rows_below("track_runs")] == [f"`{name}`" for name in points[TRACKER_GROUP]]
+    named = " ".join(row[0] for row in rows_below("use_a_detector"))
+    mapped = {
+        info.detector_id
+        for info in installed.methods().values()
+        if not info.lacking() and hasattr(installed.load(info), "maps")
+    }
+    assert {name for name in mapped if f"`{name}`" not in named} == set()
+    others = {info.detector_id for info in installed.methods().values()} - mapped - {"patchcore"}
+    assert {name for name in others if f"`{name}`" in named} == set()
+
+
+def rows_below(page):
+    """Rows of the first table of a page as lists of texts."""
+    table = re.search(r"(\|.*\n)+", PAGES[page]).group().splitlines()
+    return [[cell.strip() for cell in row.strip("|").split("|")] for row in table[2:]]

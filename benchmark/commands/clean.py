@@ -15,18 +15,20 @@ if TYPE_CHECKING:
 @click.command("clean", short_help="Remove what can be made again: image stores, checkpoints, temporary files.")
 @click.option("--stores", is_flag=True, help="All image stores and feature maps, also those that fits may use.")
 @click.option("--fits", is_flag=True, help="All kept states of fits, also those that runs may start from.")
+@click.option("--models", is_flag=True, help="All models that runs kept, also those that bench score may need.")
 @click.option(
     "--costs", is_flag=True, help="What was measured of the time of fits, from which --plan foretells others."
 )
 @click.option("--yes", is_flag=True, help="Remove what is listed, without a question.")
 @results_option
 @json_option
-def command(*, stores: bool, fits: bool, costs: bool, yes: bool, results: "Path | None", as_json: bool) -> None:
+def command(*, yes: bool, results: "Path | None", as_json: bool, **every: bool) -> None:
     """List what can be made again and serves nobody; remove it after a yes.
 
     Image stores in BENCH_CACHE that no dataset in BENCH_DATA can use, feature maps of other code, checkpoints of fits
-    that are done, kept states of fits that no run can start from, what was remembered of files, and what killed writers
-    left. Records, scores and prepared datasets stay, and whatever a living process is at work on.
+    that are done, kept states of fits that no run can start from, kept models without a record, what was remembered of
+    files, and what killed writers left. Records, scores and prepared datasets stay, and whatever a living process is at
+    work on.
     """
     from benchmark.paths import resolve_folders
     from benchmark.upkeep import cleanup
@@ -35,7 +37,7 @@ def command(*, stores: bool, fits: bool, costs: bool, yes: bool, results: "Path 
     folders = resolve_folders(results)
     if results is not None and not results.is_dir():
         raise BenchError(f"--results {results}: there is no such folder")
-    leftovers = cleanup.find_leftovers(folders, stores=stores, fits=fits, costs=costs)
+    leftovers = cleanup.find_leftovers(folders, **every)
     for remark in leftovers.remarks:
         note(remark)
     if not as_json:

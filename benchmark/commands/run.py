@@ -14,14 +14,13 @@ from benchmark.terminal.options import (
     ShardType,
     SuiteCommand,
     accept_stale_option,
-    each_once,
     note,
     parse_options,
     results_option,
     say,
     split_choice_options,
 )
-from benchmark.terminal.run_options import check_choice, check_engine, chosen_device, given_words
+from benchmark.terminal.run_options import assignments, check_choice, check_engine, chosen_device, given_words
 from methods.devices import device_forms
 from protocols.text import plural
 
@@ -33,7 +32,6 @@ if TYPE_CHECKING:
     from benchmark.planning.types import Plan, PlannedRun, RunRequest, RunState, Task
     from benchmark.views.settling.choice import Choice
     from methods.devices import Device
-    from protocols.values import ParamValue
     from reports.layouts.layout import Layout
     from results.store import Store
 
@@ -131,6 +129,19 @@ SETTLING_SEEDS = 10
 @click.option("--address", help="Of a Dask scheduler or Ray cluster (default: one of its own on this machine).")
 @click.option("--retry-failed", is_flag=True, help="Run again what failed.")
 @click.option("--force", is_flag=True, help="Run again what is stored.")
+@click.option(
+    "--keep-models",
+    is_flag=True,
+    help="Keep the fitted detectors for bench score; fits of stored runs without one are made again for it, and their "
+    "records stay.",
+)
+@click.option(
+    "--tracker",
+    "trackers",
+    multiple=True,
+    metavar="NAME",
+    help="Tell this tracker of experiments of fits, losses and AUCs; an installed package offers it. Repeatable.",
+)
 @accept_stale_option
 @click.option("--max-time", type=Duration(), help="Stop fits after this time and keep checkpoints.")
 @click.option("--fit-timeout", type=Duration(), help="A fit that takes longer has failed; its checkpoint is kept.")
@@ -150,8 +161,7 @@ def command(ctx: click.Context, /, **options: Any) -> int:
     from benchmark.views.tables.suites import suite_layouts
     from results.store import Store
 
-    check_engine(options)
-    check_choice(options)
+    _check(options)
     device = chosen_device(options)
     folders = resolve_folders(options["results"])
     if options["audit"]:
@@ -173,6 +183,7 @@ def command(ctx: click.Context, /, **options: Any) -> int:
     if plan_only or not all_blocked:
         plan_summary.say_blocked(planned, note)
     plan_summary.say_code(planned, note)
+    plan_summary.say_models(planned, store.kept_models() if options["keep_models"] else None, note)
     conditions = _conditions(folders, options)
     if all_blocked and not plan_only:
         raise BenchError(plan_summary.all_blocked(planned))
@@ -194,6 +205,15 @@ def command(ctx: click.Context, /, **options: Any) -> int:
     return 1 if troubled else 0
 
 
+def _check(options: dict[str, Any]) -> None:
+    """Refuse options that cannot be, before anything is looked up."""
+    from benchmark.execution.listeners.trackers import check_trackers
+
+    check_engine(options)
+    check_choice(options)
+    check_trackers(options["trackers"])
+
+
 def _selection(options: dict[str, Any]) -> "Selection":
     from benchmark.planning.suite import Selection
     from protocols.coordinates import COORDINATE_FIELDS
@@ -210,7 +230,7 @@ def _selection(options: dict[str, Any]) -> "Selection":
 def _request(options: dict[str, Any], device: "Device") -> "RunRequest":
     from benchmark.planning.types import RunRequest
 
-    sets, sweeps = _assignments(options["sets"])
+    sets, sweeps = assignments(options["sets"])
     return RunRequest(
         recipe=options["recipe"],
         sets=sets,
@@ -286,7 +306,7 @@ def _run(planned: "Plan", folders: "Folders", store: "Store", layouts: "list[Lay
     from benchmark.planning.declaration import declare
 
     states = _states(options)
-    tasks = planned.tasks(states)
+    tasks = planned.tasks(states, store.kept_models() if options["keep_models"] else None)
     to_do = sum(len(task.runs) for task in tasks)
     total, cached, blocked = len(planned.runs), planned.count("cached"), planned.count("blocked")
     note(
@@ -325,8 +345,8 @@ def _engine(tasks: "list[Task]", folders: "Folders", store: "Store", options: di
     import benchmark
     from benchmark.execution import provenance, scheduler
     from benchmark.execution.executor import find_engine
+    from benchmark.execution.listeners.progress import show_progress
     from benchmark.execution.processes.handover import Machine
-    from benchmark.execution.progress import show_progress
     from benchmark.execution.stores import image_stores
     from benchmark.execution.stores.feature_files import feature_limit
 
@@ -350,7 +370,7 @@ def _engine(tasks: "list[Task]", folders: "Folders", store: "Store", options: di
     opener = find_engine(options["engine"]).opener
     workers = opener(threads=machine.threads, address=options["address"], device=options["device"])
     again: Again = "all" if options["force"] else "failed" if options["retry_failed"] else "never"
-    with show_progress(store, tasks) as progress:
+    with show_progress(store, tasks, options["trackers"]) as progress:
         ready = image_stores.tasks_with_images(tasks, folders.data, folders.cache, progress)
         scheduler.Scheduler(machine, workers, options["jobs"], again, progress, deadline).run(ready)
     return progress.troubles
@@ -373,22 +393,3 @@ def _free_threads(jobs: int) -> int:
     from benchmark.upkeep import memory
 
     return max(1, memory.machine_limits().usable // jobs)
-
-
-def _assignments(
-    texts: tuple[str, ...],
-) -> "tuple[dict[str, dict[str, ParamValue]], dict[str, dict[str, tuple[ParamValue, ...]]]]":
-    """The first value of each `--set` by method and parameter, and all values where it has several."""
-    from methods.registry import installed
-    from methods.registry.sweeps import parse_setting
-
-    parsed = [parse_setting(text, installed.methods() if "," in text else {}) for text in texts]
-    shown = ((f"{method}.{name}", values[0] if len(values) == 1 else values) for method, name, values in parsed)
-    each_once("--set", shown)
-    sets: dict[str, dict[str, ParamValue]] = {}
-    sweeps: dict[str, dict[str, tuple[ParamValue, ...]]] = {}
-    for method, name, values in parsed:
-        sets.setdefault(method, {})[name] = values[0]
-        if len(values) > 1:
-            sweeps.setdefault(method, {})[name] = values
-    return sets, sweeps

@@ -169,7 +169,7 @@ class Scheduler:
                 holder = None if is_free else str(store.holder(task.key))
             if self.again == "never" or (queue.was_busy(task) and is_free):
                 stored = [store.get(run.spec.key) for run in task.runs]
-                if stored and all(stored) and not task.is_source:
+                if stored and all(stored) and not task.is_for_others:
                     return outcome_elsewhere(stored)
         except ResultsError:
             return None

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec import UNSET
 
+from benchmark import numerics
 from benchmark.execution import faults, provenance
 from benchmark.execution.checkpoints import REUSED_MIB, CheckpointFile, KeptState, StateFile
 from benchmark.execution.processes import confine, handover
@@ -80,7 +81,7 @@ def _executed(
             return Outcome("busy", str(store.holder(task.key)))
         stored = {run.spec.key: store.get(run.spec.key) for run in task.runs}
         runs = [run for run in task.runs if _is_due(stored[run.spec.key], again)]
-        if not runs and not task.is_source:
+        if not runs and not task.is_for_others:
             return outcome_elsewhere(stored.values())
         device = parse_device(machine.device).for_worker(int(os.environ.get(handover.WORKER_NUMBER, "0")))
         execution = _Execution(task, replace(machine, device=str(device)), store, notify)
@@ -123,16 +124,12 @@ class _Execution:
         self.epoch_done: Callable[[], None] | None = None
 
     def run(self, runs: Sequence[Scoring], again: Again) -> Outcome:
-        import torch
-
         from methods.detector import DeadlineReached
 
-        torch.set_num_threads(self.machine.threads)
-        torch.set_float32_matmul_precision("highest")  # no TF32, bf16 or such in what is called fp32
-        torch.backends.cudnn.allow_tf32 = False
+        numerics.set_arithmetic(self.machine.threads)
         self.clock.report(0, 1)
         kept_state = self._state_file(self.fit).load() if self.task.is_source or self._may_reuse(again) else None
-        if kept_state and not runs:
+        if kept_state and not runs and not self.task.keep:
             return Outcome("taken")
         if lacking := self.info.lacking(self.fit.spec.params):
             raise MethodError(lacking)  # out of the try below: it is no failure of the run
@@ -149,6 +146,7 @@ class _Execution:
                 self.store.put(record, scores)
                 self._keep_cost(measured.record_cost(record))
                 runs_left.pop(0)
+            self._keep_model(detector, images)
         except DeadlineReached as stopped:
             return self._paused(runs_left, stopped)
         except DamagedRecordError as error:
@@ -216,6 +214,15 @@ class _Execution:
             kept_state = KeptState(detector.state(), self.history, self.timings["fit_s"])
             self._state_file(self.fit).save(kept_state, limit)
         return detector
+
+    def _keep_model(self, detector: "Detector", images: ImageStore) -> None:
+        if self.task.keep is None or self.context is None:
+            return
+        from benchmark.execution.stores.models.keeping import keep_model
+
+        self.clock.begin_scores(self.timings.get("fit_s", 0.0))
+        normals = images.images(self.fit.train_normal)
+        keep_model(self.task, self.machine, detector, self.context, normals, self.notify)
 
     def _detector(self, checkpoint: CheckpointFile) -> "Detector":
         params = {**self.fit.spec.params, **self.fit.measures.params}

@@ -121,13 +121,20 @@ class StoreKey(NamedTuple):
 class Task:
     """One fit and the runs that score it, with `audit` after every epoch too.
 
-    The state of a source is kept for the fits that start from it.
+    The state of a source is kept for the fits that start from it. With `keep`, how its images are scored, the model is
+    kept for new images.
     """
 
     fit: PlannedFit
     runs: tuple[Scoring, ...]
     is_source: bool = False
     audit: bool = False
+    keep: Evaluation | None = None
+
+    @property
+    def is_for_others(self) -> bool:
+        """True where it is due although all its runs are stored."""
+        return self.is_source or self.keep is not None
 
     @property
     def key(self) -> str:
@@ -173,20 +180,35 @@ class Plan:
         """True where all runs are blocked, some by the command line itself."""
         return self.is_blocked and any(run.is_refused for run in self.runs)
 
-    def tasks(self, states: Collection[RunState]) -> list[Task]:
-        """The fits behind the runs in `states`, each once, in the order of the plan, a source before what needs it."""
+    def lacking_models(self, models: Collection[str]) -> list[PlannedRun]:
+        """A stored run for each fit whose key is none of `models`."""
+        lacking = {run.fit.key: run for run in self.runs if run.state == "cached" and run.fit is not None}
+        return [run for key, run in lacking.items() if key not in models]
+
+    def tasks(self, states: Collection[RunState], models: Collection[str] | None = None) -> list[Task]:
+        """The fits behind the runs in `states`, each once, in the order of the plan, a source before what needs it.
+
+        With `models`, the keys of fits whose models are kept, each fit keeps its own; so do fits of stored runs which
+        have none.
+        """
+        lacking = set() if models is None else {run.spec.key for run in self.lacking_models(models) if run.spec}
+        keep: dict[str, Evaluation] = {}
         groups: dict[str, list[PlannedRun]] = defaultdict(list)
         fits: dict[str, PlannedFit] = {}
         sources: set[str] = set()
         for run in self.runs:
-            if run.state in states and run.fit is not None:
+            is_due = run.state in states
+            if run.fit is not None and (is_due or (run.spec and run.spec.key in lacking)):
                 if run.fit.source is not None:
                     sources.add(run.fit.source.key)
                     fits.setdefault(run.fit.source.key, run.fit.source)
                 fits.setdefault(run.fit.key, run.fit)
-                groups[run.fit.key].append(run)
+                groups[run.fit.key] += [run] if is_due else []
+                if models is not None and run.evaluation is not None:
+                    keep[run.fit.key] = run.evaluation
         return [
-            Task(fit, _scorings(groups[key]), is_source=key in sources, audit=self.audit) for key, fit in fits.items()
+            Task(fit, _scorings(groups[key]), is_source=key in sources, audit=self.audit, keep=keep.get(key))
+            for key, fit in fits.items()
         ]
 
 

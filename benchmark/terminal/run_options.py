@@ -3,12 +3,15 @@
 from collections.abc import Collection
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from benchmark.errors import BenchError
 from methods.devices import Device, best_device, parse_device
+
+if TYPE_CHECKING:
+    from protocols.values import ParamValue
 
 
 def check_choice(options: dict[str, Any]) -> None:
@@ -77,3 +80,23 @@ def _words(option: click.Option, value: Any) -> list[str]:
     if isinstance(value, float):
         return [name, f"{Decimal(repr(value)):f}s"]
     return [name, str(value.absolute() if isinstance(value, Path) else value)]
+
+
+def assignments(
+    texts: tuple[str, ...],
+) -> "tuple[dict[str, dict[str, ParamValue]], dict[str, dict[str, tuple[ParamValue, ...]]]]":
+    """The first value of each `--set` by method and parameter, and all values where it has several."""
+    from benchmark.terminal.options import each_once
+    from methods.registry import installed
+    from methods.registry.sweeps import parse_setting
+
+    parsed = [parse_setting(text, installed.methods() if "," in text else {}) for text in texts]
+    shown = ((f"{method}.{name}", values[0] if len(values) == 1 else values) for method, name, values in parsed)
+    each_once("--set", shown)
+    sets: dict[str, dict[str, ParamValue]] = {}
+    sweeps: dict[str, dict[str, tuple[ParamValue, ...]]] = {}
+    for method, name, values in parsed:
+        sets.setdefault(method, {})[name] = values[0]
+        if len(values) > 1:
+            sweeps.setdefault(method, {})[name] = values
+    return sets, sweeps

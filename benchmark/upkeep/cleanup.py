@@ -5,7 +5,7 @@ import os
 import re
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -20,11 +20,12 @@ from results.store import Store, read_records
 OLD_SECONDS = 3600.0
 """A write takes seconds; what a writer left may go when it is this old and the writer is dead."""
 
-STORE, FEATURES, CHECKPOINT, STATE, NOTE, TEMPORARY = (
+STORE, FEATURES, CHECKPOINT, STATE, MODEL, NOTE, TEMPORARY = (
     "image store",
     "feature maps",
     "checkpoint",
     "fit state",
+    "kept model",
     "note",
     "temporary file",
 )
@@ -32,7 +33,7 @@ COST = "cost of fits"
 
 _ATOMIC = re.compile(r"\A\.(?P<rest>.+)\.(?P<pid>\d+)\.[0-9a-f]{8}(?:\.tmp)?\Z")
 _NOTE = re.compile(r"\A[0-9a-f]{64}\.json\w{8}\Z")
-_ROOMS = ("records", "scores", "checkpoints", "fits", "locks", "tracebacks", "artefacts")
+_ROOMS = ("records", "scores", "checkpoints", "fits", "models", "locks", "tracebacks", "artefacts")
 
 
 @dataclass(frozen=True)
@@ -43,11 +44,13 @@ class Leftovers:
     remarks: tuple[str, ...]
 
 
-def find_leftovers(folders: Folders, *, stores: bool = False, fits: bool = False, costs: bool = False) -> Leftovers:
+def find_leftovers(
+    folders: Folders, *, stores: bool = False, fits: bool = False, models: bool = False, costs: bool = False
+) -> Leftovers:
     """Everything that may go; changes nothing.
 
-    `stores` takes all image stores and feature maps, `fits` all kept states of fits, `costs` what was measured of the
-    time of fits.
+    `stores` takes all image stores and feature maps, `fits` all kept states of fits, `models` all kept models, `costs`
+    what was measured of the time of fits.
 
     What a living process has locked is left out, as is every image store while a fit is at work in the results folder.
     """
@@ -55,7 +58,7 @@ def find_leftovers(folders: Folders, *, stores: bool = False, fits: bool = False
     items = [
         *_image_stores(folders, remarks, every=stores),
         *_feature_maps(folders, remarks, every=stores),
-        *_of_fits(Store(folders.results), remarks, every=fits),
+        *_of_fits(Store(folders.results), remarks, every=fits, models=models),
         *_notes(folders.cache),
         *_costs(folders.cache, remarks, every=costs),
         *_temporary(folders, remarks),
@@ -127,10 +130,13 @@ def _feature_maps(folders: Folders, remarks: list[str], *, every: bool) -> list[
     return items
 
 
-def _of_fits(store: Store, remarks: list[str], *, every: bool) -> Iterator[RemovableItem]:
-    """Checkpoints of fits that are done, and kept states that no run can start from."""
-    stored = [(path, each.record) for path, each in read_records(store.root) if each.record]
+def _of_fits(store: Store, remarks: list[str], *, every: bool, models: bool) -> Iterator[RemovableItem]:
+    """Checkpoints of fits that are done, kept states that no run can start from, models of fits without a record."""
+    contents = list(read_records(store.root))
+    stored = [(path, each.record) for path, each in contents if each.record]
     yield from _checkpoints(store, stored, remarks)
+    is_sure = len(stored) == len(contents)
+    yield from _models(store, {record.fit_key for _, record in stored} if is_sure else None, remarks, every=models)
     folder = store.root / "fits"
     keys = sorted({path.stem for path in folder.glob("[!.]*") if path.suffix in {".pt", ".json"}})
     if not keys:
@@ -150,6 +156,24 @@ def _of_fits(store: Store, remarks: list[str], *, every: bool) -> Iterator[Remov
 
         remarks.append(
             f"kept states of fits stay, runs may start from them ({size_in_words(kept_bytes)}): --fits takes them too"
+        )
+
+
+def _models(store: Store, fits: Collection[str] | None, remarks: list[str], *, every: bool) -> Iterator[RemovableItem]:
+    """Kept models of fits that none of the records comes from, or all; None: it is not known where they come from."""
+    kept_bytes = 0
+    for key, path in store.kept_models().items():
+        reason = "" if fits is None or key in fits else "no record is of its fit"
+        if reason or every:
+            text = f"{path} ({reason or 'bench run --keep-models trains it again'})"
+            yield removable_item(MODEL, text, path, lock=store.lock_path(key))
+        else:
+            kept_bytes += disk_size(path)
+    if kept_bytes:
+        from protocols.text import size_in_words
+
+        remarks.append(
+            f"kept models stay, bench score needs them ({size_in_words(kept_bytes)}): --models takes them too"
         )
 
 

@@ -13,6 +13,8 @@ from benchmark.paths import Folders
 from methods import devices
 from methods.backbones.table import BACKBONES
 from methods.errors import MethodError
+from results.files import disk_size
+from results.store import Store
 
 DISTRIBUTION = "swanbench"
 _LIBRARIES = ("torch", "torchvision", "numpy", "scipy", "scikit-learn", "pandas", "pillow")
@@ -140,8 +142,15 @@ def _feature_limit() -> int | None:
         return None
 
 
+def model_state(results: Path) -> dict[str, int]:
+    """Kept models of a results folder: their number and their bytes."""
+    paths = Store(results).kept_models().values() if results.is_dir() else ()
+    return {"models": len(paths), "bytes": sum(map(disk_size, paths))}
+
+
 def list_plug_ins() -> tuple[PlugIn, ...]:
-    """Methods, datasets, suites and papers that other packages offer."""
+    """Methods, datasets, suites, papers and trackers that other packages offer."""
+    from benchmark.execution.listeners.trackers import TRACKER_GROUP
     from benchmark.planning import suite
     from methods.registry import installed
     from protocols.datasets.registry import DATASET_GROUP, discover_datasets
@@ -153,6 +162,7 @@ def list_plug_ins() -> tuple[PlugIn, ...]:
         "datasets": (DATASET_GROUP, discover_datasets()[1]),
         "suites": (suite.SUITE_ENTRY_POINTS, suite.broken_suites()),
         "papers": (papers.PAPERS_GROUP, papers.broken_papers()),
+        "trackers": (TRACKER_GROUP, {}),
     }
     listed = tuple(
         PlugIn(kind, point.name, point.value, broken.get(point.name, ""))

@@ -3,7 +3,7 @@
 import re
 import shutil
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +47,14 @@ def say_code(plan: Plan, say: Callable[[str], None]) -> None:
             f"{plural(others, 'stored run was', 'stored runs were')} made by other code than is installed now, "
             "of equal versions of the detectors"
         )
+
+
+def say_models(plan: Plan, models: Collection[str] | None, say: Callable[[str], None]) -> None:
+    """One line on the fits of stored runs that are made again for their models; `models` are the keys of those kept."""
+    lacking = [] if models is None else plan.lacking_models(models)
+    if lacking:
+        fits = plural(len(lacking), "fit of stored runs is", "fits of stored runs are")
+        say(f"{fits} made again to keep a model, the records stay: {_names(lacking)}")
 
 
 def all_blocked(plan: Plan) -> str:

@@ -11,9 +11,10 @@ from methods.devices import accumulated
 from methods.nn.data.loader import Feed
 from methods.nn.data.samplers import SEEN
 from methods.nn.data.transforms import normalise
-from methods.nn.networks.heads import TopK, TopKHead
+from methods.nn.mapped_detector import MappedDetector
+from methods.nn.networks.heads import TopK, TopKHead, head_positions
 from methods.nn.networks.single_head import SingleHeadNetwork
-from methods.nn.neural_detector import NeuralDetector, Scorer
+from methods.nn.neural_detector import Scorer
 from methods.nn.params import Params, read_params
 from methods.nn.supervised_params import BatchParams
 from methods.nn.training.losses import Criterion, FocalParams, ScoreLossParams
@@ -29,7 +30,7 @@ class DevNetParams(BatchParams):
     focal: FocalParams
 
 
-class DevNet(NeuralDetector[DevNetParams, SingleHeadNetwork]):
+class DevNet(MappedDetector[DevNetParams, SingleHeadNetwork]):
     """Deviation network: normals at the mean of a Gaussian reference, anomalies `loss.margin` deviations above."""
 
     def __init__(self, params: Params, context: FitContext) -> None:
@@ -53,3 +54,7 @@ class DevNet(NeuralDetector[DevNetParams, SingleHeadNetwork]):
 
     def scorer(self) -> Scorer:
         return lambda images, _: accumulated(self.network(normalise(images))).mean(0)
+
+    def position_scores(self, images: Tensor) -> list[Tensor]:
+        """The head's scores, as they are ranked."""
+        return [head_positions(self.network.head, level) for level in self.network.maps(normalise(images))]

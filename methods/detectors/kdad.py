@@ -18,7 +18,8 @@ from methods.nn.data.epochs import ShuffledEpochs
 from methods.nn.data.loader import batches, in_batches
 from methods.nn.data.samplers import Indices
 from methods.nn.data.transforms import normalise, to_unit
-from methods.nn.neural_detector import NeuralDetector, Scorer
+from methods.nn.mapped_detector import MappedDetector
+from methods.nn.neural_detector import Scorer
 from methods.nn.params import Params, read_params
 from methods.nn.precision import autocast, full_precision
 from methods.nn.training.supervised import LossTerms, TrainParams, TrainSettings, train
@@ -164,7 +165,7 @@ class TeacherMaps:
         return {pool: maps[upload(torch.from_numpy(index), maps.device)] for pool, maps in self._kept.items()}
 
 
-class KDAD(NeuralDetector[KDADParams, KDADNetwork]):
+class KDAD(MappedDetector[KDADParams, KDADNetwork]):
     """Distance of the student's maps from the teacher's, after it learned to imitate them on normal images."""
 
     def __init__(self, params: Params, context: FitContext) -> None:
@@ -225,6 +226,19 @@ class KDAD(NeuralDetector[KDADParams, KDADNetwork]):
     def _batch_scores(self, pixels: Tensor, teacher: PoolMaps) -> Tensor:
         maps, pools = (self.network.student_maps(self._normalise(pixels)), teacher), self.params.taps_score
         return accumulated(direction(*maps, pools)) + self.params.lambda_ * accumulated(value(*maps, pools))
+
+    def position_scores(self, images: Tensor) -> list[Tensor]:
+        """Of each tapped pool 1 - cosine and the weighted squared difference of the features at a position.
+
+        The paper's own maps are gradients of the score; these are the terms of the score before they are summed.
+        """
+        student, teacher = self.network.student_maps(self._normalise(images)), self._teacher_maps(images)
+        return [
+            1
+            - F.cosine_similarity(student[pool], teacher[pool])
+            + self.params.lambda_ * (student[pool] - teacher[pool]).square().mean(1)
+            for pool in self.params.taps_score
+        ]
 
     def _passes(self, data: TrainData) -> ShuffledEpochs:
         return ShuffledEpochs(self.context, "batch", len(data.normal), self.params.batch_size, keep_rest=True)

@@ -4,7 +4,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import Literal
+from typing import Literal, cast
 
 import torch
 import torch.nn.functional as F
@@ -15,8 +15,9 @@ from methods.devices import accumulated
 from methods.nn.data.loader import Feed
 from methods.nn.data.samplers import SEEN
 from methods.nn.data.transforms import normalise
+from methods.nn.mapped_detector import MappedDetector
 from methods.nn.networks.single_head import SingleHeadNetwork
-from methods.nn.neural_detector import NeuralDetector, Scorer
+from methods.nn.neural_detector import Scorer
 from methods.nn.params import Params, read_params
 from methods.nn.supervised_params import BatchParams
 from methods.nn.training.losses import bce
@@ -67,12 +68,19 @@ class InstanceHead(nn.Module):
 
     def forward(self, maps: Tensor) -> Tensor:
         """(B, C, h, w) -> bag logits (B, classifiers); dropout draws from torch's global generator."""
+        return torch.cat([self._bag(score, features) for score, features in self._scored(maps)], 1)
+
+    def positions(self, maps: Tensor) -> Tensor:
+        """(B, C, h, w) -> the logit of each instance (B, h, w), the mean over the classifiers."""
+        return torch.cat([score(features) for score, features in self._scored(maps)], 1).mean(1)
+
+    def _scored(self, maps: Tensor) -> list[tuple[nn.Module, Tensor]]:
+        """Each classifier with the features of the instances that it reads."""
         depths = []
         for layer in self.layers:
             maps = F.relu(layer(maps))
             depths.append(maps)
-        bags = [self._bag(score, depths[depth]) for score, depth in zip(self.scores, self.supervised, strict=True)]
-        return torch.cat(bags, 1)
+        return [(score, depths[depth]) for score, depth in zip(self.scores, self.supervised, strict=True)]
 
     def _bag(self, score: nn.Module, features: Tensor) -> Tensor:
         instances = F.dropout(features, self.dropout, self.training)
@@ -80,7 +88,7 @@ class InstanceHead(nn.Module):
         return logits.flatten(1)
 
 
-class MINNS(NeuralDetector[MINNSParams, SingleHeadNetwork]):
+class MINNS(MappedDetector[MINNSParams, SingleHeadNetwork]):
     """Bag classifier by binary cross-entropy, with DevNet's batches and budget."""
 
     def __init__(self, params: Params, context: FitContext) -> None:
@@ -104,3 +112,8 @@ class MINNS(NeuralDetector[MINNSParams, SingleHeadNetwork]):
 
     def scorer(self) -> Scorer:
         return lambda images, _: accumulated(self.network(normalise(images))).mean((0, 2))
+
+    def position_scores(self, images: Tensor) -> list[Tensor]:
+        """The logit of each instance by itself."""
+        head = cast("InstanceHead", self.network.head)
+        return [head.positions(level) for level in self.network.maps(normalise(images))]

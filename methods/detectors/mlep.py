@@ -14,9 +14,10 @@ from methods.errors import MethodError
 from methods.nn.data.loader import Feed, in_batches
 from methods.nn.data.samplers import NORMAL, SEEN, BatchComposition, Indices
 from methods.nn.data.transforms import IMAGENET_MEAN, IMAGENET_STD, normalise
-from methods.nn.networks.heads import TopK, TopKHead
+from methods.nn.mapped_detector import MappedDetector
+from methods.nn.networks.heads import TopK, TopKHead, head_positions
 from methods.nn.networks.single_head import SingleHeadNetwork
-from methods.nn.neural_detector import NeuralDetector, Scorer
+from methods.nn.neural_detector import Scorer
 from methods.nn.params import Params, read_params
 from methods.nn.supervised_params import PyramidParams
 from methods.nn.training.losses import bce
@@ -99,7 +100,7 @@ class MLEPParams(PyramidParams):
     batch_triplets: int
 
 
-class MLEP(NeuralDetector[MLEPParams, SingleHeadNetwork]):
+class MLEP(MappedDetector[MLEPParams, SingleHeadNetwork]):
     """Margin learning with a scoring head (mode embed), without one (distance), or with a decoder (recon)."""
 
     def __init__(self, params: Params, context: FitContext) -> None:
@@ -172,6 +173,16 @@ class MLEP(NeuralDetector[MLEPParams, SingleHeadNetwork]):
             return [measure(*pair) for pair in self._restored(maps, images)]
         pairs = zip(maps, self._means, strict=True)
         return [(level - mean.to(level)).square().mean((1, 2, 3)) for level, mean in pairs]
+
+    def position_scores(self, images: Tensor) -> list[Tensor]:
+        """By mode: the head's scores, squared distances from the normals' mean maps, errors of the decoder's pixels."""
+        unit = normalise(images)
+        maps = self.network.maps(unit)
+        if self.params.mode == "embed":
+            return [head_positions(self.network.head, level) for level in maps]
+        if self.params.mode == "recon":
+            return [(restored - target).abs().mean(1) for restored, target in self._restored(maps, unit)]
+        return [(level - mean.to(level)).square().mean(1) for level, mean in zip(maps, self._means, strict=True)]
 
     def _mean_maps(self, normals: Images) -> list[Tensor]:
         """The mean feature map (C, h, w) of each level over the training normals, in evaluation mode."""

@@ -110,6 +110,17 @@ class PatchCore:
                 scores[index] = accumulated(outputs.pred_score).cpu().numpy()
         return scores
 
+    def maps(self, images: Images, batch: int | None = None) -> npt.NDArray[np.float32]:
+        """The maps (n, S, S) of anomalib: the distance of each patch from the bank, blurred; MethodError as `score`."""
+        if self._model is None:
+            raise MethodError("PatchCore has nothing to score with yet: call fit or load first")
+        maps = np.empty((len(images), images.size, images.size), np.float32)
+        features = self._features(self._model)
+        with torch.inference_mode():
+            for index in batches(len(images), self.params.evaluation_batch if batch is None else batch):
+                maps[index] = self._outputs(self._model, features, images, index).anomaly_map[:, 0].cpu().numpy()
+        return maps
+
     def state(self) -> dict[str, Tensor]:
         return {} if self._model is None else dict(self._model.state_dict())
 

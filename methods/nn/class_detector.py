@@ -9,11 +9,13 @@ import torch
 from torch import Tensor, nn
 
 from methods.devices import accumulated
+from methods.errors import MethodError
 from methods.nn.data.samplers import NORMAL, PSEUDO, SEEN
 from methods.nn.data.transforms import normalise
+from methods.nn.mapped_detector import MappedDetector
 from methods.nn.networks.heads import TopK
 from methods.nn.networks.single_head import SingleHeadNetwork
-from methods.nn.neural_detector import NeuralDetector, Scorer
+from methods.nn.neural_detector import Scorer
 from methods.nn.supervised_params import PseudoParams
 
 N_CLASSES = len((NORMAL, SEEN, PSEUDO))
@@ -90,7 +92,7 @@ CLASS_SCORES: dict[str, Callable[[Tensor], Tensor]] = {
 ClassFields = TypeVar("ClassFields", bound=ClassParams)
 
 
-class ClassDetector(NeuralDetector[ClassFields, SingleHeadNetwork]):
+class ClassDetector(MappedDetector[ClassFields, SingleHeadNetwork]):
     """A trunk and a head of classes; a detector adds the losses."""
 
     def new_network(self) -> SingleHeadNetwork:
@@ -105,3 +107,14 @@ class ClassDetector(NeuralDetector[ClassFields, SingleHeadNetwork]):
     def scorer(self) -> Scorer:
         score = CLASS_SCORES[self.params.score]
         return lambda images, _: score(accumulated(self.logits(images)))
+
+    def position_scores(self, images: Tensor) -> list[Tensor]:
+        """The score of each position's logits; MethodError where the head has none."""
+        head = self.network.head
+        if not isinstance(head, TopKClassHead):
+            raise MethodError(
+                "a head after global average pooling has no heat map: leave it out, or set head to topk_conv"
+            )
+        score = CLASS_SCORES[self.params.score]
+        logits = [head.score(level).movedim(1, -1) for level in self.network.maps(normalise(images))]
+        return [score(level.flatten(0, 2)).reshape(level.shape[:3]) for level in logits]

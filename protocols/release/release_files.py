@@ -154,3 +154,25 @@ def _is_plain_folder(path: Path) -> bool:
 
 def _or(suffixes: Iterable[str]) -> str:
     return " or ".join(f"*{suffix}" for suffix in sorted(suffixes))
+
+
+def images_below(folder: Path) -> tuple[list[Path], int]:
+    """The image files in and below `folder` by their endings, sorted by path, and how many other files there are.
+
+    Litter is left out. A link to a file is read, one to a folder is not followed.
+
+    Raises:
+        DataError: `folder`, or one below it, cannot be read.
+    """
+    images: list[Path] = []
+    others = 0
+    for name in _names(folder):
+        path = folder / name
+        if path.is_dir():
+            below, count = ([], 0) if path.is_symlink() else images_below(path)
+            images, others = images + below, others + count
+        elif path.suffix.lower() in IMAGE_SUFFIXES:
+            images.append(path)
+        else:
+            others += 1
+    return images, others

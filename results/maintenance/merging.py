@@ -26,10 +26,10 @@ class _ForeignError(ResultsError):
 class MergeStep:
     """Outcome of merging one record of a source. `name` is its run's, or the file where it could not be read.
 
-    `new`; `replaced`: a run that had failed here; `completed`: scores or artefacts were missing here; `there`: the same
-    numbers are here already, or the source has only a failure. The others brought nothing, for a `reason`: `differs`
-    (other numbers of the same key are here), `altered` (its numbers are not those of its scores), `unreadable`, `busy`
-    (a living process is at work on the fit here).
+    `new`; `replaced`: a run that had failed here; `completed`: scores, artefacts or a model were missing here; `there`:
+    the same numbers are here already, or the source has only a failure. The others brought nothing, for a `reason`:
+    `differs` (other numbers of the same key are here), `altered` (its numbers are not those of its scores),
+    `unreadable`, `busy` (a living process is at work on the fit here).
     """
 
     state: MergeState
@@ -164,11 +164,14 @@ class Merger:
         return scores or any(not path.exists() for _, path in self._artefacts(record, root))
 
     def _artefacts(self, record: Record, root: Path | None) -> list[tuple[Path, Path]]:
-        """The artefacts of a record's fit in a source, each with its path here."""
+        """The artefacts and the kept model of a record's fit in a source, each with its path here."""
         if root is None:
             return []
-        folder, target = Store(root).artefacts_path(record.fit_key), self.store.artefacts_path(record.fit_key)
-        return [(path, target / path.relative_to(folder)) for path in _files(folder, root)]
+        source, key = Store(root), record.fit_key
+        folder, target, model = source.artefacts_path(key), self.store.artefacts_path(key), source.model_path(key)
+        artefacts = [(path, target / path.relative_to(folder)) for path in _files(folder, root)]
+        _refuse_link(model, root)
+        return [*artefacts, *([(model, self.store.model_path(key))] if model.is_file() else [])]
 
     def _bring(
         self,

@@ -12,7 +12,8 @@ from results.store import ReadRecord, Store, read_records
 
 PRUNABLE_KINDS = ("failed", "stale", "set_aside", "orphans", "tracebacks")
 """Failed records with their tracebacks; records of an older version of their detector, with their scores; records that
-cannot be read, set aside or not; scores and artefacts without a record; tracebacks without a failed record.
+cannot be read, set aside or not; scores, artefacts and kept models without a record; tracebacks without a failed
+record.
 """
 
 YOUNG_SECONDS = 3600.0
@@ -46,10 +47,11 @@ def find_prunable(store: Store, versions: Mapping[str, int], chosen: Collection[
     foreign = [content for _, content in contents if not content.record and not content.damaged]
     remarks = [f"{content.origin} {content.problem}: it is left" for content in foreign]
 
-    artefacts = _artefacts(store, staying_records)
-    if artefacts and len(staying_records) < len(staying):
-        remarks.append(f"{len(artefacts)} folders of artefacts are left: a record that cannot be read may be theirs")
-        artefacts = []
+    artefacts, models = _artefacts(store, staying_records), _models(store, staying_records)
+    if (artefacts or models) and len(staying_records) < len(staying):
+        what = f"{len(artefacts)} folders of artefacts and {len(models)} kept models"
+        remarks.append(f"{what} are left: a record that cannot be read may be theirs")
+        artefacts, models = [], []
     lost = [
         *_scores(store, {path.stem for path, content in contents if path not in removed_files or content.record}),
         *_tracebacks(store, [content.record for _, content in contents if content.record], staying_records),
@@ -58,7 +60,7 @@ def find_prunable(store: Store, versions: Mapping[str, int], chosen: Collection[
     if young:
         remarks.append(f"{len(young)} new files without a record are left: a fit is at work in {store.root}")
     aside = [removable_item("set_aside", path.name, path) for path in sorted((store.root / "set_aside").glob("*"))]
-    items = [*record_items, *aside, *artefacts, *(item for item in lost if item not in young)]
+    items = [*record_items, *aside, *artefacts, *models, *(item for item in lost if item not in young)]
     return Prunable(tuple(sorted(items, key=lambda item: PRUNABLE_KINDS.index(item.kind))), tuple(remarks))
 
 
@@ -98,6 +100,16 @@ def _artefacts(store: Store, records: Sequence[Record]) -> list[RemovableItem]:
         removable_item("orphans", str(path.relative_to(store.root)), path, lock=store.lock_path(path.name))
         for path in folders
         if path.name not in fits and not any((store.root / folder / f"{path.name}.pt").exists() for folder in _STATES)
+    ]
+
+
+def _models(store: Store, records: Sequence[Record]) -> list[RemovableItem]:
+    """Kept models of fits that none of these records comes from."""
+    fits = {record.fit_key for record in records}
+    return [
+        removable_item("orphans", str(path.relative_to(store.root)), path, lock=store.lock_path(key))
+        for key, path in store.kept_models().items()
+        if key not in fits
     ]
 
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 def command(
     ctx: click.Context, places: "tuple[Path, ...]", dry_run: bool, results: "Path | None", as_json: bool
 ) -> None:
-    """Bring the records of other results folders, with their scores and artefacts, into one.
+    """Bring the records of other results folders, with their scores, artefacts and kept models, into one.
 
     A FOLDER may also be a file that `bench results export --format jsonl` wrote; such records come without scores. What
     is here stays: the same numbers are passed over, and other numbers of the same key are named, with exit status 1.

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 @click.option("--failed", is_flag=True, help="Failed records, with their tracebacks.")
 @click.option("--stale", is_flag=True, help="Records of an older version of their detector, with their scores.")
 @click.option("--set-aside", is_flag=True, help="Records that cannot be read.")
-@click.option("--orphans", is_flag=True, help="Scores and artefacts without a record.")
+@click.option("--orphans", is_flag=True, help="Scores, artefacts and kept models without a record.")
 @click.option("--tracebacks", is_flag=True, help="Tracebacks without a failed record.")
 @click.option("--dry-run", is_flag=True, help="List what would be removed; remove nothing.")
 @results_option

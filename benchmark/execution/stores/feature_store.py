@@ -1,6 +1,5 @@
 """Feature maps of frozen networks, computed once for all fits that need them: see `methods.backbones.features`."""
 
-import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -8,9 +7,10 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from benchmark.execution.processes.handover import Machine
+from benchmark.execution.stores.digests import tensors_digest
 from benchmark.execution.stores.feature_files import FEATURES, Bytes, FeatureFolder, MapForm, map_forms
 from methods.backbones.features import (
     ComputedFeatures,
@@ -131,18 +131,8 @@ class StoredReader:
             "network": frozen.arch,
             "layers": ",".join(frozen.layers),
             "transform": frozen.transform,
-            "state": state_digest(frozen.network),
+            "state": tensors_digest(frozen.network.state_dict()),
         }
-
-
-def state_digest(network: nn.Module) -> str:
-    """SHA-256 over the tensors of a network, sorted by name, each with name, type and shape."""
-    whole = hashlib.sha256()
-    for name, value in sorted(network.state_dict().items()):
-        content = value.detach().cpu().contiguous().flatten().view(torch.uint8).numpy()
-        whole.update(f"{name}\n{value.dtype}\n{tuple(value.shape)}\n".encode())
-        whole.update(content.data)
-    return whole.hexdigest()
 
 
 def _are_same_bits(level: Tensor, other: Tensor) -> bool:

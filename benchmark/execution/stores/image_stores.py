@@ -6,7 +6,7 @@ Files must still be those of the manifest. Decoding shows its progress, damage i
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmark.execution.progress import RunProgress
+from benchmark.execution.listeners.progress import RunProgress
 from benchmark.planning.types import StoreKey, Task
 from protocols.catalogue import data_folder
 from protocols.errors import DataError

@@ -3,7 +3,9 @@
 import functools
 import shlex
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 
+from benchmark.errors import BenchError
 from benchmark.planning.inputs.fit_params import fit_params
 from benchmark.planning.suite import Suite, load_suite, suite_names
 from methods.errors import MethodError
@@ -16,6 +18,7 @@ from protocols.splits.draw.options import SPLIT_FILE
 from reports.layouts.layout import Layout
 from reports.tables.lookup import LookupKey
 from results.record import Record
+from results.store import Store
 
 
 def remake_command(records: Sequence[Record]) -> str:
@@ -45,6 +48,21 @@ def remake_command(records: Sequence[Record]) -> str:
         words += ["--split-file", "FILE"] if is_filed else ["--split", f"{name}={shown(value)}"]
     words += [word for text in dict.fromkeys(map(_weights, records)) for word in text]
     return shlex.join([*words, *_precision(records[0])])
+
+
+def refuse_unkept(record: Record, store: Store, folder: Path | None) -> None:
+    """Raise BenchError, with the command that keeps one, where no model of a run is kept; `folder` is as --results has
+    it.
+    """
+    if store.model_path(record.fit_key).is_file():
+        return
+    name = record.spec.name
+    if record.status == "failed":
+        raise BenchError(f"{name} failed, so that it has no model: bench results why {record.key[:8]} says more")
+    words = ["--keep-models", *([] if folder is None else ["--results", shlex.quote(str(folder))])]
+    remade = remake_command([record])
+    command = f"'{remade} {' '.join(words)}'" if remade else "the command that made it, with --keep-models,"
+    raise BenchError(f"no model of {name} is kept in {store.root}: {command} makes its fit again and keeps it")
 
 
 def fill_command(layout: Layout, keys: Sequence[LookupKey]) -> str:

@@ -159,6 +159,11 @@ class AHL(ABC):
         for level, maps in enumerate(self._fixed or ()):
             yield f"{MEAN_MAPS}{level}", maps
 
+    def kept_state(self) -> dict[str, Tensor]:
+        """`state`; where each test image draws its own references, with the mean maps of the first."""
+        maps = self._test_references(range(1))
+        return {**self.state(), **{f"{MEAN_MAPS}{level}": each for level, each in enumerate(maps or ())}}
+
     def load(self, state: Mapping[str, Tensor]) -> None:
         """Take over the `state` of another detector with the same parameters."""
         heads = self._new_heads(None)

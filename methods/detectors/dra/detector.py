@@ -15,9 +15,10 @@ from methods.errors import MethodError
 from methods.nn.data.loader import Feed
 from methods.nn.data.samplers import NORMAL, PSEUDO, SEEN, Indices
 from methods.nn.data.transforms import join, normalise
-from methods.nn.networks.heads import CompositeHead, HolisticHead, TopK, TopKHead
+from methods.nn.mapped_detector import MappedDetector
+from methods.nn.networks.heads import CompositeHead, HolisticHead, TopK, TopKHead, head_positions
 from methods.nn.networks.pyramid import PyramidTrunk
-from methods.nn.neural_detector import NeuralDetector, Scorer
+from methods.nn.neural_detector import Scorer
 from methods.nn.params import Params, read_params
 from methods.nn.supervised_params import PseudoParams
 from methods.nn.training.losses import Criterion, FocalParams, ScoreLossParams
@@ -33,6 +34,10 @@ HEADS = {
     "r": ((NORMAL, SEEN, PSEUDO), (SEEN, PSEUDO), 1),
 }
 REFERENCE_IMAGES = "reference.images"
+NO_REFERENCES = (
+    "DRA draws reference images from the training set when it scores, and this one was loaded without it: call fit, or "
+    "set reference.test_mode to fixed_after_training"
+)
 HeadScores = dict[str, Tensor]
 LevelMaps = list[Tensor]
 
@@ -135,12 +140,12 @@ def head_losses(scores: HeadScores, labels: Indices, criterion: Criterion, step:
     return terms
 
 
-class DRA(NeuralDetector[DRAParams, DRANetwork]):
+class DRA(MappedDetector[DRAParams, DRANetwork]):
     """Heads for normality, seen, pseudo and latent residual anomalies, trained together (spec 2).
 
     With `reference.test_mode` redraw_per_batch each test batch is compared with reference images drawn from the
     training set, which `state` does not hold: a detector that was loaded rather than fitted can score only in the
-    other modes, whose reference images are part of the state.
+    other modes, whose reference images are part of the state, or with the one set that `kept_state` adds.
     """
 
     def __init__(self, params: Params, context: FitContext) -> None:
@@ -186,7 +191,7 @@ class DRA(NeuralDetector[DRAParams, DRANetwork]):
         network = self.network
         if self._kept is None:
             return lambda images, batch: total_score(self._scores(images, self._drawn(batch)))
-        means_of_sets = [mean_maps(network.maps(normalise(each))) for each in self._kept.to(self.context.device)]
+        means_of_sets = self._means_of_sets(self._kept)
 
         def score(images: Tensor, _: int) -> Tensor:
             maps = network.maps(normalise(images))
@@ -194,6 +199,44 @@ class DRA(NeuralDetector[DRAParams, DRANetwork]):
             return total_score({**network.head_scores(maps, None), "r": residual})
 
         return score
+
+    def position_scores(self, images: Tensor) -> list[Tensor]:
+        """The sum of what g_s, g_p and g_r give each position; g_n sees the image as a whole.
+
+        Raises MethodError where there is none of these heads.
+        """
+        network, references = self.network, self._kept_references()
+        sets = [] if references is None else self._means_of_sets(references)
+        local = [letter for letter in network.letters if letter in {"s", "p"}]
+        if not local and not network.has("r"):
+            raise MethodError(
+                "the head g_n sees the image as a whole: a heat map needs g_s, g_p or g_r among dra.heads"
+            )
+        maps = network.maps(normalise(images))
+        levels = [[head_positions(network.head(letter), level) for letter in local] for level in maps]
+        for means in sets:
+            for parts, mean, level in zip(levels, means, maps, strict=True):
+                parts.append(head_positions(network.head("r"), mean - level) / len(sets))
+        return [torch.stack(parts).sum(0) for parts in levels]
+
+    def _means_of_sets(self, sets: Tensor) -> list[LevelMaps]:
+        """M_r of each set of reference images (R, N, S, S, C)."""
+        return [mean_maps(self.network.maps(normalise(each))) for each in sets.to(self.context.device)]
+
+    def _kept_references(self) -> Tensor | None:
+        """Sets of reference images that serve any image; None where no head compares with any."""
+        if self._kept is not None or not self.network.has("r"):
+            return self._kept
+        if self._references is None:
+            raise MethodError(NO_REFERENCES)
+        return self._references.kept(0)[None]
+
+    def kept_state(self) -> dict[str, Tensor]:
+        """`state`; where each test batch draws its own references, with the set of reference.test_mode
+        fixed_after_training, with which all images are compared then.
+        """
+        references = self._kept_references()
+        return self.state() if references is None else {**self.state(), REFERENCE_IMAGES: references}
 
     def state(self) -> dict[str, Tensor]:
         """The network, and the reference images that a test needs, where they are kept."""
@@ -218,8 +261,5 @@ class DRA(NeuralDetector[DRAParams, DRANetwork]):
         if not self.network.has("r"):
             return None
         if self._references is None:
-            raise MethodError(
-                "DRA draws reference images from the training set when it scores, and this one was loaded without "
-                "it: call fit, or set reference.test_mode to fixed_after_training"
-            )
+            raise MethodError(NO_REFERENCES)
         return self._references.for_test_batch(batch)

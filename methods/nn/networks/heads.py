@@ -25,13 +25,16 @@ class TopK:
         """K of a map: the float64 product of positions and rate, rounded, at least 1; `round` is half to even."""
         return min(max(ROUNDING[self.rounding](positions * self.rate), 1), positions)
 
+    def compared(self, position_scores: Tensor) -> Tensor:
+        """The values by which positions are ranked, or whose mean is taken; any shape."""
+        return position_scores.abs() if self.absolute and self.rate else position_scores
+
     def __call__(self, position_scores: Tensor) -> Tensor:
         """(B, 1, h, w) -> (B,)."""
         flat = position_scores.flatten(1)
         if self.rate == 0:
             return flat.mean(1)
-        values = flat.abs() if self.absolute else flat
-        return torch.topk(values, self.count(flat.shape[1]), dim=1, sorted=False).values.mean(1)
+        return torch.topk(self.compared(flat), self.count(flat.shape[1]), dim=1, sorted=False).values.mean(1)
 
 
 class TopKHead(nn.Module):
@@ -42,8 +45,13 @@ class TopKHead(nn.Module):
         self.score = nn.Conv2d(channels, 1, 1)
         self.pool = pool
 
+    def positions(self, maps: Tensor) -> Tensor:
+        """(B, C, h, w) -> the scores (B, 1, h, w) that are pooled."""
+        scores: Tensor = self.score(maps)
+        return scores
+
     def forward(self, maps: Tensor) -> Tensor:
-        return self.pool(self.score(maps))
+        return self.pool(self.positions(maps))
 
 
 class CompositeHead(nn.Module):
@@ -60,10 +68,15 @@ class CompositeHead(nn.Module):
         self.pool = pool
         self.precision = precision
 
-    def forward(self, maps: Tensor) -> Tensor:
+    def positions(self, maps: Tensor) -> Tensor:
+        """(B, C, h, w) -> the scores (B, 1, h, w) that are pooled."""
         with autocast(maps.device, self.precision):
             features = self.conv(maps)
-        return self.pool(self.score(F.relu(self.bn(full_precision(features)))))
+        scores: Tensor = self.score(F.relu(self.bn(full_precision(features))))
+        return scores
+
+    def forward(self, maps: Tensor) -> Tensor:
+        return self.pool(self.positions(maps))
 
 
 class HolisticHead(nn.Module):
@@ -78,3 +91,10 @@ class HolisticHead(nn.Module):
     def forward(self, maps: Tensor) -> Tensor:
         scores: Tensor = self.fc2(F.relu(self.fc1(maps.mean((2, 3))))).squeeze(1)
         return scores.abs() if self.absolute else scores
+
+
+def head_positions(head: nn.Module, maps: Tensor) -> Tensor:
+    """The values that a top-K head ranks: maps (B, C, h, w) -> (B, h, w)."""
+    if not isinstance(head, TopKHead | CompositeHead):
+        raise TypeError(f"{type(head).__name__} has no positions")
+    return head.pool.compared(head.positions(maps))[:, 0]

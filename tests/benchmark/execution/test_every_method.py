@@ -1,11 +1,15 @@
 """Every detector through the command line: the same bits in other processes and at any `--jobs`."""
 
 import golden
+import numpy as np
 import pytest
 from msgspec import UNSET
 
-from benchmark.paths import AUDITS_FOLDER
+from benchmark.execution.stores.models.keeping import open_model
+from benchmark.paths import AUDITS_FOLDER, Folders
 from methods.registry import installed
+from protocols.catalogue.data_folder import open_dataset
+from protocols.images.decode import ImageReader, image_array
 from results.store import Store
 
 SUITE = """
@@ -30,6 +34,11 @@ DATA = {
     "labelled_share": ('gammas = ["0.10"]', 'shades = ["0"]'),
     "general": ("shots = [10]", "leather = []"),
 }
+
+DRAWING = {"dra"}
+"""Methods whose records compare each test batch with references of its own; a kept model has one set."""
+MAPPED = {"devnet", "dra", "dra_non_disentangled", "flos", "kdad", "minns", "mlep", "saoe"}
+"""Methods with heat maps, as their recipe quick stands."""
 
 
 @pytest.fixture
@@ -59,6 +68,7 @@ def run(drifting, rows):
         words = ("--weights", "random", "--jobs", jobs, "--threads", 1, "--results", folder)
         done = drifting.house.bench("run", "--suite", paths[-1], *small, *words, *more)
         assert done.returncode == 0, done.stderr
+        assert "is not kept" not in done.stderr, done.stderr
         store = Store(folder / within)
         for record in store.records():
             if record.audit is not UNSET:
@@ -69,9 +79,33 @@ def run(drifting, rows):
     return at
 
 
+def by_kept_models(house):
+    """Of each method the bytes of the scores that its kept model gives the test images as loose ones, and heat maps."""
+    store = Store(house.root / "runs1")
+    found = {}
+    for record in store.records():
+        dataset = open_dataset(house.root / "data", record.spec.split.dataset)
+        reader = ImageReader(dataset)
+        images = [image_array(reader.load(dataset.row(id_))) for id_ in store.scores(record.key).ids]
+        model = open_model(
+            store,
+            record.fit_key,
+            Folders(house.root, house.root, store.root, None, house.root),
+            weights=(),
+            device="cpu",
+        )
+        maps = model.maps(images) if model.contents.facts.map_range else None
+        found[record.spec.method] = model.score(images).tobytes(), maps
+    return found
+
+
 @pytest.mark.slow
-def test_every_detector_gives_the_same_bits_at_any_jobs_and_where_it_is_scored_after_every_epoch(run):
-    alone = run(1)
+def test_every_detector_gives_the_same_bits_at_any_jobs_after_every_epoch_and_from_its_kept_model(run, drifting):
+    alone = run(1, "--keep-models")
+    for method, (kept, maps) in by_kept_models(drifting.house).items():
+        assert (kept == alone[method]) == (method not in DRAWING), method
+        assert maps is None or (maps.shape[1:] == (32, 32) and np.isfinite(maps).all()), method
+        assert (maps is not None) == (method in MAPPED), method
     assert sorted(alone) == sorted(name for names in BY_RULE.values() for name in names) == sorted(golden.DETECTORS)
     assert run(2) == alone
     between = {name for name in alone if installed.get(name).capabilities.scored_between_epochs}

@@ -9,7 +9,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from benchmark.execution import progress
+from benchmark.execution.listeners import progress
 from benchmark.execution.processes.fit_clock import FitClock
 from results.store import Store
 

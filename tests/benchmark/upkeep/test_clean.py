@@ -413,3 +413,20 @@ def test_feature_maps_in_use_stay(where):
     (item,) = cleanup.find_leftovers(where).items
     assert cleanup.clear_item(item, where) == "a living process is at work on it"
     assert used.present(np.array([2, 3])).tolist() == [False, True]
+
+
+def test_kept_models_stay_while_a_record_is_of_their_fit_unless_they_are_named(where):
+    store, record = Store(where.results), made(1)
+    store.put(record)
+    model, orphan = write(store.model_path(record.fit_key)), write(store.model_path("e" * 64))
+    assert listed(where) == {orphan: "kept model"}
+    assert (
+        "kept models stay, bench score needs them (100 B): --models takes them too"
+        in cleanup.find_leftovers(where).remarks
+    )
+    assert listed(where, models=True) == {model: "kept model", orphan: "kept model"}
+    store.record_path("f" * 64).parent.mkdir()
+    store.record_path("f" * 64).write_text("{")
+    assert listed(where) == {}
+    assert cleared(where, models=True) == []
+    assert store.kept_models() == {}

@@ -4,7 +4,15 @@ from pathlib import Path
 import pytest
 
 from protocols.errors import DataError
-from protocols.release.release_files import find_entry, find_root, folder_named, list_files, list_folders, list_images
+from protocols.release.release_files import (
+    find_entry,
+    find_root,
+    folder_named,
+    images_below,
+    list_files,
+    list_folders,
+    list_images,
+)
 
 
 def filled(root: Path, *paths: str) -> Path:
@@ -108,3 +116,15 @@ def test_a_folder_of_images_holds_nothing_else(tmp_path: Path, spoil: Callable[[
     spoil(tmp_path)
     with pytest.raises(DataError, match=problem):
         list_images(tmp_path)
+
+
+def test_images_below_a_folder_are_listed_by_path_and_links_to_folders_are_not_followed(tmp_path):
+    folder = tmp_path / "mine"
+    for name in ("b/2.JPG", "a.png", "b/10.png", "c/notes.txt", "Thumbs.db", ".hidden/x.png"):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(b"")
+    (folder / "d.png").symlink_to(folder / "a.png")
+    (folder / "round").symlink_to(folder)
+    images, others = images_below(folder)
+    assert [path.relative_to(folder).as_posix() for path in images] == ["a.png", "b/10.png", "b/2.JPG", "d.png"]
+    assert others == 1

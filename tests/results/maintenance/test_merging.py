@@ -73,6 +73,21 @@ def test_records_come_with_scores_and_artefacts_and_a_second_merge_changes_nothi
     assert {path: path.stat().st_mtime_ns for path in target.root.rglob("*.json")} == before
 
 
+def test_a_kept_model_comes_with_its_record_and_no_link_is_followed(tmp_path, filled, spec):
+    one, two, target = filled("one", [0]), filled("two", [1]), Store(tmp_path / "target")
+    paths = [each.model_path(spec(fit__seed=seed).fit.fit_key) for seed, each in enumerate((one, two))]
+    assert states(target, one.root) == ["new"]
+    for path in paths:
+        path.parent.mkdir(parents=True)
+    paths[0].write_bytes(b"model")
+    assert states(target, one.root) == ["completed"]
+    assert states(target, one.root) == ["there"]
+    assert [path.read_bytes() for path in target.kept_models().values()] == [b"model"]
+    paths[1].symlink_to(paths[0])
+    (step,) = taken(target, two.root)
+    assert (step.state, "is a link, which is not followed" in step.reason) == ("unreadable", True)
+
+
 def test_a_dry_run_says_the_same_and_writes_nothing(tmp_path, filled):
     one, two = filled("one", [0, 1]), filled("two", [1, 2])
     target = Store(tmp_path / "target")

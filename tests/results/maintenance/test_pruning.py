@@ -114,6 +114,16 @@ def test_artefacts_of_a_fit_whose_state_is_kept_are_no_orphans(store, spec):
     assert not any("c" * 64 in one.name for one in find_prunable(store, TODAY).items)
 
 
+def test_kept_models_go_with_the_last_record_of_their_fit(store, spec):
+    for seed in (3, 4):
+        store.record_path(spec(fit__seed=seed, fit__version=2).key).unlink()
+    (key, *_) = {record.fit_key for record in store.records()}
+    write(store.model_path(key))
+    write(store.model_path("c" * 64))
+    orphans = [item.name for item in find_prunable(store, TODAY).items if item.name.startswith("models")]
+    assert orphans == [f"models/cc/{'c' * 64}.safetensors"]
+
+
 def test_the_traceback_of_a_failed_source_stays_with_the_runs_behind_it(store, spec, record):
     source = spec(fit__seed=8).fit
     behind = record(spec(fit__seed=7, fit__source=source.fit_key, source=source))

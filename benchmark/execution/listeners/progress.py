@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
+from benchmark.execution.listeners.trackers import load_trackers
 from benchmark.execution.processes.handover import Outcome
 from benchmark.planning.types import Task
 from benchmark.terminal.options import note
@@ -20,6 +21,8 @@ from results.record import Record
 from results.store import Store
 
 STILL_SECONDS = 300.0
+WITH_RECORDS = {"done", "failed", "taken"}
+"""Outcomes of tasks whose runs have records."""
 NAMED_FITS = 3
 """Most fits at work that one line names."""
 NAMED_RUNS = 3
@@ -27,9 +30,9 @@ NAMED_RUNS = 3
 
 
 class RunProgress:
-    """Reads the progress files of the fits at work; `tick` redraws, `finished` counts."""
+    """Reads the progress files of the fits at work; `tick` redraws, `finished` counts. Both tell trackers."""
 
-    def __init__(self, store: Store, tasks: Sequence[Task], bar: Any) -> None:
+    def __init__(self, store: Store, tasks: Sequence[Task], bar: Any, trackers: Sequence[str] = ()) -> None:
         self._store = store
         self._tasks = {task.key: task for task in tasks}
         self._bar = bar
@@ -43,6 +46,7 @@ class RunProgress:
         """Process and step of each fit when it was first seen there, and when that was."""
         self.done = 0
         self.troubles = 0
+        self._trackers = load_trackers(trackers, store.root, self.say) if trackers else None
 
     def finished(self, task: Task, outcome: Outcome) -> None:
         self._count(task, outcome)
@@ -50,13 +54,16 @@ class RunProgress:
             self.say(text)
         if not task.runs and outcome.state != "taken":
             self.say(f"{outcome.state}: {task.name}" + (f"  {outcome.reason}" if outcome.reason else ""))
-        for spec in (run.spec for run in task.runs):
-            text = f"{outcome.state}: {spec.name}"
-            record = self._stored(spec.key) if outcome.state in {"done", "taken"} else None
+        has_records = outcome.state in WITH_RECORDS
+        records = [self._stored(run.spec.key) if has_records else None for run in task.runs]
+        for run, record in zip(task.runs, records, strict=True):
+            text = f"{outcome.state}: {run.spec.name}"
             if record and record.metrics:
                 doubt = ", one score for all images" if record.has_one_score else ""
                 text += f"  AUC {record.metrics.auroc:.4f}{doubt}  {record.timings.get('fit_s', 0):.0f} s"
             self.say(text + (f"  {outcome.reason}" if outcome.reason else ""))
+        if self._trackers:
+            self._trackers.finish(task.fit, outcome.state, filter(None, records))
         self.tick()
 
     def blocked(self, tasks: Sequence[Task], reason: str) -> None:
@@ -127,6 +134,9 @@ class RunProgress:
             last, moved = self._moved.get(key, (None, now))
             self._moved[key] = (place, moved if last == place else now)
             self._time_left.see(key, _share(state), now)
+        if self._trackers:
+            for task, state in at_work.values():
+                self._trackers.see(task.fit, state)
         part = self.done + sum(_share(state) for _, state in at_work.values())
         if self._bar:
             total = self.done + len(self._tasks)
@@ -183,10 +193,13 @@ def _doing(state: Mapping[str, Any]) -> str:
 
 
 @contextmanager
-def show_progress(store: Store, tasks: Sequence[Task]) -> Iterator[RunProgress]:
-    """A live bar on a terminal; elsewhere a line for each finished run and one every half minute."""
+def show_progress(store: Store, tasks: Sequence[Task], trackers: Sequence[str] = ()) -> Iterator[RunProgress]:
+    """A live bar on a terminal; elsewhere a line for each finished run and one every half minute.
+
+    `trackers` are names of those that hear of the fits too.
+    """
     if not is_live():
-        yield RunProgress(store, tasks, None)
+        yield RunProgress(store, tasks, None, trackers)
         return
     with live_bar() as bar:
-        yield RunProgress(store, tasks, bar)
+        yield RunProgress(store, tasks, bar, trackers)
