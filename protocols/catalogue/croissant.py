@@ -114,7 +114,7 @@ def _description(split: Split, info: DatasetInfo | None) -> str:
 
 
 def _origin(info: DatasetInfo | None) -> dict[str, Any]:
-    """What the facts say of the images; nothing of an adopted folder."""
+    """Licence, citation, year and address of the images, where facts have them; nothing of an adopted folder."""
     if info is None:
         return {}
     year = _YEAR.search(info.citation)
