@@ -14,13 +14,20 @@ from benchmark.terminal.options import (
     ShardType,
     SuiteCommand,
     accept_stale_option,
-    each_once,
     note,
     parse_options,
     results_option,
     say,
 )
-from benchmark.terminal.run_options import check_choice, check_engine, chosen_device, given_words
+from benchmark.terminal.run_options import (
+    check_choice,
+    check_engine,
+    chosen_device,
+    given_words,
+    parse_settings,
+    parse_slurm_options,
+    runs_elsewhere,
+)
 from methods.devices import device_forms
 from protocols.text import plural
 
@@ -32,7 +39,6 @@ if TYPE_CHECKING:
     from benchmark.planning.types import Plan, PlannedRun, RunRequest, RunState, Task
     from benchmark.views.settling.choice import Choice
     from methods.devices import Device
-    from protocols.values import ParamValue
     from reports.layouts.layout import Layout
     from results.store import Store
 
@@ -125,10 +131,18 @@ SETTLING_SEEDS = 10
     help="Run only what may bring a cell to a verdict, with more seeds than the suite has where these help; "
     "say what nothing can settle.",
 )
-@click.option("--jobs", type=click.IntRange(min=1), default=1, show_default=True, help="Fits at the same time.")
+@click.option(
+    "--jobs", type=click.IntRange(min=1), help="Fits at the same time (default: 1; of SLURM jobs all that can start)."
+)
 @click.option("--threads", type=click.IntRange(min=1), help="Threads a fit (default: cores / jobs).")
 @click.option("--engine", type=click.Choice(engine_names()), default="local", show_default=True)
 @click.option("--address", help="Of a Dask scheduler or Ray cluster (default: one of its own on this machine).")
+@click.option(
+    "--slurm",
+    multiple=True,
+    metavar="OPTION=VALUE",
+    help="With --engine slurm: an option of its jobs, such as partition=gpu, time=4:00:00 or gres=gpu:1; repeatable.",
+)
 @click.option("--retry-failed", is_flag=True, help="Run again what failed.")
 @click.option("--force", is_flag=True, help="Run again what is stored.")
 @accept_stale_option
@@ -208,7 +222,7 @@ def _selection(options: dict[str, Any]) -> "Selection":
 def _request(options: dict[str, Any], device: "Device") -> "RunRequest":
     from benchmark.planning.types import RunRequest
 
-    sets, sweeps = _assignments(options["sets"])
+    sets, sweeps = parse_settings(options["sets"])
     return RunRequest(
         recipe=options["recipe"],
         sets=sets,
@@ -230,7 +244,7 @@ def _choice(
     from benchmark.views.settling.choice import Budget
 
     code = InstalledCode(accept=options["accept_stale_code"])
-    budget = Budget(options["budget"], options["jobs"], is_settling=options["settle"])
+    budget = Budget(options["budget"], options["jobs"] or 1, is_settling=options["settle"])
     return chosen_plan.choose(planned, layouts, store, code, conditions, budget)
 
 
@@ -266,8 +280,8 @@ def _states(options: dict[str, Any]) -> "set[RunState]":
 def _conditions(folders: "Folders", options: dict[str, Any]) -> "Conditions":
     from benchmark.planning.costs.forecast import Conditions
 
-    threads = options["threads"] or _free_threads(options["jobs"])
-    return Conditions(folders.cache, options["device"], threads, options["jobs"])
+    jobs = options["jobs"] or 1
+    return Conditions(folders.cache, options["device"], options["threads"] or _free_threads(jobs), jobs)
 
 
 def _calibrate(planned: "Plan", folders: "Folders", conditions: "Conditions") -> None:
@@ -320,7 +334,7 @@ def _engine(tasks: "list[Task]", folders: "Folders", store: "Store", options: di
 
     import benchmark
     from benchmark.execution import provenance, scheduler
-    from benchmark.execution.executor import find_engine
+    from benchmark.execution.executor import EngineRequest, find_engine
     from benchmark.execution.processes.handover import Machine
     from benchmark.execution.progress import show_progress
     from benchmark.execution.stores import image_stores
@@ -328,7 +342,8 @@ def _engine(tasks: "list[Task]", folders: "Folders", store: "Store", options: di
 
     times = [seconds for seconds in (options["max_time"], options["budget"]) if seconds]
     deadline = time.monotonic() + min(times) if times else None
-    threads = options["threads"] or _default_threads(options["jobs"])
+    jobs = options["jobs"] or (len(tasks) if options["engine"] == "slurm" else 1)
+    threads = options["threads"] or _default_threads(jobs)
     head, dirty = provenance.commit()
     machine = Machine(
         data=folders.data.absolute(),
@@ -341,14 +356,21 @@ def _engine(tasks: "list[Task]", folders: "Folders", store: "Store", options: di
         package_version=benchmark.__version__,
         git_commit=head,
         git_dirty=dirty,
-        code=None if options["address"] is None else provenance.installed_digest(),
+        code=provenance.installed_digest() if runs_elsewhere(options) else None,
     )
-    opener = find_engine(options["engine"]).opener
-    workers = opener(threads=machine.threads, address=options["address"], device=options["device"])
     again: Again = "all" if options["force"] else "failed" if options["retry_failed"] else "never"
     with show_progress(store, tasks) as progress:
+        request = EngineRequest(
+            machine.threads,
+            machine.store,
+            progress.say,
+            options["address"],
+            options["device"],
+            parse_slurm_options(options["slurm"]),
+        )
+        workers = find_engine(options["engine"]).opener(request)
         ready = image_stores.tasks_with_images(tasks, folders.data, folders.cache, progress)
-        scheduler.Scheduler(machine, workers, options["jobs"], again, progress, deadline).run(ready)
+        scheduler.Scheduler(machine, workers, jobs, again, progress, deadline).run(ready)
     return progress.troubles
 
 
@@ -369,22 +391,3 @@ def _free_threads(jobs: int) -> int:
     from benchmark.upkeep import memory
 
     return max(1, memory.machine_limits().usable // jobs)
-
-
-def _assignments(
-    texts: tuple[str, ...],
-) -> "tuple[dict[str, dict[str, ParamValue]], dict[str, dict[str, tuple[ParamValue, ...]]]]":
-    """The first value of each `--set` by method and parameter, and all values where it has several."""
-    from methods.registry import installed
-    from methods.registry.sweeps import parse_setting
-
-    parsed = [parse_setting(text, installed.methods() if "," in text else {}) for text in texts]
-    shown = ((f"{method}.{name}", values[0] if len(values) == 1 else values) for method, name, values in parsed)
-    each_once("--set", shown)
-    sets: dict[str, dict[str, ParamValue]] = {}
-    sweeps: dict[str, dict[str, tuple[ParamValue, ...]]] = {}
-    for method, name, values in parsed:
-        sets.setdefault(method, {})[name] = values[0]
-        if len(values) > 1:
-            sweeps.setdefault(method, {})[name] = values
-    return sets, sweeps

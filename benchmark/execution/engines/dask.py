@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from benchmark.errors import BenchError
-from benchmark.execution.executor import Executor, Opener, worker_environment
+from benchmark.execution.executor import EngineRequest, Executor, Opener, worker_environment
 from benchmark.execution.processes.cluster import CLUSTER_CONNECT_SECONDS, ClusterExecutor, needed, no_cluster
 
 _T = TypeVar("_T")
@@ -65,9 +65,9 @@ class _DaskExecutor(ClusterExecutor):
         return future
 
 
-def opener(*, threads: int, address: str | None, device: str) -> Opener:  # noqa: ARG001 - what every engine is given
+def opener(request: EngineRequest) -> Opener:
     """The workers of the scheduler at `address`, or of a cluster of its own."""
-    return Dask(threads, address)
+    return Dask(request.threads, request.address)
 
 
 @contextlib.contextmanager

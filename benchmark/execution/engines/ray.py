@@ -10,7 +10,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from benchmark.execution.executor import Executor, Opener, worker_environment
+from benchmark.execution.executor import EngineRequest, Executor, Opener, worker_environment
 from benchmark.execution.processes.cluster import ClusterExecutor, knock, needed, no_cluster
 from methods.devices import parse_device
 
@@ -67,9 +67,9 @@ class _RayExecutor(ClusterExecutor):
         return future
 
 
-def opener(*, threads: int, address: str | None, device: str) -> Opener:
+def opener(request: EngineRequest) -> Opener:
     """The workers of the cluster at `address`, or of one of its own."""
-    return Ray(threads, address, on_gpu=parse_device(device).traits.is_numbered)
+    return Ray(request.threads, request.address, on_gpu=parse_device(request.device).traits.is_numbered)
 
 
 def _called(call: Callable[..., _T], args: tuple[Any, ...], named: dict[str, Any]) -> _T:

@@ -13,6 +13,8 @@ CLUSTER_CONNECT_SECONDS = 10
 class ClusterExecutor:
     """Executor that can neither end nor stop the fits of a cluster: these save checkpoints only now and then."""
 
+    queues = False
+
     def __init__(self, name: str, address: str | None) -> None:
         at = f" at {address}" if address else ""
         self.lost = f"the {name}{at} is lost: start one, then run the same command again"
