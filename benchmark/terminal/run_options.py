@@ -16,8 +16,8 @@ from protocols.values import ParamValue
 WITH_ADDRESS = ("dask", "ray")
 """Engines that take --address."""
 SLURM_OPTIONS = (
-    "account", "begin", "comment", "constraint", "deadline", "exclude", "gpus", "gpus-per-node", "gpus-per-task", "gres",
-    "hint", "licenses", "mail-type", "mail-user", "mem", "mem-per-cpu", "mem-per-gpu", "nice", "nodelist", "partition",
+    "account", "begin", "comment", "constraint", "deadline", "exclude", "gpus", "gpus-per-node", "gpus-per-task",
+    "gres", "hint", "licenses", "mail-type", "mail-user", "mem", "mem-per-cpu", "mem-per-gpu", "nice", "nodelist", "partition",
     "prefer", "priority", "qos", "reservation", "time", "time-min", "tmp", "wckey",
 )  # fmt: skip
 """Options of sbatch that --slurm passes on."""

@@ -7,6 +7,7 @@ import socket
 import subprocess
 import time
 from pathlib import Path
+from typing import Self
 
 SECONDS = 30
 DAEMONS = ("munged", "slurmctld", "slurmd")
@@ -65,7 +66,7 @@ class SlurmCluster:
         self.env = {"SLURM_CONF": str(folder / "slurm.conf"), "PATH": _path()}
         self._daemons: dict[str, subprocess.Popen[bytes]] = {}
 
-    def __enter__(self) -> "SlurmCluster":
+    def __enter__(self) -> Self:
         for name in ("state", "spool"):
             (self.folder / name).mkdir()
         key = self.folder / "munge.key"
@@ -116,7 +117,9 @@ class SlurmCluster:
     def ask(self, *words: str) -> str:
         """What a command of SLURM prints; empty where it fails or does not answer."""
         try:
-            done = subprocess.run(words, env={**os.environ, **self.env}, capture_output=True, text=True, timeout=30)
+            done = subprocess.run(
+                words, env={**os.environ, **self.env}, capture_output=True, text=True, timeout=30, check=False
+            )
         except subprocess.TimeoutExpired:
             return ""
         return done.stdout if done.returncode == 0 else ""

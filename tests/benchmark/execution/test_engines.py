@@ -213,9 +213,9 @@ def test_an_address_needs_an_engine_and_threads(words, said, bench, house):
     assert not house.results.exists()
 
 
-@pytest.mark.parametrize(("engine", "package"), [("dask", "distributed"), ("ray", "ray")])
+@pytest.mark.parametrize(("engine", "package"), [("dask", "distributed"), ("ray", "ray"), ("slurm", "submitit")])
 def test_an_engine_that_is_not_installed_is_named_with_its_extra(engine, package, bench, house, monkeypatch):
     monkeypatch.setitem(sys.modules, package, None)
-    code, _, err = bench("run", "--suite", house.suite, "--method", "devnet", "--engine", engine)
+    code, _, err = bench("run", "--suite", house.suite, "--method", "devnet", "--threads", "1", "--engine", engine)
     assert code == 2
     assert err.splitlines()[-1].endswith(f"pip install 'swanbench[{engine}]'")
