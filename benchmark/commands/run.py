@@ -335,6 +335,7 @@ def _engine(tasks: "list[Task]", folders: "Folders", store: "Store", options: di
     import benchmark
     from benchmark.execution import provenance, scheduler
     from benchmark.execution.executor import EngineRequest, find_engine
+    from benchmark.execution.processes.far_fits import needs_of
     from benchmark.execution.processes.handover import Machine
     from benchmark.execution.progress import show_progress
     from benchmark.execution.stores import image_stores
@@ -363,7 +364,9 @@ def _engine(tasks: "list[Task]", folders: "Folders", store: "Store", options: di
         request = EngineRequest(
             machine.threads,
             machine.store,
+            machine.data,
             progress.say,
+            needs_of(tasks),
             options["address"],
             options["device"],
             parse_slurm_options(options["slurm"]),

@@ -1,7 +1,6 @@
 """Interface of engines, which run fits for the scheduler, and the environment of their workers.
 
-An engine is a file of `engines` with a function `opener`. Workers on other machines must see the folders of data,
-cache, weights and results under the same paths.
+An engine is a file of `engines` with a function `opener`.
 """
 
 import importlib
@@ -12,7 +11,10 @@ from concurrent.futures import Future
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar, cast
+
+if TYPE_CHECKING:
+    from benchmark.execution.processes.far_worker import Needs
 
 _T = TypeVar("_T")
 
@@ -55,12 +57,14 @@ Opener = Callable[[int], AbstractContextManager[Executor]]
 @dataclass(frozen=True)
 class EngineRequest:
     """What an engine is told: threads of a fit and its device, the address of a cluster (None: one of its own), the
-    folder of results, options of jobs, and a function that says a sentence to the person.
+    folders of results and data and what fits need, options of jobs, and a function that says a sentence to the person.
     """
 
     threads: int
     store: Path
+    data: Path
     say: Callable[[str], None]
+    needs: "Needs"
     address: str | None = None
     device: str = "cpu"
     options: Mapping[str, str] = field(default_factory=dict)

@@ -17,8 +17,8 @@ WITH_ADDRESS = ("dask", "ray")
 """Engines that take --address."""
 SLURM_OPTIONS = (
     "account", "begin", "comment", "constraint", "deadline", "exclude", "gpus", "gpus-per-node", "gpus-per-task",
-    "gres", "hint", "licenses", "mail-type", "mail-user", "mem", "mem-per-cpu", "mem-per-gpu", "nice", "nodelist", "partition",
-    "prefer", "priority", "qos", "reservation", "time", "time-min", "tmp", "wckey",
+    "gres", "hint", "licenses", "mail-type", "mail-user", "mem", "mem-per-cpu", "mem-per-gpu", "nice", "nodelist",
+    "partition", "prefer", "priority", "qos", "reservation", "time", "time-min", "tmp", "wckey",
 )  # fmt: skip
 """Options of sbatch that --slurm passes on."""
 OF_THE_ENGINE = {

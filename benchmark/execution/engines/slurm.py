@@ -19,7 +19,7 @@ from benchmark.errors import BenchError
 from benchmark.execution.executor import EngineRequest, Executor, Opener, worker_environment
 from benchmark.execution.faults import RETRIED
 from benchmark.execution.processes import slurm_queue
-from benchmark.execution.processes.cluster import needed
+from benchmark.execution.processes.cluster import SchedulerLostError, needed
 from benchmark.execution.processes.handover import ASKED_TO_STOP, TIME_IS_OVER, Outcome
 from benchmark.execution.processes.pool import WorkerLostError
 from benchmark.execution.processes.slurm_job import Execute, JobFiles, JobOrder, run_job
@@ -39,10 +39,6 @@ LOST_SECONDS = 120.0
 STILL_PENDING_SECONDS = 30.0
 STOP_SIGNAL_SECONDS = 60
 """A job is told so long before the end of its time that it must save a checkpoint."""
-
-
-class SchedulerLostError(Exception):
-    """The cluster does not answer any more."""
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ import pytest
 from benchmark.execution.engines import slurm
 from benchmark.execution.executor import EngineRequest
 from benchmark.execution.processes import slurm_queue
+from benchmark.execution.processes.far_worker import Needs
 from benchmark.execution.processes.handover import ASKED_TO_STOP, TIME_IS_OVER, Outcome
 from benchmark.execution.processes.pool import WorkerLostError
 from benchmark.execution.processes.slurm_job import JobFiles, JobOrder, run_job
@@ -267,7 +268,7 @@ def test_jobs_that_wait_long_are_told_once(cluster, order, monkeypatch):
 def test_the_script_of_a_job_has_its_options_and_its_environment(tmp_path):
     pytest.importorskip("submitit")
     options = {"partition": "gpu", "time": "4:00:00", "gres": "gpu:1"}
-    opened = slurm.opener(EngineRequest(2, tmp_path, print, options=options))
+    opened = slurm.opener(EngineRequest(2, tmp_path, tmp_path, print, Needs(), options=options))
     (tmp_path / "srun").touch(mode=0o755)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PATH", str(tmp_path))
