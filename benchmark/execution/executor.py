@@ -56,7 +56,7 @@ Opener = Callable[[int], AbstractContextManager[Executor]]
 
 @dataclass(frozen=True)
 class EngineRequest:
-    """What an engine is told: threads of a fit and its device, the address of a cluster (None: one of its own), the
+    """Request to an engine: threads of a fit and its device, the address of a cluster (None: one of its own), the
     folders of results and data and what fits need, options of jobs, and a function that says a sentence to the person.
     """
 

@@ -11,7 +11,8 @@ from typing import Self
 
 SECONDS = 30
 DAEMONS = ("munged", "slurmctld", "slurmd")
-PROCESSORS = 4
+PROCESSORS = 8
+"""Of the node, whatever it has."""
 
 SETTINGS = """
 ClusterName=bench
@@ -45,8 +46,10 @@ SlurmdTimeout=30
 KillWait=20
 MinJobAge=60
 CompleteWait=0
-NodeName={host} NodeAddr=127.0.0.1 CPUs={processors} RealMemory=1000 State=UNKNOWN
-PartitionName=all Nodes={host} Default=YES MaxTime=60 State=UP
+GresTypes=gpu
+NodeName={host} NodeAddr=127.0.0.1 Gres=gpu:4 CPUs={processors} RealMemory=1000 State=UNKNOWN
+PartitionName=all Nodes={host} Default=YES State=UP
+PartitionName=gpu Nodes={host} State=UP
 """
 
 
@@ -76,6 +79,7 @@ class SlurmCluster:
         ports = {"controller": _free_port(), "node": _free_port()}
         values = {"host": host, "folder": self.folder, "user": "root", "processors": PROCESSORS, **ports}
         (self.folder / "slurm.conf").write_text(SETTINGS.format(**values))
+        (self.folder / "gres.conf").write_text("Name=gpu Count=4\n")
         try:
             self._start_all(key)
         except BaseException:

@@ -2,6 +2,8 @@
 
 # Without the extra, pyright takes this file for dask itself.
 # pyright: reportAttributeAccessIssue=false, reportMissingImports=false
+# With it, it takes its types for narrower than they are.
+# pyright: reportPrivateImportUsage=false, reportArgumentType=false
 
 import contextlib
 import logging

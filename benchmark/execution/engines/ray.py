@@ -16,7 +16,7 @@ from methods.devices import parse_device
 
 _T = TypeVar("_T")
 
-ASK_SECONDS = 120
+NODE_ANSWER_SECONDS = 120
 """For a node to start a process and answer."""
 
 _RAY_START = "ray start --head, or set RAY_AUTH_MODE=token if it asks for a token"
@@ -87,10 +87,10 @@ def _ask_all(call: Callable[..., Any], *args: Any) -> list[Any]:
 
     nodes = [node["NodeID"] for node in ray.nodes() if node["Alive"] and node["Resources"].get("CPU")]
     strategies = [NodeAffinitySchedulingStrategy(node, soft=False) for node in nodes]
-    asked = [
+    calls = [
         ray.remote(num_cpus=0, max_retries=0)(_called).options(scheduling_strategy=strategy) for strategy in strategies
     ]
-    answers: list[Any] = ray.get([remote.remote(call, args, {}) for remote in asked], timeout=ASK_SECONDS)
+    answers: list[Any] = ray.get([remote.remote(call, args, {}) for remote in calls], timeout=NODE_ANSWER_SECONDS)
     return answers
 
 

@@ -20,9 +20,10 @@ from benchmark.execution.executor import EngineRequest, Executor, Opener, worker
 from benchmark.execution.faults import RETRIED
 from benchmark.execution.processes import slurm_queue
 from benchmark.execution.processes.cluster import SchedulerLostError, needed
+from benchmark.execution.processes.far_worker import Execute
 from benchmark.execution.processes.handover import ASKED_TO_STOP, TIME_IS_OVER, Outcome
 from benchmark.execution.processes.pool import WorkerLostError
-from benchmark.execution.processes.slurm_job import Execute, JobFiles, JobOrder, run_job
+from benchmark.execution.processes.slurm_job import JobFiles, JobOrder, run_job
 from benchmark.execution.processes.slurm_queue import JobState, SlurmError
 from protocols.text import plural
 from results.files import make_folder
@@ -92,7 +93,7 @@ class Slurm:
         return executor
 
 
-@dataclass
+@dataclass(eq=False)
 class _Job:
     """A fit at SLURM. `is_ended_here`: this call cancelled it; `unseen`: questions since SLURM last knew it."""
 
@@ -228,7 +229,7 @@ class _SlurmExecutor:
                 return
             raise
         self._last_answer = time.monotonic()
-        for job in self._jobs:
+        for job in tuple(self._jobs):
             self._see(job, states.get(job.id))
         self._tell_pending(now)
 
@@ -246,7 +247,7 @@ class _SlurmExecutor:
         if job.is_ended_here:
             _settle(job, Outcome("paused", ASKED_TO_STOP if job.files.is_saved else TIME_IS_OVER))
         elif job.files.is_saved and (state is None or state.state != "CANCELLED"):
-            self._jobs = [other for other in self._jobs if other is not job]
+            self._jobs.remove(job)
             job.id = ""
             self._add(job)
         else:

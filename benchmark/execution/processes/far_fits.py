@@ -78,12 +78,12 @@ def take_in(store: Store, task: Task, files: FitFiles) -> None:
     Raises:
         ResultsError: one is none of this task, or cannot be written.
     """
-    known = {path.relative_to(store.root).as_posix() for path in result_files(store, task)}
+    fit_files = {path.relative_to(store.root).as_posix() for path in result_files(store, task)}
     records = {
         path.relative_to(store.root).as_posix() for path in (store.record_path(run.spec.key) for run in task.runs)
     }
     for name, content in files:
-        if name not in known and not _is_artefact(name, task):
+        if name not in fit_files and not _is_artefact(name, task):
             raise ResultsError(f"a worker sent {name!r}, which is no file of its fit: install the same swanbench there")
         if name in records:
             _check_record(name, content)

@@ -1,5 +1,5 @@
-"""What a worker on another machine does that may not see the folders of the call: it says what it lacks, works in its
-own folders, and gives back the files that a fit leaves.
+"""Workers on other machines, which may not see the folders of the call: they say what they lack, work in their own
+folders, and give back the files that a fit leaves.
 """
 
 import platform
@@ -23,6 +23,7 @@ FAR_FOLDER = "far"
 """Folder within a worker's cache, with a results folder for each fit of a call whose own it does not see."""
 
 Execute = Callable[..., Outcome]
+"""`worker.execute(task, machine, again=, failure=)`."""
 FitFiles = tuple[tuple[str, bytes], ...]
 """Paths within a results folder and contents."""
 
@@ -44,7 +45,7 @@ class Proof:
 
 @dataclass(frozen=True)
 class Needs:
-    """What the fits of a call need: fingerprints of data sets by name, and digests of weights by architecture."""
+    """Needs of the fits of a call: fingerprints of data sets by name, and digests of weights by architecture."""
 
     datasets: Mapping[str, str] = field(default_factory=dict)
     weights: Mapping[str, str] = field(default_factory=dict)
@@ -69,11 +70,11 @@ def lacks(needs: Needs, data: Path | None) -> str | None:
     host, data_dir = platform.node(), data or folders.data
     for name, fingerprint in needs.datasets.items():
         try:
-            own = data_folder.open_dataset(data_dir, name).fingerprint
+            own_fingerprint = data_folder.open_dataset(data_dir, name).fingerprint
         except DataError as error:
             return f"the worker on {host} lacks a data set: {error}"
-        if own != fingerprint:
-            text = f"other images or labels of {name} ({own[:12]} in {data_dir}, here {fingerprint[:12]})"
+        if own_fingerprint != fingerprint:
+            text = f"other images or labels of {name} ({own_fingerprint[:12]} in {data_dir}, here {fingerprint[:12]})"
             return f"the worker on {host} has {text}: prepare the same release there"
     if data is None:
         for arch, digest in needs.weights.items():
@@ -97,16 +98,16 @@ def execute_far(execute: Execute, task: Task, machine: Machine, files: FitFiles,
     """Execute a task in folders of this machine, from `files` of the call: kept states and a checkpoint."""
     folders = resolve_folders()
     store = Store(folders.cache.absolute() / FAR_FOLDER / task.key)
-    own = replace(machine, data=folders.data.absolute(), cache=folders.cache.absolute(), store=store.root)
+    own_machine = replace(machine, data=folders.data.absolute(), cache=folders.cache.absolute(), store=store.root)
     try:
-        _check_images(task, own)
+        _check_images(task, own_machine)
         own_task = replace(task, fit=_with_own_weights(task.fit, folders))
     except (DataError, MethodError) as error:
         return FarResult(Outcome("blocked", f"the worker on {platform.node()}: {error}"))
     for name, content in files:
         if not (store.root / name).exists():
             write_atomic(store.root / name, content)
-    outcome = execute(own_task, own, **named)
+    outcome = execute(own_task, own_machine, **named)
     if outcome.reason is not None:
         outcome = replace(outcome, reason=outcome.reason.replace(str(store.root), str(machine.store)))
     if outcome.state == "busy":
@@ -117,18 +118,18 @@ def execute_far(execute: Execute, task: Task, machine: Machine, files: FitFiles,
 
 
 def files_of_fit(store: Store, task: Task) -> list[Path]:
-    """Where the files of a task lie in a store: its checkpoint and kept state, scores, and last its records."""
+    """Paths of what a task may go on from: its checkpoint, its kept state and that of its source."""
     fit_keys = [key for key in (task.key, task.source_key) if key is not None]
     states = [store.root / "fits" / f"{key}{ending}" for key in fit_keys for ending in (".pt", ".json")]
     return [store.checkpoint_path(task.key), *states]
 
 
 def result_files(store: Store, task: Task) -> list[Path]:
-    """Where what a task leaves lies in a store, apart from artefacts: scores before the records that they belong to."""
+    """Paths of all that a task leaves but artefacts: scores before the records that they belong to."""
     keys = [run.spec.key for run in task.runs]
-    own = [path for path in files_of_fit(store, task) if task.key in path.name]
+    fit_files = [path for path in files_of_fit(store, task) if task.key in path.name]
     tracebacks = [store.traceback_path(key) for key in (*keys, task.key)]
-    return [*own, *tracebacks, *map(store.scores_path, keys), *map(store.record_path, keys)]
+    return [*fit_files, *tracebacks, *map(store.scores_path, keys), *map(store.record_path, keys)]
 
 
 def read_files(store: Store, paths: list[Path]) -> FitFiles:
@@ -166,10 +167,10 @@ def _with_own_weights(fit: PlannedFit, folders: Folders) -> PlannedFit:
 
 
 def _replaced(weights: Mapping[str, WeightsFile], folders: Folders) -> dict[str, WeightsFile]:
-    own = {}
+    own_files = {}
     for arch, file in weights.items():
-        found = file if file.path is None else _own_weights(file.digest, folders)
-        if found is None:
+        own_file = file if file.path is None else _own_weights(file.digest, folders)
+        if own_file is None:
             raise MethodError(f"no weights of {arch} with SHA-256 {file.digest[:12]}: set BENCH_WEIGHTS to them there")
-        own[arch] = WeightsFile(arch, found.path, file.digest, file.label)
-    return own
+        own_files[arch] = WeightsFile(arch, own_file.path, file.digest, file.label)
+    return own_files

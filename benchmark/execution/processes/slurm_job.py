@@ -5,7 +5,6 @@ All are JSON of plain data. What submitit leaves beside them names `run_job` and
 
 import os
 import signal
-from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,18 +13,16 @@ from typing import Any
 
 import msgspec
 
+from benchmark.execution.processes.far_worker import Execute
 from benchmark.execution.processes.handover import ASKED_TO_STOP, Again, Machine, Outcome
 from benchmark.planning.types import Task
 from results.files import write_atomic
 from results.store import Store
 
-Execute = Callable[..., Outcome]
-"""What a worker calls: `execute(task, machine, again=, failure=)`."""
-
 
 @dataclass(frozen=True)
 class JobOrder:
-    """What a job is given."""
+    """A task with the arguments of `worker.execute`."""
 
     task: Task
     machine: Machine

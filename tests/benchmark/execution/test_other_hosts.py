@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 import shutil
 import signal
 import socket
@@ -14,6 +15,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import hosts
+import machines_page
 import pytest
 from running import scores_of, wait_for
 
@@ -69,13 +71,15 @@ def elsewhere(house, tmp_path_factory):
     started.stop()
 
 
-def check(house, elsewhere, finished, *words):
+def check(house, elsewhere, finished, engine, address):
     """Without its data set the other host is refused; with it, it gives the same bits and keeps nothing."""
-    lacking = house.run("--threads", "1", *words)
+    (command,) = [each for each in machines_page.commands("Dask and Ray") if f"--engine {engine} " in each]
+    words = shlex.split(machines_page.typed(command, house, address))[1:]
+    lacking = house.bench(*words)
     assert lacking.returncode == 2, lacking.stderr
     assert lacking.stderr.splitlines()[-1].startswith(f"bench: the worker on {HOST} lacks a data set: ")
     elsewhere.prepare()
-    done = house.run("--threads", "1", *words)
+    done = house.bench(*words)
     assert done.returncode == 0, done.stderr
     assert scores_of(house) == scores_of(finished)
     assert list((elsewhere.root / "cache" / "images").iterdir())
@@ -100,7 +104,7 @@ def test_dask_workers_on_a_host_with_another_network_give_the_same_bits(house, e
 
         with Client(address) as client:
             client.wait_for_workers(1)
-        check(house, elsewhere, finished, "--engine", "dask", "--address", address)
+        check(house, elsewhere, finished, "dask", address)
         elsewhere.stop()
         elsewhere.processes.clear()
 
@@ -117,7 +121,7 @@ def test_ray_workers_that_do_not_see_the_folders_give_the_same_bits(house, elsew
         more = ["--include-dashboard", "false", "--temp-dir", folder, "--disable-usage-stats"]
         elsewhere.start(sys.executable, "-m", "ray.scripts.scripts", "start", *words, *more)
         wait_for(lambda: answers(port))
-        check(house, elsewhere, finished, "--engine", "ray", "--address", f"127.0.0.1:{port}")
+        check(house, elsewhere, finished, "ray", f"127.0.0.1:{port}")
         elsewhere.stop()
         elsewhere.processes.clear()
 

@@ -7,7 +7,9 @@ import sys
 import tempfile
 from importlib.util import find_spec
 from pathlib import Path
+from types import SimpleNamespace
 
+import machines_page
 import pytest
 import slurm_cluster
 from guests import Guests
@@ -205,3 +207,30 @@ def test_a_lost_controller_is_told_and_what_its_jobs_leave_counts(guests, cluste
     assert "Traceback" not in said
     wait_for(lambda: guests.states == {"walk": ("done", None)})
     assert steps(guests) == list(range(STEPS))
+
+
+def shell(command, house, environment):
+    words = ["bash", "-euo", "pipefail", "-c", machines_page.typed(command, house)]
+    return subprocess.run(words, cwd=house.root, env=environment, capture_output=True, text=True, check=False)
+
+
+def test_the_lab_of_the_page_gets_its_runs(guests, finished):
+    house, environment = guests.house, machines_page.bench_on_path(guests.house)
+    planned, ran, reported = (
+        shell(command, house, environment)
+        for command in machines_page.commands("A lab with four GPU machines and a queue")
+    )
+    assert (planned.returncode, ran.returncode, reported.returncode) == (0, 0, 0), planned.stderr + ran.stderr
+    assert "4 runs" in planned.stdout + planned.stderr
+    assert "SLURM job" in ran.stderr
+    assert scores_of(SimpleNamespace(results=house.root / "shared" / "runs")) == scores_of(finished)
+    assert "| " in reported.stdout
+
+
+def test_the_tasks_of_the_page_are_a_job_array(guests, finished):
+    house, environment = guests.house, machines_page.bench_on_path(guests.house)
+    for command in machines_page.commands("With another scheduler"):
+        done = shell(command, house, environment)
+        assert done.returncode == 0, done.stderr
+    wait_for(lambda: not job_ids(), seconds=240)
+    assert scores_of(SimpleNamespace(results=house.root / "shared" / "runs")) == scores_of(finished)
