@@ -79,7 +79,9 @@ class SlurmCluster:
         ports = {"controller": _free_port(), "node": _free_port()}
         values = {"host": host, "folder": self.folder, "user": "root", "processors": PROCESSORS, **ports}
         (self.folder / "slurm.conf").write_text(SETTINGS.format(**values))
-        (self.folder / "gres.conf").write_text("Name=gpu Count=4\n")
+        for number in range(4):
+            (self.folder / f"gpu{number}").touch()
+        (self.folder / "gres.conf").write_text(f"Name=gpu File={self.folder}/gpu[0-3]\n")
         try:
             self._start_all(key)
         except BaseException:

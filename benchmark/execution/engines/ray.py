@@ -48,7 +48,7 @@ class Ray:
                 runtime_env={"env_vars": worker_environment(threads)},
                 **cluster_options,
             )
-        except (OSError, RuntimeError, ValueError) as error:
+        except Exception as error:  # a start that takes too long raises no narrower one
             raise no_cluster("Ray cluster", address, _RAY_START, error) from error
         remote = ray.remote(num_cpus=threads, num_gpus=int(on_gpu), max_retries=0)(_called)
         executor = _RayExecutor(remote, address, ray.get_runtime_context().gcs_address)

@@ -6,6 +6,7 @@
 import contextlib
 import itertools
 import secrets
+import shlex
 import shutil
 import threading
 import time
@@ -26,6 +27,7 @@ from benchmark.execution.processes.pool import WorkerLostError
 from benchmark.execution.processes.slurm_job import JobFiles, JobOrder, run_job
 from benchmark.execution.processes.slurm_queue import JobState, SlurmError
 from protocols.text import plural
+from results.errors import ResultsError
 from results.files import make_folder
 
 JOBS_FOLDER = "slurm"
@@ -78,7 +80,9 @@ class Slurm:
         import submitit
 
         executor = submitit.SlurmExecutor(folder=folder)
-        exports = [f"export {variable}={value}" for variable, value in worker_environment(self.threads).items()]
+        exports = [
+            f"export {variable}={shlex.quote(value)}" for variable, value in worker_environment(self.threads).items()
+        ]
         executor.update_parameters(
             job_name=name,
             time=None,
@@ -86,9 +90,8 @@ class Slurm:
             cpus_per_task=self.threads,
             setup=exports,
             srun_args=[f"--cpus-per-task={self.threads}"],
-            signal_delay_s=STOP_SIGNAL_SECONDS,
             array_parallelism=jobs,
-            additional_parameters={"requeue": True, **self.options},
+            additional_parameters={"requeue": True, "signal": f"USR2@{STOP_SIGNAL_SECONDS}", **self.options},
         )
         return executor
 
@@ -131,7 +134,11 @@ class _SlurmExecutor:
     def submit(self, call: Any, /, *args: Any, **named: Any) -> Future[Any]:
         """Hand over a call of `worker.execute`. Raises OSError where its files cannot be written."""
         files = JobFiles(self._folder, str(next(self._numbers)))
-        files.write_order(JobOrder(*args, **named))
+        try:
+            files.write_order(JobOrder(*args, **named))
+        except ResultsError as error:
+            self.lost = str(error)
+            raise OSError(self.lost) from error
         job = _Job(files, call)
         self._add(job)
         return job.future
@@ -186,7 +193,7 @@ class _SlurmExecutor:
             with self._lock:
                 try:
                     self._step()
-                except SlurmError as error:
+                except Exception as error:  # noqa: BLE001 - a call must not wait for a thread that has ended
                     self._lose(str(error))
 
     def _step(self) -> None:

@@ -169,15 +169,16 @@ def test_an_address_at_which_nothing_listens_is_refused_in_one_line(engine, hous
 
 
 @pytest.mark.parametrize(
-    ("engine", "starts"),
+    ("engine", "starts", "error"),
     [
-        pytest.param("dask", "distributed.LocalCluster", marks=DASK),
-        pytest.param("ray", "ray.init", marks=RAY),
+        pytest.param("dask", "distributed.LocalCluster", OSError, marks=DASK),
+        pytest.param("ray", "ray.init", OSError, marks=RAY),
+        pytest.param("ray", "ray.init", Exception, marks=RAY),
     ],
 )
-def test_a_cluster_that_cannot_be_started_is_one_line(engine, starts, bench, house, monkeypatch):
+def test_a_cluster_that_cannot_be_started_is_one_line(engine, starts, error, bench, house, monkeypatch):
     def fail(*args, **named):
-        raise OSError("too many open files\nmore")
+        raise error("too many open files\nmore")
 
     monkeypatch.setattr(starts, fail)
     code, _, err = bench("run", "--suite", house.suite, "--method", "devnet", "--engine", engine)

@@ -5,6 +5,7 @@ from concurrent.futures import Future
 from dataclasses import replace
 
 import pytest
+from running import ONE_RUN
 
 from benchmark.execution.processes import far_fits, far_worker
 from benchmark.execution.processes.far_worker import FAR_FOLDER, Needs
@@ -13,18 +14,6 @@ from benchmark.execution.worker import execute
 from methods.backbones.find import WeightsFile
 from results.errors import ResultsError
 from results.store import Store
-
-SUITE = """
-id = "made"
-title = "Made up"
-rule = "general"
-recipe = "official"
-methods = ["drift"]
-shots = [10]
-seeds = [0]
-[datasets]
-one = []
-"""
 
 
 class InHere:
@@ -44,7 +33,7 @@ class InHere:
 def far(drifting, rows, tmp_path, monkeypatch):
     """A task, and a worker with the same data set in folders of its own."""
     drifting.prepare("one", rows["texture"](60))
-    (task,) = drifting.plan(drifting.suite(SUITE)).tasks({"missing"})
+    (task,) = drifting.plan(drifting.suite(ONE_RUN)).tasks({"missing"})
     shutil.copytree(drifting.data, tmp_path / "there" / "data")
     monkeypatch.setenv("BENCH_DATA", str(tmp_path / "there" / "data"))
     monkeypatch.setenv("BENCH_CACHE", str(tmp_path / "there" / "cache"))
@@ -102,7 +91,7 @@ def test_the_state_of_a_source_comes_home_and_goes_out_with_what_starts_from_it(
     for name, shade in (("dark", 20), ("grey", 90)):
         far.prepare(name, rows["texture"](shade))
         shutil.copytree(far.data / name, far.there / "data" / name)
-    cross = SUITE.replace('"general"', '"cross_domain"').replace("one = []", 'dark = ["grey"]')
+    cross = ONE_RUN.replace('"general"', '"cross_domain"').replace("one = []", 'dark = ["grey"]')
     source, target = far.plan(far.suite(cross)).tasks({"missing"})
     assert source.is_source
     for task in (source, target):

@@ -1,11 +1,12 @@
 """Jobs of SLURM without a SLURM: what lies in their folder, what an end of a job becomes, and what is refused."""
 
+import shutil
 import sys
-import threading
 from concurrent.futures import wait
 from types import SimpleNamespace
 
 import pytest
+from running import ONE_RUN, wait_for
 
 from benchmark.execution.engines import slurm
 from benchmark.execution.executor import EngineRequest
@@ -17,23 +18,11 @@ from benchmark.execution.processes.slurm_job import JobFiles, JobOrder, run_job
 from benchmark.execution.processes.slurm_queue import JobState, SlurmError
 from benchmark.execution.worker import execute
 
-SUITE = """
-id = "made"
-title = "Made up"
-rule = "general"
-recipe = "official"
-methods = ["drift"]
-shots = [10]
-seeds = [0]
-[datasets]
-one = []
-"""
-
 
 @pytest.fixture
 def order(drifting, rows):
     drifting.prepare("one", rows["texture"](60))
-    (task,) = drifting.plan(drifting.suite(SUITE)).tasks({"missing"})
+    (task,) = drifting.plan(drifting.suite(ONE_RUN)).tasks({"missing"})
     return JobOrder(task, drifting.machine)
 
 
@@ -127,20 +116,18 @@ def cluster(tmp_path, monkeypatch):
 
 
 def submitted(cluster, order, count=1):
-    futures = [cluster.executor.submit(execute, order.task, order.machine) for _ in range(count)]
-    until = threading.Event()
-    for _ in range(2000):
-        if sum(cluster.arrays) == count:
-            return futures
-        until.wait(0.005)
-    raise AssertionError("nothing was submitted")
+    """Calls that come together, since the thread that submits them waits for the last."""
+    with cluster.executor._lock:
+        futures = [cluster.executor.submit(execute, order.task, order.machine) for _ in range(count)]
+    wait_for(lambda: sum(cluster.arrays) == count)
+    return futures
 
 
 def test_fits_that_come_together_are_one_array_and_their_folder_goes_with_the_last(cluster, order):
     futures = submitted(cluster, order, 3)
     for name in range(3):
         JobFiles(cluster.folder, str(name)).write_outcome(Outcome("done", notes=("n",)))
-    assert [future.result(10) for future in futures] == [Outcome("done", notes=("n",))] * 3
+    assert [future.result(60) for future in futures] == [Outcome("done", notes=("n",))] * 3
     assert (cluster.arrays, cluster.said) == ([3], ["SLURM job 1: 3 fits"])
     cluster.executor.close()
     assert not cluster.folder.parent.exists()
@@ -158,7 +145,7 @@ def test_fits_that_come_together_are_one_array_and_their_folder_goes_with_the_la
 def test_the_end_of_a_job_is_told_and_its_log_is_kept(state, said, cluster, order):
     (future,) = submitted(cluster, order)
     cluster.states = {"1_0": JobState(state, 0, "None")}
-    outcome = future.result(10)
+    outcome = future.result(60)
     assert outcome.state == "stopped"
     assert outcome.reason.startswith(said)
     assert str(cluster.folder) in outcome.reason
@@ -180,7 +167,7 @@ def test_a_job_that_is_lost_is_a_lost_worker(states, code, cluster, order):
     (future,) = submitted(cluster, order)
     cluster.states = states
     with pytest.raises(WorkerLostError) as lost:
-        future.result(10)
+        future.result(60)
     assert lost.value.code == code
 
 
@@ -196,7 +183,7 @@ def test_an_end_is_believed_when_it_is_seen_twice(cluster, order, monkeypatch):
     wait([future], 0.2)
     assert not future.done()
     JobFiles(cluster.folder, "0").write_outcome(Outcome("done"))
-    assert future.result(10) == Outcome("done")
+    assert future.result(60) == Outcome("done")
 
 
 @pytest.mark.parametrize("state", ["PREEMPTED", "FAILED", "TIMEOUT", "COMPLETED"])
@@ -205,12 +192,9 @@ def test_a_fit_that_saved_goes_on_in_another_job(state, cluster, order):
     files = JobFiles(cluster.folder, "0")
     files.mark_saved(is_saved=True)
     cluster.states = {"1_0": JobState(state, 0, "None")}
-    for _ in range(2000):
-        if cluster.arrays == [1, 1]:
-            break
-        wait([future], 0.005)
+    wait_for(lambda: cluster.arrays == [1, 1])
     files.write_outcome(Outcome("done"))
-    assert future.result(10) == Outcome("done")
+    assert future.result(60) == Outcome("done")
     assert cluster.arrays == [1, 1]
 
 
@@ -222,7 +206,7 @@ def test_a_job_that_slurm_starts_again_is_waited_for(cluster, order):
     assert not future.done()
     assert cluster.arrays == [1]
     JobFiles(cluster.folder, "0").write_outcome(Outcome("done"))
-    assert future.result(10) == Outcome("done")
+    assert future.result(60) == Outcome("done")
 
 
 @pytest.mark.parametrize(("is_saved", "reason"), [(True, ASKED_TO_STOP), (False, TIME_IS_OVER)])
@@ -231,17 +215,17 @@ def test_a_call_that_stops_cancels_its_jobs_and_hears_what_they_saved(is_saved, 
     for name in range(2):
         JobFiles(cluster.folder, str(name)).mark_saved(is_saved=is_saved)
     assert cluster.executor.ask_to_stop()
-    assert [future.result(10) for future in futures] == [Outcome("paused", reason)] * 2
+    assert [future.result(60) for future in futures] == [Outcome("paused", reason)] * 2
     assert cluster.cancelled == ["1_0", "1_1"]
 
 
 def test_only_the_job_that_is_over_its_time_is_cancelled(cluster, order):
     first, second = submitted(cluster, order, 2)
     cluster.executor.end(first)
-    assert first.result(10) == Outcome("paused", TIME_IS_OVER)
+    assert first.result(60) == Outcome("paused", TIME_IS_OVER)
     assert not second.done()
     JobFiles(cluster.folder, "1").write_outcome(Outcome("done"))
-    assert second.result(10) == Outcome("done")
+    assert second.result(60) == Outcome("done")
 
 
 def test_a_controller_that_answers_again_in_time_is_not_lost(cluster, order, monkeypatch):
@@ -251,17 +235,34 @@ def test_a_controller_that_answers_again_in_time_is_not_lost(cluster, order, mon
     assert not future.done()
     monkeypatch.setattr(slurm, "LOST_SECONDS", 0.0)
     with pytest.raises(slurm.SchedulerLostError):
-        future.result(10)
+        future.result(60)
     assert "SLURM fails (no answer)" in cluster.executor.lost
+
+
+def test_a_thread_that_meets_an_unforeseen_error_lets_no_call_wait(cluster, order):
+    (future,) = submitted(cluster, order)
+    cluster.states = ValueError("unforeseen")
+    with pytest.raises(slurm.SchedulerLostError, match="unforeseen"):
+        future.result(60)
+
+
+def test_a_full_disk_is_why_no_job_can_be_given(cluster, order):
+    shutil.rmtree(cluster.folder)
+    cluster.folder.touch()
+    with pytest.raises(OSError):
+        cluster.executor.submit(execute, order.task, order.machine)
+    assert cluster.executor.lost.startswith(f"cannot write {cluster.folder}/0.json: ")
+    cluster.folder.unlink()
 
 
 def test_jobs_that_wait_long_are_told_once(cluster, order, monkeypatch):
     monkeypatch.setattr(slurm, "STILL_PENDING_SECONDS", 0.0)
     (future,) = submitted(cluster, order)
     cluster.states = {"1_0": JobState("PENDING", 0, "Resources")}
+    wait_for(lambda: len(cluster.said) == 2)
     wait([future], 0.2)
     JobFiles(cluster.folder, "0").write_outcome(Outcome("done"))
-    future.result(10)
+    future.result(60)
     assert cluster.said == ["SLURM job 1: 1 fit", "SLURM lets 1 job wait: Resources"]
 
 
@@ -275,7 +276,12 @@ def test_the_script_of_a_job_has_its_options_and_its_environment(tmp_path):
         text = opened.array(tmp_path / "a b", "named", 5)._make_submission_file_text("command", "uid")
     lines = set(text.splitlines())
     assert {f"#SBATCH --{line}" for line in ("partition=gpu", "time=4:00:00", "gres=gpu:1", "requeue")} <= lines
-    assert {"#SBATCH --cpus-per-task=2", "#SBATCH --job-name=named", "export OMP_NUM_THREADS=2"} <= lines
+    assert {
+        "#SBATCH --cpus-per-task=2",
+        "#SBATCH --job-name=named",
+        "#SBATCH --signal=USR2@60",
+        "export OMP_NUM_THREADS=2",
+    } <= lines
     assert "--cpus-per-task=2 command" in text
     assert not any("wckey" in line for line in lines)
 
