@@ -20,7 +20,16 @@ from benchmark.terminal.options import (
     say,
     split_choice_options,
 )
-from benchmark.terminal.run_options import assignments, check_choice, check_engine, chosen_device, given_words
+from benchmark.terminal.run_options import (
+    check_choice,
+    check_engine,
+    chosen_device,
+    due_states,
+    given_words,
+    parse_settings,
+    parse_slurm_options,
+    runs_elsewhere,
+)
 from methods.devices import device_forms
 from protocols.text import plural
 
@@ -29,7 +38,7 @@ if TYPE_CHECKING:
     from benchmark.paths import Folders
     from benchmark.planning.costs.forecast import Conditions
     from benchmark.planning.suite import Selection
-    from benchmark.planning.types import Plan, PlannedRun, RunRequest, RunState, Task
+    from benchmark.planning.types import Plan, RunRequest, Task
     from benchmark.views.settling.choice import Choice
     from methods.devices import Device
     from reports.layouts.layout import Layout
@@ -123,10 +132,18 @@ SETTLING_SEEDS = 10
     help="Run only what may bring a cell to a verdict, with more seeds than the suite has where these help; "
     "say what nothing can settle.",
 )
-@click.option("--jobs", type=click.IntRange(min=1), default=1, show_default=True, help="Fits at the same time.")
+@click.option(
+    "--jobs", type=click.IntRange(min=1), help="Fits at the same time (default: 1; of SLURM jobs all that can start)."
+)
 @click.option("--threads", type=click.IntRange(min=1), help="Threads a fit (default: cores / jobs).")
 @click.option("--engine", type=click.Choice(engine_names()), default="local", show_default=True)
 @click.option("--address", help="Of a Dask scheduler or Ray cluster (default: one of its own on this machine).")
+@click.option(
+    "--slurm",
+    multiple=True,
+    metavar="OPTION=VALUE",
+    help="With --engine slurm: an option of its jobs, such as partition=gpu, time=4:00:00 or gres=gpu:1; repeatable.",
+)
 @click.option("--retry-failed", is_flag=True, help="Run again what failed.")
 @click.option("--force", is_flag=True, help="Run again what is stored.")
 @click.option(
@@ -188,7 +205,10 @@ def command(ctx: click.Context, /, **options: Any) -> int:
     if all_blocked and not plan_only:
         raise BenchError(plan_summary.all_blocked(planned))
     if options["calibrate"]:
-        _calibrate(planned, folders, conditions)
+        from benchmark.execution.executor import worker_environment
+        from benchmark.execution.processes.calibration import calibrate
+
+        calibrate(planned, folders, conditions, worker_environment(conditions.threads), note)
     choice = None
     if options["settle"] or options["budget"]:
         choice = _choice(planned, chosen, store, conditions, options)
@@ -230,7 +250,7 @@ def _selection(options: dict[str, Any]) -> "Selection":
 def _request(options: dict[str, Any], device: "Device") -> "RunRequest":
     from benchmark.planning.types import RunRequest
 
-    sets, sweeps = assignments(options["sets"])
+    sets, sweeps = parse_settings(options["sets"])
     return RunRequest(
         recipe=options["recipe"],
         sets=sets,
@@ -254,7 +274,7 @@ def _choice(
     from benchmark.views.settling.choice import Budget
 
     code = InstalledCode(accept=options["accept_stale_code"])
-    budget = Budget(options["budget"], options["jobs"], is_settling=options["settle"])
+    budget = Budget(options["budget"], options["jobs"] or 1, is_settling=options["settle"])
     return chosen_plan.choose(planned, layouts, store, code, conditions, budget)
 
 
@@ -273,39 +293,22 @@ def _part(planned: "Plan", options: dict[str, Any]) -> "Plan":
 def _print_tasks(planned: "Plan", options: dict[str, Any], words: list[str]) -> None:
     from benchmark.planning.parts import task_commands
 
-    for line in task_commands(planned, _states(options), words):
+    for line in task_commands(planned, due_states(options), words):
         say(line)
-
-
-def _states(options: dict[str, Any]) -> "set[RunState]":
-    """The states of runs that are due."""
-    states: set[RunState] = {"missing"}
-    if options["retry_failed"] or options["force"]:
-        states.add("failed")
-    if options["force"]:
-        states |= {"cached", "stale"}
-    return states
 
 
 def _conditions(folders: "Folders", options: dict[str, Any]) -> "Conditions":
     from benchmark.planning.costs.forecast import Conditions
 
-    threads = options["threads"] or _free_threads(options["jobs"])
-    return Conditions(folders.cache, options["device"], threads, options["jobs"])
-
-
-def _calibrate(planned: "Plan", folders: "Folders", conditions: "Conditions") -> None:
-    from benchmark.execution.executor import worker_environment
-    from benchmark.execution.processes.calibration import calibrate
-
-    calibrate(planned, folders, conditions, worker_environment(conditions.threads), note)
+    jobs = options["jobs"] or 1
+    return Conditions(folders.cache, options["device"], options["threads"] or _free_threads(jobs), jobs)
 
 
 def _run(planned: "Plan", folders: "Folders", store: "Store", layouts: "list[Layout]", options: dict[str, Any]) -> bool:
     """Run the tasks that are due; True where a run came to nothing, now or before."""
     from benchmark.planning.declaration import declare
 
-    states = _states(options)
+    states = due_states(options)
     tasks = planned.tasks(states, store.kept_models() if options["keep_models"] else None)
     to_do = sum(len(task.runs) for task in tasks)
     total, cached, blocked = len(planned.runs), planned.count("cached"), planned.count("blocked")
@@ -318,7 +321,7 @@ def _run(planned: "Plan", folders: "Folders", store: "Store", layouts: "list[Lay
         note(
             f"{skipped} failed before and {verb} skipped: --retry-failed tries again, bench results list has the names"
         )
-    unmeasured = sum(map(_lacks_measure, planned.runs)) if "cached" not in states else 0
+    unmeasured = sum(run.lacks_measure for run in planned.runs) if "cached" not in states else 0
     if unmeasured:
         lacking = plural(unmeasured, "stored run lacks", "stored runs lack")
         note(f"{lacking} the measure that is asked for: --force runs again what lacks it")
@@ -330,29 +333,23 @@ def _run(planned: "Plan", folders: "Folders", store: "Store", layouts: "list[Lay
     return bool(troubles or skipped or stale)
 
 
-def _lacks_measure(run: "PlannedRun") -> bool:
-    from methods.measures.request import lacking
-
-    return bool(
-        run.state == "cached" and run.fit and run.record and lacking(run.fit.measures.params, run.record.history)
-    )
-
-
 def _engine(tasks: "list[Task]", folders: "Folders", store: "Store", options: dict[str, Any]) -> int:
     """Run the tasks; returns how many came to nothing."""
     import time
 
     import benchmark
     from benchmark.execution import provenance, scheduler
-    from benchmark.execution.executor import find_engine
+    from benchmark.execution.executor import EngineRequest, find_engine
     from benchmark.execution.listeners.progress import show_progress
+    from benchmark.execution.processes.far_fits import needs_of
     from benchmark.execution.processes.handover import Machine
     from benchmark.execution.stores import image_stores
     from benchmark.execution.stores.feature_files import feature_limit
 
     times = [seconds for seconds in (options["max_time"], options["budget"]) if seconds]
     deadline = time.monotonic() + min(times) if times else None
-    threads = options["threads"] or _default_threads(options["jobs"])
+    jobs = options["jobs"] or (len(tasks) if options["engine"] == "slurm" else 1)
+    threads = options["threads"] or _default_threads(jobs)
     head, dirty = provenance.commit()
     machine = Machine(
         data=folders.data.absolute(),
@@ -365,14 +362,23 @@ def _engine(tasks: "list[Task]", folders: "Folders", store: "Store", options: di
         package_version=benchmark.__version__,
         git_commit=head,
         git_dirty=dirty,
-        code=None if options["address"] is None else provenance.installed_digest(),
+        code=provenance.installed_digest() if runs_elsewhere(options) else None,
     )
-    opener = find_engine(options["engine"]).opener
-    workers = opener(threads=machine.threads, address=options["address"], device=options["device"])
     again: Again = "all" if options["force"] else "failed" if options["retry_failed"] else "never"
     with show_progress(store, tasks, options["trackers"]) as progress:
+        request = EngineRequest(
+            machine.threads,
+            machine.store,
+            machine.data,
+            progress.say,
+            needs_of(tasks),
+            options["address"],
+            options["device"],
+            parse_slurm_options(options["slurm"]),
+        )
+        workers = find_engine(options["engine"]).opener(request)
         ready = image_stores.tasks_with_images(tasks, folders.data, folders.cache, progress)
-        scheduler.Scheduler(machine, workers, options["jobs"], again, progress, deadline).run(ready)
+        scheduler.Scheduler(machine, workers, jobs, again, progress, deadline).run(ready)
     return progress.troubles
 
 

@@ -154,7 +154,9 @@ class Scheduler:
             queue.put_back(task)
             raise CallOverError(executor.lost) from error
         call_seconds = math.inf if machine.seconds is None else machine.seconds
-        own_seconds = math.inf if machine.fit_seconds is None else machine.fit_seconds + START_SECONDS
+        own_seconds = math.inf
+        if machine.fit_seconds is not None and not executor.queues:
+            own_seconds = machine.fit_seconds + START_SECONDS
         running[future] = Handed(task, now + min(call_seconds + START_SECONDS, own_seconds) + KILL_SECONDS)
         return True
 

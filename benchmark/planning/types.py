@@ -8,7 +8,7 @@ from typing import Any, Literal, NamedTuple
 from benchmark.planning.suite import Suite, WantedRun
 from methods.backbones.find import WeightsFile
 from methods.devices import CPU, Device
-from methods.measures.request import NONE, Measures
+from methods.measures.request import NONE, Measures, lacking
 from protocols.splits.draw.steps import Ids
 from protocols.splits.split import Split
 from protocols.values import ParamValue
@@ -99,6 +99,13 @@ class PlannedRun:
         """True where the stored record was made by other code of the detector than is installed."""
         provenance = self.record.provenance if self.record and self.record.status == "done" else None
         return bool(provenance and self.fit and provenance.code_digest != self.fit.code)
+
+    @property
+    def lacks_measure(self) -> bool:
+        """True where the run is stored without a measure that is asked for."""
+        if self.state != "cached" or self.fit is None or self.record is None:
+            return False
+        return bool(lacking(self.fit.measures.params, self.record.history))
 
 
 class Scoring(NamedTuple):

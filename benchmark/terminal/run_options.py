@@ -1,17 +1,33 @@
 """Options of `bench run`: which go together, and those of a call as somebody typed them."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from decimal import Decimal
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from benchmark.errors import BenchError
+from benchmark.terminal.options import each_once
 from methods.devices import Device, best_device, parse_device
+from protocols.text import near_miss
+from protocols.values import ParamValue
 
-if TYPE_CHECKING:
-    from protocols.values import ParamValue
+WITH_ADDRESS = ("dask", "ray")
+"""Engines that take --address."""
+SLURM_OPTIONS = (
+    "account", "begin", "comment", "constraint", "deadline", "exclude", "gpus", "gpus-per-node", "gpus-per-task",
+    "gres", "hint", "licenses", "mail-type", "mail-user", "mem", "mem-per-cpu", "mem-per-gpu", "nice", "nodelist",
+    "partition", "prefer", "priority", "qos", "reservation", "time", "time-min", "tmp", "wckey",
+)  # fmt: skip
+"""Options of sbatch that --slurm passes on."""
+OF_THE_ENGINE = {
+    "cpus-per-task": "give --threads, the cores of one job",
+    "array": "the fits that can start are one array; --jobs says how many run at once",
+    **dict.fromkeys(("nodes", "ntasks", "ntasks-per-node"), "a fit runs as one process, on one node"),
+    **dict.fromkeys(("output", "error", "job-name", "requeue", "no-requeue", "signal", "wrap"), "the engine sets it"),
+}
+"""Options of sbatch that follow from others, with what to do instead."""
 
 
 def check_choice(options: dict[str, Any]) -> None:
@@ -33,19 +49,56 @@ def check_choice(options: dict[str, Any]) -> None:
 
 
 def check_engine(options: dict[str, Any]) -> None:
-    if options["address"] is None:
-        return
-    if options["engine"] == "local":
+    is_slurm = options["engine"] == "slurm"
+    if options["slurm"] and not is_slurm:
+        raise BenchError("--slurm is an option of SLURM's jobs: give --engine slurm with it")
+    parse_slurm_options(options["slurm"])
+    if options["address"] is not None and options["engine"] not in WITH_ADDRESS:
         raise BenchError("--address says where a cluster is: give --engine dask or ray with it")
-    if options["threads"] is None:
+    if is_slurm and options["threads"] is None:
+        raise BenchError("with --engine slurm give --threads too: the cores of one job")
+    if options["address"] is not None and options["threads"] is None:
         raise BenchError("with --address give --threads too: the cores of one of its workers")
+
+
+def parse_slurm_options(texts: Sequence[str]) -> dict[str, str]:
+    """The options of `--slurm OPTION=VALUE`, by name; raises BenchError."""
+    options: dict[str, str] = {}
+    for text in texts:
+        name, equals, value = text.partition("=")
+        name = name.strip().removeprefix("--").replace("_", "-")
+        if name in OF_THE_ENGINE:
+            raise BenchError(f"--slurm {name}: {OF_THE_ENGINE[name]}")
+        if name not in SLURM_OPTIONS:
+            raise BenchError(f"--slurm {text}: no option '{name}'; {near_miss(name, SLURM_OPTIONS)}")
+        if not equals or not value.strip() or not value.isprintable():
+            raise BenchError(f"--slurm {text}: give a value too, as in --slurm {name}=VALUE")
+        if name in options:
+            raise BenchError(f"--slurm {name} is given twice: keep one")
+        options[name] = value.strip()
+    return options
+
+
+def due_states(options: dict[str, Any]) -> set[Any]:
+    """The states of runs that are due."""
+    states = {"missing"}
+    if options["retry_failed"] or options["force"]:
+        states.add("failed")
+    if options["force"]:
+        states |= {"cached", "stale"}
+    return states
+
+
+def runs_elsewhere(options: dict[str, Any]) -> bool:
+    """True where fits run on other machines than this one."""
+    return options["address"] is not None or options["engine"] == "slurm"
 
 
 def chosen_device(options: dict[str, Any]) -> Device:
     """The device that --device names, whose own name takes its place; one that is to be used here must be here."""
-    name, precision, is_here = options["device"], options["precision"], options["address"] is None
+    name, precision, is_here = options["device"], options["precision"], not runs_elsewhere(options)
     if name == "auto" and not is_here:
-        raise BenchError("--device auto looks at this machine: with --address name the device of the workers")
+        raise BenchError("--device auto looks at this machine: name the device of the machines on which fits run")
     if name != "auto" and "auto" in name.split(","):
         raise BenchError("--device auto is no part of a list: give it alone, or numbered devices such as cuda:0,cuda:1")
     device = best_device() if name == "auto" else parse_device(name)
@@ -56,6 +109,25 @@ def chosen_device(options: dict[str, Any]) -> Device:
         raise BenchError(f"no device '{name}' on this machine, {missing}: give --device cpu, or run where one is")
     options["device"] = str(device)
     return device
+
+
+def parse_settings(
+    texts: tuple[str, ...],
+) -> tuple[dict[str, dict[str, ParamValue]], dict[str, dict[str, tuple[ParamValue, ...]]]]:
+    """The first value of each `--set` by method and parameter, and all values where it has several."""
+    from methods.registry import installed
+    from methods.registry.sweeps import parse_setting
+
+    parsed = [parse_setting(text, installed.methods() if "," in text else {}) for text in texts]
+    shown = ((f"{method}.{name}", values[0] if len(values) == 1 else values) for method, name, values in parsed)
+    each_once("--set", shown)
+    sets: dict[str, dict[str, ParamValue]] = {}
+    sweeps: dict[str, dict[str, tuple[ParamValue, ...]]] = {}
+    for method, name, values in parsed:
+        sets.setdefault(method, {})[name] = values[0]
+        if len(values) > 1:
+            sweeps.setdefault(method, {})[name] = values
+    return sets, sweeps
 
 
 def given_words(context: click.Context, leave_out: Collection[str]) -> list[str]:
@@ -80,23 +152,3 @@ def _words(option: click.Option, value: Any) -> list[str]:
     if isinstance(value, float):
         return [name, f"{Decimal(repr(value)):f}s"]
     return [name, str(value.absolute() if isinstance(value, Path) else value)]
-
-
-def assignments(
-    texts: tuple[str, ...],
-) -> "tuple[dict[str, dict[str, ParamValue]], dict[str, dict[str, tuple[ParamValue, ...]]]]":
-    """The first value of each `--set` by method and parameter, and all values where it has several."""
-    from benchmark.terminal.options import each_once
-    from methods.registry import installed
-    from methods.registry.sweeps import parse_setting
-
-    parsed = [parse_setting(text, installed.methods() if "," in text else {}) for text in texts]
-    shown = ((f"{method}.{name}", values[0] if len(values) == 1 else values) for method, name, values in parsed)
-    each_once("--set", shown)
-    sets: dict[str, dict[str, ParamValue]] = {}
-    sweeps: dict[str, dict[str, tuple[ParamValue, ...]]] = {}
-    for method, name, values in parsed:
-        sets.setdefault(method, {})[name] = values[0]
-        if len(values) > 1:
-            sweeps.setdefault(method, {})[name] = values
-    return sets, sweeps

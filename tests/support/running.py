@@ -5,6 +5,19 @@ import time
 from benchmark.execution.processes.handover import Machine
 from results.store import Store
 
+ONE_RUN = """
+id = "made"
+title = "One run of a made-up detector"
+rule = "general"
+recipe = "official"
+methods = ["drift"]
+shots = [10]
+seeds = [0]
+[datasets]
+one = []
+"""
+"""A suite."""
+
 
 def scores_of(house):
     """AUC and the bytes of the scores by key."""

@@ -2,6 +2,8 @@
 
 # Without the extra, pyright takes this file for dask itself.
 # pyright: reportAttributeAccessIssue=false, reportMissingImports=false
+# With it, it takes its types for narrower than they are.
+# pyright: reportPrivateImportUsage=false, reportArgumentType=false
 
 import contextlib
 import logging
@@ -11,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from benchmark.errors import BenchError
-from benchmark.execution.executor import Executor, Opener, worker_environment
+from benchmark.execution.executor import EngineRequest, Executor, Opener, worker_environment
 from benchmark.execution.processes.cluster import CLUSTER_CONNECT_SECONDS, ClusterExecutor, needed, no_cluster
 
 _T = TypeVar("_T")
@@ -19,13 +21,12 @@ _T = TypeVar("_T")
 
 @dataclass(frozen=True)
 class Dask:
-    """The workers of the Dask scheduler at `address`, or of a cluster of its own on this machine.
+    """The workers of the Dask scheduler at the address, or of a cluster of its own on this machine.
 
     Dask itself lets the latter die with this process.
     """
 
-    threads: int
-    address: str | None
+    request: EngineRequest
 
     @contextlib.contextmanager
     def __call__(self, jobs: int) -> Iterator[Executor]:
@@ -34,25 +35,34 @@ class Dask:
             import dask
             from distributed import Client, LocalCluster
 
+        address = self.request.address
         with contextlib.ExitStack() as stack:
             stack.enter_context(dask.config.set({"distributed.scheduler.allowed-failures": 0}))
             stack.enter_context(_silent("distributed", "distributed.client", "distributed.utils"))
             try:
-                cluster = self.address or stack.enter_context(
+                cluster = address or stack.enter_context(
                     LocalCluster(
                         n_workers=jobs,
                         threads_per_worker=1,
                         memory_limit=None,
                         dashboard_address=None,
                         silence_logs=logging.CRITICAL,
-                        env=worker_environment(self.threads),
+                        env=worker_environment(self.request.threads),
                     )
                 )
                 client = stack.enter_context(Client(cluster, timeout=CLUSTER_CONNECT_SECONDS))
             except (OSError, RuntimeError, ValueError) as error:
-                raise no_cluster("Dask scheduler", self.address, "dask scheduler", error) from error
-            _check_workers(client.nthreads(), self.address)
-            yield _DaskExecutor(client, self.address)
+                raise no_cluster("Dask scheduler", address, "dask scheduler", error) from error
+            _check_workers(client.nthreads(), address)
+            executor = _DaskExecutor(client, address)
+            if address is not None:
+
+                def ask_all(call: Callable[..., Any], *args: Any) -> list[Any]:
+                    return list(client.run(call, *args).values())
+
+                request = self.request
+                stack.enter_context(executor.acquainted(ask_all, request.store, request.data, request.needs))
+            yield executor
 
 
 class _DaskExecutor(ClusterExecutor):
@@ -60,14 +70,14 @@ class _DaskExecutor(ClusterExecutor):
         super().__init__("Dask scheduler", address)
         self._executor = client.get_executor(pure=False, retries=0)
 
-    def submit(self, call: Callable[..., _T], /, *args: Any, **named: Any) -> Future[_T]:
+    def send(self, call: Callable[..., _T], /, *args: Any, **named: Any) -> Future[_T]:
         future: Future[_T] = self._executor.submit(call, *args, **named)
         return future
 
 
-def opener(*, threads: int, address: str | None, device: str) -> Opener:  # noqa: ARG001 - what every engine is given
+def opener(request: EngineRequest) -> Opener:
     """The workers of the scheduler at `address`, or of a cluster of its own."""
-    return Dask(threads, address)
+    return Dask(request)
 
 
 @contextlib.contextmanager

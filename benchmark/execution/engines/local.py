@@ -4,7 +4,7 @@ import contextlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from benchmark.execution.executor import Executor, Opener, worker_environment
+from benchmark.execution.executor import EngineRequest, Executor, Opener, worker_environment
 from benchmark.execution.processes import offspring
 from benchmark.execution.processes.pool import Workers
 
@@ -28,6 +28,6 @@ class Local:
             workers.close()
 
 
-def opener(*, threads: int, address: str | None, device: str) -> Opener:  # noqa: ARG001 - what every engine is given
+def opener(request: EngineRequest) -> Opener:
     """Worker processes of this machine with `threads` each."""
-    return Local(threads)
+    return Local(request.threads)

@@ -40,6 +40,8 @@ class CallError(Exception):
 class Workers:
     """Up to `count` processes, started when there is something to do. Start and use it from the main thread."""
 
+    queues = False
+
     def __init__(self, count: int, environment: Mapping[str, str]) -> None:
         self.lost = "no worker process can be started on this machine: free memory or end other processes"
         self.mark = f"{os.uname().nodename}.{os.getpid()}.{secrets.token_hex(4)}."

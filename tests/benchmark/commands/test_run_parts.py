@@ -2,8 +2,12 @@
 
 import json
 import shlex
+import subprocess
+from types import SimpleNamespace
 
+import machines_page
 import pytest
+from running import scores_of
 
 from results.store import Store
 
@@ -94,3 +98,15 @@ def test_what_cannot_be_meant_is_one_line_and_exit_status_2(words, said, call):
     assert (done.returncode, done.stdout) == (2, "")
     assert said in done.stderr
     assert [line for line in done.stderr.splitlines() if line.startswith("bench: ")] == done.stderr.splitlines()[-1:]
+
+
+@pytest.mark.slow
+def test_the_parts_of_the_page_make_the_whole(house, finished):
+    environment = machines_page.bench_on_path(house)
+    everything = machines_page.commands("Without a cluster and without a folder")
+    for command in [*everything, *machines_page.commands("With a folder that all machines see")]:
+        words = ["bash", "-e", "-c", machines_page.typed(command, house) + " --threads 1" * ("run" in command)]
+        done = subprocess.run(words, cwd=house.root, env=environment, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+    for folder in ("all", "shared/runs"):
+        assert scores_of(SimpleNamespace(results=house.root / folder)) == scores_of(finished)

@@ -169,15 +169,16 @@ def test_an_address_at_which_nothing_listens_is_refused_in_one_line(engine, hous
 
 
 @pytest.mark.parametrize(
-    ("engine", "starts"),
+    ("engine", "starts", "error"),
     [
-        pytest.param("dask", "distributed.LocalCluster", marks=DASK),
-        pytest.param("ray", "ray.init", marks=RAY),
+        pytest.param("dask", "distributed.LocalCluster", OSError, marks=DASK),
+        pytest.param("ray", "ray.init", OSError, marks=RAY),
+        pytest.param("ray", "ray.init", Exception, marks=RAY),
     ],
 )
-def test_a_cluster_that_cannot_be_started_is_one_line(engine, starts, bench, house, monkeypatch):
+def test_a_cluster_that_cannot_be_started_is_one_line(engine, starts, error, bench, house, monkeypatch):
     def fail(*args, **named):
-        raise OSError("too many open files\nmore")
+        raise error("too many open files\nmore")
 
     monkeypatch.setattr(starts, fail)
     code, _, err = bench("run", "--suite", house.suite, "--method", "devnet", "--engine", engine)
@@ -213,9 +214,9 @@ def test_an_address_needs_an_engine_and_threads(words, said, bench, house):
     assert not house.results.exists()
 
 
-@pytest.mark.parametrize(("engine", "package"), [("dask", "distributed"), ("ray", "ray")])
+@pytest.mark.parametrize(("engine", "package"), [("dask", "distributed"), ("ray", "ray"), ("slurm", "submitit")])
 def test_an_engine_that_is_not_installed_is_named_with_its_extra(engine, package, bench, house, monkeypatch):
     monkeypatch.setitem(sys.modules, package, None)
-    code, _, err = bench("run", "--suite", house.suite, "--method", "devnet", "--engine", engine)
+    code, _, err = bench("run", "--suite", house.suite, "--method", "devnet", "--threads", "1", "--engine", engine)
     assert code == 2
     assert err.splitlines()[-1].endswith(f"pip install 'swanbench[{engine}]'")
