@@ -18,6 +18,7 @@ from methods.devices import accumulated, placed
 from methods.errors import MethodError
 from methods.nn.data.loader import batches
 from methods.nn.data.transforms import normalise
+from methods.nn.mapped_detector import upsampled
 from methods.nn.params import Params, read_params
 from methods.nn.precision import autocast, full_precision
 from methods.uploads import upload
@@ -72,6 +73,12 @@ class FrozenPatches:
             largest = distances.topk(max(1, int(self.params.top_share * distances.shape[1]))).values
             scores.append(accumulated(largest).mean(1).cpu().numpy())
         return np.concatenate(scores)
+
+    def maps(self, images: Images, batch: int | None = None) -> npt.NDArray[np.float32]:
+        """The distances of the patches, brought to the images' side S by bilinear interpolation: (n, S, S)."""
+        parts = self._patches(images, self.params.evaluation_batch if batch is None else batch)
+        maps = [upsampled(self._distances(patches), images.size).cpu().numpy() for patches in parts]
+        return np.concatenate([np.empty((0, images.size, images.size), np.float32), *maps])
 
     def state(self) -> dict[str, Tensor]:
         return {} if self._bank is None else {BANK: self._bank}

@@ -129,7 +129,8 @@ def result_files(store: Store, task: Task) -> list[Path]:
     keys = [run.spec.key for run in task.runs]
     fit_files = [path for path in files_of_fit(store, task) if task.key in path.name]
     tracebacks = [store.traceback_path(key) for key in (*keys, task.key)]
-    return [*fit_files, *tracebacks, *map(store.scores_path, keys), *map(store.record_path, keys)]
+    models = [store.model_path(task.key)] if task.keep else []
+    return [*fit_files, *models, *tracebacks, *map(store.scores_path, keys), *map(store.record_path, keys)]
 
 
 def read_files(store: Store, paths: list[Path]) -> FitFiles:

@@ -52,6 +52,12 @@ def test_records_and_scores_come_home_and_nothing_stays_there(far):
     assert far.store.scores(key).values.tobytes() == there
 
 
+def test_a_kept_model_comes_home(far):
+    task = replace(far.task, keep=far.task.runs[0].evaluation)
+    assert far_fits.bring_home(InHere(), execute, task, far.machine).result(60) == Outcome("done")
+    assert far.store.kept_models().keys() == {task.key}
+
+
 def test_a_failure_is_told_with_its_traceback_at_home(far):
     (far.house.root / "fail").touch()
     outcome = far_fits.bring_home(InHere(), execute, far.task, far.machine).result(60)

@@ -43,6 +43,16 @@ def test_a_score_is_the_mean_of_the_largest_distances_to_the_nearest_patch_of_th
         assert detector.score(images) == pytest.approx([expected])
 
 
+def test_a_heat_map_has_the_distances_of_the_patches_where_they_are(with_maps):
+    detector, images = with_maps([[[[3.0, 4.0], [0.0, 0.0]]]])
+    detector.load({BANK: torch.tensor([[0.0, 0.0]])})
+    (heat,) = detector.maps(images)
+    assert heat.shape == (32, 32)
+    assert (heat[:, 0] == 5).all()
+    assert (heat[:, -1] == 0).all()
+    assert (np.diff(heat[0]) <= 0).all()
+
+
 def test_by_angle_the_length_of_a_patch_counts_for_nothing(with_maps):
     detector, images = with_maps([[[[5.0, 0.0]]], [[[3.0, 3.0]]], [[[-1.0, 0.0]]]], distance="cosine")
     detector.load({BANK: torch.tensor([[1.0, 0.0]])})
