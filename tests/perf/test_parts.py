@@ -68,4 +68,4 @@ def test_an_unknown_part_is_refused_with_those_that_there_are(capsys):
     with pytest.raises(SystemExit) as ended:
         main(["run", "--only", "stp"])
     assert ended.value.code == 2
-    assert "there is no part 'stp': known are authors_way, growth" in capsys.readouterr().err
+    assert "there is no part 'stp': known are authors_way, engines, growth" in capsys.readouterr().err

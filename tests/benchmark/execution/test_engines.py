@@ -101,7 +101,7 @@ def test_workers_of_a_dask_cluster_run_one_fit_each(threads, house, scheduler, f
 def test_a_worker_with_other_code_makes_no_run(tmp_path):
     place = replace(machine(tmp_path, tmp_path, tmp_path / "runs"), code="of another version")
     fit = SimpleNamespace(method="devnet", code=code_digest("methods.detectors.devnet"))
-    task = SimpleNamespace(key="a", runs=(), is_source=False, fit=fit)
+    task = SimpleNamespace(key="a", runs=(), is_for_others=False, fit=fit)
     outcome = execute(task, place)
     assert outcome.state == "stopped"
     assert outcome.reason.endswith("has other code of swanbench: install the same there")

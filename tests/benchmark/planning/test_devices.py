@@ -52,7 +52,7 @@ def test_auto_is_the_accelerator_that_is_here_or_the_processor(bench, monkeypatc
     cluster = ("--engine", "dask", "--address", "tcp://127.0.0.1:1", "--threads", "1")
     code, _, err = bench("run", "--suite", "tiny.toml", "--device", "auto", *cluster, "--plan")
     assert (code, err.count("\n")) == (2, 1)
-    assert "name the device of the workers" in err
+    assert "name the device of the machines on which fits run" in err
 
 
 def test_the_processor_is_planned_for_without_torch(house):
