@@ -79,6 +79,9 @@ def command(run: str, source: "Path", results: "Path | None", **options: Any) ->
     put(_page(scores, source, record, options, threshold), options["output"])
     over = sum(file.score > threshold for file in scores.scored)
     note(f"{plural(len(scores.scored), 'image')} scored, {over} over the threshold {threshold:.6g}")
+    if scores.n_beyond:
+        hotter = plural(scores.n_beyond, "heat map is", "heat maps are")
+        note(f"{hotter} everywhere hotter than any training normal: each has a scale of its own, and shows where alone")
     return 1 if scores.unreadable else 0
 
 

@@ -21,7 +21,7 @@ from benchmark.errors import BenchError
 from benchmark.execution.stores.models import keeping
 from benchmark.execution.stores.models.kept_model import HELD_IMAGES, KeptModel, blocks
 from benchmark.execution.stores.models.model_files import read_model, write_model
-from benchmark.execution.stores.models.pictures import heat_picture
+from benchmark.execution.stores.models.pictures import heat_picture, is_beyond
 from benchmark.execution.stores.models.scoring import score_files
 from benchmark.paths import Folders
 from methods.errors import MethodError
@@ -146,6 +146,11 @@ def test_a_heat_map_is_a_picture_beside_each_score(score, model, tmp_path, tiny_
 def test_the_colours_of_a_heat_map_are_on_the_scale_of_the_training_normals():
     pixels = np.zeros((1, 5, 3), np.uint8)
     heat = np.array([[-1.0, 0.0, 1.0, 2.0, 9.0]], np.float32)
+    assert not is_beyond(heat, (0.0, 1.0))
+    assert is_beyond(heat + 2.5, (0.0, 1.0))
+    with Image.open(io.BytesIO(heat_picture(pixels, heat + 2.5, (0.0, 1.0)))) as picture:
+        seen = np.asarray(picture).sum(axis=2)
+    assert seen[heat == heat.min()].max() < seen[heat == heat.max()].min()
     with Image.open(io.BytesIO(heat_picture(pixels, heat, (0.0, 1.0)))) as picture:
         colours = np.asarray(picture)[0]
     assert colours.tolist() == [[0, 0, 0], [0, 0, 0], [153, 76, 0], [153, 153, 153], [153, 153, 153]]

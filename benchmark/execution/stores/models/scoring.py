@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from benchmark.execution.stores.models.kept_model import KeptModel, blocks
-from benchmark.execution.stores.models.pictures import heat_picture
+from benchmark.execution.stores.models.pictures import heat_picture, is_beyond
 from methods.errors import MethodError
 from protocols.errors import DataError
 from protocols.images.decode import quiet_decoding
@@ -27,10 +27,14 @@ class ScoredFile:
 
 @dataclass(frozen=True)
 class FolderScores:
-    """Scores of the files in their order, and of those that could not be scored the reason."""
+    """Scores of the files in their order, and of those that could not be scored the reason.
+
+    `n_beyond` counts heat maps that are everywhere hotter than any training normal.
+    """
 
     scored: tuple[ScoredFile, ...]
     unreadable: dict[Path, str]
+    n_beyond: int = 0
 
 
 def score_files(
@@ -53,6 +57,7 @@ def score_files(
     unreadable: dict[Path, str] = {}
     readable: list[Path] = []
     scored: list[ScoredFile] = []
+    n_beyond = 0
 
     def formed() -> Iterator[Any]:
         with quiet_decoding():
@@ -76,9 +81,10 @@ def score_files(
             target = None if heat_maps is None else heat_maps(path)
             if target is not None and span is not None and heat is not None:
                 write_atomic(target, heat_picture(images.one(position), heat, span))
+                n_beyond += is_beyond(heat, span)
             scored.append(ScoredFile(path, float(score), target))
         progress(len(scored) + len(unreadable), len(paths))
-    return FolderScores(tuple(scored), unreadable)
+    return FolderScores(tuple(scored), unreadable, n_beyond)
 
 
 def _formed(model: KeptModel, path: Path) -> Any:
