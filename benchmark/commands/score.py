@@ -1,5 +1,6 @@
 """`bench score`: scores of new images by a model that a run kept."""
 
+import math
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -60,6 +61,9 @@ def command(run: str, source: "Path", results: "Path | None", **options: Any) ->
     paths, others = _images(source)
     if options["output"] is not None:
         check_output(options["output"])
+    _refuse_inputs(source, paths, options)
+    if math.isnan(options["threshold"]):
+        raise BenchError("--threshold nan is no share: give a number from 0 to 1")
     model = _model(record, results, options)
     from benchmark.execution.stores.models.scoring import score_files
 
@@ -83,6 +87,17 @@ def command(run: str, source: "Path", results: "Path | None", **options: Any) ->
         hotter = plural(scores.n_beyond, "heat map is", "heat maps are")
         note(f"{hotter} everywhere hotter than any training normal: each has a scale of its own, and shows where alone")
     return 1 if scores.unreadable else 0
+
+
+def _refuse_inputs(source: "Path", paths: "list[Path]", options: dict[str, Any]) -> None:
+    """Raise BenchError where a file that is written would take the place of an image, or be scored by the next call."""
+    folder, output = options["heatmaps"], options["output"]
+    if output is not None and output.resolve() in {path.resolve() for path in paths}:
+        raise BenchError(f"--output {output} is one of the images: name another file")
+    if folder is not None and source.is_dir() and folder.resolve().is_relative_to(source.resolve()):
+        raise BenchError(f"--heatmaps {folder} lies within --input {source}: name a folder beside it")
+    if folder is not None and (folder / f"{_name(paths[0], source)}.png").resolve() == source.resolve():
+        raise BenchError(f"--heatmaps {folder} would replace the image {source}: name another folder")
 
 
 def _images(source: "Path") -> "tuple[list[Path], int]":
@@ -142,7 +157,9 @@ def _remarks(model: "KeptModel", share: float) -> "list[str]":
     own_class = numerics.numerics_class(device=context.device, precision=facts.fit.precision, threads=context.threads)
     few = f"; {count} are few to tell it from" if count < FEW else ""
     threshold = f"the threshold is such that {share:.3g} of the {count} training normals are not over it{few}"
-    remarks = [f"{threshold}: they score lower than new normals, of which more will be over it"]
+    remarks = [
+        f"{threshold}: they score lower than new normals, of which more will be over it, with a memory bank nearly all"
+    ]
     if not facts.independent and model.is_by_itself:
         remarks.append(
             f"{facts.method} compares each test batch with references that it draws from the training images; here one "

@@ -14,6 +14,7 @@ import contextlib
 import functools
 import hashlib
 import io
+import stat
 import warnings
 from bisect import bisect_left
 from collections.abc import Iterator
@@ -91,10 +92,13 @@ def read_image_bytes(path: Path) -> bytes:
     """The bytes of an image file.
 
     Raises:
-        DecodeError: they are more than any image has that is decoded here.
+        DecodeError: it is no file, such as a pipe, or has more bytes than any image that is decoded here.
         OSError: it cannot be read.
     """
-    size = path.stat().st_size
+    state = path.stat()
+    if not stat.S_ISREG(state.st_mode):
+        raise DecodeError("is a pipe, a device or a folder, no file")
+    size = state.st_size
     if size > _MAX_BYTES:
         raise DecodeError(f"has {size >> 20} MiB, more than an image file may have")
     return path.read_bytes()

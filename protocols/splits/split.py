@@ -176,7 +176,10 @@ def _refuse_other_coordinates(request: DrawRequest, rule: str, file: SplitFile, 
 def _equal_draw(request: DrawRequest, rule: str, file: SplitFile, lists: SplitLists) -> Split | None:
     """The rule's own draw with these lists: by the seed and options that the file states, else by one of the first
     seeds without options. None where there is none.
+
+    For a method that is given no labelled anomalies their list counts for nothing.
     """
+    names = [name for name in LIST_NAMES if request.is_labelled or name != "train_anomaly"]
     coordinates = {name: getattr(request, name) for name in rules.find_rule(rule).COORDINATES}
     is_stated = file.seed is not None and SPLIT_FILE not in file.options
     stated = [(file.seed, file.options)] if is_stated and file.rule else []
@@ -192,7 +195,7 @@ def _equal_draw(request: DrawRequest, rule: str, file: SplitFile, lists: SplitLi
             )
         except DataError:
             continue
-        if all(getattr(drawn, name) == getattr(lists, name) for name in LIST_NAMES):
+        if all(getattr(drawn, name) == getattr(lists, name) for name in names):
             return drawn
         if not options and drawn.train_normal != lists.train_normal:
             return None  # the draw of normals knows no seed

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from benchmark.execution.listeners.trackers import load_trackers
-from benchmark.execution.processes.handover import Outcome
+from benchmark.execution.processes.handover import PROCESS, Outcome
 from benchmark.planning.types import Task
 from benchmark.terminal.options import note
 from benchmark.terminal.progress import LINE_SECONDS, is_live, live_bar
@@ -130,7 +130,7 @@ class RunProgress:
         now = time.monotonic()
         at_work = {key: (task, state) for key, task in self._tasks.items() if (state := self._state(key))}
         for key, (_, state) in at_work.items():
-            place = (state.get("process"), state["done"])
+            place = (state.get(PROCESS), state["done"])
             last, moved = self._moved.get(key, (None, now))
             self._moved[key] = (place, moved if last == place else now)
             self._time_left.see(key, _share(state), now)

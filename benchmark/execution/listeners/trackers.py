@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from benchmark.errors import BenchError
-from benchmark.execution.processes.handover import PATIENCE, OutcomeState
+from benchmark.execution.processes.handover import PATIENCE, PROCESS, OutcomeState
 from benchmark.planning.types import PlannedFit
 from protocols.plugins import PluginError, guest_code, load_object, only_point, points_by_name
 from protocols.text import near_miss
@@ -14,7 +14,7 @@ from protocols.values import ParamValue
 from results.record import Record
 
 TRACKER_GROUP = "swanbench.trackers"
-_NO_NUMBERS = {"phase", "done", "total", PATIENCE}
+_NO_NUMBERS = {"phase", "done", "total", PATIENCE, PROCESS}
 
 
 @dataclass(frozen=True)

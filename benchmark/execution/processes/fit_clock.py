@@ -8,7 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from benchmark.execution.processes.confine import Watchdog
-from benchmark.execution.processes.handover import GRACE_SECONDS, PATIENCE, START_SECONDS
+from benchmark.execution.processes.handover import GRACE_SECONDS, PATIENCE, PROCESS, START_SECONDS
 
 PROGRESS_SECONDS = 0.5
 STEPS = 3.0
@@ -77,7 +77,7 @@ class FitClock:
             return
         self._last_written = now
         place = {"phase": self._phase, "done": int(done), "total": int(total), PATIENCE: self._patience}
-        place["process"] = os.getpid()
+        place[PROCESS] = os.getpid()
         text = json.dumps({**self._numbers, **place})
         beside = self._progress.with_suffix(".part")
         with suppress(OSError):  # nobody loses a fit for want of its progress

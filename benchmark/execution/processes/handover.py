@@ -18,6 +18,7 @@ START_SECONDS = 60.0
 WORKER_NUMBER = "BENCH_WORKER_NUMBER"
 """Variable with the number of a worker process among those at work, from 0, by which it chooses a device."""
 PATIENCE = "patience_s"
+PROCESS = "process"
 """Field of a fit's progress file: seconds that it may take to stop when its time is over."""
 
 Again = Literal["never", "failed", "all"]

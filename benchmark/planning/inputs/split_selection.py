@@ -55,7 +55,8 @@ def with_split_file(
     if remark:
         notify(remark)
     coordinates = {**selection.coordinates, **{name: (value,) for name, value in implied.items()}}
-    split = draw_from_file(dataset, part.rule, file.path, **implied)
+    given = {name: values[0] for name, values in selection.coordinates.items() if name in names and len(values) == 1}
+    split = draw_from_file(dataset, part.rule, file.path, **{**given, **implied})
     narrowed = replace(selection, datasets=datasets, split_seeds=(split.split_seed,), coordinates=coordinates)
     return msgspec.structs.replace(part, also=()), narrowed
 

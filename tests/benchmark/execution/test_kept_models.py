@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import os
 import re
 import shutil
 from dataclasses import replace
@@ -109,6 +110,52 @@ def test_a_broken_file_costs_itself_alone(score, tmp_path, tiny_folder):
     assert list(numbers(out)) == [f"deep/{number:03}.png" for number in range(12)]
     whole = numbers(score("devnet", "--format", "json", source=tiny_folder / "test" / "dot")[1])
     assert list(numbers(out).values()) == list(whole.values())
+
+
+def test_nothing_that_is_scored_is_ever_written_over(score, tmp_path, tiny_folder):
+    shutil.copytree(tiny_folder / "test" / "dot", tmp_path / "mine")
+    one = tmp_path / "mine" / "000.png"
+    shutil.copy(one, tmp_path / "000.png.png")
+    before = {path: path.read_bytes() for path in (tmp_path).rglob("*.png")}
+    for words, source, said in (
+        (("--output", one), one, "is one of the images"),
+        (("--output", one), tmp_path / "mine", "is one of the images"),
+        (("--heatmaps", tmp_path / "mine"), tmp_path / "mine", "lies within --input"),
+        (("--heatmaps", tmp_path / "mine" / "maps"), tmp_path / "mine", "lies within --input"),
+    ):
+        code, out, err = score("devnet", *words, source=source)
+        assert (code, out) == (2, "")
+        assert said in err
+    assert {path: path.read_bytes() for path in (tmp_path).rglob("*.png")} == before
+
+
+def test_a_pipe_or_a_device_is_left_out_and_never_waited_for(score, tmp_path, tiny_folder):
+    shutil.copytree(tiny_folder / "test" / "dot", tmp_path / "mine")
+    os.mkfifo(tmp_path / "mine" / "pipe.png")
+    (tmp_path / "mine" / "zeros.png").symlink_to("/dev/zero")
+    code, _, err = score("devnet", source=tmp_path / "mine")
+    assert code == 1
+    assert "pipe.png" in err
+    assert "zeros.png" in err
+    assert "12 images scored" in err
+
+
+def test_a_threshold_that_is_no_number_is_refused(score):
+    code, out, err = score("devnet", "--threshold", "nan")
+    assert (code, out) == (2, "")
+    assert "--threshold nan is no share" in err
+
+
+@pytest.mark.parametrize(
+    "scores", [[], [float("nan")], [[0.5]], torch.zeros(2)], ids=["none", "no number", "a table", "float32"]
+)
+def test_scores_of_training_normals_that_are_none_are_refused(kept, tmp_path, scores):
+    contents = contents_of(kept, "devnet")
+    path = tmp_path / f"{contents.facts.fit.fit_key}.safetensors"
+    values = scores if isinstance(scores, torch.Tensor) else torch.tensor(scores, dtype=torch.float64)
+    write_model(path, replace(contents, train_scores=values))
+    with pytest.raises(ResultsError, match="was changed since it was written"):
+        read_model(path)
 
 
 def test_over_the_threshold_are_the_scores_above_the_quantile_of_the_training_normals(score, model, tiny_folder):

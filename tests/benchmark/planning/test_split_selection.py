@@ -59,6 +59,19 @@ def test_foreign_lists_have_keys_and_a_definition_of_their_own(bench, foreign):
     assert not {run["key"] for run in here} & {run["key"] for run in ranked}
 
 
+def test_a_method_without_labels_runs_the_draw_whatever_labels_the_file_has(bench, house, lists):
+    lists["train_anomaly"] = lists["train_anomaly"][:-1]
+    fewer, none = house.root / "fewer.json", house.root / "none.json"
+    fewer.write_text(json.dumps(lists))
+    none.write_text(json.dumps(lists | {"train_anomaly": []}))
+    words = ("--method", "frozen_nearest", "--known-class", "dot")
+    (ranked,), _ = planned(bench, *words, "--seed", "0", "--split-seed", "1")
+    for path in (fewer, none):
+        (here,), _ = planned(bench, *words, "--dataset", "tiny", "--split-file", path, "--seed", "0")
+        assert here["key"] == ranked["key"]
+        assert "split_file" not in here["name"]
+
+
 def test_a_foreign_split_is_averaged_with_no_draw_and_no_other_file(bench, house, foreign, lists):
     lists["test_normal"] = lists["test_normal"][1:]
     other = house.root / "other.json"

@@ -1,7 +1,7 @@
 """A kept model at work: scores and heat maps of images that belong to no dataset."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -79,8 +79,8 @@ class KeptModel:
             for name, param in info.params.items()
             if name.startswith(PREFIX) and param.default is not UNSET
         }
-        detector = installed.load(info)({**unmeasured, **facts.fit.params}, self.context)
         try:
+            detector = installed.load(info)({**unmeasured, **facts.fit.params}, self.context)
             detector.load(self.contents.state)
         except MethodError:
             raise
@@ -151,9 +151,17 @@ class KeptModel:
     def _blocks(self, images: LooseImages) -> Iterator[ArrayImages]:
         return blocks(map(self.formed, listed_images(images)), self.block)
 
-    def _scoring(self) -> AbstractContextManager[None]:
+    @contextmanager
+    def _scoring(self) -> Iterator[None]:
         self.context.__dict__.pop("uploads", None)  # those of the images before
-        return exact_arithmetic(self.context.threads)
+        try:
+            with exact_arithmetic(self.context.threads):
+                yield
+        except (KeyError, IndexError, TypeError, ValueError) as error:
+            raise MethodError(
+                f"the kept model of {self.method} cannot score ({type(error).__name__}: {error}): the run's command "
+                "with --keep-models --force makes it anew"
+            ) from error
 
 
 def listed_images(images: LooseImages) -> list[str | Path | Pixels]:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Annotated
 
 import msgspec
+import torch
 from msgspec import Meta
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
@@ -42,10 +43,10 @@ class ModelFacts(msgspec.Struct, frozen=True, kw_only=True):
     method: str
     dataset: str
     channels: Annotated[int, Meta(ge=1, le=3)]
-    batch: Annotated[int, Meta(ge=1)] | None
+    batch: Annotated[int, Meta(ge=1, le=1 << 20)] | None
     independent: bool
     weights: dict[str, str]
-    threads: Annotated[int, Meta(ge=1)]
+    threads: Annotated[int, Meta(ge=1, le=1 << 12)]
     numerics_class: str
     code_digest: str
     package_version: str
@@ -90,9 +91,14 @@ def read_model(path: Path) -> ModelContents:
         raise ResultsError(f"cannot read the kept model {path} ({error.strerror or error})") from error
     except (SafetensorError, KeyError, msgspec.DecodeError, RecursionError) as error:
         raise ResultsError(f"the kept model {path} is damaged or none of swanbench: {AGAIN}") from error
-    if not is_whole:
+    if not is_whole or not _are_scores(scores):
         raise ResultsError(f"the kept model {path} was changed since it was written: {AGAIN}")
     return ModelContents(facts, {name.removeprefix(STATE): value for name, value in tensors.items()}, scores)
+
+
+def _are_scores(scores: Tensor) -> bool:
+    """True for at least one finite float64 in a row."""
+    return scores.dtype is torch.float64 and scores.ndim == 1 and len(scores) > 0 and bool(scores.isfinite().all())
 
 
 class _Versioned(msgspec.Struct):
