@@ -43,7 +43,7 @@ FEW = 20
     "--weights", multiple=True, metavar="[ARCH=]FILE", help="ImageNet weights of the run, as bench run has it."
 )
 @click.option("--device", default="cpu", show_default=True, help="Such as cuda; auto: an accelerator if there is one.")
-@click.option("--threads", type=click.IntRange(min=1), help="Default: those of the run, which give its bits.")
+@click.option("--threads", type=click.IntRange(1, 1 << 10), help="Default: those of the run, which give its bits.")
 @results_option
 def command(run: str, source: "Path", results: "Path | None", **options: Any) -> int:
     """Score images that belong to no dataset, by the model that `bench run --keep-models` kept of RUN.

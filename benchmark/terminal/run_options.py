@@ -71,7 +71,9 @@ def parse_slurm_options(texts: Sequence[str]) -> dict[str, str]:
             raise BenchError(f"--slurm {name}: {OF_THE_ENGINE[name]}")
         if name not in SLURM_OPTIONS:
             raise BenchError(f"--slurm {text}: no option '{name}'; {near_miss(name, SLURM_OPTIONS)}")
-        if not equals or not value.strip() or not value.isprintable():
+        if not value.isprintable():
+            raise BenchError(f"--slurm {name}: its value holds a line break or such: leave that out")
+        if not equals or not value.strip():
             raise BenchError(f"--slurm {text}: give a value too, as in --slurm {name}=VALUE")
         if name in options:
             raise BenchError(f"--slurm {name} is given twice: keep one")

@@ -166,6 +166,8 @@ def release_remark(file: SplitFile, dataset: Dataset) -> str:
 def _absent(path: Path) -> str:
     if re.fullmatch(rf"[0-9a-f]{{{FINGERPRINT_DIGITS}}}", str(path)):
         return f"{SPLIT_FILE} {path} is a fingerprint, and records hold no more of a split file: give the file itself"
+    if path.exists():
+        return f"the split file {path} is a folder or a device, no file: give a JSON or CSV file of its lists"
     return f"there is no split file {path}: give a JSON or CSV file of its lists"
 
 

@@ -356,7 +356,7 @@ RUN = ("--method", "devnet", "--engine", "slurm", "--threads", "1")
         ((*RUN, "--slurm", "time=5", "--slurm", "--time=6"), "--slurm time is given twice: keep one"),
         ((*RUN, "--slurm", "cpus_per_task=4"), "--slurm cpus-per-task: give --threads, the cores of one job"),
         ((*RUN, "--slurm", "nodes=2"), "--slurm nodes: a fit runs as one process, on one node"),
-        ((*RUN, "--slurm", "comment=a\nb"), "give a value too"),
+        ((*RUN, "--slurm", "comment=a\nb"), "its value holds a line break"),
     ],
 )
 def test_wrong_options_of_jobs_are_one_sentence(words, said, bench, house):
