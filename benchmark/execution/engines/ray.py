@@ -1,5 +1,8 @@
 """The workers of a Ray cluster."""
 
+# Without the extra, pyright does not find ray.
+# pyright: reportMissingImports=false
+
 # Without the extra, pyright takes this file for ray itself.
 # pyright: reportAttributeAccessIssue=false
 
