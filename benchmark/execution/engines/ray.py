@@ -1,10 +1,7 @@
 """The workers of a Ray cluster."""
 
-# Without the extra, pyright does not find ray.
-# pyright: reportMissingImports=false
-
 # Without the extra, pyright takes this file for ray itself.
-# pyright: reportAttributeAccessIssue=false
+# pyright: reportAttributeAccessIssue=false, reportMissingImports=false
 
 import contextlib
 import logging
