@@ -37,7 +37,7 @@ DATA = {
 
 DRAWING = {"dra"}
 """Methods whose records compare each test batch with references of its own; a kept model has one set."""
-MAPPED = {"devnet", "dra", "dra_non_disentangled", "flos", "kdad", "minns", "mlep", "saoe"}
+MAPPED = {"devnet", "dra", "dra_non_disentangled", "flos", "frozen_patches", "kdad", "minns", "mlep", "saoe"}
 """Methods with heat maps, as their recipe quick stands."""
 
 
