@@ -191,8 +191,7 @@ def command(ctx: click.Context, /, **options: Any) -> int:
     if options["settle"]:
         selection = suite.with_more_seeds(chosen_suite, selection, SETTLING_SEEDS)
     chosen = suite_layouts([part for part, _ in suite.suite_parts(chosen_suite, selection)])
-    planned = plan(chosen_suite, selection, request, folders=folders, store=store, notify=note)
-    planned = _part(planned, options)
+    planned = _part(plan(chosen_suite, selection, request, folders=folders, store=store, notify=note), options)
     if not planned.runs and not options["plan_only"]:
         return 0
     all_blocked = planned.is_blocked
