@@ -257,6 +257,15 @@ def test_the_python_of_the_page_prints_what_the_page_says(capsys):
     assert f"which prints `{capsys.readouterr().out.strip()}`" in PAGES["any_table"]
 
 
+def test_no_packaged_supervised_run_beats_the_nearest_neighbour_as_the_page_says():
+    assert "no supervised run so far beats a nearest neighbour on frozen features" in PAGES["faq"]
+    runs = list(reference.reference_records())
+    nearest = {run.spec.test: run.metrics.auroc for run in runs if run.spec.method == "frozen_nearest"}
+    supervised = [run for run in runs if run.spec.split.shots is not None and run.spec.test in nearest]
+    assert {"dra", "ahl_dra", "frozen_logistic"} <= {run.spec.method for run in supervised}
+    assert [run.spec.name for run in supervised if run.metrics.auroc > nearest[run.spec.test]] == []
+
+
 def test_the_page_names_each_field_of_the_json_of_any_table():
     section = PAGES["any_table"].partition("## For programs")[2]
     assert [name for name in (*CELL_FIELDS, *GROUP_FIELDS) if f"`{name}`" not in section] == []
