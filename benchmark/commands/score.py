@@ -156,7 +156,7 @@ def _remarks(model: "KeptModel", share: float) -> "list[str]":
     count = len(model.contents.train_scores)
     own_class = numerics.numerics_class(device=context.device, precision=facts.fit.precision, threads=context.threads)
     few = f"; {count} are few to tell it from" if count < FEW else ""
-    threshold = f"the threshold is such that {share:.3g} of the {count} training normals are not over it{few}"
+    threshold = f"the threshold is such that at least {share:.3g} of the {count} training normals are not over it{few}"
     remarks = [
         f"{threshold}: they score lower than new normals, of which more will be over it, with a memory bank nearly all"
     ]

@@ -70,11 +70,13 @@ class Merger:
 
     Each record is written after all that belongs to it, under the lock of its fit: a call that is killed leaves whole
     records, and the same call goes on from there. `differences` lists contradictions of a record and its
-    scores (`results.maintenance.verification`): such a record is not brought.
+    scores (`results.maintenance.verification`), and `check_model` raises ResultsError for the file of a kept model that
+    is not whole: such a record is not brought.
     """
 
     store: Store
     differences: Callable[[Record, Scores], Iterable[str]]
+    check_model: Callable[[Path], None]
     dry_run: bool = False
     _brought: dict[str, Record] = field(default_factory=dict)
 
@@ -98,15 +100,18 @@ class Merger:
         step = self._step(record, origin, root)
         if step.state not in {"new", "replaced", "completed"}:
             return step
+        artefacts = self._artefacts(record, root)
         try:
             scores = _scores(record, root)
+            for source, target in artefacts:
+                if target == self.store.model_path(record.fit_key) and not target.exists():
+                    self.check_model(source)
         except ResultsError as error:
             return MergeStep("unreadable", record.spec.name, str(error))
         contradictions = "; ".join(self.differences(record, Scores.decode(scores))) if scores else ""
         if contradictions:
             reason = f"{contradictions}: {origin} is left, run it again there with --force"
             return MergeStep("altered", record.spec.name, reason)
-        artefacts = self._artefacts(record, root)
         trace = _traceback(record, root)
         if self.dry_run:
             self._brought[record.key] = record

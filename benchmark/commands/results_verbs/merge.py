@@ -24,8 +24,8 @@ def command(
 
     A FOLDER may also be a file that `bench results export --format jsonl` wrote; such records come without scores. What
     is here stays: the same numbers are passed over, and other numbers of the same key are named, with exit status 1.
-    Only a run that had failed here gives way to one that is done. A record that says other numbers than its scores give
-    is named and left. An interrupted merge goes on by the same command.
+    Only a run that had failed here gives way to one that is done. A record that says other numbers than its scores
+    give, or whose kept model is damaged, is named and left. An interrupted merge goes on by the same command.
     """
     from functools import partial
 
@@ -37,7 +37,7 @@ def command(
     store = Store(resolve_folders(results).results, warn=note)
     merging.check_mergeable(places, store.root)
     differences = partial(verification.score_differences, fingerprint=list_fingerprint)
-    merger = merging.Merger(store, differences, dry_run=dry_run)
+    merger = merging.Merger(store, differences, _check_model, dry_run=dry_run)
     rows = []
     for folder in places:
         states = []
@@ -51,6 +51,12 @@ def command(
     if as_json:
         echo_json(rows)
     ctx.exit(1 if any(row["state"] in merging.TROUBLED_STATES for row in rows) else 0)
+
+
+def _check_model(path: "Path") -> None:
+    from benchmark.execution.stores.models.model_files import read_model
+
+    read_model(path)
 
 
 def _merged(states: Iterable[str], root: "Path", would: str) -> str:

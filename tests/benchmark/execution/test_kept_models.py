@@ -330,6 +330,30 @@ def test_tensors_of_any_kind_come_back_as_they_were(kept, tmp_path):
     assert torch.equal(read.train_scores, contents.train_scores)
 
 
+def test_a_model_has_the_same_bytes_whenever_it_is_written(kept, tmp_path):
+    contents = contents_of(kept, "devnet")
+    paths = [tmp_path / f"{number}.safetensors" for number in range(8)]
+    for path in paths:
+        write_model(path, contents)
+    assert {path.read_bytes() for path in paths} == {kept.store.model_path(kept.records["devnet"].fit_key).read_bytes()}
+
+
+def test_a_merge_names_a_damaged_model_and_leaves_its_record(kept, calls_in, tmp_path):
+    source = shutil.copytree(kept.results, tmp_path / "source")
+    model = Store(source).model_path(kept.records["dra"].fit_key)
+    model.write_bytes(model.read_bytes()[:-1] + b"!")
+    call = calls_in(tmp_path, **kept.env)
+    for words in (("--dry-run",), ()):
+        code, out, err = call("results", "merge", source, "--results", "here", *words)
+        assert code == 1
+        assert f"the kept model {model} was changed since it was written: remove it" in err
+        assert "1 left, since they cannot be read" in out
+    assert [record.spec.method for record in Store(tmp_path / "here").records()] == ["devnet"]
+    assert Store(tmp_path / "here").kept_models().keys() == {kept.records["devnet"].fit_key}
+    model.unlink()
+    assert call("results", "merge", source, "--results", "here")[0] == 0
+
+
 def test_other_weights_than_those_of_the_fit_are_refused(kept, model, tmp_path):
     facts = msgspec.structs.replace(
         model.contents.facts, fit=msgspec.structs.replace(model.contents.facts.fit, weights={"resnet18": "f" * 64})
@@ -341,6 +365,12 @@ def test_other_weights_than_those_of_the_fit_are_refused(kept, model, tmp_path):
     folders = Folders(tmp_path, tmp_path, tmp_path, None, tmp_path)
     with pytest.raises(MethodError, match=r"made on the weights random of resnet18, and custom:\w{8} are here: give"):
         keeping.open_model(store, facts.fit.fit_key, folders, weights=[str(file)], device="cpu")
+
+
+def test_weights_for_a_model_that_needs_none_are_refused(score):
+    code, _, err = score("devnet", "--weights", "nosuch.pth")
+    assert code == 2
+    assert "this model of devnet was made without a file of weights: leave --weights out" in err
 
 
 def test_a_state_that_its_detector_does_not_take_is_one_sentence(model):

@@ -24,6 +24,10 @@ def no_differences(_record, _scores):
     return ()
 
 
+def any_model(_path):
+    pass
+
+
 @pytest.fixture
 def source(tmp_path):
     """A folder with one run, its scores and an artefact."""
@@ -70,7 +74,7 @@ def test_nothing_comes_through_a_link_and_the_link_is_named(tmp_path, source, ki
     path = linked(source)[kind]
     moved_and_linked(path, tmp_path / "private")
     target = Store(tmp_path / "target")
-    (step,) = Merger(target, no_differences, dry_run=dry_run).merge_source(source.root)
+    (step,) = Merger(target, no_differences, any_model, dry_run=dry_run).merge_source(source.root)
     assert (step.state, step.troubled) == ("unreadable", True)
     assert f"{path} is a link" in f"{step.name} {step.reason}" or "is a link, which is not followed" in step.reason
     assert not [file for file in target.root.rglob("*") if file.is_file() and file.suffix != ".lock"]
@@ -86,7 +90,7 @@ def test_a_traceback_that_is_a_link_is_not_copied(tmp_path, source):
     trace.parent.mkdir()
     trace.symlink_to(tmp_path / "secret")
     target = Store(tmp_path / "target")
-    steps = {step.name: step.state for step in Merger(target, no_differences).merge_source(source.root)}
+    steps = {step.name: step.state for step in Merger(target, no_differences, any_model).merge_source(source.root)}
     assert sorted(steps.values()) == ["new", "unreadable"]
     assert not target.traceback_path(failed.key).exists()
 
@@ -94,7 +98,7 @@ def test_a_traceback_that_is_a_link_is_not_copied(tmp_path, source):
 def test_the_folder_that_was_named_may_be_a_link_itself(tmp_path, source):
     (tmp_path / "link").symlink_to(source.root)
     target = Store(tmp_path / "target")
-    assert [step.state for step in Merger(target, no_differences).merge_source(tmp_path / "link")] == ["new"]
+    assert [step.state for step in Merger(target, no_differences, any_model).merge_source(tmp_path / "link")] == ["new"]
     assert (target.artefacts_path(made().fit_key) / "maps" / "grid.png").read_bytes() == b"picture"
 
 
@@ -102,7 +106,7 @@ def test_a_record_that_is_no_file_is_not_waited_for(tmp_path, source):
     record = source.record_path(made().key)
     record.unlink()
     os.mkfifo(record)
-    (step,) = Merger(Store(tmp_path / "target"), no_differences).merge_source(source.root)
+    (step,) = Merger(Store(tmp_path / "target"), no_differences, any_model).merge_source(source.root)
     assert step.state == "unreadable"
     assert "is not a file" in step.reason
 
@@ -111,9 +115,9 @@ def test_an_artefact_too_large_or_too_deep_is_named_and_not_read(tmp_path, sourc
     folder = source.artefacts_path(made().fit_key)
     with (folder / "bomb.png").open("wb") as file:
         file.truncate(9 << 30)
-    (step,) = Merger(Store(tmp_path / "target"), no_differences).merge_source(source.root)
+    (step,) = Merger(Store(tmp_path / "target"), no_differences, any_model).merge_source(source.root)
     assert "bomb.png has 9216 MiB" in step.reason
     (folder / "bomb.png").unlink()
     (folder / "/".join(["d"] * 40)).mkdir(parents=True)
-    (step,) = Merger(Store(tmp_path / "target"), no_differences).merge_source(source.root)
+    (step,) = Merger(Store(tmp_path / "target"), no_differences, any_model).merge_source(source.root)
     assert "folders more than 32 deep" in step.reason

@@ -41,7 +41,7 @@ def failed(record):
 
 
 def taken(store, *places, **options):
-    merger = Merger(store, lambda record, scores: (), **options)
+    merger = Merger(store, lambda record, scores: (), lambda model: None, **options)
     return [step for place in places for step in merger.merge_source(place)]
 
 

@@ -86,11 +86,13 @@ def open_model(
     """The kept model of a fit; `weights` are options as `--weights` has them, `threads` None those of its fit.
 
     Raises:
-        MethodError: its ImageNet weights are not at hand, or others are given.
+        MethodError: its ImageNet weights are not at hand, or others are given, or some to a model that needs none.
         ResultsError: the file cannot be read or is damaged.
     """
     contents = read_model(store.model_path(fit_key))
     facts = contents.facts
+    if weights and set(facts.fit.weights.values()) <= {RANDOM}:
+        raise MethodError(f"this model of {facts.method} was made without a file of weights: leave --weights out")
     files = {arch: _weights(arch, digest, facts, folders, weights) for arch, digest in facts.fit.weights.items()}
     context = FitContext(
         seed=facts.fit.seed,

@@ -1,7 +1,8 @@
 """Files of kept models: `models/<2 hex>/<fit_key>.safetensors`, which hold tensors and text alone.
 
-The header's metadata are the facts of the model in JSON and a SHA-256 of the tensors and these facts, which is compared
-whenever a file is read. The tensors are the detector's state, each name with `state.` in front, and
+The header's metadata are one JSON text under `swanbench`: the facts of the model, and a SHA-256 of the tensors and
+these facts, which is compared whenever a file is read. One text, since the format writes several in any order, and the
+same fit has to give the same bytes. The tensors are the detector's state, each name with `state.` in front, and
 `train_normal_scores`, the scores of the training normals (n,) float64.
 """
 
@@ -24,6 +25,7 @@ from results.files import write_atomic
 from results.spec import FitSpec
 
 MODEL_SCHEMA = 1
+HEADER = "swanbench"
 STATE = "state."
 TRAIN_SCORES = "train_normal_scores"
 AGAIN = "remove it, and the run's command with --keep-models makes it again"
@@ -67,8 +69,9 @@ def write_model(path: Path, contents: ModelContents) -> None:
     """Keep a model; raises ResultsError where it cannot be written."""
     tensors = {f"{STATE}{name}": value.detach().cpu().contiguous().clone() for name, value in contents.state.items()}
     tensors[TRAIN_SCORES] = contents.train_scores
-    facts = msgspec.json.encode(contents.facts).decode()
-    write_atomic(path, save(tensors, {"swanbench": facts, "sha256": _digest(facts, tensors)}))
+    facts = msgspec.json.encode(contents.facts)
+    header = _Header(sha256=_digest(facts, tensors), facts=msgspec.Raw(facts))
+    write_atomic(path, save(tensors, {HEADER: msgspec.json.encode(header).decode()}))
 
 
 def read_model(path: Path) -> ModelContents:
@@ -81,11 +84,11 @@ def read_model(path: Path) -> ModelContents:
         with safe_open(path, framework="pt") as file:
             metadata = file.metadata() or {}
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - it is no mapping
-        text = metadata["swanbench"]
-        if msgspec.json.decode(text, type=_Versioned).schema > MODEL_SCHEMA:
+        header = msgspec.json.decode(metadata[HEADER], type=_Header)
+        if msgspec.json.decode(header.facts, type=_Versioned).schema > MODEL_SCHEMA:
             raise ResultsError(f"the kept model {path} is of a newer version: upgrade swanbench to read it")
-        facts = msgspec.json.decode(text, type=ModelFacts)
-        is_whole = metadata["sha256"] == _digest(text, tensors) and facts.fit.fit_key == path.stem
+        facts = msgspec.json.decode(header.facts, type=ModelFacts)
+        is_whole = header.sha256 == _digest(header.facts, tensors) and facts.fit.fit_key == path.stem
         scores = tensors.pop(TRAIN_SCORES)
     except OSError as error:
         raise ResultsError(f"cannot read the kept model {path} ({error.strerror or error})") from error
@@ -101,9 +104,14 @@ def _are_scores(scores: Tensor) -> bool:
     return scores.dtype is torch.float64 and scores.ndim == 1 and len(scores) > 0 and bool(scores.isfinite().all())
 
 
+class _Header(msgspec.Struct):
+    sha256: str
+    facts: msgspec.Raw
+
+
 class _Versioned(msgspec.Struct):
     schema: int
 
 
-def _digest(facts: str, tensors: Mapping[str, Tensor]) -> str:
-    return hashlib.sha256(f"{facts}\n{tensors_digest(tensors)}".encode()).hexdigest()
+def _digest(facts: bytes | msgspec.Raw, tensors: Mapping[str, Tensor]) -> str:
+    return hashlib.sha256(b"%b\n%b" % (bytes(facts), tensors_digest(tensors).encode())).hexdigest()
