@@ -27,8 +27,8 @@ def command(*, yes: bool, results: "Path | None", as_json: bool, **every: bool) 
 
     Image stores in BENCH_CACHE that no dataset in BENCH_DATA can use, feature maps of other code, checkpoints of fits
     that are done, kept states of fits that no run can start from, kept models without a record, what was remembered of
-    files, and what killed writers left. Records, scores and prepared datasets stay, and whatever a living process is at
-    work on.
+    files, files of SLURM jobs that are over, and what killed writers left. Records, scores and prepared datasets stay,
+    and whatever a living process is at work on.
     """
     from benchmark.paths import resolve_folders
     from benchmark.upkeep import cleanup

@@ -62,6 +62,7 @@ def find_leftovers(
         *_notes(folders.cache),
         *_costs(folders.cache, remarks, every=costs),
         *_temporary(folders, remarks),
+        *_slurm_jobs(folders.results, remarks),
     ]
     locked = [leftover for leftover in items if leftover.lock is not None and is_locked(leftover.lock)]
     remarks += [f"left, a living process is at work on it: {leftover.kind} {leftover.name}" for leftover in locked]
@@ -277,6 +278,24 @@ def _temporary(folders: Folders, remarks: list[str]) -> Iterator[RemovableItem]:
     for path in sorted({*notes, *downloads}):
         if path.is_file() and _is_old(path):
             yield removable_item(TEMPORARY, f"{path} (of a write that broke off)", path)
+
+
+def _slurm_jobs(results: Path, remarks: list[str]) -> Iterator[RemovableItem]:
+    """Files of one's own SLURM jobs that are all over; the call that waited for them was killed, or left their logs."""
+    from benchmark.execution.processes.slurm_job import JOBS_FOLDER, jobs_name
+    from benchmark.execution.processes.slurm_queue import SlurmError, job_states
+
+    for folder in sorted(path for path in (results / JOBS_FOLDER).glob("[!.]*") if path.is_dir() and _is_old(path)):
+        if folder.stat().st_uid != os.getuid():
+            remarks.append(f"files of SLURM jobs of another user stay: {folder}")
+            continue
+        try:
+            is_over = all(job.is_over for job in job_states(jobs_name(folder)).values())
+        except SlurmError as error:
+            remarks.append(f"files of SLURM jobs stay, {error}: {folder}; clean where jobs are submitted")
+            continue
+        if is_over:
+            yield removable_item(TEMPORARY, f"{folder} (its SLURM jobs are over)", folder)
 
 
 def _hidden(folders: Folders) -> list[Path]:

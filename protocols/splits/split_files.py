@@ -137,19 +137,26 @@ def implied_coordinates(
     """The coordinates of those names that a file states, or that its labelled anomalies have: their number and class.
 
     Raises:
-        DataError: the labelled anomalies are of several classes and the rule has one known class.
+        DataError: the labelled anomalies are of several classes and the rule has one known class, or are of another
+            class than the file states.
     """
     implied: dict[str, CoordinateValue] = {}
     classes = sorted({dataset.row(id_).label for id_ in lists.train_anomaly})
+    stated_shots, stated_class = (file.coordinates.get(name) for name in ("shots", "known_class"))
+    if stated_class is not None and classes and classes != [stated_class]:
+        raise DataError(
+            f"{file.path} states the known class {stated_class}, and its labelled anomalies are of "
+            f"{first_few(classes, _NAMED)}: correct it"
+        )
     if "shots" in names and lists.train_anomaly:
-        implied["shots"] = file.coordinates.get("shots") or len(lists.train_anomaly)
+        implied["shots"] = stated_shots or len(lists.train_anomaly)
     if "known_class" in names:
         if len(classes) > 1:
             raise DataError(
                 f"{file.path} has labelled anomalies of {first_few(classes, _NAMED)}, and the hard rule knows one: "
                 "take the rule general"
             )
-        implied["known_class"] = classes[0] if classes else file.coordinates.get("known_class")
+        implied["known_class"] = classes[0] if classes else stated_class
     return {name: value for name, value in implied.items() if value is not None}
 
 

@@ -24,14 +24,12 @@ from benchmark.execution.processes.cluster import SchedulerLostError, needed
 from benchmark.execution.processes.far_worker import Execute
 from benchmark.execution.processes.handover import ASKED_TO_STOP, TIME_IS_OVER, Outcome
 from benchmark.execution.processes.pool import WorkerLostError
-from benchmark.execution.processes.slurm_job import JobFiles, JobOrder, run_job
+from benchmark.execution.processes.slurm_job import JOBS_FOLDER, JobFiles, JobOrder, jobs_name, run_job
 from benchmark.execution.processes.slurm_queue import JobState, SlurmError
 from protocols.text import plural
 from results.errors import ResultsError
 from results.files import make_folder
 
-JOBS_FOLDER = "slurm"
-"""Folder within the results folder for files of jobs."""
 GATHER_SECONDS = 0.3
 """Fits that come within so long of each other are one array."""
 LOOK_SECONDS = 0.3
@@ -64,10 +62,9 @@ class Slurm:
             slurm_queue.check_job(self.options, self.threads)
         except SlurmError as error:
             raise BenchError(f"SLURM would not take these jobs ({error}): change --slurm, or ask sinfo") from error
-        token = secrets.token_hex(4)
-        folder = self.store / JOBS_FOLDER / token
+        folder = self.store / JOBS_FOLDER / secrets.token_hex(4)
         make_folder(folder)
-        executor = _SlurmExecutor(self, folder, f"swanbench-{token}", jobs)
+        executor = _SlurmExecutor(self, folder, jobs_name(folder), jobs)
         try:
             yield executor
         except BaseException:

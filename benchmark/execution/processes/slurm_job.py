@@ -19,6 +19,14 @@ from benchmark.planning.types import Task
 from results.files import write_atomic
 from results.store import Store
 
+JOBS_FOLDER = "slurm"
+"""Folder within the results folder, in which each call has one for files of its jobs."""
+
+
+def jobs_name(folder: Path) -> str:
+    """Name at SLURM of the jobs of a call whose files lie in that folder."""
+    return f"swanbench-{folder.name}"
+
 
 @dataclass(frozen=True)
 class JobOrder:

@@ -430,3 +430,40 @@ def test_kept_models_stay_while_a_record_is_of_their_fit_unless_they_are_named(w
     assert listed(where) == {}
     assert cleared(where, models=True) == []
     assert store.kept_models() == {}
+
+
+@pytest.fixture
+def squeue(tmp_path, monkeypatch):
+    """A path on which the queue of SLURM answers for a job of that name what a test says."""
+
+    def answer(**lines):
+        (tmp_path / "bin").mkdir(exist_ok=True)
+        file = tmp_path / "bin" / "squeue"
+        file.write_text(
+            f"#!{sys.executable}\nimport sys\n"
+            "[name] = [word[7:] for word in sys.argv if word.startswith('--name=')]\n"
+            f"sys.stdout.write({lines!r}.get(name.removeprefix('swanbench-'), ''))\n"
+        )
+        file.chmod(0o755)
+        monkeypatch.setenv("PATH", str(tmp_path / "bin"))
+
+    return answer
+
+
+def test_files_of_slurm_jobs_go_when_all_are_over_and_nobody_cleans_what_it_cannot_ask_for(where, squeue, monkeypatch):
+    folders = [where.results / "slurm" / name for name in ("aa", "bb", "cc")]
+    for folder in folders:
+        write(folder / "0.json")
+        os.utime(folder, (OLD, OLD))
+    squeue(aa="1_0|COMPLETED|0|None|", bb="2_0|FAILED|256|None|\n2_1|PENDING|0|Resources|")
+    assert listed(where) == dict.fromkeys((folders[0], folders[2]), cleanup.TEMPORARY)
+    os.utime(folders[2])
+    assert cleared(where) == []
+    assert sorted((where.results / "slurm").iterdir()) == folders[1:]
+    os.utime(folders[2], (OLD, OLD))
+    monkeypatch.setenv("PATH", str(where.results))
+    leftovers = cleanup.find_leftovers(where)
+    assert not leftovers.items
+    assert f"files of SLURM jobs stay, squeue cannot be run: No such file or directory: {folders[1]}" in str(leftovers)
+    monkeypatch.setattr(os, "getuid", lambda: folders[1].stat().st_uid + 1)
+    assert f"files of SLURM jobs of another user stay: {folders[2]}" in str(cleanup.find_leftovers(where))

@@ -173,6 +173,10 @@ WRONG: Mapping[str, tuple[dict[str, Any], str]] = {
     "other dataset": ({"dataset": "elpv"}, "is a split of elpv, not of toy: give --dataset elpv"),
     "changed": ({"fingerprint": "0" * 64}, "states the fingerprint 0000000000000000 and its lists have "),
     "other rule": ({"protocol": "hard"}, "is a split of the rule hard, not general"),
+    "another known class": (
+        {"known_class": "bent"},
+        "states the known class bent, and its labelled anomalies are of cut: correct it",
+    ),
     "fewer shots than images": ({"shots": 1}, "has 2 labelled anomalies and states 1 shots"),
     "list missing": ({"test_normal": None}, "is no split (Expected `array`, got `null`"),
 }
