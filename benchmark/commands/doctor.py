@@ -49,8 +49,8 @@ def _examined(results: "Path | None", *, deep: bool) -> "tuple[dict[str, Any], l
 
     folders = resolve_folders(results)
     allowed, precision = machine_limits(), CPU.default_precision
-    expected = numerics.expected_numerics_class(precision=precision, threads=allowed.usable)
-    torch = inventory.examine_torch(precision, allowed.usable) if deep else None
+    expected = numerics.expected_numerics_class(precision=precision, threads=1)
+    torch = inventory.examine_torch(precision, threads=1) if deep else None
     written = folder_states(folders, results_given=results is not None)
     weights, others, problem = inventory.weights_by_architecture(folders, deep=deep)
     states, plug_ins, requirements = (

@@ -29,6 +29,7 @@ from benchmark.terminal.run_options import (
     parse_settings,
     parse_slurm_options,
     runs_elsewhere,
+    share_cores,
 )
 from methods.devices import device_forms
 from protocols.text import plural
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
     from benchmark.planning.costs.forecast import Conditions
     from benchmark.planning.suite import Selection
     from benchmark.planning.types import Plan, RunRequest, Task
+    from benchmark.terminal.run_options import Shares
     from benchmark.views.settling.choice import Choice
     from methods.devices import Device
     from reports.layouts.layout import Layout
@@ -133,9 +135,12 @@ SETTLING_SEEDS = 10
     "say what nothing can settle.",
 )
 @click.option(
-    "--jobs", type=click.IntRange(min=1), help="Fits at the same time (default: 1; of SLURM jobs all that can start)."
+    "--jobs",
+    type=click.IntRange(min=1),
+    help="Fits at the same time (default: as many as cores and free memory allow; on a device, and on a cluster with "
+    "--address, 1; of SLURM jobs all that can start).",
 )
-@click.option("--threads", type=click.IntRange(min=1), help="Threads a fit (default: cores / jobs).")
+@click.option("--threads", type=click.IntRange(min=1), help="Threads a fit (default: 1).")
 @click.option("--engine", type=click.Choice(engine_names()), default="local", show_default=True)
 @click.option("--address", help="Of a Dask scheduler or Ray cluster (default: one of its own on this machine).")
 @click.option(
@@ -170,6 +175,7 @@ def command(ctx: click.Context, /, **options: Any) -> int:
 
     from benchmark.paths import AUDITS_FOLDER, resolve_folders
     from benchmark.planning import suite
+    from benchmark.planning.costs.forecast import Conditions
     from benchmark.planning.inputs.split_selection import with_split_file
     from benchmark.planning.plan import plan
     from benchmark.views import plan_summary
@@ -179,12 +185,11 @@ def command(ctx: click.Context, /, **options: Any) -> int:
     from results.store import Store
 
     _check(options)
-    device = chosen_device(options)
+    request = _request(options, chosen_device(options))
     folders = resolve_folders(options["results"])
     if options["audit"]:
         folders = replace(folders, results=folders.results / AUDITS_FOLDER)
     store = Store(folders.results, warn=note)
-    request = _request(options, device)
     chosen_suite, selection = with_split_file(
         suite.load_suite(options["suite"]), _selection(options), request.split_options, folders.data, note
     )
@@ -200,7 +205,8 @@ def command(ctx: click.Context, /, **options: Any) -> int:
         plan_summary.say_blocked(planned, note)
     plan_summary.say_code(planned, note)
     plan_summary.say_models(planned, store.kept_models() if options["keep_models"] else None, note)
-    conditions = _conditions(folders, options)
+    shares = share_cores(options, len(planned.tasks(due_states(options))))
+    conditions = Conditions(folders.cache, options["device"], shares.threads, shares.jobs)
     if all_blocked and not plan_only:
         raise BenchError(plan_summary.all_blocked(planned))
     if options["calibrate"]:
@@ -219,7 +225,7 @@ def command(ctx: click.Context, /, **options: Any) -> int:
             as_json = options["as_json"] or options["form"] == "json"
             chosen_plan.print_plan(planned, conditions, folders.data, choice, as_json=as_json)
         return 0
-    troubled = _run(planned, folders, store, chosen, options)
+    troubled = _run(planned, folders, store, chosen, options, shares)
     run_tables.print_results(planned, selection, store, chosen, options)
     return 1 if troubled else 0
 
@@ -273,7 +279,7 @@ def _choice(
     from benchmark.views.settling.choice import Budget
 
     code = InstalledCode(accept=options["accept_stale_code"])
-    budget = Budget(options["budget"], options["jobs"] or 1, is_settling=options["settle"])
+    budget = Budget(options["budget"], conditions.jobs, is_settling=options["settle"])
     return chosen_plan.choose(planned, layouts, store, code, conditions, budget)
 
 
@@ -296,14 +302,14 @@ def _print_tasks(planned: "Plan", options: dict[str, Any], words: list[str]) -> 
         say(line)
 
 
-def _conditions(folders: "Folders", options: dict[str, Any]) -> "Conditions":
-    from benchmark.planning.costs.forecast import Conditions
-
-    jobs = options["jobs"] or 1
-    return Conditions(folders.cache, options["device"], options["threads"] or _free_threads(jobs), jobs)
-
-
-def _run(planned: "Plan", folders: "Folders", store: "Store", layouts: "list[Layout]", options: dict[str, Any]) -> bool:
+def _run(
+    planned: "Plan",
+    folders: "Folders",
+    store: "Store",
+    layouts: "list[Layout]",
+    options: dict[str, Any],
+    shares: "Shares",
+) -> bool:
     """Run the tasks that are due; True where a run came to nothing, now or before."""
     from benchmark.planning.declaration import declare
 
@@ -327,12 +333,12 @@ def _run(planned: "Plan", folders: "Folders", store: "Store", layouts: "list[Lay
     if tasks:
         store.check_writable()
         declare(store.root, planned, {layout.id: layout.groups for layout in layouts})
-    troubles = _engine(tasks, folders, store, options) if tasks else 0
+    troubles = _engine(tasks, folders, store, options, shares) if tasks else 0
     stale = planned.count("stale") if "stale" not in states else 0
     return bool(troubles or skipped or stale)
 
 
-def _engine(tasks: "list[Task]", folders: "Folders", store: "Store", options: dict[str, Any]) -> int:
+def _engine(tasks: "list[Task]", folders: "Folders", store: "Store", options: dict[str, Any], shares: "Shares") -> int:
     """Run the tasks; returns how many came to nothing."""
     import time
 
@@ -347,14 +353,14 @@ def _engine(tasks: "list[Task]", folders: "Folders", store: "Store", options: di
 
     times = [seconds for seconds in (options["max_time"], options["budget"]) if seconds]
     deadline = time.monotonic() + min(times) if times else None
-    jobs = options["jobs"] or (len(tasks) if options["engine"] == "slurm" else 1)
-    threads = options["threads"] or _default_threads(jobs)
+    if shares.remark:
+        note(shares.remark)
     head, dirty = provenance.commit()
     machine = Machine(
         data=folders.data.absolute(),
         cache=folders.cache.absolute(),
         store=folders.results.absolute(),
-        threads=threads,
+        threads=shares.threads,
         device=options["device"],
         fit_seconds=options["fit_timeout"],
         feature_bytes=feature_limit(),
@@ -377,24 +383,5 @@ def _engine(tasks: "list[Task]", folders: "Folders", store: "Store", options: di
         )
         workers = find_engine(options["engine"]).opener(request)
         ready = image_stores.tasks_with_images(tasks, folders.data, folders.cache, progress)
-        scheduler.Scheduler(machine, workers, jobs, again, progress, deadline).run(ready)
+        scheduler.Scheduler(machine, workers, shares.jobs, again, progress, deadline).run(ready)
     return progress.troubles
-
-
-def _default_threads(jobs: int) -> int:
-    """The cores that each fit may have. A busy machine is told, not heeded: the count is part of the numerics class."""
-    import os
-
-    from benchmark.upkeep import memory
-
-    threads = _free_threads(jobs)
-    others, cores = memory.others_at_work(), os.cpu_count() or 1
-    if threads > 1 and others + threads * jobs > cores:
-        note(f"{others} others are at work on this machine's {cores} cores: --threads 1 may be faster than {threads}")
-    return threads
-
-
-def _free_threads(jobs: int) -> int:
-    from benchmark.upkeep import memory
-
-    return max(1, memory.machine_limits().usable // jobs)

@@ -141,7 +141,7 @@ def machine_findings(limits: MachineLimits, expected: str | None, torch: TorchSt
 def environment_findings() -> Iterator[Finding]:
     """Environment variables that change threads or results but enter no key, or hold what no run can use."""
     texts = {
-        THREADS: "fits do not go by it but by --threads (default: cores / jobs)",
+        THREADS: "fits do not go by it but by --threads (default: 1)",
         BINDING: "it may bind the threads of several workers to the same cores; unset it before --jobs above 1",
         numerics.ARITHMETIC: "it changes the numbers of fits, which get a numerics class of their own; unset it",
     }

@@ -1,15 +1,11 @@
 """Memory and processor time that this process may use: the limits of Linux and of a container's control group."""
 
 import math
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from benchmark.numerics import cores
-
-_LOOKS = 5
-_LOOK_SECONDS = 0.01
 
 
 @dataclass(frozen=True)
@@ -41,19 +37,6 @@ def machine_limits(root: Path = Path("/")) -> MachineLimits:
             free = min(free or int(most), max(0, int(most - used)))
         quota = min(quota, _quota(folder))
     return MachineLimits(total, min(free, total), cores(), min(float(cores()), quota))
-
-
-def others_at_work(root: Path = Path("/")) -> int:
-    """Processes and threads beside this one that want a processor, the fewest of a few looks; 0 if not known."""
-    counts = []
-    for _ in range(_LOOKS):
-        try:
-            running = (root / "proc/loadavg").read_text(encoding="ascii").split()[3].partition("/")[0]
-            counts.append(int(running) - 1)
-        except (OSError, ValueError, IndexError):
-            return 0
-        time.sleep(_LOOK_SECONDS)
-    return max(0, min(counts))
 
 
 def _memory(root: Path) -> dict[str, int]:
