@@ -1,11 +1,14 @@
-"""The lock of the environment that runs the tests: `python tests/support/lock.py` writes it into `requirements/`.
+"""Locks of the package and its extras, as constraints for pip: `python tests/support/lock.py` writes them to `requirements/`.
 
-It names the versions that are installed of all that the package and its extras need, as constraints for pip. Libraries of
-CUDA are left out: torch's build for processors needs none. Nothing is looked up, so it says nothing of other platforms.
+That of this platform names the versions that are installed. Libraries of CUDA are left out: torch's build for processors
+needs none. With `macos-arm64` or `windows-x64` uv looks up what would be installed there, with the same versions where
+they are to be had.
 """
 
+import os
 import platform
 import re
+import subprocess
 import sys
 import tomllib
 from collections.abc import Iterable, Mapping
@@ -17,6 +20,9 @@ from packaging.version import Version
 from repository import ROOT
 
 FOLDER = ROOT / "requirements"
+OTHERS = {"macos-arm64": "aarch64-apple-darwin", "windows-x64": "x86_64-pc-windows-msvc"}
+"""Platforms that uv knows, by their names here."""
+LINUX = FOLDER / "linux-cpu-py311.txt"
 _CUDA = re.compile(r"nvidia-.*|cuda-.*|triton")
 
 
@@ -73,11 +79,29 @@ def _is_needed(requirement: Requirement, extras: Iterable[str]) -> bool:
     return requirement.marker is None or any(requirement.marker.evaluate({"extra": extra}) for extra in ("", *extras))
 
 
-def main() -> None:
+def looked_up_text(project: Mapping[str, object], name: str) -> str:
+    """The constraints of another platform, with the extras of the lock for Linux; needs uv and the network."""
+    extras = re.search("extras ([a-z, ]+):", LINUX.read_text(encoding="utf-8"))[1].split(", ")
+    options = ["--constraint", LINUX, "--python-version", "3.11.9", "--python-platform", OTHERS[name]]
+    chosen = [word for extra in extras for word in ("--extra", extra)]
+    words = ["uv", "pip", "compile", ROOT / "pyproject.toml", *options, *chosen, "--no-header", "--no-annotate", "-q"]
+    environment = {**os.environ, "MACOSX_DEPLOYMENT_TARGET": "15.0"}
+    pins = subprocess.run(words, check=True, capture_output=True, text=True, env=environment).stdout.splitlines()
+    start = [
+        f"# {project['name']} with the extras {', '.join(extras)}: {name}, Python 3.11, no GPU.",
+        "# Looked up by uv (tests/support/lock.py); no test has run with it.",
+    ]
+    return "\n".join([*start, *sorted(pins, key=lambda pin: pin.partition("==")[0]), ""])
+
+
+def main(name: str | None = None) -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     FOLDER.mkdir(exist_ok=True)
-    (FOLDER / lock_name()).write_text(lock_text(project), encoding="utf-8")
+    if name is None:
+        (FOLDER / lock_name()).write_text(lock_text(project), encoding="utf-8")
+    else:
+        (FOLDER / f"{name}-py311.txt").write_text(looked_up_text(project, name), encoding="utf-8")
 
 
 if __name__ == "__main__":
-    main()
+    main(*sys.argv[1:])
