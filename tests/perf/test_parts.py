@@ -64,8 +64,18 @@ def test_a_measurement_is_printed_and_kept_where_a_file_is_given(tmp_path, capsy
     assert f"splits/{kept.parts['splits'][0].name} / hashing the ids: " in capsys.readouterr().out
 
 
+@pytest.mark.slow
+def test_the_part_of_an_accelerator_runs_and_gives_nothing_where_there_is_none(monkeypatch):
+    part = find_part("accelerator")
+    monkeypatch.setattr(part, "best_device", lambda: part.CPU)
+    assert list(part.measure_ratios(MeasurePlan())) == []
+    ratios = list(part.measure_ratios(QUICK))
+    assert [ratio.over for ratio in ratios] == ["1 at a time", "1 at a time", "on the processor"]
+    assert all(ratio.median > 0 for ratio in ratios)
+
+
 def test_an_unknown_part_is_refused_with_those_that_there_are(capsys):
     with pytest.raises(SystemExit) as ended:
         main(["run", "--only", "stp"])
     assert ended.value.code == 2
-    assert "there is no part 'stp': known are authors_way, engines, growth" in capsys.readouterr().err
+    assert "there is no part 'stp': known are accelerator, authors_way, engines, growth" in capsys.readouterr().err
