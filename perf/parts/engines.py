@@ -16,9 +16,9 @@ from perf.ratios import MeasurePlan, Ratios, elapsed_seconds, seconds_in_turns, 
 TITLE = "Engines"
 SAYS = (
     "Time that passes in `bench run` of fits of DRA at 128 px, of one thread each and two at a time, by an engine over "
-    "local workers: four fits of 4 steps, where starting is nearly all, and of 40 steps. Nothing else differs."
+    "local workers: four fits of 4 steps, where starting is nearly all, and of 16 steps. Nothing else differs."
 )
-STEPS = {"short fits": 4, "longer fits": 40}
+STEPS = {"short fits": 4, "longer fits": 16}
 BASE = "local"
 
 

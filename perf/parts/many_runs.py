@@ -34,7 +34,7 @@ def measure_ratios(plan: MeasurePlan) -> Ratios:
 
 
 def words(house: House, count: int) -> list[str]:
-    return ["run", "--suite", house.write_suite(count), "--precision", "fp32", "--threads", "1"]
+    return ["run", "--suite", house.write_suite(count), "--precision", "fp32", "--jobs", "1"]
 
 
 def run_seconds(house: House, count: int) -> tuple[float, float]:

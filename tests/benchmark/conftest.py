@@ -90,10 +90,11 @@ class House:
         return subprocess.CompletedProcess(words, process.returncode, out, err)
 
     def run(self, *words):
-        """The small suite with the small budget of its methods, or of those that are selected."""
+        """The small suite with the small budget of its methods, or of those that are selected; one fit at a time."""
         methods = words[words.index("--method") + 1].split(",") if "--method" in words else BUDGETS
         small = [word for name in BUDGETS if name in methods for word in BUDGETS[name]]
-        return self.bench("run", "--suite", self.suite, *small, *words)
+        jobs = [] if "--engine" in words else ["--jobs", "1"]
+        return self.bench("run", "--suite", self.suite, *small, *jobs, *words)
 
     def listed(self):
         return json.loads(self.bench("results", "list", "--json").stdout)

@@ -82,7 +82,7 @@ class Guests:
         (info / "entry_points.txt").write_text(f"[swanbench.methods]\n{name} = {name}:{name}.toml\n")
 
     def words(self, methods, *more):
-        suite = ["--suite", "general", "--recipe", "quick", "--precision", "fp32", "--threads", "1"]
+        suite = ["--suite", "general", "--recipe", "quick", "--precision", "fp32", "--jobs", "1"]
         return ["run", *suite, "--dataset", "tiny", "--seed", "0", "--method", methods, *more]
 
     def run(self, methods, *more):
