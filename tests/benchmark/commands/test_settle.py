@@ -123,7 +123,7 @@ def test_an_unfinished_choice_is_finished_before_another_look(house, looked):
 @pytest.mark.slow
 def test_a_budget_runs_what_fits_and_says_what_is_left(house, looked):
     slow(house, 3600.0)
-    words = ("--seed", "0,1,2,3,4", "--plan", "--json")
+    words = ("--seed", "0,1,2,3,4", "--jobs", "1", "--plan", "--json")
     whole = json.loads(looked(*words, "--budget", "40h").stdout)["choice"]
     part = json.loads(looked(*words, "--budget", "2h30m").stdout)
     assert (whole["runs_chosen"], whole["runs_left"]) == (6, 0)
