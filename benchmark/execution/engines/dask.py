@@ -35,9 +35,13 @@ class Dask:
             import dask
             from distributed import Client, LocalCluster
 
-        address = self.request.address
+        address, variables = self.request.address, worker_environment(self.request.threads)
+        settings = {
+            "distributed.scheduler.allowed-failures": 0,
+            "distributed.nanny.pre-spawn-environ": variables,  # env comes too late for malloc, Dask's own slows a step
+        }
         with contextlib.ExitStack() as stack:
-            stack.enter_context(dask.config.set({"distributed.scheduler.allowed-failures": 0}))
+            stack.enter_context(dask.config.set(settings))
             stack.enter_context(_silent("distributed", "distributed.client", "distributed.utils"))
             try:
                 cluster = address or stack.enter_context(
@@ -47,7 +51,7 @@ class Dask:
                         memory_limit=None,
                         dashboard_address=None,
                         silence_logs=logging.CRITICAL,
-                        env=worker_environment(self.request.threads),
+                        env=variables,
                     )
                 )
                 client = stack.enter_context(Client(cluster, timeout=CLUSTER_CONNECT_SECONDS))

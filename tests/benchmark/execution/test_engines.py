@@ -17,6 +17,8 @@ from guests import Guests
 from running import machine, scores_of, wait_for
 
 from benchmark.execution import provenance
+from benchmark.execution.executor import EngineRequest, find_engine
+from benchmark.execution.processes.far_fits import needs_of
 from benchmark.execution.worker import execute
 from benchmark.planning.code_digest import code_digest
 
@@ -47,6 +49,15 @@ def test_a_cluster_of_this_machine_gives_the_same_bits(engine, house, finished):
     assert done.returncode == 0, done.stderr
     assert scores_of(house) == scores_of(finished)
     wait_for(lambda: not workers_of(house))
+
+
+@pytest.mark.parametrize("engine", ["local", pytest.param("dask", marks=DASK)])
+def test_a_worker_starts_with_the_settings_of_malloc_which_come_too_late_afterwards(engine, tmp_path, monkeypatch):
+    monkeypatch.delenv("MALLOC_TRIM_THRESHOLD_", raising=False)
+    opener = find_engine(engine).opener(EngineRequest(1, tmp_path, tmp_path, print, needs_of([])))
+    with opener(1) as executor:
+        at_start = executor.submit(Path("/proc/self/environ").read_bytes).result().split(b"\0")
+    assert b"MALLOC_TRIM_THRESHOLD_=%d" % 2**40 in at_start
 
 
 @pytest.mark.parametrize("engine", ENGINES)
