@@ -29,7 +29,6 @@ from benchmark.terminal.run_options import (
     parse_settings,
     parse_slurm_options,
     runs_elsewhere,
-    share_cores,
 )
 from methods.devices import device_forms
 from protocols.text import plural
@@ -40,7 +39,7 @@ if TYPE_CHECKING:
     from benchmark.planning.costs.forecast import Conditions
     from benchmark.planning.suite import Selection
     from benchmark.planning.types import Plan, RunRequest, Task
-    from benchmark.terminal.run_options import Shares
+    from benchmark.upkeep.memory import Shares
     from benchmark.views.settling.choice import Choice
     from methods.devices import Device
     from reports.layouts.layout import Layout
@@ -205,7 +204,7 @@ def command(ctx: click.Context, /, **options: Any) -> int:
         plan_summary.say_blocked(planned, note)
     plan_summary.say_code(planned, note)
     plan_summary.say_models(planned, store.kept_models() if options["keep_models"] else None, note)
-    shares = share_cores(options, len(planned.tasks(due_states(options))))
+    shares = _shares(options, len(planned.tasks(due_states(options))))
     conditions = Conditions(folders.cache, options["device"], shares.threads, shares.jobs)
     if all_blocked and not plan_only:
         raise BenchError(plan_summary.all_blocked(planned))
@@ -269,6 +268,16 @@ def _request(options: dict[str, Any], device: "Device") -> "RunRequest":
         accept_stale_code=options["accept_stale_code"],
         audit=options["audit"],
     )
+
+
+def _shares(options: dict[str, Any], fits: int) -> "Shares":
+    """Fits at the same time and threads of each: jobs of SLURM wait in its queue, devices and far workers take one."""
+    from benchmark.upkeep.memory import Shares, share_cores
+
+    jobs, threads = options["jobs"], options["threads"]
+    if runs_elsewhere(options) or options["device"] != "cpu":
+        return Shares(jobs or (max(1, fits) if options["engine"] == "slurm" else 1), threads or 1)
+    return share_cores(jobs, threads, fits)
 
 
 def _choice(

@@ -1,7 +1,6 @@
 """Options of `bench run`: which go together, and those of a call as somebody typed them."""
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -11,7 +10,7 @@ import click
 from benchmark.errors import BenchError
 from benchmark.terminal.options import each_once
 from methods.devices import Device, best_device, parse_device
-from protocols.text import near_miss, plural
+from protocols.text import near_miss
 from protocols.values import ParamValue
 
 WITH_ADDRESS = ("dask", "ray")
@@ -112,39 +111,6 @@ def chosen_device(options: dict[str, Any]) -> Device:
         raise BenchError(f"no device '{name}' on this machine, {missing}: give --device cpu, or run where one is")
     options["device"] = str(device)
     return device
-
-
-FIT_BYTES = 4 << 30
-"""Free memory that each fit is taken to need; of all packaged runs none took more."""
-
-
-@dataclass(frozen=True)
-class Shares:
-    """Fits at the same time and threads of each; `remark` is a sentence on cores that stay idle, or empty."""
-
-    jobs: int
-    threads: int
-    remark: str = ""
-
-
-def share_cores(options: dict[str, Any], fits: int) -> Shares:
-    """The shares that --jobs and --threads give; else one thread a fit, and as many fits as there is room for.
-
-    Threads are part of the numerics class, so their number follows neither cores, memory, fits nor load.
-    """
-    from benchmark.upkeep import memory
-
-    threads = options["threads"] or 1
-    if options["engine"] == "slurm" or runs_elsewhere(options) or options["device"] != "cpu":
-        return Shares(options["jobs"] or (max(1, fits) if options["engine"] == "slurm" else 1), threads)
-    limits = memory.machine_limits()
-    jobs = options["jobs"] or max(1, min(limits.usable // threads, limits.free // FIT_BYTES, fits))
-    more = limits.usable // jobs
-    idle = (
-        f"{plural(jobs, 'fit')} of {plural(threads, 'thread')} at a time: {limits.usable - jobs * threads} of "
-        f"{limits.usable} cores stay idle; --threads {more} uses them, in another numerics class"
-    )
-    return Shares(jobs, threads, idle if more > threads and options["threads"] is None else "")
 
 
 def parse_settings(

@@ -6,6 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmark.numerics import cores
+from protocols.text import plural
+
+FIT_BYTES = 4 << 30
+"""Free memory that each fit is taken to need; of all packaged runs none took more."""
 
 
 @dataclass(frozen=True)
@@ -37,6 +41,31 @@ def machine_limits(root: Path = Path("/")) -> MachineLimits:
             free = min(free or int(most), max(0, int(most - used)))
         quota = min(quota, _quota(folder))
     return MachineLimits(total, min(free, total), cores(), min(float(cores()), quota))
+
+
+@dataclass(frozen=True)
+class Shares:
+    """Fits at the same time and threads of each; `remark` is a sentence on cores that stay idle, or empty."""
+
+    jobs: int
+    threads: int
+    remark: str = ""
+
+
+def share_cores(jobs: int | None, threads: int | None, fits: int) -> Shares:
+    """The shares of so many fits on this machine: where none are given one thread a fit, and as many as have room.
+
+    Threads are part of the numerics class, so their number follows neither cores, memory, fits nor load.
+    """
+    limits = machine_limits()
+    each = threads or 1
+    jobs = jobs or max(1, min(limits.usable // each, limits.free // FIT_BYTES, fits))
+    more = limits.usable // jobs
+    idle = (
+        f"{plural(jobs, 'fit')} of {plural(each, 'thread')} at a time: {limits.usable - jobs * each} of "
+        f"{limits.usable} cores stay idle; --threads {more} uses them, in another numerics class"
+    )
+    return Shares(jobs, each, idle if more > each and threads is None else "")
 
 
 def _memory(root: Path) -> dict[str, int]:

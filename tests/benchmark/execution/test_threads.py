@@ -4,8 +4,8 @@ import os
 
 import pytest
 
+from benchmark.commands import run
 from benchmark.execution.engines.local import Local
-from benchmark.terminal.run_options import share_cores
 from benchmark.upkeep import memory
 from results.store import Store
 
@@ -25,36 +25,48 @@ GIB = 1 << 30
 @pytest.mark.parametrize(
     ("given", "fits", "free", "cores", "expected"),
     [
-        ({}, 99, 64 * GIB, 8.0, (8, 1)),
-        ({}, 99, 64 * GIB, 2.5, (2, 1)),
-        ({}, 99, 9 * GIB, 8.0, (2, 1)),
-        ({}, 3, 64 * GIB, 8.0, (3, 1)),
-        ({}, 0, 64 * GIB, 8.0, (1, 1)),
-        ({}, 99, 0, 8.0, (1, 1)),
-        ({"threads": 4}, 99, 64 * GIB, 8.0, (2, 4)),
-        ({"threads": 16}, 99, 64 * GIB, 8.0, (1, 16)),
-        ({"jobs": 3}, 99, 0, 8.0, (3, 1)),
-        ({"jobs": 3, "threads": 5}, 1, 0, 8.0, (3, 5)),
-        ({"device": "cuda"}, 99, 64 * GIB, 8.0, (1, 1)),
-        ({"engine": "dask"}, 99, 64 * GIB, 8.0, (8, 1)),
-        ({"engine": "dask", "address": "tcp://x:1", "threads": 4}, 99, 64 * GIB, 8.0, (1, 4)),
-        ({"engine": "slurm", "threads": 4}, 99, 64 * GIB, 8.0, (99, 4)),
+        ((None, None), 99, 64 * GIB, 8.0, (8, 1)),
+        ((None, None), 99, 64 * GIB, 2.5, (2, 1)),
+        ((None, None), 99, 9 * GIB, 8.0, (2, 1)),
+        ((None, None), 3, 64 * GIB, 8.0, (3, 1)),
+        ((None, None), 0, 64 * GIB, 8.0, (1, 1)),
+        ((None, None), 99, 0, 8.0, (1, 1)),
+        ((None, 4), 99, 64 * GIB, 8.0, (2, 4)),
+        ((None, 16), 99, 64 * GIB, 8.0, (1, 16)),
+        ((3, None), 99, 0, 8.0, (3, 1)),
+        ((3, 5), 1, 0, 8.0, (3, 5)),
     ],
 )
 def test_fits_of_one_thread_share_the_cores_and_the_memory(monkeypatch, given, fits, free, cores, expected):
     monkeypatch.setattr(memory, "machine_limits", lambda: memory.MachineLimits(64 * GIB, free, 8, cores))
-    options = {"jobs": None, "threads": None, "engine": "local", "address": None, "device": "cpu", **given}
-    shares = share_cores(options, fits)
+    shares = memory.share_cores(*given, fits)
+    assert (shares.jobs, shares.threads) == expected
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        ({"device": "cuda"}, (1, 1)),
+        ({"device": "cuda", "jobs": 3}, (3, 1)),
+        ({"engine": "dask"}, (8, 1)),
+        ({"engine": "dask", "address": "tcp://x:1", "threads": 4}, (1, 4)),
+        ({"engine": "slurm", "threads": 4}, (99, 4)),
+        ({"engine": "slurm", "threads": 4, "jobs": 2}, (2, 4)),
+    ],
+)
+def test_a_device_and_far_workers_take_one_fit_unless_they_are_given_more(monkeypatch, options, expected):
+    monkeypatch.setattr(memory, "machine_limits", lambda: memory.MachineLimits(64 * GIB, 64 * GIB, 8, 8.0))
+    none = {"jobs": None, "threads": None, "engine": "local", "address": None, "device": "cpu"}
+    shares = run._shares({**none, **options}, 99)
     assert (shares.jobs, shares.threads) == expected
 
 
 def test_cores_that_stay_idle_are_said_with_the_option_that_uses_them(monkeypatch):
     monkeypatch.setattr(memory, "machine_limits", lambda: memory.MachineLimits(64 * GIB, 64 * GIB, 8, 8.0))
-    options = {"jobs": None, "threads": None, "engine": "local", "address": None, "device": "cpu"}
-    assert share_cores(options, 3).remark == (
+    assert memory.share_cores(None, None, 3).remark == (
         "3 fits of 1 thread at a time: 5 of 8 cores stay idle; --threads 2 uses them, in another numerics class"
     )
-    assert share_cores(options, 8).remark == share_cores({**options, "threads": 1}, 3).remark == ""
+    assert memory.share_cores(None, None, 8).remark == memory.share_cores(None, 1, 3).remark == ""
 
 
 @pytest.mark.slow
