@@ -82,8 +82,9 @@ class Guests:
         (info / "entry_points.txt").write_text(f"[swanbench.methods]\n{name} = {name}:{name}.toml\n")
 
     def words(self, methods, *more):
-        suite = ["--suite", "general", "--recipe", "quick", "--precision", "fp32", "--jobs", "1"]
-        return ["run", *suite, "--dataset", "tiny", "--seed", "0", "--method", methods, *more]
+        suite = ["--suite", "general", "--recipe", "quick", "--precision", "fp32", "--threads", "1"]
+        jobs = [] if "--engine" in more else ["--jobs", "1"]
+        return ["run", *suite, *jobs, "--dataset", "tiny", "--seed", "0", "--method", methods, *more]
 
     def run(self, methods, *more):
         return self.house.bench(*self.words(methods, *more))
