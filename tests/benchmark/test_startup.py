@@ -47,7 +47,7 @@ def loaded(house, *words):
         ("report", "--table", "agad:8"),
         ("results", "list"),
         ("results", "why", "hard/elpv/mono/dra/10", "--results", "reference"),
-        ("results", "curves", "general-elpv-dra-10-s0", "--results", "reference"),
+        ("results", "curves", "general-elpv-dra-10-s1", "--results", "reference"),
         ("data", "list"),
         ("run", "--suite", "tiny.toml", "--plan"),
         ("check", "--against", "published", "--help"),
