@@ -97,7 +97,12 @@ class SlurmCluster:
         _wait_for(socket_.exists, "munged made no socket")
         self.start("slurmctld", "-D")
         self.start("slurmd", "-D")
-        _wait_for(lambda: "idle" in self.ask("sinfo", "-h", "-o", "%T"), "the node did not come up")
+        self.wait_for_node()
+
+    def wait_for_node(self) -> None:
+        """Wait until the controller knows that the node is idle, answers, and has its devices."""
+        shown = ("sinfo", "-h", "-o", "%T %G")
+        _wait_for(lambda: set(self.ask(*shown).splitlines()) == {"idle gpu:4"}, "the node did not come up")
 
     def __exit__(self, *_: object) -> None:
         for job in self.ask("squeue", "-h", "-o", "%A").split():

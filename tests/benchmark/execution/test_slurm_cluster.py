@@ -207,6 +207,7 @@ def test_a_lost_controller_is_told_and_what_its_jobs_leave_counts(guests, cluste
     assert "Traceback" not in said
     wait_for(lambda: guests.states == {"walk": ("done", None)})
     assert steps(guests) == list(range(STEPS))
+    cluster.wait_for_node()  # which the next test wants, and a controller that starts anew has not at once
 
 
 def shell(command, house, environment):

@@ -7,6 +7,7 @@ import pytest
 from benchmark.commands import run
 from benchmark.execution.engines.local import Local
 from benchmark.upkeep import memory
+from results.reference import reference_records
 from results.store import Store
 
 
@@ -67,6 +68,11 @@ def test_cores_that_stay_idle_are_said_with_the_option_that_uses_them(monkeypatc
         "3 fits of 1 thread at a time: 5 of 8 cores stay idle; --threads 2 uses them, in another numerics class"
     )
     assert memory.share_cores(None, None, 8).remark == memory.share_cores(None, 1, 3).remark == ""
+
+
+def test_no_packaged_run_took_more_memory_than_a_fit_is_taken_to_need():
+    peaks = [record.peak_memory_mib for record in reference_records() if record.peak_memory_mib]
+    assert 0 < max(peaks) * 2**20 <= memory.FIT_BYTES
 
 
 @pytest.mark.slow
