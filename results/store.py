@@ -129,6 +129,13 @@ class Store:
     def progress_path(self, fit_key: str) -> Path:
         return self.root / "locks" / f"{fit_key}.json"
 
+    def fits_at_work(self) -> set[str]:
+        """Keys of the fits that have a progress file, of any call; empty where the folder cannot be read."""
+        try:
+            return {path.stem for path in (self.root / "locks").iterdir() if path.suffix == ".json"}
+        except OSError:
+            return set()
+
     def crash_path(self, fit_key: str) -> Path:
         return self.root / "locks" / f"{fit_key}.crash"
 

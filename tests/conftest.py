@@ -7,8 +7,16 @@ import pytest
 from hypothesis import settings
 from pictures import save_picture
 
+from protocols.datasets import registry
+
 settings.register_profile("no clock", deadline=None)  # a busy machine is no fault
 settings.load_profile("no clock")
+
+
+@pytest.fixture(autouse=True)
+def known_datasets():
+    """Each test reads anew which datasets are installed."""
+    registry.discover_datasets.cache_clear()
 
 
 @pytest.fixture(scope="session")

@@ -232,7 +232,9 @@ def command(ctx: click.Context, /, **options: Any) -> int:
 def _check(options: dict[str, Any]) -> None:
     """Refuse options that cannot be, before anything is looked up."""
     from benchmark.execution.listeners.trackers import check_trackers
+    from benchmark.execution.stores.feature_files import feature_limit
 
+    feature_limit()
     check_engine(options)
     check_choice(options)
     check_trackers(options["trackers"])

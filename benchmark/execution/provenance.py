@@ -4,7 +4,6 @@ import functools
 import hashlib
 import platform
 import subprocess
-from collections.abc import Collection
 from datetime import datetime
 from pathlib import Path
 
@@ -32,7 +31,7 @@ def fit_provenance(fit: PlannedFit, machine: Machine, started: datetime, evaluat
         weights={arch: file.label for arch, file in fit.weights.items()},
         device=machine.device,
         cpu=numerics.cpu_name(),
-        libraries=_library_versions(info.packages, info.package if info.is_plug_in else None),
+        libraries=_library_versions(tuple(info.packages), info.package if info.is_plug_in else None),
         threads=machine.threads,
         started=started.isoformat(timespec="seconds"),
         test_evaluations=evaluations,
@@ -75,7 +74,7 @@ def fit_identity(fit: PlannedFit, machine: Machine) -> dict[str, str]:
 def feature_facts(fit: PlannedFit, machine: Machine) -> dict[str, str]:
     """What the feature maps of a fit's frozen networks depend on beside these networks and the images."""
     info = installed.get(fit.method)
-    versions = _library_versions(info.packages, info.package if info.is_plug_in else None)
+    versions = _library_versions(tuple(info.packages), info.package if info.is_plug_in else None)
     return {
         "code": digest_at_import(info.module),
         "numerics": _numerics_class(fit, machine),
@@ -124,9 +123,10 @@ def installed_digest() -> str:
     return whole.hexdigest()
 
 
-def _library_versions(packages: Collection[str], plug_in: str | None) -> dict[str, str]:
+@functools.cache
+def _library_versions(packages: tuple[str, ...], plug_in: str | None) -> dict[str, str]:
     """Versions of the libraries behind every number, of what installed the further `packages`, and of what offers the
-    detectors of the package `plug_in`.
+    detectors of the package `plug_in`. Read once: a process keeps what it imported. Not to be changed.
     """
     from importlib.metadata import entry_points, packages_distributions, version
 

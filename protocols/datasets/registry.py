@@ -36,7 +36,7 @@ def our_datasets() -> dict[str, DatasetInfo]:
     return infos
 
 
-def dataset_infos() -> dict[str, DatasetInfo]:
+def dataset_infos() -> Mapping[str, DatasetInfo]:
     """Every known dataset by id: those of this package, then the plug-ins'."""
     return discover_datasets()[0]
 
@@ -71,8 +71,12 @@ def leak_guard(name: str) -> bool:
     return info is not None and info.leak_guard
 
 
-def discover_datasets() -> tuple[dict[str, DatasetInfo], dict[str, str]]:
-    """Known datasets by id, and the entry points that could not be used with the reason."""
+@functools.cache
+def discover_datasets() -> tuple[Mapping[str, DatasetInfo], Mapping[str, str]]:
+    """Known datasets by id, and the entry points that could not be used with the reason.
+
+    Read once: what is installed does not change while a process lives, and every split that is drawn asks.
+    """
     infos, problems = dict(our_datasets()), {}
     for point in plugins.list_entry_points(DATASET_GROUP):
         try:

@@ -128,7 +128,10 @@ class RunProgress:
     def tick(self) -> None:
         """Look at the fits at work and redraw, or say a line where none was said for long."""
         now = time.monotonic()
-        at_work = {key: (task, state) for key, task in self._tasks.items() if (state := self._state(key))}
+        held = self._store.fits_at_work()
+        at_work = {
+            key: (task, state) for key, task in self._tasks.items() if key in held and (state := self._state(key))
+        }
         for key, (_, state) in at_work.items():
             place = (state.get(PROCESS), state["done"])
             last, moved = self._moved.get(key, (None, now))

@@ -21,11 +21,12 @@ _ROUNDS = 20
 
 def below(pid: int) -> set[int]:
     """Living processes that `pid` started, and those that they started."""
-    parents = {process: parent for process, parent in _parents() if not _is_resource_tracker(process)}
+    parents = dict(_parents())
     descendants: set[int] = set()
     layer = {pid}
     while layer:
-        layer = {child for child, parent in parents.items() if parent in layer} - descendants
+        children = {child for child, parent in parents.items() if parent in layer}
+        layer = {child for child in children - descendants if not _is_resource_tracker(child)}
         descendants |= layer
     return descendants
 

@@ -430,9 +430,10 @@ def test_a_run_has_the_same_scores_without_rows_with_new_and_kept_ones_and_in_tw
 def test_a_limit_that_is_no_number_is_refused(house):
     with pytest.MonkeyPatch.context() as changed:
         changed.setenv("BENCH_FEATURES_GIB", "lots")
-        done, doctor = house.run(), house.bench("doctor")
-    assert done.returncode == 2
-    assert "BENCH_FEATURES_GIB is 'lots': give the GiB" in done.stderr
-    assert "Traceback" not in done.stderr
+        done, planned, doctor = house.run(), house.run("--plan"), house.bench("doctor")
+    for call in (done, planned):
+        assert call.returncode == 2
+        assert "BENCH_FEATURES_GIB is 'lots': give the GiB" in call.stderr
+        assert "Traceback" not in call.stderr
     assert "BENCH_FEATURES_GIB is 'lots': give the GiB" in doctor.stdout
     assert "datasets" in doctor.stdout

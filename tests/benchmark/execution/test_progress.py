@@ -32,6 +32,18 @@ def fit(tmp_path, monkeypatch, capsys):
     return at
 
 
+def test_a_look_reads_no_more_than_the_fits_at_work_left(tmp_path, monkeypatch):
+    store, read = Store(tmp_path), []
+    store.progress_path("7").parent.mkdir()
+    for key in ("7", "of another call"):
+        store.progress_path(key).write_text(json.dumps({"done": 1, "total": 2}))
+    tasks = [SimpleNamespace(key=str(number), name=str(number)) for number in range(1000)]
+    shown = progress.RunProgress(store, tasks, None)
+    monkeypatch.setattr(shown, "_state", read.append)
+    shown.tick()
+    assert read == ["7"]
+
+
 def test_a_line_says_share_times_phase_and_step(fit):
     assert fit(0, 0) == ""
     line = "10% of all fits done, 1 min 40 s elapsed, ~15 min left; a: fitting 20 of 100\n"

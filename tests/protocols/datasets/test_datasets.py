@@ -15,6 +15,7 @@ from protocols.datasets.registry import (
     dataset_info,
     dataset_infos,
     discover_datasets,
+    leak_guard,
     suite_datasets,
 )
 
@@ -35,6 +36,13 @@ def test_every_dataset_of_table_5_is_known_with_its_counts() -> None:
     known = {id_: info.published for id_, info in dataset_infos().items()}
     assert {id_: counts for id_, counts in known.items() if counts is not None} == published()
     assert {id_ for id_, counts in known.items() if counts is None} == CLASS_SETS_AND_POOLS
+
+
+def test_installed_datasets_are_looked_up_once_however_many_splits_ask(monkeypatch) -> None:
+    asked: list[str] = []
+    monkeypatch.setattr("protocols.plugins.list_entry_points", lambda group: asked.append(group) or [])
+    assert not any(leak_guard(f"adopted{number}") for number in range(9))
+    assert asked == [DATASET_GROUP]
 
 
 def test_the_hard_setting_has_thirty_subsets() -> None:
