@@ -52,16 +52,22 @@ def status(args: list[str] | None = None) -> int:
         click.echo(printable(_said(error)), err=True)
         return WRONG_INPUT
     except (KeyboardInterrupt, click.Abort):
-        note("bench: interrupted; finished runs are kept, the same command goes on from there")
+        note(f"bench: interrupted{_kept(args, 'finished runs are kept')}")
         return interrupts.INTERRUPTED
     except signals.Terminated as ended:
-        note(f"bench: ended by {ended}; finished runs and checkpoints are kept, the same command goes on from there")
+        note(f"bench: ended by {ended}{_kept(args, 'finished runs and checkpoints are kept')}")
         return ended.status
     except streams.StreamError as error:
         if not error.is_left:
             note(f"bench: {error}")
         return 0 if error.is_left else WRONG_INPUT
     return outcome if isinstance(outcome, int) else 0
+
+
+def _kept(args: list[str] | None, what: str) -> str:
+    """What stays of a `bench run` that ended early; nothing is said of other verbs."""
+    words = sys.argv[1:] if args is None else args
+    return f"; {what}, the same command goes on from there" if words[:1] == ["run"] else ""
 
 
 def _said(error: Exception) -> str:

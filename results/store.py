@@ -132,7 +132,8 @@ class Store:
     def fits_at_work(self) -> set[str]:
         """Keys of the fits that have a progress file, of any call; empty where the folder cannot be read."""
         try:
-            return {path.stem for path in (self.root / "locks").iterdir() if path.suffix == ".json"}
+            with os.scandir(self.root / "locks") as entries:
+                return {entry.name.removesuffix(".json") for entry in entries if entry.name.endswith(".json")}
         except OSError:
             return set()
 

@@ -173,10 +173,6 @@ def command(
         agreement = _agreement(held, read_references(against), recipe, tolerance, compared, partial=partial)
         tell_remarks(values, note)
         status, report = agreement.status, reference_report(agreement)
-    for line in report.lines:
-        say(line)
-    for line in report.annotations() if form == "github" else ():
-        say(line)
     label = "published numbers" if against == PUBLISHED else "reference runs"
     pages = (
         (junit, report.junit, "--junit"),
@@ -186,6 +182,10 @@ def command(
     for path, page, option in pages:
         if path:
             write_output(path, page(), option)
+    for line in report.lines:
+        say(line)
+    for line in report.annotations() if form == "github" else ():
+        say(line)
     return status
 
 

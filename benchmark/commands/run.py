@@ -195,7 +195,7 @@ def command(ctx: click.Context, /, **options: Any) -> int:
     if options["settle"]:
         selection = suite.with_more_seeds(chosen_suite, selection, SETTLING_SEEDS)
     chosen = suite_layouts([part for part, _ in suite.suite_parts(chosen_suite, selection)])
-    planned = _part(plan(chosen_suite, selection, request, folders=folders, store=store, notify=note), options)
+    planned = _part(plan(chosen_suite, selection, request, folders=folders, store=store, notify=note), store, options)
     if not planned.runs and not options["plan_only"]:
         return 0
     all_blocked = planned.is_blocked
@@ -294,7 +294,7 @@ def _choice(
     return chosen_plan.choose(planned, layouts, store, code, conditions, budget)
 
 
-def _part(planned: "Plan", options: dict[str, Any]) -> "Plan":
+def _part(planned: "Plan", store: "Store", options: dict[str, Any]) -> "Plan":
     from benchmark.planning.parts import named_fits, shard_of
 
     if options["fits"]:
@@ -303,6 +303,8 @@ def _part(planned: "Plan", options: dict[str, Any]) -> "Plan":
         planned = shard_of(planned, options["shard"])
     if not planned.runs:
         note("no fit of the plan falls to this shard")
+        if not options["plan_only"]:
+            store.check_writable()  # makes a results folder, which is merged as those of the other parts
     return planned
 
 

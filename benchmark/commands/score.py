@@ -25,7 +25,7 @@ FEW = 20
     "--input", "source", required=True, type=FilePath(), metavar="PATH", help="A folder of images, or one image."
 )
 @click.option("--format", "form", type=click.Choice(["csv", "json"]), default="csv", show_default=True)
-@click.option("--output", type=FilePath(), metavar="FILE", help="Default: stdout.")
+@click.option("--output", type=FilePath(dir_okay=False), metavar="FILE", help="Default: stdout.")
 @click.option(
     "--threshold",
     type=click.FloatRange(0, 1),
@@ -35,7 +35,7 @@ FEW = 20
 )
 @click.option(
     "--heatmaps",
-    type=FilePath(),
+    type=FilePath(file_okay=False),
     metavar="DIR",
     help="Write a PNG an image: where it is anomalous. Only of methods that have such maps.",
 )

@@ -287,18 +287,15 @@ class _Execution:
         return Scores(ids=ids, classes=classes, values=values)
 
     def _scored(self, detector: "Detector", run: Scoring, dataset: Any, images: ImageStore) -> tuple[Record, Scores]:
-        from sklearn.metrics import average_precision_score, roc_auc_score
-
         spec, split, _ = run
         self.timings.pop("score_s", None)
         self.clock.begin_scores(self.timings.get("fit_s", 0.0))
         with self._timed("score"):
             scores = self._test_scores(detector, run, dataset, images)
-        auroc, precision = (float(of(scores.labels, scores.values)) for of in (roc_auc_score, average_precision_score))
         record = self._record(
             spec,
             status="done",
-            metrics=Metrics(auroc=auroc, average_precision=precision),
+            metrics=areas(scores),
             counts=Counts(
                 train_normal=len(self.fit.train_normal),
                 train_anomaly=len(self.fit.train_anomaly),
@@ -392,3 +389,11 @@ class _Execution:
         start = time.perf_counter()
         yield
         self.timings[f"{name}_s"] = round(self.timings.get(f"{name}_s", 0.0) + time.perf_counter() - start, 3)
+
+
+def areas(scores: Scores) -> Metrics:
+    """The metrics of a record by scikit-learn, whose sums may round to more than 1 where all anomalies are told."""
+    from sklearn.metrics import average_precision_score, roc_auc_score
+
+    auroc, precision = (float(of(scores.labels, scores.values)) for of in (roc_auc_score, average_precision_score))
+    return Metrics(auroc=min(1.0, auroc), average_precision=min(1.0, precision))

@@ -88,6 +88,8 @@ class FilePath(click.Path):
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> "Path":
         from pathlib import Path
 
+        if value == "":
+            self.fail("it is empty: give a path, or '.' for the folder that you are in", param, ctx)
         return Path(os.fsdecode(super().convert(value, param, ctx)))
 
 

@@ -50,7 +50,8 @@ def _halves(source: Path) -> tuple[Path, Path]:
     for needed in (("train", GOOD), ("test",), ("test", GOOD)):
         if _below(source, *needed) is None:
             inner = [folder for folder in release_files.list_folders(source) if _below(folder, "train", GOOD)]
-            step = f"did you mean {inner[0]}?" if inner else "give a folder in the layout of MVTec AD"
+            layout = "give a folder in the layout of MVTec AD, or, where each folder is a class, --layout class_folders"
+            step = f"did you mean {inner[0]}?" if inner else layout
             raise DataError(f"{source} has no folder {'/'.join(needed)}: {step}")
     train, test = release_files.find_entry(source, "train"), release_files.find_entry(source, "test")
     good = release_files.find_entry(train, GOOD)

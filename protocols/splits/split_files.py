@@ -30,7 +30,7 @@ FINGERPRINT_DIGITS = 16
 """Of a split's fingerprint, by which the definition of one from a file names it."""
 
 _BOM = b"\xef\xbb\xbf"
-_FORMS = "see 'For other code' of the documentation's page on splits for the forms"
+_FORMS = "see 'Drawn elsewhere' of the documentation's page on splits for the forms"
 _NAMED = 3
 """Images that an error names."""
 

@@ -79,7 +79,7 @@ def _page(comparison: MethodComparison) -> Iterator[str]:
         f"{a}: {_tally(comparison.tally)} over {plural(len(comparison.settings), 'setting')}; at {PAIRED_ALPHA} after "
         f"Holm {_held(comparison.held)}."
     )
-    heading = [*_PLACE_HEADING, "Seeds", a, b, *_TEST_HEADING, "PageNotes"]
+    heading = [*_PLACE_HEADING, "Seeds", a, b, *_TEST_HEADING, "Notes"]
     yield _table(heading, [_setting_row(setting, notes) for setting in comparison.settings])
     yield "## Over datasets"
     heading = ["Protocol", *_LABELS, "Datasets", "Settings", a, b, "Difference", "Wins/draws/losses"]

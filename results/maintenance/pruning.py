@@ -1,5 +1,6 @@
 """Prunable content of a results folder: failed and stale records, and files that lost their record."""
 
+import re
 import time
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ YOUNG_SECONDS = 3600.0
 """Scores and tracebacks this young may wait for their record while a process is at work in the folder."""
 
 _STATES = ("fits", "checkpoints")
+_KEY = re.compile("[0-9a-f]{64}")
 
 
 @dataclass(frozen=True)
@@ -88,7 +90,7 @@ def _record_items(
 
 def _scores(store: Store, keys: Collection[str]) -> list[RemovableItem]:
     """Files of scores without a record among these keys."""
-    lost = (path for path in _files(store.root / "scores", "??/*.npz") if path.stem not in keys)
+    lost = (path for path in _files(store.root / "scores", "??/*.npz") if _is_lost(path.stem, keys))
     return [removable_item("orphans", str(path.relative_to(store.root)), path) for path in lost]
 
 
@@ -99,7 +101,8 @@ def _artefacts(store: Store, records: Sequence[Record]) -> list[RemovableItem]:
     return [
         removable_item("orphans", str(path.relative_to(store.root)), path, lock=store.lock_path(path.name))
         for path in folders
-        if path.name not in fits and not any((store.root / folder / f"{path.name}.pt").exists() for folder in _STATES)
+        if _is_lost(path.name, fits)
+        and not any((store.root / folder / f"{path.name}.pt").exists() for folder in _STATES)
     ]
 
 
@@ -109,7 +112,7 @@ def _models(store: Store, records: Sequence[Record]) -> list[RemovableItem]:
     return [
         removable_item("orphans", str(path.relative_to(store.root)), path, lock=store.lock_path(key))
         for key, path in store.kept_models().items()
-        if key not in fits
+        if _is_lost(key, fits)
     ]
 
 
@@ -117,8 +120,13 @@ def _tracebacks(store: Store, records: Sequence[Record], staying: Sequence[Recor
     """Tracebacks but those of failed `records` and of the source fits of failed `staying` ones."""
     keys = {record.key for record in records if record.status == "failed"}
     keys |= {record.spec.fit.source or "" for record in staying if record.status == "failed"}
-    lost = (path for path in _files(store.root / "tracebacks", "*.txt") if path.stem not in keys)
+    lost = (path for path in _files(store.root / "tracebacks", "*.txt") if _is_lost(path.stem, keys))
     return [removable_item("tracebacks", str(path.relative_to(store.root)), path) for path in lost]
+
+
+def _is_lost(name: str, keys: Collection[str]) -> bool:
+    """True for a key that is none of these; what has another name is not ours."""
+    return name not in keys and _KEY.fullmatch(name) is not None
 
 
 def _young(store: Store, lost: Sequence[RemovableItem]) -> list[RemovableItem]:

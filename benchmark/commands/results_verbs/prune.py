@@ -80,4 +80,6 @@ def _store(results: "Path | None") -> "Store":
     root = resolve_folders(results).results
     if results is not None and not root.exists():
         raise BenchError(f"--results {results}: there is no such folder")
+    if root.is_dir() and not (root / "records").is_dir():
+        raise BenchError(f"{root} is no results folder, it holds no folder of records: give another with --results")
     return Store(root, warn=note)

@@ -3,10 +3,11 @@
 On a terminal a live bar; elsewhere a line for each finished run, and one every half minute.
 """
 
+import contextlib
 import json
+import math
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from typing import Any
 
 from benchmark.execution.listeners.trackers import load_trackers
@@ -21,6 +22,8 @@ from results.record import Record
 from results.store import Store
 
 STILL_SECONDS = 300.0
+LOOK_SECONDS = 0.2
+"""Least time between two looks at which fits have left their progress."""
 WITH_RECORDS = {"done", "failed", "taken"}
 """Outcomes of tasks whose runs have records."""
 NAMED_FITS = 3
@@ -47,6 +50,11 @@ class RunProgress:
         self.done = 0
         self.troubles = 0
         self._trackers = load_trackers(trackers, store.root, self.say) if trackers else None
+        self._looked = -math.inf
+        self._at_work: set[str] = set()
+        for key in store.fits_at_work() & self._tasks.keys():
+            with contextlib.suppress(ResultsError), store.claim(key):
+                pass  # takes away what a call that was killed left
 
     def finished(self, task: Task, outcome: Outcome) -> None:
         self._count(task, outcome)
@@ -128,9 +136,12 @@ class RunProgress:
     def tick(self) -> None:
         """Look at the fits at work and redraw, or say a line where none was said for long."""
         now = time.monotonic()
-        held = self._store.fits_at_work()
+        if now - self._looked > LOOK_SECONDS:
+            self._looked, self._at_work = now, self._store.fits_at_work()
         at_work = {
-            key: (task, state) for key, task in self._tasks.items() if key in held and (state := self._state(key))
+            key: (task, state)
+            for key, task in self._tasks.items()
+            if key in self._at_work and (state := self._state(key))
         }
         for key, (_, state) in at_work.items():
             place = (state.get(PROCESS), state["done"])
@@ -195,7 +206,7 @@ def _doing(state: Mapping[str, Any]) -> str:
     return f"{state.get('phase', 'fitting')}{step}{loss}"
 
 
-@contextmanager
+@contextlib.contextmanager
 def show_progress(store: Store, tasks: Sequence[Task], trackers: Sequence[str] = ()) -> Iterator[RunProgress]:
     """A live bar on a terminal; elsewhere a line for each finished run and one every half minute.
 

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -47,6 +48,7 @@ def test_two_methods_are_tested_on_the_images_of_each_split_and_nothing_heavy_is
         ["hard", "tiny", "bar", "10"],
         ["hard", "tiny", "dot", "10"],
     ]
+    assert re.search(r"\| Notes +\|", done.stdout)
     assert HEAVY.isdisjoint(done.stderr.split())
 
 

@@ -44,6 +44,16 @@ def test_each_machine_runs_its_shard_and_together_they_are_the_suite(call, house
     )
 
 
+def test_an_empty_shard_is_merged_with_the_others(call, house, tmp_path):
+    one = ("--method", "dra", "--known-class", "bar")
+    none, other = empty(call), {"1/2": "2/2", "2/2": "1/2"}
+    assert call(*one, "--shard", none, "--results", tmp_path / "none").returncode == 0
+    assert call(*one, "--shard", other[none], "--results", tmp_path / "one").returncode == 0
+    merged = house.bench("results", "merge", tmp_path / "none", tmp_path / "one", "--results", tmp_path / "all")
+    assert merged.returncode == 0, merged.stderr
+    assert len(list(Store(tmp_path / "all").records())) == 1
+
+
 def empty(call):
     """A shard of two to which the one fit does not fall."""
     one = ("--method", "dra", "--known-class", "bar", "--plan")

@@ -1,8 +1,13 @@
 """How test images are put to a detector: the settings of the recipe reach the loop, each run is scored by its own."""
 
+import msgspec
+import numpy as np
 import pytest
 from guests import RECIPE, Guests
 
+from benchmark.execution.worker import areas
+from results.record import Metrics
+from results.scores import Scores
 from results.store import Store
 
 BATCH = """
@@ -17,6 +22,15 @@ SPYING = """    def score(self, images, batch):
             file.write(f"{{batch}} ")
         {more}
 """
+
+
+@pytest.mark.parametrize("anomalies", range(1, 60))
+def test_a_detector_without_fault_has_a_record_whatever_the_number_of_anomalies(anomalies):
+    classes = ("normal",) * 7 + ("bent",) * anomalies
+    values = np.arange(len(classes), dtype=np.float64)
+    metrics = areas(Scores(ids=tuple(map(str, values)), classes=classes, values=values))
+    assert msgspec.json.decode(msgspec.json.encode(metrics), type=Metrics) == metrics
+    assert (metrics.auroc, metrics.average_precision) == (1.0, pytest.approx(1.0, abs=1e-12))
 
 
 @pytest.fixture

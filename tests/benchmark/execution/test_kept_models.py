@@ -263,6 +263,8 @@ def test_a_loaded_model_scores_paths_and_arrays_alike(kept, model, monkeypatch, 
     assert loaded.spec.fit_key == kept.records["devnet"].fit_key
     with pytest.raises(DataError, match=r"there is no nowhere\.png"):
         loaded.score("nowhere.png")
+    with pytest.raises(DataError, match="3 is no image: give a file, a folder"):
+        loaded.score(3)
 
 
 def test_images_of_many_blocks_have_the_scores_of_one(model, tiny_folder):

@@ -34,14 +34,23 @@ def fit(tmp_path, monkeypatch, capsys):
 
 def test_a_look_reads_no_more_than_the_fits_at_work_left(tmp_path, monkeypatch):
     store, read = Store(tmp_path), []
+    tasks = [SimpleNamespace(key=str(number), name=str(number)) for number in range(1000)]
+    shown = progress.RunProgress(store, tasks, None)
     store.progress_path("7").parent.mkdir()
     for key in ("7", "of another call"):
         store.progress_path(key).write_text(json.dumps({"done": 1, "total": 2}))
-    tasks = [SimpleNamespace(key=str(number), name=str(number)) for number in range(1000)]
-    shown = progress.RunProgress(store, tasks, None)
     monkeypatch.setattr(shown, "_state", read.append)
     shown.tick()
     assert read == ["7"]
+
+
+def test_what_a_killed_call_left_is_no_fit_at_work(tmp_path):
+    store = Store(tmp_path)
+    with store.claim("b"):
+        for key in "ab":
+            store.progress_path(key).write_text(json.dumps({"done": 1, "total": 2}))
+        progress.RunProgress(store, [SimpleNamespace(key=key, name=key) for key in "abc"], None)
+        assert store.fits_at_work() == {"b"}
 
 
 def test_a_line_says_share_times_phase_and_step(fit):
@@ -114,9 +123,9 @@ def bar(tmp_path, monkeypatch):
         store = Store(tmp_path)
         store.progress_path("a").parent.mkdir(exist_ok=True)
         state = {"phase": "fitting", "done": 120, "total": 600, "loss": 3.21456}
-        store.progress_path("a").write_text(json.dumps(state))
         name = "hard-hyper_kvasir-barretts_short_segment-dra-10-s0-1a2b3c4d"
         with progress.show_progress(store, [SimpleNamespace(key="a", name=name, runs=())]) as shown:
+            store.progress_path("a").write_text(json.dumps(state))
             shown.tick()
             shown.counting("decoding elpv at 224 px")(3, 2624)
         return re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", terminal.getvalue())

@@ -57,6 +57,23 @@ def test_with_no_stream_at_all_the_exit_status_is_left(house, redirected):
     assert [shell(house, redirected, *words).returncode for words in (LIST, CALLS["wrong"])] == [2, 2]
 
 
+def test_the_files_of_the_gate_are_there_when_nobody_reads_its_lines(house):
+    words = (
+        "check",
+        "--against",
+        "reference",
+        "--partial",
+        "--results",
+        "reference",
+        "--junit",
+        "j.xml",
+        "--badge",
+        "b",
+    )
+    shell(house, ">/dev/full", *words)
+    assert [(house.root / name).stat().st_size > 0 for name in ("j.xml", "b")] == [True, True]
+
+
 def test_a_reader_that_leaves_is_no_error(house):
     done = shell(house, "| head -n 1; exit ${PIPESTATUS[0]}", *LIST)
     assert (done.returncode, done.stdout.count(b"\n"), done.stderr) == (0, 1, b"")

@@ -143,6 +143,15 @@ with Store(Path(sys.argv[1])).claim(sys.argv[2]) as mine:
 """
 
 
+def test_what_has_no_key_for_a_name_is_not_ours(store, tmp_path):
+    names = ("artefacts/job1/w.bin", "scores/bb/mine.npz", "tracebacks/notes.txt", "models/te/teacher.safetensors")
+    theirs = [tmp_path / name for name in names]
+    for path in theirs:
+        write(path)
+    removed(store, *PRUNABLE_KINDS)
+    assert all(path.is_file() for path in theirs)
+
+
 def test_a_claimed_fit_is_never_touched_until_its_holder_is_killed(store, spec):
     failed = spec(fit__seed=1, fit__version=2)
     command = [sys.executable, "-c", HOLD, store.root, failed.fit.fit_key]

@@ -165,7 +165,7 @@ class KeptModel:
 
 
 def listed_images(images: LooseImages) -> list[str | Path | Pixels]:
-    """Each image by itself; raises DataError where a path leads nowhere."""
+    """Each image by itself; raises DataError where a path leads nowhere, and of what is no image."""
     if isinstance(images, str | Path):
         path = Path(images)
         if not path.exists():
@@ -173,6 +173,8 @@ def listed_images(images: LooseImages) -> list[str | Path | Pixels]:
         return list(images_below(path)[0]) if path.is_dir() else [path]
     if isinstance(images, np.ndarray):
         return list(images) if images.ndim == 4 else [images]
+    if not isinstance(images, Sequence):
+        raise DataError(f"{images!r} is no image: give a file, a folder, an array, or a list of files and arrays")
     return list(images)
 
 
