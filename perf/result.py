@@ -18,12 +18,16 @@ NEXT_STEP = "give a file that `python -m perf run` wrote"
 
 
 class MachineResult(msgspec.Struct, frozen=True, kw_only=True):
-    """Parts measured on one machine; `numerics` is the class of a fit with one thread in the default precision."""
+    """Parts measured on one machine.
+
+    `kernels` is how it computes the default precision, `numerics` the class of a fit with one thread in that.
+    """
 
     schema: int
     processor: str
     cores: int
     precision: str
+    kernels: str
     numerics: str
     versions: dict[str, str]
     parts: Parts
@@ -32,9 +36,7 @@ class MachineResult(msgspec.Struct, frozen=True, kw_only=True):
     def name(self) -> str:
         """Name of its file without the ending: processor, how it computes the default precision, torch."""
         processor = re.sub(r"[^a-z0-9]+", "-", self.processor.lower()).strip("-")
-        native = sorted(cpu_flags() & NATIVE_BF16) if self.precision == "bf16" else []
-        kernels = "amx_bf16" if "amx_bf16" in native else (native or [self.precision])[0]
-        return f"{processor}-{kernels}-torch{self.versions['torch'].partition('+')[0]}"
+        return f"{processor}-{self.kernels}-torch{self.versions['torch'].partition('+')[0]}"
 
     def ratio_rows(self) -> dict[str, Ratio]:
         """All ratios by `PART/NAME over OVER`."""
@@ -50,6 +52,7 @@ def measured_here(parts: Parts) -> MachineResult:
     import torch
 
     precision = CPU.default_precision
+    native = sorted(cpu_flags() & NATIVE_BF16) if precision == "bf16" else []
     versions = {
         "python": platform.python_version(),
         "torch": str(torch.__version__),
@@ -61,6 +64,7 @@ def measured_here(parts: Parts) -> MachineResult:
         processor=cpu_name(),
         cores=cores(),
         precision=precision,
+        kernels="amx_bf16" if "amx_bf16" in native else (native or [precision])[0],
         numerics=numerics_class(device="cpu", precision=precision, threads=1),
         versions=versions,
         parts=parts,

@@ -22,6 +22,7 @@ def result(*ratios, processor="AMD EPYC", **changes):
         "processor": processor,
         "cores": 2,
         "precision": "fp32",
+        "kernels": "fp32",
         "numerics": "cpu-avx512-torch2.14-threads1-pillow13.0",
         "versions": {"torch": "2.14.1+cu130"},
         "parts": {"step": list(ratios)},
@@ -111,6 +112,8 @@ def test_a_file_that_is_no_result_is_named_in_a_sentence(tmp_path, content, word
 
 def test_the_name_of_a_result_says_processor_precision_and_torch():
     assert result(ratio(1.0)).name == "amd-epyc-fp32-torch2.14.1"
+    elsewhere = result(ratio(1.0), precision="bf16", kernels="avx512_bf16")
+    assert elsewhere.name == "amd-epyc-avx512_bf16-torch2.14.1"  # on every machine that reads it
 
 
 def test_the_command_compares_two_files(tmp_path):
