@@ -107,7 +107,7 @@ def check_trackers(names: Sequence[str]) -> None:
     points = points_by_name(TRACKER_GROUP) if names else {}
     for name in names:
         if name not in points:
-            otherwise = "install a package with such an entry point, as examples/trackers has some (page 'Track runs')"
+            otherwise = "install a package with such an entry point, such as those in examples/trackers"
             raise BenchError(f"--tracker {name}: there is no such tracker: {near_miss(name, points, otherwise)}")
 
 
