@@ -7,6 +7,11 @@ import torch
 
 from methods.registry import installed
 
+BOUNDS = {"ahl_dra:paper": 5e-3}
+"""Relative, between two kinds of kernels, where not 1e-3: it learns weights round by round, which amplifies rounding (to
+1.5e-3 from AVX-512 to AVX2). On recorded kernels every bit counts.
+"""
+
 
 @pytest.fixture
 def one_thread():
@@ -33,7 +38,7 @@ def test_the_scores_of_this_version_are_the_recorded_ones(method):
         assert measured.tolist() == by_class[golden.here()], message
     else:
         for scores in by_class.values():
-            assert np.allclose(measured, scores, rtol=1e-3, atol=0), message
+            assert np.allclose(measured, scores, rtol=BOUNDS.get(method, 1e-3), atol=0), message
 
 
 @pytest.mark.parametrize("method", golden.DETECTORS)

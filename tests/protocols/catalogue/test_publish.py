@@ -8,6 +8,7 @@ from pathlib import Path
 import made_up
 import pytest
 from msgspec.structs import replace
+from plugins import forget_installed
 
 from protocols.catalogue import data_folder, verify
 from protocols.datasets.manifest import MANIFEST, Dataset
@@ -197,6 +198,7 @@ def test_other_facts_are_another_preparation(data_dir: Path, tmp_path: Path, mon
     before = inode(first)
     assert inode(data_folder.prepare(data_dir, "tiles", source)) == before
     monkeypatch.setitem(made_up.DATASETS, "tiles", replace(made_up.DATASETS["tiles"], digest="other facts"))
+    forget_installed()
     assert data_folder.prepare(data_dir, "tiles", source) == first
     assert inode(first) != before
 
