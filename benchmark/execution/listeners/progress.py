@@ -22,8 +22,8 @@ from results.record import Record
 from results.store import Store
 
 STILL_SECONDS = 300.0
-LOOK_SECONDS = 0.2
-"""Least time between two looks at which fits have left their progress."""
+LISTING_SECONDS = 0.2
+"""Least time between two listings of which fits have left their progress."""
 WITH_RECORDS = {"done", "failed", "taken"}
 """Outcomes of tasks whose runs have records."""
 NAMED_FITS = 3
@@ -136,7 +136,7 @@ class RunProgress:
     def tick(self) -> None:
         """Look at the fits at work and redraw, or say a line where none was said for long."""
         now = time.monotonic()
-        if now - self._looked > LOOK_SECONDS:
+        if now - self._looked > LISTING_SECONDS:
             self._looked, self._at_work = now, self._store.fits_at_work()
         at_work = {
             key: (task, state)
