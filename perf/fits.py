@@ -72,7 +72,7 @@ class StepSize:
     params: Mapping[str, ParamValue] = field(default_factory=dict)
 
 
-SMALL_SIZE = StepSize(64, 12, 4, {"batch.size": 6, "batch.seen": 2, "batch.triplets": 2})
+SMALL_SIZE = StepSize(32, 12, 4, {"batch.size": 6, "batch.seen": 2, "batch.triplets": 2})
 
 
 def new_detector(name: str, precision: str, size: StepSize) -> NeuralDetector[Any, Any]:

@@ -23,7 +23,7 @@ BASE_VARIABLES = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "OPENBLAS_NUM_
 
 @dataclass(frozen=True)
 class MeasurePlan:
-    """Rounds of each ratio after one that warms up; `is_quick` takes tiny sizes, for tests of perf itself."""
+    """Rounds of each ratio after one that warms up; `is_quick`, for tests of perf itself: tiny sizes, no warming up."""
 
     rounds: int = 3
     is_quick: bool = False
@@ -81,14 +81,15 @@ def timed_ratio(name: str, over: str, upper: Sequence[float], lower: Sequence[fl
 
 
 def seconds_in_turns(
-    ways: Mapping[str, Callable[[], object]], rounds: int, clock: Clock, *, warm_up: bool = True
+    ways: Mapping[str, Callable[[], object]], plan: MeasurePlan, clock: Clock, *, warm_up: bool = True
 ) -> dict[str, list[float]]:
     """Seconds of each way in each round; in a round every way has its turn. A first round may count for nothing."""
+    skipped = 1 if warm_up and not plan.is_quick else 0
     seconds: dict[str, list[float]] = {name: [] for name in ways}
-    for number in range(rounds + warm_up):
+    for number in range(skipped + plan.rounds):
         for name, work in ways.items():
             taken = clock(work)
-            if number >= warm_up:
+            if number >= skipped:
                 seconds[name].append(taken)
     return seconds
 

@@ -15,7 +15,7 @@ SAYS = (
     "Time that passes in `bench run` of four fits of DRA at 224 px, 100 steps each, on the device that `--device auto` "
     "takes, by how many share it at a time; and of one fit of 10 steps over the same on the processor with one thread."
 )
-AT_A_TIME = (1, 2, 4)
+AT_A_TIME, QUICK_AT_A_TIME = (1, 2, 4), (1, 2)
 STEPS, FEW_STEPS = 100, 10
 CPU = Device()
 
@@ -27,9 +27,13 @@ def measure_ratios(plan: MeasurePlan) -> Ratios:
     with new_house() as house:
         house.install_nothing()
         house.adopt_noise(60, 224)
-        one, *more = AT_A_TIME
-        ways = {f"{jobs} at a time": partial(run_fits, house, device, jobs, 4, STEPS, plan) for jobs in AT_A_TIME}
-        seconds = seconds_in_turns(ways, plan.rounds, elapsed_seconds)
+        at_a_time = QUICK_AT_A_TIME if plan.is_quick else AT_A_TIME
+        one, *more = at_a_time
+        ways = {
+            f"{jobs} at a time": partial(run_fits, house, device, jobs, at_a_time[-1], STEPS, plan)
+            for jobs in at_a_time
+        }
+        seconds = seconds_in_turns(ways, plan, elapsed_seconds)
         for jobs in more:
             way, base = f"{jobs} at a time", f"{one} at a time"
             yield timed_ratio(f"{device.name()}, {way}", base, seconds[way], seconds[base])
@@ -37,7 +41,7 @@ def measure_ratios(plan: MeasurePlan) -> Ratios:
             name: partial(run_fits, house, where, 1, 1, FEW_STEPS, plan)
             for name, where in (("device", device), ("processor", CPU))
         }
-        seconds = seconds_in_turns(both, plan.rounds, elapsed_seconds)
+        seconds = seconds_in_turns(both, plan, elapsed_seconds)
         yield timed_ratio(f"{device.name()}, a fit", "on the processor", seconds["device"], seconds["processor"])
 
 

@@ -30,7 +30,7 @@ def measure_ratios(plan: MeasurePlan) -> Ratios:
             ways = {
                 name: partial(run_fits, house, name, steps, is_quick=plan.is_quick) for name in (BASE, *engines_here())
             }
-            seconds = seconds_in_turns(ways, plan.rounds, elapsed_seconds)
+            seconds = seconds_in_turns(ways, plan, elapsed_seconds)
             for name in ways:
                 if name != BASE:
                     yield timed_ratio(f"{name}, {words}", BASE, seconds[name], seconds[BASE])

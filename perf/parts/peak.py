@@ -31,7 +31,7 @@ def measure_ratios(plan: MeasurePlan) -> Ratios:
                 step = our_step(new_detector(name, precision, size), data)
                 operations = counted_operations(step)
                 ways = {"step": step, **{str(side): product_work(side, precision) for side in sides}}
-                seconds = seconds_in_turns(ways, plan.rounds, processor_seconds)
+                seconds = seconds_in_turns(ways, plan, processor_seconds)
             peaks = [
                 max(PRODUCTS * 2 * side**3 / taken for side, taken in zip(sides, turn, strict=True))
                 for turn in zip(*(seconds[str(side)] for side in sides), strict=True)

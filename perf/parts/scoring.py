@@ -45,7 +45,7 @@ def measure_ratios(plan: MeasurePlan) -> Ratios:
             }
             if not hasattr(detector.network, "student"):
                 ways[NETWORK] = network_inference(detector, len(images), size.side, batch)
-            seconds = seconds_in_turns(ways, plan.rounds, processor_seconds)
+            seconds = seconds_in_turns(ways, plan, processor_seconds)
         for over in ways:
             if over != "ours":
                 yield timed_ratio(f"{name} {precision}", over, seconds["ours"], seconds[over])

@@ -35,7 +35,7 @@ def measure_ratios(plan: MeasurePlan) -> Ratios:
     with torch_threads(1), made_train_data(size) as data:
         detector = new_detector("dra", CPU.default_precision, size)
         ways = {WHOLE: our_step(new_detector("dra", CPU.default_precision, size), data), **pieces(detector, data)}
-        seconds = seconds_in_turns(ways, plan.rounds, processor_seconds)
+        seconds = seconds_in_turns(ways, plan, processor_seconds)
     for name in ways:
         if name not in {WHOLE, FOREACH}:
             yield timed_ratio(name, WHOLE, seconds[name], seconds[WHOLE])

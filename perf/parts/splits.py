@@ -27,19 +27,22 @@ HASHES = "hashing the ids"
 def measure_ratios(plan: MeasurePlan) -> Ratios:
     count = QUICK_IMAGES if plan.is_quick else IMAGES
     for rule in SETTINGS:
-        seconds = seconds_of_rule(rule, count, plan.rounds)
+        seconds = seconds_of_rule(rule, count, plan)
         yield timed_ratio(f"{rule}, {count:,} images", HASHES, seconds["ours"], seconds[HASHES])
     if not plan.is_quick:
-        few, many = (seconds_of_rule("general", number, 1)["ours"][0] / number for number in (IMAGES, MANY_IMAGES))
+        few, many = (
+            seconds_of_rule("general", number, MeasurePlan(rounds=1))["ours"][0] / number
+            for number in (IMAGES, MANY_IMAGES)
+        )
         yield make_ratio(f"general, an image of {MANY_IMAGES:,}", f"an image of {IMAGES:,}", [many / few])
 
 
-def seconds_of_rule(rule: str, count: int, rounds: int) -> dict[str, list[float]]:
+def seconds_of_rule(rule: str, count: int, plan: MeasurePlan) -> dict[str, list[float]]:
     has_classes = rule in {"one_class", "labelled_share"}
     dataset = assemble_dataset("synthetic", Path(), made_rows(count, classes=has_classes))
     ids = [row.id for row in dataset.rows]
     ways = {"ours": lambda: draw_and_validate(dataset, rule), HASHES: lambda: hash_ids(ids)}
-    return seconds_in_turns(ways, rounds, processor_seconds, warm_up=False)
+    return seconds_in_turns(ways, plan, processor_seconds, warm_up=False)
 
 
 def made_rows(count: int, *, classes: bool) -> list[Row]:

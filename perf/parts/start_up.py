@@ -23,7 +23,7 @@ def measure_ratios(plan: MeasurePlan) -> Ratios:
             "import torch": lambda: run_command(IMPORT_TORCH),
             "python": lambda: run_command((sys.executable, "-c", "")),
         }
-        seconds = seconds_in_turns(ways, plan.rounds, children_seconds)
+        seconds = seconds_in_turns(ways, plan, children_seconds)
     for name in COMMANDS:
         for over in ("import click", "import torch"):
             yield timed_ratio(name, over, seconds[name], seconds[over])

@@ -2,7 +2,8 @@
 
 Ours is the step of a fit: images sampled, taken from a memory map, pseudo anomalies, rotation, normalisation, pyramid,
 heads, losses, backward, clipping, Adam. Bare is forward, backward and fused Adam on random tensors of the same batch,
-layout and precision. KDAD's network is its student; the teacher's maps are computed before the first step.
+layout and precision. KDAD's network is its student; the teacher's maps are computed before the first step. Its two
+losses compare 13 million values each, most of what a step has beside the student: so the third bare step has them too.
 """
 
 import copy
@@ -13,7 +14,9 @@ import torch
 from torch import Tensor
 
 from methods.detector import TrainData
+from methods.detectors.kdad import KDADParams, PoolMaps, direction, value
 from methods.nn.neural_detector import NeuralDetector
+from methods.nn.precision import full_precision
 from methods.nn.training.supervised import TrainSettings, minimiser
 from perf.fits import (
     PRECISIONS,
@@ -37,6 +40,7 @@ DETECTORS = ("devnet", "mlep", "kdad", "dra")
 SMALL_BATCH = StepSize(params={"batch.size": 18, "batch.seen": 6, "batch.triplets": 6})
 SIZES = {"dra": StepSize(), "kdad": StepSize(normals=18, params=SMALL_BATCH.params)}
 TRUNK, NETWORK = "a step of its trunk alone", "a step of its network on ready tensors"
+LOSSES = "a step of its network and losses on ready tensors"
 
 
 def measure_ratios(plan: MeasurePlan) -> Ratios:
@@ -45,7 +49,7 @@ def measure_ratios(plan: MeasurePlan) -> Ratios:
         with torch_threads(1), made_train_data(size) as data:
             detector = new_detector(name, precision, size)
             ways = {"ours": our_step(detector, data), **bare_steps(detector, size, precision)}
-            seconds = seconds_in_turns(ways, plan.rounds, processor_seconds)
+            seconds = seconds_in_turns(ways, plan, processor_seconds)
         for over in ways:
             if over != "ours":
                 yield timed_ratio(f"{name} {precision}", over, seconds["ours"], seconds[over])
@@ -67,7 +71,14 @@ def bare_steps(detector: NeuralDetector[Any, Any], size: StepSize, precision: st
     if hasattr(network, "student"):
         student = copy.deepcopy(network.student)
         (images,) = random_levels(min(params.batch_size, size.normals), size.side, 1)
-        return {NETWORK: bare_step(student, lambda: sum_of_means(student(images)), precision)}
+        with torch.no_grad():
+            after_pools = student(images)
+        maps = {pool: torch.rand_like(after_pools[pool - 1]) for pool in params.taps_train}
+        both = copy.deepcopy(student)
+        return {
+            NETWORK: bare_step(student, lambda: sum_of_means(student(images)), precision),
+            LOSSES: bare_step(both, lambda: imitation_loss(both(images), maps, params), precision),
+        }
     references = params.reference.size if hasattr(params, "reference") else 0
     count = references + (3 * params.batch_triplets if hasattr(params, "batch_triplets") else params.batch_size)
     levels = random_levels(count, size.side, params.pyramid.n_scales)
@@ -77,6 +88,12 @@ def bare_steps(detector: NeuralDetector[Any, Any], size: StepSize, precision: st
         TRUNK: bare_step(trunk, lambda: sum_of_means([trunk(level) for level in levels]), precision),
         NETWORK: bare_step(whole, lambda: sum_of_scores(whole(levels[0], *more)), "fp32"),
     }
+
+
+def imitation_loss(student: list[Tensor], teacher: PoolMaps, params: KDADParams) -> Tensor:
+    """KDAD's two losses of the maps after all pools of the student and those of `teacher`."""
+    maps = {pool: full_precision(student[pool - 1]) for pool in teacher}, teacher
+    return direction(*maps, teacher).mean() + params.lambda_ * value(*maps, teacher).mean()
 
 
 def sum_of_means(maps: list[Tensor]) -> Tensor:

@@ -39,7 +39,7 @@ def measure_ratios(plan: MeasurePlan) -> Ratios:
         ways = ways_of(house, {**WAYS, **SPINNING, UNIT: (1, 1, {})}, None if plan.is_quick else SHORT)
         for word, around in (("quiet", contextlib.nullcontext), ("loaded", busy_core)):
             with around():
-                seconds = seconds_in_turns(ways, plan.rounds, elapsed_seconds, warm_up=word == "quiet")
+                seconds = seconds_in_turns(ways, plan, elapsed_seconds, warm_up=word == "quiet")
             for name in WAYS:
                 yield timed_ratio(f"{name}, {word}", UNIT, seconds[name], seconds[UNIT])
             (first, second), (spinning,) = WAYS, SPINNING
@@ -47,7 +47,7 @@ def measure_ratios(plan: MeasurePlan) -> Ratios:
             yield timed_ratio(f"{spinning}, {word}", second, seconds[spinning], seconds[second])
         if not plan.is_quick:
             longer = ways_of(house, {**WAYS, UNIT: (1, 1, {})}, LONGER)
-            seconds = seconds_in_turns(longer, plan.rounds, elapsed_seconds, warm_up=False)
+            seconds = seconds_in_turns(longer, plan, elapsed_seconds, warm_up=False)
             for name in WAYS:
                 yield timed_ratio(f"{name}, {LONGER} steps", UNIT, seconds[name], seconds[UNIT])
             yield timed_ratio(f"{first}, {LONGER} steps", second, seconds[first], seconds[second])

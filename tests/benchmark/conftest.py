@@ -1,6 +1,7 @@
 import hashlib
 import json
 import os
+import shutil
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -150,6 +151,22 @@ def new_house(tmp_path_factory, prepared):
         return House(root, root / "tiny.toml")
 
     return make
+
+
+@pytest.fixture(scope="session")
+def furnished(tmp_path_factory):
+    """Furnishes a house as `work` does: the first of a name by that work, the next with a copy of what it left."""
+    made = {}
+
+    def furnish(house, name, work):
+        if name in made:
+            shutil.copytree(made[name], house.root, dirs_exist_ok=True)
+        else:
+            work()
+            without_link = shutil.ignore_patterns("data")
+            made[name] = shutil.copytree(house.root, tmp_path_factory.mktemp(name) / "house", ignore=without_link)
+
+    return furnish
 
 
 @pytest.fixture(scope="session")

@@ -8,8 +8,10 @@ import torch
 from methods.registry import installed
 
 BOUNDS = {"ahl_dra:paper": 5e-3}
-"""Relative, between two kinds of kernels, where not 1e-3: just above what was measured from AVX-512 to AVX2 (1.5e-3), and
-no bound for others (oneDNN held to SSE 4.1 moved a score by 2.4 times itself). On recorded kernels every bit counts.
+"""Relative, on a processor whose own scores are not recorded, where not 1e-3: 1.5e-3 was measured from AVX-512 to AVX2.
+
+It holds for kernels of those two kinds alone: with older ones (SSE 4.1, AVX) a fit of two steps can go another way, and
+scores of mlep and ahl_dra:paper moved by more than themselves. On a recorded processor every bit counts.
 """
 
 
@@ -31,9 +33,11 @@ def test_the_scores_of_this_version_are_the_recorded_ones(method):
     stored = golden.read()[method]
     assert version in stored, f"version {version} of {method} has no golden scores: python tests/support/golden.py"
     assert version == max(stored, key=int), f"{method} went back from version {max(stored, key=int)} to {version}"
+    if golden.kernels(golden.here()) not in {golden.kernels(kind) for classes in stored.values() for kind in classes}:
+        pytest.skip(f"no scores were ever recorded with kernels such as {golden.here()} has")
+    by_class = {kind: [float.fromhex(text) for text in texts] for kind, texts in stored[version].items()}
     measured = golden.scores(method)
     message = f"the scores of {method} changed: raise its version, then python tests/support/golden.py"
-    by_class = {kind: [float.fromhex(text) for text in texts] for kind, texts in stored[version].items()}
     if golden.here() in by_class:
         assert measured.tolist() == by_class[golden.here()], message
     else:

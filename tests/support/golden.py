@@ -82,9 +82,9 @@ def images(name, *blocks):
     return ArrayImages(pixels, tuple(f"{name}/{n:02}" for n in range(len(pixels))))
 
 
-def scores(method, seed=0, precision="fp32", device="cpu", checkpoint=None):
+def scores(method, seed=0, precision="fp32", device="cpu", checkpoint=None, overrides=None):
     """Scores of the twelve test images after the fit, which goes on from `checkpoint`, if one is given."""
-    detector, params = fitted(method, seed, precision, device, checkpoint)
+    detector, params = fitted(method, seed, precision, device, checkpoint, overrides)
     return detector.score(images("t", pictures(6, 60, False), pictures(6, 80, True)), params["evaluation.batch"])
 
 
@@ -133,6 +133,11 @@ def here():
     """The numerics class with a digest of the processor's name: kernels may block by its caches."""
     kind = numerics_class(device="cpu", precision="fp32", threads=THREADS)
     return f"{kind}-{hashlib.sha256(cpu_name().encode()).hexdigest()[:8]}"
+
+
+def kernels(kind):
+    """Device and kernels of a class of `here`, such as cpu-avx2."""
+    return "-".join(kind.split("-")[:2])
 
 
 def read():

@@ -396,7 +396,7 @@ def test_maps_are_kept_on_the_processor_alone(limit, device, kept, tmp_path):
 
 
 def kdad(house, *words, **variables):
-    """Runs of KDAD for two known classes; their scores by key, and the results folder that they went to."""
+    """Runs of KDAD; their scores by key, and the results folder that they went to."""
     house.results.mkdir(exist_ok=True)
     settings = ("img_size=32", "max_steps=2", "budget.epochs=1", "batch.size=4", "evaluation.batch=4")
     sets = [word for setting in settings for word in ("--set", f"kdad.{setting}")]
@@ -415,7 +415,7 @@ def kdad(house, *words, **variables):
 
 @pytest.mark.slow
 def test_a_run_has_the_same_scores_without_rows_with_new_and_kept_ones_and_in_two_processes(house):
-    words = ("--precision", "fp32", "--seed", "0,1")
+    words = ("--precision", "fp32", "--seed", "0,1", "--known-class", "bar")
     without = kdad(house, *words, BENCH_FEATURES_GIB="0")
     features = house.root / "cache" / feature_files.FEATURES
     assert not features.exists()

@@ -61,11 +61,15 @@ def test_a_fit_over_its_own_time_fails_with_its_checkpoint_kept(guests):
 
 
 @pytest.fixture
-def claimed(guests):
+def claimed(house, guests, furnished):
     """A run that another call, this process, has in hand."""
-    guests.invite("wanted")
-    assert guests.run("wanted").returncode == 0
-    store = Store(guests.house.results)
+
+    def work():
+        guests.invite("wanted")
+        assert guests.run("wanted").returncode == 0
+
+    furnished(house, "wanted", work)
+    store = Store(house.results)
     (record,) = store.records()
     store.record_path(record.key).unlink()
     with store.claim(record.fit_key) as mine:

@@ -38,7 +38,7 @@ while len(list(ROOT.glob("cuda:*"))) < 2:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("device", ["cuda", "cuda:1,cuda:0", "auto"])
+@pytest.mark.parametrize("device", ["cuda:1,cuda:0", "auto"])
 def test_fits_at_the_same_time_compute_on_devices_of_their_own_and_records_say_so(device, house, monkeypatch):
     guests = Guests(house, monkeypatch)
     for name in ("one", "two"):

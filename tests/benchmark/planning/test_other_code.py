@@ -9,10 +9,14 @@ from results.store import Store
 
 
 @pytest.fixture
-def guests(house, monkeypatch):
+def guests(house, monkeypatch, furnished):
     made = Guests(house, monkeypatch)
-    made.invite("toy")
-    assert made.run("toy").returncode == 0
+
+    def work():
+        made.invite("toy")
+        assert made.run("toy").returncode == 0
+
+    furnished(house, "toy", work)
     return made
 
 
