@@ -81,8 +81,15 @@ def cells(table: str, source: RecordSource = None) -> "pd.DataFrame":
 
 
 def _folders(source: RecordSource, *further: str | Path) -> list[Path]:
+    from benchmark.errors import BenchError
+    from benchmark.views.records import REFERENCE
+
     first = [] if source is None else [source] if isinstance(source, str | Path) else source
-    return [Path(folder) for folder in (*first, *further)]
+    folders = [Path(folder) for folder in (*first, *further)]
+    for folder in folders:
+        if str(folder) != REFERENCE and not folder.exists():
+            raise BenchError(f"{folder}: there is no such folder: give a results folder, or '{REFERENCE}'")
+    return folders
 
 
 def _warn(text: str) -> None:

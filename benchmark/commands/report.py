@@ -6,7 +6,7 @@ import click
 
 from benchmark.errors import BenchError
 from benchmark.terminal.collector import no_collection
-from benchmark.terminal.completion import complete_datasets, complete_methods, complete_suites, complete_tables
+from benchmark.terminal.completion import SuiteName, complete_datasets, complete_methods, complete_tables
 from benchmark.terminal.options import (
     CommaList,
     FilePath,
@@ -68,7 +68,7 @@ class _OfPapers(click.Option):
 )
 @click.option(
     "--suite",
-    shell_complete=complete_suites,
+    type=SuiteName(),
     metavar="SUITE",
     help="A suite by its name or the path of its file, of a paper or your own: its datasets and classes, a column for "
     "each method and each setting of --set that has runs; in place of a table.",

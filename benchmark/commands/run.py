@@ -7,7 +7,7 @@ import click
 from benchmark.errors import BenchError
 from benchmark.execution.executor import engine_names
 from benchmark.numerics import PRECISIONS
-from benchmark.terminal.completion import complete_datasets, complete_methods, complete_recipes, complete_suites
+from benchmark.terminal.completion import SuiteName, complete_datasets, complete_methods, complete_recipes
 from benchmark.terminal.options import (
     CommaList,
     Duration,
@@ -55,8 +55,8 @@ SETTLING_SEEDS = 10
 @click.command("run", cls=SuiteCommand, short_help="Run a suite: what is stored is not run again.")
 @click.option(
     "--suite",
+    type=SuiteName(),
     required=True,
-    shell_complete=complete_suites,
     help="quick, general, hard, ablation, cross_domain, one_class and others, or the path of a suite file.",
 )
 @click.option(
@@ -198,15 +198,14 @@ def command(ctx: click.Context, /, **options: Any) -> int:
     planned = _part(plan(chosen_suite, selection, request, folders=folders, store=store, notify=note), store, options)
     if not planned.runs and not options["plan_only"]:
         return 0
-    all_blocked = planned.is_blocked
     plan_only = options["plan_only"] and not planned.is_refused
-    if plan_only or not all_blocked:
+    if plan_only or not planned.is_blocked:
         plan_summary.say_blocked(planned, note)
     plan_summary.say_code(planned, note)
     plan_summary.say_models(planned, store.kept_models() if options["keep_models"] else None, note)
     shares = _shares(options, len(planned.tasks(due_states(options))))
     conditions = Conditions(folders.cache, options["device"], shares.threads, shares.jobs)
-    if all_blocked and not plan_only:
+    if planned.is_blocked and not plan_only:
         raise BenchError(plan_summary.all_blocked(planned))
     if options["calibrate"]:
         from benchmark.execution.executor import worker_environment
@@ -330,14 +329,13 @@ def _run(
     tasks = planned.tasks(states, store.kept_models() if options["keep_models"] else None)
     to_do = sum(len(task.runs) for task in tasks)
     total, cached, blocked = len(planned.runs), planned.count("cached"), planned.count("blocked")
-    note(
-        f"{plural(total, 'run')}: {'all' if 0 < cached == total else cached} cached, {to_do} to run, {blocked} blocked"
-    )
+    stored = "all" if 0 < cached == total else cached
+    note(f"{plural(total, 'run')}: {stored} cached, {to_do} to run, {blocked} blocked")
     skipped = planned.count("failed") if "failed" not in states else 0
     if skipped:
-        verb = "is" if skipped == 1 else "are"
         note(
-            f"{skipped} failed before and {verb} skipped: --retry-failed tries again, bench results list has the names"
+            f"{skipped} failed before and {'is' if skipped == 1 else 'are'} skipped: --retry-failed tries again, "
+            "bench results list has the names"
         )
     unmeasured = sum(run.lacks_measure for run in planned.runs) if "cached" not in states else 0
     if unmeasured:

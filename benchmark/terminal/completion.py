@@ -62,4 +62,16 @@ def _recipes() -> Iterable[str]:
 
 
 complete_methods, complete_datasets = _completer(_methods), _completer(_datasets)
-complete_suites, complete_tables, complete_recipes = _completer(_suites), _completer(_tables), _completer(_recipes)
+complete_tables, complete_recipes = _completer(_tables), _completer(_recipes)
+
+
+class SuiteName(click.ParamType[str]):
+    """The id of a suite or the path of a suite file; says which ids there are where none is given, too."""
+
+    name = "TEXT"
+
+    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> "list[CompletionItem]":
+        return _completer(_suites)(ctx, param, incomplete)
+
+    def get_missing_message(self, param: click.Parameter, ctx: click.Context | None) -> str:  # noqa: ARG002 - the signature is click's
+        return f"Give the path of a suite file, or one of {', '.join(sorted(_suites()))}"

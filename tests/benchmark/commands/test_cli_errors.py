@@ -39,6 +39,7 @@ WRONG = {
     "unknown split option": ((*RUN, "--split", "limit_tset=3"), "did you mean 'limit_test'?"),
     "split option with two values": ((*RUN, "--split", "limit_test=[1, 2]"), "one value"),
     "unknown device": ((*RUN, "--device", "gpu"), "give cpu, cuda, cuda:1 or mps"),
+    "run of no suite": (("run",), "Missing option '--suite'. Give the path of a suite file, or one of ablation, "),
     "no time": ((*RUN, "--max-time", "soon"), "is not a time"),
     "weights not there": ((*RUN, "--weights", "none.pth"), "none.pth"),
     "missing weights": ((*RUN, "--recipe", "official"), "no weights for resnet18: set BENCH_WEIGHTS"),

@@ -247,7 +247,7 @@ def test_a_run_without_a_model_names_the_command_that_keeps_one(kept, calls_in, 
         swanbench.load("hard-tiny-dot-dra", other.root)
 
 
-def test_a_loaded_model_scores_paths_and_arrays_alike(kept, model, monkeypatch, tiny_folder):
+def test_a_loaded_model_scores_paths_and_arrays_alike(kept, model, monkeypatch, tiny_folder, tmp_path):
     for name, value in kept.env.items():
         monkeypatch.setenv(name, value)
     loaded = swanbench.load("hard-tiny-dot-devnet", kept.results)
@@ -265,6 +265,9 @@ def test_a_loaded_model_scores_paths_and_arrays_alike(kept, model, monkeypatch, 
         loaded.score("nowhere.png")
     with pytest.raises(DataError, match="3 is no image: give a file, a folder"):
         loaded.score(3)
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(DataError, match="empty holds no image: give another folder"):
+        loaded.score(tmp_path / "empty")
 
 
 def test_images_of_many_blocks_have_the_scores_of_one(model, tiny_folder):

@@ -170,7 +170,10 @@ def listed_images(images: LooseImages) -> list[str | Path | Pixels]:
         path = Path(images)
         if not path.exists():
             raise DataError(f"there is no {path}: give an image, or a folder of images")
-        return list(images_below(path)[0]) if path.is_dir() else [path]
+        found = images_below(path)[0] if path.is_dir() else [path]
+        if not found:
+            raise DataError(f"{path} holds no image: give another folder, or one image")
+        return list(found)
     if isinstance(images, np.ndarray):
         return list(images) if images.ndim == 4 else [images]
     if not isinstance(images, Sequence):
