@@ -1,5 +1,6 @@
 """Baseline on the patches of a frozen network: distance of an image's patches from those of all normal images."""
 
+import hashlib
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -26,8 +27,12 @@ from protocols.images.store import Images
 from protocols.text import plural
 
 BANK = "bank"
+Bank = list[tuple[Tensor, Tensor]]
+"""Patches (n, d) of normal images, in parts, with their squared lengths (n,)."""
 _ROWS = 1 << 16
 """Patches of the bank that are compared at once: memory, and no bit of a distance."""
+_REMEMBERED = 1 << 14
+"""Images whose distances are kept for the next list of images that has them too."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,6 +57,7 @@ class FrozenPatches:
         self.context = context
         self.history: dict[str, list[float]] = {}
         self._bank: Tensor | None = None
+        self._known: dict[bytes, Tensor] = {}
 
     def fit(self, data: TrainData) -> None:
         """Raises MethodError where there is no normal image, and DeadlineReached where the time was over."""
@@ -63,6 +69,7 @@ class FrozenPatches:
             parts.append(flat[self._chosen(count, patches, len(data.normal))])
             count += len(flat)
         self._bank = torch.cat(parts)
+        self._known.clear()
         self.history = {"patches": [float(count)], "bank": [float(len(self._bank))]}
 
     def score(self, images: Images, batch: int | None = None) -> npt.NDArray[np.float64]:
@@ -85,6 +92,7 @@ class FrozenPatches:
 
     def load(self, state: Mapping[str, Tensor]) -> None:
         self._bank = state[BANK].to(self.context.device)
+        self._known.clear()
 
     def _patches(self, images: Images, size: int, *, is_fit: bool = False) -> Iterator[Tensor]:
         """The patches (B, h, w, d) of `size` images at a time, of length 1 where angles are compared."""
@@ -131,21 +139,27 @@ class FrozenPatches:
     def _distances(self, patches: Tensor) -> Tensor:
         """Patches (B, h, w, d) -> distance (B, h, w) of each from the nearest of the bank.
 
-        An image's are computed by themselves, so that they depend on no other image.
+        An image's are computed by themselves, so that they depend on no other image; on the processor only once where
+        runs of one fit have it in their test lists each.
         """
         if self._bank is None:
             raise MethodError("FrozenPatches has nothing to score with yet: call fit or load first")
-        squares = [rows.square().sum(1) for rows in torch.split(self._bank, _ROWS)]
-        distances = torch.empty(patches.shape[:3], device=patches.device)
-        for image, own in enumerate(patches.flatten(1, 2)):
-            nearest = torch.stack(
-                [
-                    (of_rows - 2 * own @ rows.T).amin(1)
-                    for rows, of_rows in zip(torch.split(self._bank, _ROWS), squares, strict=True)
-                ]
-            ).amin(0)
-            squared = (nearest + own.square().sum(1)).clamp(min=0)
-            distances[image] = (squared / 2 if self.params.distance == "cosine" else squared.sqrt()).view_as(
-                distances[0]
-            )
-        return distances
+        bank = [(rows, rows.square().sum(1)) for rows in torch.split(self._bank, _ROWS)]
+        compare = self._known_distances if patches.device.type == "cpu" else self._image_distances
+        each = [compare(own, bank) for own in patches.flatten(1, 2)]
+        return torch.stack(each).view(patches.shape[:3])
+
+    def _known_distances(self, own: Tensor, bank: Bank) -> Tensor:
+        """As `_image_distances`, kept by the patches themselves, the oldest given up where they are too many."""
+        key = hashlib.sha256(own.numpy().tobytes()).digest()
+        if key not in self._known:
+            if len(self._known) == _REMEMBERED:
+                del self._known[next(iter(self._known))]
+            self._known[key] = self._image_distances(own, bank)
+        return self._known[key]
+
+    def _image_distances(self, own: Tensor, bank: Bank) -> Tensor:
+        """Patches (h w, d) of one image -> their distances (h w,)."""
+        nearest = torch.stack([(squares - 2 * own @ rows.T).amin(1) for rows, squares in bank]).amin(0)
+        squared = (nearest + own.square().sum(1)).clamp(min=0)
+        return squared / 2 if self.params.distance == "cosine" else squared.sqrt()

@@ -8,6 +8,7 @@ import torch
 
 from methods.checks import check_detector
 from methods.detector import TrainData
+from methods.detectors import frozen_patches
 from methods.detectors.frozen_patches import BANK, FrozenPatches
 from methods.errors import MethodError
 from methods.registry.installed import get
@@ -82,6 +83,30 @@ def test_a_normal_image_of_the_bank_has_distance_zero_and_every_batch_gives_the_
     assert detector.score(data.normal) == pytest.approx(np.zeros(len(data.normal)), abs=2e-2)
     alone = [detector.score(data.anomaly.select(np.array([i])), 1)[0] for i in range(len(data.anomaly))]
     assert detector.score(data.anomaly, 64) == pytest.approx(alone, rel=1e-4)
+
+
+def test_an_image_that_two_lists_have_is_compared_once_and_after_another_fit_anew(patches, toy_data, monkeypatch):
+    data, compared = toy_data(), []
+    detector = patches(**SIZE)
+    detector.fit(data)
+    compare = detector._image_distances
+    monkeypatch.setattr(detector, "_image_distances", lambda *given: compared.append(given) or compare(*given))
+    first = detector.score(data.anomaly)
+    count = len(compared)
+    assert count == len(data.anomaly)
+    both = detector.score(data.anomaly.select(np.array([2, 0])))
+    assert both.tolist() == first[[2, 0]].tolist()
+    assert len(compared) == count
+    detector.fit(TrainData(data.anomaly, data.anomaly, {}))
+    assert detector.score(data.anomaly) == pytest.approx(np.zeros(len(data.anomaly)), abs=2e-2)
+
+
+def test_of_many_images_the_oldest_are_forgotten(with_maps, monkeypatch):
+    monkeypatch.setattr(frozen_patches, "_REMEMBERED", 2)
+    detector, images = with_maps([[[[float(number), 0.0]]] for number in range(4)])
+    detector.load({BANK: torch.zeros(1, 2)})
+    assert detector.score(images).tolist() == [0, 1, 2, 3]
+    assert [known.item() for known in detector._known.values()] == [2, 3]
 
 
 def test_nothing_to_learn_from_or_to_score_with_is_said(patches, toy_data, array_images):
