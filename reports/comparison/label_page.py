@@ -24,9 +24,10 @@ from results.record import Record
 
 LABEL_FORMATS = ("md", "csv")
 LABEL_COLUMNS = (
-    "test_set", "rule", "dataset", "known_class", "method", "labels", "recipe", "n", "mean", "std", "test_normal",
-    "test_anomaly", "fit_s", "score_s",
+    "test_set", "rule", "dataset", "known_class", "method", "labels", "recipe", "settings", "n", "mean", "std",
+    "test_normal", "test_anomaly", "fit_s", "score_s",
 )  # fmt: skip
+_TEST_OPTION = "one_shot_test"
 _TITLE = "# Do labelled anomalies pay?"
 _INTRODUCTION = """\
 AUC of every method without labels and with 1, 10 and, where a dataset has so many, 100 labelled anomalies, each time on
@@ -141,6 +142,7 @@ def _csv_lines(report: LabelReport) -> Iterator[tuple[str, ...]]:
                         curve.method,
                         str(point.labels),
                         point.measured.recipe,
+                        _settings(point.measured),
                         str(point.measured.n),
                         repr(point.measured.mean),
                         "" if point.measured.std is None else repr(point.measured.std),
@@ -171,7 +173,7 @@ def _section_parts(report: LabelReport, section: LabelSection) -> Iterator[str]:
         "test images",
         "method",
         *map(_labels_text, counts),
-        "recipe, weights, precision",
+        "recipe, settings, weights, precision",
         "fit, s",
         "scoring, s",
     ]
@@ -206,7 +208,12 @@ def _test_images(curve: LabelCurve) -> str:
 
 
 def _made_with(measured: Measured) -> str:
-    return ", ".join(filter(None, [measured.recipe, measured.weights, measured.precision]))
+    return ", ".join(filter(None, [measured.recipe, _settings(measured), measured.weights, measured.precision]))
+
+
+def _settings(measured: Measured) -> str:
+    """What the runs were given beside their recipe; the section says which test set they have."""
+    return ", ".join(f"{name} = {value}" for name, value in measured.settings.items() if name != _TEST_OPTION)
 
 
 def _cost_texts(costs: RunCosts | None) -> tuple[str, str]:

@@ -17,7 +17,7 @@ from benchmark.planning.suite import load_suite
 from benchmark.views.pages.labels import label_picture, packaged_label_report
 from benchmark.views.tables.suites import suites_tested_apart
 from protocols.datasets.registry import dataset_infos
-from reports.comparison.label_page import label_page
+from reports.comparison.label_page import label_csv, label_page
 from results.metrics import computed_metrics
 from results.record import Counts
 from results.scores import Scores
@@ -31,7 +31,7 @@ WEIGHTS = {
 }
 
 
-def run(method, dataset, rule, shots, seed, auroc, *, known_class=None, options=None, scores=None):
+def run(method, dataset, rule, shots, seed, auroc, *, known_class=None, options=None, params=None, scores=None):
     """A finished run with times of its fit (100 s and one a label) and of its scoring (5 s)."""
     release = dataset_infos()[dataset].releases[""][0]
     split = make_split(
@@ -48,6 +48,7 @@ def run(method, dataset, rule, shots, seed, auroc, *, known_class=None, options=
         seed,
         auroc,
         method=method,
+        params=params,
         size=128 if method == "kdad" else dataset_infos()[dataset].image_size,
         weights=weights,
         train_normal=hashlib.sha256(f"{dataset}/{rule}/{known_class}/{shots}".encode()).hexdigest(),
@@ -57,6 +58,7 @@ def run(method, dataset, rule, shots, seed, auroc, *, known_class=None, options=
     )
     counts = Counts(train_normal=100, train_anomaly=shots or 0, test_normal=377, test_anomaly=61)
     deviations = [f"split option {name} = {value}" for name, value in split.options.items()]
+    deviations += [f"{method}.{name} = {value} (recipe: 50)" for name, value in (params or {}).items()]
     changes = {"spec": msgspec.structs.replace(made.spec, deviations=deviations)}
     changes |= {"counts": counts, "timings": {"fit_s": 100.0 + (shots or 0), "score_s": 5.0}}
     return msgspec.structs.replace(made, **changes, **({"metrics": computed_metrics(scores)} if scores else {})), scores
@@ -126,6 +128,18 @@ def test_seconds_stand_beside_the_values(report):
     seen = sections(label_page(report))["Seen classes: the test set that 100 labels leave"]
     assert cells(seen, "aitex", "DevNet")[-2:] == ["137", "5.0"]  # (101 + 110 + 200) / 3
     assert "- Made-up processor" in label_page(report)
+
+
+def test_settings_that_all_runs_of_a_method_share_stand_beside_the_recipe(tmp_path):
+    store = Store(tmp_path)
+    for shots in (1, 10):
+        params = {"budget.epochs": 7}
+        store.put(*run("devnet", "aitex", "general", shots, 0, 0.8, options={"one_shot_test": 100}, params=params))
+    changed = packaged_label_report(tmp_path, print)
+    seen = sections(label_page(changed))["Seen classes: the test set that 100 labels leave"]
+    assert cells(seen, "aitex")[2:5] == ["DevNet", "0.800 (1)", "0.800 (1)"]
+    assert cells(seen, "aitex")[5].startswith("official, budget.epochs = 7, resnet18 ")
+    assert [line["settings"] for line in csv.DictReader(io.StringIO(label_csv(changed)))] == ["budget.epochs = 7"] * 2
 
 
 def test_ranks_over_three_datasets_have_a_critical_difference_and_no_p_value(report):
