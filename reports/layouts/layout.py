@@ -19,13 +19,15 @@ LayoutKind = Literal["Table", "Figure"]
 class Source(NamedTuple):
     """Source of a cell's measured value: a detector or variant, under a rule, on splits that have `split` too.
 
-    By its AUC, or by the last value of a number in its `history`.
+    By its AUC, or by the last value of a number in its `history`. Runs of `recipe`, where it is given, stand before
+    those of others.
     """
 
     method: str
     rule: str
     split: Mapping[str, str]
     history: str = ""
+    recipe: str = ""
 
 
 class Layout:

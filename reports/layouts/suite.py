@@ -20,7 +20,8 @@ _LABEL_NAMES = tuple(name for name, field in COORDINATE_FIELDS.items() if field.
 class SuiteCell(NamedTuple):
     """Runs of a suite that differ in their seeds alone: the column of their method, and the split as it was asked for.
 
-    `kept_rule` and `kept` are rule and split under which their records are kept, which may be another rule's.
+    `kept_rule` and `kept` are rule and split under which their records are kept, which may be another rule's. `recipe`
+    is the suite's, whose runs are shown first.
     """
 
     column: str
@@ -28,6 +29,7 @@ class SuiteCell(NamedTuple):
     split: CellCoordinates
     kept_rule: str
     kept: CellCoordinates
+    recipe: str = ""
 
     @property
     def dataset(self) -> str:
@@ -99,7 +101,7 @@ class SuiteLayout(Layout):
 
     def source(self, coordinates: Mapping[str, str]) -> Source | None:
         runs = self._cells.get(tuple(coordinates.items()))
-        return Source(coordinates["method"], runs[0][0].kept_rule, {}) if runs else None
+        return Source(coordinates["method"], runs[0][0].kept_rule, {}, recipe=runs[0][0].recipe) if runs else None
 
     def subsets(self, coordinates: Mapping[str, str]) -> list[CellSubset]:
         runs = self._cells[tuple(coordinates.items())]

@@ -66,7 +66,7 @@ def split_key(split: SplitDefinition, method: str) -> LookupKey:
 class _Valued(NamedTuple):
     """The runs of a cell that failed or have its value, their datasets, and whether a finished one has no value.
 
-    `series` of these runs are made once for what is said of each of the datasets.
+    `series` of these runs are made once for the recipe that is wanted and what is said of each of the datasets.
     """
 
     records: Sequence[Record]
@@ -106,10 +106,14 @@ class Lookup:
     ) -> list[Series]:
         valued = self._of_source(source, coordinates)
         reasons = {dataset: other_data(dataset) for dataset in valued.datasets}
-        said = tuple(reasons.values())
+        said = (source.recipe, *reasons.values())
         if said not in valued.series:
             valued.series[said] = series_of(
-                valued.records, self._versions, stale=self._stale, other_data=reasons.__getitem__
+                valued.records,
+                self._versions,
+                stale=self._stale,
+                other_data=reasons.__getitem__,
+                wanted_recipe=source.recipe,
             )
         return valued.series[said]
 

@@ -87,7 +87,7 @@ class Series:
     """Runs of one split definition that may be averaged, by their seeds.
 
     `failed` holds the runs without a result, `ages` the reasons why the series is stale, `settings` what the runs were
-    given that their recipe does not have.
+    given that their recipe does not have. `is_wanted` is False where whole runs of another recipe were asked for.
     """
 
     id: str
@@ -97,6 +97,7 @@ class Series:
     reasons: tuple[str, ...]
     recipe: str
     settings: Mapping[str, str]
+    is_wanted: bool = True
 
     @property
     def stale(self) -> bool:
@@ -108,15 +109,15 @@ class Series:
         return [f"seed {run} failed: {first_line(record.error)}" for run, record in self.failed.items()]
 
     @property
-    def grade(self) -> tuple[bool, bool, bool, int, bool]:
-        """Sorts what a series is: current, comparable, not cut down, best recipe, parameters as the recipe has them."""
+    def grade(self) -> tuple[bool, bool, bool, bool, int, bool]:
+        """Sorts what a series is: current, wanted, comparable, not cut down, best recipe and its parameters."""
         is_cut, is_set = not CUTTING.isdisjoint(self.settings), not self.settings.keys() <= CUTTING
-        return self.stale, bool(self.reasons), is_cut, _recipe_rank(self.recipe), is_set
+        return self.stale, not self.is_wanted, bool(self.reasons), is_cut, _recipe_rank(self.recipe), is_set
 
     @property
-    def rank(self) -> tuple[tuple[bool, bool, bool, int, bool], int, str]:
-        """Sorts the series to show first: the best grade, then most seeds."""
-        return self.grade, -len(self.runs), self.id
+    def rank(self) -> tuple[tuple[bool, bool, bool, bool, int, bool], int, int, str]:
+        """Sorts the series to show first: the best grade, then most splits, then most runs."""
+        return self.grade, -len({run.split_seed for run in self.runs}), -len(self.runs), self.id
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,14 +202,15 @@ def series_of(
     *,
     stale: Stale = never_stale,
     other_data: Callable[[str], str] = lambda _: "",
+    wanted_recipe: str = "",
 ) -> list[Series]:
     """The series among the records of one split definition, the one to show first.
 
-    `other_data` says of a dataset why it is not the paper's, if so.
+    `other_data` says of a dataset why it is not the paper's, if so. Series of `wanted_recipe` stand before others.
     """
     ordered = sorted(records, key=lambda record: record.series)
     every_series = [
-        _series(list(group), versions, stale, other_data)
+        _series(list(group), versions, stale, other_data, wanted_recipe)
         for _, group in groupby(ordered, key=lambda record: record.series)
     ]
     return sorted(every_series, key=lambda series: series.rank)
@@ -316,13 +318,18 @@ def _labels(archs: tuple[str, ...], recorded: tuple[tuple[str, str], ...]) -> tu
 
 
 def _series(
-    records: list[Record], versions: Mapping[str, int], stale: Stale, other_data: Callable[[str], str]
+    records: list[Record],
+    versions: Mapping[str, int],
+    stale: Stale,
+    other_data: Callable[[str], str],
+    wanted_recipe: str,
 ) -> Series:
     records.sort(key=lambda record: record.provenance.started if record.provenance else "")
     done = {_run(record): record for record in records if record.status == "done" and record.metrics}
     failed = {_run(record): record for record in records if record.status == "failed"}
     ages = [record_age(records[0], versions), *map(stale, done.values())]
     recipe = min((record.spec.recipe for record in records), key=_recipe_rank)
+    settings = records[0].spec.settings
     return Series(
         id=records[0].series,
         runs=done,
@@ -330,7 +337,8 @@ def _series(
         ages=_unique(text for text in ages if text),
         reasons=_reasons(recipe, records, other_data(records[0].spec.split.dataset)),
         recipe=recipe,
-        settings=records[0].spec.settings,
+        settings=settings,
+        is_wanted=not wanted_recipe or (recipe == wanted_recipe and CUTTING.isdisjoint(settings)),
     )
 
 

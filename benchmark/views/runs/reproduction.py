@@ -9,8 +9,10 @@ from protocols.text import plural
 from reports.comparison.deviations import DeviationEffect, deviation_effects
 from reports.layouts import layout
 from reports.layouts.cell_ids import cell_id
+from reports.stats.paired import seeds_test
 from reports.stats.words import verdict_words
 from reports.tables.lookup import MeasuredIds
+from reports.tables.measured import Measured
 from reports.tables.table import Cell, Table, build_table
 from reports.text import escape_markdown, pipe_table
 from results.record import Record
@@ -24,7 +26,16 @@ OUTCOMES = {
 PRECISION_BOUND = 0.01
 """AUC within which the means of two precisions have to be equal for one to stand for the other."""
 _CELL_HEADING = ("cell", "published", "measured", "n", "difference (90 % interval)", "verdict")
-_SPREAD_HEADING = ("cell", "splits", "runs", "std of draws", "std of trainings", "std of means", "test set alone")
+_SPREAD_HEADING = (
+    "cell",
+    "precision",
+    "splits",
+    "runs",
+    "std of draws",
+    "std of trainings",
+    "std of means",
+    "test set alone",
+)
 _EFFECT_HEADING = ("cell", "from", "to", "pairs", "mean difference (95 % interval)", "each")
 _OPEN_HEADING = ("suite", "method", "runs made", "open", "hours a run", "hours in all")
 
@@ -33,11 +44,20 @@ def reproduction_page(
     records: Sequence[Record], suites: Iterable[Suite], *, measures: MeasuredIds, versions: Mapping[str, int]
 ) -> str:
     """Markdown of all sections; `suites` are those whose runs are being made."""
-    tables = [build_table(place, records, measures=measures, versions=versions) for place in _layouts()]
-    cells = list(_measured_cells(tables))
+
+    def cells(some: Iterable[Record]) -> list[tuple[Table, Cell]]:
+        chosen = list(some)
+        return list(
+            _measured_cells(build_table(place, chosen, measures=measures, versions=versions) for place in _layouts())
+        )
+
+    by_precision = {
+        precision: cells(record for record in records if record.spec.fit.precision == precision)
+        for precision in sorted({record.spec.fit.precision for record in records})
+    }
     sections = [
-        *_outcomes(cells),
-        ("Draws and trainings", _spreads(cells)),
+        *_outcomes(cells(records)),
+        ("Draws and trainings", _spreads(by_precision)),
         ("One setting changed", _effects(deviation_effects(records))),
         ("Still open", _open_runs(list(suites), records)),
     ]
@@ -100,28 +120,30 @@ def _cell_row(table: Table, cell: Cell) -> list[str]:
     ]
 
 
-def _spreads(cells: Sequence[tuple[Table, Cell]]) -> str:
-    """How much AUCs scatter over draws and over trainings on one draw, where runs tell both apart."""
-    rows = []
-    for table, cell in cells:
-        measured = cell.measured
-        if measured is None or len(measured.per_seed) < 2:
-            continue
-        parts = [measured.draw_std, measured.training_std, measured.seed_std, measured.test_std]
-        splits = str(len({seeds.split_seed for seeds in measured.per_seed}))
-        rows.append(
-            [f"`{cell_id(table.layout, cell.coordinates)}`", splits, str(len(measured.per_seed)), *map(_std, parts)]
-        )
+def _spreads(cells: Mapping[str, Sequence[tuple[Table, Cell]]]) -> str:
+    """How much AUCs scatter over draws and over trainings on one draw, where runs of a precision tell both apart."""
+    rows = sorted(
+        [f"`{cell_id(table.layout, cell.coordinates)}`", precision, *_spread_texts(cell.measured)]
+        for precision, of_precision in cells.items()
+        for table, cell in of_precision
+        if cell.measured and len(cell.measured.per_seed) > 1
+    )
     if not rows:
         return "No cell has two runs."
-    told = sum(row[3] != "–" for row in rows)
+    told = sum(row[_SPREAD_HEADING.index("std of draws")] != "–" for row in rows)
     text = (
         "Runs on one draw of labelled anomalies tell what training alone scatters; of "
-        f"{plural(len(rows), 'cell')} {told or 'none'} {'have' if told > 1 else 'has'} such runs. Where each draw has "
+        f"{plural(len(rows), 'row')} {told or 'none'} {'have' if told > 1 else 'has'} such runs. Where each draw has "
         "one run, the std of means is that of draw and training together. The last column is the standard error that "
         "the finite test set alone gives one AUC."
     )
     return f"{text}\n\n{pipe_table(_SPREAD_HEADING, rows)}"
+
+
+def _spread_texts(measured: Measured) -> list[str]:
+    splits = len({seeds.split_seed for seeds in measured.per_seed})
+    parts = [measured.draw_std, measured.training_std, measured.seed_std, measured.test_std]
+    return [str(splits), str(len(measured.per_seed)), *map(_std, parts)]
 
 
 def _std(value: float | None) -> str:
@@ -137,7 +159,7 @@ def _effects(effects: Sequence[DeviationEffect]) -> str:
     )
     rows = [_effect_row(effect) for effect in effects]
     verdicts = [_precision_sentence(effect) for effect in effects if effect.kind == "precision"]
-    return "\n\n".join([text, pipe_table(_EFFECT_HEADING, rows), *verdicts])
+    return "\n\n".join([text, pipe_table(_EFFECT_HEADING, rows), *verdicts, *_pooled_precisions(effects)])
 
 
 def _effect_row(effect: DeviationEffect) -> list[str]:
@@ -161,6 +183,28 @@ def _precision_sentence(effect: DeviationEffect) -> str:
     if test.low > PRECISION_BOUND or test.high < -PRECISION_BOUND:
         return f"{head}: apart by more than {PRECISION_BOUND} in AUC, by {pairs}."
     return f"{head}: {pairs} cannot tell whether they are equal within {PRECISION_BOUND} in AUC."
+
+
+def precision_differences(effects: Iterable[DeviationEffect]) -> dict[tuple[str, str], list[float]]:
+    """AUC in a second precision minus that in a first, by the two, in all cells."""
+    pooled: defaultdict[tuple[str, str], list[float]] = defaultdict(list)
+    for effect in effects:
+        if effect.kind == "precision":
+            pooled[effect.first, effect.second] += effect.differences.values()
+    return dict(pooled)
+
+
+def _pooled_precisions(effects: Iterable[DeviationEffect]) -> Iterator[str]:
+    """Whether the means of two precisions are equal over all cells, where there are two pairs or more."""
+    for (first, second), differences in precision_differences(effects).items():
+        if len(differences) > 1:
+            test = seeds_test(differences)
+            interval = "" if test.low is None or test.high is None else f" ({test.low:+.3f} to {test.high:+.3f})"
+            word = "within" if abs(test.difference) <= PRECISION_BOUND else "not within"
+            yield (
+                f"{second} against {first}, all {len(differences)} pairs of all cells: mean difference "
+                f"{test.difference:+.3f}{interval}, {word} {PRECISION_BOUND}."
+            )
 
 
 def _open_runs(suites: Sequence[Suite], records: Sequence[Record]) -> str:
@@ -188,8 +232,8 @@ def _open_runs(suites: Sequence[Suite], records: Sequence[Record]) -> str:
                     method,
                     str(len(wanted) - missing),
                     str(missing),
-                    "not measured" if hours is None else f"{hours:.1f}",
-                    "–" if hours is None else f"{missing * hours:.0f}",
+                    "not measured" if hours is None else f"{hours:.2f}",
+                    "–" if hours is None else f"{missing * hours:.1f}",
                 ]
             )
     if not rows:

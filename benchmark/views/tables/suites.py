@@ -136,7 +136,7 @@ class _Part:
 
     def _suite_cell(self, run: WantedRun, column: str) -> SuiteCell:
         rule, kept = self._kept(run)
-        return SuiteCell(column, self._suite.rule, _texts(run), rule, _texts(kept))
+        return SuiteCell(column, self._suite.rule, _texts(run), rule, _texts(kept), self._suite.recipe)
 
     def _kept(self, run: WantedRun) -> tuple[str, WantedRun]:
         info = installed.methods().get(run.method)

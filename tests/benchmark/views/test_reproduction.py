@@ -6,6 +6,7 @@ import msgspec
 import pytest
 import records
 from repository import ROOT
+from table_records import make_table_record
 
 from benchmark.planning.equivalence import detector_versions, measures
 from benchmark.planning.suite import load_suite
@@ -64,3 +65,28 @@ def test_runs_of_one_draw_tell_trainings_apart(page):
     again = records.make_record(spec, 0.9, provenance=record.provenance, counts=record.counts)
     rows = [line for line in page([*packaged, again])["Draws and trainings"].splitlines() if "`" in line]
     assert "–" not in rows[0]
+
+
+def test_scatter_is_told_for_each_precision_beside_the_series_that_a_table_shows(page):
+    rows = page(list(reference_records()))["Draws and trainings"].splitlines()
+    cells = [tuple(cell.strip() for cell in row.split("|")[1:3]) for row in rows if "`" in row]
+    assert {("`hard/elpv/mono/dra/10`", "bf16"), ("`hard/elpv/mono/dra/10`", "fp32")} <= {*cells}
+    assert len({*cells}) == len(cells)
+
+
+@pytest.mark.parametrize(
+    ("differences", "said"),
+    [
+        ((0.05, -0.05, 0.02), "all 3 pairs of all cells: mean difference +0.007 (-0.121 to +0.134), within 0.01."),
+        ((0.05, 0.03), "all 2 pairs of all cells: mean difference +0.040 (-0.087 to +0.167), not within 0.01."),
+    ],
+)
+def test_precisions_are_compared_over_all_cells(page, differences, said):
+    pairs = []
+    for known_class, values in (("mono", differences[:1]), ("poly", differences[1:])):
+        for seed, difference in enumerate(values):
+            twin = make_table_record(0.6, known_class=known_class, seed=seed)
+            fit = msgspec.structs.replace(twin.spec.fit, precision="fp32")
+            spec = msgspec.structs.replace(twin.spec, fit=fit)
+            pairs += [twin, records.make_record(spec, 0.6 + difference, provenance=twin.provenance)]
+    assert f"fp32 against bf16, {said}" in page(pairs)["One setting changed"]

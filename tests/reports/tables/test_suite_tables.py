@@ -4,6 +4,7 @@ import csv
 import json
 import re
 from dataclasses import replace as replace_table
+from functools import partial
 from io import StringIO
 
 import pytest
@@ -71,6 +72,21 @@ def test_each_dataset_counts_alike_in_the_mean_and_each_class_in_that_of_a_datas
     assert list(found) == [("elpv", "mono"), ("elpv", "poly"), ("elpv", "mean"), ("aitex", "cut"), ("mean", "mean")]
     assert found["elpv", "mean"].measured.mean == pytest.approx(0.7)
     assert found["mean", "mean"].measured.mean == pytest.approx((0.7 + 0.9) / 2)
+
+
+@pytest.mark.parametrize(("asked", "shown"), [("official", 0.6), ("paper", 0.7), ("quick", 0.8), ("", 0.6)])
+def test_runs_of_the_suites_recipe_stand_before_others_unless_they_are_cut_down(record, asked, shown):
+    runs = [
+        record(value, dataset="elpv", known_class="mono", recipe=recipe, seed=seed)
+        for recipe, value, seeds in (("official", 0.6, 1), ("paper", 0.7, 2), ("quick", 0.8, 3))
+        for seed in range(seeds)
+    ]
+    limit = {"params": {"cut": 1}, "deviations": ["split option limit_test = 20"]}
+    cut = record(0.1, known_class="mono", recipe="quick", **limit)
+    layout = SuiteLayout("mine", "My parts", [place._replace(recipe=asked) for place in places(["dra"])])
+    build = partial(table.build_table, layout, measures=lambda run: {run.spec.method}, versions={})
+    assert cells(build([*runs, cut]), "dra")["elpv", "mono"].measured.mean == pytest.approx(shown)
+    assert cells(build([*runs[:1], cut]), "dra")["elpv", "mono"].measured.mean == 0.6
 
 
 def test_a_mean_lacking_a_part_says_so(record):

@@ -103,7 +103,7 @@ def test_equal_runs_under_two_recipes_are_one_series_of_the_better_recipe(record
 
 
 class TestBestSeries:
-    """Comparable first, then official, paper, quick, then most seeds; the others are counted in a note."""
+    """Comparable first, then official, paper, quick, then most splits, then runs; others are counted in a note."""
 
     def shown(self, records):
         return cell(build(records), "elpv", "mono", "dra", "10").measured
@@ -126,6 +126,12 @@ class TestBestSeries:
         few = [record(0.1, seed=0, params={"optim.lr": 0.1})]
         many = [record(0.9, seed=seed) for seed in range(2)]
         assert self.shown([*few, *many]).mean == 0.9
+
+    def test_more_splits_before_more_trainings_of_fewer(self, record):
+        trainings = [record(0.1, seed=seed, split_seed=0, params={"optim.lr": 0.1}) for seed in range(3)]
+        draws = [record(0.9, seed=seed) for seed in range(2)]
+        for extra in ([], [record(0.1, seed=3, split_seed=0, params={"optim.lr": 0.1})]):
+            assert self.shown([*trainings, *extra, *draws]).mean == 0.9
 
     @pytest.mark.parametrize(
         "deviation",
