@@ -9,13 +9,12 @@ import click
 
 from benchmark.cli import bench
 from benchmark.planning.equivalence import detector_versions, measures
-from benchmark.planning.suite import load_suite
 from benchmark.views.pages.detectors import DetectorPages
 from benchmark.views.pages.evidence import evidence_source
 from benchmark.views.pages.fact_links import fact_links, with_anchors
 from benchmark.views.pages.labels import label_picture, packaged_label_report
 from benchmark.views.records import REFERENCE, load_records
-from benchmark.views.runs.reproduction import reproduction_page
+from benchmark.views.runs.reproduction import load_queue, reproduction_page
 from benchmark.views.runs.reproduction_log import log_page
 from methods.registry import installed
 from reports.comparison.label_page import LabelReport, label_page
@@ -123,8 +122,8 @@ def help_of_commands(command: click.Command = bench, context: click.Context | No
 
 def packaged_reproduction() -> str:
     """The page on the packaged records, with the runs of the campaign that are still to be made."""
-    suites = [load_suite(str(file)) for file in sorted(CAMPAIGN.glob("*.toml"))]
-    return reproduction_page(list(reference_records()), suites, measures=measures(), versions=detector_versions())
+    queue = load_queue(CAMPAIGN / "queue.toml")
+    return reproduction_page(list(reference_records()), queue, measures=measures(), versions=detector_versions())
 
 
 def tables() -> Iterator[str]:

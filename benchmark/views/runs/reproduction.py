@@ -1,10 +1,13 @@
 """What reproduces, what does not and what cannot be said, from records, as a page of the documentation has it."""
 
+import tomllib
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
 from statistics import fmean
 
-from benchmark.planning.suite import Selection, Suite, expand_suite
+from benchmark.planning.suite import Selection, Suite, WantedRun, expand_suite, load_suite
 from protocols.text import plural
 from reports.comparison.deviations import DeviationEffect, deviation_effects
 from reports.layouts import layout
@@ -37,13 +40,29 @@ _SPREAD_HEADING = (
     "test set alone",
 )
 _EFFECT_HEADING = ("cell", "from", "to", "pairs", "mean difference (95 % interval)", "each")
+_Place = tuple[tuple[object, ...], str]
+"""Rule, method, dataset, coordinates and seeds of a run, and its recipe."""
 _OPEN_HEADING = ("suite", "method", "runs made", "open", "hours a run", "hours in all")
 
 
+@dataclass(frozen=True)
+class RunQueue:
+    """Suites whose runs are being made, the most informative first; estimated hours of a fit, by method."""
+
+    suites: Sequence[Suite] = ()
+    hours: Mapping[str, float] = field(default_factory=dict)
+
+
+def load_queue(file: Path) -> RunQueue:
+    """The queue of a TOML file, which names suites beside it."""
+    queue = tomllib.loads(file.read_text(encoding="utf-8"))
+    return RunQueue([load_suite(str(file.with_name(f"{name}.toml"))) for name in queue["suites"]], queue["hours"])
+
+
 def reproduction_page(
-    records: Sequence[Record], suites: Iterable[Suite], *, measures: MeasuredIds, versions: Mapping[str, int]
+    records: Sequence[Record], queue: RunQueue, *, measures: MeasuredIds, versions: Mapping[str, int]
 ) -> str:
-    """Markdown of all sections; `suites` are those whose runs are being made."""
+    """Markdown of all sections; `queue` has the runs that are being made."""
 
     def cells(some: Iterable[Record]) -> list[tuple[Table, Cell]]:
         chosen = list(some)
@@ -59,7 +78,7 @@ def reproduction_page(
         *_outcomes(cells(records)),
         ("Draws and trainings", _spreads(by_precision)),
         ("One setting changed", _effects(deviation_effects(records))),
-        ("Still open", _open_runs(list(suites), records)),
+        ("Still open", _open_runs(queue, records)),
     ]
     return "\n\n".join(f"## {heading}\n\n{text}" for heading, text in sections) + "\n"
 
@@ -207,45 +226,59 @@ def _pooled_precisions(effects: Iterable[DeviationEffect]) -> Iterator[str]:
             )
 
 
-def _open_runs(suites: Sequence[Suite], records: Sequence[Record]) -> str:
-    """The runs of suites that no record has, with hours by the mean time of fits of the same method and recipe."""
+def _open_runs(queue: RunQueue, records: Sequence[Record]) -> str:
+    """The runs of suites that no record has, each where it is first asked for.
+
+    Hours are the mean time of finished fits of the same method and recipe, else those that are estimated.
+    """
+    listed: set[object] = set()
     done = {_place(record) for record in records if record.metrics}
     seconds = defaultdict(list)
     for record in records:
         if record.metrics and "fit_s" in record.timings:
             seconds[record.spec.method, record.spec.recipe].append(record.timings["fit_s"])
     rows = []
-    for suite in suites:
+    for suite in queue.suites:
         runs = expand_suite(suite, Selection(), without_anomalies=(), classes={})
         for method in suite.methods:
-            wanted = [run for run in runs if run.method == method]
-            places = [
-                (suite.rule, method, run.dataset, *run.coordinate_texts.values(), run.split_seed, run.seed)
-                for run in wanted
-            ]
-            missing = sum((place, suite.recipe) not in done for place in places)
-            times = seconds[method, suite.recipe]
-            hours = fmean(times) / 3600 if times else None
-            rows.append(
-                [
-                    escape_markdown(suite.title),
-                    method,
-                    str(len(wanted) - missing),
-                    str(missing),
-                    "not measured" if hours is None else f"{hours:.2f}",
-                    "–" if hours is None else f"{missing * hours:.1f}",
-                ]
-            )
+            places = {_wanted_place(run, suite) for run in runs if run.method == method} - listed
+            listed |= places
+            if places:
+                times = seconds[method, suite.recipe]
+                hours = fmean(times) / 3600 if times else queue.hours.get(method)
+                said = "not measured" if hours is None else _hours(hours)
+                missing = len(places - done)
+                rows.append(
+                    [
+                        escape_markdown(suite.title),
+                        method,
+                        str(len(places) - missing),
+                        str(missing),
+                        said if times or hours is None else f"{said} (estimated)",
+                        "–" if hours is None else _hours(missing * hours),
+                    ]
+                )
     if not rows:
         return "No suite is being run."
     text = (
-        "Runs at full budget of the project's own suites. Hours are the mean of what finished fits of the method took, "
-        "on the machines that made them, other work beside them included."
+        "Runs at full budget of the project's own suites, the most informative first; a run that several suites have "
+        "stands in the first. Hours are the mean of what finished fits of the method took, on the machines that made "
+        "them, other work beside them included; estimated ones are from a few steps on one machine."
     )
     return f"{text}\n\n{pipe_table(_OPEN_HEADING, rows)}"
 
 
-def _place(record: Record) -> tuple[tuple[object, ...], str]:
+def _hours(number: float) -> str:
+    """Two digits of what is less than ten hours."""
+    return f"{number:.0f}" if number >= 10 or not number else f"{number:.1f}" if number >= 0.1 else f"{number:.2f}"
+
+
+def _wanted_place(run: WantedRun, suite: Suite) -> _Place:
+    at = (suite.rule, run.method, run.dataset, *run.coordinate_texts.values(), run.split_seed, run.seed)
+    return at, suite.recipe
+
+
+def _place(record: Record) -> _Place:
     spec = record.spec
     texts = spec.split.coordinate_texts.values()
     at = (spec.split.rule, spec.method, spec.split.dataset, *texts, spec.split_seed, spec.fit.seed)

@@ -10,7 +10,7 @@ from table_records import make_table_record
 
 from benchmark.planning.equivalence import detector_versions, measures
 from benchmark.planning.suite import load_suite
-from benchmark.views.runs.reproduction import reproduction_page
+from benchmark.views.runs.reproduction import RunQueue, load_queue, reproduction_page
 from results.reference import reference_records
 
 SUITE = ROOT / "results" / "reference" / "campaign" / "elpv_hard.toml"
@@ -18,8 +18,9 @@ SUITE = ROOT / "results" / "reference" / "campaign" / "elpv_hard.toml"
 
 @pytest.fixture
 def page():
-    def build(runs, suites=()):
-        text = reproduction_page(list(runs), suites, measures=measures(), versions=detector_versions())
+    def build(runs, suites=(), hours=None):
+        queue = RunQueue(suites, hours or {})
+        text = reproduction_page(list(runs), queue, measures=measures(), versions=detector_versions())
         return dict(part.split("\n\n", 1) for part in text.removeprefix("## ").split("\n\n## "))
 
     return build
@@ -41,6 +42,21 @@ def test_without_records_nothing_is_claimed(page):
     assert sections["One setting changed"] == "No two runs differ in one setting alone."
     rows = [line for line in sections["Still open"].splitlines() if "| dra " in line]
     assert [cell.strip() for cell in rows[0].strip("|").split("|")][2:] == ["0", "10", "not measured", "–"]
+
+
+def test_hours_are_estimated_where_no_fit_tells_them_and_a_run_of_two_suites_counts_once(page):
+    hard = load_suite(str(SUITE))
+    text = page([], [hard, load_suite(str(SUITE.with_name("ahl_elpv_hard.toml")))], {"dra": 1.5})["Still open"]
+    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in text.splitlines()[4:]]
+    assert rows[0] == [hard.title, "dra", "0", "10", "1.5 (estimated)", "15"]
+    assert [row[1] for row in rows] == ["dra", "devnet", "ahl_dra", "ahl_devnet"]
+
+
+def test_the_packaged_queue_has_every_suite_of_its_folder_and_hours_of_every_method(page):
+    queue = load_queue(SUITE.with_name("queue.toml"))
+    files = [load_suite(str(file)).id for file in SUITE.parent.glob("*.toml") if file.name != "queue.toml"]
+    assert sorted(suite.id for suite in queue.suites) == sorted(files)
+    assert "not measured" not in page(list(reference_records()), queue.suites, queue.hours)["Still open"]
 
 
 def test_what_is_made_is_open_no_more_and_tells_the_hours(page):
