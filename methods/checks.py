@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from methods.backbones.find import RANDOM, WeightsFile
-from methods.devices import CPU
+from methods.devices import CPU, DEFAULT_PRECISION
 from methods.errors import MethodError
 from methods.in_memory import ArrayImages, MemoryCheckpoint, tiny_images
 from methods.registry.base import resolve_base
@@ -168,14 +168,14 @@ def battery(
 ) -> tuple[BatteryCheck, ...]:
     """The checks of a method with tiny budgets, random weights and grey images of `size` pixels; the first in colour.
 
-    In fp32, and of a detector that takes the precision of a run in the machine's default too. `overrides` are
+    In fp32, and of a detector that takes the precision of a run in the machine's native one too. `overrides` are
     parameters to change.
 
     Raises:
         MethodError: there is no such recipe, or a parameter is wrong.
     """
-    default = CPU.default_precision if info.takes_precision else "fp32"
-    precisions = tuple(dict.fromkeys(("fp32", default)))
+    native = CPU.native_precision if info.takes_precision else DEFAULT_PRECISION
+    precisions = tuple(dict.fromkeys((DEFAULT_PRECISION, native)))
 
     def cases(channels: int) -> tuple[Case, ...]:
         return tuple(

@@ -20,7 +20,7 @@ NEXT_STEP = "give a file that `python -m perf run` wrote"
 class MachineResult(msgspec.Struct, frozen=True, kw_only=True):
     """Parts measured on one machine.
 
-    `kernels` is how it computes the default precision, `numerics` the class of a fit with one thread in that.
+    `kernels` is how it computes the native precision, `numerics` the class of a fit with one thread in that.
     """
 
     schema: int
@@ -34,7 +34,7 @@ class MachineResult(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def name(self) -> str:
-        """Name of its file without the ending: processor, how it computes the default precision, torch."""
+        """Name of its file without the ending: processor, how it computes the native precision, torch."""
         processor = re.sub(r"[^a-z0-9]+", "-", self.processor.lower()).strip("-")
         return f"{processor}-{self.kernels}-torch{self.versions['torch'].partition('+')[0]}"
 
@@ -51,7 +51,7 @@ def measured_here(parts: Parts) -> MachineResult:
     import PIL
     import torch
 
-    precision = CPU.default_precision
+    precision = CPU.native_precision
     native = sorted(cpu_flags() & NATIVE_BF16) if precision == "bf16" else []
     versions = {
         "python": platform.python_version(),

@@ -45,10 +45,10 @@ def _examined(results: "Path | None", *, deep: bool) -> "tuple[dict[str, Any], l
     from benchmark.upkeep import diagnosis, inventory
     from benchmark.upkeep.filesystem import folder_states
     from benchmark.upkeep.memory import machine_limits
-    from methods.devices import CPU
+    from methods.devices import CPU, DEFAULT_PRECISION
 
     folders = resolve_folders(results)
-    allowed, precision = machine_limits(), CPU.default_precision
+    allowed, precision = machine_limits(), DEFAULT_PRECISION
     expected = numerics.expected_numerics_class(precision=precision, threads=1)
     torch = inventory.examine_torch(precision, threads=1) if deep else None
     written = folder_states(folders, results_given=results is not None)
@@ -65,6 +65,7 @@ def _examined(results: "Path | None", *, deep: bool) -> "tuple[dict[str, Any], l
         "instruction_sets": inventory.instruction_sets(),
         "limits": asdict(allowed),
         "precision": precision,
+        "native_precision": CPU.native_precision,
         "numerics_class": torch.numerics_class if torch else expected,
         "torch": asdict(torch) if torch else None,
         "folders": [asdict(folder) for folder in written],
@@ -102,6 +103,8 @@ def _lines(facts: dict[str, Any]) -> list[str]:
     torch, limits = facts["torch"], facts["limits"]
     share = f", the time of {limits['processors']:.1f}" if limits["processors"] < limits["cores"] else ""
     origin = "as torch says" if torch else "expected; --deep asks torch"
+    native = facts["native_precision"]
+    faster = f", --precision {native} is faster" if native != facts["precision"] else ""
     rows = [
         ("libraries", ", ".join(f"{name} {number}" for name, number in versions.items())),
         ("processor", f"{facts['processor']}{sets}, {limits['cores']} cores{share}"),
@@ -109,7 +112,7 @@ def _lines(facts: dict[str, Any]) -> list[str]:
             "memory",
             f"{size(limits['memory'])}, {size(limits['free'])} free" if limits["memory"] else "unknown",
         ),
-        ("numerics", f"{facts['numerics_class'] or 'unknown'}, trunk in {facts['precision']} ({origin})"),
+        ("numerics", f"{facts['numerics_class'] or 'unknown'}, trunk in {facts['precision']}{faster} ({origin})"),
         *([("devices", ", ".join(torch["accelerators"]) or "none but the processor")] if torch else []),
         *((folder["name"], _place(folder)) for folder in facts["folders"]),
         ("weights", "; ".join(f"{state['arch']} {', '.join(state['labels']) or 'none'}" for state in facts["weights"])),

@@ -91,7 +91,7 @@ SETTLING_SEEDS = 10
 )
 @split_choice_options
 @click.option("--weights", multiple=True, metavar="[ARCH=]FILE", help="ImageNet weights; or random, auto. Repeatable.")
-@click.option("--precision", type=click.Choice(PRECISIONS), help="Of the trunk (default: bf16 where native).")
+@click.option("--precision", type=click.Choice(PRECISIONS), help="Of the trunk (default: fp32).")
 @click.option(
     "--device",
     default="cpu",

@@ -15,6 +15,7 @@ from benchmark.planning.inputs.resources import Resources
 from benchmark.planning.suite import Selection, Suite, WantedRun, class_subsets
 from benchmark.planning.types import PlannedFit, PlannedRun, RunRequest, RunState
 from methods.backbones.find import WrongWeightsError
+from methods.devices import DEFAULT_PRECISION
 from methods.errors import MethodError
 from methods.measures import request as measuring
 from methods.measures.request import Measures
@@ -68,7 +69,7 @@ class Planner:
         self.store = store
         self.methods = installed.methods()
         self.infos = dataset_infos()
-        self.precision = request.precision or request.device.default_precision
+        self.precision = request.precision or DEFAULT_PRECISION
         self._resolved = functools.cache(self._resolve)
         self._resolved_base = functools.cache(self._resolve_base)
         self._data_deviations = functools.cache(self._data_deviations_of)

@@ -55,7 +55,7 @@ Item = tuple[str, int]
 
 def measure_ratios(plan: MeasurePlan) -> Ratios:
     size = SMALL_SIZE if plan.is_quick else StepSize(params={"batch.size": 24, "batch.seen": 8})
-    precisions = dict.fromkeys(("fp32", CPU.default_precision))
+    precisions = dict.fromkeys(("fp32", CPU.native_precision))
     with ExitStack() as stack:
         house = stack.enter_context(new_house())
         stack.enter_context(torch_threads(1))

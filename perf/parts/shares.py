@@ -23,7 +23,7 @@ from perf.ratios import MeasurePlan, Ratios, processor_seconds, seconds_in_turns
 
 TITLE = "Shares of a step"
 SAYS = (
-    "Pieces of a training step of DRA in the default precision, 48 images of 224 px and 5 references, over the whole "
+    "Pieces of a training step of DRA in the native precision, 48 images of 224 px and 5 references, over the whole "
     "step on one thread: what bounds it, and what each piece could save at most."
 )
 WHOLE = "the whole step"
@@ -33,8 +33,8 @@ FOREACH, CLIPPING = "clipping of all gradients at once", "clipping"
 def measure_ratios(plan: MeasurePlan) -> Ratios:
     size = SMALL_SIZE if plan.is_quick else StepSize()
     with torch_threads(1), made_train_data(size) as data:
-        detector = new_detector("dra", CPU.default_precision, size)
-        ways = {WHOLE: our_step(new_detector("dra", CPU.default_precision, size), data), **pieces(detector, data)}
+        detector = new_detector("dra", CPU.native_precision, size)
+        ways = {WHOLE: our_step(new_detector("dra", CPU.native_precision, size), data), **pieces(detector, data)}
         seconds = seconds_in_turns(ways, plan, processor_seconds)
     for name in ways:
         if name not in {WHOLE, FOREACH}:

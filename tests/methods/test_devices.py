@@ -101,11 +101,11 @@ def test_any_other_text_is_refused_with_what_may_be_given(text):
     assert str(caught.value) == f"unknown device '{text}': give cpu, cuda, cuda:1 or mps"
 
 
-def test_bf16_is_the_default_on_processors_that_multiply_it_alone(monkeypatch):
+def test_bf16_is_native_to_processors_that_multiply_it_alone(monkeypatch):
     for flags, precision in (({"avx512_bf16"}, "bf16"), ({"amx_bf16", "fma"}, "bf16"), ({"avx2"}, "fp32")):
         monkeypatch.setattr(devices, "cpu_flags", lambda flags=flags: frozenset(flags))
-        defaults = [parse_device(text).default_precision for text in ("cpu", "cuda", "cuda:1", "mps")]
-        assert defaults == [precision, "fp32", "fp32", "fp32"]
+        native = [parse_device(text).native_precision for text in ("cpu", "cuda", "cuda:1", "mps")]
+        assert native == [precision, "fp32", "fp32", "fp32"]
 
 
 def test_the_processor_is_never_missing_and_needs_no_torch():

@@ -8,6 +8,7 @@ from pathlib import Path
 from statistics import fmean
 
 from benchmark.planning.suite import Selection, Suite, WantedRun, expand_suite, load_suite
+from methods.devices import DEFAULT_PRECISION
 from protocols.text import plural
 from reports.comparison.deviations import DeviationEffect, deviation_effects
 from reports.layouts import layout
@@ -222,7 +223,8 @@ def _pooled_precisions(effects: Iterable[DeviationEffect]) -> Iterator[str]:
             word = "within" if abs(test.difference) <= PRECISION_BOUND else "not within"
             yield (
                 f"{second} against {first}, all {len(differences)} pairs of all cells: mean difference "
-                f"{test.difference:+.3f}{interval}, {word} {PRECISION_BOUND}."
+                f"{test.difference:+.3f}{interval}, {word} {PRECISION_BOUND}. Runs that name no precision compute in "
+                f"{DEFAULT_PRECISION}."
             )
 
 

@@ -2,6 +2,8 @@
 
 import pytest
 
+from methods import devices
+
 SUITE = """
 id = "precise"
 title = "Two detectors, of which one takes a precision"
@@ -26,6 +28,11 @@ def fits(drifting, rows):
         return {run.wanted_run.method: run.spec.fit for run in runs}
 
     return plan
+
+
+def test_runs_that_name_no_precision_compute_in_fp32_where_bf16_is_native_too(fits, monkeypatch):
+    monkeypatch.setattr(devices, "cpu_flags", lambda: devices.NATIVE_BF16)
+    assert fits(None)["dra"].precision == "fp32"
 
 
 def test_a_detector_without_the_capability_is_given_fp32_and_keeps_its_key(fits):

@@ -1,6 +1,7 @@
 """The page on what reproduces says of every measured cell one of three things, and what is still open."""
 
 from runpy import run_path
+from statistics import fmean
 
 import msgspec
 import pytest
@@ -10,7 +11,15 @@ from table_records import make_table_record
 
 from benchmark.planning.equivalence import detector_versions, measures
 from benchmark.planning.suite import load_suite
-from benchmark.views.runs.reproduction import RunQueue, load_queue, reproduction_page
+from benchmark.views.runs.reproduction import (
+    PRECISION_BOUND,
+    RunQueue,
+    load_queue,
+    precision_differences,
+    reproduction_page,
+)
+from methods.devices import DEFAULT_PRECISION
+from reports.comparison.deviations import deviation_effects
 from results.reference import reference_records
 
 SUITE = ROOT / "results" / "reference" / "campaign" / "elpv_hard.toml"
@@ -88,6 +97,11 @@ def test_scatter_is_told_for_each_precision_beside_the_series_that_a_table_shows
     cells = [tuple(cell.strip() for cell in row.split("|")[1:3]) for row in rows if "`" in row]
     assert {("`hard/elpv/mono/dra/10`", "bf16"), ("`hard/elpv/mono/dra/10`", "fp32")} <= {*cells}
     assert len({*cells}) == len(cells)
+
+
+def test_runs_compute_in_fp32_by_default_until_twins_agree_on_another_precision():
+    differences = precision_differences(deviation_effects(reference_records()))["bf16", "fp32"]
+    assert abs(fmean(differences)) <= PRECISION_BOUND or DEFAULT_PRECISION == "fp32"
 
 
 @pytest.mark.parametrize(
