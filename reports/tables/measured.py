@@ -274,11 +274,12 @@ def average_series(
 def _nested(subsets: Sequence[Series], per_seed: Mapping[RunSeeds, float], scores_digest: ScoresDigest) -> NestedSample:
     """The runs by their splits; a run of several subsets is a copy where each of its parts is one."""
     marks = [copy_marks([series.runs[run] for run in per_seed], scores_digest) for series in subsets]
+    splits = zip(*(given_lists([series.runs[run] for run in per_seed]) for series in subsets), strict=True)
     runs = []
-    for run, number in per_seed.items():
-        records = [series.runs[run] for series in subsets]
-        parts = tuple(group.get(record.key) for group, record in zip(marks, records, strict=True))
-        runs.append(NestedRun(number, tuple(map(given_lists, records)), None if None in parts else parts))
+    for (run, number), split in zip(per_seed.items(), splits, strict=True):
+        keys = [series.runs[run].key for series in subsets]
+        parts = tuple(group.get(key) for group, key in zip(marks, keys, strict=True))
+        runs.append(NestedRun(number, split, None if None in parts else parts))
     fixed = all(is_fixed_by_rule(series.runs[run] for run in per_seed) for series in subsets)
     return nested_sample(runs, fixed_by_rule=fixed)
 

@@ -21,21 +21,30 @@ def no_scores(_: Record) -> None:
     return
 
 
-def given_lists(record: Record) -> Hashable:
-    """The training images of a run as sets: runs that share them were trained on one split."""
+def given_lists(records: Sequence[Record]) -> list[Hashable]:
+    """The training images of each run as sets: runs that share them were trained on one split.
+
+    Older records have labelled anomalies as an ordered list alone; theirs is the set of a run with the same list.
+    """
+    sets: dict[str, str] = {}
+    for record in records:
+        if record.anomaly_set is not UNSET:
+            sets[record.spec.fit.train_anomaly] = record.anomaly_set
+    return [_lists_of(record, sets) for record in records]
+
+
+def _lists_of(record: Record, anomaly_sets: Mapping[str, str]) -> Hashable:
     fit, source = record.spec.fit, record.spec.source
-    anomalies = fit.train_anomaly if record.anomaly_set is UNSET else record.anomaly_set
-    lists = (fit.dataset_fingerprint, fit.train_normal, anomalies)
+    lists = (fit.dataset_fingerprint, fit.train_normal, anomaly_sets.get(fit.train_anomaly, fit.train_anomaly))
     return (*lists, source.dataset_fingerprint, source.train_normal, source.train_anomaly) if source else lists
 
 
 def is_fixed_by_rule(records: Iterable[Record]) -> bool:
     """True where rule and coordinates leave nothing to draw, so that the paper's runs shared this split too."""
     runs = list(records)
-    lists = given_lists(runs[0])
     if runs[0].spec.split.options.keys() - DRAWLESS_OPTIONS:
         return False
-    if any(given_lists(record) != lists for record in runs):
+    if len(set(given_lists(runs))) > 1:
         return False
     return all(map(_draws_no_anomaly, runs))
 
@@ -48,7 +57,9 @@ def copy_marks(records: Sequence[Record], scores_digest: ScoresDigest) -> Mappin
     """
     if len({record.metrics for record in records}) == len(records):
         return {}
-    likenesses = [_likeness(record) for record in records]
+    likenesses = [
+        (lists, record.spec.test, record.metrics) for lists, record in zip(given_lists(records), records, strict=True)
+    ]
     alike = Counter(likenesses)
     marks: dict[str, Hashable] = {}
     for record, likeness in zip(records, likenesses, strict=True):
@@ -59,10 +70,6 @@ def copy_marks(records: Sequence[Record], scores_digest: ScoresDigest) -> Mappin
             elif record.metrics and record.metrics.auroc not in {AUROC.low, AUROC.high}:
                 marks[record.key] = (likeness, repr(record.history))
     return marks
-
-
-def _likeness(record: Record) -> Hashable:
-    return given_lists(record), record.spec.test, record.metrics
 
 
 def _draws_no_anomaly(record: Record) -> bool:

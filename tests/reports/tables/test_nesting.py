@@ -86,6 +86,16 @@ def test_lists_are_compared_as_sets(record):
     assert (mono(together).measured.counts, mono(together).verdict.name) == ("trainings", "consistent")
 
 
+def test_an_older_record_of_the_same_list_shares_the_split(record):
+    """Its anomalies are an ordered list alone, those of a run of today a set too."""
+    older = record(0.70, seed=0)
+    trained_again = structs.replace(record(0.74, seed=1, split_seed=0), anomaly_set="ten of both", drew_all=False)
+    other_draw = structs.replace(record(0.78, seed=2), anomaly_set="ten others", drew_all=False)
+    measured = mono([older, trained_again, other_draw]).measured
+    assert (measured.n, measured.counts, measured.mean) == (2, "splits", pytest.approx(0.75))
+    assert measured.training_std == pytest.approx(0.04 / 2**0.5)
+
+
 def test_two_draws_that_happen_to_be_equal_are_no_rule(record):
     """One of fifty anomalies, drawn by two seeds: once in fifty it is the same one, and we hold one draw."""
     runs = [structs.replace(run, spec=same_normals(run)) for run in (record(0.73, seed=seed) for seed in range(2))]
