@@ -9,14 +9,15 @@ import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from datetime import datetime
-from statistics import fmean, stdev
 from typing import Any
 from uuid import UUID
 
 from methods.registry import installed
 from protocols.text import plural
+from reports.stats.nested import NestedRun, nested_sample
 from reports.stats.verdict import auc_standard_error
 from reports.tables.measured import weight_labels
+from reports.tables.nesting import given_lists
 from results.metrics import AUROC, STORED_METRICS, Metric, stored_value
 from results.record import Record
 from results.spec import canonical
@@ -136,17 +137,19 @@ def _details(record: Record) -> dict[str, str]:
 
 def _hub_entry(runs: list[Record], hub_datasets: Mapping[str, str]) -> str:
     """YAML of one value; its texts are quoted as JSON, which YAML reads."""
-    first = runs[0]
-    values = [run.metrics.auroc for run in runs if run.metrics]
+    first, done = runs[0], [run for run in runs if run.metrics]
+    values = [run.metrics.auroc for run in done if run.metrics]
+    sample = nested_sample(map(NestedRun, values, given_lists(done))).sample
     started = max(run.provenance.started for run in runs if run.provenance)
-    spread = f", std {stdev(values):.4f}" if len(values) > 1 else ""
+    splits = f" on {sample.n} splits" if sample.n != len(values) else ""
+    spread = f", std {sample.std:.4f}" if sample.std is not None else ""
     weights = [f"weights {label}" for label in weight_labels(first)]
     facts = [f"recipe {first.spec.recipe}", *weights, first.spec.fit.precision, *first.spec.deviations]
-    notes = "; ".join([f"AUROC, mean of {plural(len(values), 'run')}{spread}", *facts])
+    notes = "; ".join([f"AUROC, mean of {plural(len(values), 'run')}{splits}{spread}", *facts])
     return (
         f"- dataset:\n    id: {json.dumps(hub_datasets[first.spec.split.dataset])}\n"
         f"    task_id: {json.dumps(_task(first))}\n"
-        f"  value: {fmean(values)!r}\n  date: {json.dumps(started)}\n  notes: {json.dumps(notes)}\n"
+        f"  value: {sample.mean!r}\n  date: {json.dumps(started)}\n  notes: {json.dumps(notes)}\n"
     )
 
 

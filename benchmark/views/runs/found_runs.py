@@ -25,7 +25,7 @@ def folder_values(folder: Path | None, metric: Metric, warn: Callable[[str], Non
 
 
 def find_run(text: str, records: Sequence[Record], folder: Path | None) -> Record:
-    """The one run whose name is `text`, or whose name or key begins with it.
+    """The one run whose name is `text`, with or without its digest, or whose name or key begins with it.
 
     Raises:
         BenchError: none does, or several do; these are listed.
@@ -35,7 +35,11 @@ def find_run(text: str, records: Sequence[Record], folder: Path | None) -> Recor
         for record in records
         if text and (record.key.startswith(text) or record.spec.name.startswith(text))
     }
-    exact = [record for record in matching.values() if text in {record.key, record.spec.name}]
+    exact = [
+        record
+        for record in matching.values()
+        if text in {record.key, record.spec.name, record.spec.name.rpartition("-")[0]}
+    ]
     chosen = exact or list(matching.values())
     if len(chosen) == 1:
         return chosen[0]

@@ -168,3 +168,12 @@ def test_a_cell_of_data_of_ones_own_names_its_runs(finished):
     missing = finished.bench("results", "why", "hard/tiny/dot/dra[img_size=64]/10")
     assert (missing.returncode, missing.stdout) == (2, "")
     assert "no cell 'hard/tiny/dot/dra[img_size=64]/10'" in missing.stderr
+
+
+def test_a_name_without_its_digest_is_that_run_though_longer_names_begin_with_it(why):
+    name = "general-elpv-dra-10-s1"
+    alike = [record.spec.name for record in reference_records() if record.spec.name.startswith(name)]
+    assert {found.rpartition("-")[0] for found in alike} == {name, f"{name}.0"}
+    code, out, _ = why(name)
+    assert code == 0
+    assert f"{name}.0" not in out.partition("\n")[0]

@@ -6,6 +6,7 @@ from statistics import stdev
 
 import msgspec
 import pytest
+from table_records import make_table_record
 
 from benchmark.views.runs.exchange import eval_documents, hub_results
 from results.reference import reference_records
@@ -64,10 +65,18 @@ def test_a_series_is_one_value_on_the_hub_with_what_it_is_a_mean_of():
     entries = text.split("- dataset:\n")[1:]
     assert len(entries) == len({record.series for record in RECORDS})
     runs = [run for run in RECORDS if (run.spec.split.rule, run.spec.fit.precision) == ("hard", "bf16")]
-    (mono,) = [entry for entry in entries if f"mean of {len(runs)} runs" in entry]
+    (mono,) = [entry for entry in entries if f"mean of {len(runs)} runs," in entry]
     assert mono.splitlines()[:2] == ['    id: "owner/elpv"', '    task_id: "hard_elpv_mono_10"']
     spread = stdev(run.metrics.auroc for run in runs)
     assert f"std {spread:.4f}; recipe official; weights resnet18 custom:9400829f; bf16" in mono
+
+
+def test_a_value_on_the_hub_is_a_mean_over_splits_as_in_a_table():
+    measured = ((0.7, 0, 0), (0.8, 1, 0), (0.85, 2, 2))
+    runs = [make_table_record(value, seed=seed, split_seed=split_seed) for value, seed, split_seed in measured]
+    (text,) = hub_results(runs, {"elpv": "owner/elpv"}).values()
+    assert f"value: {(0.75 + 0.85) / 2!r}" in text
+    assert f"mean of 3 runs on 2 splits, std {stdev([0.75, 0.85]):.4f}" in text
 
 
 def test_datasets_without_an_id_on_the_hub_are_left_out():
