@@ -69,6 +69,14 @@ def mean_interval(sample: Sample) -> tuple[float | None, float | None]:
     return sample.mean - half, sample.mean + half
 
 
+def std_interval(std: float, freedom: int) -> tuple[float, float]:
+    """The 90 % interval of a standard deviation of normal values, by the chi-squared distribution of its square."""
+    from scipy.special import chdtri
+
+    low, high = (std * sqrt(freedom / float(chdtri(freedom, share))) for share in (0.05, 0.95))
+    return low, high
+
+
 class Errors(NamedTuple):
     """Squared standard errors of our mean and of the published one, each with its degrees of freedom."""
 

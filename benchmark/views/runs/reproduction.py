@@ -14,6 +14,7 @@ from reports.comparison.deviations import DeviationEffect, deviation_effects
 from reports.layouts import layout
 from reports.layouts.cell_ids import cell_id
 from reports.stats.paired import seeds_test
+from reports.stats.sample import std_interval
 from reports.stats.words import verdict_words
 from reports.tables.lookup import MeasuredIds
 from reports.tables.measured import Measured
@@ -36,7 +37,7 @@ _SPREAD_HEADING = (
     "splits",
     "runs",
     "std of draws",
-    "std of trainings",
+    "std of trainings (90 % interval)",
     "std of means",
     "test set alone",
 )
@@ -153,17 +154,22 @@ def _spreads(cells: Mapping[str, Sequence[tuple[Table, Cell]]]) -> str:
     told = sum(row[_SPREAD_HEADING.index("std of draws")] != "–" for row in rows)
     text = (
         "Runs on one draw of labelled anomalies tell what training alone scatters; of "
-        f"{plural(len(rows), 'row')} {told or 'none'} {'have' if told > 1 else 'has'} such runs. Where each draw has "
-        "one run, the std of means is that of draw and training together. The last column is the standard error that "
-        "the finite test set alone gives one AUC."
+        f"{plural(len(rows), 'row')} {told or 'none'} {'have' if told > 1 else 'has'} such runs, whose std of draws is "
+        "0 where trainings alone explain how far the means are apart. Where each draw has one run, the std of means is "
+        "that of draw and training together. The last column is the standard error that the finite test set alone "
+        "gives one AUC."
     )
     return f"{text}\n\n{pipe_table(_SPREAD_HEADING, rows)}"
 
 
 def _spread_texts(measured: Measured) -> list[str]:
-    splits = len({seeds.split_seed for seeds in measured.per_seed})
-    parts = [measured.draw_std, measured.training_std, measured.seed_std, measured.test_std]
-    return [str(splits), str(len(measured.per_seed)), *map(_std, parts)]
+    splits, runs = len({seeds.split_seed for seeds in measured.per_seed}), len(measured.per_seed)
+    training = _std(measured.training_std)
+    if measured.training_std is not None:
+        low, high = std_interval(measured.training_std, runs - splits)
+        training += f" ({low:.3f} to {high:.3f})"
+    others = [_std(std) for std in (measured.draw_std, measured.seed_std, measured.test_std)]
+    return [str(splits), str(runs), others[0], training, *others[1:]]
 
 
 def _std(value: float | None) -> str:

@@ -1,7 +1,7 @@
 """The page on what reproduces says of every measured cell one of three things, and what is still open."""
 
 from runpy import run_path
-from statistics import fmean
+from statistics import fmean, stdev
 
 import msgspec
 import pytest
@@ -20,6 +20,7 @@ from benchmark.views.runs.reproduction import (
 )
 from methods.devices import DEFAULT_PRECISION
 from reports.comparison.deviations import deviation_effects
+from reports.stats.sample import std_interval
 from results.reference import reference_records
 
 SUITE = ROOT / "results" / "reference" / "campaign" / "elpv_hard.toml"
@@ -90,6 +91,10 @@ def test_runs_of_one_draw_tell_trainings_apart(page):
     again = records.make_record(spec, 0.9, provenance=record.provenance, counts=record.counts)
     rows = [line for line in page([*packaged, again])["Draws and trainings"].splitlines() if "`" in line]
     assert "–" not in rows[0]
+    *_, runs, _, training, _, _ = (cell.strip() for cell in rows[0].strip("|").split("|"))
+    std = stdev([0.9, record.metrics.auroc])
+    low, high = std_interval(std, int(runs) - len(packaged))
+    assert training == f"{std:.3f} ({low:.3f} to {high:.3f})"
 
 
 def test_scatter_is_told_for_each_precision_beside_the_series_that_a_table_shows(page):

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from repository import SHARED
 from scipy import stats
 
-from reports.stats.sample import Sample, pooling_errors, standard_error
+from reports.stats.sample import Sample, pooling_errors, standard_error, std_interval
 from reports.stats.verdict import VERDICT_NAMES, auc_standard_error, judge, verdict_name
 from reports.stats.words import NUMBERS_OF_RUNS, settling_advice, settling_number
 
@@ -227,6 +227,18 @@ def test_the_plain_form_of_the_rules_gives_the_same_verdicts(n):
             result = judge(Sample(0.8, math.sqrt(3 * b), 3), Sample(0.8 + d, math.sqrt(n * a), n), 0.02)
             word = "higher/lower" if result.verdict in OPPOSITE else result.verdict
             assert shares[word] == 1
+
+
+def test_the_interval_of_a_std_by_tables_and_by_drawing():
+    """Chi-squared with one degree of freedom: 3.841 and 0.00393 at 5 % from each end."""
+    low, high = std_interval(0.048, 1)
+    assert low == pytest.approx(0.048 / math.sqrt(3.8415), rel=1e-4)
+    assert high == pytest.approx(0.048 / math.sqrt(0.0039321), rel=1e-4)
+    generator = np.random.default_rng(5)
+    stds = generator.normal(scale=0.03, size=(4000, 4)).std(axis=1, ddof=1)
+    bounds = np.array([std_interval(std, 3) for std in stds])
+    held = np.mean((bounds[:, 0] <= 0.03) & (bounds[:, 1] >= 0.03))
+    assert held == pytest.approx(0.9, abs=0.015)
 
 
 def test_advice_by_brute_force():
