@@ -46,7 +46,7 @@ class Registry(msgspec.Struct, frozen=True):
         if method in self.methods:
             return self.methods[method]
         names = [*self.methods, *self.broken, *self.broken_ids]
-        otherwise = "see bench methods list"
+        otherwise = "see bench methods list; one of your own is known once its package is installed"
         raise MethodError(self.trouble(method) or f"unknown method '{method}': {near_miss(method, names, otherwise)}")
 
     def trouble(self, method: str) -> str | None:

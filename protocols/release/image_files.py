@@ -16,9 +16,10 @@ from protocols.io.atomic_folders import link_or_copy
 from protocols.io.parallel import Count, parallel
 from protocols.release.builder import encode_png
 from protocols.release.resume import ResumeLog
-from protocols.text import plural
+from protocols.text import first_few, plural
 
 _SHORTEST = 2
+_NAMED = 5
 _TURNED = "with an EXIF orientation", "left as they are stored, not turned"
 
 
@@ -63,16 +64,22 @@ def inspect_images(
     bits are scaled together (`protocols.images.deep`): such a row's sha256 is that of the scaled pixels.
 
     Raises:
-        DataError: two images of one id, a file that cannot be read or decoded, or 16 bits a channel of which too few
-            are used.
+        DataError: two images of one id, files that cannot be read or decoded (after all were looked at), or 16 bits a
+            channel of which too few are used.
     """
     refuse_equal_ids(images)
     inspected: list[InspectedImage] = []
+    failed: list[tuple[str, DataError]] = []
     with decode.quiet_decoding():
-        for image in parallel(partial(_inspected, verify, resume_log), images, jobs):
-            inspected.append(image)
+        for source, image in zip(images, parallel(partial(_inspected, verify, resume_log), images, jobs), strict=True):
+            if isinstance(image, DataError):
+                failed.append((source.id, image))
+            else:
+                inspected.append(image)
             if count is not None:
-                count(len(inspected), len(images))
+                count(len(inspected) + len(failed), len(images))
+        if failed:
+            raise _all_failures(failed)
         return _scaled(inspected, jobs)
 
 
@@ -145,10 +152,22 @@ def naming_file(path: Path) -> Iterator[None]:
         raise DataError(f"cannot read {path} ({error.strerror}): check the file's permissions") from error
 
 
-def _inspected(verify: bool, resume_log: ResumeLog | None, image: SourceImage) -> InspectedImage:
+def _all_failures(failed: Sequence[tuple[str, DataError]]) -> DataError:
+    """What is wrong with the first file, and the ids of the next ones."""
+    (_, first), *others = failed
+    if not others:
+        return first
+    names = first_few((id_ for id_, _ in others), _NAMED)
+    return DataError(f"{first}; {plural(len(others), 'more file')} cannot be read: {names}")
+
+
+def _inspected(verify: bool, resume_log: ResumeLog | None, image: SourceImage) -> InspectedImage | DataError:
     key = f"image {image.id}"
     logged = resume_log.get(key) if resume_log else None
-    sha256, header, range_ = _facts(logged) if logged else _read(image.path, verify)
+    try:
+        sha256, header, range_ = _facts(logged) if logged else _read(image.path, verify)
+    except DataError as error:
+        return error
     if resume_log and not logged:
         resume_log.put(key, (sha256, header, range_))
     width, height, channels, *_ = header

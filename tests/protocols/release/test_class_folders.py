@@ -62,6 +62,16 @@ def test_what_cannot_be_adopted_is_refused(
     assert not (tmp_path / "data").exists()
 
 
+def test_all_files_that_cannot_be_read_are_named_at_once(class_folders: Path, tmp_path: Path) -> None:
+    for name in ("a", "b", "c"):
+        (class_folders / f"hole/{name}.png").write_bytes(b"no image")
+    with pytest.raises(
+        DataError, match=r"hole/a\.png is not .*; 2 more files cannot be read: hole/b\.png, hole/c\.png"
+    ):
+        adopt(class_folders, tmp_path / "data")
+    assert not (tmp_path / "data").exists()
+
+
 def test_only_normal_images_are_refused(class_folders: Path, tmp_path: Path) -> None:
     for folder in ("hole", "Big Crack"):
         for path in (class_folders / folder).iterdir():
