@@ -20,7 +20,7 @@ from reports.tables.lookup import MeasuredIds
 from reports.tables.measured import Measured
 from reports.tables.table import Cell, Table, build_table
 from reports.text import escape_markdown, pipe_table
-from results.record import Record
+from results.record import Provenance, Record
 
 OUTCOMES = {
     "Reproduces": {"reproduced", "close", "consistent"},
@@ -45,6 +45,7 @@ _EFFECT_HEADING = ("cell", "from", "to", "pairs", "mean difference (95 % interva
 _Place = tuple[tuple[object, ...], str]
 """Rule, method, dataset, coordinates and seeds of a run, and its recipe."""
 _OPEN_HEADING = ("suite", "method", "runs made", "open", "hours a run", "hours in all")
+_MADE_HEADING = ("run", "recipe", "precision", "AUC", "hours of the fit", "begun", "code")
 
 
 @dataclass(frozen=True)
@@ -81,6 +82,7 @@ def reproduction_page(
         ("Draws and trainings", _spreads(by_precision)),
         ("One setting changed", _effects(deviation_effects(records))),
         ("Still open", _open_runs(queue, records)),
+        ("Made", _made_runs(queue, records)),
     ]
     return "\n\n".join(f"## {heading}\n\n{text}" for heading, text in sections) + "\n"
 
@@ -274,6 +276,33 @@ def _open_runs(queue: RunQueue, records: Sequence[Record]) -> str:
         "them, other work beside them included; estimated ones are from a few steps on one machine."
     )
     return f"{text}\n\n{pipe_table(_OPEN_HEADING, rows)}"
+
+
+def _made_runs(queue: RunQueue, records: Sequence[Record]) -> str:
+    """The runs of the suites that there are, by processor and numerics class."""
+    wanted = {
+        _wanted_place(run, suite)
+        for suite in queue.suites
+        for run in expand_suite(suite, Selection(), without_anomalies=(), classes={})
+    }
+    by_machine = defaultdict(list)
+    for record in records:
+        made_by = record.provenance
+        if record.metrics and made_by and _place(record) in wanted:
+            machine = escape_markdown(made_by.cpu), f"`{made_by.numerics_class}`"
+            by_machine[machine].append(_made_row(record, record.metrics.auroc, made_by))
+    blocks = []
+    for (cpu, numerics_class), rows in sorted(by_machine.items()):
+        head = f"{cpu}, numerics class {numerics_class}, {plural(len(rows), 'run')}:"
+        blocks.append(f"{head}\n\n{pipe_table(_MADE_HEADING, sorted(rows))}")
+    return "\n\n".join(blocks) or "No run."
+
+
+def _made_row(record: Record, auc: float, made_by: Provenance) -> list[str]:
+    spec = record.spec
+    hours = f"{record.timings['fit_s'] / 3600:.2f}" if "fit_s" in record.timings else "–"
+    code = f"commit {made_by.git_commit[:7]}" if made_by.git_commit else f"digest {made_by.code_digest[:8]}"
+    return [f"`{spec.name}`", spec.recipe, spec.fit.precision, f"{auc:.3f}", hours, made_by.started[:10], code]
 
 
 def _hours(number: float) -> str:

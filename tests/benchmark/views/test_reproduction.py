@@ -79,6 +79,20 @@ def test_what_is_made_is_open_no_more_and_tells_the_hours(page):
     assert float(total) == pytest.approx(int(missing) * float(hours), abs=1 + 0.05 * int(missing))
 
 
+def test_each_run_of_the_queue_stands_with_its_machine(page):
+    packaged = [record for record in reference_records() if record.spec.method == "dra"]
+    made = page(packaged, [load_suite(str(SUITE))])["Made"]
+    hard = [record for record in packaged if record.spec.split.rule == "hard" and not record.spec.split.options]
+    shown = [record for record in hard if record.spec.split_seed == record.spec.fit.seed]
+    assert made.count("`hard-elpv-mono-dra") == len(shown) >= 8
+    blocks = made.split("numerics class ")[1:]
+    for record in shown:
+        (block,) = (block for block in blocks if f"`{record.spec.name}`" in block)
+        assert block.startswith(f"`{record.provenance.numerics_class}`")
+        assert f"| {record.metrics.auroc:.3f} |" in block
+    assert "`general-elpv" not in made
+
+
 def test_runs_of_one_draw_tell_trainings_apart(page):
     packaged = [
         record
