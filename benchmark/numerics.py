@@ -49,6 +49,19 @@ def set_arithmetic(threads: int, matmul: str = "highest", *, allow_tf32: bool = 
     torch.backends.cudnn.allow_tf32 = allow_tf32
 
 
+def undo_guests_settings() -> None:
+    """Torch as it starts: what the detector of an earlier fit set for the whole process would change others' bits."""
+    import torch
+
+    torch.set_default_dtype(torch.float32)
+    torch.set_default_device(None)
+    torch.set_grad_enabled(True)
+    torch.set_flush_denormal(False)
+    setattr(torch.backends.mkldnn, "enabled", True)  # noqa: B010 - torch's types know no assignment
+    if torch.are_deterministic_algorithms_enabled():
+        torch.use_deterministic_algorithms(mode=False)
+
+
 def cpu_name() -> str:
     return cpu_info("model name") or os.uname().machine
 

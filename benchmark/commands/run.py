@@ -139,7 +139,7 @@ SETTLING_SEEDS = 10
     help="Fits at the same time (default: as many as cores and free memory allow; on a device, and on a cluster with "
     "--address, 1; of SLURM jobs all that can start).",
 )
-@click.option("--threads", type=click.IntRange(min=1), help="Threads a fit (default: 1).")
+@click.option("--threads", type=click.IntRange(1, 1 << 10), help="Threads a fit (default: 1).")
 @click.option("--engine", type=click.Choice(engine_names()), default="local", show_default=True)
 @click.option("--address", help="Of a Dask scheduler or Ray cluster (default: one of its own on this machine).")
 @click.option(

@@ -47,7 +47,7 @@ def machine_fault(error: BaseException, folders: Sequence[Path]) -> MachineError
     A file that is missing in one of our own `folders` is the machine's fault too, one elsewhere the detector's.
     """
     for each in _chain(error):
-        text = str(each).lower()
+        text = text_of(each).lower()
         if is_memory_short(each):
             return MachineError(MEMORY)
         if any(words in text for words in _SHARED):
@@ -61,9 +61,17 @@ def machine_fault(error: BaseException, folders: Sequence[Path]) -> MachineError
     return None
 
 
+def text_of(error: BaseException) -> str:
+    """What an error says; nothing where it is a guest's and cannot be printed."""
+    try:
+        return str(error)
+    except Exception:  # noqa: BLE001 - whatever a guest's `__str__` raises, its run has failed by the error itself
+        return ""
+
+
 def is_memory_short(error: BaseException) -> bool:
     """True where an allocation failed: Python's own error, or torch's, which is a RuntimeError."""
-    return isinstance(error, MemoryError) or any(words in str(error).lower() for words in _MEMORY_WORDS)
+    return isinstance(error, MemoryError) or any(words in text_of(error).lower() for words in _MEMORY_WORDS)
 
 
 def is_disk_full(error: BaseException) -> bool:
@@ -128,4 +136,4 @@ def _is_below(name: object, folders: Sequence[Path]) -> bool:
 
 
 def _first_line(error: BaseException) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0][:300]
+    return (text_of(error).strip().splitlines() or [type(error).__name__])[0][:300]

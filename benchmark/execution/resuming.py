@@ -6,12 +6,16 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from benchmark.execution.checkpoints import CheckpointFile, KeptState, StateFile
+from benchmark.execution.faults import text_of
 from methods.errors import MethodError
 from protocols.errors import DataError
 from results.errors import ResultsError
 
 if TYPE_CHECKING:
     from methods.detector import Detector, TrainData
+
+_LONGEST_LINE = 1000
+"""Characters of an error's first line that a record and a message have."""
 
 
 @dataclass(frozen=True)
@@ -52,8 +56,9 @@ class Resumption:
 
 
 def in_brief(error: BaseException) -> str:
-    """An error's kind and the first line of what it says."""
-    return f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else 'no message'}"
+    """An error's kind and the first line of what it says, cut after a thousand characters."""
+    lines = text_of(error).splitlines()
+    return f"{type(error).__name__}: {lines[0][:_LONGEST_LINE] if lines else 'no message'}"
 
 
 def recordable_history(detector: "Detector", method: str) -> tuple[dict[str, list[float]], list[str]]:

@@ -126,6 +126,7 @@ class _Execution:
     def run(self, runs: Sequence[Scoring], again: Again) -> Outcome:
         from methods.detector import DeadlineReached
 
+        numerics.undo_guests_settings()
         numerics.set_arithmetic(self.machine.threads)
         self.clock.report(0, 1)
         kept_state = self._state_file(self.fit).load() if self.task.is_source or self._may_reuse(again) else None

@@ -36,7 +36,7 @@ def plan(
         MethodError: `--set` names no parameter, or a value that it cannot have; or `--weights` or BENCH_WEIGHTS names
             nothing that can be used.
     """
-    recipe = request.recipe or suite.recipe
+    recipe = suite.recipe if request.recipe is None else request.recipe
     if recipe not in RECIPES:
         raise BenchError(f"unknown recipe '{recipe}': {near_miss(recipe, RECIPES)}")
     together = suite_parts(suite, selection)

@@ -11,6 +11,7 @@ import click
 
 from benchmark.errors import BenchError
 from protocols.text import plural, printable, printable_json, printable_line
+from protocols.values import LARGEST_SEED
 from reports.stats.thresholds import MARGIN
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ _Value = TypeVar("_Value")
 
 
 class CommaList(click.ParamType[Any]):
-    """`a,b,c` as a tuple of texts, or of whole numbers of at least `least`, each once."""
+    """`a,b,c` as a tuple of texts, or of whole numbers of at least `least` that a record can hold, each once."""
 
     def __init__(self, kind: type = str, least: int = 0) -> None:
         self.kind = kind
@@ -40,6 +41,8 @@ class CommaList(click.ParamType[Any]):
                 self.fail(f"'{value}' is not a list of whole numbers, such as 1,2,10", param, ctx)
             if min(map(int, parts)) < self.least:
                 self.fail(f"'{value}' has a number below {self.least}", param, ctx)
+            if max(map(int, parts)) > LARGEST_SEED:
+                self.fail(f"'{value}' has a number above {LARGEST_SEED}, the largest that a record holds", param, ctx)
             return tuple(dict.fromkeys(int(part) for part in parts))
         return tuple(dict.fromkeys(parts))
 

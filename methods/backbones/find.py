@@ -4,6 +4,7 @@ A genuine file is one that torchvision publishes, or for FID's network the packa
 its SHA-256. Any other file that holds a complete trunk is a custom one.
 """
 
+import errno
 import hashlib
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
@@ -150,6 +151,7 @@ def check_options(options: Sequence[str], *, allow_auto: bool) -> None:
             raise WrongWeightsError(f"{names} contradict each other: keep one")
         for candidate in _option_candidates(chosen):
             try:
+                _refuse_special(candidate.path)
                 candidate.path.open("rb").close()
             except OSError as error:
                 raise WrongWeightsError(_unreadable(candidate.path, error)) from None
@@ -342,8 +344,15 @@ def several(arch: str, files: Iterable[WeightsFile], source: str) -> str:
     return f"{source} names more than one file for {arch}: keep one of {' and '.join(by_digest.values())}"
 
 
+def _refuse_special(path: Path) -> None:
+    """Raises OSError for a pipe or a device, which could be read for ever."""
+    if path.exists() and not path.is_file() and not path.is_dir():
+        raise OSError(errno.EINVAL, "it is a pipe or a device, no file")
+
+
 def _digest(path: Path) -> str:
     try:
+        _refuse_special(path)
         with path.open("rb") as stream:
             return hashlib.file_digest(stream, "sha256").hexdigest()
     except OSError as error:

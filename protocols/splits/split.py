@@ -20,6 +20,7 @@ from protocols.splits.draw.ranking import list_fingerprint
 from protocols.splits.draw.steps import LIST_NAMES, DrawRequest, Ids, SplitLists
 from protocols.splits.split_files import SplitFile
 from protocols.text import near_miss, plural
+from protocols.values import LARGEST_SEED
 
 _TRIED_SEEDS = 100
 """Seeds, from 0, of which the draws are compared with a file that does not say its own."""
@@ -73,8 +74,8 @@ def draw(
     Raises:
         DataError: an unknown rule, coordinate, class or option, or a split that leaves a list empty.
     """
-    if not isinstance(split_seed, int) or isinstance(split_seed, bool) or split_seed < 0:
-        raise DataError(f"the split seed cannot be '{split_seed}': give a whole number from 0")
+    if not isinstance(split_seed, int) or isinstance(split_seed, bool) or not 0 <= split_seed <= LARGEST_SEED:
+        raise DataError(f"the split seed cannot be '{split_seed}': give a whole number from 0 to {LARGEST_SEED}")
     module = rules.find_rule(rule)
     for name in (*COORDINATE_FIELDS, *coordinates):
         if (coordinates.get(name) is not None) != (name in module.COORDINATES):

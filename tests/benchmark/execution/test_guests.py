@@ -28,21 +28,44 @@ def test_leaving_is_a_failed_run_and_prints_go_to_stderr(guests):
     guests.invite("leaver", "sys.exit(0)")
     guests.invite("stopper", "raise KeyboardInterrupt")
     guests.invite("odd", "raise type('Own', (BaseException,), {})('bad ' + chr(0xDCFF))")
+    guests.invite("mute", "raise type('Mute', (Exception,), {'__str__': lambda error: 1 / 0})()")
+    guests.invite("chatty", "raise ValueError('a' * 10000)")
     guests.invite(
         "loud", "print('noise'); sys.__stdout__.write('noise'); os.system('echo noise'); os.write(1, b'noise')"
     )
-    done = guests.run("leaver,stopper,odd,loud")
+    done = guests.run("leaver,stopper,odd,mute,chatty,loud")
     assert done.returncode == 1, done.stderr
     assert guests.states == {
         "leaver": ("failed", "SystemExit: 0"),
         "stopper": ("failed", "KeyboardInterrupt: no message"),
         "odd": ("failed", "Own: bad \\udcff"),
+        "mute": ("failed", "Mute: no message"),
+        "chatty": ("failed", "ValueError: " + 1000 * "a"),
         "loud": ("done", None),
     }
     assert "noise" not in done.stdout
     assert done.stderr.count("noise") == 4
     assert "general-tiny-loud" in done.stderr
     assert "loud: 1 of 1 cell measured" in done.stdout
+
+
+WILD = """
+assert torch.get_default_dtype() == torch.float32
+assert torch.is_grad_enabled()
+assert torch.backends.mkldnn.enabled
+torch.set_default_dtype(torch.float64)
+torch.set_grad_enabled(False)
+torch.backends.mkldnn.enabled = False
+"""
+
+
+@pytest.mark.slow
+def test_what_a_fit_sets_for_the_whole_process_does_not_reach_the_next_one(guests):
+    guests.invite("wild", WILD)
+    guests.invite("wilder", WILD)
+    done = guests.run("wild,wilder")
+    assert done.returncode == 0, done.stderr
+    assert guests.fits("wild") == guests.fits("wilder")
 
 
 @pytest.mark.slow

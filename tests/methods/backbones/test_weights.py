@@ -298,6 +298,7 @@ def test_options_that_contradict_or_name_nothing_are_refused(look, save, tmp_pat
         ([str(resnet), str(other)], f"--weights names more than one file for resnet18: keep one of {resnet} and"),
         ([str(tmp_path / "gone.pth")], "gone.pth cannot be read: No such file or directory"),
         ([str(tmp_path)], "cannot be read: Is a directory"),
+        (["/dev/zero"], "/dev/zero cannot be read: it is a pipe or a device, no file: give another path"),
         ([f"resnet18={resnet}", f"resnet18={other}"], "contradict each other: keep one"),
         ([f"resnet18={resnet}", "resnet18=random"], "contradict each other: keep one"),
         ([f"vgg16={vgg}", "vgg16=random"], "contradict each other: keep one"),
