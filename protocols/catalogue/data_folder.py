@@ -1,5 +1,6 @@
 """The data folder: datasets that are prepared there, and ways to prepare or adopt one."""
 
+import os
 from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Literal
@@ -38,7 +39,7 @@ def dataset_state(data_dir: Path, name: str) -> DatasetState:
     itself at first use); or `absent`.
     """
     folder = data_dir / name
-    if folder.exists():
+    if os.path.exists(folder):  # noqa: PTH110 - false for a name that no system takes
         return "ready" if usable_dataset(folder, name) is not None else "damaged"
     info = dataset_info(name)
     return "embedded" if info is not None and info.embedded and info.id == name else "absent"

@@ -18,6 +18,7 @@ WRONG = {
     "suite file not there": (("run", "--suite", "none.toml"), "cannot read the suite file none.toml"),
     "unknown method": ((*RUN, "--method", "devnt"), "did you mean 'devnet'?"),
     "unknown dataset": ((*RUN, "--dataset", "elvp"), "did you mean 'elpv'?"),
+    "a name that no system takes": ((*RUN, "--dataset", "x" * 300), "there is no dataset 'xxx"),
     "unknown class": ((*RUN, "--known-class", "dto"), "did you mean 'dot'?"),
     "a class of another rule": ((*RUN, "--normal-class", "0"), "its rule 'hard' has no normal class"),
     "a share of another rule": ((*RUN, "--gamma", "0.05"), "its rule 'hard' has no gamma"),
