@@ -149,9 +149,12 @@ def command(
     _refuse_elsewhere(ctx, PUBLISHED if against == PUBLISHED else REFERENCE)
     if see is not None and not isfinite(see):
         raise BenchError(f"--see {see}: give the drop that each method's test must see, such as 0.05")
-    for path, option in ((junit, "--junit"), (summary, "--summary"), (badge, "--badge")):
+    from pathlib import Path
+
+    outputs = {"--junit": junit, "--summary": summary, "--badge": badge}
+    for option, path in outputs.items():
         if path:
-            check_output(path, option)
+            check_output(path, option, {"--against": Path(against), "--require": require} | outputs)
     held = _held(results, recipe, require, accept=accept_stale_code)
     if against == PUBLISHED:
         from benchmark.paths import resolve_folders

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, get_args
 import click
 
 from benchmark.errors import BenchError
-from benchmark.terminal.options import CommaList, FilePath, note, say, say_page, write_output
+from benchmark.terminal.options import CommaList, FilePath, check_output, note, say, say_page, write_output
 from reports.stats.thresholds import MARGIN, BetterValue
 from reports.text import page_formats
 
@@ -87,6 +87,8 @@ def command(
     from reports.judgement.output import render_judgement
     from reports.judgement.sources import read_source
 
+    if output is not None:
+        check_output(output, others={"--published": published, "--measured": measured})
     judgement = judge_sources(read_source(published), read_source(measured), margin=margin, by=by, better=better)
     text = render_judgement(judgement, form)
     outcome = judgement_gate(judgement, see) if gate else None

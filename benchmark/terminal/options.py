@@ -3,7 +3,7 @@
 import os
 import re
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from math import inf
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from results.metrics import Metric
 
 _Value = TypeVar("_Value")
+_RUN_FILE = re.compile(r"(records|scores)/[0-9a-f]{2}/[0-9a-f]{64}\.(json|npz)")
+"""The end of the path of a file that a results folder has of a run."""
 
 
 class CommaList(click.ParamType[Any]):
@@ -261,14 +263,27 @@ def echo_json(value: Any) -> None:
     say_page(printable_json(json.dumps(value, indent=2, ensure_ascii=False)) + "\n")
 
 
-def check_output(path: "Path", option: str = "--output") -> None:
-    """Refuse a file whose folder is not there, before the work whose outcome it is for.
+def check_output(path: "Path", option: str = "--output", others: "Mapping[str, Path | None] | None" = None) -> None:
+    """Refuse a file that cannot be written or must not be replaced, before the work whose outcome it is for.
+
+    `others`: inputs and other outputs by option.
 
     Raises:
-        BenchError: it is not, in a sentence that names the option.
+        BenchError: its folder is not there, it is one of the others, or a file of a run; the sentence names the option.
     """
-    if not path.resolve().parent.is_dir():
+    target = path.resolve()
+    if not target.parent.is_dir():
         raise BenchError(f"{option} {path}: the folder {path.parent} is not there; make it first")
+    if _RUN_FILE.fullmatch("/".join(target.parts[-3:])):
+        raise BenchError(f"{option} {path} is a file of a run: give another file")
+    for name, other in (others or {}).items():
+        if (
+            other is not None
+            and name != option
+            and other.resolve() == target
+            and (other.is_file() or not other.exists())
+        ):
+            raise BenchError(f"{option} {path} is that of {name} too: give another file")
 
 
 def write_output(path: "Path", content: str | bytes, option: str = "--output") -> None:

@@ -37,6 +37,27 @@ def check(folders, tmp_path, capfd):
     return call
 
 
+def test_no_page_replaces_a_reference_a_run_or_another_page(folders, tmp_path, capfd):
+    here, there = folders
+    reference, page = tmp_path / "reference.jsonl", tmp_path / "page"
+    reference.write_text(json_lines(there.records()))
+    kept = reference.read_text()
+    run = next((here.root / "records").glob("*/*.json"))
+    base = ["check", "--against", str(reference), "--results", str(here.root)]
+    for words, said in (
+        (("--junit", reference), f"--junit {reference} is that of --against too"),
+        (("--summary", run), f"--summary {run} is a file of a run"),
+        (("--junit", page, "--summary", page), f"--junit {page} is that of --summary too"),
+    ):
+        assert status([*base, *map(str, words)]) == 2
+        assert said in capfd.readouterr().err
+    assert status(["report", "--suite", "hard", "--results", str(here.root), "--output", str(run)]) == 2
+    assert reference.read_text() == kept
+    assert not page.exists()
+    assert len(list(here.records())) == 2
+    assert status([*base, "--junit", "/dev/null", "--summary", "/dev/null"]) == 0
+
+
 def gone(store, seed):
     """Remove the run of a seed; gives its record."""
     old = next(one for one in store.records() if one.spec.fit.seed == seed)

@@ -118,6 +118,8 @@ def test_runs_that_are_none_leave_nothing_to_compare(verdict, tmp_path):
         (("--published", "none.csv"), "none.csv is not there: name a CSV file"),
         (("--measured", "."), ". is a folder: name a CSV file"),
         (("--measured", "P.csv"), "P.csv has no column value"),
+        (("--output", "P.csv"), "--output P.csv is that of --published too: give another file"),
+        (("--output", "M.csv"), "--output M.csv is that of --measured too: give another file"),
     ],
 )
 def test_what_was_typed_wrong_is_one_line(verdict, words, said):
