@@ -217,7 +217,10 @@ def test_the_page_of_measured_values_holds_every_packaged_series():
     for record in reference.reference_records():
         by_series[record.series].append(record)
     for records in by_series.values():
-        mean = f"**{fmean(record.metrics.auroc for record in records):.3f}"
+        by_split = defaultdict(list)
+        for record in records:
+            by_split[record.spec.split_seed].append(record.metrics.auroc)
+        mean = f"**{fmean(map(fmean, by_split.values())):.3f}"
         listed = [f"{record.spec.name} " in on_page for record in records]
         assert mean in on_page or all(listed)
 
